@@ -1,0 +1,40 @@
+"""Cells of the grid task x cohort x method x level x branch, and where each one's files lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from lth_core.artifacts import dense_folder, level_folder
+
+DENSE = "dense"
+
+
+@dataclass(frozen=True, order=True)
+class Cell:
+    """One training of a cohort: a ticket (no branch), a counterfactual of it, or the dense run (level 0)."""
+
+    task: str
+    cohort: str
+    method: str = DENSE
+    level: int = 0
+    branch: str | None = None
+
+    def folder(self, results: str) -> str:
+        if self.level == 0:
+            return dense_folder(results, self.task, self.cohort)
+        return level_folder(results, self.task, self.cohort, self.method, self.level, self.branch)
+
+    def history(self, results: str) -> str:
+        """Tidy CSV: seed, draw, step, split, loss, accuracy."""
+        return f"{self.folder(results)}/history.csv"
+
+    def trained(self, results: str) -> str:
+        return f"{self.folder(results)}/trained.safetensors"
+
+    def mask(self, results: str) -> str:
+        """The mask that the cell is trained with; level 0 has none."""
+        return f"{self.folder(results)}/mask.safetensors"
+
+    def ticket(self) -> Cell:
+        """The ticket that a branch is a counterfactual of."""
+        return replace(self, branch=None)

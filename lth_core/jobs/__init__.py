@@ -1,0 +1,1 @@
+"""One module per rule: read files, call one verb, write files."""

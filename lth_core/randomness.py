@@ -1,0 +1,26 @@
+"""Named random streams: every draw comes from a stream keyed by (seed, purpose, index).
+
+Two purposes never share numbers, so the data order can change while the initialization stays, and the draw for
+step t needs no draw for step t - 1.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+
+def _key(seed: int, purpose: str, index: tuple[int | str, ...]) -> int:
+    text = "\0".join(["lth", str(seed), purpose, *map(str, index)])
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=16).digest(), "little")
+
+
+def stream(seed: int, purpose: str, *index: int | str) -> np.random.Generator:
+    """A fresh NumPy generator at the start of the stream (seed, purpose, index)."""
+    return np.random.Generator(np.random.Philox(key=_key(seed, purpose, index)))
+
+
+def torch_seed(seed: int, purpose: str, *index: int | str) -> int:
+    """A 63-bit seed of the stream (seed, purpose, index) for draws that only torch can make (dropout, module defaults)."""
+    return _key(seed, purpose, index) >> 65

@@ -1,0 +1,79 @@
+"""Names of the config -> functions: models, data sets, criteria, branches and studies.
+
+A user adds one decorated function in a module of their own and lists the module under `plugins` in the config.
+A registered function is called with the arguments that its signature names: what the pipeline offers
+(`mask`, `stream`, ...) plus the options given in the config.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """`"; did you mean 'x'?"` for the nearest known name, or an empty string when nothing is near."""
+    nearest = difflib.get_close_matches(name, sorted(known), n=1)
+    return f"; did you mean '{nearest[0]}'?" if nearest else ""
+
+
+class UnknownName(ValueError):
+    """A name that no function is registered under; the message lists the known names."""
+
+    def __init__(self, noun: str, name: str, known: Iterable[str]):
+        names = sorted(known)
+        super().__init__(f"unknown {noun} '{name}'{suggestion(name, names)} (known: {', '.join(names) or 'none'})")
+
+
+class Registry:
+    """Functions by name. Calling the registry with a name gives the decorator that registers under it.
+
+    `offered` are the argument names that the pipeline itself supplies; all others are options of the config.
+    """
+
+    def __init__(self, noun: str, offered: Iterable[str]):
+        self.noun = noun
+        self.offered = frozenset(offered)
+        self._functions: dict[str, Callable[..., Any]] = {}
+
+    def __call__(self, name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        def register(function: Callable[..., Any]) -> Callable[..., Any]:
+            known = self._functions.get(name)
+            if known is not None and (known.__module__, known.__qualname__) != (
+                function.__module__,
+                function.__qualname__,
+            ):
+                raise ValueError(f"{self.noun} '{name}' is registered twice: by {known.__module__} and {function.__module__}")
+            self._functions[name] = function
+            return function
+
+        return register
+
+    def names(self) -> list[str]:
+        return sorted(self._functions)
+
+    def get(self, name: str) -> Callable[..., Any]:
+        """The function registered under `name`; raises UnknownName."""
+        if name not in self._functions:
+            raise UnknownName(self.noun, name, self._functions)
+        return self._functions[name]
+
+    def options(self, name: str) -> dict[str, inspect.Parameter]:
+        """The config options that the function registered under `name` takes."""
+        parameters = inspect.signature(self.get(name)).parameters
+        return {key: parameter for key, parameter in parameters.items() if key not in self.offered}
+
+    def call(self, name: str, offered: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
+        """Call the function with its options and with those offered arguments that its signature names."""
+        function = self.get(name)
+        wanted = inspect.signature(function).parameters
+        return function(**{key: value for key, value in offered.items() if key in wanted}, **options)
+
+
+model = Registry("model", offered=["classes", "input_shape"])
+dataset = Registry("data set", offered=["root"])
+criterion = Registry("criterion", offered=["start", "trained", "mask", "stream"])
+branch = Registry("branch", offered=["ticket", "checkpoints", "stream"])
+study = Registry("study", offered=[])

@@ -1,0 +1,69 @@
+"""What a study is: the grid cells that a paper needs, its tables, its figures and its claims."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import pandas as pd
+from matplotlib.figure import Figure
+from pydantic import Field
+
+from lth_core.analysis.claims import Claim
+from lth_core.cells import Cell
+from lth_core.config import Config, Method, Name, Section
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One figure of a study: its file name, a caption saying what is plotted and on what data, how to draw it."""
+
+    name: str
+    caption: str
+    draw: Callable[[], Figure]
+
+
+class Study(Section):
+    """A paper's study; its fields are the options that `studies.<name>` of the config takes.
+
+    Subclasses live in one module per paper and register with `@study("name")`.
+    """
+
+    title: ClassVar[str]
+    """The paper's title, as the report prints it."""
+    citation: ClassVar[str]
+    """Authors, venue, year."""
+    table_names: ClassVar[tuple[str, ...]]
+    """The tidy tables that `tables` makes: results/tables/<study>/<name>.csv."""
+
+    tasks: Annotated[dict[Name, Name], Field(min_length=1)]
+    """Task -> the method that finds its tickets."""
+
+    def methods(self, config: Config) -> dict[str, Method]:
+        """Methods that the study derives from the configured ones, by name (a one-shot variant, other rewind steps)."""
+        return {}
+
+    def cells(self, config: Config) -> list[Cell]:
+        """The trainings that the study needs."""
+        raise NotImplementedError
+
+    def analyses(self, config: Config) -> list[str]:
+        """Paths of the analysis tables that the study needs besides the histories of its cells."""
+        return []
+
+    def tables(self, config: Config) -> dict[str, pd.DataFrame]:
+        """The tidy tables, read from the cells' histories and the analyses."""
+        raise NotImplementedError
+
+    def figure_names(self, config: Config) -> list[str]:
+        """Names of the figures that `figures` draws, known before anything has run."""
+        raise NotImplementedError
+
+    def figures(self, config: Config, tables: dict[str, pd.DataFrame]) -> list[Drawing]:
+        """One drawing per name of `figure_names`, from tables only."""
+        raise NotImplementedError
+
+    def claims(self, config: Config, tables: dict[str, pd.DataFrame]) -> list[Claim]:
+        """The paper's claims, tested on the tables."""
+        raise NotImplementedError
