@@ -1,19 +1,49 @@
 """The configuration as typed models: what each key means, its default and its bounds.
 
-The README's reference and the JSON schema for editors are generated from these models. Parsing and error messages are
-in `configfile.py`; what needs the registries (known names, their options) is checked in `plan.py`.
+The README's reference and the JSON schema for editors are generated from these models (`configdoc.py`). Files are read
+in `configfile.py`; errors are put into words in `configerrors.py`; what needs the registries (known names, their
+options) or compares distant keys is checked in `crosscheck.py`.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    PositiveFloat,
+    PositiveInt,
+    StringConstraints,
+    model_validator,
+)
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
+COHORT_PATTERN = r"^(0|[1-9][0-9]{0,5})-(0|[1-9][0-9]{0,5})$"
+FOLDER_PATTERN = r"^[^{}\x00-\x1f]+$"
+
+
+def seeds_of(cohort: str) -> list[int]:
+    """The seeds of a cohort: "0-4" -> [0, 1, 2, 3, 4]. Raises ValueError when there are none."""
+    first, last = map(int, cohort.split("-"))
+    if last < first:
+        raise ValueError(f"cohort '{cohort}' has no seeds: write the lower seed first")
+    return list(range(first, last + 1))
+
+
+def _with_seeds(cohort: str) -> str:
+    seeds_of(cohort)
+    return cohort
+
+
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 Rate = Annotated[float, Field(gt=0, lt=1)]
 Step = Annotated[int, Field(ge=0)]
-Cohort = Annotated[str, StringConstraints(pattern=r"^\d+-\d+$")]
+Cohort = Annotated[str, StringConstraints(pattern=COHORT_PATTERN), AfterValidator(_with_seeds)]
+Folder = Annotated[str, StringConstraints(pattern=FOLDER_PATTERN)]
 
 RESERVED_TASK_NAMES = ("data", "tables")
 RESERVED_METHOD_NAMES = ("dense",)
@@ -22,13 +52,13 @@ RESERVED_METHOD_NAMES = ("dense",)
 class Section(BaseModel):
     """A block of the config: unknown keys are errors, values never change after validation."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 class Choice(Section):
     """A registered function by `name`; all other keys are its options. A bare string is a name without options."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="allow")
 
     name: str
     """The registered name."""
@@ -37,6 +67,10 @@ class Choice(Section):
     @classmethod
     def _bare_name(cls, value: Any) -> Any:
         return {"name": value} if isinstance(value, str) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [{"type": "string"}, handler(core_schema)]}
 
     @property
     def options(self) -> dict[str, Any]:
@@ -144,14 +178,6 @@ class Task(Section):
         return self
 
 
-def seeds_of(cohort: str) -> list[int]:
-    """The seeds of a cohort: "0-4" -> [0, 1, 2, 3, 4]. Raises ValueError when there are none."""
-    first, last = map(int, cohort.split("-"))
-    if last < first:
-        raise ValueError(f"cohort '{cohort}' has no seeds: write the lower seed first")
-    return list(range(first, last + 1))
-
-
 class Dataset(Section):
     """A named data set: a registered source with options."""
 
@@ -217,11 +243,11 @@ class Branch(Section):
 class Config(Section):
     """The whole configuration."""
 
-    results: str = "results"
+    results: Folder = "results"
     """Folder of the artifacts."""
-    reports: str = "reports"
+    reports: Folder = "reports"
     """Folder of figures and report pages."""
-    data_root: str = "data"
+    data_root: Folder = "data"
     """Folder where data sets are found or downloaded to."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to train; `auto` takes a GPU when there is one. Not a reason to retrain."""
@@ -235,7 +261,7 @@ class Config(Section):
     """How masks are found."""
     branches: dict[Name, Branch] = {}
     """Counterfactuals with options; registered ones need no entry."""
-    studies: Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
+    studies: Annotated[dict[Name, dict[str, Any]], Field(min_length=1)]
     """Which papers to reproduce, each with its own options."""
 
     @model_validator(mode="after")

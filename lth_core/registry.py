@@ -37,8 +37,9 @@ class Registry:
         self.noun = noun
         self.offered = frozenset(offered)
         self._functions: dict[str, Callable[..., Any]] = {}
+        self._facts: dict[str, dict[str, Any]] = {}
 
-    def __call__(self, name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def __call__(self, name: str, **facts: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         def register(function: Callable[..., Any]) -> Callable[..., Any]:
             known = self._functions.get(name)
             if known is not None and (known.__module__, known.__qualname__) != (
@@ -47,6 +48,7 @@ class Registry:
             ):
                 raise ValueError(f"{self.noun} '{name}' is registered twice: by {known.__module__} and {function.__module__}")
             self._functions[name] = function
+            self._facts[name] = facts
             return function
 
         return register
@@ -59,6 +61,11 @@ class Registry:
         if name not in self._functions:
             raise UnknownName(self.noun, name, self._functions)
         return self._functions[name]
+
+    def facts(self, name: str) -> dict[str, Any]:
+        """What is known of the function before it is called (`train_examples` of a data set), as said at registration."""
+        self.get(name)
+        return self._facts[name]
 
     def options(self, name: str) -> dict[str, inspect.Parameter]:
         """The config options that the function registered under `name` takes."""
