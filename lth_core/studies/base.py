@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
-import pandas as pd
-from matplotlib.figure import Figure
 from pydantic import Field
 
-from lth_core.analysis.claims import Claim
 from lth_core.cells import Cell
 from lth_core.config import Config, Method, Name, Section
+
+if TYPE_CHECKING:  # the workflow imports every study at each start: heavy imports belong inside the methods
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from lth_core.analysis.claims import Claim
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class Study(Section):
         return []
 
     def tables(self, config: Config) -> dict[str, pd.DataFrame]:
-        """The tidy tables, read from the cells' histories and the analyses."""
+        """The tidy tables, read from the cells' histories, the headers of their masks and the analyses."""
         raise NotImplementedError
 
     def figure_names(self, config: Config) -> list[str]:
@@ -61,7 +64,7 @@ class Study(Section):
         raise NotImplementedError
 
     def figures(self, config: Config, tables: dict[str, pd.DataFrame]) -> list[Drawing]:
-        """One drawing per name of `figure_names`, from tables only."""
+        """One drawing per name of `figure_names`, from tables only (as read back from their CSV files)."""
         raise NotImplementedError
 
     def claims(self, config: Config, tables: dict[str, pd.DataFrame]) -> list[Claim]:

@@ -1,0 +1,86 @@
+"""Measurements: what a study reads from the history of a training, one row per replicate.
+
+Early stopping is found afterwards, in the history of the full run: the step of minimum validation loss
+(Frankle & Carbin 2019, appendix C). The test split is only reported, at steps that the validation split chose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lth_core.artifacts import ArtifactError, read_header
+from lth_core.cells import DENSE, Cell
+
+CELL = ["task", "cohort", "method", "level", "branch"]
+"""Columns that name a cell; `branch` is `dense` at level 0 and `ticket` where the ticket itself is trained."""
+
+REPLICATE = [*CELL, "density", "seed", "draw"]
+"""Columns that name one replicate of a cell, with the density it is trained at."""
+
+FRACTIONS = {"one_third": 1 / 3, "two_thirds": 2 / 3, "end": 1.0}
+"""Places in training, besides early stopping, where accuracy is measured."""
+
+
+def read_histories(results: str, cells: Iterable[Cell]) -> pd.DataFrame:
+    """The histories of all cells in one tidy table: CELL, density, seed, draw, step, split, loss, accuracy.
+
+    Raises ArtifactError when a history or a mask cannot be read.
+    """
+    tables = []
+    for cell in cells:
+        history = _read_history(cell.history(results))
+        branch = cell.branch or ("ticket" if cell.level else DENSE)
+        density = read_header(cell.mask(results))["density"] if cell.level else 1.0
+        named = [cell.task, cell.cohort, cell.method, cell.level, branch, density]
+        tables.append(history.assign(**dict(zip([*CELL, "density"], named, strict=True))))
+    columns = [*REPLICATE, "step", "split", "loss", "accuracy"]
+    return pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)
+
+
+def _read_history(path: str | Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise ArtifactError(f"{path}: cannot be read ({error}); delete it and run the same command again") from None
+
+
+def measure(histories: pd.DataFrame) -> pd.DataFrame:
+    """One row per replicate: REPLICATE and the measurements below.
+
+    `early_stop_step`: step of minimum validation loss (the first one of several); `validation_loss`: that minimum;
+    `{train,test}_accuracy_early_stop`: accuracies at that step; `{train,test}_accuracy_{end,one_third,two_thirds}`:
+    accuracies at these parts of training (at the evaluated step next to them); `diverged`: some loss is not finite,
+    which makes every measurement nan.
+    """
+    steps = histories.set_index([*REPLICATE, "step", "split"])[["loss", "accuracy"]].unstack("split").sort_index()
+    steps.columns = [f"{split}_{quantity}" for quantity, split in steps.columns]
+    steps = steps.reset_index()
+    losses = steps.filter(regex="_loss$")
+    finite = np.isfinite(losses).all(axis=1).groupby([steps[name] for name in REPLICATE]).transform("all")
+    measured = steps[REPLICATE].drop_duplicates(ignore_index=True)
+    sound = steps[finite]
+
+    early = _rows_of_minimum(sound, sound["validation_loss"])
+    found = early.rename(
+        columns={
+            "step": "early_stop_step",
+            "train_accuracy": "train_accuracy_early_stop",
+            "test_accuracy": "test_accuracy_early_stop",
+        }
+    )[[*REPLICATE, "early_stop_step", "validation_loss", "train_accuracy_early_stop", "test_accuracy_early_stop"]]
+    last = sound.groupby(REPLICATE)["step"].transform("max")
+    for name, fraction in FRACTIONS.items():
+        there = _rows_of_minimum(sound, (sound["step"] - fraction * last).abs())
+        places = {f"{split}_accuracy": f"{split}_accuracy_{name}" for split in ("train", "test")}
+        found = found.merge(there[[*REPLICATE, *places]].rename(columns=places), on=REPLICATE)
+    measured = measured.merge(found, on=REPLICATE, how="left")
+    return measured.assign(diverged=measured["early_stop_step"].isna())
+
+
+def _rows_of_minimum(steps: pd.DataFrame, values: pd.Series) -> pd.DataFrame:
+    """Per replicate the row where `values` is smallest; among equals the earliest step."""
+    return steps.loc[values.groupby([steps[name] for name in REPLICATE]).idxmin()]

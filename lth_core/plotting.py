@@ -1,0 +1,233 @@
+"""Plot style: the colours, labels, axes and file formats of every figure. No other module knows how a figure looks.
+
+Importing this module sets matplotlib's defaults. Figures are made by `panels`, never through pyplot, so drawing needs
+no display and leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
+
+from lth_core.analysis.claims import mean_interval
+from lth_core.artifacts import write_whole
+
+INTERVALS = {"t95": "95% t interval", "range": "minimum to maximum"}
+"""What a band shows, by the name that `band` takes."""
+
+
+@dataclass(frozen=True)
+class Style:
+    """How one role looks in every figure: told apart by colour, by marker and by name."""
+
+    label: str
+    colour: str
+    marker: str
+
+
+ROLES = {  # colours of Okabe & Ito, which people with any colour vision tell apart
+    "dense": Style("dense network", "#000000", "s"),
+    "ticket": Style("winning ticket", "#0072B2", "o"),
+    "reinit": Style("random reinitialization", "#D55E00", "^"),
+    "random-mask": Style("random mask", "#009E73", "v"),
+    "random-mask-reinit": Style("random mask, reinitialized", "#E69F00", "D"),
+    "one-shot": Style("one-shot ticket", "#CC79A7", "P"),
+    "continued": Style("continued training", "#56B4E9", "X"),
+    "redraw-kept": Style("redrawn from kept values", "#8C564B", "<"),
+    "other": Style("other", "#7F7F7F", "h"),
+}
+"""Role -> style; a branch's role is its treatment's name, and treatments not listed here are `other`."""
+
+SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C564B", "#7F7F7F")
+"""Colours for series that are not roles (tasks, rewind steps), in order of use."""
+
+FORMATS = {
+    "svg": {"metadata": {"Date": None}},
+    "png": {"dpi": 200, "metadata": {"Software": None}},
+    "pdf": {"metadata": {"CreationDate": None}},
+}
+"""Format -> options of `savefig`; no clock times, so equal figures are equal files."""
+
+matplotlib.rcParams.update(
+    {
+        "font.family": "DejaVu Sans",  # comes with matplotlib: the same figure on every machine
+        "font.size": 9,
+        "axes.titlesize": 9,
+        "axes.labelsize": 9,
+        "xtick.labelsize": 8,
+        "ytick.labelsize": 8,
+        "legend.fontsize": 8,
+        "legend.title_fontsize": 8,
+        "legend.frameon": False,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.linewidth": 0.8,
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "grid.color": "#E6E6E6",
+        "grid.linewidth": 0.6,
+        "lines.linewidth": 1.4,
+        "lines.markersize": 3.5,
+        "figure.constrained_layout.w_pad": 0.08,
+        "figure.constrained_layout.h_pad": 0.06,
+        "svg.hashsalt": "lth",
+        "pdf.fonttype": 42,
+    }
+)
+
+
+# ---------------------------------------------------------------- figures and legends
+
+
+def panels(columns: int = 1, rows: int = 1, *, width: float = 3.4, height: float = 2.7) -> tuple[Figure, np.ndarray]:
+    """A figure of rows x columns panels, each about width x height inches, and its axes as an array (rows, columns)."""
+    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def legend(figure: Figure, note: str = "") -> None:
+    """One legend for all panels, below them, so that it covers no line; `note` is printed above the entries."""
+    entries = {}
+    for axes in figure.axes:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            entries.setdefault(label, handle)
+    if not entries:
+        return
+    columns = max(1, min(len(entries), int(figure.get_figwidth() / 1.75)))
+    rows = -(-len(entries) // columns)
+    figure.set_figheight(figure.get_figheight() + 0.18 * rows + (0.25 if note else 0.1))
+    figure.legend(
+        entries.values(), entries, loc="outside lower center", ncols=columns, title=note or None, columnspacing=1.6
+    )
+
+
+def interval_note(replicates: int, interval: str = "t95") -> str:
+    """What a line and its band show, for legends and captions."""
+    if replicates < 2:
+        return "one seed, no interval"
+    return f"mean of {replicates} seeds; band: {INTERVALS[interval]}"
+
+
+def save(figure: Figure, stem: str | Path) -> None:
+    """Write `stem`.svg, .png and .pdf; the same figure gives the same bytes."""
+    for suffix, options in FORMATS.items():
+        write_whole(f"{stem}.{suffix}", lambda path, s=suffix, o=options: figure.savefig(path, format=s, **o))
+
+
+# ---------------------------------------------------------------- axes
+
+
+def density_axis(axes: Axes, densities: Iterable[float]) -> None:
+    """Percent of weights remaining: logarithmic, falling to the right, ticks at some of the actual `densities` (0..1]."""
+    axes.set_xscale("log")
+    known = sorted(set(densities), reverse=True)
+    ticks = _spread_ticks(known)
+    axes.set_xlim(known[0] * 1.06, known[-1] / 1.06)
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(lambda density, position: percent_text(density))
+    axes.set_xlabel("weights remaining (%)")
+
+
+def _spread_ticks(values: Sequence[float], most: int = 7) -> list[float]:
+    """At most `most` of the falling `values`, about evenly spaced in the logarithm, first and last among them."""
+    if len(values) <= most:
+        return list(values)
+    wanted = np.linspace(np.log(values[0]), np.log(values[-1]), most)
+    nearest = {int(np.abs(np.log(values) - target).argmin()) for target in wanted}
+    return [values[index] for index in sorted(nearest)]
+
+
+def percent_text(fraction: float) -> str:
+    """A fraction in percent as tick labels and legends print it: 100, 51, 6.9, 3.6."""
+    percent = 100 * fraction
+    return f"{percent:.0f}" if percent >= 9.95 else f"{percent:.1f}"
+
+
+def percent_axis(axis: Axis, label: str) -> None:
+    """Fractions 0..1 shown in percent."""
+    axis.set_major_formatter(PercentFormatter(1.0, symbol=None))
+    axis.axes.set(**{f"{axis.axis_name}label": f"{label} (%)"})
+
+
+# ---------------------------------------------------------------- lines
+
+
+def style(role: str) -> Style:
+    """The style of a role; unlisted roles look like `other`."""
+    return ROLES.get(role, ROLES["other"])
+
+
+def ramp(count: int) -> list[str]:
+    """`count` ordered colours from dark to light, for curves ordered by density or by step."""
+    shades = np.linspace(0.0, 0.85, count) if count > 1 else [0.4]
+    return [to_hex(matplotlib.colormaps["viridis"](shade)) for shade in shades]
+
+
+def band(
+    axes: Axes,
+    frame: pd.DataFrame,
+    x: str,
+    y: str,
+    *,
+    role: str = "other",
+    label: str | None = None,
+    replicate: str = "seed",
+    interval: str = "t95",
+    colour: str | None = None,
+    linestyle: str = "-",
+    markers: bool = True,
+) -> None:
+    """A line through the mean of `y` at each `x` with a band over replicates (`interval`: a key of INTERVALS).
+
+    Rows of one replicate at one x (several draws) are averaged first. Where a replicate diverged (y is nan) the line
+    shows the others and a cross marks the place.
+    """
+    if frame.empty:
+        return
+    look = style(role)
+    colour = colour or look.colour
+    by_replicate = frame.groupby([x, replicate], as_index=False)[y].mean(skipna=False)
+    summary = pd.DataFrame(
+        [(place, *_summary(group[y], interval), group[y].isna().any()) for place, group in by_replicate.groupby(x)],
+        columns=["x", "mean", "low", "high", "incomplete"],
+    )
+    axes.plot(
+        summary["x"],
+        summary["mean"],
+        color=colour,
+        linestyle=linestyle,
+        marker=look.marker if markers else None,
+        label=label or look.label,
+    )
+    bounded = summary[np.isfinite(summary["low"]) & np.isfinite(summary["high"])]
+    axes.fill_between(bounded["x"], bounded["low"], bounded["high"], color=colour, alpha=0.16, linewidth=0)
+    incomplete = summary[summary["incomplete"]]
+    if len(incomplete):
+        shown = incomplete["mean"].fillna(summary["mean"].min())
+        axes.plot(incomplete["x"], shown, "x", color="#CC0000", markersize=7, label="some seeds diverged")
+
+
+def _summary(values: pd.Series, interval: str) -> tuple[float, float, float]:
+    """Mean and interval of the replicates that did not diverge."""
+    finite = values.dropna().to_numpy()
+    if interval == "range" and len(finite):
+        return finite.mean(), finite.min(), finite.max()
+    return mean_interval(finite)
+
+
+def reference(axes: Axes, values: pd.Series, role: str = "dense") -> None:
+    """A thin horizontal line at the mean of `values`: the level that the other curves are compared with."""
+    axes.axhline(values.mean(), color=style(role).colour, linestyle=(0, (4, 3)), linewidth=0.9, label=style(role).label)
