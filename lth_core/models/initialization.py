@@ -1,0 +1,79 @@
+"""theta_0: parameters and buffers of a network as its seed draws them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from lth_core.config import Initialization
+from lth_core.models.layers import PRUNABLE_LAYERS
+from lth_core.models.requirements import require
+from lth_core.randomness import torch_seed
+
+Factory = Callable[[], nn.Module]
+
+
+def initialize(
+    factory: Factory, settings: Initialization, seed: int, purpose: str = "init", *index: int | str
+) -> dict[str, np.ndarray]:
+    """Draw one replicate's parameters and buffers, by their state_dict names, from the stream (seed, purpose, index).
+
+    Only the stream decides the bits; torch's global random state is left as it was. Layers that are not convolutions,
+    linear or batch norm keep what the module draws for itself. Raises ModelError for a factory that does not return a
+    module of float32 tensors (buffers may also be int64) on the CPU.
+    """
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
+        # Not torch.manual_seed, which would reseed the GPUs as well.
+        torch.default_generator.manual_seed(torch_seed(seed, purpose, *index))
+        module = factory()
+        require(isinstance(module, nn.Module), f"a model factory must return a torch.nn.Module, not {module!r:.80}")
+        _check_tensors(module)
+        # A stream of its own: the draw does not depend on what the constructor drew or seeded.
+        torch.default_generator.manual_seed(torch_seed(seed, purpose, *index, "distribution"))
+        with torch.no_grad():
+            _draw(module, settings)
+    return {name: tensor.detach().numpy() for name, tensor in module.state_dict().items()}
+
+
+def initialize_cohort(
+    factory: Factory,
+    settings: Initialization,
+    seeds: Sequence[int],
+    purpose: str = "init",
+    index: Sequence[int | str] = (),
+) -> dict[str, np.ndarray]:
+    """`initialize` of every seed, stacked along a leading replicate axis."""
+    replicates = [initialize(factory, settings, seed, purpose, *index) for seed in seeds]
+    return {name: np.stack([replicate[name] for replicate in replicates]) for name in replicates[0]}
+
+
+def _check_tensors(module: nn.Module) -> None:
+    parameters = dict(module.named_parameters())
+    for name, tensor in module.state_dict(keep_vars=True).items():
+        require(not nn.parameter.is_lazy(tensor), f"model: '{name}' has no shape yet; lazy layers do not work here")
+        allowed = (torch.float32,) if name in parameters else (torch.float32, torch.int64)
+        found = f"{str(tensor.dtype).removeprefix('torch.')} on {tensor.device}"
+        require(
+            tensor.dtype in allowed and tensor.device.type == "cpu",
+            f"model: '{name}' is {found}, but networks are built as float32 on the CPU; drop .double(), .half(), .to()",
+        )
+
+
+def _draw(module: nn.Module, settings: Initialization) -> None:
+    for layer in module.modules():
+        if isinstance(layer, PRUNABLE_LAYERS) and settings.weights == "glorot-normal":
+            nn.init.xavier_normal_(layer.weight)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+        elif isinstance(layer, PRUNABLE_LAYERS) and settings.weights == "kaiming-normal":
+            nn.init.kaiming_normal_(layer.weight, mode="fan_in", nonlinearity="relu")
+        elif isinstance(layer, _BatchNorm) and layer.affine:
+            if settings.batchnorm == "uniform":
+                nn.init.uniform_(layer.weight)
+            else:
+                nn.init.ones_(layer.weight)
+            nn.init.zeros_(layer.bias)
