@@ -22,8 +22,8 @@ CONV_2_AND_4 = Method(levels=16, rate=0.2, rate_by_kind={"conv": 0.1, "output": 
 CONV_6 = Method(levels=11, rate=0.2, rate_by_kind={"conv": 0.15, "output": 0.1})
 GLOBAL = Method(levels=18, rate=0.2, scope="global", exclude=["output", "*.shortcut.*"])
 
-# Percent of weights left: {level: label}, from level 0 where the whole ladder is known. The paper labels Conv-6 26.4 and
-# 15.1 at levels 7 and 10 and states 1.7 million weights; its layer sizes give 2,261,184 weights and 26.6 and 15.3.
+# Percent of weights left: {level: label}, from level 0 where the whole ladder is known. The paper labels Conv-6 26.4
+# and 15.1 at levels 7 and 10 and states 1.7 million weights; its layer sizes give 2,261,184 weights and 26.6 and 15.3.
 LENET_LADDER = [100.0, 80.0, 64.1, 51.3, 41.1, 32.9, 26.3, 21.1, 16.9, 13.5, 10.8, 8.7, 7.0, 5.6, 4.5, 3.6, 2.9, 2.3]
 LENET_LADDER += [1.9, 1.5, 1.2]
 GLOBAL_LADDER = [100.0, 80.0, 64.0, 51.2, 41.0, 32.8, 26.2, 21.0, 16.8, 13.4, 10.7, 8.6, 6.9, 5.5, 4.4, 3.5, 2.8, 2.3]
