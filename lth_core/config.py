@@ -104,7 +104,7 @@ class Schedule(Section):
     """The learning rate as a function of the step, times the base rate."""
 
     name: Literal["constant", "step", "cosine"] = "constant"
-    """`constant`; `step`: times `factor` at each of `drop_steps`; `cosine`: half a cosine down to 0 at the last step."""
+    """`constant`; `step`: times `factor` at each of `drop_steps`; `cosine`: half a cosine down to 0 at the end."""
     drop_steps: list[PositiveInt] = []
     """Steps at which the rate is multiplied by `factor` (step only)."""
     factor: Rate = 0.1
@@ -141,8 +141,9 @@ class Recipe(Section):
     def _within_training(self) -> Recipe:
         if self.evaluate_every > self.steps:
             raise ValueError(f"evaluate_every ({self.evaluate_every}) is beyond training ({self.steps} steps)")
-        for name, step in [("warmup_steps", self.schedule.warmup_steps), *(("drop_steps", s) for s in self.schedule.drop_steps)]:
-            if step >= self.steps and step:
+        schedule = {"warmup_steps": self.schedule.warmup_steps, "drop_steps": max(self.schedule.drop_steps, default=0)}
+        for name, step in schedule.items():
+            if step >= self.steps:
                 raise ValueError(f"schedule.{name} ({step}) is beyond training ({self.steps} steps)")
         return self
 
@@ -151,7 +152,7 @@ class Initialization(Section):
     """The distribution that theta_0 is drawn from."""
 
     weights: Literal["glorot-normal", "kaiming-normal", "framework"] = "glorot-normal"
-    """`glorot-normal` sets biases to 0; `kaiming-normal` (fan-in, ReLU) and `framework` leave them at PyTorch's default."""
+    """`glorot-normal`: biases are 0; `kaiming-normal` (fan-in, ReLU) and `framework`: biases as PyTorch draws them."""
     batchnorm: Literal["ones", "uniform"] = "ones"
     """Batch-norm scales: 1, or uniform on (0, 1) as the later Frankle papers do. Shifts are 0."""
 
@@ -189,7 +190,7 @@ class Rewind(Section):
     """The weights that a ticket starts from."""
 
     policy: Literal["reset", "rewind", "continue"] = "reset"
-    """`reset`: theta_0; `rewind`: theta_k with the schedule resumed at k; `continue`: the trained weights, schedule from 0."""
+    """`reset`: theta_0; `rewind`: theta_k, schedule resumed at k; `continue`: the trained weights, schedule from 0."""
     step: Step = 0
     """The rewind step k (rewind only)."""
 

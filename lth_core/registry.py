@@ -46,7 +46,9 @@ class Registry:
                 function.__module__,
                 function.__qualname__,
             ):
-                raise ValueError(f"{self.noun} '{name}' is registered twice: by {known.__module__} and {function.__module__}")
+                raise ValueError(
+                    f"{self.noun} '{name}' is registered twice: by {known.__module__} and {function.__module__}"
+                )
             self._functions[name] = function
             self._facts[name] = facts
             return function
@@ -63,7 +65,7 @@ class Registry:
         return self._functions[name]
 
     def facts(self, name: str) -> dict[str, Any]:
-        """What is known of the function before it is called (`train_examples` of a data set), as said at registration."""
+        """What is known before the function is called, as said at registration (`train_examples` of a data set)."""
         self.get(name)
         return self._facts[name]
 
