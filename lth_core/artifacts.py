@@ -55,6 +55,28 @@ def checkpoint_file(results: str, task: str, cohort: str, step: int | str) -> st
     return f"{dense_folder(results, task, cohort)}/at_{step}.safetensors"
 
 
+def table_file(results: str, study: str, table: str) -> str:
+    """A study's tidy table; its provenance lies beside it as .json."""
+    return f"{results}/tables/{study}/{table}.csv"
+
+
+def claims_file(results: str) -> str:
+    return f"{results}/claims.csv"
+
+
+def figure_file(reports: str, study: str, figure: str, extension: str) -> str:
+    return f"{reports}/{study}/{figure}.{extension}"
+
+
+def captions_file(reports: str, study: str) -> str:
+    """JSON: figure name -> caption, in the order of the report."""
+    return f"{reports}/{study}/captions.json"
+
+
+def report_file(reports: str) -> str:
+    return f"{reports}/index.html"
+
+
 # ---------------------------------------------------------------- writing
 
 
@@ -79,7 +101,7 @@ def write_text(path: str | Path, text: str) -> None:
 def write_tensors(path: str | Path, tensors: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> None:
     """Write arrays with a JSON-able `header` (facts and provenance); equal content gives equal bytes."""
     arrays = {name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}
-    text = json.dumps(header, sort_keys=True)
+    text = json.dumps(header)
     write_whole(path, lambda temporary: save_file(arrays, temporary, metadata={"lth": text}))
 
 

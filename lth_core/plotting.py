@@ -130,7 +130,7 @@ def save(figure: Figure, stem: str | Path) -> None:
 
 
 def density_axis(axes: Axes, densities: Iterable[float]) -> None:
-    """Percent of weights remaining: logarithmic, falling to the right, ticks at some of the actual `densities` (0..1]."""
+    """Percent of weights remaining: logarithmic, falling to the right, ticks at some of the `densities`."""
     axes.set_xscale("log")
     known = sorted(set(densities), reverse=True)
     ticks = _spread_ticks(known)
@@ -199,7 +199,7 @@ def band(
         return
     look = style(role)
     colour = colour or look.colour
-    by_replicate = frame.groupby([x, replicate], as_index=False)[y].mean(skipna=False)
+    by_replicate = frame.groupby([x, replicate], as_index=False)[y].agg(lambda draws: draws.mean(skipna=False))
     summary = pd.DataFrame(
         [(place, *_summary(group[y], interval), group[y].isna().any()) for place, group in by_replicate.groupby(x)],
         columns=["x", "mean", "low", "high", "incomplete"],

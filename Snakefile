@@ -1,0 +1,31 @@
+# The lottery-ticket literature as one pipeline. Read it like a method section:
+# data, dense training, pruning at each level, retraining of the ticket, its counterfactuals, analyses, report.
+#
+#   snakemake --cores all                                    config.yaml: real handwritten digits, minutes
+#   snakemake --cores all --configfile config/mnist.yaml     another config, in place of config.yaml
+from snakemake.utils import min_version
+
+min_version("9.12")
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/dense.smk"
+include: "workflow/rules/tickets.smk"
+include: "workflow/rules/branches.smk"
+include: "workflow/rules/analyses.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        f"{plan.config.reports}/index.html",
+
+
+onstart:
+    timing.start(logs)
+
+
+onsuccess:
+    print(timing.summary(logs, workflow.resource_settings.cores))

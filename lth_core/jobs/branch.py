@@ -1,0 +1,70 @@
+"""Rule branch: a ticket -> its counterfactual under a treatment, trained; its mask is written too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import lth_core.branches
+from lth_core import registry
+from lth_core.artifacts import Tensors, provenance, read_header, read_tensors, write_tensors
+from lth_core.branches import BranchCheckpoints
+from lth_core.config import Branch, Method, Task
+from lth_core.jobs.command import command
+from lth_core.jobs.runs import model_factory, open_task, parser, run
+from lth_core.jobs.stacking import stack, unstack
+from lth_core.models.initialization import initialize
+from lth_core.pruning.prune import counts
+from lth_core.randomness import stream
+from lth_core.rewinding import Ticket, rewind
+
+
+@command
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--initial", required=True, help="theta_0")
+    arguments.add_argument("--start", required=True, help="what the ticket starts from")
+    arguments.add_argument("--mask", required=True, help="the ticket's mask")
+    options = arguments.parse_args()
+    spec = options.spec
+    task = open_task(spec, options.data)
+    branch = Branch(**spec["branch"])
+    tickets = [
+        treat(spec, branch, seed, draw, initial, start, mask, read_header(options.data))
+        for seed, initial, start, mask in zip(
+            spec["seeds"],
+            unstack(read_tensors(options.initial)),
+            unstack(read_tensors(options.start)),
+            unstack(read_tensors(options.mask)),
+            strict=True,
+        )
+        for draw in range(branch.draws)
+    ]
+    mask = stack([ticket.mask for ticket in tickets])
+    header = {**counts(tickets[0].mask), "provenance": provenance(spec)}
+    write_tensors(Path(options.output).with_name("mask.safetensors"), mask, header)
+    weights = stack([ticket.weights for ticket in tickets])
+    stacked = Ticket(weights, mask, tickets[0].first_step, branch.order)
+    run(spec, task, stacked, options.output, draws=branch.draws)
+
+
+def treat(
+    spec: dict, branch: Branch, seed: int, draw: int, initial: Tensors, start: Tensors, mask: Tensors, facts: dict
+) -> Ticket:
+    """One replicate's counterfactual: the treatment applied to the ticket that the method would train."""
+    settings, method, level = Task(**spec["task"]), Method(**spec["method"]), spec["level"]
+    factory = model_factory(settings, facts["classes"], facts["input_shape"])
+    checkpoints = BranchCheckpoints(
+        initial=initial,
+        start=start,
+        fresh=lambda: initialize(factory, settings.initialization, seed, "reinit", level, draw),
+    )
+    offered = {
+        "ticket": rewind(method.rewind, start, mask),
+        "checkpoints": checkpoints,
+        "stream": stream(seed, "branch", branch.treatment.name, level, draw),
+    }
+    return registry.branch.call(branch.treatment.name, offered, branch.treatment.options)
+
+
+if __name__ == "__main__":
+    main()

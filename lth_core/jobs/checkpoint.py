@@ -1,0 +1,26 @@
+"""Rule checkpoint: theta_0 -> theta_k of the dense run.
+
+The first k steps are trained again: they are a pure function of the seed, so the bits are those of the dense run, and
+asking for another k never retrains it.
+"""
+
+from __future__ import annotations
+
+from lth_core.artifacts import read_tensors
+from lth_core.jobs.command import command
+from lth_core.jobs.runs import open_task, parser, run
+from lth_core.rewinding import Ticket
+
+
+@command
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--initial", required=True, help="theta_0")
+    options = arguments.parse_args()
+    task = open_task(options.spec, options.data)
+    ticket = Ticket(read_tensors(options.initial), {})
+    run(options.spec, task, ticket, options.output, last_step=options.spec["step"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,21 @@
+"""Rule dense: theta_0 -> the dense run of a cohort (level 0): final weights and history."""
+
+from __future__ import annotations
+
+from lth_core.artifacts import read_tensors
+from lth_core.jobs.command import command
+from lth_core.jobs.runs import open_task, parser, run
+from lth_core.rewinding import Ticket
+
+
+@command
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--initial", required=True, help="theta_0")
+    options = arguments.parse_args()
+    task = open_task(options.spec, options.data)
+    run(options.spec, task, Ticket(read_tensors(options.initial), {}), options.output)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""Rule initialize: data facts -> theta_0 of a cohort, with the network's prunable layers in the header."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+import torch
+
+import lth_core.models
+from lth_core.artifacts import provenance, read_header, write_tensors
+from lth_core.config import Task
+from lth_core.jobs.command import command, import_plugins
+from lth_core.jobs.runs import model_factory
+from lth_core.models.initialization import initialize_cohort
+from lth_core.models.layers import prunable_layers
+
+
+@command
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--spec", type=json.loads, required=True)
+    arguments.add_argument("--data", required=True)
+    arguments.add_argument("--output", required=True)
+    options = arguments.parse_args()
+    spec = options.spec
+    import_plugins(spec["plugins"])
+    settings, facts = Task(**spec["task"]), read_header(options.data)
+    factory = model_factory(settings, facts["classes"], facts["input_shape"])
+    weights = initialize_cohort(factory, settings.initialization, spec["seeds"])
+    with torch.random.fork_rng():
+        layers = prunable_layers(factory())
+    write_tensors(options.output, weights, {"layers": layers, "provenance": provenance(spec)})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+"""Rule retrain: a mask and the weights that the method rewinds to -> the ticket, trained."""
+
+from __future__ import annotations
+
+from lth_core.artifacts import read_tensors
+from lth_core.config import Method
+from lth_core.jobs.command import command
+from lth_core.jobs.runs import open_task, parser, run
+from lth_core.rewinding import rewind
+
+
+@command
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--start", required=True, help="what the ticket starts from: theta_0, theta_k or continued")
+    arguments.add_argument("--mask", required=True)
+    options = arguments.parse_args()
+    task = open_task(options.spec, options.data)
+    policy = Method(**options.spec["method"]).rewind
+    ticket = rewind(policy, read_tensors(options.start), read_tensors(options.mask))
+    run(options.spec, task, ticket, options.output)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""What the training jobs share: the task of a spec, a resumable run, and the files that it leaves."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+import lth_core.models
+from lth_core import registry
+from lth_core.artifacts import provenance, write_tensors, write_text
+from lth_core.config import Task as TaskSettings
+from lth_core.data.reading import open_data
+from lth_core.jobs.command import import_plugins
+from lth_core.progress import Progress
+from lth_core.resume import Resume, fingerprint
+from lth_core.rewinding import Ticket
+from lth_core.tasks import ImageClassification
+from lth_core.training import State, Trained, start_state, train
+
+HISTORY_COLUMNS = ("seed", "draw", "step", "split", "loss", "accuracy")
+DEVICE_VARIABLE = "LTH_DEVICE"
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """The arguments that all training jobs take."""
+    arguments = argparse.ArgumentParser(description=description)
+    arguments.add_argument("--spec", type=json.loads, required=True, help="JSON: what to train (task, seeds, ...)")
+    arguments.add_argument("--data", required=True, help="the data set's file")
+    arguments.add_argument("--output", required=True, help="the trained weights to write")
+    return arguments
+
+
+def choose_device() -> torch.device:
+    """The device named by LTH_DEVICE: cpu, cuda, or auto (a GPU when there is one)."""
+    wanted = os.environ.get(DEVICE_VARIABLE, "auto")
+    if wanted == "auto":
+        wanted = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(wanted)
+
+
+def model_factory(settings: TaskSettings, classes: int, input_shape: Sequence[int]) -> Callable[[], nn.Module]:
+    """Builds the task's network for its data set."""
+    offered = {"classes": classes, "input_shape": tuple(input_shape)}
+    return lambda: registry.model.call(settings.model.name, offered, settings.model.options)
+
+
+def open_task(spec: Mapping[str, Any], data: str) -> ImageClassification:
+    """The task of a spec on its data file."""
+    import_plugins(spec["plugins"])
+    settings = TaskSettings(**spec["task"])
+    device = choose_device()
+    images = open_data(data, device)
+    with torch.random.fork_rng():
+        module = model_factory(settings, images.classes, images.input_shape)()
+    return ImageClassification(module, images, settings.train, device)
+
+
+def run(
+    spec: Mapping[str, Any],
+    task: ImageClassification,
+    ticket: Ticket,
+    output: str,
+    *,
+    draws: int = 1,
+    last_step: int | None = None,
+) -> Trained:
+    """Train a stacked ticket (R = seeds x draws, seed-major), resumably, and write what is left of it.
+
+    Writes `output` and, unless the run stops early at `last_step`, history.csv beside it.
+    """
+    steps = task.recipe.steps
+    seeds = [seed for seed in spec["seeds"] for _ in range(draws)]
+    state = start_state(task, ticket.weights, ticket.first_step)
+    resume = Resume(output, fingerprint(spec, ticket.weights, ticket.mask))
+    if resume.restore(state):
+        print(f"resumed at step {state.step}", flush=True)
+    progress = Progress(last_step or steps)
+
+    def after_step(state: State) -> None:
+        if state.step % task.recipe.evaluate_every == 0:
+            progress.report(state.step, latest_accuracy(state))
+        resume.save_when_due(state)
+
+    trained = train(
+        task,
+        state,
+        ticket.mask,
+        seeds,
+        last_step or steps,
+        order=ticket.order,
+        evaluate=last_step is None,
+        after_step=after_step,
+    )
+    header = {"provenance": provenance(spec, str(task.device)), "step": state.step}
+    if last_step is None:
+        write_history(Path(output).with_name("history.csv"), trained.history, spec["seeds"], draws)
+    write_tensors(output, trained.weights, header)
+    resume.forget()
+    print(f"seconds: train {trained.train_seconds:.3f} evaluate {trained.evaluate_seconds:.3f}", flush=True)
+    return trained
+
+
+def latest_accuracy(state: State) -> str:
+    """The validation accuracy of the last evaluation, averaged over replicates, for the progress line."""
+    found = [row["accuracy"] for row in state.history[-3 * state.cohort.size :] if row["split"] == "validation"]
+    return f"validation accuracy {100 * float(np.mean(found)):.1f}%" if found else ""
+
+
+def write_history(path: Path, rows: list[dict[str, Any]], seeds: Sequence[int], draws: int) -> None:
+    """The tidy history: seed, draw, step, split, loss (nats), accuracy (fraction)."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(HISTORY_COLUMNS)
+    for row in rows:
+        seed, draw = seeds[row["replicate"] // draws], row["replicate"] % draws
+        writer.writerow([seed, draw, row["step"], row["split"], f"{row['loss']:.9g}", f"{row['accuracy']:.9g}"])
+    write_text(path, text.getvalue())

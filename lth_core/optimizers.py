@@ -1,0 +1,66 @@
+"""Optimizers over stacked parameters: torch's own fused update functions, with their state in plain tensors.
+
+torch.optim's classes compute the same numbers (tested), but the first of them to be built imports torch's compiler,
+which costs each job most of a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.optim.adam import adam
+from torch.optim.sgd import sgd
+
+from lth_core.config import Optimizer as Settings
+
+
+class Optimizer:
+    """Updates parameters from their `.grad`, elementwise, so that replicates do not touch each other.
+
+    `state` maps slot names to one tensor per parameter: all that the next update depends on besides the gradients.
+    """
+
+    def __init__(self, settings: Settings, parameters: Sequence[Tensor]):
+        self.settings = settings
+        self.parameters = list(parameters)
+        slots = {"adam": ("mean", "square"), "sgd": ("momentum",) if settings.momentum else ()}[settings.name]
+        self.state = {slot: [torch.zeros_like(p, requires_grad=False) for p in self.parameters] for slot in slots}
+        if settings.name == "adam":
+            self.state["step"] = [torch.zeros((), device=p.device) for p in self.parameters]
+
+    @torch.no_grad()
+    def update(self, learning_rate: float) -> None:
+        """One step at a learning rate."""
+        gradients = [parameter.grad for parameter in self.parameters]
+        if self.settings.name == "adam":
+            adam(
+                self.parameters,
+                gradients,
+                self.state["mean"],
+                self.state["square"],
+                [],
+                self.state["step"],
+                fused=True,
+                amsgrad=False,
+                beta1=0.9,
+                beta2=0.999,
+                eps=1e-8,
+                lr=learning_rate,
+                weight_decay=self.settings.weight_decay,
+                maximize=False,
+            )
+            return
+        sgd(
+            self.parameters,
+            gradients,
+            self.state.get("momentum", [None] * len(self.parameters)),
+            fused=True,
+            lr=learning_rate,
+            momentum=self.settings.momentum,
+            nesterov=self.settings.nesterov,
+            weight_decay=self.settings.weight_decay,
+            dampening=0.0,
+            maximize=False,
+        )

@@ -1,0 +1,171 @@
+"""The plan: a validated config and what its studies need, as the specs that Snakemake's rules pass to their jobs.
+
+A spec holds exactly what a job's result depends on (config values, seeds, digest of the code), in canonical JSON:
+equal spec, equal artifact. Nothing here computes numbers or imports torch.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from lth_core import registry
+from lth_core.artifacts import checkpoint_file, initial_file
+from lth_core.cells import Cell
+from lth_core.codedigest import PACKAGE, digest
+from lth_core.config import Branch, Choice, Config, Dataset, Method, Task, seeds_of
+from lth_core.configfile import load
+from lth_core.studies.base import Study
+
+DRAWING_MODULES = ("lth_core.plotting", "lth_core.studies.*_figures")
+"""Only the figures job runs these: a change of style makes new figures, not new tables."""
+
+
+def canonical(spec: Mapping[str, Any]) -> str:
+    """One text for equal specs, whatever the order of their keys."""
+    return json.dumps(spec, sort_keys=True)
+
+
+class Plan:
+    """What a config asks for."""
+
+    def __init__(self, config: Config, studies: Mapping[str, Study]):
+        self.config = config
+        self.studies = dict(studies)
+        self.methods: dict[str, Method] = dict(config.methods)
+        self.branches: dict[str, Branch] = dict(config.branches)
+        for study in self.studies.values():
+            self.methods |= study.methods(config)
+            self.branches |= study.branches(config)
+
+    @classmethod
+    def read(cls, paths: Sequence[str | Path], overrides: Mapping[str, Any] | None = None) -> Plan:
+        """The plan of config files; raises ConfigError with one line per mistake."""
+        loaded = load([Path(path) for path in paths], overrides)
+        return cls(loaded.config, loaded.studies)
+
+    # ------------------------------------------------------------ what there is
+
+    @cached_property
+    def cells(self) -> list[Cell]:
+        """Every training that some study needs."""
+        return sorted({cell for study in self.studies.values() for cell in study.cells(self.config)}, key=repr)
+
+    def branch(self, name: str) -> Branch:
+        """A configured or derived branch, or the registered treatment of that name without options."""
+        return self.branches.get(name) or Branch(treatment=Choice(name=name))
+
+    def dataset(self, name: str) -> Dataset:
+        """A configured data set, or the registered one of that name without options."""
+        return self.config.datasets.get(name) or Dataset(source=Choice(name=name))
+
+    # ------------------------------------------------------------ where a ticket starts
+
+    def start_file(self, task: str, cohort: str, method: str, level: int) -> str:
+        """What the training of a level starts from; level 0 is the dense run."""
+        rewind = self.methods[method].rewind if level else None
+        if rewind is not None and rewind.policy == "continue":
+            return Cell(task, cohort, method, level - 1).trained(self.config.results)
+        if rewind is not None and rewind.policy == "rewind" and rewind.step > 0:
+            return checkpoint_file(self.config.results, task, cohort, rewind.step)
+        return initial_file(self.config.results, task, cohort)
+
+    def level_before(self, task: str, cohort: str, method: str, level: int) -> Cell:
+        """The training whose end a level's mask is made from: the level before, or the dense run for one-shot."""
+        return Cell(task, cohort, method, level - 1 if self.methods[method].iterative else 0)
+
+    def on_own_order(self, cell: Cell) -> Cell:
+        """The cell of the same treatment on data order 0: the counterpart of a branch trained on another order."""
+        settings = self.branch(cell.branch)
+        if settings.treatment.name == "ticket":
+            return cell.ticket()
+        for name in [*self.branches, settings.treatment.name]:
+            other = self.branch(name)
+            if other.order == 0 and other.model_copy(update={"order": settings.order}) == settings:
+                return replace(cell, branch=name)
+        raise ValueError(f"no branch of treatment '{settings.treatment.name}' is trained on data order 0")
+
+    # ------------------------------------------------------------ specs of the jobs
+
+    def data_spec(self, dataset: str) -> str:
+        source = self.dataset(dataset).source
+        code = self._code("prepare_data", registry.dataset.get(source.name))
+        return canonical({"source": source.model_dump(), "plugins": self.config.plugins, "code": code})
+
+    def initialize_spec(self, task: str, cohort: str) -> str:
+        settings = self.config.tasks[task]
+        spec = self._base(cohort, "initialize", registry.model.get(settings.model.name))
+        # theta_0 depends on the network and its initialization, not on how it is trained.
+        neutral = {"optimizer": {"name": "sgd", "learning_rate": 1}, "batch_size": 1, "steps": 1, "evaluate_every": 1}
+        return canonical(spec | {"task": self._task(settings, cohort) | {"train": neutral}})
+
+    def dense_spec(self, task: str, cohort: str) -> str:
+        return canonical(self._training(task, cohort, "dense"))
+
+    def checkpoint_spec(self, task: str, cohort: str, step: int) -> str:
+        return canonical(self._training(task, cohort, "checkpoint") | {"step": step})
+
+    def prune_spec(self, cohort: str, method: str, level: int) -> str:
+        settings = self.methods[method]
+        spec = self._base(cohort, "prune", registry.criterion.get(settings.criterion.name))
+        return canonical(spec | {"method": self._method(settings, level, drop="rewind"), "level": level})
+
+    def retrain_spec(self, task: str, cohort: str, method: str, level: int) -> str:
+        rewind = {"levels": level, "rewind": self.methods[method].rewind.model_dump()}
+        return canonical(self._training(task, cohort, "retrain") | {"method": rewind, "level": level})
+
+    def branch_spec(self, task: str, cohort: str, method: str, level: int, branch: str) -> str:
+        settings = self.branch(branch)
+        rewind = {"levels": level, "rewind": self.methods[method].rewind.model_dump()}
+        spec = self._training(task, cohort, "branch", registry.branch.get(settings.treatment.name))
+        return canonical(spec | {"method": rewind, "level": level, "branch": settings.model_dump()})
+
+    def analysis_code(self, job: str) -> str:
+        return self._code(job)
+
+    def table_spec(self, study: str) -> str:
+        """A study's own config: other studies' options, the device and the data folder do not matter to its table."""
+        fields = self.config.model_dump(mode="json", exclude={"device", "data_root", "reports"})
+        fields["studies"] = {study: self.config.studies[study]}
+        return canonical({"config": fields, "code": self._code("table", without=DRAWING_MODULES)})
+
+    def figures_spec(self, study: str) -> str:
+        fields = json.loads(self.table_spec(study))["config"] | {"reports": self.config.reports}
+        return canonical({"config": fields, "code": self._code("figures")})
+
+    def summary_spec(self, job: str) -> str:
+        """What the claims and the report read: the whole config."""
+        fields = self.config.model_dump(mode="json", exclude={"device"})
+        return canonical({"config": fields, "code": self._code(job, without=DRAWING_MODULES)})
+
+    # ------------------------------------------------------------ parts of specs
+
+    def _training(self, task: str, cohort: str, job: str, *functions: Any) -> dict[str, Any]:
+        settings = self.config.tasks[task]
+        model = registry.model.get(settings.model.name)
+        return self._base(cohort, job, model, *functions) | {"task": self._task(settings, cohort)}
+
+    def _base(self, cohort: str, job: str, *functions: Any) -> dict[str, Any]:
+        plugins = self.config.plugins if any(_is_plugin(function) for function in functions) else []
+        return {"seeds": seeds_of(cohort), "plugins": plugins, "code": self._code(job, *functions)}
+
+    @staticmethod
+    def _task(settings: Task, cohort: str) -> dict[str, Any]:
+        return settings.model_dump(mode="json") | {"cohorts": [cohort]}  # other cohorts do not matter to this one
+
+    @staticmethod
+    def _method(settings: Method, level: int, drop: str) -> dict[str, Any]:
+        return settings.model_dump(mode="json", exclude={drop, "levels"}) | {"levels": level}
+
+    @cache  # noqa: B019 (a plan lives as long as its process)
+    def _code(self, job: str, *functions: Any, without: tuple[str, ...] = ()) -> str:
+        modules = [f"lth_core.jobs.{job}", *(f.__module__ for f in functions if _is_plugin(f))]
+        return digest(modules, without)
+
+
+def _is_plugin(function: Any) -> bool:
+    return function.__module__.partition(".")[0] != PACKAGE

@@ -1,0 +1,54 @@
+"""How far a long loop is: one updating line on a terminal, a plain line every few seconds in a log file."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+
+class Progress:
+    """Says on stderr how far a loop of `total_steps` is: at most once every `interval` seconds, and at its last step.
+
+    `describe` starts every line ("seeds 0-4: step 300/600 validation accuracy 97.9%").
+    """
+
+    def __init__(
+        self,
+        total_steps: int,
+        describe: str = "",
+        *,
+        interval: float = 3.0,
+        stream: TextIO | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self._total = total_steps
+        self._prefix = f"{describe}: " if describe else ""
+        self._interval = interval
+        self._stream = sys.stderr if stream is None else stream
+        self._updating = self._stream.isatty()
+        self._clock = clock
+        self._started = clock()
+        self._said: float | None = None
+
+    def report(self, step: int, text: str = "") -> None:
+        """Say that `step` steps are done, and `text`, unless a line was written within the interval."""
+        now = self._clock()
+        last = step >= self._total
+        if not last and self._said is not None and now - self._said < self._interval:
+            return
+        self._said = now
+        line = f"{self._prefix}step {step}/{self._total} {text}".rstrip()
+        if last:
+            line += f", {now - self._started:.1f} s"
+        self._write(line, last)
+
+    def _write(self, line: str, last: bool) -> None:
+        # On a terminal the cursor goes back to the start of the line, so that the next line, or an error, replaces it.
+        if self._updating:
+            line += "\033[K" + ("\n" if last else "\r")
+        else:
+            line += "\n"
+        self._stream.write(line)
+        self._stream.flush()

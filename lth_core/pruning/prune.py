@@ -1,0 +1,104 @@
+"""Pruning: scores and a mask -> a smaller mask, with exact counts.
+
+All functions see one replicate. Removing a fraction f of n surviving weights removes round(f * n) of them; among equal
+scores the weight that comes first in memory goes first, so counts are exact whatever the ties.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+
+import numpy as np
+
+from lth_core.artifacts import Tensors
+from lth_core.config import Method
+
+
+class PruningError(ValueError):
+    """A method that cannot prune this network, in one line."""
+
+
+def prunable(layers: Mapping[str, str], exclude: list[str]) -> dict[str, str]:
+    """The layers (weight name -> kind) left after a method's exclusions, each a kind or a pattern of names.
+
+    Raises PruningError when an exclusion matches nothing or everything is excluded.
+    """
+    for pattern in exclude:
+        if not any(pattern == kind or fnmatchcase(name, pattern) for name, kind in layers.items()):
+            raise PruningError(f"exclude: '{pattern}' matches no kind and no weight of the network ({', '.join(layers)})")
+    left = {
+        name: kind
+        for name, kind in layers.items()
+        if not any(pattern == kind or fnmatchcase(name, pattern) for pattern in exclude)
+    }
+    if not left:
+        raise PruningError(f"exclude: {exclude} leaves no weight to prune")
+    return left
+
+
+def full_mask(weights: Tensors, layers: Mapping[str, str]) -> Tensors:
+    """The mask of level 0: everything kept."""
+    return {name: np.ones(weights[name].shape, dtype=bool) for name in layers}
+
+
+def fractions(method: Method, layers: Mapping[str, str], level: int) -> dict[str, float]:
+    """Per layer, the fraction of the surviving weights that the prune job of `level` removes.
+
+    Iterative methods remove the layer's rate in every round. A one-shot method removes at once what leaves
+    (1 - rate)^level, and layers with another rate lose that rate's share of it: the output layer of
+    Frankle & Carbin's networks (half the rate) loses p / 2 where the others lose p.
+    """
+    rates = {name: method.rate_by_kind.get(kind, method.rate) for name, kind in layers.items()}
+    if method.iterative:
+        return rates
+    removed = 1 - (1 - method.rate) ** level
+    return {name: removed * rate / method.rate for name, rate in rates.items()}
+
+
+def removed_count(surviving: int, fraction: float) -> int:
+    """How many of `surviving` weights a round removes."""
+    return round(surviving * fraction)
+
+
+def _remove_lowest(scores: np.ndarray, kept: np.ndarray, count: int) -> np.ndarray:
+    """`kept` (flat, bool) without its `count` lowest-scored entries."""
+    surviving = np.flatnonzero(kept)
+    order = np.argsort(scores[surviving], kind="stable")
+    smaller = kept.copy()
+    smaller[surviving[order[:count]]] = False
+    return smaller
+
+
+def prune(scores: Tensors, mask: Tensors, fraction: Mapping[str, float], scope: str) -> Tensors:
+    """Remove the lowest-scored surviving weights: `fraction` of each layer, or of all layers together.
+
+    Raises PruningError for scores that are missing, of another shape, or not a number.
+    """
+    for name, kept in mask.items():
+        score = scores.get(name)
+        if score is None or score.shape != kept.shape:
+            raise PruningError(f"the criterion gave no score of shape {kept.shape} for {name}")
+        if np.isnan(score[kept]).any():
+            raise PruningError(f"the criterion's scores of {name} are not numbers (did training diverge?)")
+    if scope == "layer":
+        return {
+            name: _remove_lowest(
+                scores[name].ravel(), kept.ravel(), removed_count(int(kept.sum()), fraction[name])
+            ).reshape(kept.shape)
+            for name, kept in mask.items()
+        }
+    names = list(mask)
+    flat_scores = np.concatenate([scores[name].ravel() for name in names])
+    flat_mask = np.concatenate([mask[name].ravel() for name in names])
+    count = removed_count(int(flat_mask.sum()), fraction[names[0]])
+    smaller = _remove_lowest(flat_scores, flat_mask, count)
+    ends = np.cumsum([mask[name].size for name in names])[:-1]
+    return {name: part.reshape(mask[name].shape) for name, part in zip(names, np.split(smaller, ends), strict=True)}
+
+
+def counts(mask: Tensors) -> dict[str, object]:
+    """The header's facts of a mask: kept and total per layer, density over all prunable weights."""
+    kept = {name: int(value.sum()) for name, value in mask.items()}
+    total = {name: value.size for name, value in mask.items()}
+    return {"density": sum(kept.values()) / sum(total.values()), "kept": kept, "total": total}

@@ -1,0 +1,140 @@
+"""The report: one self-contained HTML page of claims, figures and provenance. Pure: facts in, text out."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from lth_core.config import Choice, Config, Method, Task, seeds_of
+
+TEMPLATES = Path(__file__).resolve().parents[1] / "reports" / "templates"
+VERDICTS = ("supported", "contradicted", "inconclusive")
+LARGEST_SVG = 400_000
+"""Bytes above which the page shows a figure's png instead of its svg."""
+
+
+@dataclass(frozen=True)
+class FigureEntry:
+    """A figure as the page shows it: image as a data URI, links to its files by extension."""
+
+    name: str
+    caption: str
+    image: str
+    links: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class StudyEntry:
+    """A study as the page shows it: `claims` are rows of claims.csv, `tables` links by name."""
+
+    name: str
+    title: str
+    citation: str
+    claims: Sequence[Mapping[str, Any]]
+    figures: Sequence[FigureEntry]
+    tables: Mapping[str, str]
+
+
+def render(
+    config: Config,
+    studies: Sequence[StudyEntry],
+    sources: Mapping[str, str],
+    provenance: Sequence[Mapping[str, Any]],
+    claims_link: str,
+) -> str:
+    """The whole page. `sources` says in a sentence where each dataset comes from; `provenance` has one entry per
+    cohort: task, cohort, and what its artifacts' headers say about versions, commit and device.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(number=number, words=_choice)
+    every_claim = [claim for study in studies for claim in study.claims]
+    return environment.get_template("index.html.j2").render(
+        tasks=[_task_facts(name, task, config, sources) for name, task in config.tasks.items()],
+        methods={name: _method_words(method) for name, method in config.methods.items()},
+        studies=studies,
+        claims_by_task=_claims_by_task,
+        interval_bar=interval_bar,
+        verdicts={verdict: Counter(claim["verdict"] for claim in every_claim)[verdict] for verdict in VERDICTS},
+        claim_count=len(every_claim),
+        claims_link=claims_link,
+        provenance=provenance,
+        configuration=yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True),
+    )
+
+
+def image_uri(svg: bytes, png: bytes) -> str:
+    """The figure as a data URI: sharp lines (svg) unless that is large."""
+    kind, content = ("svg+xml", svg) if len(svg) <= LARGEST_SVG else ("png", png)
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def number(value: float) -> str:
+    """Three significant digits, as a reader writes them; an unknown number is a dash."""
+    if math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    text = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return text.replace("-", "−") if float(text.replace(",", "")) else "0"
+
+
+def interval_bar(claim: Mapping[str, Any]) -> dict[str, float] | None:
+    """Where a claim's interval, estimate and margin lie on a bar, in percent of its width; None if unbounded."""
+    low, high, estimate, margin = (claim[key] for key in ("low", "high", "estimate", "margin"))
+    if not all(map(math.isfinite, (low, high, estimate, margin))):
+        return None
+    left, right = min(low, margin), max(high, margin)
+    scale = 90 / (right - left) if right > left else 0.0
+    at = {"low": low, "high": high, "estimate": estimate, "margin": margin}
+    return {key: round(5 + (value - left) * scale, 2) if scale else 50.0 for key, value in at.items()}
+
+
+def _claims_by_task(study: StudyEntry) -> list[tuple[str, list[Mapping[str, Any]]]]:
+    ordered = sorted(study.claims, key=lambda claim: claim["task"])
+    return [(task, list(claims)) for task, claims in groupby(ordered, key=lambda claim: claim["task"])]
+
+
+def _choice(choice: Choice) -> str:
+    options = ", ".join(f"{key} {value}" for key, value in choice.options.items())
+    return f"{choice.name} ({options})" if options else choice.name
+
+
+def _task_facts(name: str, task: Task, config: Config, sources: Mapping[str, str]) -> dict[str, Any]:
+    recipe = task.train
+    seeds = [seed for cohort in task.cohorts for seed in seeds_of(cohort)]
+    schedule = "" if recipe.schedule.name == "constant" else f", {recipe.schedule.name} schedule"
+    warmup = f", warmup of {recipe.schedule.warmup_steps:,} steps" if recipe.schedule.warmup_steps else ""
+    methods = {study["tasks"][name] for study in config.studies.values() if name in study.get("tasks", {})}
+    return {
+        "name": name,
+        "data": sources[task.dataset],
+        "model": _choice(task.model),
+        "recipe": f"{recipe.steps:,} steps of {recipe.batch_size} examples, {recipe.optimizer.name} at "
+        f"{recipe.optimizer.learning_rate:g}{schedule}{warmup}",
+        "seeds": f"{len(seeds)} ({', '.join(task.cohorts)})",
+        "methods": sorted(methods),
+    }
+
+
+def _method_words(method: Method) -> str:
+    rates = ", ".join(f"{kind} {rate:.0%}" for kind, rate in method.rate_by_kind.items())
+    rounds = f"{method.levels} rounds" if method.iterative else f"one-shot to {method.levels} densities"
+    start = f"rewind to step {method.rewind.step}" if method.rewind.policy == "rewind" else method.rewind.policy
+    return (
+        f"{_choice(method.criterion)} per {method.scope}" if method.scope == "layer" else _choice(method.criterion)
+    ) + f", {rounds} of {method.rate:.0%}{f' ({rates})' if rates else ''}, {start}"

@@ -1,0 +1,79 @@
+"""Resume: a long training saves its state beside its output, and a killed job continues from it on the same bits."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from lth_core.artifacts import ArtifactError, Tensors, read_header, read_tensors, write_tensors
+from lth_core.training import State
+
+SECONDS_VARIABLE = "LTH_CHECKPOINT_SECONDS"
+"""Environment variable: seconds between two saved states of a training (default 30)."""
+
+
+def fingerprint(spec: Mapping[str, Any], *tensors: Tensors) -> str:
+    """Identifies a training by its spec and inputs, so that another training's state is never picked up."""
+    digest = hashlib.blake2b(json.dumps(spec, sort_keys=True).encode(), digest_size=16)
+    for arrays in tensors:
+        for name in sorted(arrays):
+            digest.update(name.encode())
+            digest.update(np.ascontiguousarray(arrays[name]).tobytes())
+    return digest.hexdigest()
+
+
+class Resume:
+    """The saved state of one training, in a file that Snakemake does not know and therefore does not delete."""
+
+    def __init__(self, output: str | Path, identity: str):
+        output = Path(output)
+        self.path = output.with_name(f".{output.stem}.resume.safetensors")
+        self.identity = identity
+        self.seconds = float(os.environ.get(SECONDS_VARIABLE, "30"))
+        self._saved_at = time.monotonic()
+
+    def restore(self, state: State) -> bool:
+        """Put a saved state of this very training into `state`; False when there is none (or it is damaged)."""
+        if not self.path.exists():
+            return False
+        try:
+            header, tensors = read_header(self.path), read_tensors(self.path)
+        except (ArtifactError, json.JSONDecodeError):
+            return False
+        if header.get("identity") != self.identity:
+            return False
+        with torch.no_grad():
+            for name, value in _tensors(state).items():
+                value.copy_(torch.from_numpy(tensors[name]))
+        state.step, state.history = header["step"], header["history"]
+        return True
+
+    def save_when_due(self, state: State) -> None:
+        """Save the state if the last save is long enough ago; call it after every step."""
+        if time.monotonic() - self._saved_at < self.seconds:
+            return
+        tensors = {name: value.detach().cpu().numpy() for name, value in _tensors(state).items()}
+        write_tensors(self.path, tensors, {"identity": self.identity, "step": state.step, "history": state.history})
+        self._saved_at = time.monotonic()
+
+    def forget(self) -> None:
+        """Remove the saved state once the outputs are written."""
+        self.path.unlink(missing_ok=True)
+
+
+def _tensors(state: State) -> dict[str, torch.Tensor]:
+    """All tensors that the next step depends on."""
+    weights = {**state.cohort.parameters, **state.cohort.buffers}
+    slots = state.optimizer.state.items()
+    return {
+        **{f"weights/{name}": value for name, value in weights.items()},
+        **{f"optimizer/{slot}/{index}": value for slot, values in slots for index, value in enumerate(values)},
+    }

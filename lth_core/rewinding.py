@@ -1,0 +1,35 @@
+"""Rewinding: the weights that a ticket starts from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lth_core.artifacts import Tensors
+from lth_core.config import Rewind
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """A mask and starting weights (parameters and buffers), zero where the mask is False.
+
+    Training goes from `first_step` to the end of the schedule, on data order `order`.
+    """
+
+    weights: Tensors
+    mask: Tensors
+    first_step: int = 0
+    order: int = 0
+
+
+def apply_mask(weights: Tensors, mask: Tensors) -> Tensors:
+    """The weights with exact zeros where the mask is False; tensors without a mask unchanged."""
+    return {name: value * mask[name] if name in mask else value for name, value in weights.items()}
+
+
+def rewind(policy: Rewind, start: Tensors, mask: Tensors) -> Ticket:
+    """The ticket of a mask on the weights and buffers that the policy goes back to.
+
+    `start` is theta_0 (reset), theta_k of the dense run (rewind; the schedule resumes at k) or the trained weights of
+    the level before (continue; the schedule starts over). The optimizer's state starts afresh in each case.
+    """
+    return Ticket(apply_mask(start, mask), mask, policy.step if policy.policy == "rewind" else 0)

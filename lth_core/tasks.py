@@ -1,0 +1,112 @@
+"""Tasks: what is trained. The verbs see a task only through the methods of `Task`; image classification is the first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lth_core.config import Recipe
+from lth_core.data.augment import crop_flip
+from lth_core.data.reading import ImageData
+from lth_core.randomness import stream
+
+Batch = Any
+
+
+class TaskError(ValueError):
+    """A task that cannot be trained as configured, in one line."""
+
+
+class Task(Protocol):
+    """A module, its data and its loss. R is the number of replicates of a cohort."""
+
+    module: nn.Module
+    recipe: Recipe
+    device: torch.device
+
+    def minibatches(self, seeds: Sequence[int], order: int, first_step: int, last_step: int) -> Iterator[Batch]:
+        """One batch per step with a leading replicate axis; step t's is a pure function of (seed, order, t)."""
+
+    def evaluation_batches(self, split: str) -> Iterator[Batch]:
+        """The split in fixed pieces, shared by all replicates (no replicate axis)."""
+
+    def losses(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Per example: the loss (nats) and whether the prediction is right."""
+
+
+@dataclass(frozen=True)
+class ImageBatch:
+    """images ([R,] B, C, H, W), normalised float32; labels ([R,] B) int64."""
+
+    images: Tensor
+    labels: Tensor
+
+    @property
+    def inputs(self) -> Tensor:
+        return self.images
+
+    def replicate(self, index: int) -> ImageBatch:
+        """The batch of one replicate."""
+        return ImageBatch(self.images[index], self.labels[index])
+
+    def flattened(self) -> ImageBatch:
+        """The replicates' batches as one, (R * B, ...)."""
+        return ImageBatch(self.images.flatten(0, 1), self.labels.flatten(0, 1))
+
+
+@dataclass(frozen=True)
+class ImageClassification:
+    """Images and labels under cross-entropy."""
+
+    module: nn.Module
+    data: ImageData
+    recipe: Recipe
+    device: torch.device
+
+    def __post_init__(self) -> None:
+        if self.recipe.batch_size > self.data.size("train"):
+            raise TaskError(
+                f"train.batch_size: {self.recipe.batch_size} is larger than the {self.data.size('train')} training examples"
+            )
+
+    def minibatches(self, seeds: Sequence[int], order: int, first_step: int, last_step: int) -> Iterator[ImageBatch]:
+        steps = range(first_step, last_step)
+        indices = batch_indices(seeds, order, steps, self.data.size("train"), self.recipe.batch_size)
+        for step, (images, labels) in zip(steps, self.data.batches("train", indices), strict=True):
+            if self.recipe.augment == "crop-flip":
+                streams = [stream(seed, "augment", order, step) for seed in seeds]
+                images = torch.stack([crop_flip(x, s, self.data.black) for x, s in zip(images, streams, strict=True)])
+            yield ImageBatch(images, labels)
+
+    def evaluation_batches(self, split: str) -> Iterator[ImageBatch]:
+        # The training split is represented by as many of its first examples as the validation split has.
+        size = min(self.data.size(split), self.data.size("validation")) if split == "train" else self.data.size(split)
+        pieces = (np.arange(first, min(first + 1000, size)) for first in range(0, size, 1000))
+        for images, labels in self.data.batches(split, pieces):
+            yield ImageBatch(images, labels)
+
+    def losses(self, outputs: Tensor, batch: ImageBatch) -> tuple[Tensor, Tensor]:
+        loss = nn.functional.cross_entropy(outputs, batch.labels, reduction="none")
+        return loss, outputs.argmax(dim=-1) == batch.labels
+
+
+def batch_indices(
+    seeds: Sequence[int], order: int, steps: range, examples: int, batch_size: int
+) -> Iterator[np.ndarray]:
+    """Example indices (R, B) of each step: every epoch is a permutation from the stream (seed, "order", order, epoch).
+
+    The incomplete batch at the end of an epoch is dropped.
+    """
+    per_epoch = examples // batch_size
+    epoch, permutations = None, np.empty(0)
+    for step in steps:
+        if step // per_epoch != epoch:
+            epoch = step // per_epoch
+            permutations = np.stack([stream(seed, "order", order, epoch).permutation(examples) for seed in seeds])
+        first = (step % per_epoch) * batch_size
+        yield permutations[:, first : first + batch_size]

@@ -1,0 +1,32 @@
+"""Where the wall time of a run went: inside training and evaluation, or outside (imports, files, scheduling)."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+_STAMP = ".run_started"
+_SECONDS = re.compile(r"^seconds: train ([\d.]+) evaluate ([\d.]+)$", re.MULTILINE)
+
+
+def start(logs: str) -> None:
+    """Remember when the run began."""
+    Path(logs).mkdir(parents=True, exist_ok=True)
+    Path(logs, _STAMP).write_text(repr(time.time()))
+
+
+def summary(logs: str, cores: int) -> str:
+    """One line about the run that just ended, from the seconds that its training jobs wrote to their logs."""
+    began = float(Path(logs, _STAMP).read_text())
+    wall = time.time() - began
+    trained = evaluated = 0.0
+    for log in Path(logs).rglob("*.log"):
+        if log.stat().st_mtime >= began and (found := _SECONDS.search(log.read_text(errors="replace"))):
+            trained += float(found[1])
+            evaluated += float(found[2])
+    outside = max(0.0, 1 - (trained + evaluated) / (wall * cores))
+    return (
+        f"{wall:.0f} s on {cores} cores: training {trained:.0f} s, evaluation {evaluated:.0f} s, "
+        f"{100 * outside:.0f}% of the cores' time outside both"
+    )

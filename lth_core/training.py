@@ -1,0 +1,107 @@
+"""The verb train: a cohort from a ticket's weights to the end of the schedule.
+
+The paper's loop: gradient of the minibatch of step t, optimizer step at the rate of step t, pruned weights back to
+zero. Step t's data and noise depend on (seed, t) alone, so a training cut at k and resumed gives the bits of an
+undisturbed one, and evaluation changes nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from lth_core.artifacts import Tensors
+from lth_core.cohort import Cohort
+from lth_core.config import Recipe
+from lth_core.optimizers import Optimizer
+from lth_core.randomness import torch_seed
+from lth_core.schedules import learning_rate
+from lth_core.tasks import Task
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass
+class State:
+    """A training in progress: everything that the next step depends on, and the history so far."""
+
+    cohort: Cohort
+    optimizer: Optimizer
+    step: int
+    history: list[dict[str, float | int | str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The outcome: weights (R, ...) by name, history rows (replicate, step, split, loss, accuracy), seconds spent."""
+
+    weights: Tensors
+    history: list[dict[str, float | int | str]]
+    train_seconds: float
+    evaluate_seconds: float
+
+
+def start_state(task: Task, weights: Tensors, first_step: int) -> State:
+    """A training about to do `first_step`, from copies of the stacked weights."""
+    tensors = {name: torch.from_numpy(value).to(task.device, copy=True) for name, value in weights.items()}
+    cohort = Cohort(task, tensors)
+    return State(cohort, Optimizer(task.recipe.optimizer, list(cohort.parameters.values())), first_step)
+
+
+def train(
+    task: Task,
+    state: State,
+    mask: Tensors,
+    seeds: Sequence[int],
+    last_step: int,
+    *,
+    order: int = 0,
+    evaluate: bool = True,
+    after_step: Callable[[State], None] = lambda state: None,
+) -> Trained:
+    """Train `state` up to `last_step` under a mask (R, ...) per masked weight; weights without a mask are all trained.
+
+    `seeds` has one entry per replicate, with repeats where replicates differ in their start only. With `evaluate`, the
+    history has rows at the state's first step, every `evaluate_every` steps and at the last step.
+    """
+    masks = {
+        name: torch.from_numpy(kept).to(task.device, state.cohort.parameters[name].dtype) for name, kept in mask.items()
+    }
+    start, evaluating = time.perf_counter(), 0.0
+    with torch.random.fork_rng():
+        if evaluate and not state.history:
+            evaluating += evaluate_into(state)
+        for batch in task.minibatches(seeds, order, state.step, last_step):
+            noise = [torch_seed(seed, "noise", order, state.step) for seed in seeds] if state.cohort.noisy else seeds
+            step(task.recipe, state, batch, noise, masks)
+            if evaluate and (state.step % task.recipe.evaluate_every == 0 or state.step == last_step):
+                evaluating += evaluate_into(state)
+            after_step(state)
+    weights = {**state.cohort.parameters, **state.cohort.buffers}
+    arrays = {name: value.detach().cpu().numpy() for name, value in weights.items()}
+    return Trained(arrays, state.history, time.perf_counter() - start - evaluating, evaluating)
+
+
+def step(recipe: Recipe, state: State, batch: object, noise: Sequence[int], masks: dict[str, Tensor]) -> None:
+    """One training step: gradient, update, pruned weights back to exactly zero."""
+    state.cohort.gradients(batch, noise)
+    state.optimizer.update(learning_rate(recipe, state.step))
+    with torch.no_grad():
+        for name, kept in masks.items():
+            state.cohort.parameters[name].mul_(kept)
+    state.step += 1
+
+
+def evaluate_into(state: State) -> float:
+    """Append one row per replicate and split to the history; returns the seconds it took."""
+    start = time.perf_counter()
+    for split in SPLITS:
+        losses, accuracies = state.cohort.evaluate(split)
+        for replicate, (loss, accuracy) in enumerate(zip(losses, accuracies, strict=True)):
+            row = {"replicate": replicate, "step": state.step, "split": split, "loss": loss, "accuracy": accuracy}
+            state.history.append(row)
+    return time.perf_counter() - start

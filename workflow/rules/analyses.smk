@@ -1,0 +1,69 @@
+# Analyses of weights: tables beside the artifacts that they are computed from.
+rule weight_histograms:
+    input:
+        initial=artifacts.initial_file(results, "{task}", "{cohort}"),
+        dense=Cell("{task}", "{cohort}").trained(results),
+        mask=ticket.mask(results),
+    output:
+        f"{ticket.folder(results)}/weight_histograms.csv",
+    log:
+        f"{logs}/{{task}}/{{cohort}}/{{method}}/level_{{level}}/weight_histograms.log",
+    conda:
+        "../../environment.yml"
+    params:
+        code=plan.analysis_code("weight_histograms"),
+    message:
+        "weight histograms {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
+    shell:
+        "exec {python} -m lth_core.jobs.weight_histograms --cohort {wildcards.cohort} --initial {input.initial:q}"
+        " --dense {input.dense:q} --mask {input.mask:q} --output {output:q} > {log:q} 2>&1"
+
+
+rule pruning_distance:
+    # How far pruning moves the trained weights, on the same data order: dense run against the ticket.
+    input:
+        mask=ticket.mask(results),
+        first=Cell("{task}", "{cohort}").trained(results),
+        second=ticket.trained(results),
+    output:
+        f"{ticket.folder(results)}/pruning_distance.csv",
+    log:
+        f"{logs}/{{task}}/{{cohort}}/{{method}}/level_{{level}}/pruning_distance.log",
+    conda:
+        "../../environment.yml"
+    params:
+        code=plan.analysis_code("distances"),
+    message:
+        "distance to dense of {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
+    shell:
+        "exec {python} -m lth_core.jobs.distances --cohort {wildcards.cohort} --mask {input.mask:q}"
+        " --first {input.first:q} --second {input.second:q} --output {output:q} > {log:q} 2>&1"
+
+
+use rule pruning_distance as branch_pruning_distance with:
+    input:
+        mask=counterfactual.mask(results),
+        first=Cell("{task}", "{cohort}").trained(results),
+        second=counterfactual.trained(results),
+    output:
+        f"{counterfactual.folder(results)}/pruning_distance.csv",
+    log:
+        f"{logs}/{{task}}/{{cohort}}/{{method}}/level_{{level}}/{{branch}}/pruning_distance.log",
+    message:
+        "distance to dense of {wildcards.branch}, {wildcards.task} {wildcards.method} level {wildcards.level}"
+        " seeds {wildcards.cohort}"
+
+
+use rule pruning_distance as order_distance with:
+    # How far another data order moves the trained weights of one subnetwork.
+    input:
+        mask=counterfactual.mask(results),
+        first=lambda wildcards: plan.on_own_order(cell_of(wildcards)).trained(results),
+        second=counterfactual.trained(results),
+    output:
+        f"{counterfactual.folder(results)}/order_distance.csv",
+    log:
+        f"{logs}/{{task}}/{{cohort}}/{{method}}/level_{{level}}/{{branch}}/order_distance.log",
+    message:
+        "distance between data orders of {wildcards.branch}, {wildcards.task} {wildcards.method}"
+        " level {wildcards.level} seeds {wildcards.cohort}"

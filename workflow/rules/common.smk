@@ -1,0 +1,97 @@
+# The plan of the config, and the input functions of the rules. Rules themselves are in the other files.
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+root = str(Path(workflow.basedir))
+sys.path.insert(0, root)
+
+from lth_core import artifacts, timing
+from lth_core.artifacts import ArtifactError
+from lth_core.cells import Cell
+from lth_core.configfile import ConfigError
+from lth_core.plan import Plan
+
+# The workflow's own file only when no other is named: `--configfile` replaces it, `--config` overrides single keys.
+config_files = list(workflow.config_settings.configfiles) or [f"{root}/config.yaml"]
+try:
+    plan = Plan.read(config_files, workflow.config_settings.config)
+except ConfigError as error:
+    raise WorkflowError(f"the configuration is not valid:\n{error}")
+
+results, reports, logs = plan.config.results, plan.config.reports, "logs"
+
+# What jobs inherit. None of it changes their results, so none of it is a reason to run them again.
+os.environ["PYTHONPATH"] = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
+os.environ["LTH_DEVICE"] = plan.config.device
+
+# A job dies with the snakemake that started it (Linux), so that no orphan writes beside its successor.
+python = ("setpriv --pdeathsig KILL " if shutil.which("setpriv") else "") + sys.executable
+
+
+def either(names):
+    """A wildcard constraint: one of these names."""
+    return "|".join(map(re.escape, sorted(names))) or "(?!)"
+
+
+wildcard_constraints:
+    task=either(plan.config.tasks),
+    cohort=r"\d+-\d+",
+    method=either(plan.methods),
+    level=r"[1-9]\d*",
+    branch=either({cell.branch for cell in plan.cells if cell.branch} | set(plan.branches)),
+    step=r"[1-9]\d*",
+
+
+def cell_of(wildcards):
+    """The cell of a ticket's or branch's wildcards."""
+    branch = getattr(wildcards, "branch", None)
+    return Cell(wildcards.task, wildcards.cohort, wildcards.method, int(wildcards.level), branch)
+
+
+def grid(wildcards):
+    """task, cohort, method and level of a job."""
+    return wildcards.task, wildcards.cohort, wildcards.method, int(wildcards.level)
+
+
+def data_of(wildcards):
+    """The data file that a task is trained on."""
+    return artifacts.data_file(results, plan.config.tasks[wildcards.task].dataset)
+
+
+def start_of(wildcards):
+    """What a ticket starts from: theta_0, theta_k or the weights to continue from."""
+    return plan.start_file(*grid(wildcards))
+
+
+def before(kind):
+    """A file of the training that a level's mask is made from: its `start`, `trained` weights or `mask`."""
+
+    def path(wildcards):
+        cell = plan.level_before(*grid(wildcards))
+        if kind == "start":
+            return plan.start_file(cell.task, cell.cohort, wildcards.method, cell.level)
+        if kind == "mask":
+            return cell.mask(results) if cell.level else []
+        return cell.trained(results)
+
+    return path
+
+
+def histories(study):
+    """The histories and masks of a study's cells."""
+    cells = plan.studies[study].cells(plan.config)
+    return [cell.history(results) for cell in cells] + [cell.mask(results) for cell in cells if cell.level]
+
+
+def tables(study):
+    return [f"{results}/tables/{study}/{table}.csv" for table in plan.studies[study].table_names]
+
+
+def figures(study):
+    names = plan.studies[study].figure_names(plan.config)
+    return [f"{reports}/{study}/{name}.{kind}" for name in names for kind in ("svg", "png", "pdf")]

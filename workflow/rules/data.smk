@@ -1,0 +1,15 @@
+# Data: each set decoded once into one file of arrays with fixed splits.
+rule prepare_data:
+    output:
+        artifacts.data_file(results, "{dataset}"),
+    log:
+        f"{logs}/data/{{dataset}}.log",
+    conda:
+        "../../environment.yml"
+    params:
+        spec=lambda wildcards: plan.data_spec(wildcards.dataset),
+    message:
+        "data {wildcards.dataset}"
+    shell:
+        "exec {python} -m lth_core.jobs.prepare_data --name {wildcards.dataset} --spec {params.spec:q}"
+        " --root {plan.config.data_root:q} --output {output:q} > {log:q} 2>&1"

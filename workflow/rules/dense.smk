@@ -1,0 +1,60 @@
+# Dense networks: theta_0, the full training that every method starts from, and theta_k where something rewinds.
+rule initialize:
+    input:
+        data=data_of,
+    output:
+        artifacts.initial_file(results, "{task}", "{cohort}"),
+    log:
+        f"{logs}/{{task}}/{{cohort}}/initialize.log",
+    conda:
+        "../../environment.yml"
+    params:
+        spec=lambda wildcards: plan.initialize_spec(wildcards.task, wildcards.cohort),
+    message:
+        "initialize {wildcards.task} seeds {wildcards.cohort}"
+    shell:
+        "exec {python} -m lth_core.jobs.initialize --spec {params.spec:q} --data {input.data:q}"
+        " --output {output:q} > {log:q} 2>&1"
+
+
+rule dense:
+    input:
+        data=data_of,
+        initial=artifacts.initial_file(results, "{task}", "{cohort}"),
+    output:
+        trained=Cell("{task}", "{cohort}").trained(results),
+        history=Cell("{task}", "{cohort}").history(results),
+    log:
+        f"{logs}/{{task}}/{{cohort}}/dense.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        gpu=1,
+    params:
+        spec=lambda wildcards: plan.dense_spec(wildcards.task, wildcards.cohort),
+    message:
+        "dense {wildcards.task} seeds {wildcards.cohort}"
+    shell:
+        "exec {python} -m lth_core.jobs.dense --spec {params.spec:q} --data {input.data:q}"
+        " --initial {input.initial:q} --output {output.trained:q} > {log:q} 2>&1"
+
+
+rule checkpoint:
+    input:
+        data=data_of,
+        initial=artifacts.initial_file(results, "{task}", "{cohort}"),
+    output:
+        artifacts.checkpoint_file(results, "{task}", "{cohort}", "{step}"),
+    log:
+        f"{logs}/{{task}}/{{cohort}}/at_{{step}}.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        gpu=1,
+    params:
+        spec=lambda wildcards: plan.checkpoint_spec(wildcards.task, wildcards.cohort, int(wildcards.step)),
+    message:
+        "checkpoint at step {wildcards.step} of {wildcards.task} seeds {wildcards.cohort}"
+    shell:
+        "exec {python} -m lth_core.jobs.checkpoint --spec {params.spec:q} --data {input.data:q}"
+        " --initial {input.initial:q} --output {output:q} > {log:q} 2>&1"

@@ -1,0 +1,78 @@
+# Report: a study's tables, its figures, the claims of all studies, and the page that shows them.
+for study in plan.studies:
+
+    rule:
+        name:
+            f"table_{study}"
+        input:
+            histories(study),
+            plan.studies[study].analyses(plan.config),
+        output:
+            tables(study),
+        log:
+            f"{logs}/tables/{study}.log",
+        conda:
+            "../../environment.yml"
+        params:
+            study=study,
+            spec=plan.table_spec(study),
+        message:
+            f"table {study}"
+        shell:
+            "exec {python} -m lth_core.jobs.table --study {params.study} --spec {params.spec:q} > {log:q} 2>&1"
+
+    rule:
+        name:
+            f"figures_{study}"
+        input:
+            tables(study),
+        output:
+            figures(study),
+            captions=f"{reports}/{study}/captions.json",
+        log:
+            f"{logs}/figures/{study}.log",
+        conda:
+            "../../environment.yml"
+        params:
+            study=study,
+            spec=plan.figures_spec(study),
+        message:
+            f"figures {study}"
+        shell:
+            "exec {python} -m lth_core.jobs.figures --study {params.study} --spec {params.spec:q} > {log:q} 2>&1"
+
+
+rule claims:
+    input:
+        [tables(study) for study in plan.studies],
+    output:
+        f"{results}/claims.csv",
+    log:
+        f"{logs}/claims.log",
+    conda:
+        "../../environment.yml"
+    params:
+        spec=plan.summary_spec("claims"),
+    message:
+        "claims"
+    shell:
+        "exec {python} -m lth_core.jobs.claims --spec {params.spec:q} > {log:q} 2>&1"
+
+
+rule report:
+    input:
+        f"{results}/claims.csv",
+        [f"{reports}/{study}/captions.json" for study in plan.studies],
+        [figures(study) for study in plan.studies],
+    output:
+        report(f"{reports}/index.html", category="Front page"),
+    log:
+        f"{logs}/report.log",
+    conda:
+        "../../environment.yml"
+    params:
+        spec=plan.summary_spec("report"),
+    message:
+        "report {output}"
+    shell:
+        "exec {python} -m lth_core.jobs.report --spec {params.spec:q} > {log:q} 2>&1"

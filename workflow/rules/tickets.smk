@@ -1,0 +1,47 @@
+# Tickets: at each level, prune what was trained before, then train what is left from where the method rewinds to.
+ticket = Cell("{task}", "{cohort}", "{method}", "{level}")
+
+
+rule prune:
+    input:
+        initial=artifacts.initial_file(results, "{task}", "{cohort}"),
+        start=before("start"),
+        trained=before("trained"),
+        mask=before("mask"),
+    output:
+        ticket.mask(results),
+    log:
+        f"{logs}/{{task}}/{{cohort}}/{{method}}/level_{{level}}/prune.log",
+    conda:
+        "../../environment.yml"
+    params:
+        spec=lambda wildcards: plan.prune_spec(wildcards.cohort, wildcards.method, int(wildcards.level)),
+        mask=lambda wildcards, input: f"--mask {input.mask}" if input.mask else "",
+    message:
+        "prune {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
+    shell:
+        "exec {python} -m lth_core.jobs.prune --spec {params.spec:q} --initial {input.initial:q}"
+        " --start {input.start:q} --trained {input.trained:q} {params.mask} --output {output:q} > {log:q} 2>&1"
+
+
+rule retrain:
+    input:
+        data=data_of,
+        start=start_of,
+        mask=ticket.mask(results),
+    output:
+        trained=ticket.trained(results),
+        history=ticket.history(results),
+    log:
+        f"{logs}/{{task}}/{{cohort}}/{{method}}/level_{{level}}/retrain.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        gpu=1,
+    params:
+        spec=lambda wildcards: plan.retrain_spec(*grid(wildcards)),
+    message:
+        "retrain {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
+    shell:
+        "exec {python} -m lth_core.jobs.retrain --spec {params.spec:q} --data {input.data:q}"
+        " --start {input.start:q} --mask {input.mask:q} --output {output.trained:q} > {log:q} 2>&1"
