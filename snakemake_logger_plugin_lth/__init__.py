@@ -1,0 +1,142 @@
+"""Snakemake's progress as a person wants it: `python -m snakemake --logger lth ...` in the repository's folder.
+
+On a terminal: one updating line per running job (rule, wildcards, last line of its log, time) and a total.
+Elsewhere: one line per finished job. Failures show the end of their log. Dry runs, --verbose and --printshellcmds keep
+Snakemake's own output. Snakemake finds this package by its name.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import time
+from typing import Any
+
+from snakemake_interface_logger_plugins.base import LogHandlerBase
+from snakemake_interface_logger_plugins.common import LogEvent
+
+from snakemake_logger_plugin_lth.jobs import Job, duration
+from snakemake_logger_plugin_lth.screen import Screen
+
+REDRAW_SECONDS = 0.5
+FAILURE_LINES = 12
+# What Snakemake says in every run and nobody needs; anything that is not listed is shown.
+CHATTER = (
+    "Assuming unrestricted shared filesystem usage",
+    "Building DAG of jobs",
+    "Elapsed time:",
+    "Exiting because a job execution failed",
+    "RuleException:\nCalledProcessError",
+    "Select jobs to execute",
+    "Using shell:",
+)
+SILENT_EVENTS = (LogEvent.JOB_STARTED, LogEvent.RESOURCES_INFO, LogEvent.SHELLCMD, LogEvent.WORKFLOW_STARTED)
+
+
+class LogHandler(LogHandlerBase):
+    """Turns Snakemake's events into lines; runs in Snakemake's logging thread, which no error of ours may end."""
+
+    writes_to_file = False
+    has_filter = False
+    has_formatter = False
+    needs_rulegraph = False
+
+    def __post_init__(self) -> None:
+        settings = self.common_settings
+        self._standing_back = settings.dryrun or settings.verbose or settings.printshellcmds or settings.debug_dag
+        self._screen = Screen(sys.stdout if settings.stdout else sys.stderr)
+        self._running: dict[int, Job] = {}
+        self._finished: list[Job] = []
+        self._done, self._total, self._failed = 0, 0, 0
+        self._started = time.monotonic()
+        self._stop = threading.Event()
+        self._ticker: threading.Thread | None = None
+
+    @property
+    def writes_to_stream(self) -> bool:
+        return not self._standing_back
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._standing_back:
+            return
+        try:
+            self._handle(getattr(record, "event", None), record)
+        except Exception:
+            self._screen.say(record.getMessage())
+
+    def _handle(self, event: LogEvent | None, record: logging.LogRecord) -> None:
+        facts: dict[str, Any] = record.__dict__
+        if event == LogEvent.RUN_INFO:
+            self._announce(dict(facts["stats"]))
+        elif event == LogEvent.JOB_INFO:
+            self._running[facts["jobid"]] = Job(facts["rule_name"], facts["wildcards"], facts["log"])
+            self._start_ticker()
+        elif event == LogEvent.JOB_FINISHED:
+            job = self._running.pop(facts["job_id"], None)
+            self._finished += [job] if job else []
+        elif event == LogEvent.PROGRESS:
+            self._done, self._total = facts["done"], facts["total"]
+            self._report_finished()
+            if self._done == self._total:
+                self._settle()
+        elif event == LogEvent.JOB_ERROR:
+            self._report_failure(facts)
+        elif event not in SILENT_EVENTS:
+            text = self.format(record)
+            if text and not text.startswith(CHATTER):
+                self._screen.say(text)
+        self._draw()
+
+    def _announce(self, counts: dict[str, int]) -> None:
+        self._total = counts.pop("total")
+        rules = ", ".join(f"{count} {rule}" for rule, count in counts.items())
+        self._screen.say(f"{self._total} jobs to run: {rules}")
+
+    def _report_finished(self) -> None:
+        if not self._screen.live:
+            for job in self._finished:
+                self._screen.say(f"{self._done} of {self._total} jobs: {job.name}, {job.elapsed}")
+        self._finished.clear()
+
+    def _report_failure(self, facts: dict[str, Any]) -> None:
+        self._failed += 1
+        job = self._running.pop(facts["jobid"], None) or Job(facts["rule_name"], {}, facts["log"])
+        log = job.logs[0] if job.logs else "none"
+        lines = [f"failed: {job.name}, after {job.elapsed}, log: {log}", *job.last_lines(FAILURE_LINES)]
+        self._screen.say("\n    ".join(lines))
+
+    def _draw(self) -> None:
+        if not (self._screen.live and self._total):
+            return
+        failed = f", {self._failed} failed" if self._failed else ""
+        total = f"{self._done} of {self._total} jobs{failed}, {duration(time.monotonic() - self._started)}"
+        jobs = sorted(self._running.values(), key=lambda job: job.started)
+        width = max((len(job.name) for job in jobs), default=0)
+        lines = [f"{job.name:{width}}  {job.elapsed:>5}  {' '.join(job.last_lines(1))}" for job in jobs]
+        self._screen.show([*lines, total])
+
+    def _settle(self) -> None:
+        """Leave the total on the screen for good, so that a summary printed by the Snakefile can follow it."""
+        self._running.clear()
+        self._draw()
+        self._screen.keep()
+        self._total = 0
+
+    def _start_ticker(self) -> None:
+        if self._screen.live and self._ticker is None:
+            self._ticker = threading.Thread(target=self._tick, name="lth progress", daemon=True)
+            self._ticker.start()
+
+    def _tick(self) -> None:
+        while not self._stop.wait(REDRAW_SECONDS):
+            with self.lock:
+                self._draw()
+
+    def close(self) -> None:
+        self._stop.set()
+        if self._ticker is not None:
+            self._ticker.join(timeout=1)
+            self._ticker = None
+        self._settle()
+        super().close()

@@ -1,0 +1,248 @@
+"""Snakemake's progress (`--logger lth`): on a terminal, in a log file, on failure, on Ctrl-C."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from snakemake_logger_plugin_lth import LogHandler
+from snakemake_logger_plugin_lth.jobs import Job, duration, last_lines
+from snakemake_logger_plugin_lth.screen import Screen
+
+ROOT = Path(__file__).parent.parent
+SNAKEFILE = """
+rule all:
+    input: "out/digits_1", "out/digits_2", "out/mnist_3",
+
+rule train:
+    output: "out/{task}_{level}",
+    log: "logs/{task}_{level}.log",
+    shell:
+        '''(echo "step 1/2 accuracy 97.9%"; sleep {config[seconds]}; test {wildcards.task} != {config[broken]} ||
+        {{ echo "error: no such data set"; exit 1; }}; touch {output}) > {log} 2>&1'''
+
+onsuccess:
+    print("summary of the run", flush=True)
+"""
+
+
+def command(folder: Path, *arguments: str, seconds: float = 0.1, broken: str = "none") -> list[str]:
+    (folder / "Snakefile").write_text(SNAKEFILE)
+    config = ["--config", f"seconds={seconds}", f"broken={broken}"]
+    return [sys.executable, "-m", "snakemake", "--cores", "2", "--logger", "lth", *arguments, *config]
+
+
+def environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(ROOT), "TERM": "xterm"}
+
+
+def run_piped(folder: Path, *arguments: str, **config: object) -> subprocess.CompletedProcess[str]:
+    """Snakemake with its output in a pipe; jobs take next to no time."""
+    started = command(folder, *arguments, **config)
+    return subprocess.run(started, cwd=folder, env=environment(), capture_output=True, text=True, timeout=60)
+
+
+def run_on_terminal(folder: Path, interrupt_at: str | None = None, **config: object) -> tuple[int, str]:
+    """Snakemake on a pseudo-terminal: exit status and all output. Ctrl-C once `interrupt_at` is on the screen."""
+    ours, theirs = pty.openpty()
+    started = command(folder, **config)
+    process = subprocess.Popen(
+        started, cwd=folder, env=environment(), stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    )
+    os.close(theirs)
+    written = b""
+    try:
+        while chunk := os.read(ours, 4096):
+            written += chunk
+            if interrupt_at and interrupt_at.encode() in written:
+                interrupt_at = None
+                os.killpg(process.pid, signal.SIGINT)
+    except OSError:  # how Linux says that the other side has closed
+        pass
+    os.close(ours)
+    return process.wait(timeout=60), written.decode()
+
+
+def lines_left(written: str) -> list[str]:
+    """What a terminal shows after `written`: a cursor that moves up and clears downwards."""
+    lines, row = [""], 0
+    for part in re.findall(r"\033\[\d*[A-Za-z]|\r|\n|[^\033\r\n]+", written):
+        if part == "\n":
+            row += 1
+            lines += [""] * (row == len(lines))
+        elif part.endswith("A") and part.startswith("\033"):
+            row -= int(part[2:-1])
+        elif part == "\033[J":
+            del lines[row:]
+            lines.append("")
+        elif part != "\r":
+            assert not part.startswith("\033"), f"unknown control sequence {part!r}"
+            lines[row] = part
+    return [line for line in lines if line]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+# ---------------------------------------------------------------- whole runs
+
+
+def test_a_log_file_gets_one_line_per_finished_job(tmp_path: Path) -> None:
+    done = run_piped(tmp_path)
+    lines = done.stderr.splitlines()
+    assert done.returncode == 0, done.stderr
+    assert lines[0] == "4 jobs to run: 3 train, 1 all"
+    assert [line.split(":")[0] for line in lines[1:5]] == [f"{done} of 4 jobs" for done in (1, 2, 3, 4)]
+    named = sorted(line.split(": ")[1].split(",")[0] for line in lines[1:4])
+    assert named == ["train digits level 1", "train digits level 2", "train mnist level 3"]
+    assert "\033" not in done.stderr and len(lines) == 6, done.stderr
+    assert "Nothing to be done" in run_piped(tmp_path).stderr
+
+
+def test_a_failure_shows_the_job_and_the_end_of_its_log(tmp_path: Path) -> None:
+    done = run_piped(tmp_path, "--keep-going", broken="mnist")
+    assert done.returncode == 1
+    shown = re.search(r"^failed: train mnist level 3, after .* s, log: logs/mnist_3.log\n(.*\n.*)\n", done.stderr, re.M)
+    assert shown and shown[1] == "    step 1/2 accuracy 97.9%\n    error: no such data set", done.stderr
+    assert "CalledProcessError" not in done.stderr
+    assert "2 of 4 jobs" in done.stderr and "3 of 4 jobs" not in done.stderr
+
+
+def test_a_terminal_shows_running_jobs_with_their_last_log_line_and_keeps_none_of_them(tmp_path: Path) -> None:
+    status, written = run_on_terminal(tmp_path, seconds=1)
+    assert status == 0, written
+    assert re.search(r"train digits level 1 +\d\.\d s  step 1/2 accuracy 97\.9%", written)
+    left = lines_left(written)
+    assert left[0] == "4 jobs to run: 3 train, 1 all"
+    assert re.fullmatch(r"4 of 4 jobs, \d\.\d s", left[1])
+    assert left[2] == "summary of the run"
+    assert left[3].startswith("Complete log(s):") and len(left) == 4
+
+
+def test_control_c_ends_the_run_and_leaves_a_clean_terminal(tmp_path: Path) -> None:
+    began = time.monotonic()
+    status, written = run_on_terminal(tmp_path, interrupt_at="step 1/2", seconds=30)
+    assert status != 0 and time.monotonic() - began < 20
+    left = lines_left(written)
+    assert not any(line.startswith("train ") for line in left), left
+    assert left[-1].startswith("0 of 4 jobs")
+    assert "\033[?25l" not in written, "the cursor is never hidden"
+
+
+def test_a_closed_output_does_not_stop_the_run(tmp_path: Path) -> None:
+    shell = " ".join(map(str, command(tmp_path))) + " 2>&1 >out.txt | head -n 1; exit ${PIPESTATUS[0]}"
+    done = subprocess.run(["bash", "-c", shell], cwd=tmp_path, env=environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out/mnist_3").exists()
+
+
+def test_dry_runs_keep_the_output_of_snakemake(tmp_path: Path) -> None:
+    done = run_piped(tmp_path, "--dry-run")
+    assert done.returncode == 0 and "reason: Missing output files: out/digits_1" in done.stdout + done.stderr
+
+
+# ---------------------------------------------------------------- the parts
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.04, "0.0 s"),
+        (9.94, "9.9 s"),
+        (9.96, "10 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min 00 s"),
+        (125, "2 min 05 s"),
+        (3599.7, "1 h 00 min"),
+        (7980, "2 h 13 min"),
+    ],
+)
+def test_durations_in_words(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
+
+
+def test_a_job_is_named_by_its_rule_and_wildcards() -> None:
+    job = Job("retrain", {"task": "digits-lenet", "cohort": "0-4", "level": "3", "branch": "reinit"}, [])
+    assert job.name == "retrain digits-lenet 0-4 level 3 reinit"
+    assert job.last_lines(1) == []
+
+
+def test_the_last_lines_of_a_log_are_read_from_its_end(tmp_path: Path) -> None:
+    log = tmp_path / "job.log"
+    assert last_lines(str(log), 2) == []
+    log.write_bytes(b"x" * 100_000 + b"\nfirst\r\n\nup\033[K\rdat\xffed\033[31m!\033[0m  \n\n")
+    assert last_lines(str(log), 2) == ["up", "dat�ed!"]
+
+
+def test_the_block_fits_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Screen, "_size", lambda self: (20, 4))
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+    screen = Screen(stream)
+    screen.show(["a line that is longer than the terminal", "b", "c", "d", "total"])
+    assert lines_left(stream.getvalue()) == ["c", "d", "total"]
+    screen.show(["a line that is longer than the terminal", "total"])
+    screen.say("a message")
+    screen.show(["total"])
+    assert lines_left(stream.getvalue()) == ["a message", "total"]
+    assert "a line that is long" in stream.getvalue() and "longer" not in stream.getvalue()
+
+
+class ClosedPipe(Terminal):
+    def write(self, text: str) -> int:
+        raise BrokenPipeError
+
+
+def handler_on(monkeypatch: pytest.MonkeyPatch, stream: io.StringIO) -> LogHandler:
+    monkeypatch.setattr(sys, "stderr", stream)
+    off = dict.fromkeys(("dryrun", "verbose", "printshellcmds", "debug_dag", "stdout"), False)
+    return LogHandler(SimpleNamespace(**off), None)
+
+
+def record(event: str, **facts: object) -> logging.LogRecord:
+    return logging.makeLogRecord({"msg": f"record of {event}", "event": event, **facts})
+
+
+def test_closing_ends_the_thread_and_takes_unfinished_jobs_off_the_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+    handler = handler_on(monkeypatch, stream)
+    handler.handle(record("run_info", stats={"train": 2, "total": 2}))
+    handler.handle(record("job_info", jobid=1, rule_name="train", wildcards={"level": "3"}, log=[]))
+    assert any(line.startswith("train level 3") for line in lines_left(stream.getvalue()))
+    threads = [thread for thread in threading.enumerate() if thread.name == "lth progress"]
+    handler.close()
+    assert len(threads) == 1 and not threads[0].is_alive()
+    handler.close()
+    assert [line.split(",")[0] for line in lines_left(stream.getvalue())] == ["2 jobs to run: 2 train", "0 of 2 jobs"]
+
+
+@pytest.mark.parametrize("stream", [io.StringIO(), ClosedPipe()])
+def test_no_record_ends_the_logging_thread(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    handler = handler_on(monkeypatch, stream)
+    handler.handle(record("run_info"))  # without the facts that it should have
+    handler.close()
+    assert stream.getvalue() in ("record of run_info\n", "")
+
+
+def test_a_dumb_terminal_gets_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    stream = Terminal()
+    screen = Screen(stream)
+    screen.show(["total"])
+    screen.say("a message")
+    assert stream.getvalue() == "a message\n"
