@@ -18,7 +18,7 @@ from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
+from matplotlib.ticker import FixedLocator, NullLocator
 
 from lth_core.analysis.claims import mean_interval
 from lth_core.artifacts import write_whole
@@ -90,7 +90,7 @@ matplotlib.rcParams.update(
 # ---------------------------------------------------------------- figures and legends
 
 
-def panels(columns: int = 1, rows: int = 1, *, width: float = 3.4, height: float = 2.7) -> tuple[Figure, np.ndarray]:
+def panels(columns: int = 1, rows: int = 1, *, width: float = 3.4, height: float = 2.8) -> tuple[Figure, np.ndarray]:
     """A figure of rows x columns panels, each about width x height inches, and its axes as an array (rows, columns)."""
     figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
     FigureCanvasAgg(figure)
@@ -105,12 +105,22 @@ def legend(figure: Figure, note: str = "") -> None:
             entries.setdefault(label, handle)
     if not entries:
         return
-    columns = max(1, min(len(entries), int(figure.get_figwidth() / 1.75)))
+    columns = _legend_columns(list(entries), figure.get_figwidth())
     rows = -(-len(entries) // columns)
     figure.set_figheight(figure.get_figheight() + 0.18 * rows + (0.25 if note else 0.1))
     figure.legend(
         entries.values(), entries, loc="outside lower center", ncols=columns, title=note or None, columnspacing=1.6
     )
+
+
+def _legend_columns(labels: Sequence[str], width: float) -> int:
+    """As many columns as fit into `width` inches: each is as wide as its longest label."""
+    for columns in range(len(labels), 1, -1):
+        rows = -(-len(labels) // columns)
+        longest = [max(map(len, labels[start : start + rows])) for start in range(0, len(labels), rows)]
+        if sum(0.6 + 0.062 * letters for letters in longest) <= width:
+            return len(longest)
+    return 1
 
 
 def interval_note(replicates: int, interval: str = "t95") -> str:
@@ -142,12 +152,13 @@ def density_axis(axes: Axes, densities: Iterable[float]) -> None:
 
 
 def _spread_ticks(values: Sequence[float], most: int = 7) -> list[float]:
-    """At most `most` of the falling `values`, about evenly spaced in the logarithm, first and last among them."""
-    if len(values) <= most:
-        return list(values)
-    wanted = np.linspace(np.log(values[0]), np.log(values[-1]), most)
-    nearest = {int(np.abs(np.log(values) - target).argmin()) for target in wanted}
-    return [values[index] for index in sorted(nearest)]
+    """At most `most` of the values at equal strides, with the first and the last."""
+    stride = max(1, -(-(len(values) - 1) // (most - 1)))
+    ticks = list(values[::stride])
+    if ticks[-1] != values[-1]:
+        crowded = len(values) - 1 - stride * (len(ticks) - 1) <= stride / 2
+        ticks = [*(ticks[:-1] if crowded else ticks), values[-1]]
+    return ticks
 
 
 def percent_text(fraction: float) -> str:
@@ -158,7 +169,7 @@ def percent_text(fraction: float) -> str:
 
 def percent_axis(axis: Axis, label: str) -> None:
     """Fractions 0..1 shown in percent."""
-    axis.set_major_formatter(PercentFormatter(1.0, symbol=None))
+    axis.set_major_formatter(lambda fraction, position: f"{round(100 * fraction, 6):g}")
     axis.axes.set(**{f"{axis.axis_name}label": f"{label} (%)"})
 
 

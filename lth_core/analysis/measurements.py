@@ -84,3 +84,31 @@ def measure(histories: pd.DataFrame) -> pd.DataFrame:
 def _rows_of_minimum(steps: pd.DataFrame, values: pd.Series) -> pd.DataFrame:
     """Per replicate the row where `values` is smallest; among equals the earliest step."""
     return steps.loc[values.groupby([steps[name] for name in REPLICATE]).idxmin()]
+
+
+# ---------------------------------------------------------------- selecting
+
+
+def select(table: pd.DataFrame, task: str, method: str, branch: str = "ticket") -> pd.DataFrame:
+    """The rows of one curve over levels, without the dense network."""
+    return table[(table["task"] == task) & (table["method"] == method) & (table["branch"] == branch)]
+
+
+def select_dense(table: pd.DataFrame, task: str) -> pd.DataFrame:
+    """The rows of a task's dense network."""
+    return select(table, task, DENSE, DENSE)
+
+
+def per_seed(rows: pd.DataFrame, quantity: str) -> pd.DataFrame:
+    """A quantity with one row per seed and one column per level; draws are averaged within their seed."""
+    draws = rows.groupby(["seed", "level"])[quantity]
+    return draws.agg(lambda values: values.mean(skipna=False)).unstack("level")
+
+
+def nearest_level(rows: pd.DataFrame, density: float, within: float = 1.25) -> int | None:
+    """The level whose density is nearest in the logarithm; None when that is off by more than a factor `within`."""
+    levels = rows.drop_duplicates("level")
+    off = np.abs(np.log(levels["density"].to_numpy(float) / density))
+    if not len(off) or off.min() > np.log(within) + 1e-9:
+        return None
+    return int(levels["level"].iloc[off.argmin()])

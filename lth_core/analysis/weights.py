@@ -1,0 +1,51 @@
+"""Histograms of weights in and out of a ticket: where they start and how far dense training moves them.
+
+Frankle & Carbin 2019, appendix F (Figures 15, 16 and 19).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from lth_core.artifacts import Tensors
+
+BINS = 40
+
+
+class Bin(NamedTuple):
+    """One bar of a histogram; the groups `kept` and `pruned` are disjoint, their sum is every weight of the layer."""
+
+    layer: str
+    quantity: str
+    group: str
+    seed: int
+    left: float
+    right: float
+    count: int
+
+
+def weight_histograms(
+    initial: Tensors, dense: Tensors, mask: Tensors, layers: Iterable[str], seeds: Sequence[int]
+) -> Iterator[Bin]:
+    """Histograms per layer, group and seed of two quantities of the dense network's weights.
+
+    `initial`: the value at initialization; `distance`: |trained - initial|. Every tensor has a leading replicate axis,
+    one entry per seed. Bin edges are shared by groups and seeds and do not depend on the mask, so levels compare.
+    """
+    for layer in layers:
+        kept, start = mask[layer], initial[layer]
+        distance = np.abs(dense[layer] - start)
+        widest = float(np.abs(start).max(initial=0.0)) or 1.0
+        farthest = float(distance.max(where=np.isfinite(distance), initial=0.0)) or 1.0  # a seed may have diverged
+        for quantity, values, edges in (
+            ("initial", start, np.linspace(-widest, widest, BINS + 1)),
+            ("distance", distance, np.linspace(0.0, farthest, BINS + 1)),
+        ):
+            for group, chosen in (("kept", kept), ("pruned", ~kept)):
+                for replicate, seed in enumerate(seeds):
+                    counts, _ = np.histogram(values[replicate][chosen[replicate]], edges)
+                    for left, right, count in zip(edges[:-1], edges[1:], counts, strict=True):
+                        yield Bin(layer, quantity, group, seed, float(left), float(right), int(count))

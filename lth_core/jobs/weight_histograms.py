@@ -1,0 +1,32 @@
+"""Rule weight_histograms: theta_0, the trained dense network and a ticket's mask -> CSV of Bin rows."""
+
+from __future__ import annotations
+
+import argparse
+
+from lth_core.analysis.weights import Bin, weight_histograms
+from lth_core.artifacts import read_header, read_tensors, write_text
+from lth_core.config import seeds_of
+from lth_core.jobs.command import command
+
+
+@command
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--cohort", required=True, type=seeds_of, help="the seeds of the replicates, first-last")
+    arguments.add_argument("--initial", required=True, help="theta_0, whose header names the prunable layers")
+    arguments.add_argument("--dense", required=True, help="the trained dense network")
+    arguments.add_argument("--mask", required=True, help="the ticket's mask")
+    arguments.add_argument("--output", required=True)
+    options = arguments.parse_args()
+    initial, dense, mask = (read_tensors(path) for path in (options.initial, options.dense, options.mask))
+    layers = [name for name in read_header(options.initial)["layers"] if name in mask]
+    rows = (
+        f"{row.layer},{row.quantity},{row.group},{row.seed},{row.left:.9g},{row.right:.9g},{row.count}\n"
+        for row in weight_histograms(initial, dense, mask, layers, options.cohort)
+    )
+    write_text(options.output, ",".join(Bin._fields) + "\n" + "".join(rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+"""Studies: one module per paper, registered by import. Nothing outside this package knows a paper's name."""
+
+from lth_core.studies import frankle2019, stabilizing2019
+
+__all__ = ["frankle2019", "stabilizing2019"]
