@@ -1,0 +1,34 @@
+"""What all jobs share: errors for users are one line, and the user's plugin modules are imported."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import sys
+from collections.abc import Callable, Iterable
+
+
+def command(main: Callable[[], None]) -> Callable[[], None]:
+    """Make `main` exit with status 1 and one line on stderr when it meets an error that is written for users.
+
+    Those are the ValueErrors that lth_core itself defines: ArtifactError, DataError, UnknownName and their like.
+    Any other exception is a fault of the program and keeps its traceback.
+    """
+
+    @functools.wraps(main)
+    def wrapped() -> None:
+        try:
+            main()
+        except ValueError as error:
+            if not type(error).__module__.startswith("lth_core."):
+                raise
+            print("error:", " ".join(str(error).split()), file=sys.stderr)
+            sys.exit(1)
+
+    return wrapped
+
+
+def import_plugins(modules: Iterable[str]) -> None:
+    """Import the user's modules, importable from the current folder, so that what they register is known."""
+    for module in modules:
+        importlib.import_module(module)

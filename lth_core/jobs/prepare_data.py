@@ -1,0 +1,52 @@
+"""Rule prepare_data: a data set, wherever it comes from -> one file of arrays by split, its facts in the header."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import lth_core.data  # noqa: F401 (registers the built-in data sets)
+from lth_core.artifacts import provenance, write_tensors
+from lth_core.data.folder import StreamedSplits
+from lth_core.data.splits import DataError, Splits
+from lth_core.jobs.command import command, import_plugins
+from lth_core.registry import dataset
+
+
+def prepare(name: str, spec: dict[str, Any], root: str, output: str) -> None:
+    """Read the data set `spec["source"]` (its registered name and options) below `root` and write it to `output`.
+
+    Raises DataError or UnknownName, and then writes nothing.
+    """
+    options = dict(spec["source"])
+    registered = options.pop("name")
+    splits = dataset.call(registered, {"root": os.path.expanduser(root)}, options)
+    if not isinstance(splits, Splits | StreamedSplits):
+        raise DataError(f"data set '{registered}' returned {type(splits).__name__}, not Splits")
+    header = splits.facts() | {"provenance": provenance({"dataset": name, **spec})}
+    write_tensors(output, splits.tensors(), header)
+
+
+@command
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--name", required=True, help="the data set's name in the config")
+    arguments.add_argument(
+        "--spec", type=json.loads, required=True, help="JSON: source (registered name, options), plugins"
+    )
+    arguments.add_argument("--root", required=True, help="the folder of data sets (data_root)")
+    arguments.add_argument("--output", required=True, help="the data file to write")
+    options = arguments.parse_args()
+    start = time.perf_counter()
+    import_plugins(options.spec["plugins"])
+    prepare(options.name, options.spec, options.root, options.output)
+    seconds, size = time.perf_counter() - start, Path(options.output).stat().st_size
+    print(f"{options.output}: {size / 1e6:.1f} MB in {seconds:.1f} s")
+
+
+if __name__ == "__main__":
+    main()
