@@ -2,7 +2,8 @@
 
 On a terminal: one updating line per running job (rule, wildcards, last line of its log, time) and a total.
 Elsewhere: one line per finished job. Failures show the end of their log. Dry runs, --verbose and --printshellcmds keep
-Snakemake's own output. Snakemake finds this package by its name.
+Snakemake's own output. Snakemake finds this package by its name. What a Snakefile says at the end of a run belongs to
+`snakemake.logging.logger`: a `print` does not wait for these lines and would be overwritten on a terminal.
 """
 
 from __future__ import annotations
@@ -78,8 +79,6 @@ class LogHandler(LogHandlerBase):
         elif event == LogEvent.PROGRESS:
             self._done, self._total = facts["done"], facts["total"]
             self._report_finished()
-            if self._done == self._total:
-                self._settle()
         elif event == LogEvent.JOB_ERROR:
             self._report_failure(facts)
         elif event not in SILENT_EVENTS:
@@ -116,13 +115,6 @@ class LogHandler(LogHandlerBase):
         lines = [f"{job.name:{width}}  {job.elapsed:>5}  {' '.join(job.last_lines(1))}" for job in jobs]
         self._screen.show([*lines, total])
 
-    def _settle(self) -> None:
-        """Leave the total on the screen for good, so that a summary printed by the Snakefile can follow it."""
-        self._running.clear()
-        self._draw()
-        self._screen.keep()
-        self._total = 0
-
     def _start_ticker(self) -> None:
         if self._screen.live and self._ticker is None:
             self._ticker = threading.Thread(target=self._tick, name="lth progress", daemon=True)
@@ -138,5 +130,7 @@ class LogHandler(LogHandlerBase):
         if self._ticker is not None:
             self._ticker.join(timeout=1)
             self._ticker = None
-        self._settle()
+        self._running.clear()
+        self._draw()
+        self._total = 0
         super().close()

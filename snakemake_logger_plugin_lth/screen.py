@@ -32,10 +32,6 @@ class Screen:
         self._write(self._erase() + "".join(f"{line}\n" for line in fitting))
         self._height = len(fitting)
 
-    def keep(self) -> None:
-        """Let the block stay as it is; what comes next goes below it."""
-        self._height = 0
-
     def _erase(self) -> str:
         return f"\r\033[{self._height}A\033[J" if self._height else ""
 

@@ -23,6 +23,8 @@ from snakemake_logger_plugin_lth.screen import Screen
 
 ROOT = Path(__file__).parent.parent
 SNAKEFILE = """
+from snakemake.logging import logger
+
 rule all:
     input: "out/digits_1", "out/digits_2", "out/mnist_3",
 
@@ -34,7 +36,7 @@ rule train:
         {{ echo "error: no such data set"; exit 1; }}; touch {output}) > {log} 2>&1'''
 
 onsuccess:
-    print("summary of the run", flush=True)
+    logger.info("summary of the run")
 """
 
 
@@ -109,7 +111,8 @@ def test_a_log_file_gets_one_line_per_finished_job(tmp_path: Path) -> None:
     assert [line.split(":")[0] for line in lines[1:5]] == [f"{done} of 4 jobs" for done in (1, 2, 3, 4)]
     named = sorted(line.split(": ")[1].split(",")[0] for line in lines[1:4])
     assert named == ["train digits level 1", "train digits level 2", "train mnist level 3"]
-    assert "\033" not in done.stderr and len(lines) == 6, done.stderr
+    assert lines[5] == "summary of the run" and lines[6].startswith("Complete log(s):") and len(lines) == 7
+    assert "\033" not in done.stderr
     assert "Nothing to be done" in run_piped(tmp_path).stderr
 
 
@@ -128,9 +131,9 @@ def test_a_terminal_shows_running_jobs_with_their_last_log_line_and_keeps_none_o
     assert re.search(r"train digits level 1 +\d\.\d s  step 1/2 accuracy 97\.9%", written)
     left = lines_left(written)
     assert left[0] == "4 jobs to run: 3 train, 1 all"
-    assert re.fullmatch(r"4 of 4 jobs, \d\.\d s", left[1])
-    assert left[2] == "summary of the run"
-    assert left[3].startswith("Complete log(s):") and len(left) == 4
+    assert left[1] == "summary of the run"
+    assert left[2].startswith("Complete log(s):")
+    assert re.fullmatch(r"4 of 4 jobs, \d\.\d s", left[3]) and len(left) == 4
 
 
 def test_control_c_ends_the_run_and_leaves_a_clean_terminal(tmp_path: Path) -> None:
