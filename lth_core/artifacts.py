@@ -100,7 +100,7 @@ def write_text(path: str | Path, text: str) -> None:
 
 def write_tensors(path: str | Path, tensors: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> None:
     """Write arrays with a JSON-able `header` (facts and provenance); equal content gives equal bytes."""
-    arrays = {name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}
+    arrays = {name: np.asarray(tensors[name], order="C") for name in sorted(tensors)}
     text = json.dumps(header)
     write_whole(path, lambda temporary: save_file(arrays, temporary, metadata={"lth": text}))
 

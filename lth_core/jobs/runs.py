@@ -60,6 +60,7 @@ def open_task(spec: Mapping[str, Any], data: str) -> ImageClassification:
     settings = TaskSettings(**spec["task"])
     device = choose_device()
     images = open_data(data, device)
+    print(f"device {device}, {torch.get_num_threads()} thread(s)", flush=True)
     with torch.random.fork_rng():
         module = model_factory(settings, images.classes, images.input_shape)()
     return ImageClassification(module, images, settings.train, device)

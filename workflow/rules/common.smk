@@ -89,9 +89,11 @@ def histories(study):
 
 
 def tables(study):
-    return [f"{results}/tables/{study}/{table}.csv" for table in plan.studies[study].table_names]
+    """A study's tables as the figures read them."""
+    return [artifacts.table_file(results, study, table) for table in plan.studies[study].table_names]
 
 
 def figures(study):
+    """A study's figures in all formats."""
     names = plan.studies[study].figure_names(plan.config)
-    return [f"{reports}/{study}/{name}.{kind}" for name in names for kind in ("svg", "png", "pdf")]
+    return [artifacts.figure_file(reports, study, name, kind) for name in names for kind in ("svg", "png", "pdf")]

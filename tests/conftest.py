@@ -1,0 +1,49 @@
+"""Small tasks for the tests: synthetic images in a real data file, tiny networks, short recipes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from lth_core.artifacts import write_tensors
+from lth_core.config import Recipe
+from lth_core.data.reading import open_data
+from lth_core.tasks import ImageClassification
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture
+def data_file(tmp_path: Path) -> Path:
+    """90 training, 30 validation and 30 test images of 3 classes, 1x6x6, that a small network can learn."""
+    random = np.random.default_rng(0)
+    tensors = {}
+    for split, count in (("train", 90), ("validation", 30), ("test", 30)):
+        labels = np.arange(count) % 3
+        images = random.integers(0, 120, (count, 1, 6, 6))
+        images[np.arange(count), 0, labels] += 100
+        tensors[f"{split}_images"] = images.astype(np.uint8)
+        tensors[f"{split}_labels"] = labels.astype(np.int64)
+    facts = {"classes": 3, "input_shape": [1, 6, 6], "mean": [80.0], "std": [50.0], "source": "synthetic"}
+    path = tmp_path / "data.safetensors"
+    write_tensors(path, tensors, facts)
+    return path
+
+
+@pytest.fixture
+def make_task(data_file: Path) -> Callable[..., ImageClassification]:
+    """make_task(module, optimizer={...}, steps=..., ...) -> a task on the synthetic images."""
+
+    def make(module: nn.Module, optimizer: dict[str, Any] | None = None, **recipe: Any) -> ImageClassification:
+        optimizer = optimizer or {"name": "adam", "learning_rate": 0.01}
+        settings = {"batch_size": 10, "steps": 20, "evaluate_every": 5, **recipe}
+        data = open_data(data_file)
+        return ImageClassification(module, data, Recipe(optimizer=optimizer, **settings), torch.device("cpu"))
+
+    return make

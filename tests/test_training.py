@@ -1,0 +1,230 @@
+"""The rules of training: pruned weights stay zero, bits do not depend on cuts, evaluations or neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from lth_core.config import Initialization
+from lth_core.models.initialization import initialize_cohort
+from lth_core.models.layers import prunable_layers, stackable
+from lth_core.optimizers import Optimizer
+from lth_core.tasks import TaskError, batch_indices
+from lth_core.training import Trained, start_state, train
+
+SEEDS = [0, 1, 2]
+OPTIMIZERS = [
+    {"name": "adam", "learning_rate": 0.01},
+    {"name": "adam", "learning_rate": 0.01, "weight_decay": 0.01},
+    {"name": "sgd", "learning_rate": 0.1},
+    {"name": "sgd", "learning_rate": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01},
+]
+
+
+def dense() -> nn.Module:
+    # tanh: every unit has a gradient, so every kept weight moves
+    return nn.Sequential(nn.Flatten(), nn.Linear(36, 12), nn.Tanh(), nn.Linear(12, 3))
+
+
+def convolutional() -> nn.Module:
+    # no bias before batch norm: its gradient is rounding noise, which Adam would blow up
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3, bias=False), nn.BatchNorm2d(4), nn.Tanh(), nn.Flatten(), nn.Dropout(0.3), nn.Linear(64, 3)
+    )
+
+
+NETWORKS = [dense, convolutional]
+
+
+def initial(network: Callable[[], nn.Module], seeds: Sequence[int] = SEEDS) -> dict[str, np.ndarray]:
+    return initialize_cohort(network, Initialization(), list(seeds))
+
+
+def sparse_mask(weights: dict[str, np.ndarray], network: Callable[[], nn.Module]) -> dict[str, np.ndarray]:
+    random = np.random.default_rng(5)
+    return {name: random.random(weights[name].shape) < 0.8 for name in prunable_layers(network())}
+
+
+def run(task: Any, weights: dict[str, np.ndarray], mask: dict[str, np.ndarray], seeds: Sequence[int] = SEEDS, **options: Any) -> Trained:
+    masked = {name: value * mask[name] if name in mask else value for name, value in weights.items()}
+    state = start_state(task, masked, options.pop("first_step", 0))
+    return train(task, state, mask, seeds, options.pop("last_step", task.recipe.steps), **options)
+
+
+def same_bits(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> bool:
+    return first.keys() == second.keys() and all(np.array_equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("network", NETWORKS)
+def test_pruned_weights_are_exactly_zero_at_every_step(make_task: Any, network: Any, optimizer: dict) -> None:
+    task = make_task(network(), optimizer)
+    weights = initial(network)
+    mask = sparse_mask(weights, network)
+    leaks = []
+
+    def look(state: Any) -> None:
+        leaks.extend(
+            name for name, kept in mask.items() if state.cohort.parameters[name].detach().numpy()[~kept].any()
+        )
+
+    trained = run(task, weights, mask, after_step=look)
+    assert not leaks
+    for name, kept in mask.items():
+        assert (trained.weights[name][kept] != weights[name][kept]).mean() > 0.9  # the kept ones do train
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_training_twice_gives_the_same_bits_and_leaves_its_arguments_alone(make_task: Any, network: Any) -> None:
+    task = make_task(network())
+    weights = initial(network)
+    before = {name: value.copy() for name, value in weights.items()}
+    assert same_bits(run(task, weights, {}).weights, run(task, weights, {}).weights)
+    assert same_bits(weights, before)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_evaluation_changes_nothing(make_task: Any, network: Any) -> None:
+    often, never = make_task(network(), evaluate_every=1), make_task(network(), evaluate_every=20)
+    weights = initial(network)
+    silent = run(never, weights, {}, evaluate=False)
+    assert silent.history == []
+    assert same_bits(run(often, weights, {}).weights, silent.weights)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_the_global_random_state_is_neither_used_nor_moved(make_task: Any, network: Any) -> None:
+    task, weights = make_task(network()), initial(network)
+    torch.manual_seed(1)
+    first = run(task, weights, {}).weights
+    drawn = torch.rand(3)
+    torch.manual_seed(1)
+    assert torch.equal(torch.rand(3), drawn)
+    torch.manual_seed(2)
+    assert same_bits(run(task, weights, {}).weights, first)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_cohort_gives_each_replicate_what_it_would_get_alone(make_task: Any, network: Any) -> None:
+    task = make_task(network(), steps=10)
+    together = run(task, initial(network), {})
+    for index, seed in enumerate(SEEDS):
+        alone = run(task, initial(network, [seed]), {}, seeds=[seed])
+        for name, value in alone.weights.items():
+            np.testing.assert_allclose(together.weights[name][index], value[0], rtol=1e-5, atol=1e-5)
+        losses = [row["loss"] for row in together.history if row["replicate"] == index]
+        np.testing.assert_allclose(losses, [row["loss"] for row in alone.history], rtol=1e-5)
+
+
+def test_dense_networks_are_stacked_and_others_looped() -> None:
+    assert stackable(dense()) and not stackable(convolutional())
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_replicates_differ_in_start_data_order_and_outcome(make_task: Any, network: Any) -> None:
+    trained = run(make_task(network()), initial(network), {}).weights
+    for value in trained.values():
+        if value.dtype == np.float32:
+            assert not np.array_equal(value[0], value[1])
+
+
+def test_the_data_order_changes_the_outcome_and_nothing_else(make_task: Any) -> None:
+    task, weights = make_task(dense()), initial(dense)
+    first, other = run(task, weights, {}), run(task, weights, {}, order=1)
+    assert not same_bits(first.weights, other.weights)
+    at_start = [[row for row in trained.history if row["step"] == 0] for trained in (first, other)]
+    assert at_start[0] == at_start[1]
+
+
+def test_a_step_is_the_optimizers_step_on_the_mean_loss_of_its_own_minibatch(make_task: Any) -> None:
+    """One replicate followed by hand with torch.optim and plain autograd."""
+    task = make_task(dense(), {"name": "sgd", "learning_rate": 0.1, "momentum": 0.9}, steps=7)
+    weights = initial(dense, [4])
+    module = dense()
+    module.load_state_dict({name: torch.from_numpy(value[0]) for name, value in weights.items()})
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1, momentum=0.9)
+    for batch in task.minibatches([4], 0, 0, 7):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(module(batch.images[0]), batch.labels[0]).backward()
+        optimizer.step()
+    trained = run(task, weights, {}, seeds=[4])
+    for name, value in module.state_dict().items():
+        np.testing.assert_allclose(trained.weights[name][0], value.numpy(), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("settings", OPTIMIZERS)
+def test_optimizers_equal_those_of_torch(make_task: Any, settings: dict) -> None:
+    recipe = make_task(dense(), settings).recipe.optimizer
+    ours, theirs = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(0)).requires_grad_(), None
+    theirs = ours.detach().clone().requires_grad_()
+    optimizer = Optimizer(recipe, [ours])
+    options = {key: value for key, value in settings.items() if key not in ("name", "learning_rate")}
+    kind = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}[settings["name"]]
+    reference = kind([theirs], lr=1.0, **options)
+    for step in range(6):
+        rate = 0.1 / (step + 1)
+        ours.grad = theirs.detach().cos() + step
+        theirs.grad = ours.grad.clone()
+        optimizer.update(rate)
+        reference.param_groups[0]["lr"] = rate
+        reference.step()
+        torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-7)
+
+
+def test_history_has_every_split_at_the_first_step_each_evaluation_and_the_last(make_task: Any) -> None:
+    trained = run(make_task(dense(), steps=12, evaluate_every=5), initial(dense), {})
+    steps = [row["step"] for row in trained.history if row["split"] == "test" and row["replicate"] == 1]
+    assert steps == [0, 5, 10, 12]
+    assert {row["split"] for row in trained.history} == {"train", "validation", "test"}
+    assert len(trained.history) == 4 * 3 * len(SEEDS)
+
+
+def test_a_rewound_training_starts_its_history_and_schedule_at_its_first_step(make_task: Any) -> None:
+    schedule = {"name": "step", "drop_steps": [10], "factor": 0.001}
+    task = make_task(dense(), {"name": "sgd", "learning_rate": 0.1}, schedule=schedule)
+    weights = initial(dense)
+    late = run(task, weights, {}, first_step=10)
+    assert late.history[0]["step"] == 10
+    moved = max(abs(late.weights[name] - weights[name]).max() for name in weights)
+    assert 0 < moved < 0.01  # ten steps at the dropped rate
+
+
+def test_history_measures_loss_and_accuracy_of_the_split(make_task: Any) -> None:
+    task, weights = make_task(dense(), steps=5), initial(dense, [0])
+    trained = run(task, weights, {}, seeds=[0])
+    module = dense()
+    module.load_state_dict({name: torch.from_numpy(value[0]) for name, value in trained.weights.items()})
+    images, labels = next(iter(task.data.batches("test", [np.arange(30)])))
+    row = [row for row in trained.history if row["step"] == 5 and row["split"] == "test"][0]
+    assert row["accuracy"] == pytest.approx((module(images).argmax(1) == labels).float().mean().item())
+    assert row["loss"] == pytest.approx(nn.functional.cross_entropy(module(images), labels).item(), rel=1e-5)
+
+
+def test_a_diverged_replicate_leaves_the_others_alone(make_task: Any) -> None:
+    task, weights = make_task(dense(), steps=5), initial(dense)
+    poisoned = {name: value.copy() for name, value in weights.items()}
+    poisoned["1.weight"][1] = np.inf
+    trained, clean = run(task, poisoned, {}), run(task, weights, {})
+    for name in weights:
+        assert np.array_equal(trained.weights[name][[0, 2]], clean.weights[name][[0, 2]])
+    assert np.isnan([row["loss"] for row in trained.history if row["replicate"] == 1 and row["step"] == 5]).all()
+
+
+def test_each_epoch_is_a_permutation_and_step_t_needs_no_earlier_step() -> None:
+    indices = list(batch_indices([3, 8], 0, range(18), examples=95, batch_size=10))
+    epochs = [np.concatenate(indices[first : first + 9], axis=1) for first in (0, 9)]
+    for epoch in epochs:
+        assert all(len(set(row)) == 90 for row in epoch)
+    assert not np.array_equal(epochs[0], epochs[1]) and not np.array_equal(epochs[0][0], epochs[0][1])
+    late = list(batch_indices([3, 8], 0, range(13, 18), examples=95, batch_size=10))
+    assert all(np.array_equal(a, b) for a, b in zip(indices[13:], late, strict=True))
+
+
+def test_a_batch_larger_than_the_training_split_is_one_clear_line(make_task: Any) -> None:
+    with pytest.raises(TaskError, match="batch_size: 91 is larger than the 90 training examples"):
+        make_task(dense(), batch_size=91)
