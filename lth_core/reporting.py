@@ -46,14 +46,18 @@ class StudyEntry:
 
 def render(
     config: Config,
+    tasks: Mapping[str, Task],
     studies: Sequence[StudyEntry],
     sources: Mapping[str, str],
     provenance: Sequence[Mapping[str, Any]],
     claims_link: str,
 ) -> str:
-    """The whole page. `sources` says in a sentence where each dataset comes from; `provenance` has one entry per
-    cohort: task, cohort, and what its artifacts' headers say about versions, commit and device.
+    """The whole page.
+
+    `tasks` are those that were trained; `sources` says in a sentence where each data set comes from; `provenance` has
+    one entry per cohort: task, cohort, and what its dense run's header says about versions, commit and device.
     """
+    used = {method for study in config.studies.values() for method in study["tasks"].values()}
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -61,14 +65,15 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=number, words=_choice)
+    environment.filters.update(number=number)
     every_claim = [claim for study in studies for claim in study.claims]
     return environment.get_template("index.html.j2").render(
-        tasks=[_task_facts(name, task, config, sources) for name, task in config.tasks.items()],
-        methods={name: _method_words(method) for name, method in config.methods.items()},
+        tasks=[_task_facts(name, task, config, sources) for name, task in tasks.items()],
+        methods={name: _method_words(method) for name, method in config.methods.items() if name in used},
         studies=studies,
         claims_by_task=_claims_by_task,
         interval_bar=interval_bar,
+        decimals=decimals,
         verdicts={verdict: Counter(claim["verdict"] for claim in every_claim)[verdict] for verdict in VERDICTS},
         claim_count=len(every_claim),
         claims_link=claims_link,
@@ -83,14 +88,21 @@ def image_uri(svg: bytes, png: bytes) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def number(value: float) -> str:
-    """Three significant digits, as a reader writes them; an unknown number is a dash."""
+def number(value: float, decimals: int | None = None) -> str:
+    """A number as readers write it: with so many decimals, or as short as it is; an unknown number is a dash."""
     if math.isnan(value):
         return "–"
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
-    text = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
-    return text.replace("-", "−") if float(text.replace(",", "")) else "0"
+    text = f"{value:.6g}" if decimals is None else f"{round(value, decimals) + 0.0:,.{decimals}f}"
+    return text.replace("-", "−")
+
+
+def decimals(claim: Mapping[str, Any]) -> int:
+    """How many decimals of a claim's numbers tell something: two digits of half its interval's width."""
+    half = (claim["high"] - claim["low"]) / 2
+    digits = half if math.isfinite(half) and half > 0 else abs(claim["estimate"])
+    return min(6, max(0, 1 - math.floor(math.log10(digits)))) if math.isfinite(digits) and digits > 0 else 0
 
 
 def interval_bar(claim: Mapping[str, Any]) -> dict[str, float] | None:
@@ -132,9 +144,13 @@ def _task_facts(name: str, task: Task, config: Config, sources: Mapping[str, str
 
 
 def _method_words(method: Method) -> str:
-    rates = ", ".join(f"{kind} {rate:.0%}" for kind, rate in method.rate_by_kind.items())
-    rounds = f"{method.levels} rounds" if method.iterative else f"one-shot to {method.levels} densities"
+    """A method in one sentence."""
+    rates = "".join(f", {kind} {rate:.0%}" for kind, rate in method.rate_by_kind.items())
+    kind = "iterative" if method.iterative else "one-shot"
     start = f"rewind to step {method.rewind.step}" if method.rewind.policy == "rewind" else method.rewind.policy
+    excluded = f"; never pruned: {', '.join(method.exclude)}" if method.exclude else ""
+    ranking = "one ranking per layer" if method.scope == "layer" else "one global ranking"
     return (
-        f"{_choice(method.criterion)} per {method.scope}" if method.scope == "layer" else _choice(method.criterion)
-    ) + f", {rounds} of {method.rate:.0%}{f' ({rates})' if rates else ''}, {start}"
+        f"{kind}, {_choice(method.criterion)}, {ranking}; {method.levels} levels at {method.rate:.0%} of the surviving "
+        f"weights per round{rates}; {start}{excluded}"
+    )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from lth_core.cells import Cell
-from lth_core.config import Config, Method, Name, Section
+from lth_core.config import Branch, Config, Method, Name, Section
 
 if TYPE_CHECKING:  # the workflow imports every study at each start: heavy imports belong inside the methods
     import pandas as pd
@@ -45,6 +45,10 @@ class Study(Section):
 
     def methods(self, config: Config) -> dict[str, Method]:
         """Methods that the study derives from the configured ones, by name (a one-shot variant, other rewind steps)."""
+        return {}
+
+    def branches(self, config: Config) -> dict[str, Branch]:
+        """Branches that the study derives, by name, besides the configured ones and the registered treatments."""
         return {}
 
     def cells(self, config: Config) -> list[Cell]:

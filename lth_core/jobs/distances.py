@@ -1,0 +1,34 @@
+"""Rule distances: a mask and two trainings of it -> CSV seed, draw, l2, angle (radians) over the kept weights."""
+
+from __future__ import annotations
+
+import argparse
+
+from lth_core.analysis.distances import distances
+from lth_core.artifacts import read_tensors, write_text
+from lth_core.config import seeds_of
+from lth_core.jobs.command import command
+
+
+@command
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--cohort", required=True, type=seeds_of, help="the seeds of the replicates, first-last")
+    arguments.add_argument("--mask", required=True, help="the mask that the weights are compared under")
+    arguments.add_argument("--first", required=True, help="trained weights")
+    arguments.add_argument("--second", required=True, help="other trained weights")
+    arguments.add_argument("--output", required=True)
+    options = arguments.parse_args()
+    files = (read_tensors(path) for path in (options.mask, options.first, options.second))
+    l2, angle = distances(*files)
+    draws = len(l2) // len(options.cohort)
+    replicates = [(seed, draw) for seed in options.cohort for draw in range(draws)]
+    rows = (
+        f"{seed},{draw},{length:.9g},{radians:.9g}\n"
+        for (seed, draw), length, radians in zip(replicates, l2, angle, strict=True)
+    )
+    write_text(options.output, "seed,draw,l2,angle\n" + "".join(rows))
+
+
+if __name__ == "__main__":
+    main()

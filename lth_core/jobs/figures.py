@@ -1,0 +1,29 @@
+"""Rule figures: a study's tables -> its figures (svg, png, pdf) and captions.json."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from lth_core.artifacts import captions_file, figure_file, write_text
+from lth_core.jobs.command import command
+from lth_core.jobs.loading import load, parser, read_tables
+from lth_core.plotting import save
+
+
+@command
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--study", required=True)
+    options = arguments.parse_args()
+    config, studies = load(options.spec)
+    study = studies[options.study]
+    drawings = study.figures(config, read_tables(config, options.study, study))
+    for drawing in drawings:
+        save(drawing.draw(), Path(figure_file(config.reports, options.study, drawing.name, "svg")).with_suffix(""))
+    captions = {drawing.name: drawing.caption for drawing in drawings}
+    write_text(captions_file(config.reports, options.study), json.dumps(captions, indent=1, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""Rule report: claims, figures, captions and the headers of data and dense runs -> reports/index.html."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from lth_core.artifacts import (
+    ArtifactError,
+    captions_file,
+    claims_file,
+    data_file,
+    figure_file,
+    read_header,
+    report_file,
+    table_file,
+    write_text,
+)
+from lth_core.cells import Cell
+from lth_core.config import Config, Task
+from lth_core.jobs.command import command
+from lth_core.jobs.loading import load, parser
+from lth_core.reporting import FigureEntry, StudyEntry, image_uri, render
+from lth_core.studies.base import Study
+
+FORMATS = ("svg", "png", "pdf")
+NUMBERS = ("estimate", "low", "high", "margin")
+
+
+@command
+def main() -> None:
+    options = parser(__doc__).parse_args()
+    config, studies = load(options.spec)
+    claims = read_claims(claims_file(config.results))
+    tasks = trained_tasks(config, studies)
+    page = render(
+        config,
+        tasks,
+        [study_entry(config, name, study, claims) for name, study in studies.items()],
+        sources={
+            task.dataset: read_header(data_file(config.results, task.dataset))["source"] for task in tasks.values()
+        },
+        provenance=[
+            {"task": name, "cohort": cohort, **read_header(Cell(name, cohort).trained(config.results))["provenance"]}
+            for name, task in tasks.items()
+            for cohort in task.cohorts
+        ],
+        claims_link=link(config, claims_file(config.results)),
+    )
+    write_text(report_file(config.reports), page)
+
+
+def trained_tasks(config: Config, studies: dict[str, Study]) -> dict[str, Task]:
+    """The configured tasks that some study trains."""
+    used = {task for study in studies.values() for task in study.tasks}
+    return {name: task for name, task in config.tasks.items() if name in used}
+
+
+def study_entry(config: Config, name: str, study: Study, claims: list[dict[str, Any]]) -> StudyEntry:
+    """A study's part of the page. Raises ArtifactError when a figure or the captions cannot be read."""
+    captions = json.loads(_bytes(captions_file(config.reports, name)))
+    figures = []
+    for figure in study.figure_names(config):
+        paths = {extension: figure_file(config.reports, name, figure, extension) for extension in FORMATS}
+        image = image_uri(_bytes(paths["svg"]), _bytes(paths["png"]))
+        links = {extension: link(config, path) for extension, path in paths.items()}
+        figures.append(FigureEntry(figure, captions[figure], image, links))
+    tables = {table: link(config, table_file(config.results, name, table)) for table in study.table_names}
+    own_claims = [claim for claim in claims if claim["study"] == name]
+    return StudyEntry(name, study.title, study.citation, own_claims, figures, tables)
+
+
+def read_claims(path: str) -> list[dict[str, Any]]:
+    """The rows of claims.csv, numbers as numbers."""
+    rows = csv.DictReader(io.StringIO(_bytes(path).decode()))
+    return [row | {key: float(row[key]) for key in NUMBERS} for row in rows]
+
+
+def link(config: Config, path: str) -> str:
+    """The address of a file as seen from the page."""
+    return quote(Path(os.path.relpath(path, Path(report_file(config.reports)).parent)).as_posix())
+
+
+def _bytes(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise ArtifactError(f"{path}: cannot be read ({error}); delete it and run the same command again") from None
+
+
+if __name__ == "__main__":
+    main()
