@@ -132,6 +132,8 @@ def interval_note(replicates: int, interval: str = "t95") -> str:
 
 def save(figure: Figure, stem: str | Path) -> None:
     """Write `stem`.svg, .png and .pdf; the same figure gives the same bytes."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # laid out once, the same in every format
     for suffix, options in FORMATS.items():
         write_whole(f"{stem}.{suffix}", lambda path, s=suffix, o=options: figure.savefig(path, format=s, **o))
 
@@ -224,7 +226,8 @@ def band(
         label=label or look.label,
     )
     bounded = summary[np.isfinite(summary["low"]) & np.isfinite(summary["high"])]
-    axes.fill_between(bounded["x"], bounded["low"], bounded["high"], color=colour, alpha=0.16, linewidth=0)
+    if len(bounded):
+        axes.fill_between(bounded["x"], bounded["low"], bounded["high"], color=colour, alpha=0.16, linewidth=0)
     incomplete = summary[summary["incomplete"]]
     if len(incomplete):
         shown = incomplete["mean"].fillna(summary["mean"].min())

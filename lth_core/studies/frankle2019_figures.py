@@ -21,7 +21,7 @@ from lth_core.studies.frankle2019_histogram_figures import distances_figure, ini
 EARLY_STEP = ("early_stop_step", "early-stop step")
 EARLY_TEST = ("test_accuracy_early_stop", "test accuracy at early stop")
 EARLY_TRAIN = ("train_accuracy_early_stop", "training accuracy at early stop")
-END_TEST = ("test_accuracy_end", "test accuracy at end of training")
+END_TEST = ("test_accuracy_end", "final test accuracy")
 THIRDS = (
     ("test_accuracy_one_third", "test accuracy at 1/3 of training"),
     ("test_accuracy_two_thirds", "test accuracy at 2/3 of training"),
@@ -87,7 +87,8 @@ class Line:
 def over_densities(axes: Axes, view: View, quantity: tuple[str, str], lines: Iterable[Line]) -> None:
     """A measurement against density, with the dense network's mean as a horizontal line."""
     column, label = quantity
-    reference(axes, view.curve().query("level == 0")[column])
+    if len(view.tasks) == 1:
+        reference(axes, view.curve().query("level == 0")[column])
     for line in lines:
         look = {"role": line.role, "label": line.label, "colour": line.colour, "linestyle": line.linestyle}
         band(axes, line.rows, "density", column, **look)
@@ -102,7 +103,7 @@ def over_densities(axes: Axes, view: View, quantity: tuple[str, str], lines: Ite
 def row_of_panels(view: View, quantities: Iterable[tuple[str, str]], lines: list[Line]) -> Figure:
     """The same curves in one panel per measurement."""
     quantities = list(quantities)
-    figure, axes = panels(len(quantities))
+    figure, axes = panels(len(quantities), width=3.4 if len(quantities) > 1 else 4.6)
     for panel, quantity in zip(axes.flat, quantities, strict=True):
         over_densities(panel, view, quantity, lines)
     legend(figure, plotting.interval_note(view.seeds()))

@@ -1,0 +1,65 @@
+"""Claims: the interval is Student's, the verdict follows from the interval and the margin alone."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from lth_core.analysis.claims import judge, mean_interval, verdict
+
+TEXT = {"study": "s", "task": "t", "claim": "c", "source": "p", "effect": "e", "unit": "u"}
+
+
+def test_interval_by_hand():
+    # mean 3, standard deviation 1.58114, n = 5, t(4, 0.975) = 2.776445: half width 1.963243
+    assert mean_interval([1, 2, 3, 4, 5]) == pytest.approx((3, 1.036757, 4.963243), abs=1e-6)
+
+
+@given(st.lists(st.floats(-100, 100), min_size=2, max_size=20).filter(lambda values: np.std(values) > 1e-6))
+def test_interval_is_that_of_the_one_sample_t_test(values: list[float]):
+    mean, low, high = mean_interval(values)
+    expected = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    assert mean == pytest.approx(np.mean(values))
+    assert (low, high) == pytest.approx((expected.low, expected.high), rel=1e-9, abs=1e-9)
+
+
+def test_equal_values_have_an_interval_of_no_width():
+    assert mean_interval([0.1] * 7) == (0.1, 0.1, 0.1)
+
+
+@pytest.mark.parametrize("values", [[], [1.0]])
+def test_fewer_than_two_replicates_give_no_interval(values: list[float]):
+    assert mean_interval(values)[1:] == (-math.inf, math.inf)
+
+
+def test_a_diverged_replicate_leaves_the_claim_open():
+    claim = judge([5.0, math.nan, 5.1], **TEXT)
+    assert math.isnan(claim.estimate) and (claim.n, claim.verdict) == (3, "inconclusive")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "margin", "expected"),
+    [
+        (0.1, 0.5, 0.0, "supported"),
+        (-0.1, 0.5, 0.0, "inconclusive"),
+        (-0.5, -0.1, 0.0, "contradicted"),
+        (0.0, 0.0, 0.0, "inconclusive"),
+        (-0.1, 0.5, -0.2, "supported"),
+        (-0.3, 0.5, -0.2, "inconclusive"),
+        (-0.5, -0.3, -0.2, "contradicted"),
+        (-math.inf, math.inf, 0.0, "inconclusive"),
+    ],
+)
+def test_verdicts(low: float, high: float, margin: float, expected: str):
+    assert verdict(low, high, margin) == expected
+
+
+def test_a_claim_carries_its_words_and_numbers():
+    claim = judge([1.0, 2.0, 3.0], **TEXT, margin=-0.2)
+    assert (claim.claim, claim.source, claim.effect, claim.unit) == ("c", "p", "e", "u")
+    assert (claim.estimate, claim.n, claim.margin, claim.verdict) == (2.0, 3, -0.2, "inconclusive")

@@ -1,0 +1,129 @@
+"""Measurements from histories written by hand: early stopping, accuracies in the course of training, divergence."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lth_core.analysis.measurements import measure, nearest_level, per_seed, read_histories, select, select_dense
+from lth_core.artifacts import ArtifactError, write_tensors
+from lth_core.cells import Cell
+
+STEPS = [0, 10, 20, 30]
+
+
+def history(
+    validation_loss: list[float], *, steps: list[int] = STEPS, seed: int = 0, draw: int = 0, level: int = 0
+) -> pd.DataFrame:
+    """One replicate whose accuracies say where they were measured: test 0.5 + step / 1000, train 0.7 + step / 1000."""
+    cell = {"task": "t", "cohort": "0-4", "method": "imp", "level": level, "branch": "ticket", "density": 0.8**level}
+    start = {"train": 0.7, "validation": 0.6, "test": 0.5}
+    rows = [
+        cell | {"seed": seed, "draw": draw, "step": step, "split": split, "loss": loss, "accuracy": base + step / 1000}
+        for step, loss in zip(steps, validation_loss, strict=True)
+        for split, base in start.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_early_stopping_is_at_minimum_validation_loss():
+    (row,) = measure(history([2.0, 0.5, 0.4, 0.6])).to_dict("records")
+    assert (row["early_stop_step"], row["validation_loss"]) == (20, 0.4)
+    assert row["test_accuracy_early_stop"] == pytest.approx(0.52)
+    assert row["train_accuracy_early_stop"] == pytest.approx(0.72)
+    assert not row["diverged"]
+
+
+def test_of_equal_minima_the_first_one_stops_training():
+    table = history([2.0, 0.4, 0.9, 0.4]).sample(frac=1, random_state=0)  # in any order of rows
+    assert measure(table)["early_stop_step"].item() == 10
+
+
+def test_accuracy_in_the_course_of_training():
+    row = measure(history([2.0, 0.5, 0.4, 0.6])).iloc[0]
+    assert row[["test_accuracy_one_third", "test_accuracy_two_thirds", "test_accuracy_end"]].tolist() == [
+        pytest.approx(0.51),
+        pytest.approx(0.52),
+        pytest.approx(0.53),
+    ]
+    assert row["train_accuracy_end"] == pytest.approx(0.73)
+
+
+def test_a_part_of_training_is_measured_at_the_evaluated_step_next_to_it():
+    row = measure(history([2.0, 0.5, 0.4, 0.6], steps=[0, 40, 70, 100])).iloc[0]
+    assert row["test_accuracy_one_third"] == pytest.approx(0.54)  # 33.3 is next to 40
+    assert row["test_accuracy_two_thirds"] == pytest.approx(0.57)
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf])
+def test_a_diverged_replicate_is_counted_and_has_no_measurements(loss: float):
+    measured = measure(pd.concat([history([2.0, 0.1, loss, loss], seed=0), history([2.0, 0.5, 0.4, 0.6], seed=1)]))
+    assert measured["diverged"].tolist() == [True, False]
+    assert measured.loc[0].filter(like="accuracy").isna().all()
+    assert np.isnan(measured.loc[0, "early_stop_step"]) and measured.loc[1, "early_stop_step"] == 20
+
+
+def test_every_replicate_diverged():
+    assert measure(history([math.nan] * 4))["diverged"].tolist() == [True]
+
+
+def test_replicates_are_measured_apart():
+    cells = [history([2.0, 0.5, 0.4, 0.6], seed=s, draw=d, level=n) for s in (0, 1) for d in (0, 1) for n in (0, 3)]
+    assert len(measure(pd.concat(cells))) == 8
+
+
+# ---------------------------------------------------------------- reading and selecting
+
+
+def write_history(path: str, accuracy: float) -> None:
+    lines = [
+        f"{seed},0,{step},{split},1.0,{accuracy}" for seed in (0, 1) for step in STEPS for split in ("train", "test")
+    ]
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text("seed,draw,step,split,loss,accuracy\n" + "\n".join(lines) + "\n")
+
+
+def test_histories_are_read_with_their_cell_and_the_density_of_its_mask(tmp_path: Path):
+    cells = [Cell("t", "0-1"), Cell("t", "0-1", "imp", 2), Cell("t", "0-1", "imp", 2, "reinit")]
+    for number, cell in enumerate(cells):
+        write_history(cell.history(str(tmp_path)), number / 10)
+        if cell.level:
+            write_tensors(cell.mask(str(tmp_path)), {"w": np.ones((2, 1), bool)}, {"density": 0.64})
+    table = read_histories(str(tmp_path), cells)
+    found = table.groupby("branch", sort=False)[["method", "level", "density", "accuracy"]].first()
+    assert found.T.to_dict("list") == {
+        "dense": ["dense", 0, 1.0, 0.0],
+        "ticket": ["imp", 2, 0.64, 0.1],
+        "reinit": ["imp", 2, 0.64, 0.2],
+    }
+    assert len(table) == 3 * 2 * len(STEPS) * 2
+    assert len(select_dense(table, "t")) == len(select(table, "t", "imp")) == len(select(table, "t", "imp", "reinit"))
+
+
+def test_a_missing_or_empty_history_is_named(tmp_path: Path):
+    cell = Cell("t", "0-1")
+    with pytest.raises(ArtifactError, match=r"dense/history\.csv"):
+        read_histories(str(tmp_path), [cell])
+    path = Path(cell.history(str(tmp_path)))
+    path.parent.mkdir(parents=True)
+    path.write_text("")
+    with pytest.raises(ArtifactError, match=r"dense/history\.csv"):
+        read_histories(str(tmp_path), [cell])
+
+
+def test_per_seed_averages_the_draws_of_a_seed():
+    rows = pd.DataFrame(
+        {"seed": [0, 0, 1, 1], "level": [3, 3, 3, 3], "draw": [0, 1, 0, 1], "accuracy": [0.2, 0.4, 0.9, math.nan]}
+    )
+    table = per_seed(rows, "accuracy")
+    assert table[3].tolist() == [pytest.approx(0.3), pytest.approx(math.nan, nan_ok=True)]
+
+
+@pytest.mark.parametrize(("density", "level"), [(0.5, 3), (0.21, 7), (0.05, 13), (0.9, 0), (0.02, None)])
+def test_nearest_level_on_the_ladder_of_one_fifth(density: float, level: int | None):
+    rows = pd.DataFrame({"level": range(16), "density": [0.8**level for level in range(16)]})
+    assert nearest_level(rows, density) == level  # the 15th level has 3.5%: 2% is too far off
