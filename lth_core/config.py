@@ -7,7 +7,7 @@ options) or compares distant keys is checked in `crosscheck.py`.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -18,8 +18,11 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     StringConstraints,
+    field_validator,
     model_validator,
 )
+
+from lth_core.registry import suggestion
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 COHORT_PATTERN = r"^(0|[1-9][0-9]{0,5})-(0|[1-9][0-9]{0,5})$"
@@ -40,6 +43,7 @@ def _with_seeds(cohort: str) -> str:
 
 
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+Kind = Literal["conv", "hidden", "output"]
 Rate = Annotated[float, Field(gt=0, lt=1)]
 Step = Annotated[int, Field(ge=0)]
 Cohort = Annotated[str, StringConstraints(pattern=COHORT_PATTERN), AfterValidator(_with_seeds)]
@@ -210,7 +214,7 @@ class Method(Section):
     """One ranking per layer, or one over all prunable weights."""
     rate: Rate = 0.2
     """The fraction of the surviving weights removed per round."""
-    rate_by_kind: dict[Literal["conv", "hidden", "output"], Rate] = {}
+    rate_by_kind: dict[Kind, Rate] = {}
     """Other rates for convolutions, linear layers or the last linear layer (scope `layer` only)."""
     exclude: list[str] = []
     """Kinds (conv, hidden, output) or patterns of weight names (`*.shortcut.*`) that are never pruned."""
@@ -220,6 +224,15 @@ class Method(Section):
     """Number of pruning rounds."""
     rewind: Rewind = Rewind()
     """The weights that each ticket starts from."""
+
+    @field_validator("exclude")
+    @classmethod
+    def _kinds_or_patterns(cls, exclude: list[str]) -> list[str]:
+        for word in exclude:
+            if word not in get_args(Kind) and not set(word) & set("*?[."):
+                near = suggestion(word, get_args(Kind))
+                raise ValueError(f"'{word}' is neither a kind of weight nor a pattern of weight names{near}")
+        return exclude
 
     @model_validator(mode="after")
     def _consistent(self) -> Method:

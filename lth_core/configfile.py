@@ -40,7 +40,7 @@ def load(paths: Sequence[str | Path], overrides: Mapping[str, Any] | None = None
     References between parts of the config are looked at only when each part is valid.
     """
     data: dict[str, Any] = {}
-    for part in [*map(read, paths), overrides or {}]:
+    for part in [*map(read, paths), _reread(overrides or {})]:
         data = merge(data, part)
     for room in ROOMS:
         importlib.import_module(room)
@@ -119,6 +119,11 @@ _Loader.yaml_implicit_resolvers = {
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
 )
+
+
+def _reread(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of `--config` as a file would give them: Snakemake leaves 1e-3 as text."""
+    return yaml.load(yaml.safe_dump(json.loads(json.dumps(overrides, default=str))), Loader=_Loader)  # a SafeLoader
 
 
 def read(path: str | Path) -> dict[str, Any]:

@@ -147,6 +147,7 @@ BAD = [
     (METHOD % "rate: 0", "methods.imp.rate: must be greater than 0 (got 0)"),
     (METHOD % "rate_by_kind: {conv: 1}", "methods.imp.rate_by_kind.conv: must be less than 1 (got 1)"),
     (METHOD % "rate_by_kind: {hiden: 0.1}", "methods.imp.rate_by_kind.hiden: must be one of 'conv', 'hidden', 'output' (got 'hiden'); did you mean 'hidden'?"),
+    (METHOD % "exclude: [outptu]", "methods.imp.exclude: 'outptu' is neither a kind of weight nor a pattern of weight names; did you mean 'output'?"),
     (METHOD % "levels: 0", "methods.imp.levels: must be greater than 0 (got 0)"),
     (METHOD % "rewind: {policy: rewind, step: -1}", "methods.imp.rewind.step: must be at least 0 (got -1)"),
     (METHOD % "scope: globally", "methods.imp.scope: must be one of 'layer', 'global' (got 'globally'); did you mean 'global'?"),
@@ -238,7 +239,7 @@ BAD_FILES = {
         "'tag:yaml.org,2002:python/object/apply:os.system'",
     ),
     "in itself": ("tasks: &a\n  b: *a\n", "0.yaml: broken YAML: nested too deeply, or in itself"),
-    "too deep": ("a: " + "[" * 5000, "0.yaml: broken YAML: nested too deeply, or in itself"),
+    "too deep": ("a: " + "[" * 1500, "0.yaml: broken YAML: nested too deeply, or in itself"),
     "control character": ("tasks: \x00\n", "0.yaml: broken YAML: unacceptable character #x0000: special characters "
                           "are not allowed in \"<unicode string>\", position 7"),
 }  # fmt: skip
@@ -345,7 +346,8 @@ def test_no_traceback_and_no_torch() -> None:
 def test_later_files_and_overrides_win_key_by_key() -> None:
     Path("a.yaml").write_text(GOOD)
     Path("b.yaml").write_text("tasks: {digits-lenet: {train: {steps: 300}, cohorts: ['5-9']}}")
-    config = load(["a.yaml", "b.yaml"], {"methods": {"imp": {"levels": 7}}}).config
+    config = load(["a.yaml", "b.yaml"], {"methods": {"imp": {"levels": 7, "rate": "1e-1"}}}).config
+    assert config.methods["imp"].rate == 0.1  # `--config` gives it as text
     task = config.tasks["digits-lenet"]
     assert (task.train.steps, task.train.batch_size, task.cohorts, config.methods["imp"].levels) == (
         300,
