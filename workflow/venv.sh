@@ -3,6 +3,7 @@
 # usage: workflow/venv.sh [PYTHON]
 set -euo pipefail
 cd "$(dirname "$0")/.."
+PATH=${PATH//"$PWD/.venv/bin:"/} # .venv, where it is activated, must not make itself
 
 fail() {
     echo "error: $1" >&2
@@ -17,15 +18,14 @@ find_python() {
     for candidate in "$@"; do
         suitable "$candidate" && python=$candidate && return
     done
-    found=$("$1" --version 2>&1 | head -n 1) || found="no $1"
+    found=$("$1" --version 2>/dev/null) || found="none called $1"
     fail "Python 3.11, 3.12 or 3.13 is needed, found $found; install one, or name it: make PYTHON=/path/to/python3 ..."
 }
 
-if cmp -s requirements.txt .venv/installed.txt && suitable .venv/bin/python; then
+if [ ! -e .venv/unfinished ] && cmp -s requirements.txt .venv/installed.txt && suitable .venv/bin/python; then
     exit 0
 fi
 
-echo "Installing requirements.txt into .venv: once, about a minute where the network is fast (PyTorch is large) ..."
 if [ -e .venv/unfinished ] || ! suitable .venv/bin/python; then
     if [ $# -gt 0 ]; then find_python "$1"; else find_python python3 python3.13 python3.12 python3.11; fi
     rm -rf .venv
@@ -37,6 +37,7 @@ if [ -e .venv/unfinished ] || ! suitable .venv/bin/python; then
         "$python" -m pip --python .venv/bin/python install --quiet pip ||
         fail "$python has no pip: install it (Debian, Ubuntu: apt install python3-venv)"
 fi
+echo "Installing requirements.txt into .venv: once, one to five minutes (PyTorch is large) ..."
 touch .venv/unfinished
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt ||
     fail "installation failed (see above); the same command tries again"

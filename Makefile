@@ -1,0 +1,38 @@
+# The commands around the pipeline. `make` lists them; the rules of the pipeline itself are in the Snakefile.
+#
+#   CONFIG=config/mnist.yaml make figures     another config
+#   CORES=2 make figures                      fewer cores
+#   PYTHON=/path/to/python3.12 make figures   another Python for .venv (first use only)
+
+CORES ?= all
+CONFIG ?=
+
+# The commands that jobs start are those of .venv.
+python := PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python
+snakemake := $(python) -m snakemake --logger lth --cores $(CORES)
+
+.PHONY: help figures everything test lint benchmark venv
+
+help: ## this list
+	@awk -F ': .*## ' '/^[a-z]+:.*## / {printf "  make %-12s%s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+figures: venv ## figures, claims and a page to look at, from the default config: reports/index.html
+	$(snakemake) $(if $(CONFIG),--configfile $(CONFIG))
+
+everything: venv ## every study on the default data
+	$(snakemake) --configfile config/everything.yaml
+
+test: venv ## the whole test suite
+	$(python) -m pytest
+
+lint: venv ## style and static checks of Python and Snakemake code
+	$(python) -m ruff check .
+	$(python) -m ruff format --check .
+	$(python) -m snakefmt --check Snakefile workflow
+	$(python) -m snakemake --lint
+
+benchmark: venv ## training speed next to an ordinary PyTorch loop
+	$(python) -m benchmarks.mnist_epoch
+
+venv: ## .venv from requirements.txt (the other commands do this when it is needed)
+	@workflow/venv.sh $(PYTHON)

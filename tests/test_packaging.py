@@ -1,0 +1,144 @@
+"""Packaging: three dependency lists that agree, and the commands that a newcomer types first."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+OWN_PACKAGES = ("lth_core", "snakemake_logger_plugin_lth")
+# Conda names that differ: smaller builds of the same package, and PyTorch's own name.
+CONDA_NAMES = {
+    "matplotlib-base": "matplotlib",
+    "pytorch": "torch",
+    "seaborn-base": "seaborn",
+    "snakemake-minimal": "snakemake",
+}
+
+
+def bounds(lines: list[str]) -> dict[str, SpecifierSet]:
+    requirements = [Requirement(line) for line in lines]
+    return {canonicalize_name(requirement.name): requirement.specifier for requirement in requirements}
+
+
+def pinned() -> dict[str, str]:
+    """requirements.txt: package -> exact version."""
+    lines = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if line and line[0] != "#"]
+    return {canonicalize_name(name): version for name, version in (line.split("==") for line in lines)}
+
+
+def declared() -> dict[str, SpecifierSet]:
+    """pyproject.toml: package -> bounds, those for development included."""
+    return bounds([*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]])
+
+
+def conda() -> dict[str, SpecifierSet]:
+    """environment.yml: package under its name in the package index -> bounds."""
+    found = bounds(yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"])
+    return {CONDA_NAMES.get(name, name): specifier for name, specifier in found.items()}
+
+
+def test_pyproject_and_requirements_name_the_same_packages() -> None:
+    assert set(pinned()) == set(declared())
+
+
+def test_conda_users_get_the_same_packages_and_bounds() -> None:
+    python = SpecifierSet(PROJECT["requires-python"])
+    assert conda() == {**declared(), "python": python}
+
+
+def test_the_pinned_versions_lie_within_the_bounds() -> None:
+    outside = {name: version for name, version in pinned().items() if version not in declared()[name]}
+    assert not outside
+
+
+def test_no_list_names_a_place_to_install_from() -> None:
+    for name in ("requirements.txt", "environment.yml", "Makefile", "workflow/venv.sh", ".ci/run"):
+        assert not re.search(r"https?:|index-url|find-links", (ROOT / name).read_text()), name
+
+
+def imports_of(folder: str) -> dict[str, Path]:
+    """Top-level packages that the Python files of a folder import, with one file that does."""
+    found: dict[str, Path] = {}
+    for path in (ROOT / folder).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.split(".")[0]: path for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found[node.module.split(".")[0]] = path
+    return found
+
+
+@pytest.mark.parametrize("folder", ["lth_core", "benchmarks"])
+def test_what_the_code_imports_is_declared(folder: str) -> None:
+    runtime = set(bounds(PROJECT["dependencies"]))
+    distributions = packages_distributions()
+    for module, path in imports_of(folder).items():
+        if module in sys.stdlib_module_names or module in OWN_PACKAGES:
+            continue
+        names = {canonicalize_name(name) for name in distributions.get(module, [module])}
+        assert names & runtime, f"{path.relative_to(ROOT)} imports {module}, which pyproject.toml does not list"
+
+
+def test_the_core_does_not_import_snakemake() -> None:
+    assert not {module for module in imports_of("lth_core") if module.startswith("snakemake")}
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == PROJECT["version"]
+
+
+def test_make_lists_its_commands() -> None:
+    listed = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert {"figures", "everything", "test", "lint", "benchmark"} <= set(re.findall(r"make (\w+)", listed))
+
+
+def test_an_unsuitable_python_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "workflow").mkdir()
+    (tmp_path / "workflow/venv.sh").write_bytes((ROOT / "workflow/venv.sh").read_bytes())
+    (tmp_path / "requirements.txt").touch()
+    old = tmp_path / "python3.9"
+    old.write_text('#!/bin/sh\n[ "$1" = --version ] && echo Python 3.9.2 || exit 1\n')
+    old.chmod(0o755)
+    for python, found in [(str(old), "Python 3.9.2"), ("no-such-python", "none called no-such-python")]:
+        made = subprocess.run(
+            ["bash", "workflow/venv.sh", python], cwd=tmp_path, env=os.environ, capture_output=True, text=True
+        )
+        assert made.returncode == 1 and made.stdout == ""
+        assert made.stderr.startswith(f"error: Python 3.11, 3.12 or 3.13 is needed, found {found};")
+        assert len(made.stderr.splitlines()) == 1
+    assert not (tmp_path / ".venv").exists()
+
+
+def test_an_interrupted_installation_starts_over_and_a_finished_one_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "workflow").mkdir()
+    (tmp_path / "workflow/venv.sh").write_bytes((ROOT / "workflow/venv.sh").read_bytes())
+    (tmp_path / "requirements.txt").touch()
+
+    def make_venv() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["bash", "workflow/venv.sh", sys.executable], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+
+    (tmp_path / ".venv").mkdir()
+    for name in ("unfinished", "half-written"):
+        (tmp_path / ".venv" / name).touch()
+    assert "Installing" in make_venv().stdout
+    left = {path.name for path in (tmp_path / ".venv").iterdir()}
+    assert "installed.txt" in left and not left & {"unfinished", "half-written"}
+    assert make_venv().stdout == ""
+    (tmp_path / "requirements.txt").write_text("# another list\n")
+    assert "Installing" in make_venv().stdout
