@@ -1,6 +1,8 @@
 """Loading the configuration: YAML files, merged, checked, with every error in one plain line.
 
 Later files are merged over earlier ones, key by key: maps are merged, everything else is replaced.
+`python -m lth_core.configfile FILE ...` checks files and runs nothing; it also explains a file that Snakemake, which
+reads it first, cannot parse.
 """
 
 from __future__ import annotations
@@ -152,3 +154,17 @@ def read(path: str | Path) -> dict[str, Any]:
         kind = "a list" if isinstance(data, list) else "a single value"
         raise ConfigError([f"{path}: must be a map of keys (got {kind})"])
     return data
+
+
+def main(paths: Sequence[str]) -> int:
+    """Print what is wrong with the files, merged; exit status 1 when something is."""
+    try:
+        load(paths)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:] or ["config.yaml"]))

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -323,21 +324,33 @@ def test_a_plugin_of_the_current_folder_adds_names(monkeypatch: pytest.MonkeyPat
     ]
 
 
-def test_no_traceback_and_no_torch() -> None:
-    """The check runs before every workflow: it says its line and imports no framework."""
-    Path("bad.yaml").write_text(GOOD + "device: 7\n")
-    code = (
-        "import sys\n"
-        "from lth_core.configfile import ConfigError, load\n"
-        "try: load(['bad.yaml'])\n"
-        "except ConfigError as error: print(error)\n"
-        "print(sorted({'torch', 'torchvision', 'sklearn'} & set(sys.modules)))\n"
-    )
+def run_python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1]), "PYTHONIOENCODING": "ascii"}
+    return subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True, check=False)
+
+
+def test_from_the_command_line_there_is_no_traceback() -> None:
+    Path("bad.yaml").write_text(GOOD + "device: größe\n", encoding="utf-8")
+    for path, expected in (
+        ("bad.yaml", "device: must be one of 'auto', 'cpu', 'cuda' (got 'gr\\xf6\\xdfe')"),
+        ("none.yaml", "none.yaml: no such file"),
+    ):
+        done = run_python("-m", "lth_core.configfile", path)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.splitlines()[0] == expected  # `toy` of the good config is known to this process only
+
+
+def test_checking_a_config_imports_no_framework() -> None:
+    """It is done at every start of the workflow."""
     root = Path(__file__).parents[1]
-    done = subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": str(root)}, capture_output=True, text=True)
-    assert done.stderr == ""
-    assert done.stdout.splitlines()[0] == "device: must be one of 'auto', 'cpu', 'cuda' (got 7)"
-    assert done.stdout.splitlines()[-1] == "[]"
+    code = f"""
+import sys
+from lth_core.configfile import load
+load([{str(root / "config.yaml")!r}])
+print(sorted({{"torch", "torchvision", "sklearn", "pandas", "matplotlib"}} & set(sys.modules)))
+"""
+    done = run_python("-c", code)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
 # ---------------------------------------------------------------- what loading gives
