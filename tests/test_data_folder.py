@@ -92,11 +92,11 @@ def test_the_shorter_side_is_resized_and_the_centre_kept(shape: tuple[int, int],
 
 
 def test_a_jpeg_far_too_large_is_decoded_at_a_fraction_and_looks_the_same(tmp_path: Path) -> None:
-    ramp = np.add.outer(np.arange(512), np.arange(512)) // 4
-    Image.fromarray(ramp.astype(np.uint8)).save(tmp_path / "it.jpg", quality=95)
+    coarse = Image.fromarray(np.random.default_rng(0).integers(0, 256, (24, 24), dtype=np.uint8))
+    coarse.resize((100, 100), Image.Resampling.BICUBIC).save(tmp_path / "it.jpg", quality=95)
     whole = Image.open(tmp_path / "it.jpg").resize((SIZE, SIZE), Image.Resampling.BILINEAR)
     difference = decode(str(tmp_path / "it.jpg"), SIZE, grey=True)[0].astype(int) - np.asarray(whole)
-    assert np.abs(difference).max() <= 1
+    assert np.abs(difference).max() <= 4
 
 
 def test_a_second_run_writes_the_same_bytes(root: Path) -> None:

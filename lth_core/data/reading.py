@@ -60,8 +60,8 @@ class _Facts:
         return len(self.labels[split])
 
     def normalise(self, images: Tensor) -> Tensor:
-        """Stored pixels (..., C, H, W) -> (pixels - mean) / std in float32. Works on a copy."""
-        return images.to(self.device, torch.float32, copy=True).sub_(self.mean).div_(self.std)
+        """Stored pixels (..., C, H, W) -> (pixels - mean) / std in float32, on the device."""
+        return (images.to(self.device) - self.mean).div_(self.std)
 
 
 class StoredImages(_Facts):
