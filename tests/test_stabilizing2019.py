@@ -231,6 +231,13 @@ def test_claims_on_other_networks_are_made_at_the_step_that_validation_chooses()
     assert found["rewinding makes IMP subnetworks more accurate"].estimate == pytest.approx(1)
 
 
+def test_rewinding_that_only_harms_contradicts_the_claim_that_it_helps():
+    table = known_measurements()
+    table.loc[table["k"] == 20, ["accuracy", "validation_accuracy"]] -= 0.015
+    gain = claims_by_sentence("resnet-20", table)["rewinding makes IMP subnetworks more accurate"]
+    assert gain.estimate == pytest.approx(-0.5) and gain.verdict == "contradicted"
+
+
 def test_random_subnetworks_as_near_as_tickets_contradict_the_claim():
     table = known_measurements()
     random = table["network"] == "random-mask"
