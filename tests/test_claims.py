@@ -40,6 +40,7 @@ def test_fewer_than_two_replicates_give_no_interval(values: list[float]):
 def test_a_diverged_replicate_leaves_the_claim_open():
     claim = judge([5.0, math.nan, 5.1], **TEXT)
     assert math.isnan(claim.estimate) and (claim.n, claim.verdict) == (3, "inconclusive")
+    assert (claim.low, claim.high) == (-math.inf, math.inf)
 
 
 @pytest.mark.parametrize(
