@@ -24,6 +24,10 @@ Tensors = dict[str, np.ndarray]
 VERSIONED_PACKAGES = ("torch", "numpy", "safetensors")
 
 
+_UMASK = os.umask(0)
+os.umask(_UMASK)
+
+
 class ArtifactError(ValueError):
     """An artifact that is missing, damaged or foreign; one line: which file, what is wrong, how to rebuild it."""
 
@@ -89,6 +93,7 @@ def write_whole(path: str | Path, write: Callable[[Path], None]) -> None:
         write(temporary)
         with open(temporary, "rb") as written:
             os.fsync(written.fileno())
+        temporary.chmod(0o666 & ~_UMASK)  # safetensors writes files that only their owner can read
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -208,33 +208,33 @@ def claims_by_sentence(model: str, table: pd.DataFrame | None = None) -> dict[st
     table = known_measurements() if table is None else table
     found = study().claims(config(model=model), {"measurements": table})
     assert len(found) == 7 * len(LEVELS)
-    return {claim.claim.partition("weights, ")[2]: claim for claim in found if "41.0%" in claim.claim}
+    return {claim.claim.partition(", with ")[0]: claim for claim in found if "41.0%" in claim.claim}
 
 
 def test_claims_on_a_network_that_is_stable_at_initialization():
     found = claims_by_sentence("lenet")
-    ratio = found["IMP subnetworks reset to the initialization are more stable to data order than random ones"]
+    ratio = found["IMP subnetworks reset to initialization are more stable to data order than random ones"]
     assert ratio.estimate == pytest.approx(2) and ratio.margin == 1.3 and ratio.verdict == "supported"
-    gap = found["IMP subnetworks reset to the initialization are more accurate than random ones"]
-    assert gap.estimate == pytest.approx(3) and gap.unit == "pp"
-    fall = found["later rewinding makes IMP subnetworks more stable to pruning"]
-    assert fall.estimate == pytest.approx(40) and fall.unit == "%"
+    gap = found["IMP subnetworks reset to initialization are more accurate than random ones"]
+    assert gap.estimate == pytest.approx(3) and gap.unit == "percentage points"
+    fall = found["Later rewinding makes IMP subnetworks more stable to pruning"]
+    assert fall.estimate == pytest.approx(40) and fall.unit == "% of k=0"
     needless = found["IMP subnetworks need no rewinding"]
     assert needless.estimate == pytest.approx(-1) and needless.verdict == "contradicted"
-    decline = found["rewinding too late costs accuracy"]
+    decline = found["Rewinding too late costs accuracy"]
     assert decline.estimate == pytest.approx(2) and decline.n == SEEDS
 
 
 def test_claims_on_other_networks_are_made_at_the_step_that_validation_chooses():
     found = claims_by_sentence("resnet-20")
     assert "IMP subnetworks rewound to step 20 are more stable to data order than random ones" in found
-    assert found["rewinding makes IMP subnetworks more accurate"].estimate == pytest.approx(1)
+    assert found["Rewinding makes IMP subnetworks more accurate"].estimate == pytest.approx(1)
 
 
 def test_rewinding_that_only_harms_contradicts_the_claim_that_it_helps():
     table = known_measurements()
     table.loc[table["k"] == 20, ["accuracy", "validation_accuracy"]] -= 0.015
-    gain = claims_by_sentence("resnet-20", table)["rewinding makes IMP subnetworks more accurate"]
+    gain = claims_by_sentence("resnet-20", table)["Rewinding makes IMP subnetworks more accurate"]
     assert gain.estimate == pytest.approx(-0.5) and gain.verdict == "contradicted"
 
 
@@ -243,7 +243,7 @@ def test_random_subnetworks_as_near_as_tickets_contradict_the_claim():
     random = table["network"] == "random-mask"
     table.loc[random, "order_l2"] /= 2
     found = claims_by_sentence("lenet", table)
-    ratio = found["IMP subnetworks reset to the initialization are more stable to data order than random ones"]
+    ratio = found["IMP subnetworks reset to initialization are more stable to data order than random ones"]
     assert ratio.estimate == pytest.approx(1) and ratio.verdict == "contradicted"
 
 
@@ -251,5 +251,5 @@ def test_a_diverged_replicate_leaves_its_claims_open():
     table = known_measurements()
     table.loc[(table["network"] == "ticket") & (table["seed"] == 1) & (table["k"] == 0), "order_l2"] = np.nan
     found = claims_by_sentence("lenet", table)
-    ratio = found["IMP subnetworks reset to the initialization are more stable to data order than random ones"]
+    ratio = found["IMP subnetworks reset to initialization are more stable to data order than random ones"]
     assert ratio.verdict == "inconclusive"

@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from lth_core.studies.stabilizing2019 import Stabilizing2019
 
 STABLE_AT_INITIALIZATION = ("lenet",)
-"""Models whose tickets the paper finds stable without rewinding (Fig 3)."""
+"""Models whose tickets the paper finds stable without rewinding (Figure 3)."""
 LEAST_RATIO = 1.3
 """Distance of random over distance of IMP subnetworks that counts as more stable."""
+POINTS = "percentage points"
 MATCHING = 0.2
-"""Percentage points of accuracy within which two subnetworks count as equally good."""
+"""Percentage points of accuracy within which two subnetworks count as equally good (Frankle et al. 2020)."""
 
 
 def claims(study: Stabilizing2019, config: Config, task: str, measurements: pd.DataFrame) -> list[Claim]:
@@ -39,7 +40,7 @@ def _claims_at(table: pd.DataFrame, task: str, stable: bool, last: int) -> list[
     validation = ticket["validation_accuracy"].groupby("k").mean()
     best, best_early = int(validation.loc[1:].idxmax()), int(validation.drop(last).idxmax())
     k = 0 if stable else best
-    start = "reset to the initialization" if stable else f"rewound to step {best}"
+    start = "reset to initialization" if stable else f"rewound to step {best}"
     best_k = f"k={best} (best by validation accuracy)"
     this_k = "k=0" if stable else best_k
     density = f"{100 * table['density'].mean():.1f}% of the weights"
@@ -49,7 +50,7 @@ def _claims_at(table: pd.DataFrame, task: str, stable: bool, last: int) -> list[
             values,
             study="stabilizing2019",
             task=task,
-            claim=f"With {density}, {sentence}",
+            claim=f"{sentence}, with {density}.",
             source=f"Frankle et al. 2019, {figure}",
             effect=effect,
             unit=unit,
@@ -71,8 +72,8 @@ def _claims_at(table: pd.DataFrame, task: str, stable: bool, last: int) -> list[
         claim(
             ratio(quantity),
             f"IMP subnetworks {start} are more stable to {noun} than random ones",
-            "Fig. 3",
-            f"L2 distance {distance}, random / IMP, at {this_k}",
+            "Figure 3",
+            f"L2 distance {distance}, random divided by IMP, at {this_k}",
             "times",
             LEAST_RATIO,
         )
@@ -82,28 +83,28 @@ def _claims_at(table: pd.DataFrame, task: str, stable: bool, last: int) -> list[
         claim(
             gain(accuracy.loc[k], random.loc[k, "accuracy"]),
             f"IMP subnetworks {start} are more accurate than random ones",
-            "Fig. 3",
-            f"test accuracy, IMP - random, at {this_k}",
-            "pp",
+            "Figure 3",
+            f"test accuracy, IMP minus random, at {this_k}",
+            POINTS,
         )
     )
     found += [
         claim(
             fall(quantity),
-            f"later rewinding makes IMP subnetworks more stable to {noun}",
-            "Fig. 4",
+            f"Later rewinding makes IMP subnetworks more stable to {noun}",
+            "Figure 4",
             f"fall of the L2 distance {distance} from k=0 to k={last}",
-            "%",
+            "% of k=0",
         )
         for quantity, noun, distance in kinds
     ]
     if stable:
-        reset, effect = gain(accuracy.loc[0], accuracy.loc[best]), f"test accuracy, k=0 - {best_k}"
-        found.append(claim(reset, "IMP subnetworks need no rewinding", "Fig. 3", effect, "pp", -MATCHING))
+        reset, effect = gain(accuracy.loc[0], accuracy.loc[best]), f"test accuracy, k=0 minus {best_k}"
+        found.append(claim(reset, "IMP subnetworks need no rewinding", "Figure 3", effect, POINTS, -MATCHING))
     else:
-        rise, effect = gain(accuracy.loc[best], accuracy.loc[0]), f"test accuracy, {best_k} - k=0"
-        found.append(claim(rise, "rewinding makes IMP subnetworks more accurate", "Fig. 4", effect, "pp"))
+        rise, effect = gain(accuracy.loc[best], accuracy.loc[0]), f"test accuracy, {best_k} minus k=0"
+        found.append(claim(rise, "Rewinding makes IMP subnetworks more accurate", "Figure 4", effect, POINTS))
     decline = gain(accuracy.loc[best_early], accuracy.loc[last])
-    effect = f"test accuracy, k={best_early} (best earlier k by validation accuracy) - k={last}"
-    found.append(claim(decline, "rewinding too late costs accuracy", "Fig. 4", effect, "pp"))
+    effect = f"test accuracy, k={best_early} (best earlier k by validation accuracy) minus k={last}"
+    found.append(claim(decline, "Rewinding too late costs accuracy", "Figure 4", effect, POINTS))
     return found
