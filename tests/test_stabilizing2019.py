@@ -253,3 +253,9 @@ def test_a_diverged_replicate_leaves_its_claims_open():
     found = claims_by_sentence("lenet", table)
     ratio = found["IMP subnetworks reset to initialization are more stable to data order than random ones"]
     assert ratio.verdict == "inconclusive"
+
+
+def test_a_step_at_which_a_replicate_diverged_is_not_chosen():
+    table = known_measurements()
+    table.loc[(table["k"] == 20) & (table["seed"] == 0), ["accuracy", "validation_accuracy"]] = np.nan
+    assert any("rewound to step 80" in sentence for sentence in claims_by_sentence("resnet-20", table))
