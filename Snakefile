@@ -24,8 +24,9 @@ rule all:
 
 
 onstart:
+    run_alone()
     timing.start(logs)
 
 
 onsuccess:
-    print(timing.summary(logs, workflow.resource_settings.cores))
+    logger.info(timing.summary(logs, workflow.resource_settings.cores))

@@ -123,9 +123,16 @@ _Loader.add_implicit_resolver(
 )
 
 
-def _reread(overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of `--config` as a file would give them: Snakemake leaves 1e-3 as text."""
-    return yaml.load(yaml.safe_dump(json.loads(json.dumps(overrides, default=str))), Loader=_Loader)  # a SafeLoader
+def _reread(value: Any) -> Any:
+    """A value of `--config` as a file would give it: Snakemake leaves 1e-3, and any number inside a map, as text."""
+    if isinstance(value, Mapping):
+        return {key: _reread(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_reread(item) for item in value]
+    try:
+        return yaml.load(value, Loader=_Loader) if isinstance(value, str) else value  # a SafeLoader
+    except yaml.YAMLError:
+        return value
 
 
 def read(path: str | Path) -> dict[str, Any]:

@@ -24,6 +24,6 @@ rule branch:
         "branch {wildcards.branch} of {wildcards.task} {wildcards.method} level {wildcards.level}"
         " seeds {wildcards.cohort}"
     shell:
-        "exec {python} -m lth_core.jobs.branch --spec {params.spec:q} --data {input.data:q}"
+        "python -m lth_core.jobs.branch --spec {params.spec:q} --data {input.data:q}"
         " --initial {input.initial:q} --start {input.start:q} --mask {input.mask:q}"
         " --output {output.trained:q} > {log:q} 2>&1"

@@ -1,6 +1,8 @@
 # The plan of the config, and the input functions of the rules. Rules themselves are in the other files.
+import fcntl
 import os
 import re
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -21,16 +23,34 @@ config_files = list(workflow.config_settings.configfiles) or [f"{root}/config.ya
 try:
     plan = Plan.read(config_files, workflow.config_settings.config)
 except ConfigError as error:
-    raise WorkflowError(f"the configuration is not valid:\n{error}")
+    sys.exit(f"the configuration is not valid:\n{error}")
 
 results, reports, logs = plan.config.results, plan.config.reports, "logs"
 
 # What jobs inherit. None of it changes their results, so none of it is a reason to run them again.
-os.environ["PYTHONPATH"] = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
-os.environ["LTH_DEVICE"] = plan.config.device
+os.environ.update(
+    PATH=os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)]),
+    PYTHONPATH=os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])]),
+    LTH_DATA_ROOT=plan.config.data_root,
+    LTH_DEVICE=plan.config.device,
+)
 
 # A job dies with the snakemake that started it (Linux), so that no orphan writes beside its successor.
-python = ("setpriv --pdeathsig KILL " if shutil.which("setpriv") else "") + sys.executable
+shell.prefix("set -euo pipefail; exec " + ("setpriv --pdeathsig KILL " if shutil.which("setpriv") else ""))
+
+
+def run_alone():
+    """Keep a second snakemake out of this folder. The kernel lets it in when this one ends, however it ends.
+
+    Snakemake's own lock, which the profile switches off, has to be removed by hand after a crash.
+    """
+    lock = os.open(".snakemake/running.lock", os.O_CREAT | os.O_RDWR)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise WorkflowError("another snakemake is running in this folder: wait for it, or stop it")
+    except OSError:
+        pass  # a file system without locks
 
 
 def either(names):

@@ -11,5 +11,5 @@ rule prepare_data:
     message:
         "data {wildcards.dataset}"
     shell:
-        "exec {python} -m lth_core.jobs.prepare_data --name {wildcards.dataset} --spec {params.spec:q}"
-        " --root {plan.config.data_root:q} --output {output:q} > {log:q} 2>&1"
+        "python -m lth_core.jobs.prepare_data --name {wildcards.dataset} --spec {params.spec:q}"
+        ' --root "$LTH_DATA_ROOT" --output {output:q} > {log:q} 2>&1'

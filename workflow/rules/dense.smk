@@ -13,7 +13,7 @@ rule initialize:
     message:
         "initialize {wildcards.task} seeds {wildcards.cohort}"
     shell:
-        "exec {python} -m lth_core.jobs.initialize --spec {params.spec:q} --data {input.data:q}"
+        "python -m lth_core.jobs.initialize --spec {params.spec:q} --data {input.data:q}"
         " --output {output:q} > {log:q} 2>&1"
 
 
@@ -35,7 +35,7 @@ rule dense:
     message:
         "dense {wildcards.task} seeds {wildcards.cohort}"
     shell:
-        "exec {python} -m lth_core.jobs.dense --spec {params.spec:q} --data {input.data:q}"
+        "python -m lth_core.jobs.dense --spec {params.spec:q} --data {input.data:q}"
         " --initial {input.initial:q} --output {output.trained:q} > {log:q} 2>&1"
 
 
@@ -56,5 +56,5 @@ rule checkpoint:
     message:
         "checkpoint at step {wildcards.step} of {wildcards.task} seeds {wildcards.cohort}"
     shell:
-        "exec {python} -m lth_core.jobs.checkpoint --spec {params.spec:q} --data {input.data:q}"
+        "python -m lth_core.jobs.checkpoint --spec {params.spec:q} --data {input.data:q}"
         " --initial {input.initial:q} --output {output:q} > {log:q} 2>&1"

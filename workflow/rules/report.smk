@@ -19,7 +19,7 @@ for study in plan.studies:
         message:
             f"table {study}"
         shell:
-            "exec {python} -m lth_core.jobs.table --study {params.study} --spec {params.spec:q} > {log:q} 2>&1"
+            "python -m lth_core.jobs.table --study {params.study} --spec {params.spec:q} > {log:q} 2>&1"
 
     rule:
         name:
@@ -39,7 +39,7 @@ for study in plan.studies:
         message:
             f"figures {study}"
         shell:
-            "exec {python} -m lth_core.jobs.figures --study {params.study} --spec {params.spec:q} > {log:q} 2>&1"
+            "python -m lth_core.jobs.figures --study {params.study} --spec {params.spec:q} > {log:q} 2>&1"
 
 
 rule claims:
@@ -56,7 +56,7 @@ rule claims:
     message:
         "claims"
     shell:
-        "exec {python} -m lth_core.jobs.claims --spec {params.spec:q} > {log:q} 2>&1"
+        "python -m lth_core.jobs.claims --spec {params.spec:q} > {log:q} 2>&1"
 
 
 rule report:
@@ -75,4 +75,4 @@ rule report:
     message:
         "report {output}"
     shell:
-        "exec {python} -m lth_core.jobs.report --spec {params.spec:q} > {log:q} 2>&1"
+        "python -m lth_core.jobs.report --spec {params.spec:q} > {log:q} 2>&1"

@@ -16,11 +16,11 @@ rule prune:
         "../../environment.yml"
     params:
         spec=lambda wildcards: plan.prune_spec(wildcards.cohort, wildcards.method, int(wildcards.level)),
-        mask=lambda wildcards, input: f"--mask {input.mask}" if input.mask else "",
+        mask=lambda wildcards, input: f"--mask {shlex.quote(input.mask)}" if input.mask else "",
     message:
         "prune {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
     shell:
-        "exec {python} -m lth_core.jobs.prune --spec {params.spec:q} --initial {input.initial:q}"
+        "python -m lth_core.jobs.prune --spec {params.spec:q} --initial {input.initial:q}"
         " --start {input.start:q} --trained {input.trained:q} {params.mask} --output {output:q} > {log:q} 2>&1"
 
 
@@ -43,5 +43,5 @@ rule retrain:
     message:
         "retrain {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
     shell:
-        "exec {python} -m lth_core.jobs.retrain --spec {params.spec:q} --data {input.data:q}"
+        "python -m lth_core.jobs.retrain --spec {params.spec:q} --data {input.data:q}"
         " --start {input.start:q} --mask {input.mask:q} --output {output.trained:q} > {log:q} 2>&1"
