@@ -34,14 +34,14 @@ class FigureEntry:
 
 @dataclass(frozen=True)
 class StudyEntry:
-    """A study as the page shows it: `claims` are rows of claims.csv, `tables` links by name."""
+    """A study as the page shows it: `claims` are rows of claims.csv, `tables` link by name and extension."""
 
     name: str
     title: str
     citation: str
     claims: Sequence[Mapping[str, Any]]
     figures: Sequence[FigureEntry]
-    tables: Mapping[str, str]
+    tables: Mapping[str, Mapping[str, str]]
 
 
 def render(
@@ -78,7 +78,9 @@ def render(
         claim_count=len(every_claim),
         claims_link=claims_link,
         provenance=provenance,
-        configuration=yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True),
+        configuration=yaml.safe_dump(
+            config.model_dump(mode="json", exclude={"device"}), sort_keys=False, allow_unicode=True
+        ),
     )
 
 

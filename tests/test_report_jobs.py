@@ -112,7 +112,12 @@ def test_the_jobs_make_tables_figures_claims_and_the_page(run: Callable[..., Non
     }
     page = (project / "reports/index.html").read_text()
     assert "Value &lt; 3 against level." in page and "A &lt;b&gt;toy&lt;/b&gt;" in page and "digits &amp; co" in page
-    for link in ("toy/line.pdf", "../results/tables/toy/measurements.csv", "../results/claims.csv"):
+    for link in (
+        "toy/line.pdf",
+        "../results/tables/toy/measurements.csv",
+        "../results/tables/toy/measurements.json",
+        "../results/claims.csv",
+    ):
         assert f'href="{link}"' in page and (project / "reports" / link).exists()
 
 

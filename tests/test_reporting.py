@@ -45,7 +45,7 @@ def page(
     claims = [claim("supported"), claim("contradicted")] if claims is None else claims
     links = {kind: f"study2019/fig01.{kind}" for kind in ("svg", "png", "pdf")}
     figure = FigureEntry("fig01", caption, image_uri(SVG, b""), links)
-    tables = {"measurements": "../results/tables/study2019/measurements.csv"}
+    tables = {"measurements": {"csv": "../results/tables/m.csv", "json": "../results/tables/m.json"}}
     study = StudyEntry("study2019", title, "A & B, 2019", claims, [figure], tables)
     made = {"task": "digits", "cohort": "0-4", "device": "cpu", "versions": {"torch": "2.12"}, "git_commit": None}
     settings = config()

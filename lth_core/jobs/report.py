@@ -70,7 +70,7 @@ def study_entry(config: Config, name: str, study: Study, claims: list[dict[str, 
         image = image_uri(_bytes(paths["svg"]), _bytes(paths["png"]))
         links = {extension: link(config, path) for extension, path in paths.items()}
         figures.append(FigureEntry(figure, captions[figure], image, links))
-    tables = {table: link(config, table_file(config.results, name, table)) for table in study.table_names}
+    tables = {table: table_links(config, table_file(config.results, name, table)) for table in study.table_names}
     own_claims = [claim for claim in claims if claim["study"] == name]
     return StudyEntry(name, study.title, study.citation, own_claims, figures, tables)
 
@@ -79,6 +79,11 @@ def read_claims(path: str) -> list[dict[str, Any]]:
     """The rows of claims.csv, numbers as numbers."""
     rows = csv.DictReader(io.StringIO(_bytes(path).decode()))
     return [row | {key: float(row[key]) for key in NUMBERS} for row in rows]
+
+
+def table_links(config: Config, path: str) -> dict[str, str]:
+    """Links to a table and to its provenance."""
+    return {"csv": link(config, path), "json": link(config, Path(path).with_suffix(".json").as_posix())}
 
 
 def link(config: Config, path: str) -> str:
