@@ -1,0 +1,54 @@
+"""The examples of CONTRIBUTING.md, pasted together, run through the whole pipeline."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def blocks(language: str, page: str) -> str:
+    return "\n".join(re.findall(rf"```{language}\n(.*?)```", (ROOT / page).read_text(), re.DOTALL))
+
+
+def test_the_examples_of_contributing_run_as_they_stand(tmp_path: Path) -> None:
+    (tmp_path / "my_lab.py").write_text(blocks("python", "CONTRIBUTING.md"))
+    (tmp_path / "config.yaml").write_text(blocks("yaml", "CONTRIBUTING.md"))
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--snakefile", str(ROOT / "Snakefile")]
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    run = subprocess.run(
+        [*command, "--directory", str(tmp_path), "--configfile", str(tmp_path / "config.yaml")],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    (claim,) = csv.DictReader((tmp_path / "results/claims.csv").open())
+    assert claim["verdict"] in ("supported", "contradicted", "inconclusive") and claim["n"] == "2"
+    page = (tmp_path / "reports/index.html").read_text()
+    assert "Tickets under noise" in page and "stripes: generated 8x8 images" in page
+    assert (tmp_path / "reports/noise-study/noise-stripes-mine.svg").stat().st_size > 1000
+
+
+def test_the_example_of_the_readme_registers_a_model(tmp_path: Path) -> None:
+    (tmp_path / "my_lab.py").write_text(blocks("python", "README.md"))
+    run = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import my_lab; from lth_core.registry import model; print(model.call('my-net',"
+            " {'classes': 10, 'input_shape': (1, 8, 8)}, {'width': 100}))",
+        ],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    assert "out_features=100" in run.stdout, run.stderr
