@@ -88,6 +88,7 @@ def write_whole(path: str | Path, write: Callable[[Path], None]) -> None:
     """Let `write` fill a temporary file beside `path`, sync it to disk, then move it into place."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    discard_parts(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         write(temporary)
@@ -97,6 +98,12 @@ def write_whole(path: str | Path, write: Callable[[Path], None]) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def discard_parts(path: Path) -> None:
+    """Remove the temporary files of `path` that killed processes have left."""
+    for part in path.parent.glob(f".{path.name}.[0-9]*.part"):
+        part.unlink(missing_ok=True)
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -142,8 +149,10 @@ def read_header(path: str | Path) -> dict[str, Any]:
 def _git_commit() -> str | None:
     folder = Path(__file__).resolve().parent
     command = ["git", "-C", str(folder), "rev-parse", "HEAD"]
-    found = subprocess.run(command, capture_output=True, text=True, check=False)
-    return found.stdout.strip() or None
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or None
+    except FileNotFoundError:  # git is not installed
+        return None
 
 
 def provenance(spec: Mapping[str, Any], device: str = "cpu") -> dict[str, Any]:

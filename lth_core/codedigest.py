@@ -17,29 +17,33 @@ from pathlib import Path
 PACKAGE = "lth_core"
 
 
-def _file(module: str) -> Path | None:
-    """The source file of a dotted name, looked for on sys.path without importing anything; None if there is none."""
+def _find(module: str) -> tuple[Path, Path] | None:
+    """The folder of sys.path that holds a dotted name and its source file; None if there is none. Imports nothing."""
     parts = Path(*module.split("."))
     for folder in map(Path, sys.path):
         for candidate in (folder / parts.with_suffix(".py"), folder / parts / "__init__.py"):
             if candidate.is_file():
-                return candidate
+                return folder.resolve(), candidate
     return None
 
 
 @cache
 def _parsed(module: str) -> tuple[str, tuple[str, ...]] | None:
     """A module's code without docstrings, and the names it imports; None for what is no Python module file."""
-    source = _file(module)
-    if source is None:
+    found = _find(module)
+    if found is None:
         return None
+    _, source = found
+    package = module if source.name == "__init__.py" else module.rpartition(".")[0]
     tree = ast.parse(source.read_text(encoding="utf-8"))
     imports = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             imports += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            imports += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.ImportFrom):
+            above = package.rsplit(".", node.level - 1)[0] if node.level else ""
+            base = ".".join(filter(None, [above, node.module]))
+            imports += [base, *(f"{base}.{alias.name}" for alias in node.names)]
         if hasattr(node, "body") and isinstance(node.body, list):
             node.body = [statement for statement in node.body if not _is_text(statement)]
     return ast.dump(tree), tuple(imports)
@@ -52,16 +56,21 @@ def _is_text(node: ast.stmt) -> bool:
 
 @cache
 def closure(modules: tuple[str, ...], without: tuple[str, ...] = ()) -> dict[str, str]:
-    """Module name -> code of `modules` and of all that they import inside the package (or beside them, for plugins).
+    """Module name -> code of `modules` and of all that they import inside the package, or beside them for plugins.
 
     Modules that match a pattern of `without` are left out, with what only they import.
     """
-    roots = {PACKAGE, *(module.partition(".")[0] for module in modules)}
+    plugins = [module for module in modules if module.partition(".")[0] != PACKAGE]
+    roots = {PACKAGE, *(module.partition(".")[0] for module in plugins)}
+    # An installed plugin has other neighbours than its own modules.
+    folders = {folder for folder in map(_folder, plugins) if folder and "site-packages" not in folder.parts}
     found: dict[str, str] = {}
     waiting = list(modules)
     while waiting:
         module = waiting.pop()
-        if module in found or module.partition(".")[0] not in roots or any(fnmatchcase(module, p) for p in without):
+        if module in found or any(fnmatchcase(module, pattern) for pattern in without):
+            continue
+        if module.partition(".")[0] not in roots and not (folders and _folder(module) in folders):
             continue
         parsed = _parsed(module)
         if parsed is None:
@@ -72,7 +81,23 @@ def closure(modules: tuple[str, ...], without: tuple[str, ...] = ()) -> dict[str
     return found
 
 
+def _folder(module: str) -> Path | None:
+    """The folder of sys.path that a dotted name is found in."""
+    found = _find(module)
+    return found[0] if found else None
+
+
 def digest(modules: Sequence[str], without: Sequence[str] = ()) -> str:
     """Twelve hexadecimal digits that change when the code behind `modules` changes in substance."""
     code = closure(tuple(modules), tuple(without))
-    return hashlib.blake2b(repr(sorted(code.items())).encode(), digest_size=6).hexdigest()
+    return _short(repr(sorted(code.items())).encode())
+
+
+def files_digest(folder: Path) -> str:
+    """Twelve hexadecimal digits that change with the name or content of any (visible) file in a folder."""
+    files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    return _short(repr([(path.name, path.read_bytes()) for path in files]).encode())
+
+
+def _short(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=6).hexdigest()

@@ -16,13 +16,17 @@ from typing import Any
 from lth_core import registry
 from lth_core.artifacts import checkpoint_file, initial_file
 from lth_core.cells import Cell
-from lth_core.codedigest import PACKAGE, digest
+from lth_core.codedigest import PACKAGE, digest, files_digest
 from lth_core.config import Branch, Choice, Config, Dataset, Method, Task, seeds_of
 from lth_core.configfile import load
 from lth_core.studies.base import Study
 
 DRAWING_MODULES = ("lth_core.plotting", "lth_core.studies.*_figures")
 """Only the figures job runs these: a change of style makes new figures, not new tables."""
+
+
+NOT_IN_RESULTS = ("device", "data_root")
+"""Keys that say where to compute and where data lie: changing them changes no result."""
 
 
 def canonical(spec: Mapping[str, Any]) -> str:
@@ -128,19 +132,22 @@ class Plan:
         return self._code(job)
 
     def table_spec(self, study: str) -> str:
-        """A study's own config: other studies' options, the device and the data folder do not matter to its table."""
-        fields = self.config.model_dump(mode="json", exclude={"device", "data_root", "reports"})
-        fields["studies"] = {study: self.config.studies[study]}
-        return canonical({"config": fields, "code": self._code("table", without=DRAWING_MODULES)})
+        """A study's own config: other studies' options do not matter to its table."""
+        code = self._code("table", type(self.studies[study]), without=DRAWING_MODULES)
+        return canonical({"config": self._config(study, "reports"), "code": code})
 
     def figures_spec(self, study: str) -> str:
-        fields = json.loads(self.table_spec(study))["config"] | {"reports": self.config.reports}
-        return canonical({"config": fields, "code": self._code("figures")})
+        code = self._code("figures", type(self.studies[study]))
+        return canonical({"config": self._config(study), "code": code})
 
-    def summary_spec(self, job: str) -> str:
-        """What the claims and the report read: the whole config."""
-        fields = self.config.model_dump(mode="json", exclude={"device"})
-        return canonical({"config": fields, "code": self._code(job, without=DRAWING_MODULES)})
+    def claims_spec(self) -> str:
+        code = self._code("claims", *map(type, self.studies.values()), without=DRAWING_MODULES)
+        return canonical({"config": self._config(None, "reports"), "code": code})
+
+    def report_spec(self, templates: Path) -> str:
+        """The page is made by the files of `templates`, too."""
+        code = self._code("report", *map(type, self.studies.values()), without=DRAWING_MODULES)
+        return canonical({"config": self._config(None), "code": code, "templates": files_digest(templates)})
 
     # ------------------------------------------------------------ parts of specs
 
@@ -160,6 +167,11 @@ class Plan:
     @staticmethod
     def _method(settings: Method, level: int, drop: str) -> dict[str, Any]:
         return settings.model_dump(mode="json", exclude={drop, "levels"}) | {"levels": level}
+
+    def _config(self, study: str | None, *left_out: str) -> dict[str, Any]:
+        """What jobs after training read: the config, with the options of one study only if it is named."""
+        fields = self.config.model_dump(mode="json", exclude={*NOT_IN_RESULTS, *left_out})
+        return fields | ({"studies": {study: self.config.studies[study]}} if study else {})
 
     @cache  # noqa: B019 (a plan lives as long as its process)
     def _code(self, job: str, *functions: Any, without: tuple[str, ...] = ()) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from lth_core.artifacts import ArtifactError, Tensors, read_header, read_tensors, write_tensors
+from lth_core.artifacts import ArtifactError, Tensors, discard_parts, read_header, read_tensors, write_tensors
 from lth_core.training import State
 
 SECONDS_VARIABLE = "LTH_CHECKPOINT_SECONDS"
@@ -67,6 +67,7 @@ class Resume:
     def forget(self) -> None:
         """Remove the saved state once the outputs are written."""
         self.path.unlink(missing_ok=True)
+        discard_parts(self.path)
 
 
 def _tensors(state: State) -> dict[str, torch.Tensor]:

@@ -16,8 +16,11 @@ def start(logs: str) -> None:
     Path(logs, _STAMP).write_text(repr(time.time()))
 
 
-def summary(logs: str, cores: int) -> str:
-    """One line about the run that just ended, from the seconds that its training jobs wrote to their logs."""
+def summary(logs: str, cores: int | None) -> str:
+    """One line about the run that just ended, from the seconds that its training jobs wrote to their logs.
+
+    `cores` is None where jobs run on other machines (a cluster); the share of their cores' time is unknown then.
+    """
     began = float(Path(logs, _STAMP).read_text())
     wall = time.time() - began
     trained = evaluated = 0.0
@@ -25,8 +28,8 @@ def summary(logs: str, cores: int) -> str:
         if log.stat().st_mtime >= began and (found := _SECONDS.search(log.read_text(errors="replace"))):
             trained += float(found[1])
             evaluated += float(found[2])
+    seconds = f"training {trained:.0f} s, evaluation {evaluated:.0f} s"
+    if cores is None:
+        return f"{wall:.0f} s: {seconds}"
     outside = max(0.0, 1 - (trained + evaluated) / (wall * cores))
-    return (
-        f"{wall:.0f} s on {cores} cores: training {trained:.0f} s, evaluation {evaluated:.0f} s, "
-        f"{100 * outside:.0f}% of the cores' time outside both"
-    )
+    return f"{wall:.0f} s on {cores} cores: {seconds}, {100 * outside:.0f}% of the cores' time outside both"

@@ -52,7 +52,7 @@ rule claims:
     conda:
         "../../environment.yml"
     params:
-        spec=plan.summary_spec("claims"),
+        spec=plan.claims_spec(),
     message:
         "claims"
     shell:
@@ -71,7 +71,7 @@ rule report:
     conda:
         "../../environment.yml"
     params:
-        spec=plan.summary_spec("report"),
+        spec=plan.report_spec(Path(root, "reports", "templates")),
     message:
         "report {output}"
     shell:
