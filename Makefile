@@ -7,9 +7,10 @@
 CORES ?= all
 CONFIG ?=
 
-# The commands that jobs start are those of .venv.
-python := PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python
-snakemake := $(python) -m snakemake --logger lth --cores $(CORES)
+python := .venv/bin/python
+# For what starts further commands: those are to be .venv's as well.
+in_venv := PATH="$(CURDIR)/.venv/bin:$$PATH" $(python)
+snakemake := $(in_venv) -m snakemake --logger lth --cores $(CORES)
 
 .PHONY: help figures everything test lint benchmark venv
 
@@ -17,13 +18,13 @@ help: ## this list
 	@awk -F ': .*## ' '/^[a-z]+:.*## / {printf "  make %-12s%s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 figures: venv ## figures, claims and a page to look at, from the default config: reports/index.html
-	$(snakemake) $(if $(CONFIG),--configfile $(CONFIG))
+	@$(snakemake) $(if $(CONFIG),--configfile $(CONFIG))
 
 everything: venv ## every study on the default data
-	$(snakemake) --configfile config/everything.yaml
+	@$(snakemake) --configfile config/everything.yaml
 
 test: venv ## the whole test suite
-	$(python) -m pytest
+	@$(in_venv) -m pytest
 
 lint: venv ## style and static checks of Python and Snakemake code
 	$(python) -m ruff check .
