@@ -170,7 +170,10 @@ def percent_text(fraction: float) -> str:
 
 
 def percent_axis(axis: Axis, label: str) -> None:
-    """Fractions 0..1 shown in percent."""
+    """Fractions 0..1 shown in percent. Call it after drawing: a band that reaches beyond 100% is cut off there."""
+    low, high = axis.get_view_interval()
+    if high > 1:
+        axis.set_view_interval(low, 1 + 0.03 * (1 - low), ignore=True)
     axis.set_major_formatter(lambda fraction, position: f"{round(100 * fraction, 6):g}")
     axis.axes.set(**{f"{axis.axis_name}label": f"{label} (%)"})
 
@@ -185,8 +188,8 @@ def style(role: str) -> Style:
 
 def ramp(count: int) -> list[str]:
     """`count` ordered colours from dark to light, for curves ordered by density or by step."""
-    shades = np.linspace(0.0, 0.85, count) if count > 1 else [0.4]
-    return [to_hex(matplotlib.colormaps["viridis"](shade)) for shade in shades]
+    shades = np.linspace(0.1, 0.85, count) if count != 1 else [0.4]
+    return [to_hex(matplotlib.colormaps["plasma"](shade)) for shade in shades]
 
 
 def band(

@@ -287,6 +287,17 @@ def test_a_diverged_seed_spoils_no_figure(results):
         drawing.draw().draw_without_rendering()
 
 
+@pytest.mark.parametrize("levels", [1, 2, 5])
+@pytest.mark.parametrize("controls", [[], ["reset"], ["random-mask", "reinit"]])
+def test_short_studies_are_drawn_too(tmp_path: Path, levels: int, controls: list[str]):
+    config = make_config(str(tmp_path), levels=levels, one=task(cohorts=("3-3",)))
+    study = make_study(config, controls=controls, strategy_levels=[1])
+    write_artifacts(config, study)
+    for drawing in study.figures(config, read_back(study.tables(config))):
+        drawing.draw().draw_without_rendering()
+        assert "one seed, no interval" in drawing.caption
+
+
 # ---------------------------------------------------------------- claims
 
 

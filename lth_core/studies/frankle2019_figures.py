@@ -189,17 +189,17 @@ def training_figure(view: View) -> Figure:
     tickets = select(curves, view.task, view.method)
     levels = [nearest_level(tickets, density) for density in CURVE_DENSITIES]
     large, small = ([n for n in part if n is not None] for part in (levels[:2], levels[2:]))
-    reinits = view.study.reinits(view.config)
-    shown = [[0, *large], [0, *small], [0, *large]] if reinits else [[0, *large], [0, *small]]
-    colours = dict(zip([n for n in levels if n is not None], ramp(len(levels)), strict=False))
+    reinits = view.study.reinits(view.config) if large else []
+    shown = [[0, *part] for part in (large, small, large if reinits else []) if part] or [[0]]
+    colours = dict(zip([*large, *small], ramp(len(large) + len(small)), strict=True))
     figure, axes = panels(len(shown))
     for panel, some in zip(axes.flat, shown, strict=True):
         _training_panel(panel, view, some, colours)
     for name in reinits:
         rows = select(curves, view.task, view.method, name)
-        for level in large:
+        for level in [level for level in large if (rows["level"] == level).any()]:
             label = f"{_density_label(rows, level)}, reinitialized"
-            _training_curve(axes[0, 2], rows[rows["level"] == level], label, colours[level], "--")
+            _training_curve(axes[0, -1], rows[rows["level"] == level], label, colours[level], "--")
     _crop_start(list(axes.flat))
     legend(figure, f"weights remaining; {plotting.interval_note(view.seeds())}")
     return figure
@@ -230,7 +230,7 @@ def _crop_start(panels: list[Axes]) -> None:
     low = min(np.nanmin(accuracy[np.asarray(steps) >= end / 6]) for steps, accuracy in lines)
     high = max(np.nanmax(accuracy) for _, accuracy in lines)
     for axes in panels:
-        axes.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
+        axes.set_ylim(low - 0.05 * (high - low), min(high + 0.1 * (high - low), 1.002))
 
 
 # ---------------------------------------------------------------- captions
@@ -243,12 +243,13 @@ DRAWINGS: dict[str, tuple[str, Callable[[View], Figure]]] = {
     ),
     "fig04-tickets": (
         "(a) Step of early stopping (minimum validation loss), (b) test accuracy at the end of training and (c) test "
-        "accuracy at early stop with one-shot pruning, against density, as in Figure 4.",
+        "accuracy at early stop with one-shot pruning, against density, as in Figure 4. Early stopping at the last "
+        "step means that validation loss was still falling.",
         tickets_figure,
     ),
     "fig05-early-stop": (
         "Step of early stopping (minimum validation loss) and the test and training accuracy at that step, against "
-        "density, as in Figure 5.",
+        "density, as in Figure 5. Early stopping at the last step means that validation loss was still falling.",
         early_stop_figure,
     ),
     "fig06-dropout": (
