@@ -51,6 +51,7 @@ Folder = Annotated[str, StringConstraints(pattern=FOLDER_PATTERN)]
 
 RESERVED_TASK_NAMES = ("data", "tables")
 RESERVED_METHOD_NAMES = ("dense",)
+RESERVED_BRANCH_NAMES = ("dense", "ticket")
 
 
 class Section(BaseModel):
@@ -283,8 +284,9 @@ class Config(Section):
         for section, names, reserved in (
             ("tasks", self.tasks, RESERVED_TASK_NAMES),
             ("methods", self.methods, RESERVED_METHOD_NAMES),
+            ("branches", self.branches, RESERVED_BRANCH_NAMES),
         ):
             for name in reserved:
                 if name in names:
-                    raise ValueError(f"{section}.{name}: this name is reserved for a folder of the artifact tree")
+                    raise ValueError(f"{section}.{name}: this name is reserved (artifact folders and tables use it)")
         return self

@@ -177,7 +177,11 @@ BAD = [
     # names that become folders
     ("methods: {IMP: {levels: 1}}", f"methods.IMP: {NAMES} (got 'IMP')"),
     ("methods: {../imp: {levels: 1}}", f"methods.'../imp': {NAMES} (got '../imp')"),
-    ("methods: {dense: {levels: 1}}", "methods.dense: this name is reserved for a folder of the artifact tree"),
+    ("methods: {dense: {levels: 1}}", "methods.dense: this name is reserved (artifact folders and tables use it)"),
+    (
+        "branches: {ticket: {treatment: reinit}}",
+        "branches.ticket: this name is reserved (artifact folders and tables use it)",
+    ),
     ("branches: {'re init': {treatment: reinit}}", f"branches.'re init': {NAMES} (got 're init')"),
     # registered names
     (TASK % "model: lenett", "tasks.digits-lenet.model: unknown model 'lenett'; did you mean 'lenet'? (known: {model})"),

@@ -24,7 +24,6 @@ OWN_PACKAGES = ("lth_core", "snakemake_logger_plugin_lth")
 CONDA_NAMES = {
     "matplotlib-base": "matplotlib",
     "pytorch": "torch",
-    "seaborn-base": "seaborn",
     "snakemake-minimal": "snakemake",
 }
 
