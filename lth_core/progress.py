@@ -19,7 +19,7 @@ class Progress:
         total_steps: int,
         describe: str = "",
         *,
-        interval: float = 3.0,
+        interval: float = 2.0,
         stream: TextIO | None = None,
         clock: Callable[[], float] = time.monotonic,
     ):

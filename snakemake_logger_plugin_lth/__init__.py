@@ -26,6 +26,7 @@ FAILURE_LINES = 12
 CHATTER = (
     "Assuming unrestricted shared filesystem usage",
     "Building DAG of jobs",
+    "Conda environments: ignored",
     "Elapsed time:",
     "Exiting because a job execution failed",
     "RuleException:\nCalledProcessError",
