@@ -113,6 +113,20 @@ def tables(study):
     return [artifacts.table_file(results, study, table) for table in plan.studies[study].table_names]
 
 
+def table_provenance(study):
+    """What made each table, in a file beside it."""
+    return [str(Path(table).with_suffix(".json")) for table in tables(study)]
+
+
+def trained_by_studies():
+    """The data and the dense runs of all studies, whose headers say what the page is about."""
+    tasks = {task for study in plan.studies.values() for task in study.tasks}
+    settings = {task: plan.config.tasks[task] for task in sorted(tasks)}
+    data = {artifacts.data_file(results, task.dataset) for task in settings.values()}
+    dense = [Cell(name, cohort).trained(results) for name, task in settings.items() for cohort in task.cohorts]
+    return sorted(data) + dense
+
+
 def figures(study):
     """A study's figures in all formats."""
     names = plan.studies[study].figure_names(plan.config)

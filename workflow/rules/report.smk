@@ -9,6 +9,7 @@ for study in plan.studies:
             plan.studies[study].analyses(plan.config),
         output:
             tables(study),
+            table_provenance(study),
         log:
             f"{logs}/tables/{study}.log",
         conda:
@@ -64,6 +65,8 @@ rule report:
         f"{results}/claims.csv",
         [f"{reports}/{study}/captions.json" for study in plan.studies],
         [figures(study) for study in plan.studies],
+        [table_provenance(study) for study in plan.studies],
+        trained_by_studies(),
     output:
         report(f"{reports}/index.html", category="Front page"),
     log:
