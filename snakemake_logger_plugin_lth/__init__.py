@@ -32,6 +32,7 @@ CHATTER = (
     "RuleException:\nCalledProcessError",
     "Select jobs to execute",
     "Using shell:",
+    "host: ",
 )
 SILENT_EVENTS = (LogEvent.JOB_STARTED, LogEvent.RESOURCES_INFO, LogEvent.SHELLCMD, LogEvent.WORKFLOW_STARTED)
 
