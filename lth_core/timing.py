@@ -32,4 +32,5 @@ def summary(logs: str, cores: int | None) -> str:
     if cores is None:
         return f"{wall:.0f} s: {seconds}"
     outside = max(0.0, 1 - (trained + evaluated) / (wall * cores))
-    return f"{wall:.0f} s on {cores} cores: {seconds}, {100 * outside:.0f}% of the cores' time outside both"
+    machine = "1 core" if cores == 1 else f"{cores} cores"
+    return f"{wall:.0f} s on {machine}: {seconds}, {100 * outside:.0f}% of the cores' time outside both"

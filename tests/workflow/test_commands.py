@@ -1,0 +1,133 @@
+"""The commands of the README and what they say."""
+
+from __future__ import annotations
+
+import resource
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.project import AFTER_TRAINING, BRANCH, LEVELS, MINIATURE, ROOT, Project, Run
+
+# ---------------------------------------------------------------- which config
+
+
+def test_another_config_file_replaces_the_default_one(project: Project) -> None:
+    (project.folder / "other.yaml").write_text(MINIATURE.replace("mini", "other"))
+    (project.folder / "config.yaml").write_text("broken: [\n")
+    jobs = project.would_run("--configfile", "other.yaml")
+    assert "dense other seeds 0-1" in jobs and not any("mini" in job for job in jobs)
+
+
+def test_several_config_files_are_laid_over_each_other(project: Project) -> None:
+    (project.folder / "more.yaml").write_text("methods: {imp: {levels: 3}}\n")
+    added = {"prune mini imp level 3 seeds 0-1", "retrain mini imp level 3 seeds 0-1"}
+    assert project.would_run("--configfile", "config.yaml", "more.yaml") == added | AFTER_TRAINING
+
+
+def test_a_single_key_is_overridden_on_the_command_line(project: Project) -> None:
+    assert project.run("--config", "data_root=elsewhere", "--dry-run").nothing_to_do
+    jobs = project.would_run("--config", "methods={imp: {rate: 0.3}}")
+    assert "prune mini imp level 1 seeds 0-1" in jobs and "dense mini seeds 0-1" not in jobs
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("optimizer:", "optimiser:", "tasks.mini.train.optimiser: unknown key; did you mean 'optimizer'?"),
+        ("rate: 0.2,", "rate: 20,", "methods.imp.rate: must be less than 1 (got 20)"),
+        ("name: lenet", "name: lennet", "tasks.mini.model: unknown model 'lennet'; did you mean 'lenet'?"),
+        ("tasks:", "tasks: [", "config.yaml:4: broken YAML:"),
+    ],
+)
+def test_a_bad_config_is_one_line_and_nothing_starts(
+    finished: Project, tmp_path: Path, old: str, new: str, complaint: str
+) -> None:
+    project = Project.create(tmp_path / "project", finished.folder)
+    project.edit("config.yaml", (old, new))
+    before = everything(project)
+    run = project.snakemake(PYTHONDONTWRITEBYTECODE="1")
+    assert run.status == 1
+    assert [complaint in line for line in run.said.splitlines()].count(True) == 1
+    assert "Traceback" not in run.said and 'File "' not in run.said
+    assert len(run.said.splitlines()) == 3, run.said  # the profile in use, what is wrong, where
+    assert everything(project) == before
+
+
+def everything(project: Project) -> set[Path]:
+    """All files but what snakemake notes for itself."""
+    found = {path.relative_to(project.folder) for path in project.folder.rglob("*")}
+    return {path for path in found if path.parts[0] != ".snakemake"}
+
+
+# ---------------------------------------------------------------- how it runs
+
+
+def test_two_cores_train_side_by_side_with_one_thread_each(finished: Project) -> None:
+    logs = list((finished.folder / "logs/mini/0-1").rglob("*.log"))
+    trainings = [text for log in logs if "seconds: train" in (text := log.read_text())]
+    assert len(trainings) == 4
+    assert all("device cpu, 1 thread(s)\n" in text for text in trainings)
+    retrain, reinit = (finished.job_times(f"{folder}/trained.safetensors") for folder in (LEVELS[0], BRANCH))
+    assert max(retrain[0], reinit[0]) < min(retrain[1], reinit[1])
+
+
+def test_a_run_ends_by_saying_where_its_time_went(finished: Project) -> None:
+    said = finished.read("first_run.txt")
+    assert " s on 2 cores: training " in said and "% of the cores' time outside both" in said
+
+
+def test_the_jobs_of_a_large_grid_are_known_within_ten_seconds(project: Project) -> None:
+    """10 methods x 20 levels x 5 branches."""
+    names = [f"m{index}" for index in range(10)]
+    task = MINIATURE[MINIATURE.index("  mini:") : MINIATURE.index("methods:")]
+    branches = ["reinit", "random-mask", "random-mask-reinit", "redraw-kept", "reset"]
+    (project.folder / "config.yaml").write_text(
+        "tasks:\n"
+        + "".join(task.replace("mini", name) for name in names)
+        + "methods:\n"
+        + "".join(f"  {name}: {{rate: 0.{index + 1}, levels: 20}}\n" for index, name in enumerate(names))
+        + f"studies:\n  frankle2019:\n    tasks: {{{', '.join(f'{name}: {name}' for name in names)}}}\n"
+        + f"    controls: [{', '.join(branches)}]\n"
+        + "    histogram_levels: []\n    one_shot: false\n    continued: false\n"
+    )
+    before = cpu_seconds_of_children()
+    jobs = project.would_run()
+    assert cpu_seconds_of_children() - before < 10  # of one core: what a machine that does nothing else takes
+    assert len([job for job in jobs if job.startswith("branch ")]) == 10 * 20 * 5
+
+
+def cpu_seconds_of_children() -> float:
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
+
+
+# ---------------------------------------------------------------- what else snakemake offers
+
+
+def test_the_linter_of_snakemake_finds_nothing(finished: Project) -> None:
+    run = finished.run("--lint")
+    assert "in a good condition" in run.said and "Lints for" not in run.said
+
+
+def test_the_report_of_snakemake_shows_the_page(project: Project) -> None:
+    project.run("--report", "report.html")
+    report = project.read("report.html")
+    assert "index.html" in report and "Front page" in report
+
+
+def test_every_ready_made_config_can_be_planned(project: Project) -> None:
+    shutil.copy2(ROOT / "config.yaml", project.folder / "config.yaml")
+    files = sorted(path.relative_to(project.folder).as_posix() for path in (project.folder / "config").glob("*.yaml"))
+    assert len(files) >= 6
+
+    def planned(file: str) -> Run:
+        over = ["config.yaml"] if file == "config/everything.yaml" else []
+        return project.snakemake("--dry-run", "--configfile", *over, file)
+
+    with ThreadPoolExecutor(2) as pool:
+        runs = dict(zip(["config.yaml", *files], pool.map(planned, ["config.yaml", *files]), strict=True))
+    failed = {file: run.said for file, run in runs.items() if run.status != 0 or not run.jobs}
+    assert not failed

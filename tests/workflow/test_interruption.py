@@ -1,0 +1,124 @@
+"""An interrupted run is finished by the same command, with the artifacts of an undisturbed one."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil  # comes with snakemake
+import pytest
+
+from tests.workflow.project import BRANCH, CLAIMS, DENSE, LEVELS, Project
+
+LONGER = ("steps: 40", "steps: 1500")
+SAVE_EVERY_STEP = {"LTH_CHECKPOINT_SECONDS": "0"}
+LOGS = {
+    DENSE: "logs/mini/0-1/dense.log",
+    LEVELS[0]: "logs/mini/0-1/imp/level_1/retrain.log",
+    BRANCH: "logs/mini/0-1/imp/level_1/reinit.log",
+}
+PATIENCE = 60.0
+"""Seconds after which something that should happen has not."""
+
+
+@pytest.fixture(scope="module")
+def undisturbed(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A longer training, its ticket and the ticket's branch."""
+    project = finished.copy(tmp_path_factory.mktemp("undisturbed") / "project")
+    project.edit("config.yaml", LONGER)
+    project.run(*map(trained, LOGS))
+    assert not any("resumed" in project.read(log) for log in LOGS.values())
+    return project
+
+
+def trained(folder: str) -> str:
+    return f"{folder}/trained.safetensors"
+
+
+def jobs_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """The training jobs that a snakemake has running."""
+    children = psutil.Process(process.pid).children(recursive=True)
+    return [child for child in children if any(word.startswith("lth_core.jobs.") for word in child.cmdline())]
+
+
+def wait_for(happened: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not happened():
+        assert process.poll() is None and time.monotonic() < deadline, process.communicate()[0]
+        time.sleep(0.005)
+
+
+def ctrl_c(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    jobs = jobs_of(process)
+    os.killpg(process.pid, signal.SIGINT)
+    return jobs
+
+
+def kill_a_job(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    (job,) = jobs_of(process)
+    job.kill()
+    return [job]
+
+
+def kill_snakemake(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    jobs = jobs_of(process)
+    process.kill()
+    return jobs
+
+
+@pytest.mark.parametrize(
+    ("interrupt", "folders"),
+    [
+        pytest.param(ctrl_c, [DENSE], id="Ctrl-C"),
+        pytest.param(kill_a_job, [DENSE], id="kill -9 of a job"),
+        pytest.param(
+            kill_snakemake,
+            [LEVELS[0], BRANCH],
+            id="kill -9 of snakemake",
+            marks=pytest.mark.skipif(not shutil.which("setpriv"), reason="jobs outlive a killed parent here"),
+        ),
+    ],
+)
+def test_the_same_command_completes_what_was_interrupted(
+    undisturbed: Project, tmp_path: Path, interrupt: Callable, folders: list[str]
+) -> None:
+    project = undisturbed.copy(tmp_path / "project")
+    targets = [trained(folder) for folder in folders]
+    for target in targets:
+        (project.folder / target).unlink()
+
+    process = project.start(*targets, **SAVE_EVERY_STEP)
+    states = [project.folder / folder / ".trained.resume.safetensors" for folder in folders]
+    wait_for(lambda: all(state.exists() for state in states), process)
+    jobs = interrupt(process)
+    assert len(jobs) == len(folders)
+    said, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode != 0, said
+    assert not psutil.wait_procs(jobs, timeout=5)[1], "a job goes on without its snakemake"
+    assert all(state.exists() for state in states)
+    assert not any((project.folder / target).exists() for target in targets)
+
+    project.run(*targets)
+    for folder in folders:
+        (step,) = re.findall(r"resumed at step (\d+)", project.read(LOGS[folder]))
+        assert 1 <= int(step) < 1500
+    assert project.hashes() == undisturbed.hashes()
+    assert project.run(*targets).nothing_to_do
+
+
+def test_a_second_snakemake_is_kept_out_of_a_folder_while_one_runs(project: Project) -> None:
+    (project.folder / CLAIMS).unlink()
+    before = project.files()
+    with (project.folder / ".snakemake/running.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        refused = project.snakemake(CLAIMS)
+    assert refused.status == 1 and "another snakemake is running in this folder" in refused.said
+    assert project.files() == before
+    assert project.run(CLAIMS).jobs == {"claims"}

@@ -1,0 +1,175 @@
+"""What is made again when something changes: what depends on it, and nothing else."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.workflow.project import (
+    AFTER_TRAINING,
+    BRANCH,
+    CELL,
+    CLAIMS,
+    DENSE,
+    LEVELS,
+    MINIATURE,
+    PAGE,
+    TABLES,
+    Project,
+    in_folder,
+    touched,
+)
+
+ANY_TRAINING = {"dense", "retrain", "branch"}
+CODE = "\nADDED = 1\n"
+"""A change in substance that changes no result."""
+
+
+def kinds(jobs: set[str]) -> set[str]:
+    """The first words of jobs' messages: dense, prune, retrain, branch, ..."""
+    return {job.split()[0] for job in jobs}
+
+
+def test_a_second_run_has_nothing_to_do(project: Project) -> None:
+    before = project.files()
+    assert project.run().nothing_to_do
+    assert project.files() == before
+
+
+def test_two_runs_in_two_folders_give_identical_artifacts(finished: Project, tmp_path: Path) -> None:
+    other = Project.create(tmp_path / "another place", finished.folder)
+    other.run()
+    assert other.hashes() == finished.hashes()
+    assert {Path(path).suffix for path in other.files()} == {
+        ".csv", ".html", ".json", ".pdf", ".png", ".safetensors", ".svg",
+    }  # fmt: skip
+
+
+# ---------------------------------------------------------------- changes of the config
+
+
+def test_another_pruning_rate_rebuilds_from_the_first_mask_on(project: Project) -> None:
+    before = project.files()
+    project.edit("config.yaml", ("rate: 0.2,", "rate: 0.3,"))
+    project.run(CLAIMS)
+    expected = in_folder(f"{CELL}/imp", before) | in_folder("results/tables", before)
+    changed = touched(before, project.files()) - {CLAIMS}
+    assert changed == expected
+    assert f"{DENSE}/trained.safetensors" in before and f"{DENSE}/trained.safetensors" not in changed
+    masks = {f"{level}/mask.safetensors" for level in LEVELS}
+    assert all(before[mask][1] != project.files()[mask][1] for mask in masks)
+
+
+def test_a_new_branch_trains_only_that_branch(project: Project) -> None:
+    before = project.files()
+    project.edit("config.yaml", ("controls: [reinit]", "controls: [reinit, random-mask]"))
+    run = project.run(CLAIMS)
+    assert run.jobs == {"branch random-mask of mini imp level 1 seeds 0-1", "table frankle2019", "claims"}
+    changed = touched(before, project.files())
+    assert {path for path in changed if path.startswith(CELL)} == {
+        f"{LEVELS[0]}/random-mask/{name}" for name in ("mask.safetensors", "trained.safetensors", "history.csv")
+    }
+
+
+def test_a_new_cohort_leaves_the_old_one_untouched(project: Project) -> None:
+    before = project.files()
+    project.edit("config.yaml", ('cohorts: ["0-1"]', 'cohorts: ["0-1", "2-2"]'))
+    project.run(TABLES)
+    after = project.files()
+    changed = touched(before, after)
+    assert not changed & in_folder(CELL, before) and "results/data/digits.safetensors" not in changed
+    new = {path.replace("0-1", "2-2") for path in in_folder(CELL, before)}
+    assert new == in_folder("results/mini/2-2", after)
+    assert new < changed and changed - new == in_folder("results/tables", before)
+
+
+def test_more_levels_train_only_those_levels(project: Project) -> None:
+    project.edit("config.yaml", ("levels: 2}", "levels: 3}"))
+    added = {"prune mini imp level 3 seeds 0-1", "retrain mini imp level 3 seeds 0-1"}
+    assert project.would_run() == added | AFTER_TRAINING
+
+
+def test_the_same_config_written_differently_rebuilds_nothing(project: Project) -> None:
+    def reordered(value: object) -> object:
+        if isinstance(value, dict):
+            return {key: reordered(value[key]) for key in reversed(value)}
+        return value
+
+    before = project.files()
+    text = yaml.safe_dump(reordered(yaml.safe_load(MINIATURE)), sort_keys=False)
+    assert "      batch_size: 60\n" in text and text.startswith("studies")
+    text = text.replace("batch_size: 60", "batch_size:    60   # examples").replace("0.0012", "12e-4")
+    (project.folder / "config.yaml").write_text(f"# written anew\n\n{text}")
+    assert project.run().nothing_to_do
+    assert project.files() == before
+
+
+def test_where_to_compute_and_where_data_lie_rebuild_nothing(project: Project) -> None:
+    project.edit("config.yaml", ("device: cpu", "device: auto\ndata_root: moved/elsewhere"))
+    assert project.run().nothing_to_do
+
+
+# ---------------------------------------------------------------- changes of the code
+
+
+def test_a_change_of_plot_style_rebuilds_figures_and_the_page_only(project: Project) -> None:
+    before = project.files()
+    project.edit(
+        "lth_core/plotting.py", ('"random reinitialization", "#D55E00"', '"random reinitialization", "#AA3377"')
+    )
+    run = project.run()
+    assert run.jobs == {"figures frankle2019", f"report {PAGE}"}
+    after = project.files()
+    changed = touched(before, after)
+    assert changed == in_folder("reports", before)
+    svg = next(path for path in changed if path.endswith(".svg"))
+    assert before[svg][1] != after[svg][1] and before[PAGE][1] != after[PAGE][1]
+
+
+def test_comments_docstrings_formatting_and_touching_rebuild_nothing(project: Project) -> None:
+    before = project.files()
+    project.edit(
+        "lth_core/training.py",
+        ('"""The verb train:', '"""The verb TRAIN:'),
+        ("def step(", "# a comment\n\n\ndef step("),
+        ("state.step += 1", "state.step  +=  (1)  # one more"),
+    )
+    project.edit("lth_core/config.py", ('"""Base learning rate, before the schedule."""', '"""The base rate."""'))
+    project.append("environment.yml", "# a comment\n")
+    project.append("workflow/rules/tickets.smk", "\n# a comment\n")
+    for path in project.folder.rglob("*"):
+        if path.suffix in (".py", ".smk", ".yaml", ".j2", ".css") or path.name == "Snakefile":
+            os.utime(path)
+    assert project.run().nothing_to_do
+    assert project.files() == before
+
+
+def test_a_change_of_a_treatment_retrains_its_branches_only(project: Project) -> None:
+    before = project.files()
+    project.append("lth_core/branches.py", CODE)
+    run = project.run(TABLES)
+    assert run.jobs == {"branch reinit of mini imp level 1 seeds 0-1", "table frankle2019"}
+    assert touched(before, project.files()) == in_folder(BRANCH, before) | in_folder("results/tables", before)
+
+
+PAGES = {"table", "figures", "claims", "report"}
+
+
+@pytest.mark.parametrize(
+    ("module", "rebuilt"),
+    [
+        ("lth_core/training.py", {"initialize", "dense", "prune", "retrain", "branch"} | PAGES),
+        ("lth_core/pruning/criteria.py", {"prune", "retrain", "branch"} | PAGES),
+        ("lth_core/studies/frankle2019.py", PAGES),
+        ("lth_core/reporting.py", {"report"}),
+        ("reports/templates/style.css", {"report"}),
+        ("lth_core/analysis/distances.py", set()),
+        ("lth_core/plan.py", set()),
+    ],
+)
+def test_a_change_of_code_rebuilds_what_depends_on_it(project: Project, module: str, rebuilt: set[str]) -> None:
+    project.append(module, "\n.added {}\n" if module.endswith(".css") else CODE)
+    assert kinds(project.would_run()) == rebuilt
