@@ -1,4 +1,4 @@
-"""Branches: counterfactual tickets. Each treatment is one short function; its extra arguments are options of the config.
+"""Branches: counterfactual tickets. Each treatment is one short function; its other arguments are config options.
 
 A treatment sees one replicate: `ticket` (mask and starting weights), `checkpoints` (where weights can be taken from,
 and `fresh()`, a new draw of theta_0) and `stream` (a random generator keyed by seed, treatment, level and draw).

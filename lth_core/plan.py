@@ -97,8 +97,9 @@ class Plan:
 
     def data_spec(self, dataset: str) -> str:
         source = self.dataset(dataset).source
-        code = self._code("prepare_data", registry.dataset.get(source.name))
-        return canonical({"source": source.model_dump(), "plugins": self.config.plugins, "code": code})
+        return canonical(
+            self._code_of("prepare_data", registry.dataset.get(source.name)) | {"source": source.model_dump()}
+        )
 
     def initialize_spec(self, task: str, cohort: str) -> str:
         settings = self.config.tasks[task]
@@ -157,8 +158,12 @@ class Plan:
         return self._base(cohort, job, model, *functions) | {"task": self._task(settings, cohort)}
 
     def _base(self, cohort: str, job: str, *functions: Any) -> dict[str, Any]:
+        return {"seeds": seeds_of(cohort), **self._code_of(job, *functions)}
+
+    def _code_of(self, job: str, *functions: Any) -> dict[str, Any]:
+        """The plugins that a job imports, if one of its functions comes from one, and the digest of its code."""
         plugins = self.config.plugins if any(_is_plugin(function) for function in functions) else []
-        return {"seeds": seeds_of(cohort), "plugins": plugins, "code": self._code(job, *functions)}
+        return {"plugins": plugins, "code": self._code(job, *functions)}
 
     @staticmethod
     def _task(settings: Task, cohort: str) -> dict[str, Any]:

@@ -22,5 +22,5 @@ def stream(seed: int, purpose: str, *index: int | str) -> np.random.Generator:
 
 
 def torch_seed(seed: int, purpose: str, *index: int | str) -> int:
-    """A 63-bit seed of the stream (seed, purpose, index) for draws that only torch can make (dropout, module defaults)."""
+    """A 63-bit seed of the stream (seed, purpose, index) for draws that only torch can make."""
     return _key(seed, purpose, index) >> 65

@@ -1,4 +1,4 @@
-"""Tasks: what is trained. The verbs see a task only through the methods of `Task`; image classification is the first."""
+"""Tasks: what is trained. The verbs see a task through `Task` alone; image classification is the first."""
 
 from __future__ import annotations
 
@@ -70,9 +70,8 @@ class ImageClassification:
 
     def __post_init__(self) -> None:
         if self.recipe.batch_size > self.data.size("train"):
-            raise TaskError(
-                f"train.batch_size: {self.recipe.batch_size} is larger than the {self.data.size('train')} training examples"
-            )
+            found = self.data.size("train")
+            raise TaskError(f"train.batch_size: {self.recipe.batch_size} is larger than the {found} training examples")
 
     def minibatches(self, seeds: Sequence[int], order: int, first_step: int, last_step: int) -> Iterator[ImageBatch]:
         steps = range(first_step, last_step)

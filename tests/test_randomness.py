@@ -19,7 +19,8 @@ def test_a_stream_is_a_pure_function_of_its_key(seed: int, purpose: str, index: 
 
 
 def test_streams_of_different_keys_differ() -> None:
-    keys = [(0, "init"), (1, "init"), (0, "order"), (0, "order", 1), (0, "order", 2), (0, "order", 1, 2), (0, "order", 12)]
+    orders = [(0, "order", *index) for index in ((), (1,), (2,), (1, 2), (12,))]
+    keys = [(0, "init"), (1, "init"), *orders]
     draws = [tuple(stream(*key).random(4)) for key in keys]
     assert all(a != b for a, b in combinations(draws, 2))
     assert len({torch_seed(*key) for key in keys}) == len(keys)

@@ -10,7 +10,7 @@ import pytest
 
 from lth_core.resume import Resume, fingerprint
 from lth_core.training import start_state, train
-from tests.test_training import NETWORKS, OPTIMIZERS, SEEDS, sparse_mask, initial, same_bits
+from tests.test_training import NETWORKS, OPTIMIZERS, SEEDS, initial, same_bits, sparse_mask
 
 
 class Cut(Exception):
@@ -72,5 +72,6 @@ def test_a_fingerprint_sees_spec_names_and_bits() -> None:
     tensors = {"a": np.zeros(3, dtype=np.float32)}
     base = fingerprint({"x": 1, "y": 2}, tensors)
     assert fingerprint({"y": 2, "x": 1}, {"a": np.zeros(3, dtype=np.float32)}) == base
-    changed = [({"x": 2, "y": 2}, tensors), ({"x": 1, "y": 2}, {"b": tensors["a"]}), ({"x": 1, "y": 2}, {"a": tensors["a"] + 1})]
+    same = {"x": 1, "y": 2}
+    changed = [({"x": 2, "y": 2}, tensors), (same, {"b": tensors["a"]}), (same, {"a": tensors["a"] + 1})]
     assert all(fingerprint(spec, arrays) != base for spec, arrays in changed)

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from lth_core.artifacts import Tensors
 from lth_core.config import Initialization
 from lth_core.models.initialization import initialize_cohort
 from lth_core.models.layers import prunable_layers, stackable
@@ -50,7 +51,7 @@ def sparse_mask(weights: dict[str, np.ndarray], network: Callable[[], nn.Module]
     return {name: random.random(weights[name].shape) < 0.8 for name in prunable_layers(network())}
 
 
-def run(task: Any, weights: dict[str, np.ndarray], mask: dict[str, np.ndarray], seeds: Sequence[int] = SEEDS, **options: Any) -> Trained:
+def run(task: Any, weights: Tensors, mask: Tensors, seeds: Sequence[int] = SEEDS, **options: Any) -> Trained:
     masked = {name: value * mask[name] if name in mask else value for name, value in weights.items()}
     state = start_state(task, masked, options.pop("first_step", 0))
     return train(task, state, mask, seeds, options.pop("last_step", task.recipe.steps), **options)
@@ -69,9 +70,7 @@ def test_pruned_weights_are_exactly_zero_at_every_step(make_task: Any, network: 
     leaks = []
 
     def look(state: Any) -> None:
-        leaks.extend(
-            name for name, kept in mask.items() if state.cohort.parameters[name].detach().numpy()[~kept].any()
-        )
+        leaks.extend(name for name, kept in mask.items() if state.cohort.parameters[name].detach().numpy()[~kept].any())
 
     trained = run(task, weights, mask, after_step=look)
     assert not leaks
@@ -200,7 +199,7 @@ def test_history_measures_loss_and_accuracy_of_the_split(make_task: Any) -> None
     module = dense()
     module.load_state_dict({name: torch.from_numpy(value[0]) for name, value in trained.weights.items()})
     images, labels = next(iter(task.data.batches("test", [np.arange(30)])))
-    row = [row for row in trained.history if row["step"] == 5 and row["split"] == "test"][0]
+    row = next(row for row in trained.history if row["step"] == 5 and row["split"] == "test")
     assert row["accuracy"] == pytest.approx((module(images).argmax(1) == labels).float().mean().item())
     assert row["loss"] == pytest.approx(nn.functional.cross_entropy(module(images), labels).item(), rel=1e-5)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import lth_core.branches
+import lth_core.branches  # noqa: F401 (registers the built-in treatments)
 from lth_core import registry
 from lth_core.artifacts import Tensors, provenance, read_header, read_tensors, write_tensors
 from lth_core.branches import BranchCheckpoints

@@ -7,7 +7,7 @@ import json
 
 import torch
 
-import lth_core.models
+import lth_core.models  # noqa: F401 (registers the built-in models)
 from lth_core.artifacts import provenance, read_header, write_tensors
 from lth_core.config import Task
 from lth_core.jobs.command import command, import_plugins

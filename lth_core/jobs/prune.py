@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-import lth_core.pruning
+import lth_core.pruning  # noqa: F401 (registers the built-in criteria)
 from lth_core import registry
 from lth_core.artifacts import Tensors, provenance, read_header, read_tensors, write_tensors
 from lth_core.config import Method

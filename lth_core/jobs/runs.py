@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-import lth_core.models
+import lth_core.models  # noqa: F401 (registers the built-in models)
 from lth_core import registry
 from lth_core.artifacts import provenance, write_tensors, write_text
 from lth_core.config import Task as TaskSettings

@@ -26,7 +26,8 @@ def prunable(layers: Mapping[str, str], exclude: list[str]) -> dict[str, str]:
     """
     for pattern in exclude:
         if not any(pattern == kind or fnmatchcase(name, pattern) for name, kind in layers.items()):
-            raise PruningError(f"exclude: '{pattern}' matches no kind and no weight of the network ({', '.join(layers)})")
+            known = ", ".join(layers)
+            raise PruningError(f"exclude: '{pattern}' matches no kind and no weight of the network ({known})")
     left = {
         name: kind
         for name, kind in layers.items()
