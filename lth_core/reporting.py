@@ -79,7 +79,7 @@ def render(
         claims_link=claims_link,
         provenance=provenance,
         configuration=yaml.safe_dump(
-            config.model_dump(mode="json", exclude={"device"}), sort_keys=False, allow_unicode=True
+            config.model_dump(mode="json", exclude={"device", "data_root"}), sort_keys=False, allow_unicode=True
         ),
     )
 

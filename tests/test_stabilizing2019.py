@@ -81,6 +81,14 @@ def test_levels_beyond_the_method_are_an_error_in_one_line():
         study(levels=[2, 5]).cells(config())
 
 
+def test_random_subnetworks_must_be_trained_on_the_tickets_own_data_order_too() -> None:
+    elsewhere = config().model_copy(
+        update={"branches": {"random-mask": Branch(treatment=Choice(name="random-mask"), order=2)}}
+    )
+    with pytest.raises(ValueError, match=r"^branch 'random-mask' must be trained on the tickets' own data order"):
+        study(levels=[2]).branches(elsewhere)
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -92,10 +92,12 @@ class Stabilizing2019(Study):
     def branches(self, config: Config) -> dict[str, Branch]:
         """The second data order, and random subnetworks (as the config defines them, if it does) on both orders."""
         random_mask = config.branches.get(RANDOM, Branch(treatment=Choice(name="random-mask")))
+        if random_mask.order:
+            raise ValueError(f"branch '{RANDOM}' must be trained on the tickets' own data order (order: 0)")
         return {
             OTHER_ORDER: Branch(treatment=Choice(name="ticket"), order=1),
             RANDOM: random_mask,
-            RANDOM_OTHER_ORDER: random_mask.model_copy(update={"order": random_mask.order + 1}),
+            RANDOM_OTHER_ORDER: random_mask.model_copy(update={"order": 1}),
         }
 
     def cells(self, config: Config) -> list[Cell]:
