@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TextIO
 
 
@@ -48,3 +49,9 @@ class Screen:
             self._stream.flush()
         except (OSError, ValueError):
             self.live = False
+            self._discard()
+
+    def _discard(self) -> None:
+        """Nobody reads any more: what is still buffered would make Python end with an error."""
+        with suppress(OSError, ValueError), open(os.devnull, "w") as nothing:
+            os.dup2(nothing.fileno(), self._stream.fileno())
