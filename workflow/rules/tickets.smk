@@ -1,6 +1,9 @@
 # Tickets: at each level, prune what was trained before, then train what is left from where the method rewinds to.
 ticket = Cell("{task}", "{cohort}", "{method}", "{level}")
 
+# Levels wait for each other, branches for one level only: with the chains in front no core idles at the end.
+chain_first = 1
+
 
 rule prune:
     input:
@@ -12,6 +15,7 @@ rule prune:
         ticket.mask(results),
     log:
         f"{logs}/{{task}}/{{cohort}}/{{method}}/level_{{level}}/prune.log",
+    priority: chain_first
     conda:
         "../../environment.yml"
     params:
@@ -34,6 +38,7 @@ rule retrain:
         history=ticket.history(results),
     log:
         f"{logs}/{{task}}/{{cohort}}/{{method}}/level_{{level}}/retrain.log",
+    priority: chain_first
     conda:
         "../../environment.yml"
     resources:
