@@ -1,8 +1,7 @@
-"""A cohort: one module evaluated with the stacked weights of R replicates.
+"""A cohort: the stacked weights of R replicates, each computed as if it were alone.
 
-Small dense networks are stacked into one batched computation (torch.func.vmap); others are looped, which is faster for
-convolutions on a CPU and the only way for batch norm and dropout, whose state and noise belong to one replicate.
-Both give each replicate the numbers that it would have alone.
+Networks of linear layers have their gradients computed by hand (linear_network.py), all others by autograd. On a CPU
+the replicates take turns, which is fastest there; on a GPU linear networks are computed together.
 """
 
 from __future__ import annotations
@@ -11,53 +10,72 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, vmap
+from torch.func import functional_call
 
-from lth_core.models.layers import stackable
+from lth_core.linear_network import LinearNetwork
 from lth_core.tasks import Batch, Task
 
 
 class Cohort:
-    """Gradients and evaluation of R replicates whose tensors all have a leading replicate axis.
+    """Gradients and evaluation of R replicates.
 
-    `weights` maps the module's parameter and buffer names to tensors (R, ...). Batch norm updates its statistics in
-    place while `gradients` runs.
+    `parameters` and `buffers` map the module's names to tensors (R, ...). A part is what is computed at a time: one
+    replicate's views of the parameters, or all of them. `trained` lists the tensors of all parts, `gradients` theirs.
     """
 
     def __init__(self, task: Task, weights: dict[str, Tensor]):
         self.task = task
         self.module = task.module.to(task.device)
-        names = [name for name, _ in self.module.named_parameters()]
-        self.parameters = {name: weights[name].requires_grad_() for name in names}
+        self.parameters = {name: weights[name] for name, _ in self.module.named_parameters()}
         self.buffers = {name: weights[name] for name, _ in self.module.named_buffers()}
         self.size = len(next(iter(self.parameters.values())))
-        self.stacked = self.size > 1 and stackable(self.module)
+        self.linear = LinearNetwork.of(self.module)
+        self.together = self.linear is not None and task.device.type != "cpu"
+        self.parts = [self.parameters] if self.together else [self._replicate(r) for r in range(self.size)]
+        self.trained = [tensor for part in self.parts for tensor in part.values()]
         self.noisy = any(isinstance(m, nn.modules.dropout._DropoutNd) for m in self.module.modules())
 
-    def gradients(self, batch: Batch, noise_seeds: Sequence[int]) -> None:
-        """Set `.grad` of every parameter to the gradient of its replicate's mean loss on its own minibatch."""
-        self.module.train()
-        if self.stacked:
-            outputs = vmap(self._outputs)(self.parameters, self.buffers, batch.inputs)
-            losses, _ = self.task.losses(outputs.flatten(0, 1), batch.flattened())
-            for parameter in self.parameters.values():
-                parameter.grad = None
-            (losses.sum() * (self.size / losses.numel())).backward()
-            return
-        columns = [self._gradients_of(r, batch.replicate(r), noise_seeds[r]) for r in range(self.size)]
-        for parameter, gradients in zip(self.parameters.values(), zip(*columns, strict=True), strict=True):
-            parameter.grad = gradients[0][None] if self.size == 1 else torch.stack(gradients)
+    def _replicate(self, index: int) -> dict[str, Tensor]:
+        return {name: value[index] for name, value in self.parameters.items()}
 
-    def _gradients_of(self, index: int, batch: Batch, noise_seed: int) -> tuple[Tensor, ...]:
+    # ------------------------------------------------------------ gradients
+
+    def gradients(self, batch: Batch, noise_seeds: Sequence[int]) -> list[Tensor]:
+        """The gradient of each replicate's mean loss on its own minibatch, one per tensor of `trained`.
+
+        Batch norm updates its statistics (`buffers`) in place.
+        """
+        if self.linear:
+            return self._linear_gradients(batch)
+        self.module.train()
+        found = [self._autograd(r, batch.replicate(r), noise_seeds[r]) for r in range(self.size)]
+        return [gradient for gradients in found for gradient in gradients]
+
+    def _linear_gradients(self, batch: Batch) -> list[Tensor]:
+        inputs = batch.inputs.flatten(2)
+        pieces = [inputs] if self.together else inputs.unbind()
+        values = [self.linear.activations(part, piece) for part, piece in zip(self.parts, pieces, strict=True)]
+        outputs = values[0][-1] if self.together else torch.stack([activations[-1] for activations in values])
+        by_outputs = self.task.output_gradient(outputs, batch)
+        by_piece = [by_outputs] if self.together else by_outputs.unbind()
+        found = []
+        for part, activations, gradient in zip(self.parts, values, by_piece, strict=True):
+            gradients = self.linear.gradients(part, activations, gradient)
+            found += [gradients[name] for name in part]
+        return found
+
+    def _autograd(self, index: int, batch: Batch, noise_seed: int) -> tuple[Tensor, ...]:
         if self.noisy:
             torch.manual_seed(noise_seed)
-        parameters = {name: value.detach()[index].requires_grad_() for name, value in self.parameters.items()}
-        outputs = self._outputs(parameters, {name: value[index] for name, value in self.buffers.items()}, batch.inputs)
-        losses, _ = self.task.losses(outputs, batch)
-        return torch.autograd.grad(losses.mean(), list(parameters.values()))
+        part = {name: value.detach().requires_grad_() for name, value in self.parts[index].items()}
+        losses, _ = self.task.losses(self._outputs(part, index, batch.inputs), batch)
+        return torch.autograd.grad(losses.mean(), list(part.values()))
 
-    def _outputs(self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], inputs: Tensor) -> Tensor:
+    def _outputs(self, parameters: dict[str, Tensor], index: int, inputs: Tensor) -> Tensor:
+        buffers = {name: value[index] for name, value in self.buffers.items()}
         return functional_call(self.module, {**parameters, **buffers}, (inputs,))
+
+    # ------------------------------------------------------------ evaluation
 
     @torch.no_grad()
     def evaluate(self, split: str) -> tuple[list[float], list[float]]:
@@ -67,22 +85,16 @@ class Cohort:
         right = torch.zeros(self.size, dtype=torch.float64)
         examples = 0
         for batch in self.task.evaluation_batches(split):
-            for index, outputs in enumerate(self._shared_outputs(batch.inputs)):
-                losses, hits = self.task.losses(outputs, batch)
+            for index in range(self.size):
+                losses, hits = self.task.losses(self._evaluated(index, batch.inputs), batch)
                 loss[index] += losses.double().sum().cpu()
                 right[index] += hits.sum().cpu()
             examples += len(batch.inputs)
         return (loss / examples).tolist(), (right / examples).tolist()
 
-    def _shared_outputs(self, inputs: Tensor) -> Sequence[Tensor]:
-        """Every replicate's outputs for the same inputs."""
-        if self.stacked:
-            return vmap(self._outputs, in_dims=(0, 0, None))(self.parameters, self.buffers, inputs)
-        return [
-            self._outputs(
-                {name: value[r] for name, value in self.parameters.items()},
-                {name: value[r] for name, value in self.buffers.items()},
-                inputs,
-            )
-            for r in range(self.size)
-        ]
+    def _evaluated(self, index: int, inputs: Tensor) -> Tensor:
+        """One replicate's outputs."""
+        replicate = self._replicate(index)
+        if self.linear:
+            return self.linear.activations(replicate, inputs.flatten(1))[-1]
+        return self._outputs(replicate, index, inputs)

@@ -1,4 +1,4 @@
-"""Optimizers over stacked parameters: torch's own fused update functions, with their state in plain tensors.
+"""Optimizers: torch's own fused update functions, with their state in plain tensors.
 
 torch.optim's classes compute the same numbers (tested), but the first of them to be built imports torch's compiler,
 which costs each job most of a second.
@@ -17,7 +17,7 @@ from lth_core.config import Optimizer as Settings
 
 
 class Optimizer:
-    """Updates parameters from their `.grad`, elementwise, so that replicates do not touch each other.
+    """Updates tensors in place, elementwise, so that replicates do not touch each other.
 
     `state` maps slot names to one tensor per parameter: all that the next update depends on besides the gradients.
     """
@@ -26,14 +26,13 @@ class Optimizer:
         self.settings = settings
         self.parameters = list(parameters)
         slots = {"adam": ("mean", "square"), "sgd": ("momentum",) if settings.momentum else ()}[settings.name]
-        self.state = {slot: [torch.zeros_like(p, requires_grad=False) for p in self.parameters] for slot in slots}
+        self.state = {slot: [torch.zeros_like(p) for p in self.parameters] for slot in slots}
         if settings.name == "adam":
             self.state["step"] = [torch.zeros((), device=p.device) for p in self.parameters]
 
     @torch.no_grad()
-    def update(self, learning_rate: float) -> None:
-        """One step at a learning rate."""
-        gradients = [parameter.grad for parameter in self.parameters]
+    def update(self, gradients: list[Tensor], learning_rate: float) -> None:
+        """One step along the gradients, one per parameter, at a learning rate."""
         if self.settings.name == "adam":
             adam(
                 self.parameters,

@@ -38,6 +38,9 @@ class Task(Protocol):
     def losses(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """Per example: the loss (nats) and whether the prediction is right."""
 
+    def output_gradient(self, outputs: Tensor, batch: Batch) -> Tensor:
+        """Outputs (R, B, ...) -> the gradient of every replicate's mean loss by its outputs."""
+
 
 @dataclass(frozen=True)
 class ImageBatch:
@@ -53,10 +56,6 @@ class ImageBatch:
     def replicate(self, index: int) -> ImageBatch:
         """The batch of one replicate."""
         return ImageBatch(self.images[index], self.labels[index])
-
-    def flattened(self) -> ImageBatch:
-        """The replicates' batches as one, (R * B, ...)."""
-        return ImageBatch(self.images.flatten(0, 1), self.labels.flatten(0, 1))
 
 
 @dataclass(frozen=True)
@@ -92,6 +91,11 @@ class ImageClassification:
     def losses(self, outputs: Tensor, batch: ImageBatch) -> tuple[Tensor, Tensor]:
         loss = nn.functional.cross_entropy(outputs, batch.labels, reduction="none")
         return loss, outputs.argmax(dim=-1) == batch.labels
+
+    def output_gradient(self, outputs: Tensor, batch: ImageBatch) -> Tensor:
+        gradient = outputs.softmax(dim=-1)
+        gradient.scatter_add_(-1, batch.labels[..., None], gradient.new_full((), -1.0).expand(*batch.labels.shape, 1))
+        return gradient.div_(batch.labels.shape[-1])
 
 
 def batch_indices(

@@ -49,7 +49,7 @@ def start_state(task: Task, weights: Tensors, first_step: int) -> State:
     """A training about to do `first_step`, from copies of the stacked weights."""
     tensors = {name: torch.from_numpy(value).to(task.device, copy=True) for name, value in weights.items()}
     cohort = Cohort(task, tensors)
-    return State(cohort, Optimizer(task.recipe.optimizer, list(cohort.parameters.values())), first_step)
+    return State(cohort, Optimizer(task.recipe.optimizer, cohort.trained), first_step)
 
 
 def train(
@@ -88,8 +88,8 @@ def train(
 
 def step(recipe: Recipe, state: State, batch: object, noise: Sequence[int], masks: dict[str, Tensor]) -> None:
     """One training step: gradient, update, pruned weights back to exactly zero."""
-    state.cohort.gradients(batch, noise)
-    state.optimizer.update(learning_rate(recipe, state.step))
+    gradients = state.cohort.gradients(batch, noise)
+    state.optimizer.update(gradients, learning_rate(recipe, state.step))
     with torch.no_grad():
         for name, kept in masks.items():
             state.cohort.parameters[name].mul_(kept)

@@ -13,7 +13,7 @@ from torch import nn
 import lth_core.models  # noqa: F401 (registers the networks)
 from lth_core.config import Initialization
 from lth_core.models.initialization import initialize, initialize_cohort
-from lth_core.models.layers import prunable_layers, stackable
+from lth_core.models.layers import prunable_layers
 from lth_core.models.requirements import ModelError
 from lth_core.registry import model
 
@@ -244,15 +244,6 @@ def test_a_shared_weight_counts_once():
 def test_a_network_without_prunable_layers_has_none():
     assert prunable_layers(nn.Sequential(nn.Flatten(), nn.BatchNorm1d(4))) == {}
     assert prunable_layers(nn.Linear(3, 2)) == {"weight": "output"}
-
-
-def test_only_plain_linear_networks_are_stacked():
-    assert stackable(build("lenet"))
-    assert stackable(nn.Sequential(nn.Flatten(), nn.Sequential(nn.Linear(4, 4), nn.Tanh()), nn.Linear(4, 2)))
-    assert not stackable(build("lenet", dropout=0.1))
-    assert not any(stackable(without_storage(name)) for name in CONVOLUTIONAL)
-    assert not stackable(nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4)))
-    assert not stackable(OwnNetwork(10, 1)), "its own forward may do anything"
 
 
 def test_a_stacked_network_computes_what_its_replicates_compute_alone():

@@ -1,4 +1,4 @@
-"""Which weights of a network can be pruned, and whether replicates of it can be computed as one batch."""
+"""Which weights of a network can be pruned."""
 
 from __future__ import annotations
 
@@ -6,21 +6,6 @@ from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
 PRUNABLE_LAYERS = (nn.Linear, _ConvNd)
-
-# Deterministic layers without statistics or convolutions; a network of these alone can be stacked.
-STACKABLE_LAYERS = (
-    nn.Linear,
-    nn.Flatten,
-    nn.Identity,
-    nn.ReLU,
-    nn.LeakyReLU,
-    nn.ELU,
-    nn.GELU,
-    nn.SiLU,
-    nn.Softplus,
-    nn.Tanh,
-    nn.Sigmoid,
-)
 
 
 def prunable_layers(module: nn.Module) -> dict[str, str]:
@@ -39,15 +24,3 @@ def prunable_layers(module: nn.Module) -> dict[str, str]:
     if kinds:
         kinds[list(kinds)[-1]] = "output"
     return kinds
-
-
-def stackable(module: nn.Module) -> bool:
-    """Whether the network is a plain sequence of linear layers, activations and flattening.
-
-    The replicates of such a network run faster as one batched computation (`torch.func.vmap`). All others are looped:
-    convolutions because that is faster on a CPU, batch norm and dropout because they keep statistics or draw numbers,
-    and a module with a forward of its own because it may do any of these.
-    """
-    if type(module) is nn.Sequential:
-        return all(stackable(layer) for layer in module)
-    return type(module) in STACKABLE_LAYERS
