@@ -5,7 +5,7 @@
 #   snakemake --cores all --configfile config/mnist.yaml     another config, in place of config.yaml
 from snakemake.utils import min_version
 
-min_version("9.12")
+min_version("9.20")
 
 
 include: "workflow/rules/common.smk"
