@@ -80,6 +80,25 @@ def test_one_shot_prunes_half_of_the_fraction_from_the_output_layer(hidden: floa
     assert removed["c.weight"] == pytest.approx(hidden / 2)
 
 
+@pytest.mark.parametrize("level", [1, 5, 20])
+def test_one_shot_with_a_larger_rate_leaves_what_as_many_rounds_would(level: int) -> None:
+    method = Method(levels=20, rate=0.2, rate_by_kind={"output": 0.4}, iterative=False)
+    scores = {name: np.arange(10_000.0) for name in LAYERS}
+    mask = prune(scores, full_mask(scores, LAYERS), fractions(method, LAYERS, level), "layer")
+    assert mask["a.weight"].sum() == round(10_000 * 0.8**level)
+    assert mask["c.weight"].sum() == round(10_000 * 0.6**level)
+
+
+@given(st.floats(0.01, 0.99), st.floats(0.01, 0.99), st.integers(1, 30))
+def test_one_shot_never_removes_more_than_there_is_nor_less_at_a_later_level(
+    rate: float, output: float, level: int
+) -> None:
+    method = Method(levels=31, rate=rate, rate_by_kind={"output": output}, iterative=False)
+    removed, later = (fractions(method, LAYERS, n)["c.weight"] for n in (level, level + 1))
+    assert 0 < removed <= later <= 1
+    assert later < 1 or max(rate, output) > 0.6  # 1 only where the rest is below the precision of numbers
+
+
 def test_exclusions_are_kinds_or_patterns_of_names() -> None:
     layers = {"conv.weight": "conv", "block.shortcut.weight": "conv", "fc.weight": "output"}
     assert list(prunable(layers, ["output", "*.shortcut.*"])) == ["conv.weight"]

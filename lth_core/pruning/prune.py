@@ -46,9 +46,10 @@ def full_mask(weights: Tensors, layers: Mapping[str, str]) -> Tensors:
 def fractions(method: Method, layers: Mapping[str, str], level: int) -> dict[str, float]:
     """Per layer, the fraction of the surviving weights that the prune job of `level` removes.
 
-    Iterative methods remove the layer's rate in every round. A one-shot method removes at once what leaves
-    (1 - rate)^level, and layers with another rate lose that rate's share of it: the output layer of
-    Frankle & Carbin's networks (half the rate) loses p / 2 where the others lose p.
+    Iterative methods remove the layer's rate in every round. A one-shot method removes at once the p that leaves
+    (1 - rate)^level; layers with a smaller rate lose that rate's share of it: the output layer of Frankle & Carbin's
+    networks (half the rate) loses p / 2 where the others lose p. Layers with a larger rate, of which a share would
+    exceed 1, keep what as many rounds of it would leave.
     """
     rates = {name: method.rate_by_kind.get(kind, method.rate) for name, kind in layers.items()}
     if method.iterative:
