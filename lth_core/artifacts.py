@@ -36,10 +36,12 @@ class ArtifactError(ValueError):
 
 
 def data_file(results: str, dataset: str) -> str:
+    """A data set's arrays by split."""
     return f"{results}/data/{dataset}.safetensors"
 
 
 def initial_file(results: str, task: str, cohort: str) -> str:
+    """theta_0 of a cohort."""
     return f"{results}/{task}/{cohort}/init.safetensors"
 
 
@@ -65,10 +67,12 @@ def table_file(results: str, study: str, table: str) -> str:
 
 
 def claims_file(results: str) -> str:
+    """The claims of all studies, one row each, as CSV."""
     return f"{results}/claims.csv"
 
 
 def figure_file(reports: str, study: str, figure: str, extension: str) -> str:
+    """One format of a study's figure."""
     return f"{reports}/{study}/{figure}.{extension}"
 
 
@@ -78,6 +82,7 @@ def captions_file(reports: str, study: str) -> str:
 
 
 def report_file(reports: str) -> str:
+    """The page that shows everything."""
     return f"{reports}/index.html"
 
 
@@ -107,6 +112,7 @@ def discard_parts(path: Path) -> None:
 
 
 def write_text(path: str | Path, text: str) -> None:
+    """Write a UTF-8 text file, whole or not at all."""
     write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
@@ -148,7 +154,7 @@ def read_header(path: str | Path) -> dict[str, Any]:
 @cache
 def _git_commit() -> str | None:
     folder = Path(__file__).resolve().parent
-    command = ["git", "-C", str(folder), "rev-parse", "HEAD"]
+    command = ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--match=", "--dirty"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or None
     except FileNotFoundError:  # git is not installed

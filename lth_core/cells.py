@@ -20,6 +20,7 @@ class Cell:
     branch: str | None = None
 
     def folder(self, results: str) -> str:
+        """Where the files of this training lie."""
         if self.level == 0:
             return dense_folder(results, self.task, self.cohort)
         return level_folder(results, self.task, self.cohort, self.method, self.level, self.branch)
@@ -29,6 +30,7 @@ class Cell:
         return f"{self.folder(results)}/history.csv"
 
     def trained(self, results: str) -> str:
+        """The weights at the end of training."""
         return f"{self.folder(results)}/trained.safetensors"
 
     def mask(self, results: str) -> str:

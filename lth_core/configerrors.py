@@ -28,6 +28,7 @@ def at(location: Location, message: str) -> str:
 
 
 def dotted(location: Location) -> str:
+    """The YAML path of a place in the config: `tasks.digits.cohorts[0]`."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{_plain(part)}" for part in location)
     return text.removeprefix(".")
 

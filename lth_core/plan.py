@@ -6,7 +6,9 @@ equal spec, equal artifact. Nothing here computes numbers or imports torch.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache, cached_property
@@ -96,12 +98,19 @@ class Plan:
     # ------------------------------------------------------------ specs of the jobs
 
     def data_spec(self, dataset: str) -> str:
+        """What a data file depends on: its source with options."""
         source = self.dataset(dataset).source
-        return canonical(
-            self._code_of("prepare_data", registry.dataset.get(source.name)) | {"source": source.model_dump()}
-        )
+        spec = self._code_of("prepare_data", registry.dataset.get(source.name)) | {"source": source.model_dump()}
+        watched = registry.dataset.facts(source.name).get("watched")
+        if watched:  # images added, removed or renamed make new data; images edited in place are not noticed
+            names = watched(root=os.path.expanduser(self.config.data_root), **source.options)
+            spec["files"] = hashlib.blake2b(
+                "\0".join(names).encode(errors="surrogateescape"), digest_size=6
+            ).hexdigest()
+        return canonical(spec)
 
     def initialize_spec(self, task: str, cohort: str) -> str:
+        """What theta_0 depends on: network, initialization and seeds."""
         settings = self.config.tasks[task]
         spec = self._base(cohort, "initialize", registry.model.get(settings.model.name))
         # theta_0 depends on the network and its initialization, not on how it is trained.
@@ -109,27 +118,33 @@ class Plan:
         return canonical(spec | {"task": self._task(settings, cohort) | {"train": neutral}})
 
     def dense_spec(self, task: str, cohort: str) -> str:
+        """What the dense run depends on: task and seeds."""
         return canonical(self._training(task, cohort, "dense"))
 
     def checkpoint_spec(self, task: str, cohort: str, step: int) -> str:
+        """What theta_k depends on: task, seeds and the step k."""
         return canonical(self._training(task, cohort, "checkpoint") | {"step": step})
 
     def prune_spec(self, cohort: str, method: str, level: int) -> str:
+        """What a level's mask depends on beyond its inputs: method, level and seeds."""
         settings = self.methods[method]
         spec = self._base(cohort, "prune", registry.criterion.get(settings.criterion.name))
         return canonical(spec | {"method": self._method(settings, level, drop="rewind"), "level": level})
 
     def retrain_spec(self, task: str, cohort: str, method: str, level: int) -> str:
+        """What a ticket's training depends on beyond its mask: task, rewinding, level and seeds."""
         rewind = {"levels": level, "rewind": self.methods[method].rewind.model_dump()}
         return canonical(self._training(task, cohort, "retrain") | {"method": rewind, "level": level})
 
     def branch_spec(self, task: str, cohort: str, method: str, level: int, branch: str) -> str:
+        """What a counterfactual's training depends on beyond its ticket's mask: task, rewinding and treatment."""
         settings = self.branch(branch)
         rewind = {"levels": level, "rewind": self.methods[method].rewind.model_dump()}
         spec = self._training(task, cohort, "branch", registry.branch.get(settings.treatment.name))
         return canonical(spec | {"method": rewind, "level": level, "branch": settings.model_dump()})
 
     def analysis_code(self, job: str) -> str:
+        """The digest of the code of an analysis, which has no settings."""
         return self._code(job)
 
     def table_spec(self, study: str) -> str:

@@ -22,9 +22,9 @@ class Clock:
         return self.seconds
 
 
-def run(stream: io.StringIO, seconds_per_step: float, steps: int, describe: str = "") -> str:
+def run(stream: io.StringIO, seconds_per_step: float, steps: int) -> str:
     clock = Clock()
-    progress = Progress(steps, describe, interval=3.0, stream=stream, clock=clock)
+    progress = Progress(steps, interval=3.0, stream=stream, clock=clock)
     for step in range(1, steps + 1):
         clock.seconds += seconds_per_step
         progress.report(step, f"validation accuracy {90 + step}%")
@@ -48,11 +48,6 @@ def test_a_terminal_shows_one_line_in_place_and_leaves_the_last_one() -> None:
     assert written.count("\n") == 1
     assert written.endswith("step 3/3 validation accuracy 93%, 9.0 s\033[K\n")
     assert written.startswith("step 1/3 validation accuracy 91%\033[K\r")
-
-
-def test_the_description_starts_every_line() -> None:
-    lines = run(io.StringIO(), seconds_per_step=3.0, steps=2, describe="seeds 0-4").splitlines()
-    assert all(line.startswith("seeds 0-4: step ") for line in lines)
 
 
 def test_a_line_without_text_has_no_trailing_space() -> None:

@@ -39,15 +39,9 @@ def initialize(
     return {name: tensor.detach().numpy() for name, tensor in module.state_dict().items()}
 
 
-def initialize_cohort(
-    factory: Factory,
-    settings: Initialization,
-    seeds: Sequence[int],
-    purpose: str = "init",
-    index: Sequence[int | str] = (),
-) -> dict[str, np.ndarray]:
+def initialize_cohort(factory: Factory, settings: Initialization, seeds: Sequence[int]) -> dict[str, np.ndarray]:
     """`initialize` of every seed, stacked along a leading replicate axis."""
-    replicates = [initialize(factory, settings, seed, purpose, *index) for seed in seeds]
+    replicates = [initialize(factory, settings, seed) for seed in seeds]
     return {name: np.stack([replicate[name] for replicate in replicates]) for name in replicates[0]}
 
 
