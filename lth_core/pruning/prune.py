@@ -54,8 +54,9 @@ def fractions(method: Method, layers: Mapping[str, str], level: int) -> dict[str
     rates = {name: method.rate_by_kind.get(kind, method.rate) for name, kind in layers.items()}
     if method.iterative:
         return rates
-    removed = 1 - (1 - method.rate) ** level
-    return {name: removed * rate / method.rate for name, rate in rates.items()}
+    return {
+        name: (1 - (1 - max(rate, method.rate)) ** level) * min(rate / method.rate, 1) for name, rate in rates.items()
+    }
 
 
 def removed_count(surviving: int, fraction: float) -> int:
