@@ -79,6 +79,7 @@ class Choice(Section):
 
     @property
     def options(self) -> dict[str, Any]:
+        """What the function is called with, besides what the pipeline offers."""
         return dict(self.model_extra or {})
 
 

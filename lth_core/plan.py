@@ -153,10 +153,12 @@ class Plan:
         return canonical({"config": self._config(study, "reports"), "code": code})
 
     def figures_spec(self, study: str) -> str:
+        """As the table's, with the folder of the figures and the code that draws them."""
         code = self._code("figures", type(self.studies[study]))
         return canonical({"config": self._config(study), "code": code})
 
     def claims_spec(self) -> str:
+        """The config without the studies' options, whose effect is in the tables."""
         code = self._code("claims", *map(type, self.studies.values()), without=DRAWING_MODULES)
         return canonical({"config": self._config(None, "reports"), "code": code})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,11 @@ def test_modules_import_from_their_own_floor_or_below(path: Path) -> None:
     rooms = {name.split(".")[1] for name in imports(path) if name.startswith("lth_core.") and name.count(".")}
     above = sorted(name for name in rooms if floor(name) > floor(room(path)))
     assert not above, f"{room(path)} imports from above: {above}"
+
+
+def test_contributing_lists_these_floors() -> None:
+    lines = re.findall(r"^\| \d: [^|]*\| (.*) \|$", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    assert [sorted(re.findall(r"`(\w+)`", line)) for line in reversed(lines)] == [sorted(rooms) for rooms in FLOORS]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))

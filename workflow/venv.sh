@@ -37,7 +37,7 @@ if [ -e .venv/unfinished ] || ! suitable .venv/bin/python; then
         "$python" -m pip --python .venv/bin/python install --quiet pip ||
         fail "$python has no pip: install it (Debian, Ubuntu: apt install python3-venv)"
 fi
-echo "Installing requirements.txt into .venv: once, one to five minutes (PyTorch is large) ..."
+echo "Installing requirements.txt into .venv: once, one to three minutes (PyTorch is large) ..."
 touch .venv/unfinished
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt ||
     fail "installation failed (see above); the same command tries again"
