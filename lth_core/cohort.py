@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.func import functional_call
 
 from lth_core.linear_network import LinearNetwork
@@ -33,7 +33,6 @@ class Cohort:
         self.together = self.linear is not None and task.device.type != "cpu"
         self.parts = [self.parameters] if self.together else [self._replicate(r) for r in range(self.size)]
         self.trained = [tensor for part in self.parts for tensor in part.values()]
-        self.noisy = any(isinstance(m, nn.modules.dropout._DropoutNd) for m in self.module.modules())
 
     def _replicate(self, index: int) -> dict[str, Tensor]:
         return {name: value[index] for name, value in self.parameters.items()}
@@ -65,11 +64,12 @@ class Cohort:
         return found
 
     def _autograd(self, index: int, batch: Batch, noise_seed: int) -> tuple[Tensor, ...]:
-        if self.noisy:
-            torch.manual_seed(noise_seed)
+        torch.default_generator.manual_seed(noise_seed)  # for dropout, or whatever else the module draws
+        if self.task.device.type == "cuda":
+            torch.cuda.manual_seed(noise_seed)
         part = {name: value.detach().requires_grad_() for name, value in self.parts[index].items()}
         losses, _ = self.task.losses(self._outputs(part, index, batch.inputs), batch)
-        return torch.autograd.grad(losses.mean(), list(part.values()))
+        return torch.autograd.grad(losses.mean(), list(part.values()), materialize_grads=True)
 
     def _outputs(self, parameters: dict[str, Tensor], index: int, inputs: Tensor) -> Tensor:
         buffers = {name: value[index] for name, value in self.buffers.items()}

@@ -83,6 +83,6 @@ class Registry:
 
 model = Registry("model", offered=["classes", "input_shape"])
 dataset = Registry("data set", offered=["root"])
-criterion = Registry("criterion", offered=["start", "trained", "mask", "stream"])
+criterion = Registry("criterion", offered=["initial", "start", "trained", "mask", "stream"])
 branch = Registry("branch", offered=["ticket", "checkpoints", "stream"])
 study = Registry("study", offered=[])

@@ -76,7 +76,8 @@ def train(
         if evaluate and not state.history:
             evaluating += evaluate_into(state)
         for batch in task.minibatches(seeds, order, state.step, last_step):
-            noise = [torch_seed(seed, "noise", order, state.step) for seed in seeds] if state.cohort.noisy else seeds
+            quiet = state.cohort.linear is not None  # linear networks draw nothing
+            noise = [] if quiet else [torch_seed(seed, "noise", order, state.step) for seed in seeds]
             step(task.recipe, state, batch, noise, masks)
             if evaluate and (state.step % task.recipe.evaluate_every == 0 or state.step == last_step):
                 evaluating += evaluate_into(state)

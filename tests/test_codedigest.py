@@ -151,7 +151,11 @@ def test_nothing_is_imported(digest_of: Digest) -> None:
 @pytest.mark.parametrize(
     ("job", "depends_on", "not_on"),
     [
-        ("dense", {"training", "cohort", "tasks", "models.layers"}, {"branches", "pruning.prune", "plotting"}),
+        (
+            "dense",
+            {"training", "cohort", "tasks", "linear_network", "models.resnet"},
+            {"branches", "pruning.prune", "plotting"},
+        ),
         ("prune", {"pruning.criteria", "randomness"}, {"training", "branches", "models"}),
         ("branch", {"training", "branches", "models.initialization"}, {"plotting", "studies"}),
         ("prepare_data", {"data.splits"}, {"training", "config", "plan"}),

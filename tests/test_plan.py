@@ -262,3 +262,18 @@ def forget() -> None:
     """Read the files of the code anew, as a new process does."""
     codedigest._parsed.cache_clear()
     codedigest.closure.cache_clear()
+
+
+def test_a_folder_of_images_is_watched_by_the_names_of_its_files(plan_of: Any, tmp_path: Path) -> None:
+    def spec(root: Path) -> str:
+        source = {"name": "image-folder", "path": "pets", "size": 8}
+        datasets = {"pets": {"source": source}}
+        return plan_of(lambda c: c.update(datasets=datasets, data_root=str(root))).data_spec("pets")
+
+    for place in ("here", "moved"):
+        (tmp_path / place / "pets/train/cat").mkdir(parents=True)
+        (tmp_path / place / "pets/train/cat/1.png").write_text("")
+    before = spec(tmp_path / "here")
+    assert spec(tmp_path / "moved") == before
+    (tmp_path / "here/pets/train/cat/2.png").write_text("")
+    assert spec(tmp_path / "here") != before

@@ -117,6 +117,7 @@ def test_scores_that_are_not_numbers_or_of_another_shape_are_refused() -> None:
 
 
 def test_the_facts_of_a_mask() -> None:
-    mask = {"a.weight": np.array([True, False, True, True]), "b.weight": np.array([False, True])}
-    kept, total = {"a.weight": 3, "b.weight": 1}, {"a.weight": 4, "b.weight": 2}
-    assert counts(mask) == {"density": 4 / 6, "kept": kept, "total": total}
+    one = {"a.weight": np.array([True, False, True, True]), "b.weight": np.array([False, True])}
+    other = {"a.weight": np.array([True, False, False, True]), "b.weight": np.array([True, True])}
+    kept, total = {"a.weight": [3, 2], "b.weight": [1, 2]}, {"a.weight": 4, "b.weight": 2}
+    assert counts([one, other]) == {"density": 4 / 6, "kept": kept, "total": total}

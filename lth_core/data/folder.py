@@ -70,7 +70,15 @@ class StreamedSplits:
         }
 
 
-@dataset("image-folder")
+def file_names(root: str, path: str, **_: Any) -> list[str]:
+    """The names of all files of a tree, sorted; none where there is no tree. What the workflow watches."""
+    folder = Path(root, path)
+    return sorted(
+        Path(place, name).relative_to(folder).as_posix() for place, _, names in os.walk(folder) for name in names
+    )
+
+
+@dataset("image-folder", watched=file_names)
 def image_folder(
     root: str, path: str, size: PositiveInt, validation: int | float = 5000, grey: bool = False, stream: bool = False
 ) -> Splits | StreamedSplits:
@@ -78,6 +86,7 @@ def image_folder(
 
     `validation` images (a number, or a fraction of the training images) are held out of train, stratified by class.
     `stream: true` leaves the pixels in the files, for sets that are too large for memory: training decodes them.
+    The workflow notices images that are added, removed or renamed, not images edited in place.
     Raises DataError when the tree is not as described or an image cannot be decoded.
     """
     folder = str(Path(root, path))

@@ -40,7 +40,7 @@ def main() -> None:
         for draw in range(branch.draws)
     ]
     mask = stack([ticket.mask for ticket in tickets])
-    header = {**counts(tickets[0].mask), "provenance": provenance(spec)}
+    header = {**counts([ticket.mask for ticket in tickets]), "provenance": provenance(spec)}
     write_tensors(Path(options.output).with_name("mask.safetensors"), mask, header)
     weights = stack([ticket.weights for ticket in tickets])
     stacked = Ticket(weights, mask, tickets[0].first_step, branch.order)

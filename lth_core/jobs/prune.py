@@ -29,17 +29,19 @@ def main() -> None:
     import_plugins(spec["plugins"])
     layers = prunable(read_header(options.initial)["layers"], method.exclude)
     removed = fractions(method, layers, spec["level"])
-    trained = unstack(read_tensors(options.trained))
-    start = unstack(read_tensors(options.start))
+    initial, start, trained = (
+        unstack(read_tensors(path)) for path in (options.initial, options.start, options.trained)
+    )
     masks = unstack(read_tensors(options.mask)) if options.mask else [full_mask(w, layers) for w in trained]
     smaller: list[Tensors] = []
-    for seed, weights, before, mask in zip(spec["seeds"], trained, start, masks, strict=True):
+    replicates = zip(spec["seeds"], initial, start, trained, masks, strict=True)
+    for seed, theta_0, before, after, mask in replicates:
         mask = {name: mask[name] for name in layers}  # files list tensors by name, rankings go by network order
         draw = stream(seed, "criterion", method.criterion.name, spec["level"])
-        offered = {"start": before, "trained": weights, "mask": mask, "stream": draw}
+        offered = {"initial": theta_0, "start": before, "trained": after, "mask": mask, "stream": draw}
         scores = registry.criterion.call(method.criterion.name, offered, method.criterion.options)
         smaller.append(prune(scores, mask, removed, method.scope))
-    write_tensors(options.output, stack(smaller), {**counts(smaller[0]), "provenance": provenance(spec)})
+    write_tensors(options.output, stack(smaller), {**counts(smaller), "provenance": provenance(spec)})
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """Criteria: what scores a weight. The lowest scores are pruned.
 
 A criterion sees one replicate and returns one score per weight of every masked layer. Its arguments, by name:
-`start` (the weights that the last training started from), `trained` (the weights that it ended with), `mask` (what is
-still there) and `stream` (a random generator of its own). Scores of weights that are pruned already are not looked at.
+`initial` (theta_0), `start` (the weights that the last training started from), `trained` (the weights that it ended
+with), `mask` (what is still there) and `stream` (a random generator of its own). Scores of weights that are pruned
+already are not looked at.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ def magnitude(trained: Tensors, mask: Tensors) -> Tensors:
 
 
 @criterion("magnitude-at-init")
-def magnitude_at_init(start: Tensors, mask: Tensors) -> Tensors:
+def magnitude_at_init(initial: Tensors, mask: Tensors) -> Tensors:
     """|w| before any training (Frankle & Carbin 2019, appendix F.4)."""
-    return {name: np.abs(start[name]) for name in mask}
+    return {name: np.abs(initial[name]) for name in mask}
 
 
 @criterion("random")

@@ -6,7 +6,7 @@ scores the weight that comes first in memory goes first, so counts are exact wha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
 import numpy as np
@@ -100,8 +100,12 @@ def prune(scores: Tensors, mask: Tensors, fraction: Mapping[str, float], scope: 
     return {name: part.reshape(mask[name].shape) for name, part in zip(names, np.split(smaller, ends), strict=True)}
 
 
-def counts(mask: Tensors) -> dict[str, object]:
-    """The header's facts of a mask: kept and total per layer, density over all prunable weights."""
-    kept = {name: int(value.sum()) for name, value in mask.items()}
-    total = {name: value.size for name, value in mask.items()}
-    return {"density": sum(kept.values()) / sum(total.values()), "kept": kept, "total": total}
+def counts(masks: Sequence[Tensors]) -> dict[str, object]:
+    """The header's facts of a cohort's masks: per layer the weights kept in each replicate and the total.
+
+    The density is over all prunable weights and the same for every replicate: each loses as many as the others.
+    """
+    kept = {name: [int(mask[name].sum()) for mask in masks] for name in masks[0]}
+    total = {name: value.size for name, value in masks[0].items()}
+    first = sum(values[0] for values in kept.values())
+    return {"density": first / sum(total.values()), "kept": kept, "total": total}
