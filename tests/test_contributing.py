@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -52,3 +54,10 @@ def test_the_example_of_the_readme_registers_a_model(tmp_path: Path) -> None:
         check=False,
     )
     assert "out_features=100" in run.stdout, run.stderr
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_local_links_and_pictures_exist(page: str) -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text())
+    missing = [link for link in links if "://" not in link and not (ROOT / link).is_file()]
+    assert not missing
