@@ -1,0 +1,98 @@
+"""Names: those that become folders, those of registered functions and their options, those that refer to each other."""
+
+# ruff: noqa: E501 (the table has the lines as users see them)
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from lth_core.config import Cohort, Name, seeds_of
+from tests.config.samples import GOOD, METHOD, TASK, TRAIN, errors_of, with_known_names
+
+NAMES = "a name has only a-z, 0-9, '-' and '_', starts with a letter or digit and has at most 64 characters"
+
+
+BAD = [
+    # names that become folders
+    ("methods: {IMP: {levels: 1}}", f"methods.IMP: {NAMES} (got 'IMP')"),
+    ("methods: {../imp: {levels: 1}}", f"methods.'../imp': {NAMES} (got '../imp')"),
+    ("methods: {dense: {levels: 1}}", "methods.dense: this name is reserved (artifact folders and tables use it)"),
+    (
+        "branches: {ticket: {treatment: reinit}}",
+        "branches.ticket: this name is reserved (artifact folders and tables use it)",
+    ),
+    ("branches: {'re init': {treatment: reinit}}", f"branches.'re init': {NAMES} (got 're init')"),
+    # registered names
+    (TASK % "model: lenett", "tasks.digits-lenet.model: unknown model 'lenett'; did you mean 'lenet'? (known: {model})"),
+    (TASK % "dataset: digit", "tasks.digits-lenet.dataset: unknown data set 'digit'; did you mean 'digits'? (known: {dataset})"),
+    ("datasets: {mine: {source: mnits}}", "datasets.mine.source: unknown data set 'mnits'; did you mean 'mnist'? (known: {dataset})"),
+    (METHOD % "criterion: magnitud", "methods.imp.criterion: unknown criterion 'magnitud'; did you mean 'magnitude'? (known: {criterion})"),
+    ("branches: {other: {treatment: re-init}}", "branches.other.treatment: unknown branch 're-init'; did you mean 'reinit'? (known: {branch})"),
+    ("studies: {tyo: {tasks: {digits-lenet: imp}}}", "studies.tyo: unknown study 'tyo'; did you mean 'toy'? (known: {study})"),
+    # options of registered functions
+    (TASK % "model: {hiden: [3]}", "tasks.digits-lenet.model.hiden: unknown option of model 'lenet'; did you mean 'hidden'?"),
+    (TASK % "model: {hidden: 300}", "tasks.digits-lenet.model.hidden: must be a list (got 300)"),
+    (TASK % "model: {hidden: [300, many]}", "tasks.digits-lenet.model.hidden[1]: must be a whole number (got 'many')"),
+    (TASK % "model: {dropout: half}", "tasks.digits-lenet.model.dropout: must be a number (got 'half')"),
+    ("datasets: {mine: {source: grid}}", "datasets.mine.source.folds: missing: data set 'grid' needs it"),
+    ("datasets: {mine: {source: {name: grid, folds: half}}}", "datasets.mine.source.folds: must be int | float (got 'half')"),
+    ("datasets: {mine: {source: {name: grid, folds: 2, quick: 1}}}", "datasets.mine.source.quick: must be true or false (got 1)"),
+    (TASK % "dataset: grid", "tasks.digits-lenet.dataset: data set 'grid' needs folds: give it an entry under datasets"),
+    ("branches: {reinit: {treatment: {name: reinit, draws: 3}}}", "branches.reinit.treatment.draws: unknown option of branch 'reinit'"),
+    ("branches: {noise: {treatment: noisy}}", "branches.noise.treatment.scale: missing: branch 'noisy' needs it"),
+    # studies
+    ("studies: {toy: {draw: 5}}", "studies.toy.draw: unknown key; did you mean 'draws'?"),
+    ("studies: {toy: {draws: five}}", "studies.toy.draws: must be a whole number (got 'five')"),
+    ("studies: {toy: {draws: 5}}", "studies.toy: draws of 5 are more than there are"),
+    ("studies: {toy: {tasks: {digits: imp}}}", "studies.toy.tasks.digits: unknown task 'digits'; did you mean 'digits-lenet'? (known: digits-lenet)"),
+    ("studies: {toy: {tasks: {digits-lenet: inp}}}", "studies.toy.tasks.digits-lenet: unknown method 'inp'; did you mean 'imp'? (known: imp)"),
+    ("studies: {toy: {branch: reinitt}}", "studies.toy.branch: unknown branch 'reinitt'; did you mean 'reinit'? (known: {branch})"),
+    ("studies: {toy: {branch: noisy}}", "studies.toy.branch: branch 'noisy' needs scale: give it an entry under branches"),
+    ("{studies: {toy: {rewind_steps: [5]}}, methods: {imp-at-5: {levels: 1}}}", "methods.imp-at-5: study 'toy' derives something else under this name: choose another"),
+    # numbers that do not go together
+    (METHOD % "rewind: {policy: rewind, step: 200}", "methods.imp.rewind.step: 200 is beyond training of task 'digits-lenet' (200 steps) in study 'toy'"),
+    ("studies: {toy: {rewind_steps: [20, 300]}}", "studies.toy: step 300 of method 'imp-at-300' is beyond training of task 'digits-lenet' (200 steps) in study 'toy'"),
+    (TRAIN % "batch_size: 1258", "tasks.digits-lenet.train.batch_size: 1258 is more than the 1257 training examples of 'digits'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("fragment", "expected"), BAD, ids=[expected.split(" ")[0] for _, expected in BAD])
+def test_a_bad_name_is_one_line(fragment: str, expected: str) -> None:
+    assert errors_of(GOOD, fragment) == [with_known_names(expected)]
+
+
+# ---------------------------------------------------------------- names become folders
+
+allowed = "abcdefghijklmnopqrstuvwxyz0123456789_-"
+
+
+@given(st.text(min_size=1, max_size=70), st.sampled_from(["/", "\\", ".", "..", " ", "\n", "\0", "{", "é", "ß", "數", "A", "*"]), st.integers(0, 70))  # fmt: skip
+def test_names_with_separators_dots_spaces_or_unicode_never_validate(text: str, foreign: str, place: int) -> None:
+    name = text[:place] + foreign + text[place:]
+    with pytest.raises(ValidationError):
+        TypeAdapter(Name).validate_python(name)
+
+
+@given(st.text())
+def test_a_name_that_validates_is_one_plain_folder(text: str) -> None:
+    try:
+        name = TypeAdapter(Name).validate_python(text)
+    except ValidationError:
+        assert not (0 < len(text) <= 64 and set(text) <= set(allowed) and text[0] not in "-_")
+    else:
+        assert name == text and set(name) <= set(allowed) and Path("results", name).name == name
+
+
+@given(st.text(alphabet="0123456789-٣ \n", max_size=9))
+def test_a_cohort_that_validates_has_seeds_and_one_spelling(text: str) -> None:
+    try:
+        cohort = TypeAdapter(Cohort).validate_python(text)
+    except ValidationError:
+        return
+    seeds = seeds_of(cohort)
+    assert seeds == list(range(seeds[0], seeds[-1] + 1)) and cohort == f"{seeds[0]}-{seeds[-1]}"
