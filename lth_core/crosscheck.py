@@ -10,6 +10,7 @@ import inspect
 import json
 import types
 import typing
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -17,7 +18,7 @@ from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapt
 
 from lth_core import registry
 from lth_core.cells import DENSE, Cell
-from lth_core.config import Branch, Choice, Config, Method
+from lth_core.config import RESERVED_BRANCH_NAMES, Branch, Choice, Config, Method, Task
 from lth_core.configerrors import Location, at, explain, shown, unknown_key
 from lth_core.registry import Registry, UnknownName
 from lth_core.studies.base import Study
@@ -160,10 +161,25 @@ def _datasets(config: Config) -> list[str]:
         if missing:
             needs = f"data set '{source.name}' needs {', '.join(missing)}: give it an entry under datasets"
             problems.append(at(location, needs))
-        examples = None if source.options else registry.dataset.facts(source.name).get("train_examples")
-        if examples is not None and task.train.batch_size > examples:
-            larger = f"{task.train.batch_size} is more than the {examples} training examples of '{task.dataset}'"
-            problems.append(at(("tasks", name, "train", "batch_size"), larger))
+        elif not source.options:
+            problems += _facts(name, task, registry.dataset.facts(source.name))
+    return problems
+
+
+def _facts(name: str, task: Task, images: Mapping[str, Any]) -> list[str]:
+    """What does not go together with what is known of the images before they are read."""
+    problems = []
+    examples, (_, *sides) = images.get("train_examples"), images.get("input_shape", (None,))
+    if examples is not None and task.train.batch_size > examples:
+        larger = f"{task.train.batch_size} is more than the {examples} training examples of '{task.dataset}'"
+        problems.append(at(("tasks", name, "train", "batch_size"), larger))
+    least = registry.model.facts(task.model.name).get("least_side", 1)
+    if any(side < least for side in sides):
+        size = "x".join(map(str, sides))
+        small = (
+            f"'{task.model.name}' needs images of at least {least}x{least} pixels, not {size} as in '{task.dataset}'"
+        )
+        problems.append(at(("tasks", name, "model"), small))
     return problems
 
 
@@ -206,6 +222,12 @@ def _cells(
             problems.append(at(_mention(name, study, word), str(UnknownName(noun, word, known))))
     if problems:
         return problems
+    for word in sorted({cell.branch for cell in cells} & set(RESERVED_BRANCH_NAMES)):
+        problems.append(at(_mention(name, study, word), f"'{word}' is reserved (artifact folders and tables use it)"))
+    repeated = [cell for cell, count in Counter(cells).items() if count > 1]
+    for cell in repeated[:1]:
+        same = f"asks for the same training twice ({cell.folder(config.results)})"
+        problems.append(at(_mention(name, study, cell.branch) if cell.branch else ("studies", name), same))
     for task, method in sorted({(cell.task, cell.method) for cell in cells if cell.method != DENSE}):
         step, steps = methods[method].rewind.step, config.tasks[task].train.steps
         if step >= steps:

@@ -65,7 +65,10 @@ class Registry:
         return self._functions[name]
 
     def facts(self, name: str) -> dict[str, Any]:
-        """What is known before the function is called, as said at registration (`train_examples` of a data set)."""
+        """What is known before the function is called, as said at registration.
+
+        Of a data set `train_examples` and `input_shape`, of a model `least_side`.
+        """
         self.get(name)
         return self._facts[name]
 

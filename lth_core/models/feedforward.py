@@ -37,7 +37,7 @@ def convolutional_network(
     """
     check_dropout(network, dropout)
     blocks = depth // 2
-    inputs, height, breadth = image_shape(network, input_shape, least=2**blocks)
+    inputs, height, breadth = image_shape(network, input_shape)
     layers: dict[str, nn.Module] = {}
     for block in range(blocks):
         filters = scaled(network, CONV_BLOCK_FILTERS[block], width)

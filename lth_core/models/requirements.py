@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from lth_core.registry import model
+
 
 class ModelError(ValueError):
     """A network that cannot be built or used as asked; one line: which, what is wrong, what is needed."""
@@ -16,11 +18,15 @@ def require(holds: bool, message: str) -> None:
         raise ModelError(message)
 
 
-def image_shape(network: str, input_shape: Sequence[int], least: int = 1) -> tuple[int, int, int]:
-    """`input_shape` as (channels, height, width). Raises ModelError unless both sides have `least` pixels."""
+def image_shape(network: str, input_shape: Sequence[int]) -> tuple[int, int, int]:
+    """`input_shape` as (channels, height, width).
+
+    Raises ModelError unless both sides have the pixels that the network is registered with as `least_side`.
+    """
     shape = tuple(int(size) for size in input_shape)
     require(len(shape) == 3, f"{network} needs images (channels, height, width), not inputs of shape {shape}")
     channels, height, width = shape
+    least = model.facts(network).get("least_side", 1)
     require(
         min(height, width) >= least,
         f"{network} needs images of at least {least}x{least} pixels, not {height}x{width}: "

@@ -20,7 +20,7 @@ def vgg(depth: int, classes: int, input_shape: Sequence[int], width: float) -> n
     poolings would shrink to nothing.
     """
     network = f"vgg-{depth}"
-    inputs, _, _ = image_shape(network, input_shape, least=2 ** (len(STAGE_FILTERS) - 1))
+    inputs, _, _ = image_shape(network, input_shape)
     layers: dict[str, nn.Module] = {}
     number = 0
     for stage, (size, convolutions) in enumerate(zip(STAGE_FILTERS, STAGE_CONVOLUTIONS[depth], strict=True)):

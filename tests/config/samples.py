@@ -43,6 +43,7 @@ class Toy(Study):
     """A study with one option of each sort, asking for the tickets of its tasks and a branch of each."""
 
     branch: str = "reinit"
+    others: tuple[str, ...] = ()
     draws: int = 3
     rewind_steps: tuple[int, ...] = ()
 
@@ -64,7 +65,7 @@ class Toy(Study):
             for task, method in self.tasks.items()
             for cohort in config.tasks[task].cohorts
             for name in (method, *(f"{method}-at-{k}" for k in self.rewind_steps))
-            for branch in (None, self.branch)
+            for branch in (None, self.branch, *self.others)
         ]
 
 

@@ -38,6 +38,8 @@ BAD = [
     (TASK % "model: {hiden: [3]}", "tasks.digits-lenet.model.hiden: unknown option of model 'lenet'; did you mean 'hidden'?"),
     (TASK % "model: {hidden: 300}", "tasks.digits-lenet.model.hidden: must be a list (got 300)"),
     (TASK % "model: {hidden: [300, many]}", "tasks.digits-lenet.model.hidden[1]: must be a whole number (got 'many')"),
+    (TASK % "model: {hidden: [300, -1]}", "tasks.digits-lenet.model.hidden[1]: must be greater than 0 (got -1)"),
+    (TASK % "model: {dropout: 1.5}", "tasks.digits-lenet.model.dropout: must be less than 1 (got 1.5)"),
     (TASK % "model: {dropout: half}", "tasks.digits-lenet.model.dropout: must be a number (got 'half')"),
     ("datasets: {mine: {source: grid}}", "datasets.mine.source.folds: missing: data set 'grid' needs it"),
     ("datasets: {mine: {source: {name: grid, folds: half}}}", "datasets.mine.source.folds: must be int | float (got 'half')"),
@@ -54,16 +56,33 @@ BAD = [
     ("studies: {toy: {branch: reinitt}}", "studies.toy.branch: unknown branch 'reinitt'; did you mean 'reinit'? (known: {branch})"),
     ("studies: {toy: {branch: noisy}}", "studies.toy.branch: branch 'noisy' needs scale: give it an entry under branches"),
     ("{studies: {toy: {rewind_steps: [5]}}, methods: {imp-at-5: {levels: 1}}}", "methods.imp-at-5: study 'toy' derives something else under this name: choose another"),
+    ("studies: {toy: {others: [ticket]}}", "studies.toy.others: 'ticket' is reserved (artifact folders and tables use it)"),
+    ("studies: {toy: {others: [random-mask, random-mask]}}", "studies.toy.others: asks for the same training twice (results/digits-lenet/0-1/imp/level_1/random-mask)"),
+    ("studies: {toy: {rewind_steps: [5, 5]}}", "studies.toy: asks for the same training twice (results/digits-lenet/0-1/imp-at-5/level_1)"),
     # numbers that do not go together
     (METHOD % "rewind: {policy: rewind, step: 200}", "methods.imp.rewind.step: 200 is beyond training of task 'digits-lenet' (200 steps) in study 'toy'"),
     ("studies: {toy: {rewind_steps: [20, 300]}}", "studies.toy: step 300 of method 'imp-at-300' is beyond training of task 'digits-lenet' (200 steps) in study 'toy'"),
     (TRAIN % "batch_size: 1258", "tasks.digits-lenet.train.batch_size: 1258 is more than the 1257 training examples of 'digits'"),
+    ("{datasets: {mine: {source: digits}}, tasks: {digits-lenet: {dataset: mine, train: {batch_size: 1258}}}}", "tasks.digits-lenet.train.batch_size: 1258 is more than the 1257 training examples of 'mine'"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("fragment", "expected"), BAD, ids=[expected.split(" ")[0] for _, expected in BAD])
 def test_a_bad_name_is_one_line(fragment: str, expected: str) -> None:
     assert errors_of(GOOD, fragment) == [with_known_names(expected)]
+
+
+@pytest.mark.parametrize(
+    ("network", "expected"),
+    [
+        ("{name: conv-4, width: 0}", "model.width: must be greater than 0 (got 0)"),
+        ("{name: resnet-20, width: .inf}", "model.width: must be a finite number (got inf)"),
+        ("vgg-19", "model: 'vgg-19' needs images of at least 16x16 pixels, not 8x8 as in 'digits'"),
+    ],
+)
+def test_an_impossible_network_is_one_line(network: str, expected: str) -> None:
+    text = GOOD.replace("{name: lenet, hidden: [30, 10]}", network)
+    assert errors_of(text) == [f"tasks.digits-lenet.{expected}"]
 
 
 # ---------------------------------------------------------------- names become folders
