@@ -103,6 +103,14 @@ def test_every_cohort_is_trained_apart():
     assert Counter(cell.cohort for cell in cells) == {"0-2": 13, "3-4": 13}
 
 
+@pytest.mark.parametrize("option", ["control_levels", "strategy_levels", "histogram_levels"])
+def test_a_list_of_levels_that_no_method_reaches_is_an_error_in_one_line(option: str):
+    config = make_config(levels=3)
+    with pytest.raises(ValueError, match=rf"^{option}: none of \[4, 9\] is among the 3 levels of the methods$"):
+        make_study(config, **{option: [4, 9]}).cells(config)
+    assert make_study(config, **{option: [3, 9]}).cells(config)
+
+
 def test_histograms_are_asked_for_at_levels_that_exist():
     config = make_config(levels=4)
     assert make_study(config, histogram_levels=[2, 9]).analyses(config) == [

@@ -28,7 +28,7 @@ CURVE_DENSITIES = (0.51, 0.21, 0.07, 0.036, 0.019)
 class Frankle2019(Study):
     """Iterative magnitude pruning with resetting, against the controls and the other pruning strategies of the paper.
 
-    Levels beyond a method's last one are left out of the level lists.
+    Levels beyond a method's last one are left out of the level lists; a list that has no others is an error.
     """
 
     title: ClassVar[str] = "The Lottery Ticket Hypothesis: Finding Sparse, Trainable Neural Networks"
@@ -62,6 +62,15 @@ class Frankle2019(Study):
         return derived
 
     def cells(self, config: Config) -> list[Cell]:
+        """Dense networks, tickets, their controls and the other strategies, for every cohort of every task.
+
+        Raises ValueError when a list of levels has none that the methods reach.
+        """
+        last = max(config.methods[method].levels for method in self.tasks.values())
+        for option in ("control_levels", "strategy_levels", "histogram_levels"):
+            chosen = getattr(self, option) if option in self.model_fields_set else ()
+            if chosen and min(chosen) > last:
+                raise ValueError(f"{option}: none of {list(chosen)} is among the {last} levels of the methods")
         return [cell for task in self.tasks for cell in self._cells_of(config, task)]
 
     def _cells_of(self, config: Config, task: str) -> Iterator[Cell]:
