@@ -1,17 +1,20 @@
 """Snakemake's progress as a person wants it: `python -m snakemake --logger lth ...` in the repository's folder.
 
 On a terminal: one updating line per running job (rule, wildcards, last line of its log, time) and a total.
-Elsewhere: one line per finished job. Failures show the end of their log. Dry runs, --verbose and --printshellcmds keep
-Snakemake's own output. Snakemake finds this package by its name. What a Snakefile says at the end of a run belongs to
-`snakemake.logging.logger`: a `print` does not wait for these lines and would be overwritten on a terminal.
+Elsewhere: one line per finished job. Failures show the end of their log; what Ctrl-C ends is none. Dry runs, --verbose
+and --printshellcmds keep Snakemake's own output. Snakemake finds this package by its name. What a Snakefile says at the
+end of a run belongs to `snakemake.logging.logger`: a `print` does not wait for these lines and would be overwritten on
+a terminal.
 """
 
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 import threading
 import time
+from types import FrameType
 from typing import Any
 
 from snakemake_interface_logger_plugins.base import LogHandlerBase
@@ -34,6 +37,13 @@ CHATTER = (
     "Using shell:",
     "host: ",
 )
+# What it says besides when Ctrl-C ends a run.
+FAREWELL = (
+    "Cancelling snakemake on user request",
+    "Terminating processes on user request",
+    "WorkflowError:\nAt least one job did not complete successfully",
+)
+STOPPED = "stopped; the same command goes on where it was"
 SILENT_EVENTS = (LogEvent.JOB_STARTED, LogEvent.RESOURCES_INFO, LogEvent.SHELLCMD, LogEvent.WORKFLOW_STARTED)
 
 
@@ -55,6 +65,21 @@ class LogHandler(LogHandlerBase):
         self._started = time.monotonic()
         self._stop = threading.Event()
         self._ticker: threading.Thread | None = None
+        self._interrupted = False
+        if not self._standing_back:
+            self._watch_for_interrupts()
+
+    def _watch_for_interrupts(self) -> None:
+        """Notice Ctrl-C at once: it ends the jobs as well, and these may be reported before Snakemake says why."""
+        react = signal.getsignal(signal.SIGINT)
+        if not callable(react) or threading.current_thread() is not threading.main_thread():
+            return
+
+        def notice(number: int, frame: FrameType | None) -> None:
+            self._interrupted = True
+            react(number, frame)
+
+        signal.signal(signal.SIGINT, notice)
 
     @property
     def writes_to_stream(self) -> bool:
@@ -85,7 +110,7 @@ class LogHandler(LogHandlerBase):
             self._report_failure(facts)
         elif event not in SILENT_EVENTS:
             text = self.format(record)
-            if text and not text.startswith(CHATTER):
+            if text and not text.startswith(CHATTER + FAREWELL * self._interrupted):
                 self._screen.say(text)
         self._draw()
 
@@ -101,8 +126,10 @@ class LogHandler(LogHandlerBase):
         self._finished.clear()
 
     def _report_failure(self, facts: dict[str, Any]) -> None:
-        self._failed += 1
         job = self._running.pop(facts["jobid"], None) or Job(facts["rule_name"], {}, facts["log"])
+        if self._interrupted:
+            return
+        self._failed += 1
         log = job.logs[0] if job.logs else "none"
         lines = [f"failed: {job.name}, after {job.elapsed}, log: {log}", *job.last_lines(FAILURE_LINES)]
         self._screen.say("\n    ".join(lines))
@@ -133,6 +160,9 @@ class LogHandler(LogHandlerBase):
             self._ticker.join(timeout=1)
             self._ticker = None
         self._running.clear()
+        if self._interrupted:
+            self._interrupted = False
+            self._screen.say(STOPPED)
         self._draw()
         self._total = 0
         super().close()

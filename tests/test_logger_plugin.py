@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -95,6 +96,13 @@ def lines_left(written: str) -> list[str]:
     return [line for line in lines if line]
 
 
+@pytest.fixture(autouse=True)
+def _interrupts_as_before() -> Iterator[None]:
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
@@ -142,7 +150,8 @@ def test_control_c_ends_the_run_and_leaves_a_clean_terminal(tmp_path: Path) -> N
     assert status != 0 and time.monotonic() - began < 20
     left = lines_left(written)
     assert not any(line.startswith("train ") for line in left), left
-    assert left[-1].startswith("0 of 4 jobs")
+    assert left[-2] == "stopped; the same command goes on where it was" and left[-1].startswith("0 of 4 jobs,")
+    assert not re.search("fail|[Ee]rror|Terminating|KeyboardInterrupt", written), "the user's wish is not a failure"
     assert "\033[?25l" not in written, "the cursor is never hidden"
 
 
@@ -232,6 +241,19 @@ def test_closing_ends_the_thread_and_takes_unfinished_jobs_off_the_screen(monkey
     assert len(threads) == 1 and not threads[0].is_alive()
     handler.close()
     assert [line.split(",")[0] for line in lines_left(stream.getvalue())] == ["2 jobs to run: 2 train", "0 of 2 jobs"]
+
+
+def test_failures_before_control_c_are_shown_and_those_after_it_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    handler = handler_on(monkeypatch, stream)
+    handler.handle(record("job_error", jobid=1, rule_name="train", log=[]))
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+    handler.handle(record("job_error", jobid=2, rule_name="prune", log=[]))
+    handler.close()
+    handler.close()
+    first, *others = stream.getvalue().splitlines()
+    assert first.startswith("failed: train, after") and others == ["stopped; the same command goes on where it was"]
 
 
 @pytest.mark.parametrize("stream", [io.StringIO(), ClosedPipe()])

@@ -1,4 +1,4 @@
-"""What all jobs share: errors for users are one line, and the user's plugin modules are imported."""
+"""What all jobs share: errors for users are one line, Ctrl-C is none, and the user's plugin modules are imported."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 
+INTERRUPTED = 130
+"""The exit status of a process that Ctrl-C ended, as shells have it."""
+
 
 def command(main: Callable[[], None]) -> Callable[[], None]:
     """Make `main` exit with status 1 and one line on stderr when it meets an error that is written for users.
 
     Those are the ValueErrors that lth_core itself defines: ArtifactError, DataError, UnknownName and their like.
-    Any other exception is a fault of the program and keeps its traceback.
+    Any other exception is a fault of the program and keeps its traceback. Ctrl-C ends it with status 130.
     """
 
     @functools.wraps(main)
@@ -25,6 +28,9 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
                 raise
             print("error:", " ".join(str(error).split()), file=sys.stderr)
             sys.exit(1)
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            sys.exit(INTERRUPTED)
         if main.__module__ == "__main__":
             _leave()
 

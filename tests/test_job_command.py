@@ -1,0 +1,35 @@
+"""How jobs end: a user's error is one line, Ctrl-C a word, a fault of the program a traceback."""
+
+from __future__ import annotations
+
+import pytest
+
+from lth_core.artifacts import ArtifactError
+from lth_core.jobs.command import command
+
+
+def ended_by(error: BaseException) -> int:
+    """The exit status of a job that meets `error`."""
+
+    @command
+    def main() -> None:
+        raise error
+
+    with pytest.raises(SystemExit) as end:
+        main()
+    return end.value.code
+
+
+def test_a_users_error_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ended_by(ArtifactError("a.safetensors: damaged;\n delete it")) == 1
+    assert capsys.readouterr().err == "error: a.safetensors: damaged; delete it\n"
+
+
+def test_control_c_is_one_word(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ended_by(KeyboardInterrupt()) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_a_fault_of_the_program_keeps_its_traceback() -> None:
+    with pytest.raises(ValueError, match="foreign"):
+        ended_by(ValueError("foreign"))
