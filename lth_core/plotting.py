@@ -23,9 +23,6 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from lth_core.analysis.claims import mean_interval
 from lth_core.artifacts import write_whole
 
-INTERVALS = {"t95": "95% t interval", "range": "minimum to maximum"}
-"""What a band shows, by the name that `band` takes."""
-
 
 @dataclass(frozen=True)
 class Style:
@@ -50,7 +47,7 @@ ROLES = {  # colours of Okabe & Ito, which people with any colour vision tell ap
 """Role -> style; a branch's role is its treatment's name, and treatments not listed here are `other`."""
 
 SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C564B", "#7F7F7F")
-"""Colours for series that are not roles (tasks, rewind steps), in order of use."""
+"""Colours for series that are not roles (tasks), in order of use."""
 
 FORMATS = {
     "svg": {"metadata": {"Date": None}},
@@ -123,11 +120,11 @@ def _legend_columns(labels: Sequence[str], width: float) -> int:
     return 1
 
 
-def interval_note(replicates: int, interval: str = "t95") -> str:
+def interval_note(replicates: int) -> str:
     """What a line and its band show, for legends and captions."""
     if replicates < 2:
         return "one seed, no interval"
-    return f"mean of {replicates} seeds; band: {INTERVALS[interval]}"
+    return f"mean of {replicates} seeds; band: 95% t interval"
 
 
 def save(figure: Figure, stem: str | Path) -> None:
@@ -170,12 +167,40 @@ def percent_text(fraction: float) -> str:
 
 
 def percent_axis(axis: Axis, label: str) -> None:
-    """Fractions 0..1 shown in percent. Call it after drawing: a band that reaches beyond 100% is cut off there."""
-    low, high = axis.get_view_interval()
-    if high > 1:
-        axis.set_view_interval(low, 1 + 0.03 * (1 - low), ignore=True)
+    """A vertical axis (`axes.yaxis`) of fractions 0..1, shown in percent.
+
+    Call it after drawing: bands are cut off beyond 0% and 100%, and where they are wide (`follow_means`).
+    """
+    axes = axis.axes
+    follow_means(axes)
+    low, high = max(axes.get_ylim()[0], 0.0), axes.get_ylim()[1]
+    axes.set_ylim(low, min(high, 1 + 0.03 * (1 - low)))
     axis.set_major_formatter(lambda fraction, position: f"{round(100 * fraction, 6):g}")
-    axis.axes.set(**{f"{axis.axis_name}label": f"{label} (%)"})
+    axes.set_ylabel(f"{label} (%)")
+
+
+def positive_axis(axes: Axes, label: str) -> None:
+    """A vertical axis from 0 on. Call it after drawing: wide bands are cut off (`follow_means`)."""
+    follow_means(axes)
+    axes.set_ylim(bottom=0)
+    axes.set_ylabel(label)
+
+
+def follow_means(axes: Axes) -> None:
+    """Cut the vertical axis, and those that it is shared with, to the means and at most their range on either side.
+
+    Bands of few seeds may be many times as wide as what the lines show: they may leave the axis.
+    """
+    sharing = axes.get_shared_y_axes().get_siblings(axes)
+    lines = [np.asarray(line.get_ydata(), dtype=float) for panel in sharing for line in panel.get_lines()]
+    means = np.concatenate([*lines, []])
+    means = means[np.isfinite(means)]
+    if not len(means):
+        return
+    low, high = means.min(), means.max()
+    beyond = high - low or 0.05 * abs(high) or 1.0
+    bottom, top = axes.get_ylim()
+    axes.set_ylim(max(bottom, low - beyond), min(top, high + beyond))
 
 
 # ---------------------------------------------------------------- lines
@@ -184,6 +209,11 @@ def percent_axis(axis: Axis, label: str) -> None:
 def style(role: str) -> Style:
     """The style of a role; unlisted roles look like `other`."""
     return ROLES.get(role, ROLES["other"])
+
+
+def series(count: int) -> list[str]:
+    """`count` colours for series that are not roles: those of SERIES, or of a ramp where these are too few."""
+    return list(SERIES[:count]) if count <= len(SERIES) else ramp(count)
 
 
 def ramp(count: int) -> list[str]:
@@ -201,15 +231,14 @@ def band(
     role: str = "other",
     label: str | None = None,
     replicate: str = "seed",
-    interval: str = "t95",
     colour: str | None = None,
     linestyle: str = "-",
     markers: bool = True,
 ) -> None:
-    """A line through the mean of `y` at each `x` with a band over replicates (`interval`: a key of INTERVALS).
+    """A line through the mean of `y` at each `x` with a band: the 95% interval over replicates.
 
     Rows of one replicate at one x (several draws) are averaged first. Where a replicate diverged (y is nan) the line
-    shows the others and a cross marks the place.
+    shows the others and a cross marks the place. Where the interval is unbounded (`mean_interval`) there is no band.
     """
     if frame.empty:
         return
@@ -217,7 +246,7 @@ def band(
     colour = colour or look.colour
     by_replicate = frame.groupby([x, replicate], as_index=False)[y].agg(lambda draws: draws.mean(skipna=False))
     summary = pd.DataFrame(
-        [(place, *_summary(group[y], interval), group[y].isna().any()) for place, group in by_replicate.groupby(x)],
+        [(place, *mean_interval(group[y].dropna()), group[y].isna().any()) for place, group in by_replicate.groupby(x)],
         columns=["x", "mean", "low", "high", "incomplete"],
     )
     axes.plot(
@@ -228,21 +257,14 @@ def band(
         marker=look.marker if markers else None,
         label=label or look.label,
     )
-    bounded = summary[np.isfinite(summary["low"]) & np.isfinite(summary["high"])]
-    if len(bounded):
-        axes.fill_between(bounded["x"], bounded["low"], bounded["high"], color=colour, alpha=0.16, linewidth=0)
+    bounded = np.isfinite(summary["low"]) & np.isfinite(summary["high"])
+    if bounded.any():
+        low, high = summary["low"].where(bounded), summary["high"].where(bounded)
+        axes.fill_between(summary["x"], low, high, color=colour, alpha=0.16, linewidth=0)
     incomplete = summary[summary["incomplete"]]
     if len(incomplete):
         shown = incomplete["mean"].fillna(summary["mean"].min())
         axes.plot(incomplete["x"], shown, "x", color="#CC0000", markersize=7, label="some seeds diverged")
-
-
-def _summary(values: pd.Series, interval: str) -> tuple[float, float, float]:
-    """Mean and interval of the replicates that did not diverge."""
-    finite = values.dropna().to_numpy()
-    if interval == "range" and len(finite):
-        return finite.mean(), finite.min(), finite.max()
-    return mean_interval(finite)
 
 
 def reference(axes: Axes, values: pd.Series, role: str = "dense") -> None:

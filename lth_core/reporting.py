@@ -47,6 +47,7 @@ class StudyEntry:
 def render(
     config: Config,
     tasks: Mapping[str, Task],
+    methods: Mapping[str, Method],
     studies: Sequence[StudyEntry],
     sources: Mapping[str, str],
     provenance: Sequence[Mapping[str, Any]],
@@ -54,10 +55,10 @@ def render(
 ) -> str:
     """The whole page.
 
-    `tasks` are those that were trained; `sources` says in a sentence where each data set comes from; `provenance` has
-    one entry per cohort: task, cohort, and what its dense run's header says about versions, commit and device.
+    `tasks` are those that were trained; `methods` those by which masks were found, derived ones too; `sources` says in
+    a sentence where each data set comes from; `provenance` has one entry per cohort: task, cohort, and what its dense
+    run's header says about versions, commit and device.
     """
-    used = {method for study in config.studies.values() for method in study["tasks"].values()}
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -69,7 +70,7 @@ def render(
     every_claim = [claim for study in studies for claim in study.claims]
     return environment.get_template("index.html.j2").render(
         tasks=[_task_facts(name, task, config, sources) for name, task in tasks.items()],
-        methods={name: _method_words(method) for name, method in config.methods.items() if name in used},
+        methods={name: _method_words(method) for name, method in methods.items()},
         studies=studies,
         claims_by_task=_claims_by_task,
         interval_bar=interval_bar,
@@ -149,10 +150,10 @@ def _method_words(method: Method) -> str:
     """A method in one sentence."""
     rates = "".join(f", {kind} {rate:.0%}" for kind, rate in method.rate_by_kind.items())
     kind = "iterative" if method.iterative else "one-shot"
-    start = f"rewind to step {method.rewind.step}" if method.rewind.policy == "rewind" else method.rewind.policy
+    starts = {"reset": "reset", "rewind": f"rewind to step {method.rewind.step}", "continue": "training continues"}
     excluded = f"; never pruned: {', '.join(method.exclude)}" if method.exclude else ""
     ranking = "one ranking per layer" if method.scope == "layer" else "one global ranking"
     return (
         f"{kind}, {_choice(method.criterion)}, {ranking}; {method.levels} levels at {method.rate:.0%} of the surviving "
-        f"weights per round{rates}; {start}{excluded}"
+        f"weights per round{rates}; {starts[method.rewind.policy]}{excluded}"
     )

@@ -28,8 +28,15 @@ def test_interval_is_that_of_the_one_sample_t_test(values: list[float]):
     assert (low, high) == pytest.approx((expected.low, expected.high), rel=1e-9, abs=1e-9)
 
 
-def test_equal_values_have_an_interval_of_no_width():
-    assert mean_interval([0.1] * 7) == (0.1, 0.1, 0.1)
+@pytest.mark.parametrize("values", [[0.1] * 7, [0.0, 0.0], [0.95 - 0.94, 0.96 - 0.95, 0.97 - 0.96], [-3e5, -3e5]])
+def test_equal_values_tell_nothing_of_the_spread(values: list[float]):
+    mean, low, high = mean_interval(values)
+    assert mean == pytest.approx(values[0]) and (low, high) == (-math.inf, math.inf)
+    assert judge([value + 10 for value in values], **TEXT).verdict == "inconclusive"
+
+
+def test_values_that_differ_by_more_than_rounding_have_an_interval():
+    assert all(map(math.isfinite, mean_interval([1.0, 1.0 + 1e-9])))
 
 
 @pytest.mark.parametrize("values", [[], [1.0]])

@@ -9,7 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lth_core.analysis.measurements import measure, nearest_level, per_seed, read_histories, select, select_dense
+from lth_core.analysis.measurements import (
+    at_densities,
+    level_densities,
+    measure,
+    nearest_level,
+    per_seed,
+    read_histories,
+    select,
+    select_dense,
+)
 from lth_core.artifacts import ArtifactError, write_tensors
 from lth_core.cells import Cell
 
@@ -71,6 +80,42 @@ def test_every_replicate_diverged():
     assert measure(history([math.nan] * 4))["diverged"].tolist() == [True]
 
 
+def with_validation_accuracy(accuracies: list[float], branch: str, **replicate: int) -> pd.DataFrame:
+    table = history([2.0, 0.5, 0.4, 0.6], **replicate).assign(branch=branch)
+    table.loc[table["split"] == "validation", "accuracy"] = accuracies
+    return table
+
+
+def steps_to_dense(accuracies: list[float]) -> float:
+    """Of the ticket of seed 1, whose dense network ends at 90%; that of seed 0 ends at 50%."""
+    dense = [with_validation_accuracy([0.1, 0.95, 0.8, end], "dense", seed=s) for s, end in enumerate((0.5, 0.9))]
+    ticket = with_validation_accuracy(accuracies, "ticket", seed=1, level=3)
+    measured = measure(pd.concat([*dense, ticket])).set_index(["branch", "seed"])
+    assert measured.loc[("dense", 1), "steps_to_dense"] == 10
+    return measured.loc[("ticket", 1), "steps_to_dense"]
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "step"),
+    [
+        ([0.1, 0.8, 0.95, 0.95], 20),
+        ([0.1, 0.8, 0.898, 0.7], 20),  # 0.2 percentage points below match
+        ([0.1, 0.8, 0.897, 0.9], 30),
+        ([0.9, 0.8, 0.8, 0.8], 0),
+        ([0.1, 0.8, 0.8, 0.89], math.nan),
+    ],
+)
+def test_the_step_that_first_matches_the_dense_network_of_the_same_seed(accuracies: list[float], step: float):
+    assert steps_to_dense(accuracies) == pytest.approx(step, nan_ok=True)
+
+
+def test_without_a_sound_dense_network_there_is_nothing_to_match():
+    ticket = with_validation_accuracy([1.0] * 4, "ticket", level=3)
+    diverged = history([2.0, math.nan, math.nan, math.nan]).assign(branch="dense")
+    assert measure(ticket)["steps_to_dense"].isna().all()
+    assert measure(pd.concat([ticket, diverged]))["steps_to_dense"].isna().all()
+
+
 def test_replicates_are_measured_apart():
     cells = [history([2.0, 0.5, 0.4, 0.6], seed=s, draw=d, level=n) for s in (0, 1) for d in (0, 1) for n in (0, 3)]
     assert len(measure(pd.concat(cells))) == 8
@@ -121,6 +166,15 @@ def test_per_seed_averages_the_draws_of_a_seed():
     )
     table = per_seed(rows, "accuracy")
     assert table[3].tolist() == [pytest.approx(0.3), pytest.approx(math.nan, nan_ok=True)]
+
+
+def test_a_quantity_at_other_densities_is_interpolated_in_the_logarithm_and_never_extrapolated():
+    values = pd.DataFrame([[1.0, 3.0], [0.0, math.nan]], index=[7, 8], columns=[1, 2])
+    own = level_densities(pd.DataFrame({"level": [1, 1, 2], "density": [0.4, 0.4, 0.1]}))
+    found = at_densities(values, own, pd.Series({1: 0.5, 2: 0.4, 3: 0.2, 4: 0.1, 5: 0.09}))
+    assert list(found.columns) == [2, 3, 4]
+    assert found.loc[7].tolist() == pytest.approx([1, 2, 3])
+    assert found.loc[8].isna().tolist() == [False, True, True]
 
 
 @pytest.mark.parametrize(("density", "level"), [(0.5, 3), (0.21, 7), (0.05, 13), (0.9, 0), (0.02, None)])

@@ -12,7 +12,19 @@ import pandas as pd
 import pytest
 
 from lth_core.analysis.claims import mean_interval
-from lth_core.plotting import ROLES, band, density_axis, legend, panels, percent_axis, percent_text, ramp, save
+from lth_core.plotting import (
+    ROLES,
+    band,
+    density_axis,
+    legend,
+    panels,
+    percent_axis,
+    percent_text,
+    positive_axis,
+    ramp,
+    save,
+    series,
+)
 
 LADDER = [0.8**level for level in range(16)]
 
@@ -36,10 +48,14 @@ def test_the_line_is_the_mean_and_the_band_its_t_interval():
     assert expected <= {round(y, 9) for y in drawn_band(axes)[:, 1]}
 
 
-def test_the_band_can_be_minimum_to_maximum():
+def test_where_the_replicates_are_equal_there_is_a_line_and_no_band():
     _, ((axes,),) = panels()
-    band(axes, replicates({1.0: [1, 2, 9], 2.0: [4, 4, 7]}), "x", "y", role="ticket", interval="range")
-    assert set(drawn_band(axes)[:, 1]) == {1, 9, 4, 7}
+    band(axes, replicates({1.0: [1, 2], 2.0: [2, 3], 3.0: [5, 5], 4.0: [1, 2], 5.0: [2, 3]}), "x", "y")
+    assert axes.get_lines()[0].get_ydata().tolist() == [1.5, 2.5, 5, 1.5, 2.5]
+    assert {(path.vertices[:, 0].min(), path.vertices[:, 0].max()) for path in axes.collections[0].get_paths()} == {
+        (1, 2),
+        (4, 5),
+    }
 
 
 def test_draws_are_averaged_within_their_seed():
@@ -97,6 +113,36 @@ def test_accuracies_are_shown_in_percent():
     figure.draw_without_rendering()
     assert axes.get_ylabel() == "test accuracy (%)"
     assert {"50", "100"} <= {label.get_text() for label in axes.get_yticklabels()}
+
+
+def test_wide_bands_leave_the_axis_and_lines_do_not():
+    _, ((axes,),) = panels()
+    band(axes, replicates({1.0: [0.5, 0.9], 2.0: [0.79, 0.81]}), "x", "y")  # the interval at 1 is -1.84 to 3.24
+    percent_axis(axes.yaxis, "test accuracy")
+    assert axes.get_ylim() == pytest.approx((0.6, 0.9))  # means 0.7 and 0.8, and their range on either side
+
+
+def test_bands_that_are_not_wide_are_shown_whole():
+    _, ((axes,),) = panels()
+    band(axes, replicates({1.0: [0.5, 0.51, 0.52], 2.0: [0.8, 0.81, 0.82]}), "x", "y")
+    before = axes.get_ylim()
+    percent_axis(axes.yaxis, "test accuracy")
+    assert axes.get_ylim() == before
+
+
+def test_a_shared_axis_follows_the_means_of_all_its_panels():
+    _, ((left, right),) = panels(2)
+    right.sharey(left)
+    band(left, replicates({1.0: [10, 12], 2.0: [10, 12]}), "x", "y")
+    band(right, replicates({1.0: [1, 21], 2.0: [30, 32]}), "x", "y")  # the interval at 1 is -116 to 138
+    positive_axis(left, "distance")
+    assert left.get_ylim() == right.get_ylim() == (0, 51)
+    assert left.get_ylabel() == "distance"
+
+
+@pytest.mark.parametrize("count", [1, 8, 9, 30])
+def test_any_number_of_series_have_colours_of_their_own(count: int):
+    assert len(set(series(count))) == count
 
 
 def test_every_role_has_its_own_colour_marker_and_label():

@@ -50,8 +50,10 @@ def page(
     made = {"task": "digits", "cohort": "0-4", "device": "cpu", "versions": {"torch": "2.12"}, "git_commit": None}
     settings = config()
     tasks = {"digits": settings.tasks["digits"]}
+    imp = settings.methods["imp"]
+    methods = {"imp": imp, "imp-one-shot": imp.model_copy(update={"iterative": False})}
     sources = {"digits": "scikit-learn digits: 1,797 8x8 images"}
-    return render(settings, tasks, [study], sources, [made], "../results/claims.csv")
+    return render(settings, tasks, methods, [study], sources, [made], "../results/claims.csv")
 
 
 class Reader(HTMLParser):
@@ -132,6 +134,7 @@ def test_only_what_was_trained_is_called_trained():
     text = words(page())
     summary = text[text.index("What was trained") : text.index("A Study")]
     assert "scikit-learn digits: 1,797 8x8 images" in summary and "5 (0-4)" in summary and "15 levels" in summary
+    assert "imp-one-shotone-shot, magnitude" in summary
     assert "unused" not in summary and "never" not in summary
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 CONFIDENCE = 0.95
+ROUNDING = 1e-12
+"""Values that differ by less, in proportion to 1 + the largest of them, are equal."""
 
 
 @dataclass(frozen=True)
@@ -34,18 +36,18 @@ class Claim:
 def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
     """Mean and its 95% Student-t interval (low, high) over replicates.
 
-    One replicate gives no interval (unbounded). A value that is not finite, from a replicate that diverged, makes the
-    mean nan and the interval unbounded: such a replicate is never left out silently.
+    One replicate gives no interval (unbounded), and neither do replicates that are all equal up to rounding: nothing is
+    known of their spread (accuracies come in steps of one example, so equal values are no proof of a spread of 0). A
+    value that is not finite, from a replicate that diverged, makes the mean nan and the interval unbounded: such a
+    replicate is never left out silently.
     """
     sample = np.asarray(values, dtype=float)
     count = len(sample)
     if count == 0 or not np.isfinite(sample).all():
         return float("nan"), float("-inf"), float("inf")
     mean = float(sample.mean())
-    if count == 1:
+    if np.ptp(sample) <= ROUNDING * (1 + np.abs(sample).max()):  # also of one replicate
         return mean, float("-inf"), float("inf")
-    if np.ptp(sample) == 0:
-        return float(sample[0]), float(sample[0]), float(sample[0])
     from scipy.special import stdtrit  # quantile of Student's t; scipy.stats would cost half a second more to import
 
     half = float(stdtrit(count - 1, 0.5 + CONFIDENCE / 2) * sample.std(ddof=1) / np.sqrt(count))

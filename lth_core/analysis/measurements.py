@@ -24,6 +24,9 @@ REPLICATE = [*CELL, "density", "seed", "draw"]
 FRACTIONS = {"one_third": 1 / 3, "two_thirds": 2 / 3, "end": 1.0}
 """Places in training, besides early stopping, where accuracy is measured."""
 
+MATCHING = 0.002
+"""Accuracy below dense at which a network still matches it, as Frankle et al. 2020 define it: 0.2 percentage points."""
+
 
 def read_histories(results: str, cells: Iterable[Cell]) -> pd.DataFrame:
     """The histories of all cells in one tidy table: CELL, density, seed, draw, step, split, loss, accuracy.
@@ -53,8 +56,9 @@ def measure(histories: pd.DataFrame) -> pd.DataFrame:
 
     `early_stop_step`: step of minimum validation loss (the first one of several); `validation_loss`: that minimum;
     `{train,test}_accuracy_early_stop`: accuracies at that step; `{train,test}_accuracy_{end,one_third,two_thirds}`:
-    accuracies at these parts of training (at the evaluated step next to them); `diverged`: some loss is not finite,
-    which makes every measurement nan.
+    accuracies at these parts of training (at the evaluated step next to them); `steps_to_dense`: the first evaluated
+    step whose validation accuracy matches that of the same seed's dense network at the end of training, nan if none
+    does; `diverged`: some loss is not finite, which makes every measurement nan.
     """
     steps = histories.set_index([*REPLICATE, "step", "split"])[["loss", "accuracy"]].unstack("split").sort_index()
     steps.columns = [f"{split}_{quantity}" for quantity, split in steps.columns]
@@ -77,8 +81,18 @@ def measure(histories: pd.DataFrame) -> pd.DataFrame:
         there = _rows_of_minimum(sound, (sound["step"] - fraction * last).abs())
         places = {f"{split}_accuracy": f"{split}_accuracy_{name}" for split in ("train", "test")}
         found = found.merge(there[[*REPLICATE, *places]].rename(columns=places), on=REPLICATE)
+    found = found.merge(_steps_to_dense(sound[sound["step"] == last], sound), on=REPLICATE, how="left")
     measured = measured.merge(found, on=REPLICATE, how="left")
     return measured.assign(diverged=measured["early_stop_step"].isna())
+
+
+def _steps_to_dense(ends: pd.DataFrame, steps: pd.DataFrame) -> pd.DataFrame:
+    seed = ["task", "cohort", "seed"]
+    dense = ends.loc[ends["branch"] == DENSE, [*seed, "validation_accuracy"]]
+    pairs = steps.merge(dense, on=seed, suffixes=("", "_of_dense"))
+    matching = pairs["validation_accuracy"] >= pairs["validation_accuracy_of_dense"] - MATCHING - 1e-9  # rounding
+    first = pairs[matching].groupby(REPLICATE, as_index=False)["step"].min()
+    return first.rename(columns={"step": "steps_to_dense"})
 
 
 def _rows_of_minimum(steps: pd.DataFrame, values: pd.Series) -> pd.DataFrame:
@@ -103,6 +117,23 @@ def per_seed(rows: pd.DataFrame, quantity: str) -> pd.DataFrame:
     """A quantity with one row per seed and one column per level; draws are averaged within their seed."""
     draws = rows.groupby(["seed", "level"])[quantity]
     return draws.agg(lambda values: values.mean(skipna=False)).unstack("level")
+
+
+def level_densities(rows: pd.DataFrame) -> pd.Series:
+    """Density by level, with rising levels."""
+    return rows.groupby("level")["density"].mean()
+
+
+def at_densities(values: pd.DataFrame, own: pd.Series, wanted: pd.Series) -> pd.DataFrame:
+    """A quantity (seeds x levels) at other densities (by level) than its `own`: linear in the logarithm of density.
+
+    Wanted densities outside the range of its own are left out.
+    """
+    inside = wanted[(wanted >= own.min() * (1 - 1e-9)) & (wanted <= own.max() * (1 + 1e-9))]
+    levels = own.sort_values().index
+    places, known = np.log(inside.to_numpy()), np.log(own[levels].to_numpy())
+    found = [np.interp(places, known, row) for row in values[levels].to_numpy(float)]
+    return pd.DataFrame(np.reshape(found, (len(values), len(inside))), index=values.index, columns=inside.index)
 
 
 def nearest_level(rows: pd.DataFrame, density: float, within: float = 1.25) -> int | None:

@@ -22,7 +22,7 @@ from lth_core.artifacts import (
     write_text,
 )
 from lth_core.cells import Cell
-from lth_core.config import Config, Task
+from lth_core.config import Config, Method, Task
 from lth_core.jobs.command import command
 from lth_core.jobs.loading import load, parser
 from lth_core.reporting import FigureEntry, StudyEntry, image_uri, render
@@ -41,6 +41,7 @@ def main() -> None:
     page = render(
         config,
         tasks,
+        used_methods(config, studies),
         [study_entry(config, name, study, claims) for name, study in studies.items()],
         sources={
             task.dataset: read_header(data_file(config.results, task.dataset))["source"] for task in tasks.values()
@@ -59,6 +60,13 @@ def trained_tasks(config: Config, studies: dict[str, Study]) -> dict[str, Task]:
     """The configured tasks that some study trains."""
     used = {task for study in studies.values() for task in study.tasks}
     return {name: task for name, task in config.tasks.items() if name in used}
+
+
+def used_methods(config: Config, studies: dict[str, Study]) -> dict[str, Method]:
+    """The methods of the studies' tasks, and those that the studies derive from them."""
+    used = {method for study in studies.values() for method in study.tasks.values()}
+    configured = {name: method for name, method in config.methods.items() if name in used}
+    return configured | {name: method for study in studies.values() for name, method in study.methods(config).items()}
 
 
 def study_entry(config: Config, name: str, study: Study, claims: list[dict[str, Any]]) -> StudyEntry:

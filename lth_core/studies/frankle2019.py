@@ -52,6 +52,7 @@ class Frankle2019(Study):
     # ------------------------------------------------------------ trainings
 
     def methods(self, config: Config) -> dict[str, Method]:
+        """One-shot and continued variants of the tasks' methods, where they are compared."""
         derived = {}
         for method in self.tasks.values():
             settings = config.methods[method]
@@ -106,6 +107,7 @@ class Frankle2019(Study):
     # ------------------------------------------------------------ tables
 
     def analyses(self, config: Config) -> list[str]:
+        """The histograms of the dense network's weights, at the chosen levels."""
         return [self._histograms(config, cell) for cell in self._histogram_cells(config)]
 
     def _histogram_cells(self, config: Config) -> list[Cell]:
@@ -196,14 +198,17 @@ class Frankle2019(Study):
         return [name for name in self.tasks if network(name) == network(task)]
 
     def figure_names(self, config: Config) -> list[str]:
+        """Kind of figure and task, in the order of the page."""
         return [f"{kind}-{tasks[0]}" for kind, tasks in self.drawn(config)]
 
     def figures(self, config: Config, tables: dict[str, pd.DataFrame]) -> list[Drawing]:
+        """The figures of every task, with captions that name what is drawn."""
         from lth_core.studies.frankle2019_figures import drawing
 
         return [drawing(self, config, tables, kind, tasks) for kind, tasks in self.drawn(config)]
 
     def claims(self, config: Config, tables: dict[str, pd.DataFrame]) -> list[Claim]:
+        """The paper's claims about every task, as far as its levels reach."""
         from lth_core.studies.frankle2019_claims import claims
 
         return claims(self, config, tables)

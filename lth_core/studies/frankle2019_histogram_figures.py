@@ -12,9 +12,10 @@ from matplotlib.figure import Figure
 from lth_core.plotting import band, interval_note, legend, panels, percent_text
 
 if TYPE_CHECKING:
-    from lth_core.studies.frankle2019_figures import View
+    from lth_core.studies.frankle2019_view import View
 
 LAYERS_SHOWN = 5
+"""Columns of a figure at most."""
 
 
 def initial_values_figure(view: View) -> Figure:
@@ -52,9 +53,9 @@ def distances_figure(view: View) -> Figure:
 
 def _layers(view: View) -> list[str]:
     """Layers in network order; of deep networks some, evenly spread from first to last."""
-    names = view.tables["weights"].query("task == @view.task")["layer"].unique()
+    names = view.layers()
     spread = np.linspace(0, len(names) - 1, min(len(names), LAYERS_SHOWN)).round().astype(int)
-    return [str(names[index]) for index in spread]
+    return [names[index] for index in spread]
 
 
 def _histogram(view: View, layer: str, quantity: str, level: int) -> pd.DataFrame:

@@ -166,14 +166,17 @@ class Stabilizing2019(Study):
     # ------------------------------------------------------------ figures and claims
 
     def figure_names(self, config: Config) -> list[str]:
+        """Kind of figure and task, in the order of the page."""
         return [f"{kind}-{task}" for task in self.tasks for kind in ("fig04-stability", "fig05-accuracy", "angles")]
 
     def figures(self, config: Config, tables: dict[str, pd.DataFrame]) -> list[Drawing]:
+        """The figures of every task, with captions that name what is drawn."""
         from lth_core.studies.stabilizing2019_figures import drawings
 
         return [drawing for task in self.tasks for drawing in drawings(self, config, task, tables["measurements"])]
 
     def claims(self, config: Config, tables: dict[str, pd.DataFrame]) -> list[Claim]:
+        """The paper's claims about every task, as far as its levels reach."""
         from lth_core.studies.stabilizing2019_claims import claims
 
         return [claim for task in self.tasks for claim in claims(self, config, task, tables["measurements"])]

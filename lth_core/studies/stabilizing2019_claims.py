@@ -71,6 +71,7 @@ class LevelClaims:
     def claim(
         self, sentence: str, figure: str, effect: str, values: pd.Series, unit: str = POINTS, margin: float = 0.0
     ) -> Claim:
+        """Judge one value of the effect per seed."""
         return judge(
             values.to_numpy(),
             study="stabilizing2019",

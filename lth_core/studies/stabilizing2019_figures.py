@@ -19,10 +19,12 @@ from lth_core.plotting import (
     panels,
     percent_axis,
     percent_text,
+    positive_axis,
     ramp,
     reference,
 )
 from lth_core.studies.base import Drawing
+from lth_core.studies.captions import data_note, listing
 
 if TYPE_CHECKING:
     from lth_core.studies.stabilizing2019 import Stabilizing2019
@@ -31,6 +33,9 @@ NETWORKS = {"ticket": "IMP subnetwork", "random-mask": "random subnetwork"}
 DISTANCES = {"order_l2": "L2 distance\nbetween data orders", "pruning_l2": "L2 distance\nto dense network"}
 ANGLES = {"order_degrees": "angle between\ndata orders (°)", "pruning_degrees": "angle to\ndense network (°)"}
 ACCURACY = {"accuracy": "test accuracy"}
+FRESH_STATE = (
+    "For k > 0 the subnetwork starts from step k with a fresh optimizer state, while the dense network's continues."
+)
 
 
 def drawings(study: Stabilizing2019, config: Config, task: str, measurements: pd.DataFrame) -> list[Drawing]:
@@ -40,9 +45,8 @@ def drawings(study: Stabilizing2019, config: Config, task: str, measurements: pd
         order_degrees=np.degrees(table["order_angle"]), pruning_degrees=np.degrees(table["pruning_angle"])
     )
     densities = [table.loc[table["level"] == level, "density"].mean() for level in study.levels]
-    where = " or ".join(f"{percent_text(density)}%" for density in densities)
-    note = interval_note(table["seed"].nunique())
-    data = f"Data: {config.tasks[task].model.name} on {config.tasks[task].dataset}; {note}."
+    where = listing([f"{percent_text(density)}%" for density in densities])
+    data = data_note(config.tasks[task], table["seed"].nunique())
     return [
         Drawing(
             f"fig04-stability-{task}",
@@ -50,7 +54,7 @@ def drawings(study: Stabilizing2019, config: Config, task: str, measurements: pd
             f"pruning (IMP) and random ones of the same layerwise counts, with {where} of the weights. Top: L2 "
             "distance between the weights of a subnetwork after training on two data orders. Middle: L2 distance "
             "between its trained weights and the same weights of the dense network, trained on the same data order. "
-            f"Bottom: test accuracy at the end of training. {data}",
+            f"{FRESH_STATE} Bottom: test accuracy at the end of training. {data}",
             lambda: _against_k(table, study.levels, study.rewind_steps, DISTANCES | ACCURACY),
         ),
         Drawing(
@@ -63,7 +67,9 @@ def drawings(study: Stabilizing2019, config: Config, task: str, measurements: pd
         Drawing(
             f"angles-{task}",
             "Stability against the rewind step k, as angles between the weight vectors instead of L2 distances "
-            f"(appendix); subnetworks with {where} of the weights. {data}",
+            f"(appendix): IMP and random subnetworks with {where} of the weights. Top: angle between the weights of a "
+            "subnetwork after training on two data orders. Bottom: angle between its trained weights and the same "
+            f"weights of the dense network, trained on the same data order. {FRESH_STATE} {data}",
             lambda: _against_k(table, study.levels, study.rewind_steps, ANGLES),
         ),
     ]
@@ -85,8 +91,7 @@ def _against_k(table: pd.DataFrame, levels: list[int], steps: list[int], quantit
         if quantity in ACCURACY:
             percent_axis(row[0].yaxis, label)
         else:
-            row[0].set_ylabel(label)
-            row[0].set_ylim(bottom=0)
+            positive_axis(row[0], label)
     for panel, level in zip(axes[0], levels, strict=True):
         density = table.loc[table["level"] == level, "density"].mean()
         panel.set_title(f"{percent_text(density)}% of weights")
@@ -116,6 +121,7 @@ def _against_density(table: pd.DataFrame, steps: list[int]) -> Figure:
         panel.set_title(f"{name}s")
         panel.sharey(axes[0, 0])
         density_axis(panel, table["density"])
+    for panel in axes[0]:
         percent_axis(panel.yaxis, ACCURACY["accuracy"])
     legend(figure, interval_note(table["seed"].nunique()))
     return figure

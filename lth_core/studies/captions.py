@@ -1,0 +1,19 @@
+"""What captions of every study have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lth_core.config import Task
+
+
+def data_note(task: Task, seeds: int) -> str:
+    """On what data and network a figure is based, and what its lines and bands show."""
+    from lth_core.plotting import interval_note  # with matplotlib, which the workflow's start does without
+
+    return f"Data: {task.dataset}, network: {task.model.name}; {interval_note(seeds)}."
+
+
+def listing(words: Sequence[str]) -> str:
+    """Words as a sentence lists them: a; a and b; a, b and c."""
+    return " and ".join(part for part in (", ".join(words[:-1]), *words[-1:]) if part)
