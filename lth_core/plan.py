@@ -95,6 +95,17 @@ class Plan:
                 return replace(cell, branch=name)
         raise ValueError(f"no branch of treatment '{settings.treatment.name}' is trained on data order 0")
 
+    @cached_property
+    def exclusions(self) -> str:
+        """JSON: task -> method that prunes it -> what it excludes. No part of a spec: looked at, not used."""
+        pruned = {(cell.task, cell.method) for cell in self.cells if cell.level}
+        return canonical(
+            {
+                task: {name: self.methods[name].exclude for of, name in pruned if of == task}
+                for task in self.config.tasks
+            }
+        )
+
     # ------------------------------------------------------------ specs of the jobs
 
     def data_spec(self, dataset: str) -> str:

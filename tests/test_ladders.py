@@ -10,8 +10,9 @@ import torch
 
 import lth_core.models  # noqa: F401 (registers the networks)
 from lth_core.config import Method
+from lth_core.exclusions import prunable
 from lth_core.models.layers import prunable_layers
-from lth_core.pruning.prune import counts, fractions, full_mask, prunable, prune
+from lth_core.pruning.prune import counts, fractions, full_mask, prune
 from lth_core.registry import model
 
 MNIST, CIFAR = (1, 28, 28), (3, 32, 32)

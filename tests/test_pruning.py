@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lth_core.config import Method
-from lth_core.pruning.prune import PruningError, counts, fractions, full_mask, prunable, prune
+from lth_core.exclusions import ExclusionError, prunable
+from lth_core.pruning.prune import PruningError, counts, fractions, full_mask, prune
 
 LAYERS = {"a.weight": "hidden", "b.weight": "hidden", "c.weight": "output"}
 
@@ -102,9 +103,9 @@ def test_one_shot_never_removes_more_than_there_is_nor_less_at_a_later_level(
 def test_exclusions_are_kinds_or_patterns_of_names() -> None:
     layers = {"conv.weight": "conv", "block.shortcut.weight": "conv", "fc.weight": "output"}
     assert list(prunable(layers, ["output", "*.shortcut.*"])) == ["conv.weight"]
-    with pytest.raises(PruningError, match=r"'shortcut' matches no kind and no weight"):
+    with pytest.raises(ExclusionError, match=r"'shortcut' matches no kind and no weight"):
         prunable(layers, ["shortcut"])
-    with pytest.raises(PruningError, match="leaves no weight to prune"):
+    with pytest.raises(ExclusionError, match="leaves no weight to prune"):
         prunable(layers, ["*"])
 
 

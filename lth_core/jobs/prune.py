@@ -9,9 +9,10 @@ import lth_core.pruning  # noqa: F401 (registers the built-in criteria)
 from lth_core import registry
 from lth_core.artifacts import Tensors, provenance, read_header, read_tensors, write_tensors
 from lth_core.config import Method
+from lth_core.exclusions import prunable
 from lth_core.jobs.command import command, import_plugins
 from lth_core.jobs.stacking import stack, unstack
-from lth_core.pruning.prune import counts, fractions, full_mask, prunable, prune
+from lth_core.pruning.prune import counts, fractions, full_mask, prune
 from lth_core.randomness import stream
 
 

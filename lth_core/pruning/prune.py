@@ -7,7 +7,6 @@ scores the weight that comes first in memory goes first, so counts are exact wha
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
 
 import numpy as np
 
@@ -17,25 +16,6 @@ from lth_core.config import Method
 
 class PruningError(ValueError):
     """A method that cannot prune this network, in one line."""
-
-
-def prunable(layers: Mapping[str, str], exclude: list[str]) -> dict[str, str]:
-    """The layers (weight name -> kind) left after a method's exclusions, each a kind or a pattern of names.
-
-    Raises PruningError when an exclusion matches nothing or everything is excluded.
-    """
-    for pattern in exclude:
-        if not any(pattern == kind or fnmatchcase(name, pattern) for name, kind in layers.items()):
-            known = ", ".join(layers)
-            raise PruningError(f"exclude: '{pattern}' matches no kind and no weight of the network ({known})")
-    left = {
-        name: kind
-        for name, kind in layers.items()
-        if not any(pattern == kind or fnmatchcase(name, pattern) for pattern in exclude)
-    }
-    if not left:
-        raise PruningError(f"exclude: {exclude} leaves no weight to prune")
-    return left
 
 
 def full_mask(weights: Tensors, layers: Mapping[str, str]) -> Tensors:

@@ -63,6 +63,19 @@ def test_another_pruning_rate_rebuilds_from_the_first_mask_on(project: Project) 
     assert all(before[mask][1] != project.files()[mask][1] for mask in masks)
 
 
+def test_excluded_layers_that_the_network_lacks_are_found_before_training(finished: Project, tmp_path: Path) -> None:
+    project = Project.create(tmp_path / "project", finished.folder)
+    project.edit("config.yaml", ("rate: 0.2,", "rate: 0.2, exclude: ['*.shorcut.*'],"))
+    run = project.snakemake(f"{DENSE}/trained.safetensors")
+    assert run.status == 1 and "dense mini seeds 0-1" not in run.jobs
+    assert "error: methods.imp.exclude: '*.shorcut.*' matches no kind and no weight of the network" in run.said
+
+
+def test_another_exclusion_draws_and_trains_no_dense_network_again(project: Project) -> None:
+    project.edit("config.yaml", ("rate: 0.2,", "rate: 0.2, exclude: [hidden],"))
+    assert kinds(project.would_run()) == {"prune", "retrain", "branch", *PAGES}
+
+
 def test_a_new_branch_trains_only_that_branch(project: Project) -> None:
     before = project.files()
     project.edit("config.yaml", ("controls: [reinit]", "controls: [reinit, random-mask]"))

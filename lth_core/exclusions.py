@@ -1,0 +1,29 @@
+"""Exclusions: which of a network's layers a method prunes. Looked at before training and in every pruning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+
+
+class ExclusionError(ValueError):
+    """Exclusions that do not fit the network, in one line."""
+
+
+def prunable(layers: Mapping[str, str], exclude: Sequence[str]) -> dict[str, str]:
+    """The layers (weight name -> kind) left after a method's exclusions, each a kind or a pattern of names.
+
+    Raises ExclusionError when an exclusion matches nothing or everything is excluded.
+    """
+    for pattern in exclude:
+        if not any(pattern == kind or fnmatchcase(name, pattern) for name, kind in layers.items()):
+            known = ", ".join(layers)
+            raise ExclusionError(f"exclude: '{pattern}' matches no kind and no weight of the network ({known})")
+    left = {
+        name: kind
+        for name, kind in layers.items()
+        if not any(pattern == kind or fnmatchcase(name, pattern) for pattern in exclude)
+    }
+    if not left:
+        raise ExclusionError(f"exclude: {list(exclude)} leaves no weight to prune")
+    return left
