@@ -109,6 +109,16 @@ def test_a_users_own_control_is_called_by_its_name() -> None:
     assert "as in Figure 14: inverted." in caption and "random mask" not in caption
 
 
+def test_a_network_with_dropout_alone_is_compared_with_none_without() -> None:
+    config = load([ROOT / "config" / "cifar10-conv.yaml"]).config
+    for others, compared in (([], False), (["conv-2"], True)):
+        tasks = dict.fromkeys(["conv-2-dropout", *others], "imp")
+        study = Frankle2019(tasks=tasks, controls=("reinit",), one_shot=False, continued=False)
+        drawing = drawings(config, study)["fig06-dropout-conv-2-dropout"]
+        check(drawing)
+        assert ("without dropout" in drawing.caption) == compared
+
+
 def test_few_levels_promise_no_small_tickets() -> None:
     config, study = default()
     config = config.model_copy(update={"methods": {"imp": config.methods["imp"].model_copy(update={"levels": 4})}})

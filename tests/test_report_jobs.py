@@ -13,6 +13,9 @@ import numpy as np
 import pytest
 
 from lth_core.artifacts import write_tensors
+from lth_core.config import Config, Method
+from lth_core.jobs.report import used_methods
+from lth_core.studies.base import Study
 
 PLUGIN = """
 from typing import ClassVar
@@ -170,3 +173,19 @@ def test_distances_are_written_per_seed_and_draw(tmp_path: Path, monkeypatch: py
         "4,0,4,3.14159265",
         "4,1,0.5,0",
     ]
+
+
+def test_the_methods_of_the_page_are_those_of_the_tasks_and_those_that_studies_derive():
+    methods = {"imp": {"levels": 2}, "never": {"levels": 1}}
+    recipe = {"optimizer": {"name": "sgd", "learning_rate": 0.1}, "batch_size": 1, "steps": 1, "evaluate_every": 1}
+    task = {"dataset": "digits", "model": "lenet", "train": recipe, "cohorts": ["0-2"]}
+    config = Config.model_validate(
+        {"tasks": {"digits": task}, "methods": methods, "studies": {"toy": {"tasks": {"digits": "imp"}}}}
+    )
+
+    class Deriving(Study):
+        def methods(self, config: Config) -> dict[str, Method]:
+            return {"imp-once": config.methods["imp"].model_copy(update={"iterative": False})}
+
+    used = used_methods(config, {"toy": Deriving(tasks={"digits": "imp"})})
+    assert {name: method.iterative for name, method in used.items()} == {"imp": True, "imp-once": False}
