@@ -17,15 +17,11 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 Tensors = dict[str, np.ndarray]
 
 VERSIONED_PACKAGES = ("torch", "numpy", "safetensors")
-
-
-_UMASK = os.umask(0)
-os.umask(_UMASK)
 
 
 class ArtifactError(ValueError):
@@ -99,7 +95,6 @@ def write_whole(path: str | Path, write: Callable[[Path], None]) -> None:
         write(temporary)
         with open(temporary, "rb") as written:
             os.fsync(written.fileno())
-        temporary.chmod(0o666 & ~_UMASK)  # safetensors writes files that only their owner can read
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -119,8 +114,9 @@ def write_text(path: str | Path, text: str) -> None:
 def write_tensors(path: str | Path, tensors: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> None:
     """Write arrays with a JSON-able `header` (facts and provenance); equal content gives equal bytes."""
     arrays = {name: np.asarray(tensors[name], order="C") for name in sorted(tensors)}
-    text = json.dumps(header)
-    write_whole(path, lambda temporary: save_file(arrays, temporary, metadata={"lth": text}))
+    # Not safetensors' own writing to a path: it has a temporary file of another name, which a killed process leaves.
+    content = save(arrays, metadata={"lth": json.dumps(header)})
+    write_whole(path, lambda temporary: temporary.write_bytes(content))
 
 
 # ---------------------------------------------------------------- reading

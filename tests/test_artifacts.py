@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -168,3 +169,22 @@ def test_provenance_needs_no_git(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     monkeypatch.setenv("PATH", str(tmp_path))
     assert provenance({})["git_commit"] is None
     artifacts._git_commit.cache_clear()
+
+
+def test_all_that_a_killed_writer_can_leave_is_cleared_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    replace = os.replace
+
+    def look(source: Path, target: Path) -> None:
+        seen.extend(path.name for path in tmp_path.iterdir())
+        shutil.copy(source, tmp_path / source.name.replace(str(os.getpid()), "1"))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", look)
+    write_tensors(tmp_path / "trained.safetensors", TENSORS, {})
+    assert seen == [f".trained.safetensors.{os.getpid()}.part"]
+    monkeypatch.undo()
+    write_tensors(tmp_path / "trained.safetensors", TENSORS, {})
+    assert [path.name for path in tmp_path.iterdir()] == ["trained.safetensors"]
