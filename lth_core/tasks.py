@@ -82,9 +82,12 @@ class ImageClassification:
             yield ImageBatch(images, labels)
 
     def evaluation_batches(self, split: str) -> Iterator[ImageBatch]:
-        # The training split is represented by as many of its first examples as the validation split has.
-        size = min(self.data.size(split), self.data.size("validation")) if split == "train" else self.data.size(split)
-        pieces = (np.arange(first, min(first + 1000, size)) for first in range(0, size, 1000))
+        examples = np.arange(self.data.size(split))
+        if split == "train":
+            # As many training examples as the validation split has, drawn once for all: files may be sorted by class.
+            drawn = stream(0, "evaluation", split).permutation(examples)
+            examples = np.sort(drawn[: self.data.size("validation")])
+        pieces = (examples[first : first + 1000] for first in range(0, len(examples), 1000))
         for images, labels in self.data.batches(split, pieces):
             yield ImageBatch(images, labels)
 

@@ -223,6 +223,16 @@ def test_history_measures_loss_and_accuracy_of_the_split(make_task: Any) -> None
     assert row["loss"] == pytest.approx(nn.functional.cross_entropy(module(images), labels).item(), rel=1e-5)
 
 
+def test_training_accuracy_is_measured_on_a_fixed_sample_of_all_classes(make_task: Any) -> None:
+    """Also where the files are sorted by class, as those of image folders are."""
+    task = make_task(dense())
+    by_class = task.data.labels["train"].argsort(stable=True)
+    task.data.labels["train"] = task.data.labels["train"][by_class]
+    first, second = (torch.cat([batch.labels for batch in task.evaluation_batches("train")]) for _ in range(2))
+    assert len(first) == task.data.size("validation") and set(first.tolist()) == {0, 1, 2}
+    assert torch.equal(first, second)
+
+
 def test_a_diverged_replicate_leaves_the_others_alone(make_task: Any) -> None:
     task, weights = make_task(dense(), steps=5), initial(dense)
     poisoned = {name: value.copy() for name, value in weights.items()}

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
+
+from torch import nn
 
 import lth_core.branches  # noqa: F401 (registers the built-in treatments)
 from lth_core import registry
-from lth_core.artifacts import Tensors, provenance, read_header, read_tensors, write_tensors
+from lth_core.artifacts import Tensors, provenance, read_tensors, write_tensors
 from lth_core.branches import BranchCheckpoints
 from lth_core.config import Branch, Method, Task
 from lth_core.jobs.command import command
@@ -28,8 +32,9 @@ def main() -> None:
     spec = options.spec
     task = open_task(spec, options.data)
     branch = Branch(**spec["branch"])
+    factory = model_factory(Task(**spec["task"]), task.data.classes, task.data.input_shape)
     tickets = [
-        treat(spec, branch, seed, draw, initial, start, mask, read_header(options.data))
+        treat(spec, factory, branch, seed, draw, initial, start, mask)
         for seed, initial, start, mask in zip(
             spec["seeds"],
             unstack(read_tensors(options.initial)),
@@ -48,11 +53,17 @@ def main() -> None:
 
 
 def treat(
-    spec: dict, branch: Branch, seed: int, draw: int, initial: Tensors, start: Tensors, mask: Tensors, facts: dict
+    spec: Mapping[str, Any],
+    factory: Callable[[], nn.Module],
+    branch: Branch,
+    seed: int,
+    draw: int,
+    initial: Tensors,
+    start: Tensors,
+    mask: Tensors,
 ) -> Ticket:
     """One replicate's counterfactual: the treatment applied to the ticket that the method would train."""
     settings, method, level = Task(**spec["task"]), Method(**spec["method"]), spec["level"]
-    factory = model_factory(settings, facts["classes"], facts["input_shape"])
     checkpoints = BranchCheckpoints(
         initial=initial,
         start=start,

@@ -25,7 +25,7 @@ from lth_core.progress import Progress
 from lth_core.resume import Resume, fingerprint
 from lth_core.rewinding import Ticket
 from lth_core.tasks import ImageClassification
-from lth_core.training import State, Trained, start_state, train
+from lth_core.training import State, start_state, train
 
 HISTORY_COLUMNS = ("seed", "draw", "step", "split", "loss", "accuracy")
 DEVICE_VARIABLE = "LTH_DEVICE"
@@ -74,7 +74,7 @@ def run(
     *,
     draws: int = 1,
     last_step: int | None = None,
-) -> Trained:
+) -> None:
     """Train a stacked ticket (R = seeds x draws, seed-major), resumably, and write what is left of it.
 
     Writes `output` and, unless the run stops early at `last_step`, history.csv beside it.
@@ -108,7 +108,6 @@ def run(
     write_tensors(output, trained.weights, header)
     resume.forget()
     print(f"seconds: train {trained.train_seconds:.3f} evaluate {trained.evaluate_seconds:.3f}", flush=True)
-    return trained
 
 
 def latest_accuracy(state: State) -> str:
