@@ -162,7 +162,7 @@ def test_comments_docstrings_formatting_and_touching_rebuild_nothing(project: Pr
 
 def test_a_change_of_a_treatment_retrains_its_branches_only(project: Project) -> None:
     before = project.files()
-    project.append("lth_core/branches.py", CODE)
+    project.append("lth_core/branches/controls.py", CODE)
     run = project.run(TABLES)
     assert run.jobs == {"branch reinit of mini imp level 1 seeds 0-1", "table frankle2019"}
     assert touched(before, project.files()) == in_folder(BRANCH, before) | in_folder("results/tables", before)

@@ -1,31 +1,15 @@
-"""Branches: counterfactual tickets. Each treatment is one short function; its other arguments are config options.
-
-A treatment sees one replicate: `ticket` (mask and starting weights), `checkpoints` (where weights can be taken from,
-and `fresh()`, a new draw of theta_0) and `stream` (a random generator keyed by seed, treatment, level and draw).
-"""
+"""The controls that most papers compare tickets with."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from lth_core.artifacts import Tensors
+from lth_core.branches.checkpoints import BranchCheckpoints
 from lth_core.registry import branch
 from lth_core.rewinding import Ticket, apply_mask
-
-
-@dataclass(frozen=True)
-class BranchCheckpoints:
-    """What a treatment may take weights from; all of one replicate, none of them masked."""
-
-    initial: Tensors
-    """theta_0."""
-    start: Tensors
-    """What the ticket starts from: theta_0, theta_k or the previous level's trained weights."""
-    fresh: Callable[[], Tensors]
-    """A new draw of the initialization, its own for each seed, level and draw."""
 
 
 @branch("ticket")
