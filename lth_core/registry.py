@@ -1,4 +1,4 @@
-"""Names of the config -> functions: models, data sets, criteria, branches and studies.
+"""Names of the config -> functions: models, data sets, transforms, criteria, branches and studies.
 
 A user adds one decorated function in a module of their own and lists the module under `plugins` in the config.
 A registered function is called with the arguments that its signature names: what the pipeline offers
@@ -67,7 +67,8 @@ class Registry:
     def facts(self, name: str) -> dict[str, Any]:
         """What is known before the function is called, as said at registration.
 
-        Of a data set `train_examples` and `input_shape`, of a model `least_side`.
+        Of a data set `train_examples`, `input_shape` and `classes`, of a transform how it `changes` them, of a model
+        `least_side` and whether it takes images of `any_size`.
         """
         self.get(name)
         return self._facts[name]
@@ -86,6 +87,7 @@ class Registry:
 
 model = Registry("model", offered=["classes", "input_shape"])
 dataset = Registry("data set", offered=["root"])
+transform = Registry("transform", offered=["splits", "stream"])
 criterion = Registry("criterion", offered=["initial", "start", "trained", "mask", "stream"])
 branch = Registry("branch", offered=["ticket", "checkpoints", "stream"])
 study = Registry("study", offered=[])

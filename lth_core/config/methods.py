@@ -1,0 +1,97 @@
+"""How masks are found, and what their tickets are compared with: methods and branches."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+from pydantic import PositiveInt, field_validator, model_validator
+
+from lth_core.config.sections import Choice, Kind, Name, Rate, Section, Step
+from lth_core.registry import suggestion
+
+
+class Rewind(Section):
+    """The weights that a ticket starts from."""
+
+    policy: Literal["reset", "rewind", "continue"] = "reset"
+    """`reset`: theta_0; `rewind`: theta_k, schedule resumed at k; `continue`: the trained weights, schedule from 0."""
+    step: Step = 0
+    """The rewind step k (rewind only)."""
+
+    @model_validator(mode="after")
+    def _step_belongs_to_rewind(self) -> Rewind:
+        if self.policy != "rewind" and self.step:
+            raise ValueError(f"step belongs to policy 'rewind', not to '{self.policy}'")
+        return self
+
+
+class Method(Section):
+    """How masks are found."""
+
+    criterion: Choice = Choice(name="magnitude")
+    """What scores a weight; the lowest scores are pruned."""
+    scope: Literal["layer", "global"] = "layer"
+    """One ranking per layer, or one over all prunable weights."""
+    rate: Rate = 0.2
+    """The fraction of the surviving weights removed per round."""
+    rate_by_kind: dict[Kind, Rate] = {}
+    """Other rates for convolutions, linear layers or the last linear layer (scope `layer` only)."""
+    exclude: list[str] = []
+    """Kinds (conv, hidden, output) or patterns of weight names (`*.shortcut.*`) that are never pruned."""
+    iterative: bool = True
+    """True: one round per level. False: one-shot, every level pruned straight from the dense network."""
+    levels: PositiveInt
+    """Number of pruning rounds."""
+    rewind: Rewind = Rewind()
+    """The weights that each ticket starts from."""
+
+    @field_validator("exclude")
+    @classmethod
+    def _kinds_or_patterns(cls, exclude: list[str]) -> list[str]:
+        for word in exclude:
+            if word not in get_args(Kind) and not set(word) & set("*?[."):
+                near = suggestion(word, get_args(Kind))
+                raise ValueError(f"'{word}' is neither a kind of weight nor a pattern of weight names{near}")
+        return exclude
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Method:
+        if self.scope == "global" and self.rate_by_kind:
+            raise ValueError("rate_by_kind needs scope 'layer': a global ranking has one rate")
+        if not self.iterative and self.rewind.policy == "continue":
+            raise ValueError("one-shot pruning has no chain to continue: use rewind policy 'reset' or 'rewind'")
+        return self
+
+
+class StartingWeights(Section):
+    """Weights of another task's network, trained for some steps."""
+
+    task: Name
+    """The other task."""
+    step: PositiveInt
+    """The step of its training."""
+    branch: Name | None = None
+    """A branch of that task at the same method and level; its dense run by default."""
+
+
+class Branch(Section):
+    """A counterfactual retraining of a ticket."""
+
+    treatment: Choice
+    """The registered treatment and its options."""
+    draws: PositiveInt = 1
+    """Independent draws of the treatment per seed."""
+    order: Step = 0
+    """Which data order to train with; 0 is the ticket's own."""
+    order_from: Step = 0
+    """The training step from which on `order` counts; before it the data order is 0."""
+    source: Name | None = None
+    """A task whose ticket of the same method and level is taken: its mask, starting weights and theta_0."""
+    weights: StartingWeights | None = None
+    """Starting weights from the training of another task, in place of theta_0 or theta_k."""
+
+    @model_validator(mode="after")
+    def _order_begins_after_0(self) -> Branch:
+        if self.order_from and not self.order:
+            raise ValueError("order_from needs another data order: give order")
+        return self

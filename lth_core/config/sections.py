@@ -1,0 +1,69 @@
+"""What all parts of the config are made of: names, numbers, sections, choices of registered functions."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    StringConstraints,
+    model_validator,
+)
+
+NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
+COHORT_PATTERN = r"^(0|[1-9][0-9]{0,5})-(0|[1-9][0-9]{0,5})$"
+FOLDER_PATTERN = r"^[^{}\x00-\x1f]+$"
+
+
+def seeds_of(cohort: str) -> list[int]:
+    """The seeds of a cohort: "0-4" -> [0, 1, 2, 3, 4]. Raises ValueError when there are none."""
+    first, last = map(int, cohort.split("-"))
+    if last < first:
+        raise ValueError(f"cohort '{cohort}' has no seeds: write the lower seed first")
+    return list(range(first, last + 1))
+
+
+def _with_seeds(cohort: str) -> str:
+    seeds_of(cohort)
+    return cohort
+
+
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+Kind = Literal["conv", "hidden", "output"]
+Rate = Annotated[float, Field(gt=0, lt=1)]
+Step = Annotated[int, Field(ge=0)]
+Cohort = Annotated[str, StringConstraints(pattern=COHORT_PATTERN), AfterValidator(_with_seeds)]
+Folder = Annotated[str, StringConstraints(pattern=FOLDER_PATTERN)]
+
+
+class Section(BaseModel):
+    """A block of the config: unknown keys are errors, values never change after validation."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+
+
+class Choice(Section):
+    """A registered function by `name`; all other keys are its options. A bare string is a name without options."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str
+    """The registered name."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_name(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [{"type": "string"}, handler(core_schema)]}
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the function is called with, besides what the pipeline offers."""
+        return dict(self.model_extra or {})
