@@ -1,3 +1,6 @@
-"""Data sets by name. Importing this package registers the built-in ones; heavy libraries wait until one is read."""
+"""Data sets and their transforms by name. Importing this package registers the built-in ones.
 
-from lth_core.data import builtin, folder  # noqa: F401 (importing registers)
+Heavy libraries wait until a data set is read.
+"""
+
+from lth_core.data import builtin, folder, transforms  # noqa: F401 (importing registers)
