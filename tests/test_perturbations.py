@@ -132,6 +132,13 @@ def test_a_shuffle_crosses_the_borders_of_narrower_groups(within, narrower):
     assert any(not np.array_equal(np.sort(before), np.sort(after)) for before, after in pairs)
 
 
+def test_a_filter_of_a_convolution_is_shuffled_across_its_input_channels():
+    after = treated("shuffle", {"within": "filter"}).weights["conv.weight"]
+    kept = MASK["conv.weight"]
+    channels = [(START["conv.weight"][u, c][kept[u, c]], after[u, c][kept[u, c]]) for u in range(8) for c in range(3)]
+    assert any(not np.array_equal(np.sort(before), np.sort(values)) for before, values in channels)
+
+
 @pytest.mark.parametrize("within", GROUPINGS)
 def test_most_values_move(within):
     ticket = treated("shuffle", {"within": within})
