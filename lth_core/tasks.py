@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -16,6 +17,9 @@ from lth_core.data.reading import ImageData
 from lth_core.randomness import stream
 
 Batch = Any
+
+PIECE = 1000
+"""Examples that are evaluated at a time."""
 
 
 class TaskError(ValueError):
@@ -34,6 +38,12 @@ class Task(Protocol):
 
     def evaluation_batches(self, split: str) -> Iterator[Batch]:
         """The split in fixed pieces, shared by all replicates (no replicate axis)."""
+
+    def sample_batches(self, split: str, examples: int | None = None) -> Iterator[Batch]:
+        """`examples` of the split (None: all of it), drawn once for all, in random pieces of equal size.
+
+        Pieces are like those of evaluation_batches. A smaller sample is part of a larger one.
+        """
 
     def losses(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """Per example: the loss (nats) and whether the prediction is right."""
@@ -85,11 +95,20 @@ class ImageClassification:
         examples = np.arange(self.data.size(split))
         if split == "train":
             # As many training examples as the validation split has, drawn once for all: files may be sorted by class.
-            drawn = stream(0, "evaluation", split).permutation(examples)
-            examples = np.sort(drawn[: self.data.size("validation")])
-        pieces = (examples[first : first + 1000] for first in range(0, len(examples), 1000))
+            examples = np.sort(self._drawn(split)[: self.data.size("validation")])
+        pieces = (examples[first : first + PIECE] for first in range(0, len(examples), PIECE))
         for images, labels in self.data.batches(split, pieces):
             yield ImageBatch(images, labels)
+
+    def sample_batches(self, split: str, examples: int | None = None) -> Iterator[ImageBatch]:
+        sample = self._drawn(split)[:examples]
+        # Pieces of equal size, to one example: statistics of each can be averaged over them.
+        for images, labels in self.data.batches(split, np.array_split(sample, math.ceil(len(sample) / PIECE))):
+            yield ImageBatch(images, labels)
+
+    def _drawn(self, split: str) -> np.ndarray:
+        """All examples of a split in an order drawn once for all: the start of it is a random sample."""
+        return stream(0, "evaluation", split).permutation(np.arange(self.data.size(split)))
 
     def losses(self, outputs: Tensor, batch: ImageBatch) -> tuple[Tensor, Tensor]:
         loss = nn.functional.cross_entropy(outputs, batch.labels, reduction="none")

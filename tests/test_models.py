@@ -20,7 +20,7 @@ from lth_core.registry import model
 MNIST, CIFAR, PHOTO = (1, 28, 28), (3, 32, 32), (3, 224, 224)
 CONVOLUTIONAL = [
     *("conv-2", "conv-4", "conv-6", "vgg-11", "vgg-16", "vgg-19"),
-    *("resnet-20", "resnet-32", "resnet-56", "resnet-110", "resnet18", "resnet50"),
+    *("resnet-8", "resnet-14", "resnet-20", "resnet-32", "resnet-56", "resnet-110", "resnet18", "resnet50"),
 ]
 NAMES = ["lenet", *CONVOLUTIONAL]
 
@@ -108,7 +108,8 @@ def test_the_shortcuts_of_a_resnet_are_told_apart_by_name():
     ("name", "convolutions"),
     [
         *(("vgg-11", 8), ("vgg-16", 13), ("vgg-19", 16)),
-        *(("resnet-20", 19), ("resnet-32", 31), ("resnet-56", 55), ("resnet-110", 109)),
+        *(("resnet-8", 7), ("resnet-14", 13), ("resnet-20", 19)),
+        *(("resnet-32", 31), ("resnet-56", 55), ("resnet-110", 109)),
     ],
 )
 def test_depth_is_the_number_of_layers_without_shortcuts(name, convolutions):

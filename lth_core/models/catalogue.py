@@ -94,6 +94,18 @@ def _resnet(depth: int, classes: int, input_shape: Sequence[int], width: float) 
     return ResNet(depth, classes, input_shape, width)
 
 
+@model("resnet-8")
+def resnet_8(classes: int, input_shape: Sequence[int], width: Width = 1.0) -> nn.Module:
+    """Three stages of one residual block (16, 32, 64 filters): the smallest of its kind."""
+    return _resnet(8, classes, input_shape, width)
+
+
+@model("resnet-14")
+def resnet_14(classes: int, input_shape: Sequence[int], width: Width = 1.0) -> nn.Module:
+    """Three stages of 2 residual blocks (16, 32, 64 filters)."""
+    return _resnet(14, classes, input_shape, width)
+
+
 @model("resnet-20")
 def resnet_20(classes: int, input_shape: Sequence[int], width: Width = 1.0) -> nn.Module:
     """Three stages of 3 residual blocks (16, 32, 64 filters); Frankle & Carbin 2019 call it Resnet-18."""
