@@ -41,20 +41,16 @@ def initial_file(results: str, task: str, cohort: str) -> str:
     return f"{results}/{task}/{cohort}/init.safetensors"
 
 
-def dense_folder(results: str, task: str, cohort: str) -> str:
-    """Level 0, shared by every method of a task and cohort."""
-    return f"{results}/{task}/{cohort}/dense"
+def dense_folder(results: str, task: str, cohort: str, branch: str | None = None) -> str:
+    """Level 0, shared by every method of a task and cohort, or the folder of a counterfactual dense run."""
+    folder = f"{results}/{task}/{cohort}/dense"
+    return f"{folder}/{branch}" if branch else folder
 
 
 def level_folder(results: str, task: str, cohort: str, method: str, level: int | str, branch: str | None = None) -> str:
     """A ticket's folder, or the folder of a counterfactual retraining of it."""
     folder = f"{results}/{task}/{cohort}/{method}/level_{level}"
     return f"{folder}/{branch}" if branch else folder
-
-
-def checkpoint_file(results: str, task: str, cohort: str, step: int | str) -> str:
-    """theta_k of the dense run."""
-    return f"{dense_folder(results, task, cohort)}/at_{step}.safetensors"
 
 
 def table_file(results: str, study: str, table: str) -> str:

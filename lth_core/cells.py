@@ -11,7 +11,7 @@ DENSE = "dense"
 
 @dataclass(frozen=True, order=True)
 class Cell:
-    """One training of a cohort: a ticket (no branch), a counterfactual of it, or the dense run (level 0)."""
+    """One training of a cohort: a ticket, the dense run (level 0), or a counterfactual of either (a branch)."""
 
     task: str
     cohort: str
@@ -22,7 +22,7 @@ class Cell:
     def folder(self, results: str) -> str:
         """Where the files of this training lie."""
         if self.level == 0:
-            return dense_folder(results, self.task, self.cohort)
+            return dense_folder(results, self.task, self.cohort, self.branch)
         return level_folder(results, self.task, self.cohort, self.method, self.level, self.branch)
 
     def history(self, results: str) -> str:
@@ -33,10 +33,14 @@ class Cell:
         """The weights at the end of training."""
         return f"{self.folder(results)}/trained.safetensors"
 
+    def checkpoint(self, results: str, step: int | str) -> str:
+        """The weights at a step of this very training."""
+        return f"{self.folder(results)}/at_{step}.safetensors"
+
     def mask(self, results: str) -> str:
-        """The mask that the cell is trained with; level 0 has none."""
+        """The mask that the cell is trained with; dense networks have none."""
         return f"{self.folder(results)}/mask.safetensors"
 
     def ticket(self) -> Cell:
-        """The ticket that a branch is a counterfactual of."""
+        """The ticket, or the dense run, that a branch is a counterfactual of."""
         return replace(self, branch=None)

@@ -22,6 +22,7 @@ from pydantic import ValidationError
 from lth_core import crosscheck
 from lth_core.config import Config
 from lth_core.configerrors import ConfigError, at, explain
+from lth_core.references import references
 from lth_core.studies.base import Study
 
 ROOMS = ("lth_core.models", "lth_core.data", "lth_core.pruning", "lth_core.branches", "lth_core.studies")
@@ -60,7 +61,7 @@ def load(paths: Sequence[str | Path], overrides: Mapping[str, Any] | None = None
         problems += study_problems
     if problems:
         raise ConfigError(problems)
-    problems = crosscheck.references(config, studies)
+    problems = references(config, studies)
     if problems:
         raise ConfigError(problems)
     return Loaded(config, studies)

@@ -1,7 +1,6 @@
-"""Checks of the config that look beyond one key: registered names and their options, studies, distant keys.
+"""Checks of the config against the registries: names of functions and their options, studies.
 
-`choices` and `build_studies` look at one place each, so they work on a config with other errors in it;
-`references` needs a config that is valid otherwise.
+They look at one place each, so they work on a config with other errors in it.
 """
 
 from __future__ import annotations
@@ -10,15 +9,13 @@ import inspect
 import json
 import types
 import typing
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
 
 from lth_core import registry
-from lth_core.cells import DENSE, Cell
-from lth_core.config import RESERVED_BRANCH_NAMES, Branch, Choice, Config, Method, Task
+from lth_core.config import Choice
 from lth_core.configerrors import Location, at, explain, shown, unknown_key
 from lth_core.registry import Registry, UnknownName
 from lth_core.studies.base import Study
@@ -46,6 +43,19 @@ def choices(data: Mapping[str, Any]) -> list[str]:
                 continue  # not even a choice: validation of the whole config says so
             if choice:
                 problems += _choice(known, choice, (section, name, key))
+    return problems + _transforms(data)
+
+
+def _transforms(data: Mapping[str, Any]) -> list[str]:
+    problems = []
+    for name, entry in _entries(data, "datasets"):
+        chosen = entry.get("transforms")
+        for position, item in enumerate(chosen if isinstance(chosen, list) else []):
+            try:
+                choice = Choice.model_validate(item)
+            except ValidationError:
+                continue
+            problems += _choice(registry.transform, choice, ("datasets", name, "transforms", position))
     return problems
 
 
@@ -117,137 +127,3 @@ def build_studies(data: Mapping[str, Any]) -> tuple[dict[str, Study], list[str]]
         except ValidationError as error:
             problems += explain(error, kind, ("studies", name))
     return studies, problems
-
-
-# ---------------------------------------------------------------- names and numbers that refer to one another
-
-
-def references(config: Config, studies: Mapping[str, Study]) -> list[str]:
-    """What is wrong between the parts of a config that is valid in each part."""
-    problems = _datasets(config)
-    methods, branches = dict(config.methods), dict(config.branches)
-    for name, study in studies.items():
-        unknown = _tasks_of_study(config, name, study)
-        problems += unknown
-        if unknown:
-            continue
-        try:
-            derived_methods, derived_branches = study.methods(config), study.branches(config)
-            cells = study.cells(config)
-        except ValueError as error:  # whatever else the study cannot work with; it may name the key itself
-            text = str(error)
-            problems.append(text if text.startswith(f"studies.{name}") else at(("studies", name), text))
-            continue
-        problems += _collisions(("methods",), name, derived_methods, methods)
-        problems += _collisions(("branches",), name, derived_branches, branches)
-        problems += _cells(
-            config, name, study, cells, config.methods | derived_methods, config.branches | derived_branches
-        )
-        methods |= derived_methods
-        branches |= derived_branches
-    return problems
-
-
-def _datasets(config: Config) -> list[str]:
-    problems = []
-    for name, task in config.tasks.items():
-        location = ("tasks", name, "dataset")
-        source = config.datasets[task.dataset].source if task.dataset in config.datasets else Choice(name=task.dataset)
-        if source.name not in registry.dataset.names():
-            known = {*config.datasets, *registry.dataset.names()}
-            problems.append(at(location, str(UnknownName("data set", task.dataset, known))))
-            continue
-        missing = [key for key in missing_options(registry.dataset, source.name) if key not in source.options]
-        if missing:
-            needs = f"data set '{source.name}' needs {', '.join(missing)}: give it an entry under datasets"
-            problems.append(at(location, needs))
-        elif not source.options:
-            problems += _facts(name, task, registry.dataset.facts(source.name))
-    return problems
-
-
-def _facts(name: str, task: Task, images: Mapping[str, Any]) -> list[str]:
-    """What does not go together with what is known of the images before they are read."""
-    problems = []
-    examples, (_, *sides) = images.get("train_examples"), images.get("input_shape", (None,))
-    if examples is not None and task.train.batch_size > examples:
-        larger = f"{task.train.batch_size} is more than the {examples} training examples of '{task.dataset}'"
-        problems.append(at(("tasks", name, "train", "batch_size"), larger))
-    least = registry.model.facts(task.model.name).get("least_side", 1)
-    if any(side < least for side in sides):
-        size = "x".join(map(str, sides))
-        small = (
-            f"'{task.model.name}' needs images of at least {least}x{least} pixels, not {size} as in '{task.dataset}'"
-        )
-        problems.append(at(("tasks", name, "model"), small))
-    return problems
-
-
-def _tasks_of_study(config: Config, name: str, study: Study) -> list[str]:
-    problems = []
-    for task, method in study.tasks.items():
-        location = ("studies", name, "tasks", task)
-        if task not in config.tasks:
-            problems.append(at(location, str(UnknownName("task", task, config.tasks))))
-        if method not in config.methods:
-            problems.append(at(location, str(UnknownName("method", method, config.methods))))
-    return problems
-
-
-def _collisions(section: Location, name: str, derived: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
-    """Names that a study derives for something else than they stand for already."""
-    return [
-        at((*section, key), f"study '{name}' derives something else under this name: choose another")
-        for key, value in derived.items()
-        if known.get(key, value) != value
-    ]
-
-
-def _cells(
-    config: Config,
-    name: str,
-    study: Study,
-    cells: Iterable[Cell],
-    methods: Mapping[str, Method],
-    branches: Mapping[str, Branch],
-) -> list[str]:
-    """Names, levels and steps of the trainings that a study asks for."""
-    problems = []
-    for noun, used, known in (
-        ("task", {cell.task for cell in cells}, config.tasks),
-        ("method", {cell.method for cell in cells} - {DENSE}, methods),
-        ("branch", {cell.branch for cell in cells} - {None}, {*branches, *registry.branch.names()}),
-    ):
-        for word in sorted(used - set(known)):
-            problems.append(at(_mention(name, study, word), str(UnknownName(noun, word, known))))
-    if problems:
-        return problems
-    for word in sorted({cell.branch for cell in cells} & set(RESERVED_BRANCH_NAMES)):
-        problems.append(at(_mention(name, study, word), f"'{word}' is reserved (artifact folders and tables use it)"))
-    repeated = [cell for cell, count in Counter(cells).items() if count > 1]
-    for cell in repeated[:1]:
-        same = f"asks for the same training twice ({cell.folder(config.results)})"
-        problems.append(at(_mention(name, study, cell.branch) if cell.branch else ("studies", name), same))
-    for task, method in sorted({(cell.task, cell.method) for cell in cells if cell.method != DENSE}):
-        step, steps = methods[method].rewind.step, config.tasks[task].train.steps
-        if step >= steps:
-            own = method in config.methods
-            location = ("methods", method, "rewind", "step") if own else ("studies", name)
-            what = str(step) if own else f"step {step} of method '{method}'"
-            problems.append(
-                at(location, f"{what} is beyond training of task '{task}' ({steps} steps) in study '{name}'")
-            )
-    for branch in sorted({cell.branch for cell in cells} - {None} - set(branches)):
-        missing = missing_options(registry.branch, branch)
-        if missing:
-            needs = f"branch '{branch}' needs {', '.join(missing)}: give it an entry under branches"
-            problems.append(at(_mention(name, study, branch), needs))
-    return problems
-
-
-def _mention(name: str, study: Study, word: str) -> Location:
-    """The option of the study that names `word`, or the study when none does."""
-    for key, value in study:
-        if value == word or (isinstance(value, list | tuple | set | dict) and word in value):
-            return ("studies", name, key)
-    return ("studies", name)

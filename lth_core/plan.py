@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from lth_core import registry
-from lth_core.artifacts import checkpoint_file, initial_file
+from lth_core.artifacts import initial_file
 from lth_core.cells import Cell
 from lth_core.codedigest import PACKAGE, digest, files_digest
-from lth_core.config import Branch, Choice, Config, Dataset, Method, Task, seeds_of
+from lth_core.config import Branch, Choice, Config, Method, Rewind, Task, seeds_of
 from lth_core.configfile import load
-from lth_core.studies.base import Study
+from lth_core.studies.base import Study, expand
 
 DRAWING_MODULES = ("lth_core.plotting", "lth_core.studies.*_figures")
 """Only the figures job runs these: a change of style makes new figures, not new tables."""
@@ -40,8 +40,10 @@ class Plan:
     """What a config asks for."""
 
     def __init__(self, config: Config, studies: Mapping[str, Study]):
-        self.config = config
+        self.written = config
+        """The config without what studies derive."""
         self.studies = dict(studies)
+        self.config = config = expand(config, studies.values())
         self.methods: dict[str, Method] = dict(config.methods)
         self.branches: dict[str, Branch] = dict(config.branches)
         for study in self.studies.values():
@@ -65,20 +67,31 @@ class Plan:
         """A configured or derived branch, or the registered treatment of that name without options."""
         return self.branches.get(name) or Branch(treatment=Choice(name=name))
 
-    def dataset(self, name: str) -> Dataset:
-        """A configured data set, or the registered one of that name without options."""
-        return self.config.datasets.get(name) or Dataset(source=Choice(name=name))
-
     # ------------------------------------------------------------ where a ticket starts
 
     def start_file(self, task: str, cohort: str, method: str, level: int) -> str:
         """What the training of a level starts from; level 0 is the dense run."""
-        rewind = self.methods[method].rewind if level else None
-        if rewind is not None and rewind.policy == "continue":
+        rewind = self._rewind(method, level)
+        if rewind.policy == "continue":
             return Cell(task, cohort, method, level - 1).trained(self.config.results)
-        if rewind is not None and rewind.policy == "rewind" and rewind.step > 0:
-            return checkpoint_file(self.config.results, task, cohort, rewind.step)
+        if rewind.policy == "rewind" and rewind.step > 0:
+            return Cell(task, cohort).checkpoint(self.config.results, rewind.step)
         return initial_file(self.config.results, task, cohort)
+
+    def branch_inputs(self, cell: Cell) -> dict[str, str]:
+        """Files that a counterfactual is made from: theta_0 of its network, the ticket's theta_0, start and mask."""
+        settings, results = self.branch(cell.branch), self.config.results
+        ticket = replace(cell, task=settings.source or cell.task, branch=None)
+        files = {
+            "network": initial_file(results, cell.task, cell.cohort),
+            "initial": initial_file(results, ticket.task, ticket.cohort),
+            "start": self.start_file(ticket.task, ticket.cohort, ticket.method, ticket.level),
+        }
+        if weights := settings.weights:
+            training = replace(cell, task=weights.task, branch=weights.branch)
+            training = training if weights.branch else Cell(weights.task, cell.cohort)
+            files["start"] = training.checkpoint(results, weights.step)
+        return files | ({"mask": ticket.mask(results)} if cell.level else {})
 
     def level_before(self, task: str, cohort: str, method: str, level: int) -> Cell:
         """The training whose end a level's mask is made from: the level before, or the dense run for one-shot."""
@@ -87,11 +100,12 @@ class Plan:
     def on_own_order(self, cell: Cell) -> Cell:
         """The cell of the same treatment on data order 0: the counterpart of a branch trained on another order."""
         settings = self.branch(cell.branch)
-        if settings.treatment.name == "ticket":
+        if settings.treatment.name == "ticket" and not settings.source and not settings.weights:
             return cell.ticket()
         for name in [*self.branches, settings.treatment.name]:
             other = self.branch(name)
-            if other.order == 0 and other.model_copy(update={"order": settings.order}) == settings:
+            order = {"order": settings.order, "order_from": settings.order_from}
+            if other.order == 0 and other.model_copy(update=order) == settings:
                 return replace(cell, branch=name)
         raise ValueError(f"no branch of treatment '{settings.treatment.name}' is trained on data order 0")
 
@@ -110,8 +124,11 @@ class Plan:
 
     def data_spec(self, dataset: str) -> str:
         """What a data file depends on: its source with options."""
-        source = self.dataset(dataset).source
-        spec = self._code_of("prepare_data", registry.dataset.get(source.name)) | {"source": source.model_dump()}
+        settings = self.config.dataset(dataset)
+        source, transforms = settings.source, settings.transforms
+        functions = [registry.transform.get(transform.name) for transform in transforms]
+        spec = self._code_of("prepare_data", registry.dataset.get(source.name), *functions)
+        spec |= {"source": source.model_dump(), "transforms": [transform.model_dump() for transform in transforms]}
         watched = registry.dataset.facts(source.name).get("watched")
         if watched:  # images added, removed or renamed make new data; images edited in place are not noticed
             names = watched(root=os.path.expanduser(self.config.data_root), **source.options)
@@ -144,15 +161,23 @@ class Plan:
 
     def retrain_spec(self, task: str, cohort: str, method: str, level: int) -> str:
         """What a ticket's training depends on beyond its mask: task, rewinding, level and seeds."""
-        rewind = {"levels": level, "rewind": self.methods[method].rewind.model_dump()}
-        return canonical(self._training(task, cohort, "retrain") | {"method": rewind, "level": level})
+        return canonical(self._training(task, cohort, "retrain") | self._rewinding(method, level))
 
-    def branch_spec(self, task: str, cohort: str, method: str, level: int, branch: str) -> str:
-        """What a counterfactual's training depends on beyond its ticket's mask: task, rewinding and treatment."""
-        settings = self.branch(branch)
-        rewind = {"levels": level, "rewind": self.methods[method].rewind.model_dump()}
-        spec = self._training(task, cohort, "branch", registry.branch.get(settings.treatment.name))
-        return canonical(spec | {"method": rewind, "level": level, "branch": settings.model_dump()})
+    def branch_spec(self, cell: Cell, step: int | None = None) -> str:
+        """What a counterfactual's training, to its end or to a step, depends on beyond what it is made from."""
+        settings = self.branch(cell.branch)
+        spec = self._training(cell.task, cell.cohort, "branch", registry.branch.get(settings.treatment.name))
+        spec |= self._rewinding(cell.method, cell.level) | {"branch": settings.model_dump()}
+        return canonical(spec | ({"step": step} if step else {}))
+
+    def connectivity_spec(self, task: str, cohort: str) -> str:
+        """What a measurement between two trained cohorts depends on: task, seeds and how it is measured."""
+        settings = {"connectivity": self.config.connectivity.model_dump()}
+        return canonical(self._training(task, cohort, "connectivity") | settings)
+
+    def telemetry_spec(self, task: str, cohort: str, step: int) -> str:
+        """What the telemetry of the first steps depends on: task, seeds and the last of the steps."""
+        return canonical(self._training(task, cohort, "telemetry") | {"step": step})
 
     def analysis_code(self, job: str) -> str:
         """The digest of the code of an analysis, which has no settings."""
@@ -193,6 +218,13 @@ class Plan:
         plugins = self.config.plugins if any(_is_plugin(function) for function in functions) else []
         return {"plugins": plugins, "code": self._code(job, *functions)}
 
+    def _rewind(self, method: str, level: int) -> Rewind:
+        """Where a level's training starts; the dense run starts at theta_0."""
+        return self.methods[method].rewind if level else Rewind()
+
+    def _rewinding(self, method: str, level: int) -> dict[str, Any]:
+        return {"method": {"levels": level or 1, "rewind": self._rewind(method, level).model_dump()}, "level": level}
+
     @staticmethod
     def _task(settings: Task, cohort: str) -> dict[str, Any]:
         return settings.model_dump(mode="json") | {"cohorts": [cohort]}  # other cohorts do not matter to this one
@@ -203,8 +235,8 @@ class Plan:
 
     def _config(self, study: str | None, *left_out: str) -> dict[str, Any]:
         """What jobs after training read: the config, with the options of one study only if it is named."""
-        fields = self.config.model_dump(mode="json", exclude={*NOT_IN_RESULTS, *left_out})
-        return fields | ({"studies": {study: self.config.studies[study]}} if study else {})
+        fields = self.written.model_dump(mode="json", exclude={*NOT_IN_RESULTS, *left_out})
+        return fields | ({"studies": {study: self.written.studies[study]}} if study else {})
 
     @cache  # noqa: B019 (a plan lives as long as its process)
     def _code(self, job: str, *functions: Any, without: tuple[str, ...] = ()) -> str:

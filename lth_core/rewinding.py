@@ -12,13 +12,15 @@ from lth_core.config import Rewind
 class Ticket:
     """A mask and starting weights (parameters and buffers), zero where the mask is False.
 
-    Training goes from `first_step` to the end of the schedule, on data order `order`.
+    Training goes from `first_step` to the end of the schedule, on data order 0 before step `order_from` and on `order`
+    from then on.
     """
 
     weights: Tensors
     mask: Tensors
     first_step: int = 0
     order: int = 0
+    order_from: int = 0
 
 
 def apply_mask(weights: Tensors, mask: Tensors) -> Tensors:

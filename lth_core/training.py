@@ -8,7 +8,7 @@ undisturbed one, and evaluation changes nothing.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -20,7 +20,7 @@ from lth_core.config import Recipe
 from lth_core.optimizers import Optimizer
 from lth_core.randomness import torch_seed
 from lth_core.schedules import learning_rate
-from lth_core.tasks import Task
+from lth_core.tasks import Batch, Task
 
 SPLITS = ("train", "validation", "test")
 
@@ -60,13 +60,15 @@ def train(
     last_step: int,
     *,
     order: int = 0,
+    order_from: int = 0,
     evaluate: bool = True,
     after_step: Callable[[State], None] = lambda state: None,
 ) -> Trained:
     """Train `state` up to `last_step` under a mask (R, ...) per masked weight; weights without a mask are all trained.
 
-    `seeds` has one entry per replicate, with repeats where replicates differ in their start only. With `evaluate`, the
-    history has rows at the state's first step, every `evaluate_every` steps and at the last step.
+    `seeds` has one entry per replicate, with repeats where replicates differ in their start only. The data order is 0
+    before step `order_from`, and `order` from then on. With `evaluate`, the history has rows at the state's first step,
+    every `evaluate_every` steps and at the last step.
     """
     masks = {
         name: torch.from_numpy(kept).to(task.device, state.cohort.parameters[name].dtype) for name, kept in mask.items()
@@ -75,9 +77,9 @@ def train(
     with torch.random.fork_rng():
         if evaluate and not state.history:
             evaluating += evaluate_into(state)
-        for batch in task.minibatches(seeds, order, state.step, last_step):
+        for order_now, batch in _minibatches(task, seeds, state.step, last_step, order, order_from):
             quiet = state.cohort.linear is not None  # linear networks draw nothing
-            noise = [] if quiet else [torch_seed(seed, "noise", order, state.step) for seed in seeds]
+            noise = [] if quiet else [torch_seed(seed, "noise", order_now, state.step) for seed in seeds]
             step(task.recipe, state, batch, noise, masks)
             if evaluate and (state.step % task.recipe.evaluate_every == 0 or state.step == last_step):
                 evaluating += evaluate_into(state)
@@ -87,7 +89,17 @@ def train(
     return Trained(arrays, state.history, time.perf_counter() - start - evaluating, evaluating)
 
 
-def step(recipe: Recipe, state: State, batch: object, noise: Sequence[int], masks: dict[str, Tensor]) -> None:
+def _minibatches(
+    task: Task, seeds: Sequence[int], first_step: int, last_step: int, order: int, order_from: int
+) -> Iterator[tuple[int, Batch]]:
+    """The data order and the batch of every step."""
+    turn = min(max(first_step, order_from), last_step)
+    for number, first, last in ((0, first_step, turn), (order, turn, last_step)):
+        if first < last:
+            yield from ((number, batch) for batch in task.minibatches(seeds, number, first, last))
+
+
+def step(recipe: Recipe, state: State, batch: Batch, noise: Sequence[int], masks: dict[str, Tensor]) -> None:
     """One training step: gradient, update, pruned weights back to exactly zero."""
     gradients = state.cohort.gradients(batch, noise)
     state.optimizer.update(gradients, learning_rate(recipe, state.step))

@@ -26,10 +26,11 @@ FLOORS = (
         "rewinding",
         "branches",
         "exclusions",
+        "adaptation",
     ),
     ("analysis", "plotting"),
     ("studies", "reporting"),
-    ("configerrors", "crosscheck", "configfile", "configdoc", "plan", "jobs"),
+    ("configerrors", "crosscheck", "references", "configfile", "configdoc", "plan", "jobs"),
 )
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 

@@ -69,7 +69,7 @@ def specs(plan: Plan) -> dict[str, str]:
         "checkpoint": plan.checkpoint_spec("mini", "0-1", 7),
         "prune": plan.prune_spec("0-1", "reset", 2),
         "retrain": plan.retrain_spec("mini", "0-1", "reset", 2),
-        "branch": plan.branch_spec("mini", "0-1", "reset", 2, "twice"),
+        "branch": plan.branch_spec(Cell("mini", "0-1", "reset", 2, "twice")),
         "table": plan.table_spec("frankle2019"),
         "figures": plan.figures_spec("frankle2019"),
         "claims": plan.claims_spec(),
@@ -214,7 +214,7 @@ def test_a_registered_name_needs_no_entry(plan_of: Any) -> None:
     plan = plan_of()
     assert plan.branch("random-mask").treatment.name == "random-mask" and plan.branch("random-mask").draws == 1
     assert plan.branch("twice").draws == 2
-    assert plan.dataset("digits").source.name == "digits"
+    assert plan.config.dataset("digits").source.name == "digits"
 
 
 PLUGIN = """

@@ -39,7 +39,7 @@ def test_the_grid_holds_every_ticket_of_every_chain_and_three_branches_at_the_ch
     assert len(cells) == len(set(cells))
     dense, tickets, branches = 1, len(STEPS) * 4, len(STEPS) * len(LEVELS) * 3
     assert len(cells) == 2 * (dense + tickets + branches)  # two cohorts
-    assert {cell.branch for cell in cells} == {None, "other-order", "random-mask", "random-mask-other-order"}
+    assert {cell.branch for cell in cells} == {None, "order-1", "random-mask", "random-mask-order-1"}
     assert {cell.level for cell in cells if cell.branch} == set(LEVELS)
 
 
@@ -59,21 +59,22 @@ def test_a_method_that_already_rewinds_to_one_of_the_steps_is_not_trained_twice(
     assert Cell("digits", "0-1", "imp", 4) in study().cells(rewinding)
 
 
-def test_derived_chains_end_at_the_last_chosen_level():
-    assert {method.levels for method in study(levels=[1, 3]).methods(config()).values()} == {3}
+def test_derived_chains_are_pruned_down_to_the_last_chosen_level():
+    cells = study(levels=[1, 3]).cells(config())
+    assert {max(cell.level for cell in cells if cell.method == method) for method in ("imp-rewind-20", "imp")} == {3}
 
 
 def test_both_data_orders_of_the_random_subnetwork_share_one_draw():
     branches = study().branches(config())
-    assert branches["other-order"] == Branch(treatment=Choice(name="ticket"), order=1)
+    assert branches["order-1"] == Branch(treatment=Choice(name="ticket"), order=1)
     assert branches["random-mask"] == Branch(treatment=Choice(name="random-mask"), order=0)
-    assert branches["random-mask-other-order"] == Branch(treatment=Choice(name="random-mask"), order=1)
+    assert branches["random-mask-order-1"] == Branch(treatment=Choice(name="random-mask"), order=1)
 
 
 def test_a_configured_random_mask_keeps_its_draws_on_both_data_orders():
     own = Branch(treatment=Choice(name="random-mask"), draws=3)
     branches = study().branches(config(branches={"random-mask": own}))
-    assert branches["random-mask"] == own and branches["random-mask-other-order"].draws == 3
+    assert branches["random-mask"] == own and branches["random-mask-order-1"].draws == 3
 
 
 def test_levels_beyond_the_method_are_an_error_in_one_line():
@@ -109,9 +110,9 @@ def test_every_distance_lies_in_the_folder_of_the_training_that_it_is_about():
     folder = "results/digits/0-1/imp-rewind-20/level_2"
     found = [path for path in study().analyses(config()) if path.startswith(folder)]
     assert sorted(found) == [
-        f"{folder}/other-order/order_distance.csv",
+        f"{folder}/order-1/order_distance.csv",
         f"{folder}/pruning_distance.csv",
-        f"{folder}/random-mask-other-order/order_distance.csv",
+        f"{folder}/random-mask-order-1/order_distance.csv",
         f"{folder}/random-mask/pruning_distance.csv",
     ]
     assert len(study().analyses(config())) == 2 * len(STEPS) * len(LEVELS) * 4

@@ -86,6 +86,17 @@ def measure(histories: pd.DataFrame) -> pd.DataFrame:
     return measured.assign(diverged=measured["early_stop_step"].isna())
 
 
+def final_accuracies(histories: pd.DataFrame) -> pd.DataFrame:
+    """One row per replicate: REPLICATE, test `accuracy` and `validation_accuracy` at its last step.
+
+    nan where training diverged.
+    """
+    ends = histories[histories["step"] == histories.groupby(REPLICATE)["step"].transform("max")]
+    ends = ends.assign(accuracy=ends["accuracy"].where(np.isfinite(ends["loss"])))
+    wide = ends.pivot(index=REPLICATE, columns="split", values="accuracy").reset_index()
+    return wide.rename(columns={"test": "accuracy", "validation": "validation_accuracy"})
+
+
 def _steps_to_dense(ends: pd.DataFrame, steps: pd.DataFrame) -> pd.DataFrame:
     seed = ["task", "cohort", "seed"]
     dense = ends.loc[ends["branch"] == DENSE, [*seed, "validation_accuracy"]]

@@ -2,7 +2,7 @@
 
 The README's reference and the JSON schema for editors are generated from these models (`configdoc.py`). Files are read
 in `configfile.py`; errors are put into words in `configerrors.py`; what needs the registries (known names, their
-options) or compares distant keys is checked in `crosscheck.py`.
+options) is checked in `crosscheck.py`, what compares distant keys in `references.py`.
 """
 
 from __future__ import annotations
@@ -91,6 +91,10 @@ class Config(Section):
     """How connectivity is measured, in every study."""
     studies: Annotated[dict[Name, dict[str, Any]], Field(min_length=1)]
     """Which papers to reproduce, each with its own options."""
+
+    def dataset(self, name: str) -> Dataset:
+        """A data set of `datasets`, or the registered one of that name without options."""
+        return self.datasets.get(name) or Dataset(source=Choice(name=name))
 
     @model_validator(mode="after")
     def _reserved_names(self) -> Config:

@@ -21,7 +21,7 @@ from lth_core.registry import dataset
 VALIDATION = 5000
 
 
-@dataset("digits", train_examples=1257, input_shape=(1, 8, 8))
+@dataset("digits", classes=10, train_examples=1257, input_shape=(1, 8, 8))
 def digits() -> Splits:
     """scikit-learn's handwritten digits: 1,797 images of 8x8 pixels, 0..16, in 10 classes; bundled, no download."""
     from sklearn.datasets import load_digits
@@ -39,37 +39,37 @@ def digits() -> Splits:
     )
 
 
-@dataset("mnist", train_examples=55000, input_shape=(1, 28, 28))
+@dataset("mnist", classes=10, train_examples=55000, input_shape=(1, 28, 28))
 def mnist(root: str) -> Splits:
     """MNIST: 70,000 handwritten digits, 28x28 grey; read from ROOT/MNIST/raw."""
     return _idx("MNIST", "mnist", root)
 
 
-@dataset("fashion-mnist", train_examples=55000, input_shape=(1, 28, 28))
+@dataset("fashion-mnist", classes=10, train_examples=55000, input_shape=(1, 28, 28))
 def fashion_mnist(root: str) -> Splits:
     """Fashion-MNIST: 70,000 articles of clothing, 28x28 grey; read from ROOT/FashionMNIST/raw."""
     return _idx("FashionMNIST", "fashion-mnist", root)
 
 
-@dataset("kmnist", train_examples=55000, input_shape=(1, 28, 28))
+@dataset("kmnist", classes=10, train_examples=55000, input_shape=(1, 28, 28))
 def kmnist(root: str) -> Splits:
     """Kuzushiji-MNIST: 70,000 cursive Japanese characters, 28x28 grey; read from ROOT/KMNIST/raw."""
     return _idx("KMNIST", "kmnist", root)
 
 
-@dataset("cifar10", train_examples=45000, input_shape=(3, 32, 32))
+@dataset("cifar10", classes=10, train_examples=45000, input_shape=(3, 32, 32))
 def cifar10(root: str) -> Splits:
     """CIFAR-10: 60,000 colour photographs, 32x32, in 10 classes; read from ROOT/cifar-10-batches-py."""
     return _cifar("CIFAR10", "cifar10", root)
 
 
-@dataset("cifar100", train_examples=45000, input_shape=(3, 32, 32))
+@dataset("cifar100", classes=100, train_examples=45000, input_shape=(3, 32, 32))
 def cifar100(root: str) -> Splits:
     """CIFAR-100: 60,000 colour photographs, 32x32, in 100 classes; read from ROOT/cifar-100-python."""
     return _cifar("CIFAR100", "cifar100", root)
 
 
-@dataset("svhn", train_examples=68257, input_shape=(3, 32, 32))
+@dataset("svhn", classes=10, train_examples=68257, input_shape=(3, 32, 32))
 def svhn(root: str) -> Splits:
     """SVHN: 99,289 house numbers cropped to one digit, 32x32 colour; read from ROOT/{train,test}_32x32.mat."""
     from torchvision.datasets import SVHN

@@ -12,7 +12,7 @@ from lth_core import registry
 from lth_core.artifacts import ArtifactError, table_file
 from lth_core.config import Config
 from lth_core.jobs.command import import_plugins
-from lth_core.studies.base import Study
+from lth_core.studies.base import Study, expand
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,10 +28,11 @@ def parser(description: str | None) -> argparse.ArgumentParser:
 
 
 def load(spec: Mapping[str, Any]) -> tuple[Config, dict[str, Study]]:
-    """The config of a spec and the studies that it names."""
+    """The config of a spec, with what its studies derive, and the studies that it names."""
     config = Config.model_validate(spec["config"])
     import_plugins(config.plugins)
-    return config, {name: registry.study.get(name)(**options) for name, options in config.studies.items()}
+    studies = {name: registry.study.get(name)(**options) for name, options in config.studies.items()}
+    return expand(config, studies.values()), studies
 
 
 def read_tables(config: Config, name: str, study: Study) -> dict[str, pd.DataFrame]:

@@ -14,21 +14,33 @@ from lth_core.artifacts import provenance, write_tensors
 from lth_core.data.folder import StreamedSplits
 from lth_core.data.splits import DataError, Splits
 from lth_core.jobs.command import command, import_plugins
-from lth_core.registry import dataset
+from lth_core.randomness import stream
+from lth_core.registry import dataset, transform
 
 
 def prepare(name: str, spec: dict[str, Any], root: str, output: str) -> None:
-    """Read the data set `spec["source"]` (its registered name and options) below `root` and write it to `output`.
+    """Read the data set `spec["source"]` (its registered name and options) below `root`, transform it, write `output`.
 
     Raises DataError or UnknownName, and then writes nothing.
     """
     options = dict(spec["source"])
     registered = options.pop("name")
-    splits = dataset.call(registered, {"root": os.path.expanduser(root)}, options)
-    if not isinstance(splits, Splits | StreamedSplits):
-        raise DataError(f"data set '{registered}' returned {type(splits).__name__}, not Splits")
+    splits = checked(dataset.call(registered, {"root": os.path.expanduser(root)}, options), f"data set '{registered}'")
+    for choice in spec.get("transforms", []):
+        options = dict(choice)
+        change = options.pop("name")
+        # Keyed by the transform alone: two halves of one data set come from the same draw.
+        offered = {"splits": splits, "stream": stream(0, "transform", change)}
+        splits = checked(transform.call(change, offered, options), f"transform '{change}'")
     header = splits.facts() | {"provenance": provenance({"dataset": name, **spec})}
     write_tensors(output, splits.tensors(), header)
+
+
+def checked(splits: object, of: str) -> Splits | StreamedSplits:
+    """What a registered function returned, if it is a data set."""
+    if not isinstance(splits, Splits | StreamedSplits):
+        raise DataError(f"{of} returned {type(splits).__name__}, not Splits")
+    return splits
 
 
 @command
@@ -36,7 +48,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--name", required=True, help="the data set's name in the config")
     arguments.add_argument(
-        "--spec", type=json.loads, required=True, help="JSON: source (registered name, options), plugins"
+        "--spec", type=json.loads, required=True, help="JSON: source (registered name, options), transforms, plugins"
     )
     arguments.add_argument("--root", required=True, help="the folder of data sets (data_root)")
     arguments.add_argument("--output", required=True, help="the data file to write")

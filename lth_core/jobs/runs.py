@@ -99,6 +99,7 @@ def run(
         seeds,
         last_step or steps,
         order=ticket.order,
+        order_from=ticket.order_from,
         evaluate=last_step is None,
         after_step=after_step,
     )

@@ -83,9 +83,10 @@ def prune(scores: Tensors, mask: Tensors, fraction: Mapping[str, float], scope: 
 def counts(masks: Sequence[Tensors]) -> dict[str, object]:
     """The header's facts of a cohort's masks: per layer the weights kept in each replicate and the total.
 
-    The density is over all prunable weights and the same for every replicate: each loses as many as the others.
+    The density is over all prunable weights, averaged over replicates (which differ at most where a mask was made for
+    another network).
     """
     kept = {name: [int(mask[name].sum()) for mask in masks] for name in masks[0]}
     total = {name: value.size for name, value in masks[0].items()}
-    first = sum(values[0] for values in kept.values())
-    return {"density": first / sum(total.values()), "kept": kept, "total": total}
+    density = sum(map(sum, kept.values())) / (len(masks) * sum(total.values()))
+    return {"density": density, "kept": kept, "total": total}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
 from lth_core.cells import Cell
-from lth_core.config import Branch, Config, Method, Name, Section
+from lth_core.config import Branch, Config, Dataset, Method, Name, Section, Task
 
 if TYPE_CHECKING:  # the workflow imports every study at each start: heavy imports belong inside the methods
     import pandas as pd
@@ -43,6 +43,14 @@ class Study(Section):
     tasks: Annotated[dict[Name, Name], Field(min_length=1)]
     """Task -> the method that finds its tickets."""
 
+    def datasets(self, config: Config) -> dict[str, Dataset]:
+        """Data sets that the study derives from the configured ones, by name."""
+        return {}
+
+    def derived_tasks(self, config: Config) -> dict[str, Task]:
+        """Tasks that the study derives from the configured ones, by name; they may use its derived data sets."""
+        return {}
+
     def methods(self, config: Config) -> dict[str, Method]:
         """Methods that the study derives from the configured ones, by name (a one-shot variant, other rewind steps)."""
         return {}
@@ -74,3 +82,12 @@ class Study(Section):
     def claims(self, config: Config, tables: dict[str, pd.DataFrame]) -> list[Claim]:
         """The paper's claims, tested on the tables."""
         raise NotImplementedError
+
+
+def expand(config: Config, studies: Iterable[Study]) -> Config:
+    """The config with the data sets and tasks that the studies derive: what `config` is for all other methods."""
+    datasets, tasks = dict(config.datasets), dict(config.tasks)
+    for study in studies:
+        datasets |= study.datasets(config)
+        tasks |= study.derived_tasks(config)
+    return config.model_copy(update={"datasets": datasets, "tasks": tasks})

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field, PositiveInt, field_validator
 
 from lth_core.cells import Cell
-from lth_core.config import Branch, Choice, Config, Method, Rewind, Step
+from lth_core.config import Branch, Choice, Config, Method, Step
 from lth_core.registry import study
 from lth_core.studies.base import Drawing, Study
+from lth_core.studies.chains import on_order, rewound, rewound_chains
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
 TICKET = "ticket"
 RANDOM = "random-mask"
-OTHER_ORDER = "other-order"
-RANDOM_OTHER_ORDER = "random-mask-other-order"
+OTHER_ORDER = "order-1"
+RANDOM_OTHER_ORDER = "random-mask-order-1"
 
 DISTANCES = {
     (TICKET, "pruning"): (None, "pruning_distance.csv"),
@@ -74,31 +75,16 @@ class Stabilizing2019(Study):
 
     def method(self, config: Config, task: str, step: int) -> str:
         """The name of the method that rewinds to `step`: the task's own where that is what it does."""
-        name = self.tasks[task]
-        own = config.methods[name].rewind
-        return name if own.policy != "continue" and own.step == step else f"{name}-rewind-{step}"
+        return rewound(config, self.tasks[task], step)[0]
 
     def methods(self, config: Config) -> dict[str, Method]:
-        """The tasks' methods with other rewind steps, down to the last of the levels."""
-        derived = {}
-        for task, step in product(self.tasks, self.rewind_steps):
-            name = self.method(config, task, step)
-            if name != self.tasks[task]:
-                rewind = Rewind(policy="rewind", step=step) if step else Rewind()
-                changes = {"rewind": rewind, "levels": self.levels[-1]}
-                derived[name] = config.methods[self.tasks[task]].model_copy(update=changes)
-        return derived
+        """The tasks' methods with other rewind steps."""
+        return rewound_chains(config, self.tasks.values(), self.rewind_steps)
 
     def branches(self, config: Config) -> dict[str, Branch]:
         """The second data order, and random subnetworks (as the config defines them, if it does) on both orders."""
         random_mask = config.branches.get(RANDOM, Branch(treatment=Choice(name="random-mask")))
-        if random_mask.order:
-            raise ValueError(f"branch '{RANDOM}' must be trained on the tickets' own data order (order: 0)")
-        return {
-            OTHER_ORDER: Branch(treatment=Choice(name="ticket"), order=1),
-            RANDOM: random_mask,
-            RANDOM_OTHER_ORDER: random_mask.model_copy(update={"order": 1}),
-        }
+        return {RANDOM: random_mask} | dict([on_order(None, None, 1), on_order(RANDOM, random_mask, 1)])
 
     def cells(self, config: Config) -> list[Cell]:
         """Dense runs, all tickets of every chain, and the branches of the chosen levels.
@@ -148,10 +134,10 @@ class Stabilizing2019(Study):
         """
         import pandas as pd
 
-        from lth_core.analysis.measurements import CELL, read_histories
+        from lth_core.analysis.measurements import CELL, final_accuracies, read_histories
 
         cells = [cell for cell in self.cells(config) if cell.branch in (None, RANDOM)]
-        table = _final_accuracies(read_histories(config.results, cells))
+        table = final_accuracies(read_histories(config.results, cells))
         distances: dict[str, list[pd.DataFrame]] = {"order": [], "pruning": []}
         for (cell, kind), path in self._distance_files(config).items():
             named = [cell.task, cell.cohort, cell.method, cell.level, cell.branch or TICKET]
@@ -180,15 +166,3 @@ class Stabilizing2019(Study):
         from lth_core.studies.stabilizing2019_claims import claims
 
         return [claim for task in self.tasks for claim in claims(self, config, task, tables["measurements"])]
-
-
-def _final_accuracies(histories: pd.DataFrame) -> pd.DataFrame:
-    """One row per replicate: test accuracy and validation accuracy at its last step, nan where training diverged."""
-    import numpy as np
-
-    from lth_core.analysis.measurements import REPLICATE
-
-    ends = histories[histories["step"] == histories.groupby(REPLICATE)["step"].transform("max")]
-    ends = ends.assign(accuracy=ends["accuracy"].where(np.isfinite(ends["loss"])))
-    wide = ends.pivot(index=REPLICATE, columns="split", values="accuracy").reset_index()
-    return wide.rename(columns={"test": "accuracy", "validation": "validation_accuracy"})

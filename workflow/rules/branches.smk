@@ -1,13 +1,13 @@
-# Branches: counterfactual retrainings of a ticket (reinitialized, randomly masked, ...), one folder each.
+# Branches: counterfactual trainings of a ticket or of the dense network (reinitialized, randomly masked, on another data
+# order, from another task's weights, ...), one folder each.
 counterfactual = Cell("{task}", "{cohort}", "{method}", "{level}", "{branch}")
+dense_counterfactual = Cell("{task}", "{cohort}", branch="{branch}")
 
 
 rule branch:
     input:
+        unpack(branch_inputs),
         data=data_of,
-        initial=artifacts.initial_file(results, "{task}", "{cohort}"),
-        start=start_of,
-        mask=ticket.mask(results),
     output:
         trained=counterfactual.trained(results),
         history=counterfactual.history(results),
@@ -19,11 +19,45 @@ rule branch:
     resources:
         gpu=1,
     params:
-        spec=lambda wildcards: plan.branch_spec(*grid(wildcards), wildcards.branch),
+        spec=lambda wildcards: plan.branch_spec(cell_of(wildcards)),
     message:
         "branch {wildcards.branch} of {wildcards.task} {wildcards.method} level {wildcards.level}"
         " seeds {wildcards.cohort}"
     shell:
-        "python -m lth_core.jobs.branch --spec {params.spec:q} --data {input.data:q}"
+        "python -m lth_core.jobs.branch --spec {params.spec:q} --data {input.data:q} --network {input.network:q}"
         " --initial {input.initial:q} --start {input.start:q} --mask {input.mask:q}"
         " --output {output.trained:q} > {log:q} 2>&1"
+
+
+use rule branch as branch_checkpoint with:
+    output:
+        trained=counterfactual.checkpoint(results, "{step}"),
+    log:
+        f"{logs}/{{task}}/{{cohort}}/{{method}}/level_{{level}}/{{branch}}_at_{{step}}.log",
+    params:
+        spec=lambda wildcards: plan.branch_spec(cell_of(wildcards), int(wildcards.step)),
+    message:
+        "branch {wildcards.branch} of {wildcards.task} {wildcards.method} level {wildcards.level}"
+        " at step {wildcards.step} seeds {wildcards.cohort}"
+
+
+rule dense_branch:
+    input:
+        unpack(branch_inputs),
+        data=data_of,
+    output:
+        trained=dense_counterfactual.trained(results),
+        history=dense_counterfactual.history(results),
+    log:
+        f"{logs}/{{task}}/{{cohort}}/dense/{{branch}}.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        gpu=1,
+    params:
+        spec=lambda wildcards: plan.branch_spec(cell_of(wildcards)),
+    message:
+        "branch {wildcards.branch} of {wildcards.task} dense seeds {wildcards.cohort}"
+    shell:
+        "python -m lth_core.jobs.branch --spec {params.spec:q} --data {input.data:q} --network {input.network:q}"
+        " --initial {input.initial:q} --start {input.start:q} --output {output.trained:q} > {log:q} 2>&1"

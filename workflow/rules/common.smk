@@ -69,9 +69,9 @@ wildcard_constraints:
 
 
 def cell_of(wildcards):
-    """The cell of a ticket's or branch's wildcards."""
-    branch = getattr(wildcards, "branch", None)
-    return Cell(wildcards.task, wildcards.cohort, wildcards.method, int(wildcards.level), branch)
+    """The cell of the wildcards of a ticket, a dense run or a branch of either."""
+    place = grid(wildcards) if hasattr(wildcards, "method") else (wildcards.task, wildcards.cohort)
+    return Cell(*place, branch=getattr(wildcards, "branch", None))
 
 
 def grid(wildcards):
@@ -87,6 +87,11 @@ def data_of(wildcards):
 def start_of(wildcards):
     """What a ticket starts from: theta_0, theta_k or the weights to continue from."""
     return plan.start_file(*grid(wildcards))
+
+
+def branch_inputs(wildcards):
+    """What a branch's training starts from, by its job's arguments."""
+    return plan.branch_inputs(cell_of(wildcards))
 
 
 def before(kind):

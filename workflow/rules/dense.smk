@@ -44,7 +44,7 @@ rule checkpoint:
         data=data_of,
         initial=artifacts.initial_file(results, "{task}", "{cohort}"),
     output:
-        artifacts.checkpoint_file(results, "{task}", "{cohort}", "{step}"),
+        Cell("{task}", "{cohort}").checkpoint(results, "{step}"),
     log:
         f"{logs}/{{task}}/{{cohort}}/at_{{step}}.log",
     conda:
