@@ -1,0 +1,46 @@
+"""Rule telemetry: theta_0 and the end of the dense run -> what the network does in its first steps.
+
+These steps are trained again: they are a pure function of the seed, so the bits are those of the dense run. Writes a
+tidy CSV: seed, step, quantity, value.
+"""
+
+from __future__ import annotations
+
+from lth_core.analysis.telemetry import record
+from lth_core.artifacts import read_header, read_tensors, write_text
+from lth_core.jobs.command import command
+from lth_core.jobs.runs import open_task, parser
+from lth_core.progress import Progress
+from lth_core.resume import Resume, fingerprint
+from lth_core.training import State, start_state
+
+
+@command
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--initial", required=True, help="theta_0, whose header names the prunable layers")
+    arguments.add_argument("--final", required=True, help="the weights at the end of the dense run")
+    options = arguments.parse_args()
+    spec, last = options.spec, options.spec["step"]
+    task = open_task(spec, options.data)
+    initial, final = read_tensors(options.initial), read_tensors(options.final)
+    state, progress = start_state(task, initial, 0), Progress(last)
+    resume = Resume(options.output, fingerprint(spec, initial, final))
+    resume.restore(state)
+
+    def after_step(state: State) -> None:
+        progress.report(state.step)
+        resume.save_when_due(state)
+
+    layers = read_header(options.initial)["layers"]
+    record(task, state, initial, final, layers, spec["seeds"], last, after_step)
+    rows = (
+        f"{spec['seeds'][row['replicate']]},{row['step']},{row['quantity']},{row['value']:.9g}\n"
+        for row in state.history
+    )
+    write_text(options.output, "seed,step,quantity,value\n" + "".join(rows))
+    resume.forget()
+
+
+if __name__ == "__main__":
+    main()

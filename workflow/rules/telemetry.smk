@@ -1,0 +1,21 @@
+# Telemetry: what the dense network does in its first steps.
+rule telemetry:
+    input:
+        data=data_of,
+        initial=artifacts.initial_file(results, "{task}", "{cohort}"),
+        final=Cell("{task}", "{cohort}").trained(results),
+    output:
+        f"{Cell('{task}', '{cohort}').folder(results)}/telemetry_{{step}}.csv",
+    log:
+        f"{logs}/{{task}}/{{cohort}}/telemetry_{{step}}.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        gpu=1,
+    params:
+        spec=lambda wildcards: plan.telemetry_spec(wildcards.task, wildcards.cohort, int(wildcards.step)),
+    message:
+        "telemetry of the first {wildcards.step} steps of {wildcards.task} seeds {wildcards.cohort}"
+    shell:
+        "python -m lth_core.jobs.telemetry --spec {params.spec:q} --data {input.data:q}"
+        " --initial {input.initial:q} --final {input.final:q} --output {output:q} > {log:q} 2>&1"
