@@ -166,6 +166,14 @@ def percent_text(fraction: float) -> str:
     return f"{percent:.0f}" if percent >= 9.95 else f"{percent:.1f}"
 
 
+def step_axis(axes: Axes, steps: Sequence[int]) -> None:
+    """A horizontal axis of training steps with a tick at each: logarithmic from the first after 0, linear before."""
+    axes.set_xscale("symlog", linthresh=min([step for step in steps if step > 0], default=1), linscale=0.6)
+    axes.xaxis.set_major_locator(FixedLocator(steps))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(lambda step, position: f"{step:g}")
+
+
 def percent_axis(axis: Axis, label: str) -> None:
     """A vertical axis (`axes.yaxis`) of fractions 0..1, shown in percent.
 

@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator
 
 from lth_core.config import Config
 from lth_core.plotting import (
@@ -22,6 +20,7 @@ from lth_core.plotting import (
     positive_axis,
     ramp,
     reference,
+    step_axis,
 )
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import data_note, listing
@@ -87,7 +86,7 @@ def _against_k(table: pd.DataFrame, levels: list[int], steps: list[int], quantit
                 band(panel, here[here["network"] == network], "k", quantity, role=network, label=name)
             if quantity in ACCURACY:
                 reference(panel, table.loc[table["network"] == "dense", quantity])
-            _rewind_axis(panel, steps)
+            step_axis(panel, steps)
         if quantity in ACCURACY:
             percent_axis(row[0].yaxis, label)
         else:
@@ -99,14 +98,6 @@ def _against_k(table: pd.DataFrame, levels: list[int], steps: list[int], quantit
         panel.set_xlabel("rewind step k")
     legend(figure, interval_note(table["seed"].nunique()))
     return figure
-
-
-def _rewind_axis(axes: Axes, steps: list[int]) -> None:
-    """Logarithmic from the first positive step on, and linear down to 0, with a tick at every step."""
-    axes.set_xscale("symlog", linthresh=steps[1], linscale=0.6)
-    axes.xaxis.set_major_locator(FixedLocator(steps))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(lambda step, position: f"{step:g}")
 
 
 def _against_density(table: pd.DataFrame, steps: list[int]) -> Figure:
