@@ -1,0 +1,60 @@
+"""Alignment: the hidden units of one network permuted to match those of another, which leaves its function as it is.
+
+Weight matching by coordinate descent (Ainsworth et al. 2023, section 3.2 and algorithm 1): in turn, each group of units
+is permuted to maximize the inner product of the two networks' weights, which is a linear assignment while the other
+groups are held. That finds the nearest permutation only as far as descent from the unpermuted network goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+from lth_core.analysis.symmetries import Group, Place
+from lth_core.artifacts import Tensors
+
+IMPROVEMENT = 1e-9
+"""Inner products must grow by more than this, in proportion to the squared weights: less is rounding."""
+
+
+def align(
+    first: Tensors, second: Tensors, groups: Sequence[Group], matched: Collection[str], random: np.random.Generator
+) -> Tensors:
+    """The second network, one replicate's tensors by name, with its units in the order that best matches the first's.
+
+    Only the tensors named in `matched` (a network's parameters) are compared; the others (statistics of batch norm)
+    move with their units. Groups take turns in the random order of each sweep, until a sweep changes nothing. Networks
+    with a weight that is not finite are not aligned.
+    """
+    networks = (first, second)
+    if not all(np.isfinite(network[name]).all() for network in networks for name in matched):
+        return second
+    current, moved = second, True
+    while moved:
+        moved = False
+        for index in random.permutation(len(groups)):
+            found = _match(first, current, groups[index], matched)
+            moved |= found is not current
+            current = found
+    return current
+
+
+def _match(first: Tensors, second: Tensors, group: Group, matched: Collection[str]) -> Tensors:
+    """The second network with one group in its best order, or itself where that gains nothing."""
+    from scipy.optimize import linear_sum_assignment
+
+    places = [place for place in group.places if place.tensor in matched]
+    products = sum(_units(first, place) @ _units(second, place).T for place in places)
+    _, order = linear_sum_assignment(products, maximize=True)
+    candidate = group.permute(second, order)
+    tensors = {place.tensor for place in places}
+    gain = sum(np.vdot(first[name].astype(np.float64), candidate[name] - second[name]) for name in tensors)
+    size = sum(np.vdot(first[name], first[name]) for name in tensors)
+    return candidate if gain > IMPROVEMENT * size else second
+
+
+def _units(weights: Tensors, place: Place) -> np.ndarray:
+    """All entries of each unit at one place, as (units, entries)."""
+    tensor = np.moveaxis(weights[place.tensor], place.axis, 0)
+    return tensor.reshape(len(tensor) // place.repeats, -1)
