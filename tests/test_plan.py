@@ -19,7 +19,7 @@ from lth_core.plan import Plan, canonical
 
 CONFIG = """
 tasks:
-  mini:
+  mini: &mini
     dataset: digits
     model: {name: lenet, hidden: [20, 10]}
     train:
@@ -28,6 +28,7 @@ tasks:
       steps: 40
       evaluate_every: 20
     cohorts: ["0-1", "2-4"]
+  other: {<<: *mini, dataset: digits}
 methods:
   reset: {levels: 3, rate_by_kind: {output: 0.1, hidden: 0.3}}
   rewound: {levels: 3, rewind: {policy: rewind, step: 7}}
@@ -40,6 +41,11 @@ branches:
   elsewhere: {treatment: ticket, order: 1}
   mask-elsewhere: {treatment: random-mask, order: 3}
   alone: {treatment: redraw-kept, draws: 5, order: 1}
+  spawned: {treatment: reinit, draws: 2, order: 2, order_from: 9}
+  from-other: {treatment: ticket, source: other}
+  pretrained: {treatment: ticket, weights: {task: other, step: 5}}
+  pretrained-sparse: {treatment: ticket, weights: {task: other, step: 5, branch: from-mini}}
+  from-mini: {treatment: reset, source: mini}
 studies:
   frankle2019: {tasks: {mini: reset}, controls: [twice], one_shot: false, continued: false}
 """
@@ -108,12 +114,42 @@ def test_a_mask_comes_from_the_level_before_or_straight_from_the_dense_run(
     assert found[0].trained("results") == "results/mini/0-1/dense/trained.safetensors"
 
 
+MASK = "mini/reset/level_1/mask"
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        (Cell("mini", "0-1", "reset", 1, "twice"), ["mini/init", "mini/init", "mini/init", MASK]),
+        (
+            Cell("mini", "0-1", "rewound", 2, "twice"),
+            ["mini/init", "mini/init", "mini/dense/at_7", "mini/rewound/level_2/mask"],
+        ),
+        (Cell("mini", "0-1", branch="elsewhere"), ["mini/init", "mini/init", "mini/init", None]),
+        (
+            Cell("mini", "0-1", "rewound", 1, "from-other"),
+            ["mini/init", "other/init", "other/dense/at_7", "other/rewound/level_1/mask"],
+        ),
+        (Cell("mini", "0-1", "reset", 1, "pretrained"), ["mini/init", "mini/init", "other/dense/at_5", MASK]),
+        (
+            Cell("mini", "0-1", "reset", 1, "pretrained-sparse"),
+            ["mini/init", "mini/init", "other/reset/level_1/from-mini/at_5", MASK],
+        ),
+        (Cell("other", "0-1", "reset", 1, "from-mini"), ["other/init", "mini/init", "mini/init", MASK]),
+    ],
+)
+def test_a_branch_is_made_from_its_own_task_or_from_another_one(plan_of: Any, cell: Cell, expected: list[str]) -> None:
+    files = plan_of().branch_inputs(cell)
+    found = [files.get(key) for key in ("network", "initial", "start", "mask")]
+    assert found == [name and f"results/{name.replace('/', '/0-1/', 1)}.safetensors" for name in expected]
+
+
 # ---------------------------------------------------------------- counterparts on the ticket's own data order
 
 
 @pytest.mark.parametrize(
     ("branch", "counterpart"),
-    [("elsewhere", None), ("twice-elsewhere", "twice"), ("mask-elsewhere", "random-mask")],
+    [("elsewhere", None), ("twice-elsewhere", "twice"), ("spawned", "twice"), ("mask-elsewhere", "random-mask")],
 )
 def test_the_counterpart_on_the_own_order_is_the_same_treatment(
     plan_of: Any, branch: str, counterpart: str | None

@@ -151,6 +151,27 @@ def test_replicates_differ_in_start_data_order_and_outcome(make_task: Any, netwo
             assert not np.array_equal(value[0], value[1])
 
 
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_copy_spawned_at_a_step_is_the_same_run_until_then_and_another_one_from_then_on(
+    make_task: Any, network: Any
+) -> None:
+    task, weights = make_task(network(), evaluate_every=1, steps=8), initial(network)
+    own = run(task, weights, {})
+    spawned = {k: run(task, weights, {}, order=1, order_from=k) for k in (0, 3, 8)}
+    assert same_bits(spawned[0].weights, run(task, weights, {}, order=1).weights)
+    assert same_bits(spawned[8].weights, own.weights)
+    differing = [row["step"] for row, other in zip(own.history, spawned[3].history, strict=True) if row != other]
+    assert set(differing) == {4, 5, 6, 7, 8}
+
+
+def test_a_copy_spawned_at_a_step_goes_on_with_the_weights_and_optimizer_state_of_that_step(make_task: Any) -> None:
+    task, weights = make_task(dense(), {"name": "adam", "learning_rate": 0.01}), initial(dense)
+    state = start_state(task, weights, 0)
+    train(task, state, {}, SEEDS, 5, evaluate=False)
+    continued = train(task, state, {}, SEEDS, 20, order=1, evaluate=False).weights
+    assert same_bits(run(task, weights, {}, order=1, order_from=5, last_step=20, evaluate=False).weights, continued)
+
+
 def test_the_data_order_changes_the_outcome_and_nothing_else(make_task: Any) -> None:
     task, weights = make_task(dense()), initial(dense)
     first, other = run(task, weights, {}), run(task, weights, {}, order=1)

@@ -84,6 +84,6 @@ def errors_of(*texts: str | bytes) -> list[str]:
 
 def with_known_names(expected: str) -> str:
     """The line with `{model}`, `{dataset}`, ... replaced by the registered names."""
-    for known in ("model", "dataset", "criterion", "branch", "study"):
+    for known in ("model", "dataset", "transform", "criterion", "branch", "study"):
         expected = expected.replace(f"{{{known}}}", ", ".join(getattr(registry, known).names()))
     return expected

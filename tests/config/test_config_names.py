@@ -47,6 +47,21 @@ BAD = [
     (TASK % "dataset: grid", "tasks.digits-lenet.dataset: data set 'grid' needs folds: give it an entry under datasets"),
     ("branches: {reinit: {treatment: {name: reinit, draws: 3}}}", "branches.reinit.treatment.draws: unknown option of branch 'reinit'"),
     ("branches: {noise: {treatment: noisy}}", "branches.noise.treatment.scale: missing: branch 'noisy' needs it"),
+    # transforms
+    ("datasets: {mine: {source: digits, transforms: [blurr]}}", "datasets.mine.transforms[0]: unknown transform 'blurr'; did you mean 'blur'? (known: {transform})"),
+    ("datasets: {mine: {source: digits, transforms: [blur, {name: half, part: c}]}}", "datasets.mine.transforms[1].part: must be one of 'a', 'b' (got 'c')"),
+    ("datasets: {mine: {source: digits, transforms: blur}}", "datasets.mine.transforms: must be a list (got 'blur')"),
+    ("{datasets: {mine: {source: digits, transforms: [{name: subset, examples: 9999}]}}, tasks: {digits-lenet: {dataset: mine}}}", "datasets.mine.transforms: subset: 9999 examples are more than the 1257 in the train split"),
+    ("{datasets: {mine: {source: digits, transforms: [{name: half, part: a}]}}, tasks: {digits-lenet: {dataset: mine, train: {batch_size: 630}}}}", "tasks.digits-lenet.train.batch_size: 630 is more than the 629 training examples of 'mine'"),
+    # branches that take from other tasks, or change the data order on the way
+    ("branches: {reinit: {order: 1, order_from: 200}}", "branches.reinit.order_from: 200 is beyond training of task 'digits-lenet' (200 steps)"),
+    ("branches: {reinit: {order_from: 20}}", "branches.reinit: order_from needs another data order: give order"),
+    ("branches: {reinit: {source: digits}}", "branches.reinit.source: unknown task 'digits'; did you mean 'digits-lenet'? (known: digits-lenet)"),
+    ("branches: {reinit: {weights: {task: other, step: 5}}}", "branches.reinit.weights: unknown task 'other' (known: digits-lenet)"),
+    ("branches: {reinit: {weights: {task: digits-lenet, step: 201}}}", "branches.reinit.weights.step: 201 is beyond training of task 'digits-lenet' (200 steps)"),
+    ("branches: {reinit: {weights: {task: digits-lenet, step: 0}}}", "branches.reinit.weights.step: must be greater than 0 (got 0)"),
+    ("branches: {reinit: {weights: {task: digits-lenet, step: 5, branch: random}}}", "branches.reinit.weights.branch: unknown branch 'random' (known: reinit)"),
+    ("connectivity: {points: 2}", "connectivity.points: must be at least 3 (got 2)"),
     # studies
     ("studies: {toy: {draw: 5}}", "studies.toy.draw: unknown key; did you mean 'draws'?"),
     ("studies: {toy: {draws: five}}", "studies.toy.draws: must be a whole number (got 'five')"),
