@@ -1,0 +1,69 @@
+"""How far two masks of one architecture keep the same weights, and how far two random masks of their counts would.
+
+Everything follows from four counts per layer: its weights, those that each mask keeps, and those that both keep. Counts
+of several layers add up to those of the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from lth_core.artifacts import ArtifactError, Tensors
+
+Counts = float | np.ndarray
+"""A count, or an array (a column of a table) of them."""
+
+
+class Overlap(NamedTuple):
+    """Counts of one layer and seed: all weights, those kept by the mask, by the other one, and by both."""
+
+    seed: int
+    layer: str
+    weights: int
+    kept: int
+    kept_other: int
+    common: int
+
+
+def overlaps(mask: Tensors, other: Tensors, layers: Iterable[str], seeds: Sequence[int]) -> Iterator[Overlap]:
+    """The counts of every layer that both masks have in the same shape, for every seed.
+
+    Masks hold booleans (R, ...) per layer, one replicate per seed. Layers of different shape (the outputs of other
+    classes, the inputs of other channels) have no common positions and are left out. Raises ArtifactError when the
+    masks do not have one replicate per seed.
+    """
+    for layer in layers:
+        ours, theirs = mask[layer], other.get(layer)
+        if theirs is None or ours.shape[1:] != theirs.shape[1:]:
+            continue
+        if not len(ours) == len(theirs) == len(seeds):
+            raise ArtifactError(f"'{layer}': masks of {len(ours)} and {len(theirs)} replicates, but {len(seeds)} seeds")
+        for seed, first, second in zip(seeds, ours, theirs, strict=True):
+            yield Overlap(seed, layer, first.size, int(first.sum()), int(second.sum()), int((first & second).sum()))
+
+
+def jaccard(kept: Counts, kept_other: Counts, common: Counts) -> Counts:
+    """Weights that both masks keep, divided by those that either keeps: 1 for equal masks; nan when none is kept."""
+    return _ratio(common, kept + kept_other - common)
+
+
+def hamming(weights: Counts, kept: Counts, kept_other: Counts, common: Counts) -> Counts:
+    """The fraction of positions in which two masks differ: 0 for equal masks."""
+    return _ratio(kept + kept_other - 2 * common, weights)
+
+
+def chance(weights: Counts, kept: Counts, kept_other: Counts) -> Counts:
+    """How many weights of a layer two random masks of these counts both keep: the mean of the hypergeometric law.
+
+    Put in place of `common`, it gives the Hamming distance expected by chance exactly, and the Jaccard index up to the
+    spread of that law, which is small in layers of many weights. Sum it over layers, not their counts.
+    """
+    return _ratio(kept * kept_other, weights)
+
+
+def _ratio(part: Counts, whole: Counts) -> Counts:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.true_divide(part, whole)

@@ -1,0 +1,29 @@
+"""Rule overlap: the masks of two tickets -> CSV of Overlap rows, per layer (in network order) and seed."""
+
+from __future__ import annotations
+
+import argparse
+
+from lth_core.analysis.overlap import Overlap, overlaps
+from lth_core.artifacts import read_header, read_tensors, write_text
+from lth_core.config import seeds_of
+from lth_core.jobs.command import command
+
+
+@command
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--cohort", required=True, type=seeds_of, help="the seeds of the replicates, first-last")
+    arguments.add_argument("--initial", required=True, help="theta_0, whose header names the prunable layers")
+    arguments.add_argument("--mask", required=True, help="the ticket's mask")
+    arguments.add_argument("--other", required=True, help="the other ticket's mask")
+    arguments.add_argument("--output", required=True)
+    options = arguments.parse_args()
+    mask, other = read_tensors(options.mask), read_tensors(options.other)
+    layers = [name for name in read_header(options.initial)["layers"] if name in mask]
+    rows = (",".join(map(str, row)) + "\n" for row in overlaps(mask, other, layers, options.cohort))
+    write_text(options.output, ",".join(Overlap._fields) + "\n" + "".join(rows))
+
+
+if __name__ == "__main__":
+    main()

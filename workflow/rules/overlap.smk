@@ -1,0 +1,23 @@
+# Overlap: which weights the tickets of two tasks (or methods) of one architecture have in common, at the same level.
+rule overlap:
+    input:
+        initial=artifacts.initial_file(results, "{task}", "{cohort}"),
+        mask=ticket.mask(results),
+        other=Cell("{other_task}", "{cohort}", "{other_method}", "{level}").mask(results),
+    output:
+        f"{ticket.folder(results)}/overlap/{{other_task}}/{{other_method}}.csv",
+    log:
+        f"{logs}/{{task}}/{{cohort}}/{{method}}/level_{{level}}/overlap_{{other_task}}_{{other_method}}.log",
+    wildcard_constraints:
+        other_task=either(plan.config.tasks),
+        other_method=either(plan.methods),
+    conda:
+        "../../environment.yml"
+    params:
+        code=plan.analysis_code("overlap"),
+    message:
+        "overlap of {wildcards.task} {wildcards.method} and {wildcards.other_task} {wildcards.other_method}"
+        " level {wildcards.level} seeds {wildcards.cohort}"
+    shell:
+        "python -m lth_core.jobs.overlap --cohort {wildcards.cohort} --initial {input.initial:q}"
+        " --mask {input.mask:q} --other {input.other:q} --output {output:q} > {log:q} 2>&1"
