@@ -14,6 +14,8 @@ include: "workflow/rules/dense.smk"
 include: "workflow/rules/tickets.smk"
 include: "workflow/rules/branches.smk"
 include: "workflow/rules/analyses.smk"
+include: "workflow/rules/telemetry.smk"
+include: "workflow/rules/overlap.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -29,6 +29,7 @@ Schema = dict[str, Any]
 
 _CHOICES = (
     ("Dataset", "source", registry.dataset),
+    ("Dataset", "transforms", registry.transform),
     ("Task", "model", registry.model),
     ("Method", "criterion", registry.criterion),
     ("Branch", "treatment", registry.branch),
@@ -44,6 +45,7 @@ def schema() -> Schema:
     del config["required"]
     for section, key, known in _CHOICES:
         field = config["$defs"][section]["properties"][key]
+        field = field.get("items", field)  # one choice, or a list of them
         field["anyOf"] = [{"enum": known.names()}, {"$ref": field.pop("$ref")}]
     studies = {name: registry.study.get(name).model_json_schema() for name in registry.study.names()}
     for study in studies.values():
@@ -89,7 +91,9 @@ def _required(model: type[BaseModel]) -> list[str]:
 def _rows(section: Schema, required: list[str], prefix: str, definitions: Schema) -> Iterator[tuple[str, ...]]:
     for key, field in section["properties"].items():
         inner, path = _section(field, definitions), f"{prefix}{key}"
-        default = "needed" if key in required else "" if inner else f"`{_default(field['default'])}`"
+        default = "needed" if key in required else f"`{_default(field['default'])}`"
+        if inner and field.get("default", inner) is not None:
+            default = ""  # its own keys have theirs
         yield (
             f"`{path}`",
             "section" if inner else _type(field),
@@ -102,11 +106,12 @@ def _rows(section: Schema, required: list[str], prefix: str, definitions: Schema
 
 
 def _section(field: Schema, definitions: Schema) -> Schema | None:
-    """The section that a field holds, or that each entry of its map is."""
+    """The section that a field holds, if it holds one, or that each entry of its map is."""
     for entry in field.get("patternProperties", {}).values():
         return _section(entry, definitions)
-    found = definitions.get(field.get("$ref", "").rpartition("/")[2], {})
-    return found if "properties" in found else None
+    options = [field, *field.get("anyOf", [])]
+    names = [option["$ref"].rpartition("/")[2] for option in options if "$ref" in option]
+    return next((definitions[name] for name in names if "properties" in definitions[name]), None)
 
 
 def _default(value: Any) -> str:
@@ -145,7 +150,7 @@ def _type(field: Schema) -> str:
 
 def _names() -> str:
     rows = []
-    for known in (registry.dataset, registry.model, registry.criterion, registry.branch):
+    for known in (registry.dataset, registry.transform, registry.model, registry.criterion, registry.branch):
         for name in known.names():
             options = [_option(option) for option in known.options(name).values()]
             meaning = (known.get(name).__doc__ or "").strip().partition("\n")[0]
