@@ -228,6 +228,15 @@ def test_a_users_own_network_plugs_in_by_name(monkeypatch):
     assert set(initialize(lambda: network, Initialization(), seed=0)) == set(network.state_dict())
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_networks_said_to_take_images_of_any_size_have_the_same_weights_for_all_sizes(name: str):
+    small, large = (
+        {key: value.shape for key, value in without_storage(name, (3, side, side)).named_parameters()}
+        for side in (32, 48)
+    )
+    assert (small == large) == model.facts(name).get("any_size", False)
+
+
 def test_a_network_that_ends_in_a_convolution_has_it_as_output():
     network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Linear(4, 4), nn.ConvTranspose2d(4, 10, 1))
     assert list(prunable_layers(network).values()) == ["conv", "hidden", "output"]

@@ -2,7 +2,8 @@
 
 torch is imported when a network is built, not here: checking a config needs only the signatures. Every network takes
 any number of channels and ends in raw scores (logits), one per class. `width` multiplies the paper's numbers of
-filters and hidden units. `least_side`: of smaller images, in pixels, the poolings would leave nothing.
+filters and hidden units. `least_side`: of smaller images, in pixels, the poolings would leave nothing. `any_size`: its
+weights have the same shapes whatever the size of the images, which a global average pooling sees to.
 """
 
 from __future__ import annotations
@@ -67,19 +68,19 @@ def _vgg(depth: int, classes: int, input_shape: Sequence[int], width: float) -> 
     return vgg(depth, classes, input_shape, width)
 
 
-@model("vgg-11", least_side=16)
+@model("vgg-11", least_side=16, any_size=True)
 def vgg_11(classes: int, input_shape: Sequence[int], width: Width = 1.0) -> nn.Module:
     """Eight 3x3 convolutions with batch norm, global average pooling, one linear layer."""
     return _vgg(11, classes, input_shape, width)
 
 
-@model("vgg-16", least_side=16)
+@model("vgg-16", least_side=16, any_size=True)
 def vgg_16(classes: int, input_shape: Sequence[int], width: Width = 1.0) -> nn.Module:
     """Thirteen 3x3 convolutions with batch norm, global average pooling, one linear layer."""
     return _vgg(16, classes, input_shape, width)
 
 
-@model("vgg-19", least_side=16)
+@model("vgg-19", least_side=16, any_size=True)
 def vgg_19(classes: int, input_shape: Sequence[int], width: Width = 1.0) -> nn.Module:
     """Sixteen 3x3 convolutions with batch norm, global average pooling, one linear layer."""
     return _vgg(19, classes, input_shape, width)
@@ -94,37 +95,37 @@ def _resnet(depth: int, classes: int, input_shape: Sequence[int], width: float) 
     return ResNet(depth, classes, input_shape, width)
 
 
-@model("resnet-8")
+@model("resnet-8", any_size=True)
 def resnet_8(classes: int, input_shape: Sequence[int], width: Width = 1.0) -> nn.Module:
     """Three stages of one residual block (16, 32, 64 filters): the smallest of its kind."""
     return _resnet(8, classes, input_shape, width)
 
 
-@model("resnet-14")
+@model("resnet-14", any_size=True)
 def resnet_14(classes: int, input_shape: Sequence[int], width: Width = 1.0) -> nn.Module:
     """Three stages of 2 residual blocks (16, 32, 64 filters)."""
     return _resnet(14, classes, input_shape, width)
 
 
-@model("resnet-20")
+@model("resnet-20", any_size=True)
 def resnet_20(classes: int, input_shape: Sequence[int], width: Width = 1.0) -> nn.Module:
     """Three stages of 3 residual blocks (16, 32, 64 filters); Frankle & Carbin 2019 call it Resnet-18."""
     return _resnet(20, classes, input_shape, width)
 
 
-@model("resnet-32")
+@model("resnet-32", any_size=True)
 def resnet_32(classes: int, input_shape: Sequence[int], width: Width = 1.0) -> nn.Module:
     """Three stages of 5 residual blocks (16, 32, 64 filters)."""
     return _resnet(32, classes, input_shape, width)
 
 
-@model("resnet-56")
+@model("resnet-56", any_size=True)
 def resnet_56(classes: int, input_shape: Sequence[int], width: Width = 1.0) -> nn.Module:
     """Three stages of 9 residual blocks (16, 32, 64 filters)."""
     return _resnet(56, classes, input_shape, width)
 
 
-@model("resnet-110")
+@model("resnet-110", any_size=True)
 def resnet_110(classes: int, input_shape: Sequence[int], width: Width = 1.0) -> nn.Module:
     """Three stages of 18 residual blocks (16, 32, 64 filters)."""
     return _resnet(110, classes, input_shape, width)
@@ -133,7 +134,7 @@ def resnet_110(classes: int, input_shape: Sequence[int], width: Width = 1.0) -> 
 # ---------------------------------------------------------------- ResNet for larger images (He et al. 2016, table 1)
 
 
-@model("resnet18")
+@model("resnet18", any_size=True)
 def resnet18(classes: int, input_shape: Sequence[int]) -> nn.Module:
     """torchvision's ResNet-18, untrained; made for images of about 224x224 pixels."""
     from lth_core.models.resnet import torchvision_resnet
@@ -141,7 +142,7 @@ def resnet18(classes: int, input_shape: Sequence[int]) -> nn.Module:
     return torchvision_resnet("resnet18", classes, input_shape)
 
 
-@model("resnet50")
+@model("resnet50", any_size=True)
 def resnet50(classes: int, input_shape: Sequence[int]) -> nn.Module:
     """torchvision's ResNet-50, untrained; made for images of about 224x224 pixels."""
     from lth_core.models.resnet import torchvision_resnet
