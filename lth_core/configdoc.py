@@ -92,7 +92,7 @@ def _rows(section: Schema, required: list[str], prefix: str, definitions: Schema
     for key, field in section["properties"].items():
         inner, path = _section(field, definitions), f"{prefix}{key}"
         default = "needed" if key in required else f"`{_default(field['default'])}`"
-        if inner and field.get("default", inner) is not None:
+        if key not in required and inner and field["default"] is not None:
             default = ""  # its own keys have theirs
         yield (
             f"`{path}`",
