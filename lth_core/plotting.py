@@ -278,3 +278,9 @@ def band(
 def reference(axes: Axes, values: pd.Series, role: str = "dense") -> None:
     """A thin horizontal line at the mean of `values`: the level that the other curves are compared with."""
     axes.axhline(values.mean(), color=style(role).colour, linestyle=(0, (4, 3)), linewidth=0.9, label=style(role).label)
+
+
+def threshold(axes: Axes, value: float, label: str, *, vertical: bool = False) -> None:
+    """A thin dotted line at a value that a definition names, on the vertical axis unless `vertical`."""
+    draw = axes.axvline if vertical else axes.axhline
+    draw(value, color="#606060", linestyle=":", linewidth=1.1, label=label, zorder=1)

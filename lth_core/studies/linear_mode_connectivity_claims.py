@@ -1,0 +1,236 @@
+"""The claims of Frankle et al. 2020 (arXiv 1912.05671), tested per task on the table of instability.
+
+Every effect is one number per seed (draws and data orders are averaged within their seed). A network is stable where
+the barrier is below 2 percentage points: "stable" is tested as 2 minus the barrier. The paper finds LeNet stable at
+k = 0 and deeper networks after some steps; which of the two is tested depends on the network alone. Where tickets are
+rewound, the last of the steps is looked at, so that no step is chosen by its result. Barriers are those of test error,
+of batch-norm networks with interpolated statistics; that they are stable is also tested with re-estimated ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from lth_core.analysis.claims import Claim, judge
+from lth_core.analysis.measurements import MATCHING
+from lth_core.cells import DENSE
+from lth_core.config import Config
+from lth_core.studies.linear_mode_connectivity import (
+    NAME,
+    RANDOM,
+    REINIT,
+    STABLE,
+    TICKET,
+    LinearModeConnectivity,
+    focus,
+)
+from lth_core.studies.linear_mode_connectivity_tables import ORDER, mean, rank_correlation, successes, where
+from lth_core.studies.stabilizing2019_claims import STABLE_AT_INITIALIZATION
+
+POINTS = "percentage points"
+PAPER, BEYOND = "Frankle et al. 2020a", "beyond Frankle et al. 2020a"
+CONTROLS = {RANDOM: "random ones", REINIT: "reinitialized ones"}
+
+
+def claims(study: LinearModeConnectivity, config: Config, task: str, instability: pd.DataFrame) -> list[Claim]:
+    """All claims about one task."""
+    stable = config.tasks[task].model.name in STABLE_AT_INITIALIZATION
+    about = TaskClaims(study, task, stable, instability[instability["task"] == task])
+    about.of_dense()
+    for level in focus(study.levels_of(config, task)):
+        about.of_stability(level)
+        about.against_controls(level)
+        about.of_accuracy(level)
+    about.of_success()
+    about.between_seeds(0)
+    for level in focus(study.levels_of(config, task)):
+        about.between_levels(level)
+        about.between_seeds(level)
+    return about.made
+
+
+@dataclass
+class TaskClaims:
+    """The claims about one task; `stable`: whether the paper finds such a network stable at k = 0.
+
+    Each method adds to `made` what can be tested.
+    """
+
+    study: LinearModeConnectivity
+    task: str
+    stable: bool
+    rows: pd.DataFrame
+    made: list[Claim] = field(default_factory=list)
+
+    # ------------------------------------------------------------ reading the table
+
+    def values(self, column: str, network: str, k: int, level: int = 0, **line: str) -> pd.Series:
+        """A measurement by seed, in percent; nan where a copy or a draw diverged.
+
+        `line` chooses the pair (`order` unless given), matching (`none`) and statistics (`interpolated`).
+        """
+        found = where(self.rows, ORDER | line | {"network": network, "k": k, "level": level})
+        return 100 * found.groupby("seed")[column].agg(mean)
+
+    def barrier(self, network: str, k: int, level: int = 0, **line: str) -> pd.Series:
+        """The barrier of test error by seed, in percentage points."""
+        return self.values("barrier_test", network, k, level, **line)
+
+    def weights(self, level: int) -> str:
+        """With which part of the weights a level is trained, for sentences."""
+        return f"with {100 * self.rows.loc[self.rows['level'] == level, 'density'].mean():.1f}% of the weights"
+
+    def statistics(self) -> dict[str, str]:
+        """Batch-norm statistics of the lines -> how sentences name them: only where there are two kinds."""
+        if not (self.rows["statistics"] == "estimated").any():
+            return {"interpolated": ""}
+        return {kind: f", batch-norm statistics {kind}" for kind in ("interpolated", "estimated")}
+
+    @property
+    def step(self) -> int:
+        """The rewind step at which tickets are expected to be stable: the first where that is so, else the last."""
+        return self.study.rewinds()[0 if self.stable else -1]
+
+    def add(
+        self, sentence: str, source: str, effect: str, values: pd.Series, unit: str = POINTS, margin: float = 0.0
+    ) -> None:
+        """Judge one value of the effect per seed."""
+        facts = {"study": NAME, "task": self.task, "claim": f"{sentence}.", "source": source}
+        self.made.append(judge(values.to_numpy(), **facts, effect=effect, unit=unit, margin=margin))
+
+    # ------------------------------------------------------------ section 3: dense networks
+
+    def of_dense(self) -> None:
+        """At initialization, at the last step, and between them."""
+        where, last = f"{PAPER}, section 3", self.study.steps[-1]
+        for kind, how in self.statistics().items():
+            first, late = (self.barrier(DENSE, k, statistics=kind) for k in (0, last))
+            if self.stable:
+                sentence = f"The dense network is stable from initialization on{how}"
+                self.add(sentence, where, below("at k=0"), STABLE - first)
+                continue
+            sentence = f"The dense network is unstable at initialization{how}"
+            self.add(sentence, where, "barrier of test error at k=0", first, margin=STABLE)
+            sentence = f"The dense network is stable when its copies part at step {last}{how}"
+            self.add(sentence, where, below(f"at k={last}"), STABLE - late)
+            sentence = f"The later its copies part, the more stable is the dense network{how}"
+            self.add(sentence, where, f"barrier of test error, fall from k=0 to k={last}", first - late)
+
+    # ------------------------------------------------------------ section 4: subnetworks
+
+    def of_stability(self, level: int) -> None:
+        """IMP subnetworks at initialization and rewound."""
+        where, steps = f"{PAPER}, section 4", self.study.rewinds()
+        for kind, how in self.statistics().items():
+            how = f"{how}, {self.weights(level)}"
+            first, late = (self.barrier(TICKET, k, level, statistics=kind) for k in (steps[0], steps[-1]))
+            if not self.stable and steps[0] == 0:
+                sentence = f"IMP subnetworks {started(0)} are unstable{how}"
+                self.add(sentence, where, "barrier of test error at k=0", first, margin=STABLE)
+            sentence = f"IMP subnetworks {started(self.step)} are stable{how}"
+            self.add(sentence, where, below(f"at k={self.step}"), STABLE - (first if self.stable else late))
+            if not self.stable and len(steps) > 1:
+                sentence = f"Later rewinding makes IMP subnetworks more stable{how}"
+                self.add(
+                    sentence, where, f"barrier of test error, fall from k={steps[0]} to k={steps[-1]}", first - late
+                )
+        if not self.stable:
+            self._no_later_than_dense(level)
+
+    def _no_later_than_dense(self, level: int) -> None:
+        """Judged on test error at the step where the dense network becomes stable in training error."""
+        steps = self.study.rewinds()
+        on_train = [self.values("barrier_train", DENSE, k).mean(skipna=False) < STABLE for k in steps]
+        since = next((k for place, k in enumerate(steps) if all(on_train[place:])), None)
+        at = f"at k={steps[-1] if since is None else since}"
+        reason = "where the dense network is not yet" if since is None else "where the dense network becomes"
+        effect = f"{below(at)}, {reason} stable in training error"
+        values = STABLE - self.barrier(TICKET, steps[-1] if since is None else since, level)
+        sentence = f"IMP subnetworks become stable no later than the dense network, {self.weights(level)}"
+        self.add(sentence, f"{PAPER}, section 4", effect, values)
+
+    def against_controls(self, level: int) -> None:
+        """IMP subnetworks where they are stable, against random and reinitialized ones."""
+        for control in self.study.controls:
+            higher = self.barrier(control, self.step, level) - self.barrier(TICKET, self.step, level)
+            sentence = (
+                f"IMP subnetworks {started(self.step)} are more stable than {CONTROLS[control]}, {self.weights(level)}"
+            )
+            effect = f"barrier of test error, {control} minus IMP, at k={self.step}"
+            self.add(sentence, f"{PAPER}, section 4", effect, higher)
+
+    def of_accuracy(self, level: int) -> None:
+        """IMP subnetworks match the dense network where they are stable, and are as random ones where they are not."""
+        where, margin = f"{PAPER}, section 4", -100 * MATCHING
+        dense = self.values("accuracy", DENSE, 0)
+        gain = self.values("accuracy", TICKET, self.step, level) - dense
+        sentence = f"IMP subnetworks {started(self.step)} match the dense network's accuracy, {self.weights(level)}"
+        self.add(sentence, where, f"test accuracy, IMP minus dense, at k={self.step}", gain, margin=margin)
+        if self.stable or self.study.rewinds()[0] != 0 or RANDOM not in self.study.controls:
+            return
+        gap = self.values("accuracy", RANDOM, 0, level) - self.values("accuracy", TICKET, 0, level)
+        sentence = f"IMP subnetworks {started(0)} are no more accurate than random ones, {self.weights(level)}"
+        self.add(sentence, where, "test accuracy, random minus IMP, at k=0", gap, margin=margin)
+
+    def of_success(self) -> None:
+        """Over all subnetworks: the higher the barrier, the lower the accuracy."""
+        by_seed = successes(self.rows).groupby("seed")[["barrier", "success"]]
+        found = by_seed.apply(lambda subnetworks: -rank_correlation(subnetworks["barrier"], subnetworks["success"]))
+        effect = (
+            "minus the rank correlation of barrier and test accuracy over all steps, levels and kinds of subnetworks"
+        )
+        sentence = "The more stable a subnetwork, the more accurate it is"
+        self.add(sentence, f"{PAPER}, section 4", effect, found, unit="correlation")
+
+    # ------------------------------------------------------------ beyond the paper
+
+    def between_levels(self, level: int) -> None:
+        """Tickets of successive levels, as they are and aligned."""
+        if not self.study.successive:
+            return
+        which = f"levels {level - 1} and {level}"
+        plain = self.barrier(TICKET, self.step, level, pair="level")
+        sentence = (
+            f"IMP subnetworks {started(self.step)} are connected to those of the level before, {self.weights(level)}"
+        )
+        self.add(sentence, BEYOND, f"{below(f'between {which}')}, at k={self.step}", STABLE - plain)
+        aligned = self.barrier(TICKET, self.step, level, pair="level", matching="aligned")
+        if aligned.empty:
+            return
+        sentence = f"Permuting hidden units lowers the barrier between successive levels, {self.weights(level)}"
+        effect = f"barrier of test error between {which}, fall by alignment, at k={self.step}"
+        self.add(sentence, BEYOND, effect, plain - aligned)
+
+    def between_seeds(self, level: int) -> None:
+        """Networks of different seeds, as they are and aligned. Each is connected with the next: pairs share seeds."""
+        network, k = (TICKET, self.step) if level else (DENSE, 0)
+        plain = self.barrier(network, k, level, pair="seed")
+        if plain.empty:
+            return
+        who = f"IMP subnetworks {started(k)}" if level else "Dense networks"
+        what = f"of different seeds, {self.weights(level)}" if level else "of different seeds"
+        effect = "barrier of test error between each seed and the next"
+        self.add(f"{who} are not connected to those {what}", BEYOND, effect, plain, margin=STABLE)
+        aligned = self.barrier(network, k, level, pair="seed", matching="aligned")
+        if aligned.empty:
+            return
+        sentence = (
+            f"Permuting hidden units lowers the barrier between {who[0].lower() if not level else who[0]}{who[1:]}"
+        )
+        self.add(f"{sentence} {what}", BEYOND, f"{effect}, fall by alignment", plain - aligned)
+        effect = below("between each seed and the next, after alignment")
+        self.add(
+            f"{who} are connected to those {what}, when hidden units are permuted", BEYOND, effect, STABLE - aligned
+        )
+
+
+def below(where: str) -> str:
+    """The effect that is above 0 where a network is stable."""
+    return f"{STABLE:g} minus the barrier of test error {where}"
+
+
+def started(k: int) -> str:
+    """Where a ticket starts from."""
+    return f"rewound to step {k}" if k else "reset to initialization"

@@ -1,0 +1,200 @@
+"""The figures of Frankle et al. 2020 (arXiv 1912.05671) against density and against accuracy, and those beyond it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lth_core.cells import DENSE
+from lth_core.plotting import (
+    band,
+    density_axis,
+    interval_note,
+    legend,
+    panels,
+    percent_axis,
+    positive_axis,
+    ramp,
+    reference,
+    style,
+    threshold,
+)
+from lth_core.studies.captions import listing
+from lth_core.studies.linear_mode_connectivity import RANDOM, STABLE, TICKET, focus
+from lth_core.studies.linear_mode_connectivity_tables import mean, rank_correlation, successes, where
+from lth_core.studies.linear_mode_connectivity_view import LABELS, View
+
+BARRIER = "barrier of test error\n(percentage points)"
+PAIRS = {"order": "copies on two data orders", "level": "successive levels", "seed": "different seeds"}
+ALIGNMENT = {"none": ("as trained", "-"), "aligned": ("hidden units permuted to fit", "--")}
+
+
+def density_drawings(view: View) -> dict[str, tuple[str, Callable[[View], Figure]]]:
+    """Kind of figure -> its caption, and how it is drawn."""
+    return {
+        "ranges": (_ranges_caption(view), _ranges),
+        "success": (_success_caption(view), _success),
+        "alignment": (_alignment_caption(view), _alignment),
+    }
+
+
+# ---------------------------------------------------------------- three ranges of density
+
+
+def _ranges_caption(view: View) -> str:
+    return (
+        "Barrier between two copies of a subnetwork (top) and its test accuracy (bottom) against density (section 4), "
+        "for subnetworks that are rewound, and copied, at step k. Ranges of density: I, random subnetworks match the "
+        "dense network, too; II, only those found by IMP do; III, none does. They end at the sparsest level where such "
+        "a subnetwork matches: validation accuracy, averaged over seeds, is at most 0.2 percentage points lower. "
+        f"Networks below {STABLE:g} points (dotted) are stable."
+    )
+
+
+def _ranges(view: View) -> Figure:
+    """A column per rewind step; barrier above accuracy."""
+    steps = focus(view.study.rewinds())
+    figure, axes = panels(len(steps), 2, height=2.3)
+    rows = view.lines().assign(barrier=100 * view.lines()["barrier_test"])
+    for (top, bottom), k in zip(axes.T, steps, strict=True):
+        at_step = rows[(rows["k"] == k) & (rows["network"] != DENSE)]
+        reference(bottom, where(rows, {"network": DENSE}).drop_duplicates("seed")["accuracy"])
+        for network in view.networks()[1:]:
+            lines = at_step[at_step["network"] == network]
+            band(top, lines, "density", "barrier", role=network, label=LABELS[network])
+            band(bottom, lines, "density", "accuracy", role=network, label=LABELS[network])
+        threshold(top, STABLE, "stable below")
+        top.sharey(axes[0, 0])
+        bottom.sharey(axes[1, 0])
+        density_axis(top, at_step["density"])
+        density_axis(bottom, at_step["density"])
+        top.set_xlabel("")
+        top.set_title(f"k = {k}", pad=14)
+        _shade(top, bottom, view, k, at_step)
+    positive_axis(axes[0, 0], BARRIER)
+    percent_axis(axes[1, 0].yaxis, "test accuracy")
+    legend(figure, interval_note(view.seeds()))
+    return figure
+
+
+def _shade(top: Axes, bottom: Axes, view: View, k: int, rows: pd.DataFrame) -> None:
+    """Grounds of the three ranges, named above them."""
+    densities = rows.groupby("level")["density"].mean()
+    high, low = top.get_xlim()
+    edges = [high]
+    for network in (RANDOM, TICKET):
+        last = view.last_matching(network, k)
+        edges.append(min(edges[-1], _edge(densities, last, high, low)))
+    for name, start, end, shade in zip(("I", "II", "III"), edges, [*edges[1:], low], (0.0, 0.05, 0.1), strict=True):
+        if start <= end:
+            continue
+        for panel in (top, bottom):
+            panel.axvspan(start, end, color="black", alpha=shade, linewidth=0, zorder=0)
+        top.text(np.sqrt(start * end), 1.01, name, transform=top.get_xaxis_transform(), ha="center", va="bottom")
+
+
+def _edge(densities: pd.Series, last: int, high: float, low: float) -> float:
+    """The end of a range in the middle, as the axis shows it, between the last level in it and the next one."""
+    if not last:
+        return high
+    sparser = densities[densities.index > last]
+    return float(np.sqrt(densities[last] * sparser.iloc[0])) if len(sparser) else low
+
+
+# ---------------------------------------------------------------- barrier against success
+
+
+def _success_caption(view: View) -> str:
+    kinds = listing([LABELS[network] for network in view.networks()[1:]])
+    return (
+        "Success of subnetworks against their barrier (section 4): test accuracy at the end of training, minus that of "
+        "the dense network, against the barrier between two copies. One marker per step k, level and kind "
+        f"({kinds}), averaged over seeds; ρ: their rank correlation. Dotted: the barrier below which networks are "
+        "stable, and the accuracy from which on they match the dense network. The barrier's axis is linear up to "
+        f"{STABLE:g} points, logarithmic beyond."
+    )
+
+
+def _success(view: View) -> Figure:
+    """One marker per step, level and kind of subnetwork."""
+    points = (
+        successes(view.instability).groupby(["k", "level", "network"], as_index=False)[["barrier", "success"]].agg(mean)
+    )
+    figure, axes = panels(width=4.6, height=3.2)
+    panel = axes[0, 0]
+    for network in view.networks()[1:]:
+        found = points[points["network"] == network]
+        look = style(network)
+        panel.plot(
+            100 * found["barrier"],
+            100 * found["success"],
+            look.marker,
+            color=look.colour,
+            label=LABELS[network],
+            alpha=0.8,
+        )
+    panel.set_xscale("symlog", linthresh=STABLE)
+    panel.xaxis.set_major_formatter(lambda barrier, position: f"{barrier:g}")
+    panel.set_xlim(left=0)
+    panel.set_xlabel(BARRIER.replace("\n", " "))
+    panel.set_ylabel("test accuracy minus dense\n(percentage points)")
+    threshold(panel, STABLE, "stable below, matching above", vertical=True)
+    threshold(panel, -0.2, "stable below, matching above")
+    whole = points.dropna()
+    left_out = f", {len(points) - len(whole)} with diverged seeds left out" if len(whole) < len(points) else ""
+    correlation = rank_correlation(whole["barrier"], whole["success"])
+    panel.set_title(f"ρ = {correlation:.2f} ({len(whole)} subnetworks{left_out})")
+    legend(figure)
+    return figure
+
+
+# ---------------------------------------------------------------- beyond the paper
+
+
+def _alignment_caption(view: View) -> str:
+    how = (
+        "before and after the hidden units of one end are permuted to fit the other's"
+        if view.aligned()
+        else "as they are (this network's hidden units could not be matched)"
+    )
+    return (
+        f"Beyond the paper: barrier on the straight line between the two networks of a pair, {how}. Pairs: "
+        "copies of a network that part at step k; subnetworks of successive levels of pruning, on the same data order, "
+        "rewound to step k (the first is paired with the dense network); subnetworks of each seed and the next, at "
+        "100% the dense networks. "
+        f"Networks below {STABLE:g} percentage points (dotted) are connected."
+    )
+
+
+def _alignment(view: View) -> Figure:
+    """A column per kind of pair, a row per kind of statistics; one colour per rewind step."""
+    kinds = [kind for kind in PAIRS if (view.instability["pair"] == kind).any()]
+    steps = focus(view.study.rewinds())
+    figure, axes = panels(len(kinds), len(view.statistics()), height=2.6)
+    for row, statistics in zip(axes, view.statistics(), strict=True):
+        for panel, kind in zip(row, kinds, strict=True):
+            panel.sharey(row[0])
+            for k, colour in zip(steps, ramp(len(steps)), strict=True):
+                for matching, (words, linestyle) in ALIGNMENT.items():
+                    lines = view.lines(pair=kind, matching=matching, statistics=statistics)
+                    lines = _chain(lines.assign(barrier=100 * lines["barrier_test"]), kind, k)
+                    look = {"label": f"k = {k}, {words}", "colour": colour, "linestyle": linestyle}
+                    band(panel, lines, "density", "barrier", role="ticket", **look)
+            density_axis(panel, view.instability["density"])
+            threshold(panel, STABLE, "connected below")
+        estimated = ", statistics re-estimated" if statistics == "estimated" else ""
+        positive_axis(row[0], f"barrier of test error{estimated}\n(percentage points)")
+    for panel, kind in zip(axes[0], kinds, strict=True):
+        panel.set_title(PAIRS[kind])
+    legend(figure, interval_note(view.seeds()))
+    return figure
+
+
+def _chain(lines: pd.DataFrame, kind: str, k: int) -> pd.DataFrame:
+    """The tickets of one chain and, at density 100%, the dense network: its seeds differ from initialization on."""
+    dense = where(lines, {"network": DENSE, "k": 0 if kind == "seed" else k})
+    return pd.concat([dense, where(lines, {"network": TICKET, "k": k})])
