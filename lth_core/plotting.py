@@ -33,7 +33,7 @@ class Style:
     marker: str
 
 
-ROLES = {  # colours of Okabe & Ito, which people with any colour vision tell apart
+ROLES = {  # colours of Okabe & Ito, then of Tol, which people with any colour vision tell apart
     "dense": Style("dense network", "#000000", "s"),
     "ticket": Style("winning ticket", "#0072B2", "o"),
     "reinit": Style("random reinitialization", "#D55E00", "^"),
@@ -42,6 +42,12 @@ ROLES = {  # colours of Okabe & Ito, which people with any colour vision tell ap
     "one-shot": Style("one-shot ticket", "#CC79A7", "P"),
     "continued": Style("continued training", "#56B4E9", "X"),
     "redraw-kept": Style("redrawn from kept values", "#8C564B", "<"),
+    "reset": Style("reset to initialization", "#999933", "p"),
+    "sign-magnitude": Style("signs and magnitudes", "#44AA99", "d"),
+    "shuffle": Style("shuffles", "#AA4499", ">"),
+    "gaussian-noise": Style("Gaussian noise", "#882255", "*"),
+    "transferred": Style("ticket of another task", "#882255", "p"),
+    "random-ticket": Style("random ticket", "#999933", "d"),
     "other": Style("other", "#7F7F7F", "h"),
 }
 """Role -> style; a branch's role is its treatment's name, and treatments not listed here are `other`."""
@@ -219,9 +225,14 @@ def style(role: str) -> Style:
     return ROLES.get(role, ROLES["other"])
 
 
-def series(count: int) -> list[str]:
-    """`count` colours for series that are not roles: those of SERIES, or of a ramp where these are too few."""
-    return list(SERIES[:count]) if count <= len(SERIES) else ramp(count)
+def series(count: int, besides: Iterable[str] = ()) -> list[str]:
+    """`count` colours for series that are not roles: those of SERIES, or of a ramp where these are too few.
+
+    Colours of the roles `besides`, which the series are drawn with, are left out.
+    """
+    taken = {style(role).colour for role in besides}
+    free = [colour for colour in SERIES if colour not in taken]
+    return free[:count] if count <= len(free) else ramp(count)
 
 
 def ramp(count: int) -> list[str]:
@@ -275,9 +286,10 @@ def band(
         axes.plot(incomplete["x"], shown, "x", color="#CC0000", markersize=7, label="some seeds diverged")
 
 
-def reference(axes: Axes, values: pd.Series, role: str = "dense") -> None:
+def reference(axes: Axes, values: pd.Series, role: str = "dense", label: str | None = None) -> None:
     """A thin horizontal line at the mean of `values`: the level that the other curves are compared with."""
-    axes.axhline(values.mean(), color=style(role).colour, linestyle=(0, (4, 3)), linewidth=0.9, label=style(role).label)
+    look = style(role)
+    axes.axhline(values.mean(), color=look.colour, linestyle=(0, (4, 3)), linewidth=0.9, label=label or look.label)
 
 
 def threshold(axes: Axes, value: float, label: str, *, vertical: bool = False) -> None:

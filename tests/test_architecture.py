@@ -28,7 +28,7 @@ FLOORS = (
         "exclusions",
         "adaptation",
     ),
-    ("analysis", "plotting"),
+    ("analysis", "plotting", "heatmaps"),
     ("studies", "reporting"),
     ("configerrors", "crosscheck", "references", "configfile", "configdoc", "plan", "jobs"),
 )

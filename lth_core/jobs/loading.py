@@ -17,7 +17,7 @@ from lth_core.studies.base import Study, expand
 if TYPE_CHECKING:
     import pandas as pd
 
-TEXT_COLUMNS = ("task", "cohort", "method", "branch", "network", "layer")
+TEXT_COLUMNS = ("task", "cohort", "method", "branch", "network", "layer", "group", "target", "source", "other")
 """Columns that stay text whatever they look like: a task may be named `1` or `nan`."""
 
 
