@@ -1,0 +1,212 @@
+"""Connectivity: loss and error on the straight line between two trained networks (Frankle et al. 2020, section 2).
+
+All tensors are interpolated. The statistics of batch norm are, besides, estimated again at every place of the line,
+since those in between belong to no network that was trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.func import functional_call
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from lth_core.artifacts import Tensors
+from lth_core.linear_network import LinearNetwork, linear
+from lth_core.tasks import Batch, Task
+
+STATISTICS_EXAMPLES = 5000
+"""At most so many training examples are used to estimate the statistics of batch norm."""
+
+Weights = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Line:
+    """The networks (1 - alpha) first + alpha second of one replicate at places `alphas`, on the task's device."""
+
+    first: Weights
+    second: Weights
+    alphas: Sequence[float]
+
+    def at(self, alpha: float) -> Weights:
+        """The network at a place: parameters and float buffers interpolated, integer buffers those of the first."""
+        return {name: self.value(name, alpha) for name in self.first}
+
+    def value(self, name: str, alpha: float) -> Tensor:
+        """One tensor of the network at a place."""
+        first = self.first[name]
+        return torch.lerp(first, self.second[name], alpha) if first.is_floating_point() else first
+
+
+class Curve(NamedTuple):
+    """Along a line: loss (nats) and error (fraction) at every place, and the fraction of examples on which the
+    predictions of its first and its last place differ. nan where the loss is not finite."""
+
+    loss: np.ndarray
+    error: np.ndarray
+    disagreement: float
+
+
+# ---------------------------------------------------------------- pairs of networks
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two networks, one replicate's tensors by name. `aligned`: the second with its units permuted, None if unknown."""
+
+    first: Tensors
+    second: Tensors
+    aligned: Tensors | None = None
+
+    @property
+    def is_moved(self) -> bool:
+        """Whether the alignment changed the second network."""
+        changed = self.aligned or {}
+        return any(not np.array_equal(value, self.second[name]) for name, value in changed.items())
+
+
+def connect(
+    task: Task, pairs: Sequence[Pair], points: int, examples: int | None = None
+) -> Iterator[tuple[str, str, list[dict[str, Curve]]]]:
+    """For all statistics (interpolated, estimated) and splits (train, test): each pair's curves by matching.
+
+    The matchings are `none` and, for pairs whose alignment is known, `aligned`, which has the same ends. There are
+    `points` evenly spaced places on a line, ends included. `examples` is the most that are used of a split, None for
+    all of it. Only networks with batch norm have estimated statistics.
+    """
+    alphas = np.linspace(0, 1, points).tolist()
+    moved = [index for index, pair in enumerate(pairs) if pair.is_moved]
+    lines = [Line(*_on_device(task, pair.first, pair.second), alphas) for pair in pairs]
+    lines += [Line(lines[index].first, *_on_device(task, pairs[index].aligned), alphas[1:-1]) for index in moved]
+    for statistics in ("interpolated", "estimated") if _batch_norms(task) else ("interpolated",):
+        estimated = estimate_statistics(task, lines, examples) if statistics == "estimated" else None
+        for split in ("train", "test"):
+            curves = evaluate(task, lines, split, examples, estimated)
+            found = [{"none": curve} for curve in curves[: len(pairs)]]
+            for by_matching, pair in zip(found, pairs, strict=True):
+                if pair.aligned is not None:
+                    by_matching["aligned"] = by_matching["none"]
+            for index, inner in zip(moved, curves[len(pairs) :], strict=True):
+                found[index]["aligned"] = _with_ends(inner, found[index]["none"])
+            yield statistics, split, found
+
+
+def _on_device(task: Task, *networks: Tensors) -> list[Weights]:
+    return [{name: torch.as_tensor(value, device=task.device) for name, value in network.items()} for network in networks]
+
+
+def _with_ends(inner: Curve, whole: Curve) -> Curve:
+    """The places in between of one curve with the ends of another."""
+    loss, error = (np.concatenate([b[:1], a, b[-1:]]) for a, b in zip(inner[:2], whole[:2], strict=True))
+    return Curve(loss, error, whole.disagreement)
+
+
+# ---------------------------------------------------------------- evaluation
+
+
+@torch.no_grad()
+def evaluate(
+    task: Task,
+    lines: Sequence[Line],
+    split: str,
+    examples: int | None = None,
+    statistics: Sequence[Sequence[Weights]] | None = None,
+) -> list[Curve]:
+    """The curve of every line on a split, or on `examples` of it; changes nothing.
+
+    `statistics` are buffers to use instead of the interpolated ones, for every place of every line. The data are gone
+    through once: each batch is evaluated by all networks of all lines.
+    """
+    task.module.to(task.device).eval()
+    network = LinearNetwork.of(task.module)
+    sums = [torch.zeros(3, len(line.alphas), dtype=torch.float64, device=task.device) for line in lines]
+    count = 0
+    for batch in task.sample_batches(split, examples):
+        count += len(batch.inputs)
+        for index, line in enumerate(lines):
+            if network:
+                found = _linear_outputs(network, line, batch.inputs)
+            else:
+                found = _outputs(task, line, batch.inputs, statistics[index] if statistics else None)
+            _add(sums[index], task, found, batch)
+    return [_curve(*(total / count).cpu().numpy()) for total in sums]
+
+
+def _add(sums: Tensor, task: Task, outputs: Iterable[Tensor], batch: Batch) -> None:
+    """Add a batch's losses, errors and predictions unlike those of the first place, to the columns of the places."""
+    reference = None
+    for place, values in enumerate(outputs):
+        losses, right = task.losses(values, batch)
+        predicted = values.argmax(dim=-1)
+        reference = predicted if reference is None else reference
+        sums[0, place] += losses.double().sum()
+        sums[1, place] += (~right).sum()
+        sums[2, place] += (predicted != reference).sum()
+
+
+def _curve(loss: np.ndarray, error: np.ndarray, disagreement: np.ndarray) -> Curve:
+    known = np.isfinite(loss)
+    error = np.where(known, error, np.nan)
+    return Curve(loss, error, float(disagreement[-1]) if known[0] and known[-1] else float("nan"))
+
+
+def _outputs(task: Task, line: Line, inputs: Tensor, statistics: Sequence[Weights] | None) -> Iterator[Tensor]:
+    for place, alpha in enumerate(line.alphas):
+        buffers = statistics[place] if statistics else {}
+        yield functional_call(task.module, {**line.at(alpha), **buffers}, (inputs,))
+
+
+def _linear_outputs(network: LinearNetwork, line: Line, inputs: Tensor) -> Iterator[Tensor]:
+    """As `_outputs`, but much faster: the first layer is linear in its weights too, so that its values can be computed
+    for the ends and interpolated. It has most of the weights."""
+    inputs = inputs.flatten(1)
+    weight, bias = network.layers[0]
+    ends = [linear(inputs, end[weight], end[bias] if bias else None) for end in (line.first, line.second)]
+    others = LinearNetwork(network.layers[1:])
+    names = [name for layer in others.layers for name in layer if name]
+    for alpha in line.alphas:
+        values = torch.lerp(*ends, alpha)
+        if others.layers:
+            values = others.activations({name: line.value(name, alpha) for name in names}, values.relu_())[-1]
+        yield values
+
+
+# ---------------------------------------------------------------- statistics of batch norm
+
+
+@torch.no_grad()
+def estimate_statistics(task: Task, lines: Sequence[Line], examples: int | None = None) -> list[list[Weights]]:
+    """Batch-norm buffers of every place of every line: mean and variance per channel, averaged over batches.
+
+    Estimated on a fixed random sample of the training split: STATISTICS_EXAMPLES of it, or `examples` if that is less.
+    """
+    module = task.module.to(task.device).eval()  # dropout stays off
+    norms = _batch_norms(task)
+    empty = {f"{name}.{key}": buffer for name, norm in norms.items() for key, buffer in norm.named_buffers()}
+    found = [[{name: torch.zeros_like(value) for name, value in empty.items()} for _ in line.alphas] for line in lines]
+    momenta = {name: norm.momentum for name, norm in norms.items()}
+    try:
+        for norm in norms.values():
+            norm.train()
+            norm.momentum = None  # the average of all batches
+        for batch in task.sample_batches("train", min(examples or STATISTICS_EXAMPLES, STATISTICS_EXAMPLES)):
+            for line, statistics in zip(lines, found, strict=True):
+                for _ in _outputs(task, line, batch.inputs, statistics):
+                    pass  # the forward pass updates the statistics in place
+    finally:
+        for name, norm in norms.items():
+            norm.momentum = momenta[name]
+        module.eval()
+    return found
+
+
+def _batch_norms(task: Task) -> dict[str, _BatchNorm]:
+    """The layers that keep running statistics, by name."""
+    modules = task.module.named_modules()
+    return {name: norm for name, norm in modules if isinstance(norm, _BatchNorm) and norm.track_running_stats}

@@ -1,0 +1,143 @@
+"""Rule connectivity: trained weights of two cohorts -> the line between each two of their networks, as CSV.
+
+Writes seed, draw, matching, statistics, split, alpha, loss (nats), error (fraction) to --output, {pair}_path.csv, and
+beside it, to {pair}_ends.csv, how far the ends are apart: seed, draw, matching, l2, angle (radians) over the prunable
+weights, disagreement_train and disagreement_test (fractions of the examples).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lth_core.analysis.alignment import align
+from lth_core.analysis.connectivity import Curve, Pair, connect
+from lth_core.analysis.distances import distances
+from lth_core.analysis.symmetries import symmetries
+from lth_core.artifacts import Tensors, read_tensors, write_text
+from lth_core.config import Connectivity
+from lth_core.jobs.command import command
+from lth_core.jobs.runs import open_task, parser
+from lth_core.jobs.stacking import unstack
+from lth_core.models.layers import prunable_layers
+from lth_core.randomness import stream
+from lth_core.tasks import ImageClassification
+
+PATH_COLUMNS = ("seed", "draw", "matching", "statistics", "split", "alpha", "loss", "error")
+ENDS_COLUMNS = ("seed", "draw", "matching", "l2", "angle", "disagreement_train", "disagreement_test")
+
+Measured = dict[tuple[str, str], list[dict[str, Curve]]]
+"""By statistics and split: the curves of every replicate by matching."""
+
+
+@dataclass(frozen=True)
+class Replicate:
+    """A pair of networks, named by the seed and draw of its first."""
+
+    seed: int
+    draw: int
+    pair: Pair
+
+
+@command
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--first", required=True, help="trained weights")
+    arguments.add_argument("--second", required=True, help="other trained weights; the same file for --pair seed")
+    arguments.add_argument("--pair", required=True, choices=["order", "level", "seed"], help="what is connected")
+    options = arguments.parse_args()
+    spec, seeds = options.spec, options.spec["seeds"]
+    task = open_task(spec, options.data)
+    settings = Connectivity(**spec["connectivity"])
+    started = time.perf_counter()
+    first, second = (unstack(read_tensors(path)) for path in (options.first, options.second))
+    chosen = next_seeds(seeds, first) if options.pair == "seed" else same_seeds(seeds, first, second)
+    replicates = with_aligned(task, chosen)
+    measured = {}
+    for statistics, split, curves in connect(task, [r.pair for r in replicates], settings.points, settings.examples):
+        measured[statistics, split] = curves
+        print(f"{len(replicates)} pairs on {split} with {statistics} statistics", flush=True)
+    write_table(options.output, PATH_COLUMNS, path_rows(replicates, measured))
+    ends = Path(options.output).with_name(f"{options.pair}_ends.csv")
+    write_table(ends, ENDS_COLUMNS, ends_rows(task, replicates, measured))
+    print(f"seconds: train 0.000 evaluate {time.perf_counter() - started:.3f}", flush=True)
+
+
+# ---------------------------------------------------------------- which networks are connected
+
+
+def same_seeds(seeds: Sequence[int], first: Sequence[Tensors], second: Sequence[Tensors]) -> list[Replicate]:
+    """Each network with the other of its seed and draw; one network of a seed serves all draws of the other's."""
+    count = max(len(first), len(second))
+    draws = count // len(seeds)
+    pairs = (Pair(*(side[r * len(side) // count] for side in (first, second))) for r in range(count))
+    return [Replicate(seeds[r // draws], r % draws, pair) for r, pair in enumerate(pairs)]
+
+
+def next_seeds(seeds: Sequence[int], networks: Sequence[Tensors]) -> list[Replicate]:
+    """Each network with that of the next seed, the last with the first; two networks are one pair, one is none."""
+    count = len(networks)
+    firsts = range(count if count > 2 else count - 1)
+    return [Replicate(seeds[r], 0, Pair(networks[r], networks[(r + 1) % count])) for r in firsts]
+
+
+def with_aligned(task: ImageClassification, replicates: Sequence[Replicate]) -> list[Replicate]:
+    """The pairs with their second networks aligned to the first, if the symmetries of the network are known."""
+    groups = symmetries(task.module, task.data.input_shape)
+    if groups is None:
+        print("the permutation symmetries of this network cannot be traced: nothing is aligned", flush=True)
+        return list(replicates)
+    parameters = dict(task.module.named_parameters())
+    found = []
+    for replicate in replicates:
+        first, second = replicate.pair.first, replicate.pair.second
+        random = stream(replicate.seed, "alignment", replicate.draw)
+        found.append(replace(replicate, pair=Pair(first, second, align(first, second, groups, parameters, random))))
+    return found
+
+
+# ---------------------------------------------------------------- tables
+
+
+def path_rows(replicates: Sequence[Replicate], measured: Measured) -> Iterator[tuple[Any, ...]]:
+    """PATH_COLUMNS of every place of every line."""
+    for index, replicate in enumerate(replicates):
+        for (statistics, split), curves in measured.items():
+            for matching, curve in curves[index].items():
+                alphas = np.linspace(0, 1, len(curve.loss))
+                for place in zip(alphas, curve.loss, curve.error, strict=True):
+                    yield (replicate.seed, replicate.draw, matching, statistics, split, *place)
+
+
+def ends_rows(task: ImageClassification, replicates: Sequence[Replicate], measured: Measured) -> Iterator[tuple]:
+    """ENDS_COLUMNS of every pair and matching."""
+    layers = prunable_layers(task.module)
+    train, test = (measured["interpolated", split] for split in ("train", "test"))
+    for replicate, on_train, on_test in zip(replicates, train, test, strict=True):
+        pair = replicate.pair
+        for matching, second in (("none", pair.second), ("aligned", pair.aligned)):
+            if second is not None:
+                weights = [{name: network[name][None] for name in layers} for network in (pair.first, second)]
+                mask = {name: np.ones(value.shape, bool) for name, value in weights[0].items()}
+                l2, angle = (float(value[0]) for value in distances(mask, *weights))
+                disagreements = (curves[matching].disagreement for curves in (on_train, on_test))
+                yield (replicate.seed, replicate.draw, matching, l2, angle, *disagreements)
+
+
+def write_table(path: str | Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """A CSV of rows; fractional numbers with nine digits."""
+    lines = [",".join(columns), *(",".join(_text(value) for value in row) for row in rows)]
+    write_text(path, "\n".join(lines) + "\n")
+
+
+def _text(value: Any) -> str:
+    return f"{value:.9g}" if isinstance(value, float) else str(value)
+
+
+if __name__ == "__main__":
+    main()

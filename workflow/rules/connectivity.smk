@@ -1,0 +1,101 @@
+# Linear connectivity: loss and error along the line between two trained networks, each to {pair}_path.csv and
+# {pair}_ends.csv in the folder of the second.
+dense_run = Cell("{task}", "{cohort}")
+
+
+def ticket_before(wildcards):
+    """The trained ticket of the level before, or the dense run."""
+    task, cohort, method, level = grid(wildcards)
+    return Cell(task, cohort, method, level - 1).trained(results)
+
+
+rule order_connectivity:
+    # A branch on another data order against the same treatment on order 0.
+    input:
+        data=data_of,
+        first=lambda wildcards: plan.on_own_order(cell_of(wildcards)).trained(results),
+        second=counterfactual.trained(results),
+    output:
+        path=f"{counterfactual.folder(results)}/order_path.csv",
+        ends=f"{counterfactual.folder(results)}/order_ends.csv",
+    log:
+        f"{logs}/{{task}}/{{cohort}}/{{method}}/level_{{level}}/{{branch}}/order_connectivity.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        gpu=1,
+    params:
+        spec=lambda wildcards: plan.connectivity_spec(wildcards.task, wildcards.cohort),
+        pair="order",
+    message:
+        "connectivity between data orders of {wildcards.branch}, {wildcards.task} {wildcards.method}"
+        " level {wildcards.level} seeds {wildcards.cohort}"
+    shell:
+        "lth-job connectivity --pair {params.pair} --spec {params.spec:q} --data {input.data:q}"
+        " --first {input.first:q} --second {input.second:q} --output {output.path:q} > {log:q} 2>&1"
+
+
+use rule order_connectivity as dense_order_connectivity with:
+    input:
+        data=data_of,
+        first=lambda wildcards: plan.on_own_order(cell_of(wildcards)).trained(results),
+        second=dense_counterfactual.trained(results),
+    output:
+        path=f"{dense_counterfactual.folder(results)}/order_path.csv",
+        ends=f"{dense_counterfactual.folder(results)}/order_ends.csv",
+    log:
+        f"{logs}/{{task}}/{{cohort}}/dense/{{branch}}/order_connectivity.log",
+    message:
+        "connectivity between data orders of {wildcards.branch}, {wildcards.task} dense seeds {wildcards.cohort}"
+
+
+use rule order_connectivity as level_connectivity with:
+    # A ticket against that of the level before, or against the dense run.
+    input:
+        data=data_of,
+        first=ticket_before,
+        second=ticket.trained(results),
+    output:
+        path=f"{ticket.folder(results)}/level_path.csv",
+        ends=f"{ticket.folder(results)}/level_ends.csv",
+    log:
+        f"{logs}/{{task}}/{{cohort}}/{{method}}/level_{{level}}/level_connectivity.log",
+    params:
+        spec=lambda wildcards: plan.connectivity_spec(wildcards.task, wildcards.cohort),
+        pair="level",
+    message:
+        "connectivity between levels of {wildcards.task} {wildcards.method} level {wildcards.level}"
+        " seeds {wildcards.cohort}"
+
+
+use rule order_connectivity as seed_connectivity with:
+    # The tickets of a cohort against one another.
+    input:
+        data=data_of,
+        first=ticket.trained(results),
+        second=ticket.trained(results),
+    output:
+        path=f"{ticket.folder(results)}/seed_path.csv",
+        ends=f"{ticket.folder(results)}/seed_ends.csv",
+    log:
+        f"{logs}/{{task}}/{{cohort}}/{{method}}/level_{{level}}/seed_connectivity.log",
+    params:
+        spec=lambda wildcards: plan.connectivity_spec(wildcards.task, wildcards.cohort),
+        pair="seed",
+    message:
+        "connectivity between seeds of {wildcards.task} {wildcards.method} level {wildcards.level}"
+        " seeds {wildcards.cohort}"
+
+
+use rule seed_connectivity as dense_seed_connectivity with:
+    input:
+        data=data_of,
+        first=dense_run.trained(results),
+        second=dense_run.trained(results),
+    output:
+        path=f"{dense_run.folder(results)}/seed_path.csv",
+        ends=f"{dense_run.folder(results)}/seed_ends.csv",
+    log:
+        f"{logs}/{{task}}/{{cohort}}/dense/seed_connectivity.log",
+    message:
+        "connectivity between seeds of {wildcards.task} dense seeds {wildcards.cohort}"
