@@ -7,11 +7,14 @@ of several layers add up to those of the network.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from lth_core.artifacts import ArtifactError, Tensors
+
+if TYPE_CHECKING:  # the job that counts does without pandas
+    import pandas as pd
 
 Counts = float | np.ndarray
 """A count, or an array (a column of a table) of them."""
@@ -62,6 +65,24 @@ def chance(weights: Counts, kept: Counts, kept_other: Counts) -> Counts:
     spread of that law, which is small in layers of many weights. Sum it over layers, not their counts.
     """
     return _ratio(kept * kept_other, weights)
+
+
+def indices(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """Both indices, and what chance gives, of counts (columns of Overlap) summed over all rows that agree in `by`.
+
+    Columns: `by`, jaccard, jaccard_by_chance, hamming, hamming_by_chance. With `layer` in `by` they are those of each
+    layer, without it those of the network, by chance under the layerwise counts.
+    """
+    counts = table.assign(by_chance=chance(table["weights"], table["kept"], table["kept_other"]))
+    columns = ["weights", "kept", "kept_other", "common", "by_chance"]
+    sums = counts.groupby(list(by), as_index=False, sort=False)[columns].sum()
+    weights, kept, kept_other, common, by_chance = (sums[column] for column in columns)
+    return sums[list(by)].assign(
+        jaccard=jaccard(kept, kept_other, common),
+        jaccard_by_chance=jaccard(kept, kept_other, by_chance),
+        hamming=hamming(weights, kept, kept_other, common),
+        hamming_by_chance=hamming(weights, kept, kept_other, by_chance),
+    )
 
 
 def _ratio(part: Counts, whole: Counts) -> Counts:

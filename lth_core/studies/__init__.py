@@ -1,5 +1,5 @@
 """Studies: one module per paper, registered by import. Nothing outside this package knows a paper's name."""
 
-from lth_core.studies import frankle2019, linear_mode_connectivity, stabilizing2019
+from lth_core.studies import early_phase, frankle2019, linear_mode_connectivity, stabilizing2019, transfer
 
-__all__ = ["frankle2019", "linear_mode_connectivity", "stabilizing2019"]
+__all__ = ["early_phase", "frankle2019", "linear_mode_connectivity", "stabilizing2019", "transfer"]

@@ -1,0 +1,85 @@
+"""Figures of overlapping masks for any study, drawn from tidy tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator
+
+from lth_core.analysis.overlap import indices
+from lth_core.plotting import band, density_axis, interval_note, legend, panels, percent_text, positive_axis, series
+
+INDICES = {"jaccard": "Jaccard index of the masks", "hamming": "Hamming distance of the masks"}
+MOST_NAMED_LAYERS = 5
+TICKS = [digit * 10.0**power for power in range(-5, 1) for digit in (1, 2, 5)]
+
+
+def overlap_figure(table: pd.DataFrame, names: Mapping[tuple[str, str], str]) -> Figure:
+    """Jaccard index and Hamming distance of every two masks over the density; dashed: by chance.
+
+    Args:
+        table: task, other, level, density, seed and the columns of `lth_core.analysis.overlap.Overlap`.
+        names: (task, other) -> how the pair is called.
+    """
+    figure, axes = panels(2)
+    for panel, (index, label) in zip(axes[0], INDICES.items(), strict=True):
+        for (pair, name), colour in zip(names.items(), series(len(names)), strict=True):
+            rows = table[(table["task"] == pair[0]) & (table["other"] == pair[1])]
+            found = indices(rows, ["density", "seed"])
+            band(panel, found, "density", index, label=name, colour=colour)
+            chance = f"by chance: {name}" if len(names) > 1 else "by chance"
+            style = {"colour": colour, "linestyle": "--", "markers": False}
+            band(panel, found, "density", f"{index}_by_chance", label=chance, **style)
+        density_axis(panel, table["density"])
+        positive_axis(panel, label)
+    legend(figure, interval_note(table["seed"].nunique()))
+    return figure
+
+
+def layerwise_figure(table: pd.DataFrame, names: Mapping[str, str], levels: Sequence[int]) -> Figure:
+    """The density of every layer, from input to output, one line per mask and one panel per level.
+
+    Args:
+        table: mask, level, density (of the whole network), seed, layer (in network order), layer_density.
+        names: mask -> how it is called.
+    """
+    layers = list(dict.fromkeys(table["layer"]))
+    numbered = table.assign(number=table["layer"].map(layers.index))
+    figure, axes = panels(len(levels), width=3.4 if len(levels) < 3 else 2.7)
+    for panel, level in zip(axes[0], levels, strict=True):
+        here = numbered[numbered["level"] == level]
+        for (mask, name), colour in zip(names.items(), series(len(names)), strict=True):
+            band(panel, here[here["mask"] == mask], "number", "layer_density", label=name, colour=colour)
+        density = here["density"].mean()
+        panel.axhline(density, color="#000000", linestyle=(0, (4, 3)), linewidth=0.9, label="whole network")
+        panel.set_title(f"{percent_text(density)}% of weights")
+        panel.sharey(axes[0, 0])
+        _layer_axis(panel, layers)
+    _log_percent_axis(axes[0, 0])
+    legend(figure, interval_note(table["seed"].nunique()))
+    return figure
+
+
+def _layer_axis(axes: Axes, layers: Sequence[str]) -> None:
+    """Layers by name where these can be read, otherwise by number from the input on."""
+    few = len(layers) <= MOST_NAMED_LAYERS
+    stride = 1 if few else -(-len(layers) // MOST_NAMED_LAYERS)
+    axes.set_xlim(-0.3, len(layers) - 0.7)
+    axes.xaxis.set_major_locator(FixedLocator(range(0, len(layers), stride)))
+    names = [layer.removesuffix(".weight") if few else str(1 + number) for number, layer in enumerate(layers)]
+    axes.xaxis.set_major_formatter(lambda number, position: names[round(number)])
+    axes.set_xlabel("layer" if few else "layer, from input to output")
+
+
+def _log_percent_axis(axes: Axes) -> None:
+    """Densities of layers, which lie orders of magnitude apart."""
+    axes.set_yscale("log")
+    axes.yaxis.set_minor_locator(NullLocator())
+    low, high = axes.get_ylim()
+    ticks = [tick for tick in TICKS if low <= tick <= high]
+    axes.yaxis.set_major_locator(FixedLocator(ticks))
+    axes.yaxis.set_major_formatter(lambda density, position: percent_text(density))
+    axes.set_ylabel("weights remaining in the layer (%)")

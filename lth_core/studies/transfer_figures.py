@@ -1,0 +1,172 @@
+"""The figures of the transfer study (Morcos et al. 2019), drawn from its tables, and their captions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from lth_core.analysis.measurements import nearest_level
+from lth_core.config import Config
+from lth_core.heatmaps import heatmaps
+from lth_core.plotting import (
+    band,
+    density_axis,
+    interval_note,
+    legend,
+    panels,
+    percent_axis,
+    percent_text,
+    reference,
+    series,
+)
+from lth_core.studies.base import Drawing
+from lth_core.studies.captions import listing
+from lth_core.studies.overlap_figures import layerwise_figure, overlap_figure
+
+if TYPE_CHECKING:
+    from lth_core.studies.transfer import Transfer
+
+CONTROLS = {
+    "random-ticket": "random ticket",
+    "random-mask-reinit": "random ticket with the layerwise densities",
+    "reinit": "own mask, reinitialized",
+}
+"""Network -> how legends call it; the first keeps neither positions nor layerwise densities."""
+DENSITIES = (0.5, 0.2, 0.1, 0.05)
+"""At these, or the levels next to them, a figure that cannot show every level does."""
+MOST_LEVELS = 4
+
+
+def drawings(study: Transfer, config: Config, group: str, tables: dict[str, pd.DataFrame]) -> list[Drawing]:
+    """The figures of one group."""
+    members = study.groups[group]
+    accuracy = tables["accuracy"][tables["accuracy"]["group"] == group]
+    pairs = study.pairs(members)
+    overlap = tables["overlap"]
+    overlap = overlap[[pair in pairs for pair in zip(overlap["task"], overlap["other"], strict=True)]]
+    levels = _shown_levels(accuracy)
+    seeds = accuracy["seed"].nunique()
+    what = f"Tasks: {listing([_task_note(config, task) for task in members])}. {interval_note(seeds).capitalize()}."
+    return [
+        Drawing(
+            f"accuracy-{group}",
+            "Test accuracy at the end of training against density, on each target: tickets found on the target itself "
+            "and on the other tasks of the group (mask and starting weights; the output layer is the target's own "
+            "where the numbers of classes differ), the target's own mask on a fresh initialization, and random tickets "
+            "on a fresh initialization. The random ticket permutes the mask over all layers together; the other one "
+            f"keeps the density of every layer. {what}",
+            lambda: _accuracies(accuracy, members),
+        ),
+        Drawing(
+            f"heatmap-{group}",
+            "Test accuracy at the end of training minus that of the target's own ticket, in percentage points, mean "
+            f"over {seeds} seed{'s' * (seeds > 1)}, by where the ticket comes from (rows) and what it is trained on "
+            f"(columns). {what}",
+            lambda: _heatmaps(accuracy, members, levels),
+        ),
+        Drawing(
+            f"overlap-{group}",
+            "Overlap of the masks of two tasks' tickets, at the same level and seed, over the layers that both "
+            "networks have in the same shape. Left: weights that both keep, divided by those that either keeps. "
+            "Right: fraction of positions in which the masks differ. Dashed: what two random masks give that keep as "
+            "many weights in every layer. Networks of equal shapes start from the same initialization, which is a "
+            f"part of what their masks share. {what}",
+            lambda: overlap_figure(overlap, {pair: f"{pair[0]} and {pair[1]}" for pair in pairs}),
+        ),
+        Drawing(
+            f"layers-{group}",
+            "Density of each layer, from input to output, in the tickets of the group's tasks (layers that all their "
+            "networks have in the same shape). Dashed: density of the whole network, which a random ticket has in "
+            f"every layer. {what}",
+            lambda: layerwise_figure(_masks(overlap, pairs), {task: task for task in members}, levels),
+        ),
+    ]
+
+
+def _task_note(config: Config, name: str) -> str:
+    """What a task is, in words for captions."""
+    task = config.tasks[name]
+    return f"{name} (data: {task.dataset}, network: {task.model.name}, optimizer: {task.train.optimizer.name})"
+
+
+def _shown_levels(accuracy: pd.DataFrame) -> list[int]:
+    """All levels if they are few, otherwise those next to DENSITIES."""
+    tickets = accuracy[accuracy["network"] == "ticket"]
+    levels = sorted(tickets["level"].unique())
+    if len(levels) <= MOST_LEVELS:
+        return levels
+    found = {nearest_level(tickets, density) for density in DENSITIES} - {None}
+    return sorted(found) or levels[-1:]
+
+
+def _select(accuracy: pd.DataFrame, target: str, network: str, source: str) -> pd.DataFrame:
+    chosen = (accuracy["target"] == target) & (accuracy["network"] == network) & (accuracy["source"] == source)
+    return accuracy[chosen]
+
+
+def _accuracies(accuracy: pd.DataFrame, members: Sequence[str]) -> Figure:
+    """One panel per target; own ticket, tickets of the others, controls."""
+    columns = min(len(members), 3)
+    figure, axes = panels(columns, -(-len(members) // columns))
+    colours = dict(zip(members, series(len(members), besides=["ticket", *CONTROLS]), strict=True))
+    for panel, target in zip(axes.flat, members, strict=False):
+        own = _select(accuracy, target, "ticket", target)
+        reference(panel, _select(accuracy, target, "dense", target)["accuracy"])
+        for control, label in reversed(CONTROLS.items()):
+            rows = _select(accuracy, target, control, target)
+            band(panel, rows, "density", "accuracy", role=control, label=label)
+        for source in members:
+            if source != target:
+                rows = _select(accuracy, target, "ticket", source)
+                look = {"role": "transferred", "colour": colours[source]}
+                band(panel, rows, "density", "accuracy", label=f"ticket of {source}", **look)
+        band(panel, own, "density", "accuracy", role="ticket", label="own ticket")
+        panel.set_title(f"trained on {target}")
+        density_axis(panel, own["density"])
+        percent_axis(panel.yaxis, "test accuracy")
+    for panel in list(axes.flat)[len(members) :]:
+        panel.remove()
+    legend(figure, interval_note(accuracy["seed"].nunique()))
+    return figure
+
+
+def _heatmaps(accuracy: pd.DataFrame, members: Sequence[str], levels: Sequence[int]) -> Figure:
+    """One panel per level: sources and controls x targets."""
+    rows = {f"ticket of {task}": ("ticket", task) for task in members}
+    rows |= {label: (control, None) for control, label in CONTROLS.items()}
+    values = {}
+    for level in levels:
+        here = accuracy[accuracy["level"] == level]
+        means = {
+            target: {
+                label: _seed_mean(_select(here, target, network, source or target))
+                for label, (network, source) in rows.items()
+            }
+            for target in members
+        }
+        own = pd.Series({target: column[f"ticket of {target}"] for target, column in means.items()})
+        density = here.loc[here["network"] == "ticket", "density"].mean()
+        values[f"{percent_text(density)}% of weights"] = 100 * (pd.DataFrame(means) - own)
+    return heatmaps(values, "trained on", "accuracy minus own ticket (points)")
+
+
+def _seed_mean(rows: pd.DataFrame) -> float:
+    """Mean over seeds of the mean over draws; nan where a replicate diverged."""
+    means = rows.groupby("seed")["accuracy"].agg(lambda draws: draws.mean(skipna=False))
+    return float(means.mean(skipna=False)) if len(means) else np.nan
+
+
+def _masks(overlap: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
+    """The density of each layer of each task's mask, once, for layers that are compared in every pair."""
+    compared = overlap.groupby("layer")[["task", "other"]].apply(lambda rows: len(rows.drop_duplicates()))
+    everywhere = overlap[overlap["layer"].map(compared) == len(pairs)]
+    parts = [
+        everywhere.assign(mask=everywhere[name], layer_density=everywhere[kept] / everywhere["weights"])
+        for name, kept in (("task", "kept"), ("other", "kept_other"))
+    ]
+    columns = ["mask", "level", "density", "seed", "layer", "layer_density"]
+    return pd.concat(parts)[columns].drop_duplicates(["mask", "level", "seed", "layer"])

@@ -1,0 +1,87 @@
+"""Which tasks can exchange tickets, known from the config before anything is read, and in what they differ."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+from lth_core import registry
+from lth_core.config import Choice, Config, Dataset, Method
+from lth_core.data.facts import known_facts
+from lth_core.registry import UnknownName
+
+HALVES, OPTIMIZER, OTHER = "halves", "optimizer", "other"
+"""How two tasks differ, as far as the paper says something of it: example-halves of a data set, or the optimizer."""
+
+
+def problem(config: Config, tasks: Mapping[str, str], members: Sequence[str], levels: Sequence[int]) -> str | None:
+    """Why the tasks of a group cannot exchange tickets, in one line, or None; `tasks` names each task's method."""
+    for member in members:
+        if member not in tasks:
+            return str(UnknownName("task", member, tasks))
+    for first, second in combinations(members, 2):
+        if tasks[first] != tasks[second]:
+            return f"'{first}' has method '{tasks[first]}', '{second}' '{tasks[second]}': a group needs one method"
+        if sorted(config.tasks[first].cohorts) != sorted(config.tasks[second].cohorts):
+            return f"'{first}' and '{second}' need the same cohorts: tickets are exchanged seed by seed"
+        if misfit := _misfit(config, first, second, config.methods[tasks[first]]):
+            return misfit
+    method = tasks[members[0]]
+    if levels and levels[-1] > (last := config.methods[method].levels):
+        return f"level {levels[-1]} is beyond the {last} levels of method '{method}'"
+    return None
+
+
+def _misfit(config: Config, first: str, second: str, method: Method) -> str | None:
+    """Why the networks of two tasks do not fit together, as far as the config tells; jobs find out about the rest."""
+    model = config.tasks[first].model
+    if _network(model) != _network(config.tasks[second].model):
+        return f"'{first}' and '{second}' have different models or options: tickets fit one network only"
+    facts = [_facts(config, task) for task in (first, second)]
+    shapes = [fact.get("input_shape") for fact in facts]
+    if all(shapes):
+        sizes, channels = {tuple(shape[1:]) for shape in shapes}, {shape[0] for shape in shapes}
+        any_size = registry.model.facts(model.name).get("any_size", False)
+        images = " and ".join("x".join(map(str, shape)) for shape in shapes)
+        found = f"'{first}' and '{second}' have images of {images}"
+        if not any_size and (len(sizes) > 1 or len(channels) > 1):
+            return f"{found}, but the weights of '{model.name}' depend on their size and channels"
+        if len(channels) > 1 and 1 not in channels:
+            return f"{found}: tickets pass between one channel and several, not between these"
+    classes = [fact.get("classes") for fact in facts]
+    if all(classes) and classes[0] != classes[1] and "output" not in method.exclude:
+        counts = f"'{first}' has {classes[0]} classes and '{second}' {classes[1]}"
+        return f"{counts}: their method must not prune the output layer (exclude: [output])"
+    return None
+
+
+def _network(model: Choice) -> str:
+    """Equal for equal networks, whether an option is written out or left at its default."""
+    defaults = {key: option.default for key, option in registry.model.options(model.name).items()}
+    return json.dumps({"name": model.name} | defaults | model.options, sort_keys=True, default=str)
+
+
+def _facts(config: Config, task: str) -> dict[str, Any]:
+    dataset = config.dataset(config.tasks[task].dataset)
+    return known_facts(dataset.source, dataset.transforms)
+
+
+# ---------------------------------------------------------------- what is exchanged
+
+
+def difference(config: Config, first: str, second: str) -> str:
+    """HALVES, OPTIMIZER or OTHER."""
+    one, two = config.tasks[first], config.tasks[second]
+    datasets = [config.dataset(task.dataset) for task in (one, two)]
+    if datasets[0] == datasets[1]:
+        return OPTIMIZER if one.train.optimizer.name != two.train.optimizer.name else OTHER
+    wholes = [_whole_of(dataset) for dataset in datasets]
+    return HALVES if wholes[0] == wholes[1] is not None else OTHER
+
+
+def _whole_of(half: Dataset) -> Dataset | None:
+    """The data set that this one is an example-half of, or None."""
+    others = [transform for transform in half.transforms if transform.name != "half"]
+    return half.model_copy(update={"transforms": others}) if len(others) == len(half.transforms) - 1 else None
