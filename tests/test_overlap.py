@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lth_core.analysis.overlap import Overlap, chance, hamming, jaccard, overlaps
+from lth_core.analysis.overlap import Overlap, chance, hamming, indices, jaccard, overlaps
 from lth_core.artifacts import ArtifactError, write_tensors
 
 MASK = {"a": np.array([[[1, 1, 0], [1, 0, 0]], [[0, 0, 0], [0, 0, 0]]], bool), "b": np.ones((2, 4), bool)}
@@ -108,3 +108,26 @@ def test_the_job_writes_the_layers_of_the_mask_in_network_order(tmp_path: Path) 
     ]
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert not imported & {"torch", "pandas", "matplotlib", "scipy"}  # a light job
+
+
+COUNTS = pd.DataFrame(
+    [
+        *[("a", 0, "z", 100, 10, 20, 5), ("a", 0, "y", 10, 5, 4, 3)],
+        *[("a", 1, "z", 100, 10, 20, 0), ("a", 1, "y", 10, 5, 4, 0)],
+    ],
+    columns=["task", *Overlap._fields],
+)
+
+
+def test_indices_of_a_network_come_from_the_sums_of_its_layers() -> None:
+    found = indices(COUNTS, ["task", "seed"]).set_index("seed")
+    assert found.loc[0, "jaccard"] == 8 / (15 + 24 - 8) and found.loc[1, "jaccard"] == 0
+    assert found.loc[0, "hamming"] == (15 + 24 - 16) / 110
+    assert list(found["jaccard_by_chance"]) == pytest.approx([4 / (39 - 4)] * 2)  # 2 by chance in each layer
+    assert list(found["hamming_by_chance"]) == pytest.approx([(39 - 8) / 110] * 2)
+
+
+def test_indices_of_layers_are_their_own() -> None:
+    found = indices(COUNTS, ["task", "layer", "seed"])
+    first = found[(found["layer"] == "y") & (found["seed"] == 0)].iloc[0]
+    assert (first["jaccard"], first["jaccard_by_chance"]) == (3 / 6, 2 / 7)
