@@ -1,6 +1,6 @@
 """Telemetry: what a dense network does in the first steps of training, densely logged.
 
-The quantities of Frankle, Schwab & Morcos 2020, section 3, over all prunable weights. Logging changes nothing: the
+The quantities of Frankle, Schwab & Morcos 2020, over all prunable weights. Logging changes nothing: the
 weights at every step have the bits of the dense run.
 """
 

@@ -1,4 +1,4 @@
-"""Perturbations of what a ticket starts from (Frankle, Schwab & Morcos 2020, section 4).
+"""Perturbations of what a ticket starts from (Frankle, Schwab & Morcos 2020).
 
 The kept weights of the mask's layers are changed; biases, the parameters and statistics of batch norm, layers that are
 never pruned and the place in the schedule stay those of the ticket's rewind step.

@@ -1,0 +1,214 @@
+"""The figures of Frankle, Schwab & Morcos 2020 (arXiv 2002.10365) that show perturbed tickets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from lth_core.analysis.claims import mean_interval
+from lth_core.cells import DENSE
+from lth_core.config import Choice, Config
+from lth_core.plotting import (
+    band,
+    density_axis,
+    interval_note,
+    legend,
+    panels,
+    percent_axis,
+    percent_text,
+    ramp,
+    reference,
+    series,
+    style,
+)
+from lth_core.studies.base import Drawing
+from lth_core.studies.captions import data_note, listing
+from lth_core.studies.early_phase import REFERENCES, TICKET, reference_labels
+from lth_core.studies.early_phase_pretraining_figures import pretraining_drawing
+from lth_core.studies.early_phase_tables import by_seed, correlation, noted_level
+from lth_core.studies.early_phase_telemetry_figures import telemetry_drawing
+
+if TYPE_CHECKING:
+    from lth_core.studies.early_phase import EarlyPhase
+
+FEW_LEVELS = 2
+"""With no more levels than these there are no curves: each perturbation has a line of its own on the page."""
+
+
+def drawings(study: EarlyPhase, config: Config, task: str, tables: Mapping[str, pd.DataFrame]) -> list[Drawing]:
+    """The figures of one task, in the order of the page."""
+    own = {name: table[table["task"] == task] for name, table in tables.items()}
+    data = data_note(config.tasks[task], own["measurements"]["seed"].nunique())
+    return [
+        telemetry_drawing(study, task, own["telemetry"], data),
+        *(_perturbations_drawing(study, task, k, own["measurements"], data) for k in study.rewind_steps),
+        _effective_std_drawing(study, task, own["measurements"], data),
+        *(pretraining_drawing(study, task, k, own, data) for k in study.rewind_steps if study.pretraining_steps),
+    ]
+
+
+# ---------------------------------------------------------------- accuracy of perturbed tickets
+
+
+def _perturbations_drawing(study: EarlyPhase, task: str, k: int, table: pd.DataFrame, data: str) -> Drawing:
+    rows = table[(table["k"] == k) | (table["network"] == DENSE)]
+    few = len(study.levels) <= FEW_LEVELS
+    lines = "Bars: 95% t interval; vertical lines with bands" if few else "Curves with markers"
+    where = "" if few else " against density"
+    return Drawing(
+        f"perturbations-{task}-k{k}",
+        f"Test accuracy at the end of training{where} of tickets rewound to step k = {k} whose kept weights were "
+        f"perturbed before training from there on: signs and magnitudes of steps 0 and {k} or of a fresh "
+        "initialization; kept values shuffled within the network, each layer or each filter (the weights into one "
+        "unit), with and without their signs kept in place; Gaussian noise in multiples of the standard deviation σ of "
+        f"the layer's initialization. {lines}: the unperturbed ticket, the same mask reset to initialization, and "
+        f"reinitialized. {data}",
+        lambda: _dots(study, rows, k) if few else _curves(study, rows, k),
+    )
+
+
+def _dots(study: EarlyPhase, table: pd.DataFrame, k: int) -> Figure:
+    """One panel per level, one line per perturbation, the references as vertical lines."""
+    perturbations = study.perturbations()
+    places = _places(perturbations)
+    figure, axes = panels(len(study.levels), height=0.24 * max(places.values()) + 0.9, width=3.8)
+    for panel, level in zip(axes[0], study.levels, strict=True):
+        here = table[table["level"] == level]
+        for network, label in reference_labels(k).items():
+            colour, values = style(network).colour, by_seed(here[here["network"] == network])
+            mean, low, high = mean_interval(values.dropna())
+            panel.axvline(mean, color=colour, label=label)
+            if np.isfinite(low):
+                panel.axvspan(low, high, color=colour, alpha=0.16, linewidth=0)
+        for name, treatment in perturbations.items():
+            values = by_seed(here[here["network"] == name])
+            _point(panel, treatment.name, values, y=places[name])
+        panel.set_yticks(list(places.values()), [perturbation_label(choice, k) for choice in perturbations.values()])
+        panel.set_ylim(max(places.values()) + 0.7, -0.7)
+        panel.grid(axis="x", visible=False)
+        panel.label_outer()
+        panel.set_title(f"{percent_text(here['density'].mean())}% of weights")
+        panel.xaxis.set_major_locator(MaxNLocator(5))
+        panel.xaxis.set_major_formatter(lambda fraction, position: f"{round(100 * fraction, 6):g}")
+        panel.set_xlabel("test accuracy (%)")
+    legend(figure, interval_note(table["seed"].nunique()).replace("band", "bar or band"))
+    return figure
+
+
+def _places(perturbations: Mapping[str, Choice]) -> dict[str, float]:
+    """The line of every perturbation, from the top, with a gap between families."""
+    families = list(dict.fromkeys(choice.name for choice in perturbations.values()))
+    gaps = [0.6 * families.index(choice.name) for choice in perturbations.values()]
+    return {name: line + gap for line, (name, gap) in enumerate(zip(perturbations, gaps, strict=True))}
+
+
+def _curves(study: EarlyPhase, table: pd.DataFrame, k: int) -> Figure:
+    """One panel per family of perturbations; accuracy over density."""
+    perturbations = study.perturbations()
+    families = list(dict.fromkeys(choice.name for choice in perturbations.values()))
+    figure, axes = panels(len(families))
+    for panel, family in zip(axes[0], families, strict=True):
+        panel.sharey(axes[0, 0])
+        reference(panel, table.loc[table["network"] == DENSE, "accuracy"])
+        for network, label in reference_labels(k).items():
+            band(panel, table[table["network"] == network], "density", "accuracy", role=network, label=label)
+        members = {name: choice for name, choice in perturbations.items() if choice.name == family}
+        for (name, choice), (colour, linestyle) in zip(members.items(), _looks(members), strict=True):
+            rows, label = table[table["network"] == name], perturbation_label(choice, k)
+            band(
+                panel, rows, "density", "accuracy", role=family, label=label, colour=colour, linestyle=linestyle,
+                markers=False,
+            )  # fmt: skip
+        panel.set_title(style(family).label)
+        density_axis(panel, table.loc[table["level"] > 0, "density"])
+    for panel in axes[0]:
+        percent_axis(panel.yaxis, "test accuracy")
+        panel.label_outer()
+    legend(figure, interval_note(table["seed"].nunique()))
+    return figure
+
+
+def _looks(members: Mapping[str, Choice]) -> list[tuple[str, str]]:
+    """Colour and line style of the perturbations of one family: colours for one option, line styles for the other."""
+    options = [choice.options for choice in members.values()]
+    if "scale" in options[0]:
+        return [(colour, "-") for colour in ramp(len(options))]
+    colours, lines = ("magnitudes", "signs") if "signs" in options[0] else ("within", "keep_signs")
+    kinds = {key: list(dict.fromkeys(chosen[key] for chosen in options)) for key in (colours, lines)}
+    palette = series(3, besides=REFERENCES)
+    return [
+        (palette[kinds[colours].index(chosen[colours])], ("-", "--")[kinds[lines].index(chosen[lines])])
+        for chosen in options
+    ]
+
+
+def perturbation_label(treatment: Choice, k: int) -> str:
+    """What a perturbation does, in a few words."""
+    options = treatment.options
+    if treatment.name == "sign-magnitude":
+        steps = {"initial": "of step 0", "start": f"of step {k}"}
+        magnitudes = options["magnitudes"]
+        of = f"magnitudes {steps[magnitudes]}" if magnitudes in steps else f"{magnitudes} magnitudes"
+        return f"signs {steps[options['signs']]}, {of}"
+    if treatment.name == "shuffle":
+        groups = {"network": "the network", "layer": "layers", "filter": "filters"}
+        return f"shuffled within {groups[options['within']]}" + (", signs kept" if options["keep_signs"] else "")
+    return f"noise of {options['scale']:g} σ"
+
+
+# ---------------------------------------------------------------- effective standard deviation
+
+
+def _effective_std_drawing(study: EarlyPhase, task: str, table: pd.DataFrame, data: str) -> Drawing:
+    level = noted_level(table)
+    density = percent_text(table.loc[table["level"] == level, "density"].mean())
+    steps = listing([str(k) for k in study.rewind_steps])
+    return Drawing(
+        f"effective-std-{task}",
+        "Test accuracy at the end of training against effective standard deviation: the standard deviation, over the "
+        f"kept weights, of what a perturbation adds to the ticket, with {density}% of the weights, rewound to step k = "
+        f"{steps}. One point per perturbation, mean over seeds; bars: 95% t interval of accuracy. The number is "
+        "Pearson's correlation over the perturbations, computed for each seed, then averaged. Dashed: the unperturbed "
+        f"ticket. {data}",
+        lambda: _effective_std(study, table[table["level"] == level]),
+    )
+
+
+def _effective_std(study: EarlyPhase, table: pd.DataFrame) -> Figure:
+    """One panel per rewind step."""
+    figure, axes = panels(len(study.rewind_steps), width=3.8 if len(study.rewind_steps) == 1 else 3.4)
+    for panel, k in zip(axes[0], study.rewind_steps, strict=True):
+        panel.sharey(axes[0, 0])
+        here = table[table["k"] == k]
+        reference(panel, here.loc[here["network"] == TICKET, "accuracy"], TICKET, "rewound to step k")
+        for name, treatment in study.perturbations().items():
+            rows = here[here["network"] == name]
+            _point(panel, treatment.name, by_seed(rows), x=by_seed(rows, "effective_std").mean())
+        panel.set_title(f"k = {k}: correlation {correlation(here).mean(skipna=False):.2f}".replace("-", "−"))
+        panel.set_xlim(left=0)
+        panel.set_xlabel("effective standard deviation")
+    for panel in axes[0]:
+        percent_axis(panel.yaxis, "test accuracy")
+        panel.label_outer()
+    legend(figure, interval_note(table["seed"].nunique()).replace("band", "bar"))
+    return figure
+
+
+def _point(axes: Axes, role: str, values: pd.Series, *, x: float | None = None, y: float | None = None) -> None:
+    """The mean of one value per seed, with its 95% interval as a bar, at a place on one axis.
+
+    Where a seed diverged the others' mean is marked with a cross.
+    """
+    look, (mean, low, high) = style(role), mean_interval(values.dropna())
+    diverged = bool(values.isna().any())
+    bar = [[mean - low], [high - mean]] if np.isfinite([low, high]).all() else None
+    at = {"x": [mean], "y": [y], "xerr": bar} if x is None else {"x": [x], "y": [mean], "yerr": bar}
+    axes.errorbar(**at, fmt=look.marker, color=look.colour, label=look.label, elinewidth=1.1, markersize=5)
+    if diverged:
+        axes.plot(at["x"], at["y"], "x", color="#CC0000", markersize=7, label="some seeds diverged")

@@ -1,0 +1,84 @@
+"""The figure of Frankle, Schwab & Morcos 2020 (arXiv 2002.10365) that shows pretrained tickets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from lth_core.plotting import (
+    band,
+    interval_note,
+    legend,
+    panels,
+    percent_axis,
+    percent_text,
+    reference,
+    series,
+    step_axis,
+    threshold,
+)
+from lth_core.studies.base import Drawing
+from lth_core.studies.early_phase import REFERENCES, reference_labels
+
+if TYPE_CHECKING:
+    from lth_core.studies.early_phase import EarlyPhase
+
+KINDS = {
+    "random-labels": "random labels",
+    "rotation": "rotation",
+    "blur": "blurred images",
+    "blur-rotation": "rotation of blurred images",
+}
+MOST_LEVELS = 3
+"""How many levels the figure shows at most."""
+
+
+def pretraining_drawing(study: EarlyPhase, task: str, k: int, tables: Mapping[str, pd.DataFrame], data: str) -> Drawing:
+    """Accuracy against the length of pretraining."""
+    perturbed, pretrained = (tables[name][tables[name]["k"] == k] for name in ("measurements", "pretraining"))
+    return Drawing(
+        f"pretraining-{task}-k{k}",
+        "Test accuracy at the end of training of tickets that start from pretrained weights instead of those of step "
+        f"k = {k}, against the length of pretraining. Masks are those of the tickets rewound to k; training goes from "
+        f"step {k} of the schedule on. Pretraining starts from initialization: on labels drawn at random, on telling "
+        "by how many quarter turns an image is rotated (its output layer is dropped), on images blurred by a factor of "
+        "4, or on rotations of those. Dense: the whole network is pretrained, then masked; sparse: it is masked first. "
+        "Dashed: the ticket rewound to k, its mask reset to initialization, and reinitialized. Dotted: as many steps "
+        f"of pretraining as the ticket has had of the task. {data}",
+        lambda: _pretraining(study, k, perturbed, pretrained),
+    )
+
+
+def _pretraining(study: EarlyPhase, k: int, perturbed: pd.DataFrame, pretrained: pd.DataFrame) -> Figure:
+    """A row per level and a column per pretrained network."""
+    levels = _spread(study.levels)
+    figure, axes = panels(len(study.pretrained_networks), len(levels), height=2.5)
+    for row, level in zip(axes, levels, strict=True):
+        for panel, network in zip(row, study.pretrained_networks, strict=True):
+            panel.sharey(row[0])
+            for role, label in reference_labels(k).items():
+                values = perturbed[(perturbed["level"] == level) & (perturbed["network"] == role)]
+                reference(panel, values["accuracy"], role, label)
+            here = pretrained[(pretrained["level"] == level) & (pretrained["network"] == network)]
+            for kind, colour in zip(KINDS, series(len(KINDS), besides=REFERENCES), strict=True):
+                band(panel, here[here["pretraining"] == kind], "steps", "accuracy", label=KINDS[kind], colour=colour)
+            threshold(panel, k, "k steps", vertical=True)
+            step_axis(panel, study.pretraining_steps)
+            panel.set_title(f"{network} pretraining, {percent_text(here['density'].mean())}% of weights")
+        percent_axis(row[0].yaxis, "test accuracy")
+    for panel in axes.flat:
+        panel.label_outer()
+    for panel in axes[-1]:
+        panel.set_xlabel("steps of pretraining")
+    legend(figure, interval_note(perturbed["seed"].nunique()))
+    return figure
+
+
+def _spread(levels: list[int]) -> list[int]:
+    """At most three of the levels, the first and the last among them."""
+    chosen = np.linspace(0, len(levels) - 1, min(MOST_LEVELS, len(levels))).round().astype(int)
+    return [levels[place] for place in chosen]
