@@ -102,6 +102,11 @@ def test_every_place_is_what_ordinary_evaluation_gives_for_its_weights(make_task
         assert (loss, 1 - error) == pytest.approx((expected[0][0], expected[1][0]), abs=1e-6)
 
 
+def test_integer_buffers_are_those_of_the_first_network():
+    found = line({"steps": np.array(3), "w": np.zeros(1)}, {"steps": np.array(8), "w": np.ones(1)}).at(0.25)
+    assert (found["steps"].item(), found["w"].item()) == (3, 0.25)
+
+
 def test_lines_are_evaluated_as_if_each_were_alone_and_nothing_is_changed(make_task: Any):
     task, networks = trained(make_task, convolutional)
     lines = [line(networks[0], networks[1]), line(networks[1], networks[2], [0.5])]
