@@ -39,8 +39,8 @@ class Task(Protocol):
     def evaluation_batches(self, split: str) -> Iterator[Batch]:
         """The split in fixed pieces, shared by all replicates (no replicate axis)."""
 
-    def sample_batches(self, split: str, examples: int | None = None) -> Iterator[Batch]:
-        """`examples` of the split (None: all of it), drawn once for all, in random pieces of equal size.
+    def sample_batches(self, split: str, examples: int | None = None, size: int = PIECE) -> Iterator[Batch]:
+        """`examples` of the split (None: all of it), drawn once for all, in random pieces of one size, at most `size`.
 
         Pieces are like those of evaluation_batches. A smaller sample is part of a larger one.
         """
@@ -100,10 +100,10 @@ class ImageClassification:
         for images, labels in self.data.batches(split, pieces):
             yield ImageBatch(images, labels)
 
-    def sample_batches(self, split: str, examples: int | None = None) -> Iterator[ImageBatch]:
+    def sample_batches(self, split: str, examples: int | None = None, size: int = PIECE) -> Iterator[ImageBatch]:
         sample = self._drawn(split)[:examples]
-        # Pieces of equal size, to one example: statistics of each can be averaged over them.
-        for images, labels in self.data.batches(split, np.array_split(sample, math.ceil(len(sample) / PIECE))):
+        # Pieces of equal size, to one example, so that what is measured on each can be averaged over them.
+        for images, labels in self.data.batches(split, np.array_split(sample, math.ceil(len(sample) / size))):
             yield ImageBatch(images, labels)
 
     def _drawn(self, split: str) -> np.ndarray:

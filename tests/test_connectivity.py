@@ -12,7 +12,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lth_core import tasks
 from lth_core.analysis import connectivity
 from lth_core.analysis.alignment import align
 from lth_core.analysis.barriers import barriers
@@ -70,7 +69,7 @@ class Quadratic:
     def __init__(self) -> None:
         self.module, self.device = Point(), torch.device("cpu")
 
-    def sample_batches(self, split: str, examples: int | None = None) -> Iterator[Any]:
+    def sample_batches(self, split: str, examples: int | None = None, size: int = 0) -> Iterator[Any]:
         yield SimpleNamespace(inputs=torch.zeros(7, 1))
 
     def losses(self, outputs: Tensor, batch: Any) -> tuple[Tensor, Tensor]:
@@ -125,17 +124,16 @@ def test_the_whole_training_split_is_used_unless_fewer_examples_are_asked_for(ma
     assert np.allclose(few.error * 7, np.round(few.error * 7))
 
 
-def test_a_sample_is_part_of_every_larger_one_and_all_of_it_has_every_example_once(make_task: Any, monkeypatch: Any):
-    monkeypatch.setattr(tasks, "PIECE", 40)
+def test_a_sample_is_part_of_every_larger_one_and_all_of_it_has_every_example_once(make_task: Any):
     task = make_task(linear())
 
     def examples(count: int | None) -> list[Tensor]:
-        return [image for batch in task.sample_batches("train", count) for image in batch.images]
+        return [image for batch in task.sample_batches("train", count, 40) for image in batch.images]
 
     whole, some = examples(None), examples(50)
     assert len(whole) == 90 and len({image.numpy().tobytes() for image in whole}) == 90
     assert [torch.equal(a, b) for a, b in zip(some, whole, strict=False)] == [True] * 50
-    assert [len(batch.images) for batch in task.sample_batches("train")] == [30, 30, 30]
+    assert [len(batch.images) for batch in task.sample_batches("train", size=40)] == [30, 30, 30]
     assert len(examples(1000)) == 90
 
 
@@ -234,11 +232,11 @@ def moments(values: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def test_estimated_statistics_are_those_computed_by_hand(make_task: Any, monkeypatch: Any):
-    monkeypatch.setattr(tasks, "PIECE", 40)  # 90 training examples in 3 pieces
+    monkeypatch.setattr(connectivity, "BATCH", 40)  # 90 training examples in 3 pieces
     task, networks = trained(make_task, Normalised)
     between = line(*networks[:2], [0.25])
     (found,) = estimate_statistics(task, [between])[0]
-    weights, images = between.at(0.25), [batch.images for batch in task.sample_batches("train")]
+    weights, images = between.at(0.25), [batch.images for batch in task.sample_batches("train", size=40)]
     normalised = [
         nn.functional.batch_norm(x, None, None, weights["bn1.weight"], weights["bn1.bias"], True) for x in images
     ]
