@@ -7,7 +7,6 @@ network. That one treatment is no better than another is tested with the toleran
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ import pandas as pd
 
 from lth_core.analysis.claims import Claim, judge
 from lth_core.analysis.measurements import MATCHING
+from lth_core.studies.captions import listing
 from lth_core.studies.early_phase import RESET, TICKET, noise_name
 from lth_core.studies.early_phase_tables import by_seed, correlation, noted_level
 
@@ -114,15 +114,14 @@ class TicketClaims:
     def accuracy(self, *networks: str) -> pd.Series:
         """Test accuracy by seed in percent, averaged over networks; nan where one of them diverged."""
         rows = self.measurements
-        by_network = [100 * by_seed(rows[rows["network"] == network]) for network in networks]
-        return sum(by_network) / len(by_network)
+        by_network = [by_seed(rows[rows["network"] == network]) for network in networks]
+        return 100 * sum(by_network) / len(by_network)
 
-    def pretrained(self, kind: str, network: str, steps: Iterable[int]) -> pd.Series:
-        """Test accuracy by seed in percent after a kind of pretraining, averaged over its lengths."""
-        rows = self.pretraining
-        rows = rows[(rows["pretraining"] == kind) & (rows["network"] == network)]
-        by_length = [100 * by_seed(rows[rows["steps"] == length]) for length in steps]
-        return sum(by_length) / len(by_length)
+    def pretrained(self, kind: str) -> pd.Series:
+        """Test accuracy by seed in percent after a kind of pretraining, averaged over its lengths and networks."""
+        rows = self.pretraining[self.pretraining["pretraining"] == kind]
+        by_setting = [by_seed(setting) for _, setting in rows.groupby(["network", "steps"])]
+        return 100 * sum(by_setting) / len(by_setting)
 
     def claim(
         self,
@@ -220,24 +219,24 @@ class TicketClaims:
         )
 
     def of_pretraining(self, study: EarlyPhase) -> list[Claim]:
-        """Pretraining without the task's labels or without its details; random labels least of all."""
-        steps, reset, found = study.pretraining_steps, self.accuracy(RESET), []
-        lengths = f"mean of {' and '.join(map(str, steps))} steps" if len(steps) > 1 else f"{steps[0]} steps"
-        for network in study.pretrained_networks:
-            gains = {kind: self.pretrained(kind, network, steps) - reset for kind in KINDS if kind in study.pretraining}
-            what = f"{network.capitalize()} pretraining"
-            for kind, gain in gains.items():
-                if kind == "random-labels":
-                    effect = f"k=0 minus pretrained ({lengths})"
-                    sentence = f"{what} on random labels is no better than resetting"
-                    found.append(self._of_pretraining(sentence, effect, -gain, NO_WORSE))
-                    continue
-                effect = f"pretrained minus k=0 ({lengths})"
-                found.append(self._of_pretraining(f"{what} on {KINDS[kind]} beats resetting", effect, gain))
-                if "random-labels" in gains:
-                    effect = f"pretrained on {KINDS[kind]} minus on random labels ({lengths})"
-                    sentence = f"{what} on random labels is no better than on {KINDS[kind]}"
-                    found.append(self._of_pretraining(sentence, effect, gain - gains["random-labels"], NO_WORSE))
+        """Pretraining helps if it is about images, and random labels help least; mean of all lengths and networks."""
+        lengths = listing([str(steps) for steps in study.pretraining_steps])
+        of = f"{listing(study.pretrained_networks)}, {lengths} steps"
+        gains = {kind: self.pretrained(kind) - self.accuracy(RESET) for kind in KINDS if kind in study.pretraining}
+        random, found = gains.pop("random-labels", None), []
+        if random is not None:
+            sentence, effect = (
+                "Pretraining on random labels is no better than resetting",
+                f"k=0 minus pretrained ({of})",
+            )
+            found.append(self._of_pretraining(sentence, effect, -random, NO_WORSE))
+        for kind, gain in gains.items():
+            effect = f"pretrained minus k=0 ({of})"
+            found.append(self._of_pretraining(f"Pretraining on {KINDS[kind]} beats resetting", effect, gain))
+            if random is not None:
+                sentence = f"Pretraining on random labels is no better than on {KINDS[kind]}"
+                effect = f"pretrained on {KINDS[kind]} minus on random labels ({of})"
+                found.append(self._of_pretraining(sentence, effect, gain - random, NO_WORSE))
         return found
 
     def _of_pretraining(self, sentence: str, effect: str, values: pd.Series, margin: float = 0.0) -> Claim:

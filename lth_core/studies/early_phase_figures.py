@@ -59,7 +59,7 @@ def drawings(study: EarlyPhase, config: Config, task: str, tables: Mapping[str, 
 def _perturbations_drawing(study: EarlyPhase, task: str, k: int, table: pd.DataFrame, data: str) -> Drawing:
     rows = table[(table["k"] == k) | (table["network"] == DENSE)]
     few = len(study.levels) <= FEW_LEVELS
-    lines = "Bars: 95% t interval; vertical lines with bands" if few else "Curves with markers"
+    lines = "Dashed" if few else "Curves with markers"
     where = "" if few else " against density"
     return Drawing(
         f"perturbations-{task}-k{k}",
@@ -74,38 +74,31 @@ def _perturbations_drawing(study: EarlyPhase, task: str, k: int, table: pd.DataF
 
 
 def _dots(study: EarlyPhase, table: pd.DataFrame, k: int) -> Figure:
-    """One panel per level, one line per perturbation, the references as vertical lines."""
-    perturbations = study.perturbations()
-    places = _places(perturbations)
+    """One panel per level, one line per network; thin vertical lines repeat the means of the references."""
+    networks = {network: (network, label) for network, label in reference_labels(k).items()}
+    networks |= {name: (choice.name, perturbation_label(choice, k)) for name, choice in study.perturbations().items()}
+    families = list(dict.fromkeys("" if role in REFERENCES else role for role, _ in networks.values()))
+    places = {  # from the top, with a gap between families
+        name: line + 0.6 * families.index("" if role in REFERENCES else role)
+        for line, (name, (role, _)) in enumerate(networks.items())
+    }
     figure, axes = panels(len(study.levels), height=0.24 * max(places.values()) + 0.9, width=3.8)
     for panel, level in zip(axes[0], study.levels, strict=True):
         here = table[table["level"] == level]
-        for network, label in reference_labels(k).items():
-            colour, values = style(network).colour, by_seed(here[here["network"] == network])
-            mean, low, high = mean_interval(values.dropna())
-            panel.axvline(mean, color=colour, label=label)
-            if np.isfinite(low):
-                panel.axvspan(low, high, color=colour, alpha=0.16, linewidth=0)
-        for name, treatment in perturbations.items():
+        for name, (role, label) in networks.items():
             values = by_seed(here[here["network"] == name])
-            _point(panel, treatment.name, values, y=places[name])
-        panel.set_yticks(list(places.values()), [perturbation_label(choice, k) for choice in perturbations.values()])
+            _point(panel, role, values, label if role in REFERENCES else style(role).label, y=places[name])
+            if role in REFERENCES:
+                panel.axvline(values.mean(), color=style(role).colour, linestyle=(0, (4, 3)), linewidth=0.9, zorder=1)
+        panel.set_yticks(list(places.values()), [label for _, label in networks.values()])
         panel.set_ylim(max(places.values()) + 0.7, -0.7)
-        panel.grid(axis="x", visible=False)
         panel.label_outer()
         panel.set_title(f"{percent_text(here['density'].mean())}% of weights")
-        panel.xaxis.set_major_locator(MaxNLocator(5))
+        panel.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         panel.xaxis.set_major_formatter(lambda fraction, position: f"{round(100 * fraction, 6):g}")
         panel.set_xlabel("test accuracy (%)")
-    legend(figure, interval_note(table["seed"].nunique()).replace("band", "bar or band"))
+    legend(figure, interval_note(table["seed"].nunique()).replace("band", "bar"))
     return figure
-
-
-def _places(perturbations: Mapping[str, Choice]) -> dict[str, float]:
-    """The line of every perturbation, from the top, with a gap between families."""
-    families = list(dict.fromkeys(choice.name for choice in perturbations.values()))
-    gaps = [0.6 * families.index(choice.name) for choice in perturbations.values()]
-    return {name: line + gap for line, (name, gap) in enumerate(zip(perturbations, gaps, strict=True))}
 
 
 def _curves(study: EarlyPhase, table: pd.DataFrame, k: int) -> Figure:
@@ -188,8 +181,10 @@ def _effective_std(study: EarlyPhase, table: pd.DataFrame) -> Figure:
         here = table[table["k"] == k]
         reference(panel, here.loc[here["network"] == TICKET, "accuracy"], TICKET, "rewound to step k")
         for name, treatment in study.perturbations().items():
-            rows = here[here["network"] == name]
-            _point(panel, treatment.name, by_seed(rows), x=by_seed(rows, "effective_std").mean())
+            rows, signed = here[here["network"] == name], bool(treatment.options.get("keep_signs"))
+            label = style(treatment.name).label + (", signs kept" if signed else "")
+            place = by_seed(rows, "effective_std").mean()
+            _point(panel, treatment.name, by_seed(rows), label, x=place, filled=not signed)
         panel.set_title(f"k = {k}: correlation {correlation(here).mean(skipna=False):.2f}".replace("-", "−"))
         panel.set_xlim(left=0)
         panel.set_xlabel("effective standard deviation")
@@ -200,15 +195,24 @@ def _effective_std(study: EarlyPhase, table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _point(axes: Axes, role: str, values: pd.Series, *, x: float | None = None, y: float | None = None) -> None:
+def _point(
+    axes: Axes,
+    role: str,
+    values: pd.Series,
+    label: str,
+    *,
+    x: float | None = None,
+    y: float | None = None,
+    filled: bool = True,
+) -> None:
     """The mean of one value per seed, with its 95% interval as a bar, at a place on one axis.
 
-    Where a seed diverged the others' mean is marked with a cross.
+    Where seeds diverged the mean is that of the others, and marked with a cross.
     """
     look, (mean, low, high) = style(role), mean_interval(values.dropna())
-    diverged = bool(values.isna().any())
     bar = [[mean - low], [high - mean]] if np.isfinite([low, high]).all() else None
     at = {"x": [mean], "y": [y], "xerr": bar} if x is None else {"x": [x], "y": [mean], "yerr": bar}
-    axes.errorbar(**at, fmt=look.marker, color=look.colour, label=look.label, elinewidth=1.1, markersize=5)
-    if diverged:
+    face = look.colour if filled else "white"
+    axes.errorbar(**at, fmt=look.marker, color=look.colour, mfc=face, label=label, elinewidth=1.1, markersize=5)
+    if values.isna().any():
         axes.plot(at["x"], at["y"], "x", color="#CC0000", markersize=7, label="some seeds diverged")
