@@ -131,10 +131,11 @@ def _looks(members: Mapping[str, Choice]) -> list[tuple[str, str]]:
     """Colour and line style of the perturbations of one family: colours for one option, line styles for the other."""
     options = [choice.options for choice in members.values()]
     if "scale" in options[0]:
-        return [(colour, "-") for colour in ramp(len(options))]
-    colours, lines = ("magnitudes", "signs") if "signs" in options[0] else ("within", "keep_signs")
+        return [(colour, "-") for colour in ramp(len(options) + 1)[1:]]  # the darkest is too near a reference's
+    of_signs, palette = "signs" in options[0], series(6, besides=REFERENCES)
+    colours, lines = ("magnitudes", "signs") if of_signs else ("within", "keep_signs")
+    palette = palette[:3] if of_signs else palette[3:]  # no colour means two things in one legend
     kinds = {key: list(dict.fromkeys(chosen[key] for chosen in options)) for key in (colours, lines)}
-    palette = series(3, besides=REFERENCES)
     return [
         (palette[kinds[colours].index(chosen[colours])], ("-", "--")[kinds[lines].index(chosen[lines])])
         for chosen in options
@@ -187,6 +188,7 @@ def _effective_std(study: EarlyPhase, table: pd.DataFrame) -> Figure:
             _point(panel, treatment.name, by_seed(rows), label, x=place, filled=not signed)
         panel.set_title(f"k = {k}: correlation {correlation(here).mean(skipna=False):.2f}".replace("-", "−"))
         panel.set_xlim(left=0)
+        panel.xaxis.set_major_locator(MaxNLocator(5))
         panel.set_xlabel("effective standard deviation")
     for panel in axes[0]:
         percent_axis(panel.yaxis, "test accuracy")

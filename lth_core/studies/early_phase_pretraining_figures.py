@@ -68,6 +68,7 @@ def _pretraining(study: EarlyPhase, k: int, perturbed: pd.DataFrame, pretrained:
                 band(panel, here[here["pretraining"] == kind], "steps", "accuracy", label=KINDS[kind], colour=colour)
             threshold(panel, k, "k steps", vertical=True)
             step_axis(panel, study.pretraining_steps)
+            panel.set_xlim(min(k, study.pretraining_steps[0]) / 1.3, max(k, study.pretraining_steps[-1]) * 1.2)
             panel.set_title(f"{network} pretraining, {percent_text(here['density'].mean())}% of weights")
         percent_axis(row[0].yaxis, "test accuracy")
     for panel in axes.flat:
