@@ -31,6 +31,7 @@ from lth_core.studies.stabilizing2019_claims import STABLE_AT_INITIALIZATION
 
 POINTS = "percentage points"
 PAPER, BEYOND = "Frankle et al. 2020a", "beyond Frankle et al. 2020a"
+SEEDS = "between each seed and the next (pairs share seeds)"
 CONTROLS = {RANDOM: "random ones", REINIT: "reinitialized ones"}
 
 
@@ -187,43 +188,46 @@ class TaskClaims:
     # ------------------------------------------------------------ beyond the paper
 
     def between_levels(self, level: int) -> None:
-        """Tickets of successive levels, as they are and aligned."""
+        """Tickets of successive levels; hidden units explain less of their barrier than of that between seeds."""
         if not self.study.successive:
             return
-        which = f"levels {level - 1} and {level}"
-        plain = self.barrier(TICKET, self.step, level, pair="level")
-        sentence = (
-            f"IMP subnetworks {started(self.step)} are connected to those of the level before, {self.weights(level)}"
-        )
-        self.add(sentence, BEYOND, f"{below(f'between {which}')}, at k={self.step}", STABLE - plain)
-        aligned = self.barrier(TICKET, self.step, level, pair="level", matching="aligned")
-        if aligned.empty:
-            return
-        sentence = f"Permuting hidden units lowers the barrier between successive levels, {self.weights(level)}"
-        effect = f"barrier of test error between {which}, fall by alignment, at k={self.step}"
-        self.add(sentence, BEYOND, effect, plain - aligned)
+        which = f"levels {level - 1} and {level}, at k={self.step}"
+        for kind, how in self.statistics().items():
+            start = f"{started(self.step)}, {self.weights(level)}{how}"
+            plain = self.barrier(TICKET, self.step, level, pair="level", statistics=kind)
+            sentence = f"IMP subnetworks are connected to those of the level before, {start}"
+            self.add(sentence, BEYOND, below(f"between {which}"), STABLE - plain)
+            seeds = self._fall(TICKET, self.step, level, "seed", kind)
+            if not seeds.empty:
+                sentence = f"Permuting hidden units matters more between seeds than between successive levels, {start}"
+                effect = f"fall of the barrier of test error by alignment, {SEEDS} minus between {which}"
+                levels = self._fall(TICKET, self.step, level, "level", kind)
+                self.add(sentence, BEYOND, effect, seeds - levels[seeds.index])
 
     def between_seeds(self, level: int) -> None:
-        """Networks of different seeds, as they are and aligned. Each is connected with the next: pairs share seeds."""
+        """Networks of different seeds, as they are and aligned."""
         network, k = (TICKET, self.step) if level else (DENSE, 0)
-        plain = self.barrier(network, k, level, pair="seed")
-        if plain.empty:
-            return
-        who = f"IMP subnetworks {started(k)}" if level else "Dense networks"
-        what = f"of different seeds, {self.weights(level)}" if level else "of different seeds"
-        effect = "barrier of test error between each seed and the next"
-        self.add(f"{who} are not connected to those {what}", BEYOND, effect, plain, margin=STABLE)
-        aligned = self.barrier(network, k, level, pair="seed", matching="aligned")
-        if aligned.empty:
-            return
-        sentence = (
-            f"Permuting hidden units lowers the barrier between {who[0].lower() if not level else who[0]}{who[1:]}"
+        who = "IMP subnetworks of different seeds" if level else "dense networks of different seeds"
+        start = f", {started(k)}, {self.weights(level)}" if level else ""
+        for kind, how in self.statistics().items():
+            plain = self.barrier(network, k, level, pair="seed", statistics=kind)
+            if not plain.empty:
+                sentence = f"{who[0].upper()}{who[1:]} are not connected{start}{how}"
+                self.add(sentence, BEYOND, f"barrier of test error {SEEDS}", plain, margin=STABLE)
+            fall = self._fall(network, k, level, "seed", kind)
+            if not fall.empty:
+                sentence = f"Permuting hidden units lowers the barrier between {who}{start}{how}"
+                self.add(sentence, BEYOND, f"barrier of test error {SEEDS}, fall by alignment", fall)
+                sentence = f"Permuting hidden units connects {who}{start}{how}"
+                self.add(sentence, BEYOND, below(f"{SEEDS}, after alignment"), STABLE - (plain - fall))
+
+    def _fall(self, network: str, k: int, level: int, pair: str, statistics: str) -> pd.Series:
+        """How far alignment lowers the barrier of a kind of pair; empty where units could not be matched."""
+        plain, aligned = (
+            self.barrier(network, k, level, pair=pair, matching=matching, statistics=statistics)
+            for matching in ("none", "aligned")
         )
-        self.add(f"{sentence} {what}", BEYOND, f"{effect}, fall by alignment", plain - aligned)
-        effect = below("between each seed and the next, after alignment")
-        self.add(
-            f"{who} are connected to those {what}, when hidden units are permuted", BEYOND, effect, STABLE - aligned
-        )
+        return plain[aligned.index] - aligned
 
 
 def below(where: str) -> str:

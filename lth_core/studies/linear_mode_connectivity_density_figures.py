@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator
 
 from lth_core.cells import DENSE
 from lth_core.plotting import (
@@ -67,7 +68,7 @@ def _ranges(view: View) -> Figure:
             lines = at_step[at_step["network"] == network]
             band(top, lines, "density", "barrier", role=network, label=LABELS[network])
             band(bottom, lines, "density", "accuracy", role=network, label=LABELS[network])
-        threshold(top, STABLE, "stable below")
+        threshold(top, STABLE, f"{STABLE:g} points: stable below")
         top.sharey(axes[0, 0])
         bottom.sharey(axes[1, 0])
         density_axis(top, at_step["density"])
@@ -138,8 +139,10 @@ def _success(view: View) -> Figure:
             alpha=0.8,
         )
     panel.set_xscale("symlog", linthresh=STABLE)
+    panel.xaxis.set_major_locator(FixedLocator([0, 1, 2, 5, 10, 20, 50, 100]))
+    panel.xaxis.set_minor_locator(NullLocator())
     panel.xaxis.set_major_formatter(lambda barrier, position: f"{barrier:g}")
-    panel.set_xlim(left=0)
+    panel.set_xlim(-0.08, max(3.0, 115 * points["barrier"].max()))
     panel.set_xlabel(BARRIER.replace("\n", " "))
     panel.set_ylabel("test accuracy minus dense\n(percentage points)")
     threshold(panel, STABLE, "stable below, matching above", vertical=True)
@@ -165,7 +168,7 @@ def _alignment_caption(view: View) -> str:
         f"Beyond the paper: barrier on the straight line between the two networks of a pair, {how}. Pairs: "
         "copies of a network that part at step k; subnetworks of successive levels of pruning, on the same data order, "
         "rewound to step k (the first is paired with the dense network); subnetworks of each seed and the next, at "
-        "100% the dense networks. "
+        "100% the dense networks (these pairs share seeds, and their intervals are rough). "
         f"Networks below {STABLE:g} percentage points (dotted) are connected."
     )
 
@@ -177,17 +180,16 @@ def _alignment(view: View) -> Figure:
     figure, axes = panels(len(kinds), len(view.statistics()), height=2.6)
     for row, statistics in zip(axes, view.statistics(), strict=True):
         for panel, kind in zip(row, kinds, strict=True):
-            panel.sharey(row[0])
-            for k, colour in zip(steps, ramp(len(steps)), strict=True):
-                for matching, (words, linestyle) in ALIGNMENT.items():
+            for matching, (words, linestyle) in ALIGNMENT.items():
+                for k, colour in zip(steps, ramp(len(steps)), strict=True):
                     lines = view.lines(pair=kind, matching=matching, statistics=statistics)
                     lines = _chain(lines.assign(barrier=100 * lines["barrier_test"]), kind, k)
                     look = {"label": f"k = {k}, {words}", "colour": colour, "linestyle": linestyle}
                     band(panel, lines, "density", "barrier", role="ticket", **look)
             density_axis(panel, view.instability["density"])
-            threshold(panel, STABLE, "connected below")
-        estimated = ", statistics re-estimated" if statistics == "estimated" else ""
-        positive_axis(row[0], f"barrier of test error{estimated}\n(percentage points)")
+            threshold(panel, STABLE, f"{STABLE:g} points: connected below")
+            positive_axis(panel, "")
+        row[0].set_ylabel(BARRIER.replace("\n", "\nstatistics re-estimated\n" if statistics == "estimated" else "\n"))
     for panel, kind in zip(axes[0], kinds, strict=True):
         panel.set_title(PAIRS[kind])
     legend(figure, interval_note(view.seeds()))

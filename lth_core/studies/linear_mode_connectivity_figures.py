@@ -93,12 +93,24 @@ def _paths(view: View) -> Figure:
                     panel, lines[lines["k"] == k], "alpha", "error", label=f"k = {k}", colour=colours[k], markers=False
                 )
         percent_axis(row[0].yaxis, ERRORS[split] + ESTIMATED * (statistics == "estimated"))
+        _include_stability(row)
     for panel, (network, level) in zip(axes[0], columns, strict=True):
         panel.set_title(f"{LABELS[network]}, {view.density(level)}" if level else LABELS[network])
     for panel in axes[-1]:
         panel.set_xlabel("α")
     legend(figure, interval_note(view.seeds()))
     return figure
+
+
+def _include_stability(row: np.ndarray) -> None:
+    """Let the axis show all means, and at least the rise that a stable line may have: stable ones look flat."""
+    errors = np.concatenate([line.get_ydata() for panel in row for line in panel.get_lines()])
+    errors = errors[np.isfinite(errors)]  # of diverged seeds they are nan
+    if not len(errors):
+        return
+    low, high = errors.min(), max(errors.max(), errors.min() + STABLE / 100)
+    margin = 0.1 * (high - low)
+    row[0].set_ylim(low - margin, min(high + margin, 1.02))
 
 
 # ---------------------------------------------------------------- barriers and distances against k
@@ -184,7 +196,7 @@ def _quantity_axis(row: np.ndarray, column: str, label: str) -> None:
     """The vertical axis that the panels of a row share."""
     if column.startswith("barrier"):
         for panel in row:
-            threshold(panel, STABLE, "stable below")
+            threshold(panel, STABLE, f"{STABLE:g} points: stable below")
         positive_axis(row[0], f"{label}\n(percentage points)")
     elif column in ("accuracy", "disagreement_test"):
         percent_axis(row[0].yaxis, label)
