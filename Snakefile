@@ -14,6 +14,7 @@ include: "workflow/rules/dense.smk"
 include: "workflow/rules/tickets.smk"
 include: "workflow/rules/branches.smk"
 include: "workflow/rules/analyses.smk"
+include: "workflow/rules/connectivity.smk"
 include: "workflow/rules/telemetry.smk"
 include: "workflow/rules/overlap.smk"
 include: "workflow/rules/report.smk"
@@ -28,6 +29,7 @@ rule all:
 onstart:
     run_alone()
     timing.start(logs)
+    serve_jobs()
 
 
 onsuccess:

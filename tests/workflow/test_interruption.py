@@ -43,9 +43,10 @@ def trained(folder: str) -> str:
 
 
 def jobs_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    """The training jobs that a snakemake has running."""
-    children = psutil.Process(process.pid).children(recursive=True)
-    return [child for child in children if any(word.startswith("lth_core.jobs.") for word in child.cmdline())]
+    """The training jobs that a snakemake has running: the processes that its job server has forked."""
+    children = psutil.Process(process.pid).children()
+    (server,) = (child for child in children if "lth_core.jobs.server" in child.cmdline())
+    return server.children()
 
 
 def wait_for(happened: Callable[[], bool], process: subprocess.Popen[str]) -> None:

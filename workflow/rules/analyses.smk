@@ -15,7 +15,7 @@ rule weight_histograms:
     message:
         "weight histograms {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
     shell:
-        "python -m lth_core.jobs.weight_histograms --cohort {wildcards.cohort} --initial {input.initial:q}"
+        "lth-job weight_histograms --cohort {wildcards.cohort} --initial {input.initial:q}"
         " --dense {input.dense:q} --mask {input.mask:q} --output {output:q} > {log:q} 2>&1"
 
 
@@ -36,7 +36,7 @@ rule pruning_distance:
     message:
         "distance to dense of {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
     shell:
-        "python -m lth_core.jobs.distances --cohort {wildcards.cohort} --mask {input.mask:q}"
+        "lth-job distances --cohort {wildcards.cohort} --mask {input.mask:q}"
         " --first {input.first:q} --second {input.second:q} --output {output:q} > {log:q} 2>&1"
 
 

@@ -24,7 +24,7 @@ rule branch:
         "branch {wildcards.branch} of {wildcards.task} {wildcards.method} level {wildcards.level}"
         " seeds {wildcards.cohort}"
     shell:
-        "python -m lth_core.jobs.branch --spec {params.spec:q} --data {input.data:q} --network {input.network:q}"
+        "lth-job branch --spec {params.spec:q} --data {input.data:q} --network {input.network:q}"
         " --initial {input.initial:q} --start {input.start:q} --mask {input.mask:q}"
         " --output {output.trained:q} > {log:q} 2>&1"
 
@@ -59,5 +59,5 @@ rule dense_branch:
     message:
         "branch {wildcards.branch} of {wildcards.task} dense seeds {wildcards.cohort}"
     shell:
-        "python -m lth_core.jobs.branch --spec {params.spec:q} --data {input.data:q} --network {input.network:q}"
+        "lth-job branch --spec {params.spec:q} --data {input.data:q} --network {input.network:q}"
         " --initial {input.initial:q} --start {input.start:q} --output {output.trained:q} > {log:q} 2>&1"

@@ -4,7 +4,11 @@ import os
 import re
 import shlex
 import shutil
+import socket
+import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -29,7 +33,7 @@ results, reports, logs = plan.config.results, plan.config.reports, "logs"
 
 # What jobs inherit. None of it changes their results, so none of it is a reason to run them again.
 os.environ.update(
-    PATH=os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)]),
+    PATH=os.pathsep.join([os.path.dirname(sys.executable), f"{root}/workflow/bin", os.environ.get("PATH", os.defpath)]),
     PYTHONPATH=os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])]),
     LTH_DATA_ROOT=plan.config.data_root,
     LTH_DEVICE=plan.config.device,
@@ -52,6 +56,17 @@ def run_alone():
         raise WorkflowError("another snakemake is running in this folder: wait for it, or stop it")
     except OSError:
         pass  # a file system without locks
+
+
+def serve_jobs():
+    """Start the job server, which ends when this process does, however it ends. Without it jobs start as usual."""
+    if not hasattr(socket, "send_fds"):
+        return
+    address = f"{tempfile.mkdtemp(prefix='lth-')}/jobs"
+    server = subprocess.Popen([sys.executable, "-m", "lth_core.jobs.server", address], stdin=subprocess.PIPE)
+    while not os.path.exists(address) and server.poll() is None:
+        time.sleep(0.005)
+    os.environ["LTH_JOB_SERVER"] = f"{os.path.dirname(sys.executable)}:{address}"
 
 
 def either(names):

@@ -11,5 +11,5 @@ rule prepare_data:
     message:
         "data {wildcards.dataset}"
     shell:
-        "python -m lth_core.jobs.prepare_data --name {wildcards.dataset} --spec {params.spec:q}"
+        "lth-job prepare_data --name {wildcards.dataset} --spec {params.spec:q}"
         ' --root "$LTH_DATA_ROOT" --output {output:q} > {log:q} 2>&1'

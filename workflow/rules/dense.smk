@@ -13,7 +13,7 @@ rule initialize:
     message:
         "initialize {wildcards.task} seeds {wildcards.cohort}"
     shell:
-        "python -m lth_core.jobs.initialize --spec {params.spec:q} --data {input.data:q}"
+        "lth-job initialize --spec {params.spec:q} --data {input.data:q}"
         ' --task {wildcards.task} --exclusions "$LTH_EXCLUSIONS" --output {output:q} > {log:q} 2>&1'
 
 
@@ -35,7 +35,7 @@ rule dense:
     message:
         "dense {wildcards.task} seeds {wildcards.cohort}"
     shell:
-        "python -m lth_core.jobs.dense --spec {params.spec:q} --data {input.data:q}"
+        "lth-job dense --spec {params.spec:q} --data {input.data:q}"
         " --initial {input.initial:q} --output {output.trained:q} > {log:q} 2>&1"
 
 
@@ -56,5 +56,5 @@ rule checkpoint:
     message:
         "checkpoint at step {wildcards.step} of {wildcards.task} seeds {wildcards.cohort}"
     shell:
-        "python -m lth_core.jobs.checkpoint --spec {params.spec:q} --data {input.data:q}"
+        "lth-job checkpoint --spec {params.spec:q} --data {input.data:q}"
         " --initial {input.initial:q} --output {output:q} > {log:q} 2>&1"

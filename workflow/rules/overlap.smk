@@ -19,5 +19,5 @@ rule overlap:
         "overlap of {wildcards.task} {wildcards.method} and {wildcards.other_task} {wildcards.other_method}"
         " level {wildcards.level} seeds {wildcards.cohort}"
     shell:
-        "python -m lth_core.jobs.overlap --cohort {wildcards.cohort} --initial {input.initial:q}"
+        "lth-job overlap --cohort {wildcards.cohort} --initial {input.initial:q}"
         " --mask {input.mask:q} --other {input.other:q} --output {output:q} > {log:q} 2>&1"

@@ -20,7 +20,7 @@ for study in plan.studies:
         message:
             f"table {study}"
         shell:
-            "python -m lth_core.jobs.table --study {params.study} --spec {params.spec:q} > {log:q} 2>&1"
+            "lth-job table --study {params.study} --spec {params.spec:q} > {log:q} 2>&1"
 
     rule:
         name:
@@ -40,7 +40,7 @@ for study in plan.studies:
         message:
             f"figures {study}"
         shell:
-            "python -m lth_core.jobs.figures --study {params.study} --spec {params.spec:q} > {log:q} 2>&1"
+            "lth-job figures --study {params.study} --spec {params.spec:q} > {log:q} 2>&1"
 
 
 rule claims:
@@ -57,7 +57,7 @@ rule claims:
     message:
         "claims"
     shell:
-        "python -m lth_core.jobs.claims --spec {params.spec:q} > {log:q} 2>&1"
+        "lth-job claims --spec {params.spec:q} > {log:q} 2>&1"
 
 
 rule report:
@@ -78,4 +78,4 @@ rule report:
     message:
         "report {output}"
     shell:
-        "python -m lth_core.jobs.report --spec {params.spec:q} > {log:q} 2>&1"
+        "lth-job report --spec {params.spec:q} > {log:q} 2>&1"

@@ -17,5 +17,5 @@ rule telemetry:
     message:
         "telemetry of the first {wildcards.step} steps of {wildcards.task} seeds {wildcards.cohort}"
     shell:
-        "python -m lth_core.jobs.telemetry --spec {params.spec:q} --data {input.data:q}"
+        "lth-job telemetry --spec {params.spec:q} --data {input.data:q}"
         " --initial {input.initial:q} --final {input.final:q} --output {output:q} > {log:q} 2>&1"

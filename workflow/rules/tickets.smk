@@ -24,7 +24,7 @@ rule prune:
     message:
         "prune {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
     shell:
-        "python -m lth_core.jobs.prune --spec {params.spec:q} --initial {input.initial:q}"
+        "lth-job prune --spec {params.spec:q} --initial {input.initial:q}"
         " --start {input.start:q} --trained {input.trained:q} {params.mask} --output {output:q} > {log:q} 2>&1"
 
 
@@ -48,5 +48,5 @@ rule retrain:
     message:
         "retrain {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
     shell:
-        "python -m lth_core.jobs.retrain --spec {params.spec:q} --data {input.data:q}"
+        "lth-job retrain --spec {params.spec:q} --data {input.data:q}"
         " --start {input.start:q} --mask {input.mask:q} --output {output.trained:q} > {log:q} 2>&1"
