@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,7 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-import lth_core.branches
-import lth_core.data
-import lth_core.models  # noqa: F401 (registers the built-in networks)
+import lth_core.branches  # noqa: F401 (registers the built-in treatments)
 from lth_core.analysis.claims import Claim
 from lth_core.artifacts import write_tensors
 from lth_core.cells import Cell
@@ -100,6 +100,18 @@ def test_the_masks_of_every_pair_are_compared_once_per_cohort_and_level() -> Non
     assert sorted(files) == sorted(
         [f"{folder}/b/imp.csv" for folder in folders[:2]] + [f"{folder}/whole/imp.csv" for folder in folders]
     )
+
+
+def test_the_grid_is_known_where_nothing_but_studies_is_imported() -> None:
+    code = f"""
+import sys
+from lth_core.studies.transfer import Transfer
+from lth_core.config import Config
+study = Transfer.model_validate_json({study().model_dump_json()!r})
+print(len(study.cells(Config.model_validate_json({config().model_dump_json()!r}))), "torch" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(len(study().cells(config()))), "False"]
 
 
 # ---------------------------------------------------------------- groups that do not go together
