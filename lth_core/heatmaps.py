@@ -32,7 +32,8 @@ def heatmaps(tables: Mapping[str, pd.DataFrame], columns: str, unit: str) -> Fig
         for (row, column), value in np.ndenumerate(table.to_numpy(float)):
             colour = "white" if abs(value) > DARK * largest else "black"
             if np.isfinite(value):
-                panel.text(column, row, f"{value:+.1f}", ha="center", va="center", color=colour, fontsize=8)
+                text = f"{value:+.1f}".replace("-", "−")  # the minus sign of the scale beside it
+                panel.text(column, row, text, ha="center", va="center", color=colour, fontsize=8)
         panel.set_title(title)
         panel.set_xticks(range(len(table.columns)), table.columns, rotation=30, ha="right")
         panel.set_yticks(range(len(table)), table.index if panel is axes[0, 0] else [""] * len(table))

@@ -19,9 +19,9 @@ def test_every_finite_number_is_printed_in_its_field_with_its_sign() -> None:
     assert {text.get_position(): text.get_text() for text in many.texts} == {
         (0, 0): "+0.0",
         (1, 0): "+0.5",
-        (0, 1): "-1.2",
+        (0, 1): "−1.2",
     }
-    assert {text.get_text() for text in few.texts} == {"+0.0", "-4.0", "+2.0"}
+    assert {text.get_text() for text in few.texts} == {"+0.0", "−4.0", "+2.0"}
 
 
 def test_all_panels_share_a_scale_around_zero_and_one_bar_that_names_the_unit() -> None:

@@ -302,6 +302,7 @@ def test_overlaps_are_kept_by_layer_in_network_order(tables: dict[str, pd.DataFr
 def test_figures_have_the_names_that_were_promised_and_name_their_tasks(tables: dict[str, pd.DataFrame]) -> None:
     drawings = study(levels=LEVELS).figures(config(), tables)
     assert [drawing.name for drawing in drawings] == study().figure_names(config())
+    assert {drawing.name.rpartition("-")[0] for drawing in drawings} == {"accuracy", "heatmap", "overlap", "layers"}
     for drawing in drawings[:4]:
         assert "a (data: half-a, network: lenet, optimizer: adam)" in drawing.caption
         assert drawing.draw().axes
@@ -321,6 +322,13 @@ def test_claims_are_made_where_a_tenth_of_the_weights_or_fewer_are_left(tables: 
     assert random.estimate == pytest.approx(4 * (2 + 3) / 2) and random.verdict == "supported"
     layers = claims["a", "Layerwise densities of a ticket are worth something without the ticket"]
     assert layers.estimate == pytest.approx(2 * 2.5) and layers.n == SEEDS
+
+
+def test_densities_of_layers_are_looked_at_where_pruning_finds_them(tables: dict[str, pd.DataFrame]) -> None:
+    layerwise = config(method={**METHOD, "scope": "layer"})
+    assert not any(name.startswith("layers") for name in study().figure_names(layerwise))
+    found = study(levels=LEVELS).claims(layerwise, tables)
+    assert found and not any(claim.claim.startswith("Layerwise densities") for claim in found)
 
 
 def test_halves_and_optimizers_are_compared_with_the_own_ticket_at_a_tenth(tables: dict[str, pd.DataFrame]) -> None:

@@ -40,9 +40,6 @@ OVERLAP_COLUMNS = (
 )
 """`density` of `task`'s ticket, over all its layers; the counts are those of `lth_core.analysis.overlap`."""
 
-FIGURES = ("accuracy", "heatmap", "overlap", "layers")
-"""Kinds of figures, one of each per group."""
-
 
 @study("transfer")
 class Transfer(Study):
@@ -161,7 +158,16 @@ class Transfer(Study):
 
     def figure_names(self, config: Config) -> list[str]:
         """Kind of figure and group, in the order of the page."""
-        return [f"{kind}-{group}" for group in self.groups for kind in FIGURES]
+        return [name for group in self.groups for name in self.group_figures(config, group)]
+
+    def group_figures(self, config: Config, group: str) -> list[str]:
+        """Names of the figures of a group; that of layerwise densities only where pruning finds these."""
+        kinds = ["accuracy", "heatmap", "overlap", *(["layers"] if self.finds_densities(config, group) else [])]
+        return [f"{kind}-{group}" for kind in kinds]
+
+    def finds_densities(self, config: Config, group: str) -> bool:
+        """Whether layers compete for weights; otherwise their densities are set by the method's rates."""
+        return config.methods[self.tasks[self.groups[group][0]]].scope == "global"
 
     def figures(self, config: Config, tables: dict[str, pd.DataFrame]) -> list[Drawing]:
         """The figures of every group."""

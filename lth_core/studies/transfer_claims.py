@@ -33,7 +33,7 @@ def claims(study: Transfer, config: Config, tables: dict[str, pd.DataFrame]) -> 
     for group, members in study.groups.items():
         for target in members:
             about = Target(accuracy[(accuracy["group"] == group) & (accuracy["target"] == target)], target)
-            found.append(about.layerwise_densities())
+            found += [about.layerwise_densities()] if study.finds_densities(config, group) else []
             for source in members:
                 if source != target:
                     found += [about.beats_random(source), *about.close_to_own(source, config)]

@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
 CONTROLS = {
     "random-ticket": "random ticket",
-    "random-mask-reinit": "random ticket with the layerwise densities",
+    "random-mask-reinit": "random ticket, densities of layers kept",
     "reinit": "own mask, reinitialized",
 }
-"""Network -> how legends call it; the first keeps neither positions nor layerwise densities."""
+"""Network -> how legends call it."""
 DENSITIES = (0.5, 0.2, 0.1, 0.05)
 """At these, or the levels next to them, a figure that cannot show every level does."""
 MOST_LEVELS = 4
@@ -51,7 +51,7 @@ def drawings(study: Transfer, config: Config, group: str, tables: dict[str, pd.D
     levels = _shown_levels(accuracy)
     seeds = accuracy["seed"].nunique()
     what = f"Tasks: {listing([_task_note(config, task) for task in members])}. {interval_note(seeds).capitalize()}."
-    return [
+    drawn = [
         Drawing(
             f"accuracy-{group}",
             "Test accuracy at the end of training against density, on each target: tickets found on the target itself "
@@ -85,6 +85,7 @@ def drawings(study: Transfer, config: Config, group: str, tables: dict[str, pd.D
             lambda: layerwise_figure(_masks(overlap, pairs), {task: task for task in members}, levels),
         ),
     ]
+    return [drawing for drawing in drawn if drawing.name in study.group_figures(config, group)]
 
 
 def _task_note(config: Config, name: str) -> str:
@@ -116,16 +117,16 @@ def _accuracies(accuracy: pd.DataFrame, members: Sequence[str]) -> Figure:
     for panel, target in zip(axes.flat, members, strict=False):
         own = _select(accuracy, target, "ticket", target)
         reference(panel, _select(accuracy, target, "dense", target)["accuracy"])
-        for control, label in reversed(CONTROLS.items()):
-            rows = _select(accuracy, target, control, target)
-            band(panel, rows, "density", "accuracy", role=control, label=label)
+        band(panel, own, "density", "accuracy", role="ticket", label="own ticket")
         for source in members:
             if source != target:
                 rows = _select(accuracy, target, "ticket", source)
                 look = {"role": "transferred", "colour": colours[source]}
                 band(panel, rows, "density", "accuracy", label=f"ticket of {source}", **look)
-        band(panel, own, "density", "accuracy", role="ticket", label="own ticket")
-        panel.set_title(f"trained on {target}")
+        for control, label in CONTROLS.items():
+            rows = _select(accuracy, target, control, target)
+            band(panel, rows, "density", "accuracy", role=control, label=label)
+        panel.set_title(f"target: {target}")
         density_axis(panel, own["density"])
         percent_axis(panel.yaxis, "test accuracy")
     for panel in list(axes.flat)[len(members) :]:
@@ -151,7 +152,7 @@ def _heatmaps(accuracy: pd.DataFrame, members: Sequence[str], levels: Sequence[i
         own = pd.Series({target: column[f"ticket of {target}"] for target, column in means.items()})
         density = here.loc[here["network"] == "ticket", "density"].mean()
         values[f"{percent_text(density)}% of weights"] = 100 * (pd.DataFrame(means) - own)
-    return heatmaps(values, "trained on", "accuracy minus own ticket (points)")
+    return heatmaps(values, "target", "accuracy minus own ticket (points)")
 
 
 def _seed_mean(rows: pd.DataFrame) -> float:
