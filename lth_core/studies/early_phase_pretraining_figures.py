@@ -44,11 +44,11 @@ def pretraining_drawing(study: EarlyPhase, task: str, k: int, tables: Mapping[st
         f"pretraining-{task}-k{k}",
         "Test accuracy at the end of training of tickets that start from pretrained weights instead of those of step "
         f"k = {k}, against the length of pretraining. Masks are those of the tickets rewound to k; training goes from "
-        f"step {k} of the schedule on. Pretraining starts from initialization: on labels drawn at random, on telling "
-        "by how many quarter turns an image is rotated (its output layer is dropped), on images blurred by a factor of "
-        "4, or on rotations of those. Dense: the whole network is pretrained, then masked; sparse: it is masked first. "
-        "Dashed: the ticket rewound to k, its mask reset to initialization, and reinitialized. Dotted: as many steps "
-        f"of pretraining as the ticket has had of the task. {data}",
+        f"step {k} of the schedule on. Pretraining starts from initialization: on labels drawn at random (once, for "
+        "all seeds), on telling by how many quarter turns an image is rotated (that output layer is dropped), on "
+        "images blurred by a factor of 4, or on rotations of those. Dense: the whole network is pretrained, then "
+        "masked; sparse: it is masked first. Dashed: the ticket rewound to k, its mask reset to initialization, and "
+        f"reinitialized. Dotted: as many steps of pretraining as the ticket has had of the task. {data}",
         lambda: _pretraining(study, k, perturbed, pretrained),
     )
 
