@@ -129,7 +129,7 @@ def test_a_control_on_another_data_order_is_an_error() -> None:
 
 @pytest.mark.parametrize("last", [100, 101])
 def test_a_step_that_leaves_no_training_is_an_error_in_one_line(last: int) -> None:
-    message = rf"^steps: {last} leaves nothing of the training of task 'digits' \(100 steps\)$"
+    message = rf"^steps: {last} is not before the end of the training of task 'digits' \(100 steps\)$"
     with pytest.raises(ValueError, match=message):
         study(steps=[0, last]).cells(config())
 
@@ -150,6 +150,7 @@ def test_a_level_beyond_the_method_is_an_error_in_one_line() -> None:
         ({"levels": [2, 2]}, "must rise"),
         ({"levels": [0, 2]}, "greater than 0"),
         ({"controls": ["noise"]}, "'random-mask' or 'reinit'"),
+        ({"controls": ["reinit", "reinit"]}, "names a branch twice"),
         ({"copies": 1}, "greater than or equal to 2"),
     ],
 )

@@ -95,6 +95,13 @@ class LinearModeConnectivity(Study):
             raise ValueError("must start with 0, the initialization")
         return steps
 
+    @field_validator("controls")
+    @classmethod
+    def _each_once(cls, controls: tuple[str, ...]) -> tuple[str, ...]:
+        if len(controls) > len(set(controls)):
+            raise ValueError("names a branch twice")
+        return controls
+
     @model_validator(mode="after")
     def _rewinds_to_steps(self) -> LinearModeConnectivity:
         others = sorted(set(self.rewind_steps) - set(self.steps))
@@ -117,9 +124,8 @@ class LinearModeConnectivity(Study):
         for task, method in self.tasks.items():
             training, last = config.tasks[task].train.steps, config.methods[method].levels
             if self.steps[-1] >= training:
-                raise ValueError(
-                    f"steps: {self.steps[-1]} leaves nothing of the training of task '{task}' ({training} steps)"
-                )
+                where = f"the training of task '{task}' ({training} steps)"
+                raise ValueError(f"steps: {self.steps[-1]} is not before the end of {where}")
             if self.levels and self.levels[-1] > last:
                 raise ValueError(f"levels: {self.levels[-1]} is beyond the {last} levels of method '{method}'")
 
