@@ -14,6 +14,7 @@ import pytest
 from lth_core import configdoc, registry
 from lth_core.config import Config, seeds_of
 from lth_core.configfile import Loaded, load, read
+from lth_core.studies.base import expand
 
 ROOT = Path(__file__).parents[1]
 DEFAULT = ROOT / "config.yaml"
@@ -30,9 +31,10 @@ def loaded(path: Path) -> Loaded:
 @by_name
 def test_it_loads_and_its_studies_ask_for_trainings(path: Path) -> None:
     found = loaded(path)
+    config = expand(found.config, found.studies.values())
     for study in found.studies.values():
-        assert study.cells(found.config)
-        assert study.figure_names(found.config)
+        assert study.cells(config)
+        assert study.figure_names(config)
 
 
 @by_name
