@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from lth_core.analysis.claims import mean_interval
 from lth_core.cells import DENSE
 from lth_core.config import Choice, Config
 from lth_core.plotting import (
@@ -30,6 +27,7 @@ from lth_core.plotting import (
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import data_note, listing
 from lth_core.studies.early_phase import REFERENCES, TICKET, reference_labels
+from lth_core.studies.early_phase_point_figures import point, with_bars
 from lth_core.studies.early_phase_pretraining_figures import pretraining_drawing
 from lth_core.studies.early_phase_tables import by_seed, correlation, noted_level
 from lth_core.studies.early_phase_telemetry_figures import telemetry_drawing
@@ -68,7 +66,7 @@ def _perturbations_drawing(study: EarlyPhase, task: str, k: int, table: pd.DataF
         "initialization; kept values shuffled within the network, each layer or each filter (the weights into one "
         "unit), with and without their signs kept in place; Gaussian noise in multiples of the standard deviation σ of "
         f"the layer's initialization. {lines}: the unperturbed ticket, the same mask reset to initialization, and "
-        f"reinitialized. {data}",
+        f"reinitialized. {with_bars(data) if few else data}",
         lambda: _dots(study, rows, k) if few else _curves(study, rows, k),
     )
 
@@ -87,7 +85,7 @@ def _dots(study: EarlyPhase, table: pd.DataFrame, k: int) -> Figure:
         here = table[table["level"] == level]
         for name, (role, label) in networks.items():
             values = by_seed(here[here["network"] == name])
-            _point(panel, role, values, label if role in REFERENCES else style(role).label, y=places[name])
+            point(panel, values, label if role in REFERENCES else style(role).label, role=role, y=places[name])
             if role in REFERENCES:
                 panel.axvline(values.mean(), color=style(role).colour, linestyle=(0, (4, 3)), linewidth=0.9, zorder=1)
         panel.set_yticks(list(places.values()), [label for _, label in networks.values()])
@@ -97,7 +95,7 @@ def _dots(study: EarlyPhase, table: pd.DataFrame, k: int) -> Figure:
         panel.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         panel.xaxis.set_major_formatter(lambda fraction, position: f"{round(100 * fraction, 6):g}")
         panel.set_xlabel("test accuracy (%)")
-    legend(figure, interval_note(table["seed"].nunique()).replace("band", "bar"))
+    legend(figure, with_bars(interval_note(table["seed"].nunique())))
     return figure
 
 
@@ -167,9 +165,8 @@ def _effective_std_drawing(study: EarlyPhase, task: str, table: pd.DataFrame, da
         f"effective-std-{task}",
         "Test accuracy at the end of training against effective standard deviation: the standard deviation, over the "
         f"kept weights, of what a perturbation adds to the ticket, with {density}% of the weights, rewound to step k = "
-        f"{steps}. One point per perturbation, mean over seeds; bars: 95% t interval of accuracy. The number is "
-        "Pearson's correlation over the perturbations, computed for each seed, then averaged. Dashed: the unperturbed "
-        f"ticket. {data}",
+        f"{steps}. One point per perturbation. The number is Pearson's correlation over the perturbations, computed for "
+        f"each seed, then averaged. Dashed: the unperturbed ticket. {with_bars(data)}",
         lambda: _effective_std(study, table[table["level"] == level]),
     )
 
@@ -185,7 +182,7 @@ def _effective_std(study: EarlyPhase, table: pd.DataFrame) -> Figure:
             rows, signed = here[here["network"] == name], bool(treatment.options.get("keep_signs"))
             label = style(treatment.name).label + (", signs kept" if signed else "")
             place = by_seed(rows, "effective_std").mean()
-            _point(panel, treatment.name, by_seed(rows), label, x=place, filled=not signed)
+            point(panel, by_seed(rows), label, role=treatment.name, x=place, filled=not signed)
         panel.set_title(f"k = {k}: correlation {correlation(here).mean(skipna=False):.2f}".replace("-", "−"))
         panel.set_xlim(left=0)
         panel.xaxis.set_major_locator(MaxNLocator(5))
@@ -193,28 +190,5 @@ def _effective_std(study: EarlyPhase, table: pd.DataFrame) -> Figure:
     for panel in axes[0]:
         percent_axis(panel.yaxis, "test accuracy")
         panel.label_outer()
-    legend(figure, interval_note(table["seed"].nunique()).replace("band", "bar"))
+    legend(figure, with_bars(interval_note(table["seed"].nunique())))
     return figure
-
-
-def _point(
-    axes: Axes,
-    role: str,
-    values: pd.Series,
-    label: str,
-    *,
-    x: float | None = None,
-    y: float | None = None,
-    filled: bool = True,
-) -> None:
-    """The mean of one value per seed, with its 95% interval as a bar, at a place on one axis.
-
-    Where seeds diverged the mean is that of the others, and marked with a cross.
-    """
-    look, (mean, low, high) = style(role), mean_interval(values.dropna())
-    bar = [[mean - low], [high - mean]] if np.isfinite([low, high]).all() else None
-    at = {"x": [mean], "y": [y], "xerr": bar} if x is None else {"x": [x], "y": [mean], "yerr": bar}
-    face = look.colour if filled else "white"
-    axes.errorbar(**at, fmt=look.marker, color=look.colour, mfc=face, label=label, elinewidth=1.1, markersize=5)
-    if values.isna().any():
-        axes.plot(at["x"], at["y"], "x", color="#CC0000", markersize=7, label="some seeds diverged")

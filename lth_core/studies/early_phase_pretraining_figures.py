@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lth_core.plotting import (
-    band,
     interval_note,
     legend,
     panels,
@@ -23,6 +23,8 @@ from lth_core.plotting import (
 )
 from lth_core.studies.base import Drawing
 from lth_core.studies.early_phase import REFERENCES, reference_labels
+from lth_core.studies.early_phase_point_figures import point, with_bars
+from lth_core.studies.early_phase_tables import by_seed
 
 if TYPE_CHECKING:
     from lth_core.studies.early_phase import EarlyPhase
@@ -33,6 +35,8 @@ KINDS = {
     "blur": "blurred images",
     "blur-rotation": "rotation of blurred images",
 }
+SHIFT = 1.02
+"""Kinds of pretraining are drawn beside one another: each at the square of this factor times the place before."""
 MOST_LEVELS = 3
 """How many levels the figure shows at most."""
 
@@ -48,14 +52,15 @@ def pretraining_drawing(study: EarlyPhase, task: str, k: int, tables: Mapping[st
         "all seeds), on telling by how many quarter turns an image is rotated (that output layer is dropped), on "
         "images blurred by a factor of 4, or on rotations of those. Dense: the whole network is pretrained, then "
         "masked; sparse: it is masked first. Dashed: the ticket rewound to k, its mask reset to initialization, and "
-        f"reinitialized. Dotted: as many steps of pretraining as the ticket has had of the task. {data}",
+        f"reinitialized. Dotted: as many steps of pretraining as the ticket has had of the task. {with_bars(data)}",
         lambda: _pretraining(study, k, perturbed, pretrained),
     )
 
 
 def _pretraining(study: EarlyPhase, k: int, perturbed: pd.DataFrame, pretrained: pd.DataFrame) -> Figure:
     """A row per level and a column per pretrained network."""
-    levels = _spread(study.levels)
+    levels, kinds = _spread(study.levels), [kind for kind in KINDS if kind in study.pretraining]
+    colours, last = series(len(kinds), besides=REFERENCES), len(kinds) - 1
     figure, axes = panels(len(study.pretrained_networks), len(levels), height=2.5)
     for row, level in zip(axes, levels, strict=True):
         for panel, network in zip(row, study.pretrained_networks, strict=True):
@@ -64,8 +69,10 @@ def _pretraining(study: EarlyPhase, k: int, perturbed: pd.DataFrame, pretrained:
                 values = perturbed[(perturbed["level"] == level) & (perturbed["network"] == role)]
                 reference(panel, values["accuracy"], role, label)
             here = pretrained[(pretrained["level"] == level) & (pretrained["network"] == network)]
-            for kind, colour in zip(KINDS, series(len(KINDS), besides=REFERENCES), strict=True):
-                band(panel, here[here["pretraining"] == kind], "steps", "accuracy", label=KINDS[kind], colour=colour)
+            for place, kind in enumerate(kinds):
+                _line(
+                    panel, here[here["pretraining"] == kind], KINDS[kind], colours[place], SHIFT ** (2 * place - last)
+                )
             threshold(panel, k, "k steps", vertical=True)
             step_axis(panel, study.pretraining_steps)
             panel.set_xlim(min(k, study.pretraining_steps[0]) / 1.3, max(k, study.pretraining_steps[-1]) * 1.2)
@@ -75,8 +82,17 @@ def _pretraining(study: EarlyPhase, k: int, perturbed: pd.DataFrame, pretrained:
         panel.label_outer()
     for panel in axes[-1]:
         panel.set_xlabel("steps of pretraining")
-    legend(figure, interval_note(perturbed["seed"].nunique()))
+    legend(figure, with_bars(interval_note(perturbed["seed"].nunique())))
     return figure
+
+
+def _line(axes: Axes, rows: pd.DataFrame, label: str, colour: str, shift: float) -> None:
+    """Means with bars, one per length, joined by a line; a bit beside their place, so that none hides another."""
+    steps = sorted(set(rows["steps"]))
+    means = [
+        point(axes, by_seed(rows[rows["steps"] == length]), label, x=length * shift, colour=colour) for length in steps
+    ]
+    axes.plot([length * shift for length in steps], means, color=colour)
 
 
 def _spread(levels: list[int]) -> list[int]:
