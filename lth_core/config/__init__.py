@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, model_validator
 
 from lth_core.config.methods import Branch, Method, Rewind, StartingWeights
 from lth_core.config.sections import (
@@ -62,7 +62,7 @@ class Connectivity(Section):
 
     points: Annotated[int, Field(ge=3)] = 30
     """Evenly spaced places on the line, both ends included."""
-    examples: PositiveInt | None = None
+    examples: Annotated[int, Field(ge=2)] | None = None
     """At most so many examples of the training split, and of the test split; all of them by default."""
 
 
