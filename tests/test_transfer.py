@@ -114,6 +114,14 @@ print(len(study.cells(Config.model_validate_json({config().model_dump_json()!r})
     assert done.stdout.split() == [str(len(study().cells(config()))), "False"]
 
 
+def test_the_order_of_the_configs_keys_does_not_matter() -> None:
+    groups, tasks = {"two": ["whole", "b"], "one": ["b", "a"]}, {"whole": "imp", "b": "imp", "a": "imp"}
+    first = Transfer(tasks=tasks, groups=groups)
+    second = Transfer(tasks=dict(sorted(tasks.items())), groups=dict(sorted(groups.items())))
+    assert set(first.analyses(config())) == set(second.analyses(config()))
+    assert set(first.cells(config())) == set(second.cells(config()))
+
+
 # ---------------------------------------------------------------- groups that do not go together
 
 SMALL = {"name": "lenet", "hidden": [30]}
@@ -292,7 +300,7 @@ def test_overlaps_are_kept_by_layer_in_network_order(tables: dict[str, pd.DataFr
     assert len(overlap) == 2 * len(LEVELS) * SEEDS * 2  # pairs, layers
     assert list(overlap["layer"].unique()) == ["z", "a"]
     pairs = overlap.drop_duplicates(["task", "other"])[["task", "other"]].to_numpy().tolist()
-    assert pairs == [["a", "b"], ["whole", "whole-sgd"]]  # in the order of `tasks`, not of the group
+    assert pairs == [["a", "b"], ["whole", "whole-sgd"]]  # whatever their order in the group
     assert set(overlap.loc[overlap["level"] == 3, "density"]) == {0.125}
 
 

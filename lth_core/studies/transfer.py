@@ -120,8 +120,8 @@ class Transfer(Study):
         return files
 
     def pairs(self, members: list[str]) -> list[tuple[str, str]]:
-        """Every two tasks of a group, in the order of `tasks`, so that a pair has one name in all groups."""
-        return list(combinations(sorted(members, key=list(self.tasks).index), 2))
+        """Every two tasks of a group, by name, so that a pair is the same in all groups and orders of the config."""
+        return list(combinations(sorted(members), 2))
 
     def tables(self, config: Config) -> dict[str, pd.DataFrame]:
         """accuracy: one row per group, target, network, level and replicate, at the last step (nan where it diverged).
