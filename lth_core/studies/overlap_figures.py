@@ -13,7 +13,8 @@ from lth_core.analysis.overlap import indices
 from lth_core.plotting import band, density_axis, interval_note, legend, panels, percent_text, positive_axis, series
 
 INDICES = {"jaccard": "Jaccard index of the masks", "hamming": "Hamming distance of the masks"}
-MOST_NAMED_LAYERS = 5
+MOST_LETTERS = 30
+"""Of the names of layers below a panel."""
 TICKS = [digit * 10.0**power for power in range(-5, 1) for digit in (1, 2, 5)]
 
 
@@ -58,28 +59,28 @@ def layerwise_figure(table: pd.DataFrame, names: Mapping[str, str], levels: Sequ
         panel.set_title(f"{percent_text(density)}% of weights")
         panel.sharey(axes[0, 0])
         _layer_axis(panel, layers)
-    _log_percent_axis(axes[0, 0])
+    _log_percent_axis(axes[0, 0], numbered.groupby(["mask", "level", "layer"])["layer_density"].mean())
     legend(figure, interval_note(table["seed"].nunique()))
     return figure
 
 
 def _layer_axis(axes: Axes, layers: Sequence[str]) -> None:
-    """Layers by name where these can be read, otherwise by number from the input on."""
-    few = len(layers) <= MOST_NAMED_LAYERS
-    stride = 1 if few else -(-len(layers) // MOST_NAMED_LAYERS)
+    """Layers by name where there is room for the names, otherwise by number from the input on."""
+    names = [layer.removesuffix(".weight") for layer in layers]
+    named = sum(map(len, names)) <= MOST_LETTERS
+    stride = 1 if named else -(-len(layers) // 10)
     axes.set_xlim(-0.3, len(layers) - 0.7)
     axes.xaxis.set_major_locator(FixedLocator(range(0, len(layers), stride)))
-    names = [layer.removesuffix(".weight") if few else str(1 + number) for number, layer in enumerate(layers)]
-    axes.xaxis.set_major_formatter(lambda number, position: names[round(number)])
-    axes.set_xlabel("layer" if few else "layer, from input to output")
+    axes.xaxis.set_major_formatter(lambda number, position: names[round(number)] if named else f"{number + 1:.0f}")
+    axes.set_xlabel("layer" if named else "layer, from input to output")
 
 
-def _log_percent_axis(axes: Axes) -> None:
-    """Densities of layers, which lie orders of magnitude apart."""
+def _log_percent_axis(axes: Axes, densities: pd.Series) -> None:
+    """Mean densities of layers, which lie orders of magnitude apart: wide bands may leave the axis."""
+    low, high = densities.min() / 1.5, min(1.1, densities.max() * 1.5)
     axes.set_yscale("log")
+    axes.set_ylim(low, high)
     axes.yaxis.set_minor_locator(NullLocator())
-    low, high = axes.get_ylim()
-    ticks = [tick for tick in TICKS if low <= tick <= high]
-    axes.yaxis.set_major_locator(FixedLocator(ticks))
-    axes.yaxis.set_major_formatter(lambda density, position: percent_text(density))
+    axes.yaxis.set_major_locator(FixedLocator([tick for tick in TICKS if low <= tick <= high]))
+    axes.yaxis.set_major_formatter(lambda density, position: f"{100 * density:g}")
     axes.set_ylabel("weights remaining in the layer (%)")

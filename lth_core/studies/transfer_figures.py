@@ -56,9 +56,10 @@ def drawings(study: Transfer, config: Config, group: str, tables: dict[str, pd.D
             f"accuracy-{group}",
             "Test accuracy at the end of training against density, on each target: tickets found on the target itself "
             "and on the other tasks of the group (mask and starting weights; the output layer is the target's own "
-            "where the numbers of classes differ), the target's own mask on a fresh initialization, and random tickets "
-            "on a fresh initialization. The random ticket permutes the mask over all layers together; the other one "
-            f"keeps the density of every layer. {what}",
+            "where the numbers of classes differ, and kernels on one channel are spread over several, or the other way "
+            "round), the target's own mask on a fresh initialization, and random tickets on a fresh initialization. "
+            "The random ticket permutes the mask over all layers together; the other one keeps the density of every "
+            f"layer. {what}",
             lambda: _accuracies(accuracy, members),
         ),
         Drawing(
