@@ -165,8 +165,8 @@ def _effective_std_drawing(study: EarlyPhase, task: str, table: pd.DataFrame, da
         f"effective-std-{task}",
         "Test accuracy at the end of training against effective standard deviation: the standard deviation, over the "
         f"kept weights, of what a perturbation adds to the ticket, with {density}% of the weights, rewound to step k = "
-        f"{steps}. One point per perturbation. The number is Pearson's correlation over the perturbations, of each seed, "
-        f"then averaged. Dashed: the unperturbed ticket. {with_bars(data)}",
+        f"{steps}. One point per perturbation. The number is Pearson's correlation over the perturbations, computed "
+        f"for each seed, then averaged. Dashed: the unperturbed ticket. {with_bars(data)}",
         lambda: _effective_std(study, table[table["level"] == level]),
     )
 
