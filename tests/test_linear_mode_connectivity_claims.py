@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
 
 from lth_core.analysis.claims import Claim
 from lth_core.cells import DENSE
 from lth_core.config import Config
+from lth_core.studies.base import Drawing
 from lth_core.studies.linear_mode_connectivity import LinearModeConnectivity
 from lth_core.studies.linear_mode_connectivity_tables import COLUMNS, PATH_COLUMNS, rank_correlation, successes
 from lth_core.studies.linear_mode_connectivity_view import View
@@ -157,6 +159,13 @@ def test_rank_correlation_needs_values_that_are_there_and_differ() -> None:
     assert np.isnan(rank_correlation(rising, pd.Series([1.0, 1.0, 1.0])))
 
 
+def test_a_few_subnetworks_make_no_claim_about_all() -> None:
+    table = known_instability()
+    table = table[table["network"].isin([DENSE, "ticket"]) & table["k"].isin([0, 80])]
+    few = claims_by_sentence("resnet-20", table, rewind_steps=[0, 80], controls=())
+    assert not any("more accurate" in sentence for sentence in few)
+
+
 def test_alignment_and_pairs_of_seeds_and_levels_are_marked_as_beyond_the_paper() -> None:
     found = claims_by_sentence("resnet-20")
     at = "rewound to step 80, with 41.0% of the weights"
@@ -252,29 +261,49 @@ def test_a_level_where_a_seed_diverged_does_not_match() -> None:
     assert view(table).last_matching("ticket", 20) == 2
 
 
-@pytest.mark.parametrize("statistics", [("interpolated",), ("interpolated", "estimated")])
-def test_figures_have_the_names_that_were_promised_and_say_what_they_are_drawn_from(statistics: tuple) -> None:
-    table = known_instability(statistics)
+@pytest.fixture(scope="module", params=[("interpolated",), ("interpolated", "estimated")], ids=["plain", "batch-norm"])
+def drawn(request: pytest.FixtureRequest) -> list[tuple[Drawing, list[Axes]]]:
+    """Every figure's drawing and panels, of a network without and with batch norm."""
+    table = known_instability(request.param)
     drawings = study().figures(config(), {"instability": table, "paths": known_paths(table)})
-    assert [drawing.name for drawing in drawings] == study().figure_names(config())
-    for drawing in drawings:
+    return [(drawing, drawing.draw().axes) for drawing in drawings]
+
+
+def test_figures_have_the_names_that_were_promised_and_say_what_they_are_drawn_from(drawn: list) -> None:
+    assert [drawing.name for drawing, _ in drawn] == study().figure_names(config())
+    for drawing, axes in drawn:
         assert drawing.caption.endswith("Data: digits, network: resnet-20; mean of 3 seeds; band: 95% t interval.")
-        axes = drawing.draw().axes
         assert all(panel.get_lines() for panel in axes)
-        rows = {"paths": 2 * len(statistics), "instability": 2 + len(statistics)}.get(drawing.name.split("-")[0])
-        assert rows in (None, len({panel.get_subplotspec().rowspan.start for panel in axes}))
 
 
-def test_the_line_of_stability_is_drawn_wherever_barriers_are() -> None:
-    table = known_instability()
-    drawings = study().figures(config(), {"instability": table, "paths": known_paths(table)})
-    for drawing in drawings:
-        panels = [panel for panel in drawing.draw().axes if "barrier" in panel.get_ylabel()]
+def test_batch_norm_networks_have_rows_for_both_statistics(drawn: list) -> None:
+    rows = {
+        drawing.name.split("-")[0]: len({panel.get_subplotspec().rowspan.start for panel in axes})
+        for drawing, axes in drawn
+    }
+    caption = drawn[0][0].caption
+    kinds = 2 if "re-estimated" in caption else 1
+    assert (rows["paths"], rows["instability"], rows["alignment"]) == (2 * kinds, 2 + kinds, kinds)
+
+
+def test_the_line_of_stability_is_drawn_wherever_barriers_are(drawn: list) -> None:
+    for drawing, axes in drawn:
+        panels = [panel for panel in axes if "barrier" in panel.get_ylabel()]
         assert bool(panels) == (drawing.name in {f"{kind}-digits" for kind in ("instability", "ranges", "alignment")})
         for panel in panels:
             assert any(list(line.get_ydata()) == [2, 2] for line in panel.get_lines())
             low, high = panel.get_ylim()
             assert low <= 2 <= high
+
+
+def test_one_level_without_controls_is_drawn_too() -> None:
+    table = known_instability()
+    table = table[table["network"].isin([DENSE, "ticket"]) & table["level"].isin([0, 4])]
+    alone = study(levels=[4], controls=(), rewind_steps=[0, 80], successive=False)
+    for drawing in alone.figures(config(), {"instability": table, "paths": known_paths(table)}):
+        assert drawing.draw().axes
+        if drawing.name == "ranges-digits":
+            assert "random ones were not trained" in drawing.caption
 
 
 @pytest.mark.parametrize("diverged", [[1], [0, 1, 2]])

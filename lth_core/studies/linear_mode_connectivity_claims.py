@@ -26,7 +26,7 @@ from lth_core.studies.linear_mode_connectivity import (
     LinearModeConnectivity,
     focus,
 )
-from lth_core.studies.linear_mode_connectivity_tables import ORDER, mean, rank_correlation, successes, where
+from lth_core.studies.linear_mode_connectivity_tables import FEWEST, ORDER, mean, rank_correlation, successes, where
 from lth_core.studies.stabilizing2019_claims import STABLE_AT_INITIALIZATION
 
 POINTS = "percentage points"
@@ -177,8 +177,11 @@ class TaskClaims:
 
     def of_success(self) -> None:
         """Over all subnetworks: the higher the barrier, the lower the accuracy."""
-        by_seed = successes(self.rows).groupby("seed")[["barrier", "success"]]
-        found = by_seed.apply(lambda subnetworks: -rank_correlation(subnetworks["barrier"], subnetworks["success"]))
+        subnetworks = successes(self.rows)
+        if len(subnetworks[["k", "level", "network"]].drop_duplicates()) < FEWEST:
+            return
+        by_seed = subnetworks.groupby("seed")[["barrier", "success"]]
+        found = by_seed.apply(lambda own: -rank_correlation(own["barrier"], own["success"]))
         effect = (
             "minus the rank correlation of barrier and test accuracy over all steps, levels and kinds of subnetworks"
         )

@@ -26,7 +26,7 @@ from lth_core.plotting import (
 )
 from lth_core.studies.captions import listing
 from lth_core.studies.linear_mode_connectivity import RANDOM, STABLE, TICKET, focus
-from lth_core.studies.linear_mode_connectivity_tables import mean, rank_correlation, successes, where
+from lth_core.studies.linear_mode_connectivity_tables import FEWEST, mean, rank_correlation, successes, where
 from lth_core.studies.linear_mode_connectivity_view import LABELS, View
 
 BARRIER = "barrier of test error\n(percentage points)"
@@ -47,12 +47,16 @@ def density_drawings(view: View) -> dict[str, tuple[str, Callable[[View], Figure
 
 
 def _ranges_caption(view: View) -> str:
+    ranges = (
+        "I, random subnetworks match the dense network, too; II, only those found by IMP do; III, none does"
+        if RANDOM in view.study.controls
+        else "I and II, subnetworks found by IMP match the dense network (random ones were not trained); III, none does"
+    )
     return (
         "Barrier between two copies of a subnetwork (top) and its test accuracy (bottom) against density (section 4), "
-        "for subnetworks that are rewound, and copied, at step k. Ranges of density: I, random subnetworks match the "
-        "dense network, too; II, only those found by IMP do; III, none does. They end at the sparsest level where such "
-        "a subnetwork matches: validation accuracy, averaged over seeds, is at most 0.2 percentage points lower. "
-        f"Networks below {STABLE:g} points (dotted) are stable."
+        f"for subnetworks that are rewound, and copied, at step k. Ranges of density: {ranges}. They end at the "
+        "sparsest level where such a subnetwork matches: validation accuracy, averaged over seeds, is at most 0.2 "
+        f"percentage points lower. Networks below {STABLE:g} points (dotted) are stable."
     )
 
 
@@ -83,14 +87,14 @@ def _ranges(view: View) -> Figure:
 
 
 def _shade(top: Axes, bottom: Axes, view: View, k: int, rows: pd.DataFrame) -> None:
-    """Grounds of the three ranges, named above them."""
+    """Grounds of the three ranges, named above them; of two where no random subnetworks were trained."""
     densities = rows.groupby("level")["density"].mean()
     high, low = top.get_xlim()
     edges = [high]
     for network in (RANDOM, TICKET):
-        last = view.last_matching(network, k)
-        edges.append(min(edges[-1], _edge(densities, last, high, low)))
-    for name, start, end, shade in zip(("I", "II", "III"), edges, [*edges[1:], low], (0.0, 0.05, 0.1), strict=True):
+        edges.append(min(edges[-1], _edge(densities, view.last_matching(network, k), high, low)))
+    names = ("I", "II" if RANDOM in view.study.controls else "I, II", "III")
+    for name, start, end, shade in zip(names, edges, [*edges[1:], low], (0.0, 0.05, 0.1), strict=True):
         if start <= end:
             continue
         for panel in (top, bottom):
@@ -114,7 +118,8 @@ def _success_caption(view: View) -> str:
     return (
         "Success of subnetworks against their barrier (section 4): test accuracy at the end of training, minus that of "
         "the dense network, against the barrier between two copies. One marker per step k, level and kind "
-        f"({kinds}), averaged over seeds; ρ: their rank correlation. Dotted: the barrier below which networks are "
+        f"({kinds}), averaged over seeds; ρ: their rank correlation, "
+        f"where there are at least {FEWEST}. Dotted: the barrier below which networks are "
         "stable, and the accuracy from which on they match the dense network. The barrier's axis is linear up to "
         f"{STABLE:g} points, logarithmic beyond."
     )
@@ -149,8 +154,8 @@ def _success(view: View) -> Figure:
     threshold(panel, -0.2, "stable below, matching above")
     whole = points.dropna()
     left_out = f", {len(points) - len(whole)} with diverged seeds left out" if len(whole) < len(points) else ""
-    correlation = rank_correlation(whole["barrier"], whole["success"])
-    panel.set_title(f"ρ = {correlation:.2f} ({len(whole)} subnetworks{left_out})")
+    correlation = f"ρ = {rank_correlation(whole['barrier'], whole['success']):.2f} " * (len(whole) >= FEWEST)
+    panel.set_title(f"{correlation}({len(whole)} subnetworks{left_out})")
     legend(figure)
     return figure
 

@@ -26,6 +26,8 @@ PATH_COLUMNS = ("task", "k", "level", "density", "network", "statistics", "split
 """Of the table of paths; errors are fractions."""
 ORDER = {"pair": "order", "matching": "none", "statistics": "interpolated"}
 """The lines that stability is about: between copies on two data orders, as they are."""
+FEWEST = 6
+"""Subnetworks (steps x levels x kinds) that a correlation needs: of two it is always 1 or -1."""
 
 
 def tables(study: LinearModeConnectivity, config: Config) -> dict[str, pd.DataFrame]:
