@@ -19,14 +19,14 @@ from lth_core import registry
 from lth_core.adaptation import adapt
 from lth_core.artifacts import Tensors, provenance, read_header, read_tensors, write_tensors
 from lth_core.branches import BranchCheckpoints
-from lth_core.config import Branch, Method, Task
+from lth_core.config import Branch, Method, Rewind, Task
 from lth_core.jobs.command import command
 from lth_core.jobs.runs import model_factory, open_task, parser, run
 from lth_core.jobs.stacking import stack, unstack
 from lth_core.models.initialization import initialize
 from lth_core.pruning.prune import counts
 from lth_core.randomness import stream
-from lth_core.rewinding import Ticket, rewind
+from lth_core.rewinding import Ticket, apply_mask, rewind
 
 
 @command
@@ -41,10 +41,10 @@ def main() -> None:
     task = open_task(spec, options.data)
     branch = Branch(**spec["branch"])
     factory = model_factory(Task(**spec["task"]), task.data.classes, task.data.input_shape)
-    parts = read_parts(options.network, options.initial, options.start, options.mask)
+    parts = read_parts(Method(**spec["method"]).rewind, options.network, options.initial, options.start, options.mask)
     pairs = [
-        treat(spec, factory, branch, seed, draw, *replicate)
-        for seed, replicate in zip(spec["seeds"], parts, strict=True)
+        (ticket, treat(spec, factory, branch, seed, draw, ticket, initial, start))
+        for seed, (ticket, initial, start) in zip(spec["seeds"], parts, strict=True)
         for draw in range(branch.draws)
     ]
     tickets = [treated for _, treated in pairs]
@@ -58,20 +58,22 @@ def main() -> None:
     run(spec, task, stacked, options.output, draws=branch.draws, last_step=spec.get("step"))
 
 
-def read_parts(network: str, initial: str, start: str, mask: str | None) -> list[tuple[Tensors, Tensors, Tensors]]:
-    """theta_0, start and mask of every replicate, made to fit the network that is trained."""
+def read_parts(
+    policy: Rewind, network: str, initial: str, start: str, mask: str | None
+) -> list[tuple[Ticket, Tensors, Tensors]]:
+    """Every replicate's ticket, theta_0 and (unmasked) start, made to fit the network that is trained."""
     layers = read_header(network)["layers"]
     own = unstack(read_tensors(network))
     masks = unstack(read_tensors(mask)) if mask else [{} for _ in own]
+    found = []
     parts = zip(own, unstack(read_tensors(initial)), unstack(read_tensors(start)), masks, strict=True)
-    return [
-        (
-            adapt(first, shapes, layers),
-            adapt(begin, shapes, layers),
-            adapt(kept, {name: np.ones_like(shapes[name], dtype=bool) for name in kept}, layers),
-        )
-        for shapes, first, begin, kept in parts
-    ]
+    for shapes, first, begin, kept in parts:
+        everything = {name: np.ones_like(shapes[name], dtype=bool) for name in kept}
+        # Masked before it is fitted: where several channels become one, only the kept weights of each are summed.
+        own_mask = {name: where for name, where in kept.items() if where.shape == begin[name].shape}
+        ticket = rewind(policy, adapt(apply_mask(begin, own_mask), shapes, layers), adapt(kept, everything, layers))
+        found.append((ticket, adapt(first, shapes, layers), adapt(begin, shapes, layers)))
+    return found
 
 
 def treat(
@@ -80,24 +82,23 @@ def treat(
     branch: Branch,
     seed: int,
     draw: int,
+    ticket: Ticket,
     initial: Tensors,
     start: Tensors,
-    mask: Tensors,
-) -> tuple[Ticket, Ticket]:
-    """One replicate: the ticket that the method would train, and its counterfactual."""
-    settings, method, level = Task(**spec["task"]), Method(**spec["method"]), spec["level"]
+) -> Ticket:
+    """One replicate's counterfactual of the ticket that the method would train."""
+    settings, level = Task(**spec["task"]), spec["level"]
     checkpoints = BranchCheckpoints(
         initial=initial,
         start=start,
         fresh=lambda: initialize(factory, settings.initialization, seed, "reinit", level, draw),
     )
-    ticket = rewind(method.rewind, start, mask)
     offered = {
         "ticket": ticket,
         "checkpoints": checkpoints,
         "stream": stream(seed, "branch", branch.treatment.name, level, draw),
     }
-    return ticket, registry.branch.call(branch.treatment.name, offered, branch.treatment.options)
+    return registry.branch.call(branch.treatment.name, offered, branch.treatment.options)
 
 
 def effective_std(ticket: Ticket, treated: Ticket) -> float:

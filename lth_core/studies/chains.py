@@ -1,4 +1,4 @@
-"""Names that studies share for what they derive alike, so that they share its trainings: rewound chains, data orders."""
+"""Names that studies share for what they derive alike, so that they share trainings: rewound chains, data orders."""
 
 from __future__ import annotations
 
