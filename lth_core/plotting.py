@@ -173,8 +173,9 @@ def percent_text(fraction: float) -> str:
 
 
 def step_axis(axes: Axes, steps: Sequence[int]) -> None:
-    """A horizontal axis of training steps with a tick at each: logarithmic from the first after 0, linear before."""
-    axes.set_xscale("symlog", linthresh=min([step for step in steps if step > 0], default=1), linscale=0.6)
+    """A horizontal axis of training steps with a tick at each: logarithmic, from 0 to the first after it linear."""
+    linear = {"linthresh": min([step for step in steps if step > 0], default=1), "linscale": 0.6}
+    axes.set_xscale("symlog", **linear) if 0 in steps else axes.set_xscale("log")
     axes.xaxis.set_major_locator(FixedLocator(steps))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(lambda step, position: f"{step:g}")

@@ -173,7 +173,8 @@ def write_results(folder: Path) -> Config:
                 for split, value in (("train", 1.0), ("validation", accuracy - 0.1), ("test", accuracy)):
                     lines += [f"{seed},{draw},20,{split},0.7,0.1"]
                     lines += [f"{seed},{draw},100,{split},{'nan' if diverged else 0.5},{value}"]
-        write_text(cell.history(settings.results), "\n".join(lines) + "\n")
+        Path(cell.folder(settings.results)).mkdir(parents=True)
+        Path(cell.history(settings.results)).write_text("\n".join(lines) + "\n")
         if cell.level:
             header = {"density": 0.8**cell.level}
             if cell.branch:

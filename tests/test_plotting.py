@@ -24,6 +24,7 @@ from lth_core.plotting import (
     ramp,
     save,
     series,
+    step_axis,
 )
 
 LADDER = [0.8**level for level in range(16)]
@@ -150,6 +151,14 @@ def test_series_drawn_with_roles_have_other_colours(count: int):
     roles = ["ticket", "reinit"]
     colours = series(count, besides=roles)
     assert len(set(colours)) == count and not set(colours) & {ROLES[role].colour for role in roles}
+
+
+@pytest.mark.parametrize(("steps", "scale"), [([0, 10, 100], "symlog"), ([10, 100], "log"), ([5], "log")])
+def test_an_axis_of_steps_has_a_tick_at_each_and_room_for_0_where_it_is_one_of_them(steps: list[int], scale: str):
+    _, axes = panels()
+    step_axis(axes[0, 0], steps)
+    assert axes[0, 0].get_xscale() == scale
+    assert list(axes[0, 0].get_xticks()) == steps
 
 
 def test_every_role_has_its_own_colour_marker_and_label():

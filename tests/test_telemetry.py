@@ -16,11 +16,14 @@ import pytest
 import torch
 from torch import nn
 
-from lth_core.analysis.telemetry import logged_steps, of_weights, record, traced_weights
+from lth_core.analysis import telemetry
+from lth_core.analysis.telemetry import gradient_norms, logged_steps, of_weights, record, traced_weights
 from lth_core.artifacts import Tensors, read_tensors, write_tensors
-from lth_core.config import Initialization
+from lth_core.cohort import Cohort
+from lth_core.config import Initialization, Task
 from lth_core.jobs import dense as dense_job
 from lth_core.jobs import telemetry as telemetry_job
+from lth_core.jobs.runs import model_factory
 from lth_core.models.initialization import initialize_cohort
 from lth_core.models.layers import prunable_layers
 from lth_core.training import State, start_state, train
@@ -136,6 +139,20 @@ def test_the_gradient_is_that_of_the_very_step(make_task, network):
             assert found.loc[(replicate, step), "gradient_norm"] == pytest.approx(np.sqrt(moved) / 0.05, rel=1e-3)
 
 
+def test_replicates_that_are_computed_together_have_gradients_of_their_own(make_task, monkeypatch):
+    class Together(Cohort):  # as linear networks are on a GPU
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            self.together, self.parts = True, [self.parameters]
+
+    task, layers = make_task(linear()), list(prunable_layers(linear()))
+    state = start_state(task, initial(linear), 0)
+    apart = gradient_norms(task, state, layers, SEEDS)
+    monkeypatch.setattr(telemetry, "Cohort", Together)
+    assert gradient_norms(task, state, layers, SEEDS) == pytest.approx(apart, rel=1e-5)
+    assert apart[0] != apart[1]
+
+
 def test_a_network_starts_at_its_initialization(make_task):
     _, found = watched(make_task(linear()), linear, 12)
     start = found.xs(0, level="step")
@@ -160,11 +177,8 @@ def test_what_is_not_prunable_does_not_count(make_task):
 
 @pytest.fixture
 def job(tmp_path: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., pd.DataFrame]:
-    """job(step) -> the table written, of a network with batch norm that was trained for 20 steps."""
+    """job(model) -> the table written of 20 steps of training, all that there are."""
     recipe = {"optimizer": SGD, "batch_size": 10, "steps": 20, "evaluate_every": 10}
-    model = {"name": "resnet-8", "width": 2}
-    task = {"dataset": "synthetic", "model": model, "train": recipe, "cohorts": ["3-4"]}
-    spec = {"task": task, "seeds": [3, 4], "plugins": [], "code": ""}
     paths = {name: tmp_path / f"{name}.safetensors" for name in ("init", "trained")}
 
     def call(module: Any, name: str, spec: dict[str, Any], *arguments: object) -> None:
@@ -172,17 +186,16 @@ def job(tmp_path: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
         monkeypatch.setattr(sys, "argv", [str(word) for word in words])
         module.main()
 
-    def make(step: int) -> pd.DataFrame:
-        from lth_core.config import Task
-        from lth_core.jobs.runs import model_factory
-
+    def make(model: dict[str, Any]) -> pd.DataFrame:
         monkeypatch.setenv("LTH_DEVICE", "cpu")
+        task = {"dataset": "synthetic", "model": model, "train": recipe, "cohorts": ["3-4"]}
+        spec = {"task": task, "seeds": [3, 4], "plugins": [], "code": ""}
         factory = model_factory(Task(**task), 3, (1, 6, 6))
         header = {"layers": prunable_layers(factory())}
         write_tensors(paths["init"], initialize_cohort(factory, Initialization(), [3, 4]), header)
         call(dense_job, "dense", spec, "--output", paths["trained"])
         output = tmp_path / "telemetry.csv"
-        call(telemetry_job, "telemetry", spec | {"step": step}, "--final", paths["trained"], "--output", output)
+        call(telemetry_job, "telemetry", spec | {"step": 20}, "--final", paths["trained"], "--output", output)
         assert list(read_tensors(paths["trained"]))  # still there
         return pd.read_csv(io.StringIO(output.read_text()))
 
@@ -190,7 +203,7 @@ def job(tmp_path: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
 
 
 def test_the_job_writes_one_row_per_seed_step_and_quantity(job):
-    table = job(20)
+    table = job({"name": "resnet-8", "width": 0.25})  # with batch norm
     assert list(table.columns) == ["seed", "step", "quantity", "value"]
     assert not table.duplicated(["seed", "step", "quantity"]).any()
     assert set(table["seed"]) == {3, 4} and sorted(set(table["step"])) == logged_steps(20)
@@ -200,7 +213,8 @@ def test_the_job_writes_one_row_per_seed_step_and_quantity(job):
 
 
 def test_an_interrupted_job_goes_on_where_it_was(job, tmp_path, monkeypatch):
-    whole = job(20)
+    model = {"name": "lenet", "hidden": [4]}
+    whole = job(model)
     monkeypatch.setenv("LTH_CHECKPOINT_SECONDS", "0")
     reports = telemetry_job.Progress.report
 
@@ -212,7 +226,7 @@ def test_an_interrupted_job_goes_on_where_it_was(job, tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(telemetry_job.Progress, "report", interrupt)
         with pytest.raises(RuntimeError, match="killed"):
-            job(20)
+            job(model)
     assert (tmp_path / ".telemetry.resume.safetensors").exists()
-    pd.testing.assert_frame_equal(job(20), whole)
+    pd.testing.assert_frame_equal(job(model), whole)
     assert not list(tmp_path.glob(".telemetry*"))

@@ -80,7 +80,8 @@ def _dots(study: EarlyPhase, table: pd.DataFrame, k: int) -> Figure:
         name: line + 0.6 * families.index("" if role in REFERENCES else role)
         for line, (name, (role, _)) in enumerate(networks.items())
     }
-    figure, axes = panels(len(study.levels), height=0.24 * max(places.values()) + 0.9, width=3.8)
+    width = 5.4 if len(study.levels) == 1 else 3.8  # the names need as much room for one panel as for two
+    figure, axes = panels(len(study.levels), height=0.24 * max(places.values()) + 0.9, width=width)
     for panel, level in zip(axes[0], study.levels, strict=True):
         here = table[table["level"] == level]
         for name, (role, label) in networks.items():
@@ -92,6 +93,8 @@ def _dots(study: EarlyPhase, table: pd.DataFrame, k: int) -> Figure:
         panel.set_ylim(max(places.values()) + 0.7, -0.7)
         panel.label_outer()
         panel.set_title(f"{percent_text(here['density'].mean())}% of weights")
+        low, high = panel.get_xlim()
+        panel.set_xlim(max(low, 0), min(high, 1 + 0.03 * (1 - max(low, 0))))
         panel.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         panel.xaxis.set_major_formatter(lambda fraction, position: f"{round(100 * fraction, 6):g}")
         panel.set_xlabel("test accuracy (%)")
