@@ -65,8 +65,9 @@ def _perturbations_drawing(study: EarlyPhase, task: str, k: int, table: pd.DataF
         f"perturbed before training from there on: signs and magnitudes of steps 0 and {k} or of a fresh "
         "initialization; kept values shuffled within the network, each layer or each filter (the weights into one "
         "unit), with and without their signs kept in place; Gaussian noise in multiples of the standard deviation σ of "
-        f"the layer's initialization. {lines}: the unperturbed ticket, the same mask reset to initialization, and "
-        f"reinitialized. {with_bars(data) if few else data}",
+        "the layer's initialization. Biases and batch norm stay those of the ticket. "
+        f"{lines}: the unperturbed ticket, the same mask reset to initialization, and reinitialized; the last two are "
+        f"trained from step 0 on. {with_bars(data) if few else data}",
         lambda: _dots(study, rows, k) if few else _curves(study, rows, k),
     )
 
