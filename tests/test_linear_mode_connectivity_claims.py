@@ -201,11 +201,15 @@ def test_one_seed_per_cohort_makes_no_claims_about_seeds() -> None:
 def test_batch_norm_networks_are_judged_with_both_statistics() -> None:
     table = known_instability(("interpolated", "estimated"))
     found = claims_by_sentence("resnet-20", table)
-    for kind, factor in (("interpolated", 1), ("estimated", 0.8)):
+    for kind, factor in (("interpolated", 1), ("re-estimated", 0.8)):
         sentence = f"The dense network is unstable at initialization, batch-norm statistics {kind}."
         assert found[sentence].estimate == pytest.approx(10 * factor)
     only = "IMP subnetworks rewound to step 80 are more stable than random ones, with 41.0% of the weights."
     assert found[only].estimate == pytest.approx(3 - 0.6)
+    beyond = [claim for claim in found.values() if claim.source.startswith("beyond ")]
+    assert beyond and all(claim.claim.endswith(", batch-norm statistics re-estimated.") for claim in beyond)
+    apart = found["Dense networks of different seeds are not connected, batch-norm statistics re-estimated."]
+    assert apart.estimate == pytest.approx(50 * 0.8)
 
 
 def test_without_a_chain_that_resets_nothing_is_claimed_about_resetting() -> None:
