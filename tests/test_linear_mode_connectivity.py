@@ -212,7 +212,7 @@ def write_results(folder: Path) -> Config:
         path, ends = pair.files(settings.results)
         draws, seeds = DRAWS.get(pair.network, 1), seeds_of(pair.own)
         seeds = (0,) if pair.kind == "seed" else seeds  # two seeds make one pair
-        matchings = ("none", "aligned") if pair.kind != "order" else ("none",)
+        matchings = ("none",) if pair.network == "reinit" else ("none", "aligned")
         write_text(path, path_of(RISE[pair.network] + pair.k / 1000 + pair.order / 10, seeds, draws, matchings))
         rows = [
             f"{s},{d},{m},{10 * pair.own.level},0.5,0.1,0.2" for s in seeds for d in range(draws) for m in matchings
@@ -232,21 +232,22 @@ def test_one_row_per_line_of_every_pair(tables: dict[str, pd.DataFrame]) -> None
     assert list(table.columns) == list(COLUMNS)
     key = ["task", "k", "level", "network", "pair", "order", "seed", "draw", "matching", "statistics"]
     assert not table.duplicated(key).any()
-    seeds, chains, levels, orders = 3, len(STEPS), len(LEVELS), 2
+    seeds, chains, levels, orders, both = 3, len(STEPS), len(LEVELS), 2, ("none", "aligned")
+    cells = seeds * chains * levels
     counts = table.groupby(["pair", "network", "matching"]).size().to_dict()
     assert counts == {
-        ("order", "dense", "none"): seeds * chains * orders,
-        ("order", "ticket", "none"): seeds * chains * levels * orders,
-        ("order", "random-mask", "none"): seeds * chains * levels * orders,
-        ("order", "reinit", "none"): seeds * chains * levels * orders * 2,  # draws
-        **{("level", "ticket", matching): seeds * chains * levels for matching in ("none", "aligned")},
-        **{("seed", "ticket", matching): chains * levels for matching in ("none", "aligned")},
-        **{("seed", "dense", matching): 1 for matching in ("none", "aligned")},
+        **{("order", "dense", matching): seeds * chains * orders for matching in both},
+        **{("order", network, matching): cells * orders for network in ("ticket", "random-mask") for matching in both},
+        ("order", "reinit", "none"): cells * orders * 2,  # draws
+        **{("level", "ticket", matching): cells for matching in both},
+        **{("seed", "ticket", matching): chains * levels for matching in both},
+        **{("seed", "dense", matching): 1 for matching in both},
     }
 
 
 def test_barriers_are_the_highest_point_above_the_mean_of_the_ends(tables: dict[str, pd.DataFrame]) -> None:
     rows = tables["instability"].query("network == 'random-mask' and k == 20 and level == 2 and order == 2")
+    rows = rows[rows["matching"] == "none"]
     rise = 0.4 + 0.02 + 0.2
     assert rows["barrier_test"].to_list() == pytest.approx([rise] * 3)  # at the middle, whose base is the ends' mean
     assert rows["barrier_train"].to_list() == pytest.approx([2 * rise] * 3)

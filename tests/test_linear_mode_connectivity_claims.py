@@ -142,6 +142,8 @@ def test_success_falls_with_the_barrier_over_all_subnetworks() -> None:
     claim = claims_by_sentence("resnet-20")["The more stable a subnetwork, the more accurate it is."]
     found = successes(known_instability()).query("seed == 0")
     assert len(found) == len(STEPS) * len(LEVELS) * 3
+    last = found.query("network == 'reinit' and k == 80 and level == 2").iloc[0]
+    assert (last["barrier"], last["success"]) == pytest.approx((0.02, 0.93 + 0.012 - 0.96))
     barrier, success = found["barrier"].to_numpy(), found["success"].to_numpy()
     ranks = [
         np.array([(values < value).sum() + ((values == value).sum() + 1) / 2 for value in values])
