@@ -68,7 +68,7 @@ class Registry:
         """What is known before the function is called, as said at registration.
 
         Of a data set `train_examples`, `input_shape` and `classes`, of a transform how it `changes` them, of a model
-        `least_side` and whether it takes images of `any_size`.
+        `least_side` and whether it takes images of `any_size`, of a study when its paper was `published` (year-month).
         """
         self.get(name)
         return self._facts[name]

@@ -14,6 +14,8 @@ import pytest
 from lth_core import configdoc, registry
 from lth_core.config import Config, seeds_of
 from lth_core.configfile import Loaded, load, read
+from lth_core.jobs import loading
+from lth_core.plan import Plan
 from lth_core.studies.base import expand
 
 ROOT = Path(__file__).parents[1]
@@ -133,3 +135,9 @@ def test_a_readme_without_the_markers_is_named(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(configdoc, "ROOT", tmp_path)
     with pytest.raises(ValueError, match="needs the lines"):
         configdoc.documents()
+
+
+def test_tables_and_pages_show_studies_in_the_order_of_their_papers() -> None:
+    spec = json.loads(Plan.read([DEFAULT, EVERYTHING]).claims_spec())
+    _, studies = loading.load(spec)
+    assert list(studies) == ["frankle2019", "stabilizing2019", "transfer", "linear-mode-connectivity", "early-phase"]

@@ -28,10 +28,11 @@ def parser(description: str | None) -> argparse.ArgumentParser:
 
 
 def load(spec: Mapping[str, Any]) -> tuple[Config, dict[str, Study]]:
-    """The config of a spec, with what its studies derive, and the studies that it names."""
+    """The config of a spec, with what its studies derive, and the studies that it names, oldest paper first."""
     config = Config.model_validate(spec["config"])
     import_plugins(config.plugins)
-    studies = {name: registry.study.get(name)(**options) for name, options in config.studies.items()}
+    names = sorted(config.studies, key=lambda name: (registry.study.facts(name).get("published", "9999"), name))
+    studies = {name: registry.study.get(name)(**config.studies[name]) for name in names}
     return expand(config, studies.values()), studies
 
 

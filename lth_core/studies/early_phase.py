@@ -59,7 +59,7 @@ class Pretraining(NamedTuple):
     steps: int
 
 
-@study("early-phase")
+@study("early-phase", published="2020-02")
 class EarlyPhase(Study):
     """Perturbed and pretrained tickets, and telemetry of the first steps."""
 

@@ -24,7 +24,7 @@ CURVE_DENSITIES = (0.51, 0.21, 0.07, 0.036, 0.019)
 """Densities whose training curves are drawn, as in Figure 3: the nearest levels."""
 
 
-@study("frankle2019")
+@study("frankle2019", published="2018-03")
 class Frankle2019(Study):
     """Iterative magnitude pruning with resetting, against the controls and the other pruning strategies of the paper.
 

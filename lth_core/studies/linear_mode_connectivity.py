@@ -58,7 +58,7 @@ class Pair:
         return f"{stem}_path.csv", f"{stem}_ends.csv"
 
 
-@study(NAME)
+@study(NAME, published="2019-12")
 class LinearModeConnectivity(Study):
     """Error barriers between copies of networks, against the step at which they part, density and accuracy."""
 

@@ -44,7 +44,7 @@ COLUMNS = (
 """Of the table of measurements; angles in radians."""
 
 
-@study("stabilizing2019")
+@study("stabilizing2019", published="2019-03")
 class Stabilizing2019(Study):
     """Stability and accuracy of subnetworks against the rewind step."""
 

@@ -41,7 +41,7 @@ OVERLAP_COLUMNS = (
 """`density` of `task`'s ticket, over all its layers; the counts are those of `lth_core.analysis.overlap`."""
 
 
-@study("transfer")
+@study("transfer", published="2019-06")
 class Transfer(Study):
     """Tickets trained on other tasks than they were found on."""
 
