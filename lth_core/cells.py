@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from lth_core.artifacts import dense_folder, level_folder
+from lth_core.artifacts import ArtifactError, dense_folder, level_folder
 
 DENSE = "dense"
 
@@ -44,3 +46,19 @@ class Cell:
     def ticket(self) -> Cell:
         """The ticket, or the dense run, that a branch is a counterfactual of."""
         return replace(self, branch=None)
+
+
+def cell_of(folder: str | Path) -> tuple[str, Cell]:
+    """The results folder and the cell of a training's folder: the inverse of `Cell.folder`.
+
+    Raises ArtifactError for a folder that is none.
+    """
+    parts = [*Path(folder).parts]
+    level = re.compile(r"level_([1-9]\d*)$")
+    branch = None if parts and (level.match(parts[-1]) or parts[-1] == DENSE) else parts.pop() if parts else None
+    match parts:
+        case [*results, task, cohort, method, last] if found := level.match(last):
+            return str(Path(*results)), Cell(task, cohort, method, int(found[1]), branch)
+        case [*results, task, cohort, last] if last == DENSE:
+            return str(Path(*results)), Cell(task, cohort, branch=branch)
+    raise ArtifactError(f"{folder}: is no training's folder (results/TASK/SEEDS/METHOD/level_N or .../SEEDS/dense)")

@@ -27,6 +27,7 @@ FLOORS = (
         "branches",
         "exclusions",
         "adaptation",
+        "tickets",
     ),
     ("analysis", "plotting", "heatmaps"),
     ("studies", "reporting"),
