@@ -72,15 +72,25 @@ class Plan:
     def start_file(self, task: str, cohort: str, method: str, level: int) -> str:
         """What the training of a level starts from; level 0 is the dense run."""
         rewind = self._rewind(method, level)
-        if rewind.policy == "continue":
-            return Cell(task, cohort, method, level - 1).trained(self.config.results)
-        if rewind.policy == "rewind" and rewind.step > 0:
+        if rewind.keeps_trained:
+            return self.level_before(task, cohort, method, level).trained(self.config.results)
+        if rewind.step > 0:
             return Cell(task, cohort).checkpoint(self.config.results, rewind.step)
         return initial_file(self.config.results, task, cohort)
 
+    def started_from(self, cell: Cell) -> str:
+        """The weights that the training of a ticket or dense run began with, unmasked where it is not treated."""
+        if cell.level and self.methods[cell.method].treatment:
+            return f"{cell.folder(self.config.results)}/start.safetensors"
+        return self.start_file(cell.task, cell.cohort, cell.method, cell.level)
+
+    def treated(self, cell: Cell) -> Branch:
+        """How a cell's ticket is treated before it is trained: by its branch, or by its method at every level."""
+        return self.branch(cell.branch) if cell.branch else Branch(treatment=self.methods[cell.method].treatment)
+
     def branch_inputs(self, cell: Cell) -> dict[str, str]:
-        """Files that a counterfactual is made from: theta_0 of its network, the ticket's theta_0, start and mask."""
-        settings, results = self.branch(cell.branch), self.config.results
+        """Files that a treated ticket is made from, by argument of the job; dense networks have no mask."""
+        settings, results = self.treated(cell), self.config.results
         ticket = replace(cell, task=settings.source or cell.task, branch=None)
         files = {
             "network": initial_file(results, cell.task, cell.cohort),
@@ -91,7 +101,11 @@ class Plan:
             training = replace(cell, task=weights.task, branch=weights.branch)
             training = training if weights.branch else Cell(weights.task, cell.cohort)
             files["start"] = training.checkpoint(results, weights.step)
-        return files | ({"mask": ticket.mask(results)} if cell.level else {})
+        if not cell.level:
+            return files
+        before = self.level_before(ticket.task, ticket.cohort, ticket.method, ticket.level)
+        made_from = {"trained": before.trained(results), "trained_from": self.started_from(before)}
+        return files | made_from | {"mask": ticket.mask(results)}
 
     def level_before(self, task: str, cohort: str, method: str, level: int) -> Cell:
         """The training whose end a level's mask is made from: the level before, or the dense run for one-shot."""
@@ -157,7 +171,9 @@ class Plan:
         """What a level's mask depends on beyond its inputs: method, level and seeds."""
         settings = self.methods[method]
         spec = self._base(cohort, "prune", registry.criterion.get(settings.criterion.name))
-        return canonical(spec | {"method": self._method(settings, level, drop="rewind"), "level": level})
+        # Where the next training starts, and what is done to it, do not matter to the mask.
+        method = settings.model_dump(mode="json", exclude={"rewind", "treatment", "levels"}) | {"levels": level}
+        return canonical(spec | {"method": method, "level": level})
 
     def retrain_spec(self, task: str, cohort: str, method: str, level: int) -> str:
         """What a ticket's training depends on beyond its mask: task, rewinding, level and seeds."""
@@ -165,9 +181,9 @@ class Plan:
 
     def branch_spec(self, cell: Cell, step: int | None = None) -> str:
         """What a counterfactual's training, to its end or to a step, depends on beyond what it is made from."""
-        settings = self.branch(cell.branch)
+        settings = self.treated(cell)
         spec = self._training(cell.task, cell.cohort, "branch", registry.branch.get(settings.treatment.name))
-        spec |= self._rewinding(cell.method, cell.level) | {"branch": settings.model_dump()}
+        spec |= self._rewinding(cell.method, cell.level) | {"branch": settings.model_dump(), "chain": not cell.branch}
         return canonical(spec | ({"step": step} if step else {}))
 
     def connectivity_spec(self, task: str, cohort: str) -> str:
@@ -228,10 +244,6 @@ class Plan:
     @staticmethod
     def _task(settings: Task, cohort: str) -> dict[str, Any]:
         return settings.model_dump(mode="json") | {"cohorts": [cohort]}  # other cohorts do not matter to this one
-
-    @staticmethod
-    def _method(settings: Method, level: int, drop: str) -> dict[str, Any]:
-        return settings.model_dump(mode="json", exclude={drop, "levels"}) | {"levels": level}
 
     def _config(self, study: str | None, *left_out: str) -> dict[str, Any]:
         """What jobs after training read: the config, with the options of one study only if it is named."""

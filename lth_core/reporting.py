@@ -150,10 +150,18 @@ def _method_words(method: Method) -> str:
     """A method in one sentence."""
     rates = "".join(f", {kind} {rate:.0%}" for kind, rate in method.rate_by_kind.items())
     kind = "iterative" if method.iterative else "one-shot"
-    starts = {"reset": "reset", "rewind": f"rewind to step {method.rewind.step}", "continue": "training continues"}
+    k = method.rewind.step
+    starts = {
+        "reset": "reset",
+        "rewind": f"rewind to step {k}",
+        "rewind-low-rate": f"rewind to step {k}, at the last learning rate",
+        "continue": f"training continues, learning rate from step {k}",
+        "fine-tune": f"training continues from step {k} at the last learning rate",
+    }
+    treated = f"; each ticket treated: {_choice(method.treatment)}" if method.treatment else ""
     excluded = f"; never pruned: {', '.join(method.exclude)}" if method.exclude else ""
     ranking = "one ranking per layer" if method.scope == "layer" else "one global ranking"
     return (
         f"{kind}, {_choice(method.criterion)}, {ranking}; {method.levels} levels at {method.rate:.0%} of the surviving "
-        f"weights per round{rates}; {starts[method.rewind.policy]}{excluded}"
+        f"weights per round{rates}; {starts[method.rewind.policy]}{treated}{excluded}"
     )

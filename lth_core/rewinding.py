@@ -10,7 +10,10 @@ from lth_core.config import Rewind
 
 @dataclass(frozen=True)
 class Ticket:
-    """A mask and starting weights (parameters and buffers), zero where the mask is False.
+    """A mask and starting weights (parameters and buffers).
+
+    Training changes the weights where the mask is True (and those without a mask). The others keep their starting
+    values: 0 where they are pruned, any other value where they are frozen.
 
     Training goes from `first_step` to the end of the schedule, on data order 0 before step `order_from` and on `order`
     from then on.
@@ -21,6 +24,8 @@ class Ticket:
     first_step: int = 0
     order: int = 0
     order_from: int = 0
+    last_rate: bool = False
+    """Trained at the last rate of the schedule throughout."""
 
 
 def apply_mask(weights: Tensors, mask: Tensors) -> Tensors:
@@ -31,7 +36,8 @@ def apply_mask(weights: Tensors, mask: Tensors) -> Tensors:
 def rewind(policy: Rewind, start: Tensors, mask: Tensors) -> Ticket:
     """The ticket of a mask on the weights and buffers that the policy goes back to.
 
-    `start` is theta_0 (reset), theta_k of the dense run (rewind; the schedule resumes at k) or the trained weights of
-    the level before (continue; the schedule starts over). The optimizer's state starts afresh in each case.
+    `start` is theta_0 (reset), theta_k of the dense run (rewind) or what was trained before (continue, fine-tune). The
+    schedule resumes at the policy's step, or stays at its last rate (Renda et al. 2020, section 2). The optimizer's
+    state starts afresh in each case.
     """
-    return Ticket(apply_mask(start, mask), mask, policy.step if policy.policy == "rewind" else 0)
+    return Ticket(apply_mask(start, mask), mask, policy.step, last_rate=policy.last_rate)

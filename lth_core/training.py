@@ -16,7 +16,6 @@ from torch import Tensor
 
 from lth_core.artifacts import Tensors
 from lth_core.cohort import Cohort
-from lth_core.config import Recipe
 from lth_core.optimizers import Optimizer
 from lth_core.randomness import torch_seed
 from lth_core.schedules import learning_rate
@@ -33,6 +32,29 @@ class State:
     optimizer: Optimizer
     step: int
     history: list[dict[str, float | int | str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """The weights of one tensor that training leaves alone."""
+
+    trained: Tensor
+    """1 where weights are trained, 0 elsewhere, in the tensor's type."""
+    values: Tensor | None
+    """The weights that are not trained, 0 elsewhere; None where all of them are 0, as those that are pruned."""
+
+    @classmethod
+    def of(cls, weights: Tensor, mask: Tensor) -> Fixed:
+        """Those of `weights` where `mask` is False, at their present values."""
+        trained = mask.to(weights.device, weights.dtype)
+        values = torch.where(mask.to(weights.device), 0, weights.detach())
+        return cls(trained, values if values.any() else None)
+
+    def restore(self, weights: Tensor) -> None:
+        """Put them back, in place."""
+        weights.mul_(self.trained)
+        if self.values is not None:
+            weights.add_(self.values)
 
 
 @dataclass(frozen=True)
@@ -61,18 +83,19 @@ def train(
     *,
     order: int = 0,
     order_from: int = 0,
+    last_rate: bool = False,
     evaluate: bool = True,
     after_step: Callable[[State], None] = lambda state: None,
 ) -> Trained:
     """Train `state` up to `last_step` under a mask (R, ...) per masked weight; weights without a mask are all trained.
 
+    Weights where the mask is False keep the values that they have. With `last_rate`, the rate is the schedule's last.
+
     `seeds` has one entry per replicate, with repeats where replicates differ in their start only. The data order is 0
     before step `order_from`, and `order` from then on. With `evaluate`, the history has rows at the state's first step,
     every `evaluate_every` steps and at the last step.
     """
-    masks = {
-        name: torch.from_numpy(kept).to(task.device, state.cohort.parameters[name].dtype) for name, kept in mask.items()
-    }
+    fixed = {name: Fixed.of(state.cohort.parameters[name], torch.from_numpy(kept)) for name, kept in mask.items()}
     start, evaluating = time.perf_counter(), 0.0
     with torch.random.fork_rng():
         if evaluate and not state.history:
@@ -80,7 +103,8 @@ def train(
         for order_now, batch in _minibatches(task, seeds, state.step, last_step, order, order_from):
             quiet = state.cohort.linear is not None  # linear networks draw nothing
             noise = [] if quiet else [torch_seed(seed, "noise", order_now, state.step) for seed in seeds]
-            step(task.recipe, state, batch, noise, masks)
+            rate = learning_rate(task.recipe, task.recipe.steps - 1 if last_rate else state.step)
+            step(state, batch, noise, rate, fixed)
             if evaluate and (state.step % task.recipe.evaluate_every == 0 or state.step == last_step):
                 evaluating += evaluate_into(state)
             after_step(state)
@@ -99,13 +123,13 @@ def _minibatches(
             yield from ((number, batch) for batch in task.minibatches(seeds, number, first, last))
 
 
-def step(recipe: Recipe, state: State, batch: Batch, noise: Sequence[int], masks: dict[str, Tensor]) -> None:
-    """One training step: gradient, update, pruned weights back to exactly zero."""
+def step(state: State, batch: Batch, noise: Sequence[int], rate: float, fixed: dict[str, Fixed]) -> None:
+    """One training step: gradient, update, untrained weights back to exactly what they were."""
     gradients = state.cohort.gradients(batch, noise)
-    state.optimizer.update(gradients, learning_rate(recipe, state.step))
+    state.optimizer.update(gradients, rate)
     with torch.no_grad():
-        for name, kept in masks.items():
-            state.cohort.parameters[name].mul_(kept)
+        for name, weights in fixed.items():
+            weights.restore(state.cohort.parameters[name])
     state.step += 1
 
 

@@ -29,7 +29,7 @@ INITIAL, START, FRESH = weights(0), weights(1), weights(2)
 
 def treated(name: str, seed: int = 3) -> object:
     ticket = rewind(Rewind(policy="rewind", step=5), START, MASK)
-    checkpoints = BranchCheckpoints(initial=INITIAL, start=START, fresh=lambda: FRESH)
+    checkpoints = BranchCheckpoints(initial=INITIAL, start=START, trained={}, trained_from={}, fresh=lambda: FRESH)
     return branch.call(name, {"ticket": ticket, "checkpoints": checkpoints, "stream": stream(seed, "branch", name)}, {})
 
 

@@ -48,7 +48,7 @@ TREATMENTS = [
 
 def treated(name: str, options: dict[str, object], seed: int = 3, mask: Tensors = MASK) -> Ticket:
     ticket = rewind(Rewind(policy="rewind", step=5), START, mask)
-    checkpoints = BranchCheckpoints(initial=INITIAL, start=START, fresh=lambda: FRESH)
+    checkpoints = BranchCheckpoints(initial=INITIAL, start=START, trained={}, trained_from={}, fresh=lambda: FRESH)
     offered = {"ticket": ticket, "checkpoints": checkpoints, "stream": stream(seed, "branch", name)}
     return branch.call(name, offered, options)
 
@@ -181,7 +181,7 @@ def test_noise_has_the_layers_initial_deviation_times_the_scale(scale):
 def test_the_deviation_is_that_of_all_weights_kept_or_not():
     pruned = {name: value.copy() for name, value in INITIAL.items()}
     pruned["hidden.weight"][~MASK["hidden.weight"]] *= 100
-    checkpoints = BranchCheckpoints(initial=pruned, start=START, fresh=lambda: FRESH)
+    checkpoints = BranchCheckpoints(initial=pruned, start=START, trained={}, trained_from={}, fresh=lambda: FRESH)
     offered = {"ticket": TICKET, "checkpoints": checkpoints, "stream": stream(0, "branch")}
     noisy = branch.call("gaussian-noise", offered, {"scale": 1.0})
     added = (noisy.weights["hidden.weight"] - START["hidden.weight"])[MASK["hidden.weight"]]

@@ -35,6 +35,10 @@ methods:
   from-zero: {levels: 3, rewind: {policy: rewind, step: 0}}
   continued: {levels: 3, rewind: {policy: continue}}
   at-once: {levels: 3, iterative: false}
+  fine-tuned: {levels: 3, rewind: {policy: fine-tune, step: 30}}
+  fine-tuned-at-once: {levels: 3, iterative: false, rewind: {policy: fine-tune, step: 30}}
+  low-rate: {levels: 3, rewind: {policy: rewind-low-rate, step: 7}}
+  treated: {levels: 3, treatment: redraw-kept}
 branches:
   twice: {treatment: reinit, draws: 2}
   twice-elsewhere: {treatment: reinit, draws: 2, order: 1}
@@ -99,6 +103,9 @@ def specs(plan: Plan) -> dict[str, str]:
         ("continued", 1, "dense/trained.safetensors"),
         ("continued", 3, "continued/level_2/trained.safetensors"),
         ("at-once", 3, "init.safetensors"),
+        ("fine-tuned", 2, "fine-tuned/level_1/trained.safetensors"),
+        ("fine-tuned-at-once", 3, "dense/trained.safetensors"),
+        ("low-rate", 2, "dense/at_7.safetensors"),
     ],
 )
 def test_a_training_starts_where_its_method_rewinds_to(plan_of: Any, method: str, level: int, start: str) -> None:
@@ -112,6 +119,25 @@ def test_a_mask_comes_from_the_level_before_or_straight_from_the_dense_run(
     found = [plan_of().level_before("mini", "0-1", method, level) for level in (1, 2, 3)]
     assert found == [Cell("mini", "0-1", method, level) for level in before]
     assert found[0].trained("results") == "results/mini/0-1/dense/trained.safetensors"
+
+
+@pytest.mark.parametrize(
+    ("cell", "start"),
+    [
+        (Cell("mini", "0-1"), "init"),
+        (Cell("mini", "0-1", "reset", 2), "init"),
+        (Cell("mini", "0-1", "rewound", 2), "dense/at_7"),
+        (Cell("mini", "0-1", "treated", 2), "treated/level_2/start"),
+    ],
+)
+def test_a_criterion_sees_what_the_last_training_began_with(plan_of: Any, cell: Cell, start: str) -> None:
+    assert plan_of().started_from(cell) == f"results/mini/0-1/{start}.safetensors"
+
+
+def test_a_ticket_is_treated_by_its_branch_or_else_by_its_method(plan_of: Any) -> None:
+    plan = plan_of()
+    assert plan.treated(Cell("mini", "0-1", "treated", 1)).treatment.name == "redraw-kept"
+    assert plan.treated(Cell("mini", "0-1", "treated", 1, "twice")).treatment.name == "reinit"
 
 
 MASK = "mini/reset/level_1/mask"

@@ -30,7 +30,9 @@ FRESH = weights(2)
 
 def drawn(mask: dict[str, np.ndarray] = MASK, seed: int = 3) -> Ticket:
     ticket = rewind(Rewind(policy="rewind", step=5), weights(1), mask)
-    checkpoints = BranchCheckpoints(initial=weights(0), start=weights(1), fresh=lambda: FRESH)
+    checkpoints = BranchCheckpoints(
+        initial=weights(0), start=weights(1), trained={}, trained_from={}, fresh=lambda: FRESH
+    )
     offered = {"ticket": ticket, "checkpoints": checkpoints, "stream": stream(seed, "branch", "random-ticket")}
     return branch.call("random-ticket", offered, {})
 
@@ -44,7 +46,8 @@ def test_as_many_weights_are_kept_as_in_the_ticket() -> None:
 def test_the_count_is_exact_whatever_the_mask(counts: list[int], seed: int) -> None:
     mask = {f"{layer}": np.arange(6) < count for layer, count in enumerate(counts)}
     ticket = Ticket({name: np.ones(6) for name in mask}, mask)
-    checkpoints = BranchCheckpoints(initial={}, start={}, fresh=lambda: {name: np.ones(6) for name in mask})
+    nothing = {key: {} for key in ("initial", "start", "trained", "trained_from")}
+    checkpoints = BranchCheckpoints(**nothing, fresh=lambda: {name: np.ones(6) for name in mask})
     offered = {"ticket": ticket, "checkpoints": checkpoints, "stream": stream(seed, "x")}
     assert sum(kept.sum() for kept in branch.call("random-ticket", offered, {}).mask.values()) == sum(counts)
 
@@ -66,7 +69,7 @@ def test_every_position_is_as_likely_as_any_other() -> None:
 
 def drawn_small(mask: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:
     ones = {name: np.ones(kept.shape) for name, kept in mask.items()}
-    checkpoints = BranchCheckpoints(initial=ones, start=ones, fresh=lambda: ones)
+    checkpoints = BranchCheckpoints(initial=ones, start=ones, trained={}, trained_from={}, fresh=lambda: ones)
     return branch.call(
         "random-ticket", {"ticket": Ticket(ones, mask), "checkpoints": checkpoints, "stream": stream(seed, "x")}, {}
     ).mask

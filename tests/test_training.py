@@ -101,6 +101,27 @@ def test_pruned_weights_are_exactly_zero_at_every_step(make_task: Any, network: 
         assert (trained.weights[name][kept] != weights[name][kept]).mean() > 0.9  # the kept ones do train
 
 
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("network", NETWORKS)
+def test_frozen_weights_keep_their_bits_whatever_they_are(make_task: Any, network: Any, optimizer: dict) -> None:
+    task, weights = make_task(network(), optimizer), initial(network)
+    mask = sparse_mask(weights, network)
+    trained = train(task, start_state(task, weights, 0), mask, SEEDS, task.recipe.steps).weights
+    for name, kept in mask.items():
+        assert np.array_equal(trained[name][~kept], weights[name][~kept])
+        assert (trained[name][kept] != weights[name][kept]).mean() > 0.9
+
+
+def test_the_last_rate_is_that_of_the_end_of_the_schedule_throughout(make_task: Any) -> None:
+    """Plain gradient descent: the first step is the rate times the gradient."""
+    schedule = {"name": "step", "drop_steps": [3], "factor": 0.1}
+    task = make_task(dense(), {"name": "sgd", "learning_rate": 0.5}, schedule=schedule)
+    weights = initial(dense)
+    ordinary, low = (run(task, weights, {}, last_step=1, last_rate=last).weights for last in (False, True))
+    for name, value in weights.items():
+        assert np.allclose(low[name] - value, 0.1 * (ordinary[name] - value), atol=1e-7)
+
+
 @pytest.mark.parametrize("network", NETWORKS)
 def test_training_twice_gives_the_same_bits_and_leaves_its_arguments_alone(make_task: Any, network: Any) -> None:
     task = make_task(network())

@@ -16,5 +16,9 @@ class BranchCheckpoints:
     """theta_0."""
     start: Tensors
     """What the ticket starts from: theta_0, theta_k or the previous level's trained weights."""
+    trained: Tensors
+    """What its mask was made from: the trained weights of the level before, or dense ones; theta_0 without a mask."""
+    trained_from: Tensors
+    """What that training started from."""
     fresh: Callable[[], Tensors]
     """A new draw of the initialization, its own for each seed, level and draw."""

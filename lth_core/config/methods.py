@@ -11,18 +11,28 @@ from lth_core.registry import suggestion
 
 
 class Rewind(Section):
-    """The weights that a ticket starts from."""
+    """The weights and the learning rate that a ticket is trained with."""
 
-    policy: Literal["reset", "rewind", "continue"] = "reset"
-    """`reset`: theta_0; `rewind`: theta_k, schedule resumed at k; `continue`: the trained weights, schedule from 0."""
+    policy: Literal["reset", "rewind", "rewind-low-rate", "continue", "fine-tune"] = "reset"
+    """Weights of theta_0 (`reset`), of step k (`rewind`, `rewind-low-rate`) or trained (`continue`, `fine-tune`)."""
     step: Step = 0
-    """The rewind step k (rewind only)."""
+    """The step k that the schedule goes back to; `rewind-low-rate` and `fine-tune` keep its last rate instead."""
 
     @model_validator(mode="after")
-    def _step_belongs_to_rewind(self) -> Rewind:
-        if self.policy != "rewind" and self.step:
-            raise ValueError(f"step belongs to policy 'rewind', not to '{self.policy}'")
+    def _reset_is_to_step_0(self) -> Rewind:
+        if self.policy == "reset" and self.step:
+            raise ValueError("policy 'reset' goes back to step 0: use 'rewind' for another step")
         return self
+
+    @property
+    def keeps_trained(self) -> bool:
+        """Whether tickets start from trained weights."""
+        return self.policy in ("continue", "fine-tune")
+
+    @property
+    def last_rate(self) -> bool:
+        """Whether they are trained at the schedule's last rate."""
+        return self.policy in ("fine-tune", "rewind-low-rate")
 
 
 class Method(Section):
@@ -43,7 +53,9 @@ class Method(Section):
     levels: PositiveInt
     """Number of pruning rounds."""
     rewind: Rewind = Rewind()
-    """The weights that each ticket starts from."""
+    """The weights and the learning rate that each ticket starts from."""
+    treatment: Choice | None = None
+    """A treatment (as of branches) of every level's ticket before it is trained, and the next mask is made from it."""
 
     @field_validator("exclude")
     @classmethod
@@ -58,8 +70,6 @@ class Method(Section):
     def _consistent(self) -> Method:
         if self.scope == "global" and self.rate_by_kind:
             raise ValueError("rate_by_kind needs scope 'layer': a global ranking has one rate")
-        if not self.iterative and self.rewind.policy == "continue":
-            raise ValueError("one-shot pruning has no chain to continue: use rewind policy 'reset' or 'rewind'")
         return self
 
 

@@ -1,13 +1,15 @@
-"""Rule branch: a ticket -> its counterfactual under a treatment, trained; its mask is written too.
+"""Rules branch and retrain_treated: a ticket -> what a treatment makes of it, trained.
 
-With a step in the spec, training stops there and only the weights of that step are written. Without a mask it is the
-dense network that is treated.
+A branch's mask is written too; of a treated method's ticket, whose mask is the level's, the starting weights. With a
+step in the spec, training stops there and only the weights of that step are written. Without a mask it is the dense
+network that is treated.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,51 +31,81 @@ from lth_core.randomness import stream
 from lth_core.rewinding import Ticket, apply_mask, rewind
 
 
+class TreatmentError(ValueError):
+    """A treatment that cannot be used as the config does, in one line."""
+
+
+@dataclass(frozen=True)
+class Replicate:
+    """The ticket of one replicate, and what its treatment may take weights from, made to fit the trained network."""
+
+    ticket: Ticket
+    initial: Tensors
+    start: Tensors
+    trained: Tensors
+    trained_from: Tensors
+
+
 @command
 def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--network", required=True, help="theta_0 of the task that is trained")
     arguments.add_argument("--initial", required=True, help="theta_0 of the ticket's task")
     arguments.add_argument("--start", required=True, help="what the ticket starts from")
+    arguments.add_argument("--trained", help="what its mask was made from")
+    arguments.add_argument("--trained-from", help="what that training started from")
     arguments.add_argument("--mask", help="the ticket's mask; none: the dense network")
     options = arguments.parse_args()
     spec = options.spec
     task = open_task(spec, options.data)
     branch = Branch(**spec["branch"])
     factory = model_factory(Task(**spec["task"]), task.data.classes, task.data.input_shape)
-    parts = read_parts(Method(**spec["method"]).rewind, options.network, options.initial, options.start, options.mask)
     pairs = [
-        (ticket, treat(spec, factory, branch, seed, draw, ticket, initial, start))
-        for seed, (ticket, initial, start) in zip(spec["seeds"], parts, strict=True)
+        (replicate.ticket, treat(spec, factory, branch, seed, draw, replicate))
+        for seed, replicate in zip(spec["seeds"], replicates(options), strict=True)
         for draw in range(branch.draws)
     ]
     tickets = [treated for _, treated in pairs]
     mask = stack([ticket.mask for ticket in tickets])
-    if mask and "step" not in spec:
+    weights = stack([ticket.weights for ticket in tickets])
+    beside = Path(options.output)
+    if spec["chain"]:
+        check_masks(branch, pairs)
+        write_tensors(beside.with_name("start.safetensors"), weights, {"provenance": provenance(spec)})
+    elif mask and "step" not in spec:
         header = counts([ticket.mask for ticket in tickets])
         header |= {"effective_std": [effective_std(*pair) for pair in pairs], "provenance": provenance(spec)}
-        write_tensors(Path(options.output).with_name("mask.safetensors"), mask, header)
-    weights = stack([ticket.weights for ticket in tickets])
+        write_tensors(beside.with_name("mask.safetensors"), mask, header)
     stacked = replace(tickets[0], weights=weights, mask=mask, order=branch.order, order_from=branch.order_from)
     run(spec, task, stacked, options.output, draws=branch.draws, last_step=spec.get("step"))
 
 
-def read_parts(
-    policy: Rewind, network: str, initial: str, start: str, mask: str | None
-) -> list[tuple[Ticket, Tensors, Tensors]]:
-    """Every replicate's ticket, theta_0 and (unmasked) start, made to fit the network that is trained."""
-    layers = read_header(network)["layers"]
-    own = unstack(read_tensors(network))
-    masks = unstack(read_tensors(mask)) if mask else [{} for _ in own]
+def replicates(options: argparse.Namespace) -> list[Replicate]:
+    """What the job's files hold of every replicate."""
+    layers = read_header(options.network)["layers"]
+    own = unstack(read_tensors(options.network))
+    masks = unstack(read_tensors(options.mask)) if options.mask else [{} for _ in own]
+    paths = [
+        options.initial,
+        options.start,
+        options.trained or options.initial,
+        options.trained_from or options.initial,
+    ]
+    files = {path: unstack(read_tensors(path)) for path in set(paths)}  # theta_0 may be several of them
+    rewinding = Method(**options.spec["method"]).rewind
     found = []
-    parts = zip(own, unstack(read_tensors(initial)), unstack(read_tensors(start)), masks, strict=True)
-    for shapes, first, begin, kept in parts:
-        everything = {name: np.ones_like(shapes[name], dtype=bool) for name in kept}
-        # Masked before it is fitted: where several channels become one, only the kept weights of each are summed.
-        own_mask = {name: where for name, where in kept.items() if where.shape == begin[name].shape}
-        ticket = rewind(policy, adapt(apply_mask(begin, own_mask), shapes, layers), adapt(kept, everything, layers))
-        found.append((ticket, adapt(first, shapes, layers), adapt(begin, shapes, layers)))
+    for shapes, kept, *weights in zip(own, masks, *(files[path] for path in paths), strict=True):
+        ticket = fit(rewinding, weights[1], kept, shapes, layers)
+        found.append(Replicate(ticket, *(adapt(tensors, shapes, layers) for tensors in weights)))
     return found
+
+
+def fit(rewinding: Rewind, start: Tensors, mask: Tensors, own: Tensors, layers: Mapping[str, str]) -> Ticket:
+    """The ticket that the method would train, with the shapes of this task's network, whose theta_0 is `own`."""
+    everything = {name: np.ones_like(own[name], dtype=bool) for name in mask}
+    # Masked before it is fitted: where several channels become one, only the kept weights of each are summed.
+    own_mask = {name: kept for name, kept in mask.items() if kept.shape == start[name].shape}
+    return rewind(rewinding, adapt(apply_mask(start, own_mask), own, layers), adapt(mask, everything, layers))
 
 
 def treat(
@@ -82,23 +114,30 @@ def treat(
     branch: Branch,
     seed: int,
     draw: int,
-    ticket: Ticket,
-    initial: Tensors,
-    start: Tensors,
+    replicate: Replicate,
 ) -> Ticket:
-    """One replicate's counterfactual of the ticket that the method would train."""
+    """One replicate's ticket as the treatment makes it."""
     settings, level = Task(**spec["task"]), spec["level"]
     checkpoints = BranchCheckpoints(
-        initial=initial,
-        start=start,
+        initial=replicate.initial,
+        start=replicate.start,
+        trained=replicate.trained,
+        trained_from=replicate.trained_from,
         fresh=lambda: initialize(factory, settings.initialization, seed, "reinit", level, draw),
     )
     offered = {
-        "ticket": ticket,
+        "ticket": replicate.ticket,
         "checkpoints": checkpoints,
         "stream": stream(seed, "branch", branch.treatment.name, level, draw),
     }
     return registry.branch.call(branch.treatment.name, offered, branch.treatment.options)
+
+
+def check_masks(branch: Branch, pairs: Sequence[tuple[Ticket, Ticket]]) -> None:
+    """A method's treatment may change weights, not the mask, which the next level is pruned from."""
+    for ticket, treated in pairs:
+        if any(not np.array_equal(kept, treated.mask[name]) for name, kept in ticket.mask.items()):
+            raise TreatmentError(f"treatment '{branch.treatment.name}' changes the mask: use it in a branch")
 
 
 def effective_std(ticket: Ticket, treated: Ticket) -> float:

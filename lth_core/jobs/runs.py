@@ -100,6 +100,7 @@ def run(
         last_step or steps,
         order=ticket.order,
         order_from=ticket.order_from,
+        last_rate=ticket.last_rate,
         evaluate=last_step is None,
         after_step=after_step,
     )

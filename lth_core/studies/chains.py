@@ -10,7 +10,7 @@ from lth_core.config import Branch, Choice, Config, Method, Rewind
 def rewound(config: Config, method: str, step: int) -> tuple[str, Method]:
     """The method that rewinds to `step` and is otherwise `method`, with its name: `method` where it does so itself."""
     own = config.methods[method]
-    if own.rewind.policy != "continue" and own.rewind.step == step:
+    if own.rewind.policy in ("reset", "rewind") and own.rewind.step == step:
         return method, own
     rewind = Rewind(policy="rewind", step=step) if step else Rewind()
     return f"{method}-rewind-{step}", own.model_copy(update={"rewind": rewind})

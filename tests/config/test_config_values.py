@@ -64,7 +64,7 @@ BAD = [
     (TRAIN % "schedule: {warmup_steps: 200}", "tasks.digits-lenet.train: schedule.warmup_steps (200) is beyond training (200 steps)"),
     (TRAIN % "evaluate_every: 201", "tasks.digits-lenet.train: evaluate_every (201) is beyond training (200 steps)"),
     (METHOD % "scope: global", "methods.imp: rate_by_kind needs scope 'layer': a global ranking has one rate"),
-    (METHOD % "rewind: {step: 5}", "methods.imp.rewind: step belongs to policy 'rewind', not to 'reset'"),
+    (METHOD % "rewind: {step: 5}", "methods.imp.rewind: policy 'reset' goes back to step 0: use 'rewind' for another step"),
 ]  # fmt: skip
 
 

@@ -25,8 +25,8 @@ rule branch:
         " seeds {wildcards.cohort}"
     shell:
         "lth-job branch --spec {params.spec:q} --data {input.data:q} --network {input.network:q}"
-        " --initial {input.initial:q} --start {input.start:q} --mask {input.mask:q}"
-        " --output {output.trained:q} > {log:q} 2>&1"
+        " --initial {input.initial:q} --start {input.start:q} --trained {input.trained:q}"
+        " --trained-from {input.trained_from:q} --mask {input.mask:q} --output {output.trained:q} > {log:q} 2>&1"
 
 
 use rule branch as branch_checkpoint with:

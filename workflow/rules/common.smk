@@ -74,6 +74,9 @@ def either(names):
     return "|".join(map(re.escape, sorted(names))) or "(?!)"
 
 
+treated_methods = [name for name, method in plan.methods.items() if method.treatment]
+
+
 wildcard_constraints:
     task=either(plan.config.tasks),
     cohort=r"\d+-\d+",
@@ -115,7 +118,7 @@ def before(kind):
     def path(wildcards):
         cell = plan.level_before(*grid(wildcards))
         if kind == "start":
-            return plan.start_file(cell.task, cell.cohort, wildcards.method, cell.level)
+            return plan.started_from(cell)
         if kind == "mask":
             return cell.mask(results) if cell.level else []
         return cell.trained(results)

@@ -29,6 +29,8 @@ rule prune:
 
 
 rule retrain:
+    wildcard_constraints:
+        method=either(set(plan.methods) - set(treated_methods)),
     input:
         data=data_of,
         start=start_of,
@@ -50,3 +52,31 @@ rule retrain:
     shell:
         "lth-job retrain --spec {params.spec:q} --data {input.data:q}"
         " --start {input.start:q} --mask {input.mask:q} --output {output.trained:q} > {log:q} 2>&1"
+
+
+rule retrain_treated:
+    # The ticket of a method that treats it first: the weights that it starts from are kept, for the next mask.
+    wildcard_constraints:
+        method=either(treated_methods),
+    input:
+        unpack(branch_inputs),
+        data=data_of,
+    output:
+        trained=ticket.trained(results),
+        history=ticket.history(results),
+        begin=f"{ticket.folder(results)}/start.safetensors",
+    log:
+        f"{logs}/{{task}}/{{cohort}}/{{method}}/level_{{level}}/retrain.log",
+    priority: chain_first
+    conda:
+        "../../environment.yml"
+    resources:
+        gpu=1,
+    params:
+        spec=lambda wildcards: plan.branch_spec(cell_of(wildcards)),
+    message:
+        "retrain {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
+    shell:
+        "lth-job branch --spec {params.spec:q} --data {input.data:q} --network {input.network:q}"
+        " --initial {input.initial:q} --start {input.start:q} --trained {input.trained:q}"
+        " --trained-from {input.trained_from:q} --mask {input.mask:q} --output {output.trained:q} > {log:q} 2>&1"
