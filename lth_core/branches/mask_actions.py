@@ -1,4 +1,4 @@
-"""What becomes of kept weights (mask-1 actions) and of pruned ones (mask-0 actions): Zhou et al. 2019, sections 3 and 4.
+"""Mask-1 and mask-0 actions: what becomes of kept and of pruned weights (Zhou et al. 2019, sections 3 and 4).
 
 Applied to every ticket of a chain (`treatment` of a method), they are what the next mask is found under. The paper's
 action on kept weights `reshuffle` is the treatment `shuffle` within layers.

@@ -1,5 +1,12 @@
 """Studies: one module per paper, registered by import. Nothing outside this package knows a paper's name."""
 
-from lth_core.studies import early_phase, frankle2019, linear_mode_connectivity, stabilizing2019, transfer
+from lth_core.studies import (
+    deconstructing,
+    early_phase,
+    frankle2019,
+    linear_mode_connectivity,
+    stabilizing2019,
+    transfer,
+)
 
-__all__ = ["early_phase", "frankle2019", "linear_mode_connectivity", "stabilizing2019", "transfer"]
+__all__ = ["deconstructing", "early_phase", "frankle2019", "linear_mode_connectivity", "stabilizing2019", "transfer"]
