@@ -48,6 +48,8 @@ ROLES = {  # colours of Okabe & Ito, then of Tol, which people with any colour v
     "gaussian-noise": Style("Gaussian noise", "#CC6677", "*"),
     "transferred": Style("ticket of another task", "#882255", "p"),
     "random-ticket": Style("random ticket", "#999933", "d"),
+    "fine-tune": Style("fine-tuning", "#661100", "1"),
+    "rewind-low-rate": Style("rewinding at the last learning rate", "#DDCC77", "2"),
     "other": Style("other", "#7F7F7F", "h"),
 }
 """Role -> style; a branch's role is its treatment's name, and treatments not listed here are `other`."""
@@ -269,14 +271,8 @@ def band(
         [(place, *mean_interval(group[y].dropna()), group[y].isna().any()) for place, group in by_replicate.groupby(x)],
         columns=["x", "mean", "low", "high", "incomplete"],
     )
-    axes.plot(
-        summary["x"],
-        summary["mean"],
-        color=colour,
-        linestyle=linestyle,
-        marker=look.marker if markers else None,
-        label=label or look.label,
-    )
+    marker, name = look.marker if markers else None, label or look.label
+    axes.plot(summary["x"], summary["mean"], color=colour, linestyle=linestyle, marker=marker, label=name)
     bounded = np.isfinite(summary["low"]) & np.isfinite(summary["high"])
     if bounded.any():
         low, high = summary["low"].where(bounded), summary["high"].where(bounded)

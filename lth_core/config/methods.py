@@ -46,6 +46,10 @@ class Method(Section):
     """The fraction of the surviving weights removed per round."""
     rate_by_kind: dict[Kind, Rate] = {}
     """Other rates for convolutions, linear layers or the last linear layer (scope `layer` only)."""
+    granularity: Literal["weight", "filter"] = "weight"
+    """Prune single weights, or whole filters (neurons of linear layers) by the sum of their weights' scores."""
+    fractions: dict[str, Rate] = {}
+    """Patterns of weight names -> the fraction of the surviving filters removed per round (filters only)."""
     exclude: list[str] = []
     """Kinds (conv, hidden, output) or patterns of weight names (`*.shortcut.*`) that are never pruned."""
     iterative: bool = True
@@ -70,6 +74,10 @@ class Method(Section):
     def _consistent(self) -> Method:
         if self.scope == "global" and self.rate_by_kind:
             raise ValueError("rate_by_kind needs scope 'layer': a global ranking has one rate")
+        if (self.granularity == "filter") != bool(self.fractions):
+            raise ValueError("fractions belong to granularity 'filter', which needs one for every layer that it prunes")
+        if self.granularity == "filter" and (self.scope == "global" or self.rate_by_kind):
+            raise ValueError("granularity 'filter' has fractions per layer: drop scope 'global' and rate_by_kind")
         return self
 
 

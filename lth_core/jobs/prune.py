@@ -13,6 +13,7 @@ from lth_core.exclusions import prunable
 from lth_core.jobs.command import command, import_plugins
 from lth_core.jobs.stacking import stack, unstack
 from lth_core.pruning.prune import counts, fractions, full_mask, prune
+from lth_core.pruning.structured import filter_fractions, prune_filters
 from lth_core.randomness import stream
 
 
@@ -29,7 +30,8 @@ def main() -> None:
     spec, method = options.spec, Method(**options.spec["method"])
     import_plugins(spec["plugins"])
     layers = prunable(read_header(options.initial)["layers"], method.exclude)
-    removed = fractions(method, layers, spec["level"])
+    by_filter = method.granularity == "filter"
+    removed = (filter_fractions if by_filter else fractions)(method, layers, spec["level"])
     initial, start, trained = (
         unstack(read_tensors(path)) for path in (options.initial, options.start, options.trained)
     )
@@ -41,7 +43,9 @@ def main() -> None:
         draw = stream(seed, "criterion", method.criterion.name, spec["level"])
         offered = {"initial": theta_0, "start": before, "trained": after, "mask": mask, "stream": draw}
         scores = registry.criterion.call(method.criterion.name, offered, method.criterion.options)
-        smaller.append(prune(scores, mask, removed, method.scope))
+        smaller.append(
+            prune_filters(scores, mask, removed) if by_filter else prune(scores, mask, removed, method.scope)
+        )
     write_tensors(options.output, stack(smaller), {**counts(smaller), "provenance": provenance(spec)})
 
 

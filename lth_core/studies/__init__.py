@@ -5,8 +5,17 @@ from lth_core.studies import (
     early_phase,
     frankle2019,
     linear_mode_connectivity,
+    renda2020,
     stabilizing2019,
     transfer,
 )
 
-__all__ = ["deconstructing", "early_phase", "frankle2019", "linear_mode_connectivity", "stabilizing2019", "transfer"]
+__all__ = [
+    "deconstructing",
+    "early_phase",
+    "frankle2019",
+    "linear_mode_connectivity",
+    "renda2020",
+    "stabilizing2019",
+    "transfer",
+]
