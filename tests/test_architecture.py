@@ -29,7 +29,7 @@ FLOORS = (
         "adaptation",
         "tickets",
     ),
-    ("analysis", "plotting", "heatmaps"),
+    ("analysis", "plotting", "heatmaps", "shrinking"),
     ("studies", "reporting"),
     ("configerrors", "crosscheck", "references", "configfile", "configdoc", "plan", "jobs"),
 )
