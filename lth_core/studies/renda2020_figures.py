@@ -49,7 +49,7 @@ def drawings(view: View, task: Task) -> list[Drawing]:
     data = data_note(task, view.table["seed"].nunique())
     where = listing([f"{percent_text(view.density(level))}%" for level in view.levels])
     pruned = [view.rows(ONE_SHOT, PRUNED, level)["delta"].mean() for level in view.levels]
-    floor = listing([f"{-delta:.1f}" for delta in pruned])
+    floor = listing([f"{round(-delta, 1) + 0:.1f}" for delta in pruned])  # + 0: no minus before 0.0
     below = "Test accuracy at the end of retraining, minus that of the same seed's dense network, in percentage points"
     return [
         Drawing(
@@ -127,7 +127,9 @@ def _frontier(view: View) -> Figure:
     for panel, pruning in zip(axes[0], prunings, strict=True):
         for technique, (role, label) in LINES.items():
             band(panel, view.frontier(pruning, technique), "cost", "compression", role=role, label=label)
-        panel.set_xscale("log")
+        costs = view.rows(pruning, RATE_REWINDING)["cost"]
+        doubled = [view.full * 2**power for power in range(-3, 12)]
+        step_axis(panel, [cost for cost in doubled if costs.min() <= cost <= costs.max()])
         panel.set_title(f"{pruning} pruning")
         panel.set_xlabel("total retraining cost (steps)")
         positive_axis(panel, "lossless compression (times)")
