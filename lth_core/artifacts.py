@@ -53,6 +53,16 @@ def level_folder(results: str, task: str, cohort: str, method: str, level: int |
     return f"{folder}/{branch}" if branch else folder
 
 
+def supermasks_file(results: str, task: str, cohort: str, method: str) -> str:
+    """How accurate theta_0 is under the masks of a method's criterion."""
+    return f"{results}/{task}/{cohort}/{method}/supermasks.csv"
+
+
+def learned_supermasks_file(results: str, task: str, cohort: str, values: str, scaling: str) -> str:
+    """How accurate untrained weights (`initial`, `constant`) are under learned masks (`plain`, `rescaled`)."""
+    return f"{dense_folder(results, task, cohort)}/supermasks_{values}_{scaling}.csv"
+
+
 def table_file(results: str, study: str, table: str) -> str:
     """A study's tidy table; its provenance lies beside it as .json."""
     return f"{results}/tables/{study}/{table}.csv"

@@ -195,6 +195,18 @@ class Plan:
         """What the telemetry of the first steps depends on: task, seeds and the last of the steps."""
         return canonical(self._training(task, cohort, "telemetry") | {"step": step})
 
+    def supermasks_spec(self, task: str, cohort: str, method: str) -> str:
+        """What the accuracies of untrained networks under a criterion's masks depend on: task, seeds and method."""
+        settings = self.methods[method]
+        spec = self._training(task, cohort, "supermasks", registry.criterion.get(settings.criterion.name))
+        return canonical(spec | {"method": settings.model_dump(mode="json", exclude={"rewind", "treatment"})})
+
+    def learned_supermasks_spec(self, task: str, cohort: str, values: str, scaling: str) -> str:
+        """What learned supermasks depend on: task, seeds, what the weights are, and how masks are learned."""
+        spec = self._training(task, cohort, "learned_supermasks")
+        how = {"values": values, "rescaled": scaling == "rescaled", "supermasks": self.config.supermasks.model_dump()}
+        return canonical(spec | how)
+
     def analysis_code(self, job: str) -> str:
         """The digest of the code of an analysis, which has no settings."""
         return self._code(job)

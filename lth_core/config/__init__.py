@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from lth_core.config.methods import Branch, Method, Rewind, StartingWeights
 from lth_core.config.sections import (
@@ -48,6 +48,7 @@ __all__ = [
     "Section",
     "StartingWeights",
     "Step",
+    "Supermasks",
     "Task",
     "seeds_of",
 ]
@@ -64,6 +65,19 @@ class Connectivity(Section):
     """Evenly spaced places on the line, both ends included."""
     examples: Annotated[int, Field(ge=2)] | None = None
     """At most so many examples of the training split, and of the test split; all of them by default."""
+
+
+class Supermasks(Section):
+    """How supermasks are learned: masks of untrained networks."""
+
+    learning_rate: PositiveFloat = 100.0
+    """Rate of stochastic gradient descent on the masks' scores, whose gradients are small."""
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    """Its momentum."""
+    steps: PositiveInt | None = None
+    """Training steps; those of the task's recipe by default."""
+    samples: PositiveInt = 10
+    """Masks drawn for evaluation; accuracies are averaged over them."""
 
 
 class Config(Section):
@@ -89,6 +103,8 @@ class Config(Section):
     """Counterfactuals with options; registered ones need no entry."""
     connectivity: Connectivity = Connectivity()
     """How connectivity is measured, in every study."""
+    supermasks: Supermasks = Supermasks()
+    """How supermasks are learned, in every study."""
     studies: Annotated[dict[Name, dict[str, Any]], Field(min_length=1)]
     """Which papers to reproduce, each with its own options."""
 

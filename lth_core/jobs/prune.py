@@ -6,15 +6,13 @@ import argparse
 import json
 
 import lth_core.pruning  # noqa: F401 (registers the built-in criteria)
-from lth_core import registry
-from lth_core.artifacts import Tensors, provenance, read_header, read_tensors, write_tensors
+from lth_core.artifacts import provenance, read_header, read_tensors, write_tensors
 from lth_core.config import Method
 from lth_core.exclusions import prunable
 from lth_core.jobs.command import command, import_plugins
 from lth_core.jobs.stacking import stack, unstack
-from lth_core.pruning.prune import counts, fractions, full_mask, prune
-from lth_core.pruning.structured import filter_fractions, prune_filters
-from lth_core.randomness import stream
+from lth_core.pruning.prune import counts, full_mask
+from lth_core.pruning.rounds import next_mask
 
 
 @command
@@ -30,22 +28,15 @@ def main() -> None:
     spec, method = options.spec, Method(**options.spec["method"])
     import_plugins(spec["plugins"])
     layers = prunable(read_header(options.initial)["layers"], method.exclude)
-    by_filter = method.granularity == "filter"
-    removed = (filter_fractions if by_filter else fractions)(method, layers, spec["level"])
     initial, start, trained = (
         unstack(read_tensors(path)) for path in (options.initial, options.start, options.trained)
     )
     masks = unstack(read_tensors(options.mask)) if options.mask else [full_mask(w, layers) for w in trained]
-    smaller: list[Tensors] = []
-    replicates = zip(spec["seeds"], initial, start, trained, masks, strict=True)
-    for seed, theta_0, before, after, mask in replicates:
-        mask = {name: mask[name] for name in layers}  # files list tensors by name, rankings go by network order
-        draw = stream(seed, "criterion", method.criterion.name, spec["level"])
-        offered = {"initial": theta_0, "start": before, "trained": after, "mask": mask, "stream": draw}
-        scores = registry.criterion.call(method.criterion.name, offered, method.criterion.options)
-        smaller.append(
-            prune_filters(scores, mask, removed) if by_filter else prune(scores, mask, removed, method.scope)
-        )
+    replicates = zip(spec["seeds"], masks, initial, start, trained, strict=True)
+    smaller = [
+        next_mask(method, layers, spec["level"], seed, mask, initial=theta_0, start=before, trained=after)
+        for seed, mask, theta_0, before, after in replicates
+    ]
     write_tensors(options.output, stack(smaller), {**counts(smaller), "provenance": provenance(spec)})
 
 

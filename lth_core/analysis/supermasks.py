@@ -1,0 +1,61 @@
+"""Supermasks: masks that make an untrained network accurate (Zhou et al. 2019, section 5).
+
+Here masks are found by a criterion from a trained network; those that are learned are in `learned_supermasks`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Literal
+
+import numpy as np
+import torch
+
+from lth_core.artifacts import Tensors
+from lth_core.cohort import Cohort
+from lth_core.config import Method
+from lth_core.pruning.prune import full_mask
+from lth_core.pruning.rounds import next_mask
+from lth_core.rewinding import apply_mask
+from lth_core.tasks import Task
+
+Values = Literal["initial", "constant"]
+"""What kept weights are: their values in theta_0, or signed constants."""
+
+
+def supermasks(
+    method: Method, layers: Mapping[str, str], seed: int, initial: Tensors, trained: Tensors
+) -> list[Tensors]:
+    """One replicate's masks of every level from 0 on, all found from theta_0 and the trained dense network."""
+    masks = [full_mask(initial, layers)]
+    for level in range(1, method.levels + 1):
+        before = masks[-1] if method.iterative else masks[0]
+        masks.append(next_mask(method, layers, level, seed, before, initial=initial, start=initial, trained=trained))
+    return masks
+
+
+def untrained(weights: Tensors, layers: Iterable[str], values: Values) -> Tensors:
+    """One replicate's theta_0, or with every weight of the layers replaced by a constant of its sign.
+
+    The constant is the standard deviation of the layer.
+    """
+    if values == "initial":
+        return weights
+    return weights | {name: np.copysign(weights[name].std(), weights[name]) for name in layers}
+
+
+def accuracies(task: Task, replicates: Iterable[Tensors]) -> Iterator[tuple[float, float]]:
+    """Validation and test accuracy of every network, given by its weights."""
+    tensors = [{name: torch.from_numpy(value) for name, value in weights.items()} for weights in replicates]
+    stacked = {name: torch.stack([weights[name] for weights in tensors]).to(task.device) for name in tensors[0]}
+    return accuracies_of(Cohort(task, stacked))
+
+
+def accuracies_of(cohort: Cohort) -> Iterator[tuple[float, float]]:
+    """Validation and test accuracy of every replicate."""
+    return zip(*(cohort.evaluate(split)[1] for split in ("validation", "test")), strict=True)
+
+
+def masked(weights: Iterable[Tensors], masks: Iterable[Tensors]) -> list[Tensors]:
+    """Every replicate's weights under its mask."""
+    return [apply_mask(replicate, mask) for replicate, mask in zip(weights, masks, strict=True)]

@@ -1,0 +1,49 @@
+# Supermasks: how accurate a network is whose weights are never trained, under masks that are found or learned.
+rule supermasks:
+    # Masks of a method's criterion at every density, all found from the dense run.
+    input:
+        data=data_of,
+        initial=artifacts.initial_file(results, "{task}", "{cohort}"),
+        trained=Cell("{task}", "{cohort}").trained(results),
+    output:
+        artifacts.supermasks_file(results, "{task}", "{cohort}", "{method}"),
+    log:
+        f"{logs}/{{task}}/{{cohort}}/{{method}}/supermasks.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        gpu=1,
+    params:
+        spec=lambda wildcards: plan.supermasks_spec(wildcards.task, wildcards.cohort, wildcards.method),
+    message:
+        "supermasks of {wildcards.task} {wildcards.method} seeds {wildcards.cohort}"
+    shell:
+        "lth-job supermasks --spec {params.spec:q} --data {input.data:q}"
+        " --initial {input.initial:q} --trained {input.trained:q} --output {output:q} > {log:q} 2>&1"
+
+
+rule learned_supermasks:
+    input:
+        data=data_of,
+        initial=artifacts.initial_file(results, "{task}", "{cohort}"),
+    output:
+        artifacts.learned_supermasks_file(results, "{task}", "{cohort}", "{values}", "{scaling}"),
+    log:
+        f"{logs}/{{task}}/{{cohort}}/supermasks_{{values}}_{{scaling}}.log",
+    wildcard_constraints:
+        values="initial|constant",
+        scaling="plain|rescaled",
+    conda:
+        "../../environment.yml"
+    resources:
+        gpu=1,
+    params:
+        spec=lambda wildcards: plan.learned_supermasks_spec(
+            wildcards.task, wildcards.cohort, wildcards.values, wildcards.scaling
+        ),
+    message:
+        "learned supermasks of {wildcards.task} ({wildcards.values} weights, {wildcards.scaling})"
+        " seeds {wildcards.cohort}"
+    shell:
+        "lth-job learned_supermasks --spec {params.spec:q} --data {input.data:q}"
+        " --initial {input.initial:q} --output {output:q} > {log:q} 2>&1"
