@@ -29,7 +29,7 @@ FLOORS = (
         "adaptation",
         "tickets",
     ),
-    ("analysis", "plotting", "heatmaps", "shrinking"),
+    ("analysis", "plotting", "heatmaps", "bars", "shrinking"),
     ("studies", "reporting"),
     ("configerrors", "crosscheck", "references", "configfile", "configdoc", "plan", "jobs"),
 )
