@@ -26,6 +26,8 @@ from lth_core.studies.base import Study, expand
 DRAWING_MODULES = ("lth_core.plotting", "lth_core.studies.*_figures")
 """Only the figures job runs these: a change of style makes new figures, not new tables."""
 
+PRUNED_WEIGHTS = {"exclude", "granularity", "fractions", "iterative"}
+"""Settings of a method that must fit the network; only those that are set, for all of them go into the environment."""
 
 NOT_IN_RESULTS = ("device", "data_root")
 """Keys that say where to compute and where data lie: changing them changes no result."""
@@ -124,15 +126,13 @@ class Plan:
         raise ValueError(f"no branch of treatment '{settings.treatment.name}' is trained on data order 0")
 
     @cached_property
-    def exclusions(self) -> str:
-        """JSON: task -> method that prunes it -> what it excludes. No part of a spec: looked at, not used."""
-        pruned = {(cell.task, cell.method) for cell in self.cells if cell.level}
-        return canonical(
-            {
-                task: {name: self.methods[name].exclude for of, name in pruned if of == task}
-                for task in self.config.tasks
-            }
-        )
+    def pruned_weights(self) -> str:
+        """JSON: task -> method that prunes it -> which weights. No part of a spec: looked at, not used."""
+        found: dict[str, dict[str, Any]] = {task: {} for task in self.config.tasks}
+        for task, name in {(cell.task, cell.method) for cell in self.cells if cell.level}:
+            which = self.methods[name].model_dump(include=PRUNED_WEIGHTS, exclude_defaults=True)
+            found[task][name] = which | {"levels": self.methods[name].levels}
+        return canonical(found)
 
     # ------------------------------------------------------------ specs of the jobs
 

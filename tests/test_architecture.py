@@ -28,6 +28,7 @@ FLOORS = (
         "exclusions",
         "adaptation",
         "tickets",
+        "filters",
     ),
     ("analysis", "plotting", "heatmaps", "bars", "shrinking"),
     ("studies", "reporting"),

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from lth_core.config import Method
+from lth_core.filters import FilterError, check_filters, filter_fractions
 from lth_core.pruning.prune import PruningError, full_mask
-from lth_core.pruning.structured import filter_fractions, prune_filters
+from lth_core.pruning.structured import prune_filters
 
 LAYERS = {"conv1.weight": "conv", "conv2.weight": "conv", "fc1.weight": "hidden", "fc2.weight": "output"}
 SHAPES = {"conv1.weight": (16, 3, 3, 3), "conv2.weight": (8, 16, 3, 3), "fc1.weight": (20, 32), "fc2.weight": (10, 20)}
@@ -86,14 +87,23 @@ def test_one_shot_fractions_compound_as_many_rounds_would() -> None:
 
 def test_a_fraction_that_empties_a_layer_is_one_clear_line() -> None:
     fraction = dict.fromkeys(LAYERS, 0.0) | {"conv2.weight": 0.95}
-    with pytest.raises(PruningError, match=r"^fractions: 0.95 of conv2.weight would leave none of its 8 filters: make"):
+    with pytest.raises(FilterError, match=r"^fractions: 0.95 of conv2.weight would leave none of its 8 filters: make"):
         prune_filters(magnitudes(), full_mask(weights(), LAYERS), fraction)
 
 
+@pytest.mark.parametrize(("iterative", "levels"), [(True, 2), (False, 3)])
+def test_that_is_known_before_anything_is_trained(iterative: bool, levels: int) -> None:
+    sizes = {name: shape[0] for name, shape in SHAPES.items()}
+    settings = method(iterative, conv2_weight=0.6).model_copy(update={"levels": levels})
+    check_filters(settings, LAYERS, sizes)  # in rounds 8, 3, 1, then none; at once 8 - round(8 * 0.936) = 1, then none
+    with pytest.raises(FilterError, match=r"conv2.weight would leave none of its"):
+        check_filters(settings.model_copy(update={"levels": levels + 1}), LAYERS, sizes)
+
+
 def test_classes_cannot_be_pruned_and_patterns_must_match() -> None:
-    with pytest.raises(PruningError, match=r"^fractions: 'fc2.weight' is the output layer"):
+    with pytest.raises(FilterError, match=r"^fractions: 'fc2.weight' is the output layer"):
         filter_fractions(method(**{"fc*": 0.1}), LAYERS, 1)
-    with pytest.raises(PruningError, match=r"^fractions: 'block\*' matches no weight of the network \(conv1.weight,"):
+    with pytest.raises(FilterError, match=r"^fractions: 'block\*' matches no weight of the network \(conv1.weight,"):
         filter_fractions(method(**{"block*": 0.1}), LAYERS, 1)
 
 

@@ -4,30 +4,36 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 
 import lth_core.models  # noqa: F401 (registers the built-in models)
-from lth_core.artifacts import provenance, read_header, write_tensors
-from lth_core.config import Task
+from lth_core.artifacts import Tensors, provenance, read_header, write_tensors
+from lth_core.config import Method, Task
 from lth_core.exclusions import ExclusionError, prunable
+from lth_core.filters import FilterError, check_filters
 from lth_core.jobs.command import command, import_plugins
 from lth_core.jobs.runs import model_factory
 from lth_core.models.initialization import initialize_cohort
 from lth_core.models.layers import prunable_layers
 
 
-def check_exclusions(layers: Mapping[str, str], exclusions: Mapping[str, Sequence[str]]) -> None:
+def check_methods(layers: Mapping[str, str], weights: Tensors, methods: Mapping[str, Mapping[str, Any]]) -> None:
     """Find mistakes before hours of training: the plan cannot, for it does not know the names of weights.
 
-    Raises ExclusionError with the key of the config.
+    Raises ExclusionError or FilterError with the key of the config.
     """
-    for method, exclude in exclusions.items():
+    sizes = {name: weights[name].shape[1] for name in layers}
+    for name, settings in methods.items():
+        method = Method(**settings)
         try:
-            prunable(layers, exclude)
-        except ExclusionError as error:
-            raise ExclusionError(f"methods.{method}.{error}") from None
+            left = prunable(layers, method.exclude)
+            if method.granularity == "filter":
+                check_filters(method, left, sizes)
+        except (ExclusionError, FilterError) as error:
+            raise type(error)(f"methods.{name}.{error}") from None
 
 
 @command
@@ -36,10 +42,8 @@ def main() -> None:
     arguments.add_argument("--spec", type=json.loads, required=True)
     arguments.add_argument("--data", required=True)
     arguments.add_argument("--output", required=True)
-    arguments.add_argument("--task", required=True, help="whose exclusions to look at")
-    arguments.add_argument(
-        "--exclusions", type=json.loads, required=True, help="JSON: task -> method -> what it does not prune"
-    )
+    arguments.add_argument("--task", required=True, help="whose methods to look at")
+    arguments.add_argument("--methods", type=json.loads, required=True, help="JSON: task -> method -> what it prunes")
     options = arguments.parse_args()
     spec = options.spec
     import_plugins(spec["plugins"])
@@ -48,7 +52,7 @@ def main() -> None:
     weights = initialize_cohort(factory, settings.initialization, spec["seeds"])
     with torch.random.fork_rng():
         layers = prunable_layers(factory())
-    check_exclusions(layers, options.exclusions[options.task])
+    check_methods(layers, weights, options.methods[options.task])
     write_tensors(options.output, weights, {"layers": layers, "provenance": provenance(spec)})
 
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from lth_core import registry
 from lth_core.artifacts import Tensors
 from lth_core.config import Method
+from lth_core.filters import filter_fractions
 from lth_core.pruning.prune import fractions, prune
-from lth_core.pruning.structured import filter_fractions, prune_filters
+from lth_core.pruning.structured import prune_filters
 from lth_core.randomness import stream
 
 

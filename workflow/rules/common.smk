@@ -37,7 +37,7 @@ os.environ.update(
     PYTHONPATH=os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])]),
     LTH_DATA_ROOT=plan.config.data_root,
     LTH_DEVICE=plan.config.device,
-    LTH_EXCLUSIONS=plan.exclusions,
+    LTH_METHODS=plan.pruned_weights,
 )
 
 # A job dies with the snakemake that started it (Linux), so that no orphan writes beside its successor.

@@ -14,7 +14,7 @@ rule initialize:
         "initialize {wildcards.task} seeds {wildcards.cohort}"
     shell:
         "lth-job initialize --spec {params.spec:q} --data {input.data:q}"
-        ' --task {wildcards.task} --exclusions "$LTH_EXCLUSIONS" --output {output:q} > {log:q} 2>&1'
+        ' --task {wildcards.task} --methods "$LTH_METHODS" --output {output:q} > {log:q} 2>&1'
 
 
 rule dense:

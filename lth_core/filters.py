@@ -1,0 +1,51 @@
+"""Filters: how many of each layer a structured method prunes. Looked at before training and in every pruning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+
+from lth_core.config import Method
+
+
+class FilterError(ValueError):
+    """Fractions of filters that do not fit the network, in one line."""
+
+
+def filter_fractions(method: Method, layers: Mapping[str, str], level: int) -> dict[str, float]:
+    """Per layer, the fraction of the surviving filters that the prune job of `level` removes; 0 for those not named.
+
+    The first pattern that matches a weight's name counts. Iterative methods remove it in every round, one-shot methods
+    at once what as many rounds would remove. Raises FilterError for a pattern that matches nothing, or the output
+    layer, whose rows are the classes.
+    """
+    found = {}
+    for name, kind in layers.items():
+        rate = next((rate for pattern, rate in method.fractions.items() if fnmatchcase(name, pattern)), 0.0)
+        if rate and kind == "output":
+            raise FilterError(f"fractions: '{name}' is the output layer, whose rows are the classes: they must stay")
+        found[name] = rate if method.iterative else 1 - (1 - rate) ** level
+    for pattern in method.fractions:
+        if not any(fnmatchcase(name, pattern) for name in layers):
+            raise FilterError(f"fractions: '{pattern}' matches no weight of the network ({', '.join(layers)})")
+    return found
+
+
+def filters_left(name: str, surviving: int, fraction: float) -> int:
+    """How many of a layer's filters a round leaves. Raises FilterError when that is none of them."""
+    left = surviving - round(surviving * fraction)
+    if surviving and not left:
+        raise FilterError(
+            f"fractions: {fraction:.4g} of {name} would leave none of its {surviving} filters: "
+            "make it smaller, or prune fewer levels"
+        )
+    return left
+
+
+def check_filters(method: Method, layers: Mapping[str, str], sizes: Mapping[str, int]) -> None:
+    """Go through all levels of a method on a network whose layers have so many filters; raises FilterError."""
+    left = dict(sizes)
+    for level in range(1, method.levels + 1):
+        fractions = filter_fractions(method, layers, level)
+        found = {name: filters_left(name, left[name], fraction) for name, fraction in fractions.items()}
+        left = found if method.iterative else left
