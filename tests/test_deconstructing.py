@@ -10,11 +10,20 @@ import pytest
 from pydantic import ValidationError
 
 from lth_core import registry
-from lth_core.artifacts import write_tensors, write_text
+from lth_core.artifacts import ArtifactError, write_tensors, write_text
 from lth_core.cells import Cell
 from lth_core.config import Choice, Config, Method, Rewind
 from lth_core.registry import UnknownName
-from lth_core.studies.deconstructing import COLUMNS, CRITERIA, KEPT_ACTIONS, PRUNED_ACTIONS, Deconstructing
+from lth_core.studies.deconstructing import (
+    COLUMNS,
+    CRITERIA,
+    KEPT_ACTIONS,
+    LEARNED_COLUMNS,
+    PRUNED_ACTIONS,
+    SUPERMASK_COLUMNS,
+    Deconstructing,
+)
+from lth_core.studies.deconstructing_tables import gathered
 
 LEVELS = [2, 3]
 SEEDS = 3
@@ -90,11 +99,22 @@ def test_methods_that_cannot_be_varied_and_levels_that_are_not_there_are_refused
         study(levels=[3, 2])
 
 
+def test_supermasks_are_found_by_every_criterion_and_learned_in_four_ways_per_cohort():
+    few = study(criteria=["large-final", "random"])
+    found = few.analyses(config())
+    assert len(found) == len(set(found)) == 2 * (2 + 4)
+    assert "results/digits/0-1/imp/supermasks.csv" in found
+    assert "results/digits/2-2/imp-random/supermasks.csv" in found
+    assert "results/digits/2-2/dense/supermasks_constant_rescaled.csv" in found
+    assert study(supermasks=False).analyses(config()) == []
+
+
 # ---------------------------------------------------------------- tables
 
 
 def test_one_row_per_trained_network_with_its_accuracies_at_early_stopping_and_at_the_end(tmp_path: Path):
-    settings, few = config(str(tmp_path)), study(criteria=["large-final"], pruned_actions=[], kept_actions=["redraw"])
+    settings = config(str(tmp_path))
+    few = study(criteria=["large-final"], pruned_actions=[], kept_actions=["redraw"], supermasks=False)
     for cell in few.cells(settings):
         lines = ["seed,draw,step,split,loss,accuracy"]
         for seed in (0, 1) if cell.cohort == "0-1" else (2,):
@@ -110,6 +130,16 @@ def test_one_row_per_trained_network_with_its_accuracies_at_early_stopping_and_a
     diverged = table["accuracy"].isna()
     assert table.loc[diverged, ["method", "level", "seed"]].to_numpy().tolist() == [["imp", 3, 1]]
     assert (table.loc[~diverged, "accuracy"] == 0.9).all() and (table.loc[~diverged, "final_accuracy"] == 0.8).all()
+    assert few.tables(settings)["supermasks"].empty
+
+
+def test_supermasks_are_gathered_with_what_names_them(tmp_path: Path):
+    path = tmp_path / "supermasks.csv"
+    write_text(path, "seed,level,density,values,validation_accuracy,test_accuracy\n4,1,0.8,constant,0.5,0.25\n")
+    table = gathered({("digits", "movement", "4-4"): str(path)}, SUPERMASK_COLUMNS, ("task", "criterion"))
+    assert table.to_numpy().tolist() == [["digits", "movement", 1, 0.8, "constant", 4, 0.5, 0.25]]
+    with pytest.raises(ArtifactError, match=r"missing\.csv: cannot be read"):
+        gathered({("digits", "movement", "4-4"): str(tmp_path / "missing.csv")}, SUPERMASK_COLUMNS, ("task",))
 
 
 # ---------------------------------------------------------------- figures and claims
@@ -141,16 +171,64 @@ def known_accuracies() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
+FOUND = {  # by level: test accuracies of constants; those of initial values are 0.1 below, of validation equal
+    "large-final-same-sign": [0.1, 0.6, 0.8, 0.5, 0.3],
+    "large-final": [0.1, 0.3, 0.4, 0.5, 0.2],
+    "random": [0.1, 0.1, 0.1, 0.1, 0.12],
+}
+
+
+def known_supermasks() -> pd.DataFrame:
+    rows = []
+    for criterion in CRITERIA:
+        for level, accuracy in enumerate(FOUND.get(criterion, FOUND["random"])):
+            for values, less in (("initial", 0.1), ("constant", 0.0)):
+                for seed in range(SEEDS):
+                    found = accuracy - less + seed * (level + 1 + 10 * less) * len(criterion) / 1e8
+                    rows.append(("digits", criterion, level, 0.8**level, values, seed, found, found))
+    return pd.DataFrame(rows, columns=list(SUPERMASK_COLUMNS))
+
+
+def known_learned() -> pd.DataFrame:
+    accuracies = {
+        ("initial", "plain"): 0.92,
+        ("initial", "rescaled"): 0.95,
+        ("constant", "plain"): 0.94,
+        ("constant", "rescaled"): 0.91,
+    }
+    rows = []
+    for (values, scaling), accuracy in accuracies.items():
+        for mask, less in (("drawn", 0), ("likely", 0.3)):
+            for seed in range(SEEDS):
+                found = accuracy - less + seed * len(values + scaling) / 1e8
+                rows.append(("digits", values, scaling, mask, 0.5, seed, found, found))
+    return pd.DataFrame(rows, columns=list(LEARNED_COLUMNS))
+
+
 def tables(accuracies: pd.DataFrame | None = None) -> dict[str, pd.DataFrame]:
-    return {"accuracies": known_accuracies() if accuracies is None else accuracies}
+    found = known_accuracies() if accuracies is None else accuracies
+    return {"accuracies": found, "supermasks": known_supermasks(), "learned_supermasks": known_learned()}
 
 
 def test_figures_have_the_names_that_were_promised_and_say_what_they_are_drawn_from():
     drawings = study().figures(config(), tables())
     assert [drawing.name for drawing in drawings] == study().figure_names(config())
     for drawing in drawings:
-        assert drawing.caption.endswith("Data: digits, network: lenet; mean of 3 seeds; band: 95% t interval.")
+        in_bars = drawing.name in ("supermask-bars-digits", "learned-supermasks-digits")
+        shown = "bar: mean, line: 95% t interval." if in_bars else "band: 95% t interval."
+        assert drawing.caption.endswith(f"Data: digits, network: lenet; mean of 3 seeds; {shown}")
         assert drawing.draw().axes
+    without = study(supermasks=False)
+    assert [found.name for found in without.figures(config(), tables())] == without.figure_names(config())
+
+
+def test_bars_show_the_density_that_validation_chooses():
+    (drawing,) = (found for found in study().figures(config(), tables()) if found.name == "supermask-bars-digits")
+    (axes,) = drawing.draw().axes
+    rows = [label.get_text() for label in axes.get_yticklabels()]
+    same_sign = rows.index("large final, same sign")
+    widths = [bar.get_width() for bar in axes.patches]
+    assert widths[2 * same_sign : 2 * same_sign + 2] == pytest.approx([0.7, 0.8], abs=1e-5)
 
 
 @pytest.mark.parametrize(("kind", "lines"), [("criteria", [9, 7]), ("kept-weights", [7]), ("pruned-weights", [6])])
@@ -194,8 +272,8 @@ def test_claims_on_known_accuracies(sentence: str, points: float, margin: float,
 
 
 def test_there_is_one_claim_per_comparison_and_level_and_none_without_its_variants():
-    assert len(study().claims(config(), tables())) == (3 + 6 + 5) * len(LEVELS)
-    few = study(criteria=["random"], pruned_actions=["freeze-init"], kept_actions=["constant"])
+    assert len(study().claims(config(), tables())) == (3 + 6 + 5) * len(LEVELS) + 8
+    few = study(supermasks=False, criteria=["random"], pruned_actions=["freeze-init"], kept_actions=["constant"])
     sentences = {claim.claim.partition(",")[0] for claim in few.claims(config(), tables())}
     assert sentences == {"Pruned weights are better set to zero than frozen at their start"}
 
@@ -205,3 +283,32 @@ def test_a_diverged_replicate_leaves_its_claims_open():
     table.loc[(table["method"] == "imp-random") & (table["seed"] == 1), "accuracy"] = np.nan
     found = study().claims(config(), tables(table))
     assert {claim.verdict for claim in claims_of("Keeping large final weights", found)} == {"inconclusive"}
+
+
+@pytest.mark.parametrize(
+    ("sentence", "points", "verdict"),
+    [
+        ("A mask of large final weights makes an untrained network accurate", 38, "supported"),
+        ("It does so better where weights kept their sign", 30, "supported"),
+        ("Signed constants make better supermasks than initial values", 10, "supported"),
+        ("Supermasks are most accurate at an intermediate density", 50, "supported"),
+        ("Masks of initial values that are learned beat", 22, "supported"),
+        ("Masks of signed constants that are learned beat", 14, "supported"),
+        ("Rescaling does learned masks of initial values no harm", 3, "supported"),
+        ("Rescaling does learned masks of signed constants no harm", -3, "contradicted"),
+    ],
+)
+def test_claims_on_known_supermasks(sentence: str, points: float, verdict: str):
+    (claim,) = claims_of(sentence)
+    assert claim.estimate == pytest.approx(points, abs=1e-3)
+    assert (claim.verdict, claim.n, claim.source) == (verdict, SEEDS, "Zhou et al. 2019, section 5")
+
+
+def test_on_mnist_accuracies_are_compared_with_what_the_paper_leads_to_expect():
+    found = study().claims(config(dataset="mnist"), tables())
+    (by_criterion,) = claims_of("A mask found by a criterion gets 60% of MNIST right", found)
+    assert by_criterion.estimate == pytest.approx(80, abs=1e-3) and by_criterion.verdict == "supported"
+    (learned,) = claims_of("A learned mask gets 93% of MNIST right", found)
+    assert learned.estimate == pytest.approx(95, abs=1e-3) and learned.verdict == "supported"
+    assert "initial and rescaled (best by validation)" in learned.effect
+    assert len(found) == len(study().claims(config(), tables())) + 2

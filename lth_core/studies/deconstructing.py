@@ -14,6 +14,7 @@ from pydantic import Field, PositiveInt, ValidationInfo, field_validator
 
 import lth_core.pruning  # noqa: F401 (registers the criteria)
 from lth_core import registry
+from lth_core.artifacts import learned_supermasks_file, supermasks_file
 from lth_core.cells import Cell
 from lth_core.config import Choice, Config, Method, Name
 from lth_core.registry import UnknownName, study
@@ -57,6 +58,21 @@ KEPT_ACTIONS = {
 COLUMNS = ("task", "method", "level", "density", "seed", "accuracy", "final_accuracy")
 """Of the table of accuracies, all on the test split: at early stopping, and at the end of training."""
 
+SUPERMASK_COLUMNS = (
+    *("task", "criterion", "level", "density", "values", "seed"),
+    *("validation_accuracy", "test_accuracy"),
+)
+"""Of the table of supermasks found by a criterion; `values`: kept weights are `initial` or signed `constant`s."""
+
+LEARNED_COLUMNS = (
+    *("task", "values", "scaling", "mask", "density", "seed"),
+    *("validation_accuracy", "test_accuracy"),
+)
+"""Of the table of learned supermasks; `scaling`: plain or rescaled; `mask`: drawn (averages over several) or likely."""
+
+LEARNED = tuple(product(("initial", "constant"), ("plain", "rescaled")))
+"""Values and scaling of learned supermasks."""
+
 
 @study("deconstructing", published="2019-05")
 class Deconstructing(Study):
@@ -64,7 +80,7 @@ class Deconstructing(Study):
 
     title: ClassVar[str] = "Deconstructing Lottery Tickets: Zeros, Signs, and the Supermask"
     citation: ClassVar[str] = "Zhou, Lan, Liu & Yosinski, NeurIPS 2019 (arXiv 1905.01067)"
-    table_names: ClassVar[tuple[str, ...]] = ("accuracies",)
+    table_names: ClassVar[tuple[str, ...]] = ("accuracies", "supermasks", "learned_supermasks")
 
     levels: Annotated[list[PositiveInt], Field(min_length=1)]
     """Levels, rising, at which claims are tested; pruning goes on to the last of them."""
@@ -74,6 +90,8 @@ class Deconstructing(Study):
     """What becomes of pruned weights, besides being set to 0; one chain each."""
     kept_actions: list[Name] = list(KEPT_ACTIONS)
     """What kept weights start from, besides their own starting values; one chain each."""
+    supermasks: bool = True
+    """Also find supermasks by every criterion, and learn them."""
 
     @field_validator("levels")
     @classmethod
@@ -147,34 +165,77 @@ class Deconstructing(Study):
 
     # ------------------------------------------------------------ tables
 
-    def tables(self, config: Config) -> dict[str, pd.DataFrame]:
-        """accuracies: one row per task, method, level (0: the dense network, method `dense`) and seed.
+    def analyses(self, config: Config) -> list[str]:
+        """The accuracies of supermasks, found by every criterion and learned."""
+        return [*self._supermask_files(config).values(), *self._learned_files(config).values()]
 
-        Test accuracies, at early stopping (minimum validation loss) and at the end; nan where training diverged.
+    def _supermask_files(self, config: Config) -> dict[tuple[str, str, str], str]:
+        """Task, criterion and cohort -> the accuracies of the criterion's masks."""
+        return {
+            (task, criterion, cohort): supermasks_file(config.results, task, cohort, method)
+            for task, own in self.tasks.items()
+            for criterion, method in self.chains(config, own)["criteria"].items()
+            for cohort in config.tasks[task].cohorts
+            if self.supermasks
+        }
+
+    def _learned_files(self, config: Config) -> dict[tuple[str, str, str, str], str]:
+        """Task, values, scaling and cohort -> the accuracies of learned masks."""
+        return {
+            (task, values, scaling, cohort): learned_supermasks_file(config.results, task, cohort, values, scaling)
+            for task in self.tasks
+            for values, scaling in LEARNED
+            for cohort in config.tasks[task].cohorts
+            if self.supermasks
+        }
+
+    def tables(self, config: Config) -> dict[str, pd.DataFrame]:
+        """accuracies: one row per task, method, level (0: the dense network, method `dense`) and seed: test accuracies
+        at early stopping (minimum validation loss) and at the end; nan where training diverged.
+
+        supermasks: one row per task, criterion, level (0: no mask), values and seed; learned_supermasks: one row per
+        task, values, scaling, mask and seed. Both are empty where the study does without.
         """
         from lth_core.analysis.measurements import measure, read_histories
+        from lth_core.studies.deconstructing_tables import gathered
 
         table = measure(read_histories(config.results, self.cells(config)))
         named = {"test_accuracy_early_stop": "accuracy", "test_accuracy_end": "final_accuracy"}
-        return {"accuracies": table.rename(columns=named)[list(COLUMNS)]}
+        return {
+            "accuracies": table.rename(columns=named)[list(COLUMNS)],
+            "supermasks": gathered(self._supermask_files(config), SUPERMASK_COLUMNS, ("task", "criterion")),
+            "learned_supermasks": gathered(self._learned_files(config), LEARNED_COLUMNS, ("task", "values", "scaling")),
+        }
 
     # ------------------------------------------------------------ figures and claims
 
     def figure_names(self, config: Config) -> list[str]:
         """Kind of figure and task, in the order of the page."""
-        return [f"{kind}-{task}" for task in self.tasks for kind in ("criteria", "kept-weights", "pruned-weights")]
+        kinds = ["criteria", "kept-weights", "pruned-weights"]
+        kinds += ["supermask-bars", "supermask-densities", "learned-supermasks"] if self.supermasks else []
+        return [f"{kind}-{task}" for task in self.tasks for kind in kinds]
 
     def figures(self, config: Config, tables: dict[str, pd.DataFrame]) -> list[Drawing]:
         """The figures of every task, with captions that name what is drawn."""
         from lth_core.studies.deconstructing_figures import drawings
+        from lth_core.studies.deconstructing_supermask_figures import supermask_drawings
 
-        return [drawing for task in self.tasks for drawing in drawings(self, config, task, tables)]
+        found = []
+        for task in self.tasks:
+            found += drawings(self, config, task, tables["accuracies"])
+            found += supermask_drawings(self, config, task, tables) if self.supermasks else []
+        return found
 
     def claims(self, config: Config, tables: dict[str, pd.DataFrame]) -> list[Claim]:
         """The paper's claims about every task, as far as its variants are trained."""
         from lth_core.studies.deconstructing_claims import claims
+        from lth_core.studies.deconstructing_supermask_claims import supermask_claims
 
-        return [claim for task in self.tasks for claim in claims(self, config, task, tables)]
+        found = []
+        for task in self.tasks:
+            found += claims(self, config, task, tables["accuracies"])
+            found += supermask_claims(self, config, task, tables) if self.supermasks else []
+        return found
 
 
 def _derived(method: Method, part: str, variant: str) -> Method:

@@ -67,28 +67,29 @@ def kept_comparisons() -> Iterator[Comparison]:
         yield f"Without their signs, {values} do worse than with them", "section 3", signed, action, 0
 
 
-def claims(study: Deconstructing, config: Config, task: str, tables: dict[str, pd.DataFrame]) -> list[Claim]:
+def claims(study: Deconstructing, config: Config, task: str, accuracies: pd.DataFrame) -> list[Claim]:
     """All claims about one task whose variants are trained."""
-    table = tables["accuracies"]
-    table = table[table["task"] == task]
+    table = accuracies[accuracies["task"] == task]
     chains = study.chains(config, study.tasks[task])
     found = []
     for level in study.levels:
         here = table[table["level"] == level]
         where = f"with {100 * here['density'].mean():.1f}% of the weights"
-        accuracies = here.pivot(index="seed", columns="method", values="accuracy")
+        by_method = here.pivot(index="seed", columns="method", values="accuracy")
         for part, comparisons in (("criteria", CRITERIA), ("kept", kept_comparisons()), ("pruned", PRUNED)):
             for sentence, section, first, second, margin in comparisons:
                 if not {first, second} <= chains[part].keys():
                     continue
                 effect = f"test accuracy at early stopping, {first} minus {second}"
-                values = 100 * (accuracies[chains[part][first]] - accuracies[chains[part][second]])
+                values = 100 * (by_method[chains[part][first]] - by_method[chains[part][second]])
                 found.append(claim(task, f"{sentence}, {where}.", section, effect, values, margin))
     return found
 
 
-def claim(task: str, sentence: str, section: str, effect: str, values: pd.Series, margin: float = 0.0) -> Claim:
-    """Judge one value of the effect per seed, in percentage points."""
+def claim(
+    task: str, sentence: str, section: str, effect: str, values: pd.Series, margin: float = 0.0, unit: str = POINTS
+) -> Claim:
+    """Judge one value of the effect per seed."""
     return judge(
         values.to_numpy(),
         study="deconstructing",
@@ -96,6 +97,6 @@ def claim(task: str, sentence: str, section: str, effect: str, values: pd.Series
         claim=sentence,
         source=f"Zhou et al. 2019, {section}",
         effect=effect,
-        unit=POINTS,
+        unit=unit,
         margin=margin,
     )

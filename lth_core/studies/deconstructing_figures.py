@@ -69,10 +69,9 @@ CAPTIONS = {
 }
 
 
-def drawings(study: Deconstructing, config: Config, task: str, tables: dict[str, pd.DataFrame]) -> list[Drawing]:
+def drawings(study: Deconstructing, config: Config, task: str, accuracies: pd.DataFrame) -> list[Drawing]:
     """The figures of one task."""
-    table = tables["accuracies"]
-    table = table[table["task"] == task]
+    table = accuracies[accuracies["task"] == task]
     chains = study.chains(config, study.tasks[task])
     draw = {
         "criteria": lambda: _criteria(table, chains["criteria"]),
