@@ -41,7 +41,7 @@ ACTION_LABELS = {
     ZERO: "set to 0",
     "freeze-init": "frozen at start",
     "freeze-init-zero-mask": "0 if moved toward 0, else frozen",
-    "freeze-init-zero-all": "the same, kept weights too",
+    "freeze-init-zero-all": "0 if moved toward 0 (kept ones, too), else frozen",
     "freeze-init-zero-reverse": "0 if moved away from 0, else frozen",
     "freeze-init-zero-reshuffle": "random ones 0, else frozen",
     REWIND: "own starting values",
@@ -83,11 +83,8 @@ def drawings(study: Deconstructing, config: Config, task: str, accuracies: pd.Da
 
 
 def _criteria(table: pd.DataFrame, chains: dict[str, str]) -> Figure:
-    """Criteria without and with a condition on signs, side by side; large final and random are in both panels."""
-    forms = [name for name in chains if name.endswith(SIGN_FORMS)]
-    plain = [name for name in chains if name not in forms]
-    of_forms = [name for name in plain if name == "random" or any(form.startswith(f"{name}-") for form in forms)]
-    groups = [plain, [*of_forms, *forms]] if forms else [plain]
+    """Criteria without and with a condition on signs, side by side."""
+    groups = criterion_groups(list(chains))
     figure, axes = panels(len(groups), height=3.2)
     for panel, names in zip(axes[0], groups, strict=True):
         panel.sharey(axes[0, 0])
@@ -95,6 +92,14 @@ def _criteria(table: pd.DataFrame, chains: dict[str, str]) -> Figure:
             colour, line = CRITERION_LOOKS.get(name, OTHER_LOOK)
             _line(panel, table, chains[name], criterion_label(name), colour, line)
     return _finished(figure, axes[0], table)
+
+
+def criterion_groups(criteria: Sequence[str]) -> list[list[str]]:
+    """Criteria without a condition on signs; if there are any, those with one beside those that these are forms of."""
+    forms = [name for name in criteria if name.endswith(SIGN_FORMS)]
+    plain = [name for name in criteria if name not in forms]
+    of_forms = [name for name in plain if name == "random" or any(form.startswith(f"{name}-") for form in forms)]
+    return [plain, [*of_forms, *forms]] if forms else [plain]
 
 
 def criterion_label(name: str) -> str:
@@ -114,7 +119,7 @@ def _actions(table: pd.DataFrame, chains: dict[str, str]) -> Figure:
 
 def _line(axes: Axes, table: pd.DataFrame, method: str, label: str, colour: str, line: str) -> None:
     rows = table[table["method"] == method]
-    band(axes, rows, "density", "accuracy", label=label, colour=colour, linestyle=line)
+    band(axes, rows, "density", "accuracy", label=label, colour=colour, linestyle=line, markers=False)
 
 
 def _finished(figure: Figure, row: Sequence[Axes], table: pd.DataFrame) -> Figure:

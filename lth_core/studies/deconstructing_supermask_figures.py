@@ -12,7 +12,7 @@ from lth_core.config import Config
 from lth_core.plotting import SERIES, band, density_axis, interval_note, legend, panels, percent_axis
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import data_note
-from lth_core.studies.deconstructing_figures import CRITERION_LOOKS, OTHER_LOOK, criterion_label
+from lth_core.studies.deconstructing_figures import CRITERION_LOOKS, OTHER_LOOK, criterion_groups, criterion_label
 from lth_core.studies.deconstructing_tables import at_best_level, best_criterion, by_seed, learned
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ TRAINED = "trained weights"
 LEARNED_LABELS = {
     ("plain", "drawn"): "learned mask",
     ("rescaled", "drawn"): "learned mask,\nrescaled",
-    ("plain", "likely"): "its likely weights",
-    ("rescaled", "likely"): "its likely weights,\nrescaled",
+    ("plain", "likely"): "likely mask",
+    ("rescaled", "likely"): "likely mask,\nrescaled",
 }
 
 CAPTIONS = {
@@ -34,11 +34,12 @@ CAPTIONS = {
     "their initial values, or the layer's standard deviation with their sign.",
     "supermask-densities": "Test accuracy of untrained networks under masks that are found from the trained dense "
     "network by different criteria, against density (section 5). Left: kept weights have their initial values. Right: "
-    "the layer's standard deviation with their sign.",
+    "the layer's standard deviation with their sign. Below: kept only where the sign after training is the initial "
+    "one, or only where it is not.",
     "learned-supermasks": "Test accuracy without and with training: the best mask that a criterion finds (criterion "
     "and density by validation accuracy); masks that are learned while no weight changes, averaged over several draws, "
-    "without and with dynamic weight rescaling; the weights that these masks keep more often than not; the trained "
-    "dense network at early stopping. In all but the last, weights have their initial values or are signed constants.",
+    "without and with dynamic weight rescaling; likely masks, of the weights that are kept more often than not; the "
+    "trained dense network at early stopping. In all but the last, weights have their initial values or are signed constants.",
 }
 
 
@@ -77,19 +78,21 @@ def _bars(found: pd.DataFrame, criteria: list[str]) -> Figure:
 
 
 def _densities(found: pd.DataFrame, criteria: list[str]) -> Figure:
-    """One panel per kind of values, one curve per criterion."""
-    figure, axes = panels(len(VALUES), height=3.2)
-    for panel, (values, label) in zip(axes[0], VALUES.items(), strict=True):
-        panel.sharey(axes[0, 0])
-        for name in criteria:
-            rows = found[(found["criterion"] == name) & (found["values"] == values)]
-            colour, line = CRITERION_LOOKS.get(name, OTHER_LOOK)
-            band(panel, rows, "density", "test_accuracy", label=criterion_label(name), colour=colour, linestyle=line)
-        panel.set_title(label)
-        density_axis(panel, found.groupby("level")["density"].mean())
-    for panel in axes[0]:
-        percent_axis(panel.yaxis, "test accuracy")
-    axes[0, 1].set_ylabel("")
+    """One column per kind of values; criteria without, then with a condition on signs; one curve per criterion."""
+    groups = criterion_groups(criteria)
+    figure, axes = panels(len(VALUES), len(groups))
+    for row, names in zip(axes, groups, strict=True):
+        for panel, values in zip(row, VALUES, strict=True):
+            panel.sharey(axes[0, 0])
+            of_values = found[found["values"] == values]
+            for name in names:
+                look = dict(zip(("colour", "linestyle"), CRITERION_LOOKS.get(name, OTHER_LOOK), strict=True))
+                rows = of_values[of_values["criterion"] == name]
+                band(panel, rows, "density", "test_accuracy", label=criterion_label(name), markers=False, **look)
+            density_axis(panel, found.groupby("level")["density"].mean())
+        percent_axis(row[0].yaxis, "test accuracy")
+    for panel, title in zip(axes[0], VALUES.values(), strict=True):
+        panel.set_title(title)
     legend(figure, interval_note(found["seed"].nunique()))
     return figure
 
