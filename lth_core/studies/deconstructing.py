@@ -100,6 +100,13 @@ class Deconstructing(Study):
             raise ValueError("must rise")
         return levels
 
+    @field_validator("criteria")
+    @classmethod
+    def _registered(cls, names: list[str]) -> list[str]:
+        for name in names:
+            registry.criterion.get(name)
+        return names
+
     @field_validator("pruned_actions", "kept_actions")
     @classmethod
     def _known(cls, names: list[str], info: ValidationInfo) -> list[str]:

@@ -39,7 +39,7 @@ CAPTIONS = {
     "learned-supermasks": "Test accuracy without and with training: the best mask that a criterion finds (criterion "
     "and density by validation accuracy); masks that are learned while no weight changes, averaged over several draws, "
     "without and with dynamic weight rescaling; likely masks, of the weights that are kept more often than not; the "
-    "trained dense network at early stopping. In all but the last, weights have their initial values or are signed constants.",
+    "trained dense network at early stopping. In all but the last, weights are initial values or signed constants.",
 }
 
 
