@@ -28,6 +28,7 @@ _CHOICES = (
     ("datasets", "source", registry.dataset),
     ("tasks", "model", registry.model),
     ("methods", "criterion", registry.criterion),
+    ("methods", "treatment", registry.branch),
     ("branches", "treatment", registry.branch),
 )
 

@@ -32,6 +32,8 @@ BAD = [
     (TASK % "dataset: digit", "tasks.digits-lenet.dataset: unknown data set 'digit'; did you mean 'digits'? (known: {dataset})"),
     ("datasets: {mine: {source: mnits}}", "datasets.mine.source: unknown data set 'mnits'; did you mean 'mnist'? (known: {dataset})"),
     (METHOD % "criterion: magnitud", "methods.imp.criterion: unknown criterion 'magnitud'; did you mean 'magnitude'? (known: {criterion})"),
+    (METHOD % "treatment: re-init", "methods.imp.treatment: unknown branch 're-init'; did you mean 'reinit'? (known: {branch})"),
+    (METHOD % "treatment: {name: freeze-init, zero: towards-zero}", "methods.imp.treatment.zero: must be one of 'none', 'toward-zero', 'all-toward-zero', 'away-from-zero', 'random' (got 'towards-zero'); did you mean 'toward-zero'?"),
     ("branches: {other: {treatment: re-init}}", "branches.other.treatment: unknown branch 're-init'; did you mean 'reinit'? (known: {branch})"),
     ("studies: {tyo: {tasks: {digits-lenet: imp}}}", "studies.tyo: unknown study 'tyo'; did you mean 'toy'? (known: {study})"),
     # options of registered functions
@@ -61,6 +63,7 @@ BAD = [
     ("branches: {reinit: {weights: {task: digits-lenet, step: 201}}}", "branches.reinit.weights.step: 201 is beyond training of task 'digits-lenet' (200 steps)"),
     ("branches: {reinit: {weights: {task: digits-lenet, step: 0}}}", "branches.reinit.weights.step: must be greater than 0 (got 0)"),
     ("branches: {reinit: {weights: {task: digits-lenet, step: 5, branch: random}}}", "branches.reinit.weights.branch: unknown branch 'random' (known: reinit)"),
+    ("supermasks: {samples: 0}", "supermasks.samples: must be greater than 0 (got 0)"),
     ("connectivity: {points: 2}", "connectivity.points: must be at least 3 (got 2)"),
     # studies
     ("studies: {toy: {draw: 5}}", "studies.toy.draw: unknown key; did you mean 'draws'?"),
