@@ -287,8 +287,8 @@ def test_a_diverged_replicate_leaves_its_claims_open():
 @pytest.mark.parametrize(
     ("sentence", "points", "verdict"),
     [
-        ("A mask of large final weights makes an untrained network accurate", 38, "supported"),
-        ("It does so better where weights kept their sign", 30, "supported"),
+        ("Masks of large final weights make untrained networks accurate", 38, "supported"),
+        ("Masks of large final weights do so better if only weights that kept their sign", 30, "supported"),
         ("Signed constants make better supermasks than initial values", 10, "supported"),
         ("Supermasks are most accurate at an intermediate density", 50, "supported"),
         ("Masks of initial values that are learned beat", 22, "supported"),

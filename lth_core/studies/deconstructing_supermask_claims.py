@@ -45,13 +45,19 @@ def _of_criteria(study: Deconstructing, task: str, found: pd.DataFrame, on_mnist
     if {LARGE_FINAL, RANDOM} <= {*study.criteria}:
         effect = f"test accuracy without training, {LARGE_FINAL} minus {RANDOM} masks, {BEST}"
         gap = accuracy(LARGE_FINAL) - accuracy(RANDOM)
-        yield claim(task, "A mask of large final weights makes an untrained network accurate.", SECTION, effect, gap)
+        yield claim(task, "Masks of large final weights make untrained networks accurate.", SECTION, effect, gap)
     if SAME_SIGN not in study.criteria:
         return
     if LARGE_FINAL in study.criteria:
         effect = f"test accuracy without training, {SAME_SIGN} minus {LARGE_FINAL} masks, {BEST}"
         gap = accuracy(SAME_SIGN) - accuracy(LARGE_FINAL)
-        yield claim(task, "It does so better where weights kept their sign in training.", SECTION, effect, gap)
+        yield claim(
+            task,
+            "Masks of large final weights do so better if only weights that kept their sign are kept.",
+            SECTION,
+            effect,
+            gap,
+        )
     effect = f"test accuracy without training, constants minus initial values, {SAME_SIGN} masks, {BEST}"
     gap = accuracy(SAME_SIGN, "constant") - accuracy(SAME_SIGN)
     yield claim(task, "Signed constants make better supermasks than initial values.", SECTION, effect, gap)
