@@ -224,3 +224,4 @@ def test_the_example_of_the_readme_runs(results: str, monkeypatch: pytest.Monkey
     names: dict = {}
     exec(example, names)
     assert names["scores"].shape == (1, 10) and prune.is_pruned(names["start"])
+    assert torch.allclose(names["small"](torch.ones(2, *SHAPE)), names["trained"](torch.ones(2, *SHAPE)), atol=1e-4)
