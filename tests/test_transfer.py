@@ -20,6 +20,7 @@ from lth_core.cells import Cell
 from lth_core.config import Branch, Choice, Config
 from lth_core.plan import Plan
 from lth_core.studies.transfer import ACCURACY_COLUMNS, CONTROLS, OVERLAP_COLUMNS, Transfer
+from lth_core.studies.transfer_groups import channels_may_differ
 
 ADAM = {"name": "adam", "learning_rate": 0.001}
 SGD = {"name": "sgd", "learning_rate": 0.1}
@@ -314,6 +315,27 @@ def test_figures_have_the_names_that_were_promised_and_name_their_tasks(tables: 
     for drawing in drawings[:4]:
         assert "a (data: half-a, network: lenet, optimizer: adam)" in drawing.caption
         assert drawing.draw().axes
+    captions = {drawing.name: drawing.caption for drawing in drawings}
+    for name, caption in captions.items():
+        assert ("band:" in caption) is not name.startswith("heatmap"), "numbers on a heat map have no bands"
+        assert "kernels" not in caption, "these networks have none"
+
+
+@pytest.mark.parametrize(
+    ("model", "datasets", "expected"),
+    [
+        ("lenet", ("mnist", "mnist"), False),
+        ("resnet-20", ("cifar10", "cifar10"), False),
+        ("resnet-20", ("mnist", "cifar10"), True),
+    ],
+)
+def test_channels_differ_only_where_networks_take_them(model: str, datasets: tuple[str, str], expected: bool) -> None:
+    recipe = {"optimizer": {"name": "sgd", "learning_rate": 0.1}, "batch_size": 10, "steps": 100, "evaluate_every": 50}
+    tasks = {
+        name: {"dataset": dataset, "model": model, "train": recipe, "cohorts": ["0-0"]}
+        for name, dataset in zip("ab", datasets, strict=True)
+    }
+    assert channels_may_differ(Config(tasks=tasks, methods={"imp": {"levels": 1}}), ["a", "b"]) is expected
 
 
 def claims_of(tables: dict[str, pd.DataFrame], **options: Any) -> dict[tuple[str, str], Claim]:

@@ -65,6 +65,14 @@ def _network(model: Choice) -> str:
     return json.dumps({"name": model.name} | defaults | model.options, sort_keys=True, default=str)
 
 
+def channels_may_differ(config: Config, members: Sequence[str]) -> bool:
+    """Whether kernels of a group's tasks are fitted to other numbers of channels, as far as the config tells."""
+    if not registry.model.facts(config.tasks[members[0]].model.name).get("any_size", False):
+        return False
+    shapes = [_facts(config, member).get("input_shape") for member in members]
+    return None in shapes or len({shape[0] for shape in shapes}) > 1
+
+
 def _facts(config: Config, task: str) -> dict[str, Any]:
     dataset = config.dataset(config.tasks[task].dataset)
     return known_facts(dataset.source, dataset.transforms)
