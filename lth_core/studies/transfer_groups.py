@@ -49,7 +49,8 @@ def _misfit(config: Config, first: str, second: str, method: Method) -> str | No
         images = " and ".join("x".join(map(str, shape)) for shape in shapes)
         found = f"'{first}' and '{second}' have images of {images}"
         if not any_size and (len(sizes) > 1 or len(channels) > 1):
-            return f"{found}, but the weights of '{model.name}' depend on their size and channels"
+            hint = " (if they do not, register it with any_size=True)" if is_plugin(model.name) else ""
+            return f"{found}, but the weights of '{model.name}' depend on their size and channels{hint}"
         if len(channels) > 1 and 1 not in channels:
             return f"{found}: tickets pass between one channel and several, not between these"
     classes = [fact.get("classes") for fact in facts]
@@ -95,3 +96,8 @@ def _whole_of(half: Dataset) -> Dataset | None:
     """The data set that this one is an example-half of, or None."""
     others = [transform for transform in half.transforms if transform.name != "half"]
     return half.model_copy(update={"transforms": others}) if len(others) == len(half.transforms) - 1 else None
+
+
+def is_plugin(model: str) -> bool:
+    """Whether a network is the user's own."""
+    return not registry.model.get(model).__module__.startswith("lth_core.")
