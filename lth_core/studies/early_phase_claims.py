@@ -154,13 +154,13 @@ class TicketClaims:
                 magnitudes - signs,
             ),
             self.claim(
-                f"Signs of step k are not enough (beyond {TOLERANCE}), as found on deep networks with batch norm",
+                f"Signs of step k are not enough to come within {TOLERANCE}, as found on deep networks with batch norm",
                 f"ticket minus signs of step {k} with other magnitudes (mean of those of step 0 and fresh ones)",
                 ticket - only,
                 margin=-NO_WORSE,
             ),
             self.claim(
-                f"Signs of step k are enough (within {TOLERANCE}), as found on shallow networks",
+                f"Signs of step k are enough to come within {TOLERANCE}, as found on shallow networks",
                 f"signs of step {k} with other magnitudes (mean of those of step 0 and fresh ones) minus ticket",
                 only - ticket,
                 margin=NO_WORSE,
@@ -198,7 +198,7 @@ class TicketClaims:
         found = []
         if HARMLESS in scales:
             difference = by_scale[scales.index(HARMLESS)] - ticket
-            sentence = f"Noise of {HARMLESS:g} standard deviations is harmless (within {TOLERANCE})"
+            sentence = f"Noise of {HARMLESS:g} standard deviations is harmless, within {TOLERANCE}"
             found.append(self.claim(sentence, f"with noise of {HARMLESS:g} minus ticket", difference, margin=NO_WORSE))
         curve = pd.concat([ticket, *by_scale], axis=1)
         x = np.array([0.0, *scales]) - np.mean([0.0, *scales])
