@@ -117,11 +117,12 @@ def _edge(densities: pd.Series, last: int, high: float, low: float) -> float:
 
 def _success_caption(view: View) -> str:
     kinds = listing([view.label(network) for network in view.networks()[1:]])
+    averaged = f"averaged over {view.seeds()} seeds" if view.seeds() > 1 else "of one seed"
     return (
         "Success of subnetworks against their barrier (section 4): test accuracy at the end of training, minus that of "
         "the dense network, against the barrier between two copies. One marker per step k, level and kind "
-        f"({kinds}), averaged over seeds; ρ: rank correlation of these means, where there are at least {FEWEST} (the "
-        "claim's is computed for each seed). Dotted: the barrier below which networks are "
+        f"({kinds}), {averaged}; ρ: rank correlation over the markers, where there are at least {FEWEST} (that of the "
+        "claim is computed for each seed). Dotted: the barrier below which networks are "
         "stable, and the accuracy from which on they match the dense network. The barrier's axis is linear up to "
         f"{STABLE:g} points, logarithmic beyond."
     )

@@ -45,6 +45,7 @@ def drawings(
     """The figures of one task, in the order of the page."""
     of_task = {name: table[table["task"] == task] for name, table in tables.items()}
     view = View(study, config, task, **of_task)
+    notes = {"success": data_note(config.tasks[task])}  # markers without intervals
     data = data_note(config.tasks[task], view.seeds())
     found = {
         "paths": (_paths_caption(view), _paths),
@@ -52,7 +53,7 @@ def drawings(
         "distances": (_distances_caption(view), _distances),
     } | density_drawings(view)
     return [
-        Drawing(f"{kind}-{task}", f"{found[kind][0]} {data}", lambda draw=found[kind][1]: draw(view))
+        Drawing(f"{kind}-{task}", f"{found[kind][0]} {notes.get(kind, data)}", lambda draw=found[kind][1]: draw(view))
         for kind in study.drawn(config, task)
     ]
 
