@@ -32,7 +32,7 @@ def heatmaps(tables: Mapping[str, pd.DataFrame], columns: str, unit: str) -> Fig
         for (row, column), value in np.ndenumerate(table.to_numpy(float)):
             colour = "white" if abs(value) > DARK * largest else "black"
             if np.isfinite(value):
-                text = f"{value:+.1f}".replace("-", "−")  # the minus sign of the scale beside it
+                text = f"{value:+.1f}".replace("-", "−") if abs(value) >= 0.05 else "0.0"  # the scale's minus sign
                 panel.text(column, row, text, ha="center", va="center", color=colour, fontsize=8)
         panel.set_title(title)
         panel.set_xticks(range(len(table.columns)), table.columns, rotation=30, ha="right")

@@ -260,7 +260,8 @@ def band(
     """A line through the mean of `y` at each `x` with a band: the 95% interval over replicates.
 
     Rows of one replicate at one x (several draws) are averaged first. Where a replicate diverged (y is nan) the line
-    shows the others and a cross marks the place. Where the interval is unbounded (`mean_interval`) there is no band.
+    shows the others and a cross marks the place. Where the interval is unbounded (`mean_interval`) there is no band;
+    one without neighbours is a bar. A line of one point has a marker in any case, hollow where it was to have none.
     """
     if frame.empty:
         return
@@ -271,12 +272,16 @@ def band(
         [(place, *mean_interval(group[y].dropna()), group[y].isna().any()) for place, group in by_replicate.groupby(x)],
         columns=["x", "mean", "low", "high", "incomplete"],
     )
-    marker, name = look.marker if markers else None, label or look.label
-    axes.plot(summary["x"], summary["mean"], color=colour, linestyle=linestyle, marker=marker, label=name)
-    bounded = np.isfinite(summary["low"]) & np.isfinite(summary["high"])
-    if bounded.any():
-        low, high = summary["low"].where(bounded), summary["high"].where(bounded)
+    shape = {"marker": look.marker, "mfc": colour if markers else "white"} if markers or len(summary) == 1 else {}
+    axes.plot(summary["x"], summary["mean"], color=colour, linestyle=linestyle, label=label or look.label, **shape)
+    bounded = np.isfinite(summary["high"])
+    alone = bounded & ~bounded.shift(1, fill_value=False) & ~bounded.shift(-1, fill_value=False)
+    low, high = summary["low"].where(bounded & ~alone), summary["high"].where(bounded & ~alone)
+    if high.notna().any():
         axes.fill_between(summary["x"], low, high, color=colour, alpha=0.16, linewidth=0)
+    if alone.any():
+        bars = summary[alone]
+        axes.vlines(bars["x"], bars["low"], bars["high"], color=colour, alpha=0.5, linewidth=1)
     incomplete = summary[summary["incomplete"]]
     if len(incomplete):
         shown = incomplete["mean"].fillna(summary["mean"].min())

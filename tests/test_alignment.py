@@ -117,3 +117,9 @@ def test_a_residual_layer_whose_units_are_both_its_inputs_and_outputs_is_recover
     }
     copy = shuffled(weights, groups)
     assert same_bits(weights, align(weights, copy, groups, weights, random()))
+
+
+def test_diverged_networks_are_not_aligned_even_where_their_weights_are_finite():
+    huge = {name: np.full_like(value, 1e30) for name, value in random_weights(LENET).items()}
+    other = {name: -value for name, value in huge.items()}
+    assert align(huge, other, GROUPS, PARAMETERS, random()) is other

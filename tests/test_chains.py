@@ -9,6 +9,12 @@ from lth_core.studies.chains import on_order, rewound, rewound_chains
 
 REWOUND = Method(levels=4, scope="global", rewind=Rewind(policy="rewind", step=20))
 CONFIG = Config.model_construct(methods={"imp": Method(levels=4, scope="global"), "late": REWOUND})
+
+
+def rewind_to(step: int) -> Rewind:
+    return Rewind(policy="rewind", step=step)
+
+
 REINIT = Branch(treatment=Choice(name="reinit"), draws=3)
 
 
@@ -18,8 +24,13 @@ def test_a_method_is_its_own_chain_where_it_rewinds_to_that_step_itself():
 
 
 def test_other_steps_change_the_rewinding_and_nothing_else():
-    assert rewound(CONFIG, "imp", 20) == ("imp-rewind-20", REWOUND)
-    assert rewound(CONFIG, "late", 0) == ("late-rewind-0", CONFIG.methods["imp"])
+    assert rewound(CONFIG, "imp", 10) == ("imp-rewind-10", Method(levels=4, scope="global", rewind=rewind_to(10)))
+    assert rewound(CONFIG, "late", 30) == ("late-rewind-30", Method(levels=4, scope="global", rewind=rewind_to(30)))
+
+
+def test_a_configured_method_that_is_the_same_gives_the_name_so_that_nothing_is_trained_twice():
+    assert rewound(CONFIG, "imp", 20) == ("late", REWOUND)
+    assert rewound(CONFIG, "late", 0) == ("imp", CONFIG.methods["imp"])
 
 
 def test_a_continued_method_has_no_rewinding_of_its_own():
@@ -29,7 +40,7 @@ def test_a_continued_method_has_no_rewinding_of_its_own():
 
 
 def test_only_chains_that_are_not_configured_are_derived():
-    assert set(rewound_chains(CONFIG, ["imp", "late"], [0, 20])) == {"imp-rewind-20", "late-rewind-0"}
+    assert set(rewound_chains(CONFIG, ["imp", "late"], [0, 10, 20])) == {"imp-rewind-10", "late-rewind-10"}
 
 
 @pytest.mark.parametrize(

@@ -69,8 +69,10 @@ def test_digits_are_1257_180_360_different_real_images_stratified_by_class() -> 
 
 
 def test_what_is_said_of_digits_before_reading_them_is_true() -> None:
-    images = digits().train.images
-    assert dataset.facts("digits") == {"train_examples": len(images), "input_shape": images.shape[1:]}
+    splits = digits()
+    images = splits.train.images
+    known = {"train_examples": len(images), "input_shape": images.shape[1:], "classes": splits.classes}
+    assert dataset.facts("digits") == known
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.float32])

@@ -283,7 +283,7 @@ def streamed() -> StreamedSplits:
 
 @pytest.mark.parametrize("name", ["rotation", "blur"])
 def test_pixels_in_files_cannot_be_changed(name: str) -> None:
-    with pytest.raises(DataError, match=f"^pets: transform '{name}' needs the pixels, .*stream: false") as caught:
+    with pytest.raises(DataError, match=f"^transform '{name}' needs the pixels, .*stream: false") as caught:
         apply(name, streamed())
     assert "\n" not in str(caught.value)
 

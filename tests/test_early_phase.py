@@ -133,6 +133,9 @@ def test_telemetry_lies_beside_the_dense_run():
         ({"pretraining": ["rotations"]}, r"pretraining\[0\].*did you mean 'rotation'"),
         ({"rewind_steps": [50, 20]}, "rewind_steps.*must rise"),
         ({"noise": [1, 1]}, "noise.*must rise"),
+        ({"noise": [0.5, 0.50000001]}, "noise.*0.5 and 0.50000001 are the same to six digits"),
+        ({"pretraining": ["blur", "rotation", "blur"]}, "pretraining.*names 'blur' twice"),
+        ({"pretrained_networks": ["dense", "dense"]}, "pretrained_networks.*names 'dense' twice"),
         ({"telemetry_steps": 5}, "telemetry_steps.*20"),
     ],
 )

@@ -50,22 +50,22 @@ def study(**options) -> EarlyPhase:
 
 
 def known_tables(the_study: EarlyPhase) -> dict[str, pd.DataFrame]:
-    """Every effect differs between seeds, by very little; effective deviations are the points of accuracy lost."""
+    """Every effect differs a little between seeds, around its mean; effective deviations are points lost."""
     families = dict.fromkeys(REFERENCES, "reference")
     families |= {name: choice.name for name, choice in the_study.perturbations().items()}
-    random = np.random.default_rng(0)
     rows, pretrained = [], []
     for seed in range(SEEDS):
+        random = np.random.default_rng(0)  # the same for all seeds, which differ in their sign
         accuracy = ACCURACY["dense"] / 100
         rows.append(("small", 0, 0, 1.0, "reference", "dense", seed, 0, accuracy, accuracy, np.nan))
         for k, level in product(the_study.rewind_steps, the_study.levels):
             place = ("small", k, level, 0.8**level)
             for network, family in families.items():
-                found = ACCURACY.get(network, 94.0) / 100 + random.normal() / 1e9
+                found = ACCURACY.get(network, 94.0) / 100 + (seed - 1) * random.normal() / 1e5
                 added = ACCURACY["ticket"] / 100 - found if family != "reference" else np.nan
                 rows.append((*place, family, network, seed, 0, found, found, added))
             for kind, network, steps in the_study.pretrainings("small").values():
-                found = PRETRAINING[kind] / 100 + (steps == 200) / 100 + random.normal() / 1e9
+                found = PRETRAINING[kind] / 100 + (steps == 200) / 100 + (seed - 1) * random.normal() / 1e5
                 pretrained.append((*place, kind, network, steps, seed, 0, found, found))
     return {
         "measurements": pd.DataFrame(rows, columns=list(PERTURBED)),
@@ -78,7 +78,7 @@ def known_telemetry(last: int) -> pd.DataFrame:
     """10% of signs change in the first half, 2% in the second; the gradient is five times as large at first."""
     rows = []
     for seed, step in product(range(SEEDS), (0, 5, 9, 10, last // 2, last)):
-        tiny, half = 1 + seed / 1e7, step / last
+        tiny, half = 1 + (seed - 1) / 1e4, step / last
         curve = np.interp(half, [0, 0.5, 1], [0, 0.10, 0.12])
         values = {
             "sign_changes": curve * tiny,
@@ -144,18 +144,38 @@ def test_few_levels_are_shown_line_by_line_with_all_networks_named():
         ("Rewinding beats resetting to initialization", 2.0, 0, "supported"),
         ("Tickets need the signs of step k, not those of initialization", 0.5, 0, "supported"),
         ("Magnitudes of step k with signs of initialization beat the reverse", 1.0, 0, "supported"),
-        ("Signs of step k are not enough, as found on deep networks with batch norm", 2.0, 0.2, "supported"),
-        ("Signs of step k are enough, as found on shallow networks", -2.0, -0.2, "contradicted"),
-        ("Shuffled tickets are no better than reset ones", 0.5, -0.2, "supported"),
+        (
+            "Signs of step k are not enough to come within 0.2 points, as found on deep networks with batch norm",
+            2.0,
+            0.2,
+            "supported",
+        ),
+        (
+            "Signs of step k are enough to come within 0.2 points, as found on shallow networks",
+            -2.0,
+            -0.2,
+            "contradicted",
+        ),
+        ("Shuffled tickets are not better than reset ones by more than 0.2 points", 0.5, -0.2, "supported"),
         ("Shuffles that keep signs in place harm less", 1.5, 0, "supported"),
         ("Shuffles harm even where signs are kept", 1.0, 0, "supported"),
-        ("Noise of 0.5 standard deviations is harmless", -0.1, -0.2, "supported"),
+        ("Noise of 0.5 standard deviations is harmless, within 0.2 points", -0.1, -0.2, "supported"),
         ("The farther a perturbation moves the weights, the lower the accuracy", 1.0, 0, "inconclusive"),
-        ("Pretraining on random labels is no better than resetting", 0.5, -0.2, "supported"),
+        ("Pretraining on random labels is not better than resetting by more than 0.2 points", 0.5, -0.2, "supported"),
         ("Pretraining on rotations beats resetting", 1.0, 0, "supported"),
-        ("Pretraining on random labels is no better than on rotations", 1.5, -0.2, "supported"),
+        (
+            "Pretraining on random labels is not better than on rotations by more than 0.2 points",
+            1.5,
+            -0.2,
+            "supported",
+        ),
         ("Pretraining on blurred images beats resetting", 1.5, 0, "supported"),
-        ("Pretraining on random labels is no better than on blurred images", 2.0, -0.2, "supported"),
+        (
+            "Pretraining on random labels is not better than on blurred images by more than 0.2 points",
+            2.0,
+            -0.2,
+            "supported",
+        ),
     ],
 )
 def test_effects_are_those_of_the_table(sentence: str, estimate: float, margin: float, verdict: str):
@@ -180,8 +200,11 @@ def test_signs_alone_may_suffice():
     rows = tables["measurements"]["network"].str.startswith("signs-start")
     tables["measurements"].loc[rows, "accuracy"] += 0.0195
     found = claims(tables=tables)
-    assert found["Signs of step k are enough, as found on shallow networks"].verdict == "supported"
-    deep = found["Signs of step k are not enough, as found on deep networks with batch norm"]
+    assert (
+        found["Signs of step k are enough to come within 0.2 points, as found on shallow networks"].verdict
+        == "supported"
+    )
+    deep = found["Signs of step k are not enough to come within 0.2 points, as found on deep networks with batch norm"]
     assert deep.verdict == "contradicted"
 
 
@@ -192,7 +215,10 @@ def test_noise_that_does_no_harm_and_random_labels_that_help_contradict_their_cl
     tables["pretraining"].loc[tables["pretraining"]["pretraining"] == "random-labels", "accuracy"] += 0.05
     found = claims(tables=tables)
     assert found["More noise harms more"].verdict == "contradicted"
-    assert found["Pretraining on random labels is no better than on rotations"].verdict == "contradicted"
+    assert (
+        found["Pretraining on random labels is not better than on rotations by more than 0.2 points"].verdict
+        == "contradicted"
+    )
 
 
 def test_what_was_not_trained_is_not_claimed():
@@ -238,6 +264,6 @@ def test_signs_that_change_ever_faster_contradict_the_claim():
     tables = known_tables(study())
     changes = tables["telemetry"]["quantity"] == "sign_changes"
     tables["telemetry"].loc[changes, "value"] = (tables["telemetry"].loc[changes, "step"] / 200) ** 2 * (
-        1 + tables["telemetry"].loc[changes, "seed"] / 1e7
+        1 + (tables["telemetry"].loc[changes, "seed"] - 1) / 1e4
     )
     assert claims(tables=tables)["Weights change sign faster at first than later"].verdict == "contradicted"

@@ -14,7 +14,7 @@ from lth_core.studies.frankle2019 import Frankle2019
 
 ROOT = Path(__file__).parents[1]
 DEFAULT = ROOT / "config.yaml"
-OTHERS = sorted((ROOT / "config").glob("*.yaml"))
+OTHERS = [path for path in sorted((ROOT / "config").glob("*.yaml")) if "\n  frankle2019:" in path.read_text()]
 CONFIGS = [pytest.param([DEFAULT], id="config.yaml")] + [
     pytest.param([DEFAULT, path] if path.name == "everything.yaml" else [path], id=path.name) for path in OTHERS
 ]

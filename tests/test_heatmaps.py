@@ -17,11 +17,16 @@ def test_every_finite_number_is_printed_in_its_field_with_its_sign() -> None:
     figure = heatmaps(TABLES, "trained on", "points")
     many, few = figure.axes[:2]
     assert {text.get_position(): text.get_text() for text in many.texts} == {
-        (0, 0): "+0.0",
+        (0, 0): "0.0",
         (1, 0): "+0.5",
         (0, 1): "−1.2",
     }
-    assert {text.get_text() for text in few.texts} == {"+0.0", "−4.0", "+2.0"}
+    assert {text.get_text() for text in few.texts} == {"0.0", "−4.0", "+2.0"}
+
+
+def test_what_rounds_to_zero_has_no_sign() -> None:
+    figure = heatmaps({"": pd.DataFrame({"a": [-0.04, 0.04, 0.06]})}, "", "")
+    assert [text.get_text() for text in figure.axes[0].texts] == ["0.0", "0.0", "+0.1"]
 
 
 def test_all_panels_share_a_scale_around_zero_and_one_bar_that_names_the_unit() -> None:

@@ -110,6 +110,11 @@ def test_what_is_not_asked_for_is_not_connected() -> None:
     few = study(controls=(), successive=False, seeds=False)
     assert {(pair.kind, pair.network) for pair in few.pairs(config())} == {("order", "dense"), ("order", "ticket")}
     assert not any("alignment" in name for name in few.figure_names(config()))
+    copies_alone = study(successive=False)
+    assert "alignment-digits" in copies_alone.figure_names(config(cohorts=("0-1",)))
+    assert "alignment-digits" not in copies_alone.figure_names(config(cohorts=("0-0", "1-1"))), (
+        "no cohort has two seeds"
+    )
 
 
 def test_configured_controls_keep_their_draws() -> None:

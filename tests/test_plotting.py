@@ -49,6 +49,27 @@ def test_the_line_is_the_mean_and_the_band_its_t_interval():
     assert expected <= {round(y, 9) for y in drawn_band(axes)[:, 1]}
 
 
+def test_an_interval_without_neighbours_is_a_bar():
+    _, ((axes,),) = panels()
+    band(axes, replicates({1.0: [1, 1], 2.0: [2, 3], 3.0: [5, 5], 4.0: [1, 2], 5.0: [2, 3]}), "x", "y")
+    area, bars = axes.collections
+    assert {x for path in area.get_paths() for x in path.vertices[:, 0]} == {4, 5}
+    (bar,) = bars.get_segments()
+    assert bar.ravel() == pytest.approx([2, mean_interval([2, 3])[1], 2, mean_interval([2, 3])[2]])
+
+
+def test_a_single_point_is_seen_even_of_a_line_without_markers():
+    for markers, face in ((True, ROLES["ticket"].colour), (False, "white")):
+        _, ((axes,),) = panels()
+        band(axes, replicates({1.0: [1, 2, 4]}), "x", "y", role="ticket", markers=markers)
+        (line,) = axes.get_lines()
+        assert line.get_marker() == ROLES["ticket"].marker and line.get_markerfacecolor() == face
+        assert len(axes.collections[0].get_segments()) == 1
+    _, ((axes,),) = panels()
+    band(axes, replicates({1.0: [1, 2], 2.0: [2, 3]}), "x", "y", markers=False)
+    assert axes.get_lines()[0].get_marker() == "None"
+
+
 def test_where_the_replicates_are_equal_there_is_a_line_and_no_band():
     _, ((axes,),) = panels()
     band(axes, replicates({1.0: [1, 2], 2.0: [2, 3], 3.0: [5, 5], 4.0: [1, 2], 5.0: [2, 3]}), "x", "y")

@@ -24,8 +24,8 @@ def align(
     """The second network, one replicate's tensors by name, with its units in the order that best matches the first's.
 
     Only the tensors named in `matched` (a network's parameters) are compared; the others (statistics of batch norm)
-    move with their units. Groups take turns in the random order of each sweep, until a sweep changes nothing. Networks
-    with a weight that is not finite are not aligned.
+    move with their units. Groups take turns in the random order of each sweep, until a sweep changes nothing. Diverged
+    networks, with weights that are not finite or too large to multiply, are not aligned.
     """
     networks = (first, second)
     if not all(np.isfinite(network[name]).all() for network in networks for name in matched):
@@ -45,7 +45,10 @@ def _match(first: Tensors, second: Tensors, group: Group, matched: Collection[st
     from scipy.optimize import linear_sum_assignment
 
     places = [place for place in group.places if place.tensor in matched]
-    products = sum(_units(first, place) @ _units(second, place).T for place in places)
+    with np.errstate(over="ignore", invalid="ignore"):
+        products = sum(_units(first, place) @ _units(second, place).T for place in places)
+    if not np.isfinite(products).all():
+        return second
     _, order = linear_sum_assignment(products, maximize=True)
     candidate = group.permute(second, order)
     tensors = {place.tensor for place in places}

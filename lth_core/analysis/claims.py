@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 CONFIDENCE = 0.95
-ROUNDING = 1e-12
-"""Values that differ by less, in proportion to 1 + the largest of them, are equal."""
+ROUNDING = 1e-6
+"""Values that differ by less, in proportion to 1 + the largest of them, are equal: tables hold nine digits."""
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,21 @@ from typing import Any
 from lth_core import registry
 from lth_core.config import Choice
 
-KNOWN = ("classes", "input_shape", "train_examples")
+KNOWN = ("classes", "input_shape", "train_examples", "streamed")
 
 
 def known_facts(source: Choice, transforms: Sequence[Choice] = ()) -> dict[str, Any]:
-    """Those of `classes`, `input_shape` (C, H, W) and `train_examples` that are known; of a source with options, none.
+    """What is known of `classes`, `input_shape` (C, H, W), `train_examples` and `streamed` (pixels stay in files).
+
+    Of a source with options it is what its registered function `known` makes of them.
 
     Raises ValueError (a transform's DataError) for a transform that cannot work on such data.
     """
-    registered = {} if source.options else registry.dataset.facts(source.name)
+    registered = registry.dataset.facts(source.name)
+    if "known" in registered:
+        registered = registered["known"](**source.options)
+    elif source.options:
+        registered = {}
     facts = {key: registered[key] for key in KNOWN if key in registered}
     for transform in transforms:
         changes = registry.transform.facts(transform.name).get("changes")

@@ -78,7 +78,12 @@ def file_names(root: str, path: str, **_: Any) -> list[str]:
     )
 
 
-@dataset("image-folder", watched=file_names)
+def known_of_folder(size: int, grey: bool = False, stream: bool = False, **_: Any) -> dict[str, Any]:
+    """The facts that the options tell."""
+    return {"input_shape": (1 if grey else 3, size, size), "streamed": stream}
+
+
+@dataset("image-folder", watched=file_names, known=known_of_folder)
 def image_folder(
     root: str, path: str, size: PositiveInt, validation: int | float = 5000, grey: bool = False, stream: bool = False
 ) -> Splits | StreamedSplits:

@@ -121,6 +121,7 @@ def random_labels(
 
 
 def _rotation_facts(facts: Facts) -> Facts:
+    _need_pixels("rotation", facts.get("streamed", False))
     _, height, width = facts.get("input_shape", (1, 1, 1))
     if height != width:
         raise DataError(f"rotation: images of {height}x{width} pixels must be square to be turned by 90 degrees")
@@ -146,7 +147,12 @@ def rotation(splits: AnySplits, stream: np.random.Generator) -> Splits:
 # ---------------------------------------------------------------- other pixels
 
 
-@transform("blur", changes=_same)
+def _blur_facts(facts: Facts, **options: Any) -> Facts:
+    _need_pixels("blur", facts.get("streamed", False))
+    return facts
+
+
+@transform("blur", changes=_blur_facts)
 def blur(splits: AnySplits, factor: Annotated[int, Field(ge=2)] = 4) -> Splits:
     """Images averaged over blocks of `factor` x `factor` pixels, then enlarged bilinearly to their old size.
 
@@ -182,7 +188,11 @@ def _each_split(splits: AnySplits, change: Callable[[Any], Any]) -> dict[str, An
 
 
 def _with_pixels(name: str, splits: AnySplits) -> Splits:
-    if isinstance(splits, StreamedSplits):
-        problem = "needs the pixels, which 'stream: true' leaves in their files: set 'stream: false'"
-        raise DataError(f"{splits.source}: transform '{name}' {problem}")
+    _need_pixels(name, isinstance(splits, StreamedSplits))
     return splits
+
+
+def _need_pixels(name: str, streamed: bool) -> None:
+    if streamed:
+        problem = "needs the pixels, which 'stream: true' leaves in their files: set 'stream: false'"
+        raise DataError(f"transform '{name}' {problem}")

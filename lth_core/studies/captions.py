@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from lth_core.config import Task
 
 
-def data_note(task: Task, seeds: int) -> str:
-    """On what data and network a figure is based, and what its lines and bands show."""
+def data_note(task: Task, seeds: int | None = None) -> str:
+    """On what data and network a figure is based, and what its lines and bands show, if it has such."""
     from lth_core.plotting import interval_note  # with matplotlib, which the workflow's start does without
 
-    return f"Data: {task.dataset}, network: {task.model.name}; {interval_note(seeds)}."
+    bands = f"; {interval_note(seeds)}" if seeds is not None else ""
+    return f"Data: {task.dataset}, network: {task.model.name}{bands}."
 
 
 def listing(words: Sequence[str]) -> str:

@@ -8,18 +8,20 @@ from lth_core.config import Branch, Choice, Config, Method, Rewind
 
 
 def rewound(config: Config, method: str, step: int) -> tuple[str, Method]:
-    """The method that rewinds to `step` and is otherwise `method`, with its name: `method` where it does so itself."""
+    """`method` rewinding to `step` instead, with its name: that of a configured method where one is the same."""
     own = config.methods[method]
     if own.rewind.policy in ("reset", "rewind") and own.rewind.step == step:
         return method, own
     rewind = Rewind(policy="rewind", step=step) if step else Rewind()
-    return f"{method}-rewind-{step}", own.model_copy(update={"rewind": rewind})
+    wanted = own.model_copy(update={"rewind": rewind})
+    same = [name for name, configured in config.methods.items() if configured == wanted]
+    return (same[0] if same else f"{method}-rewind-{step}"), wanted
 
 
 def rewound_chains(config: Config, methods: Iterable[str], steps: Sequence[int]) -> dict[str, Method]:
     """The methods that must be derived, besides the configured ones, to rewind each of `methods` to each step."""
     chains = [(method, *rewound(config, method, step)) for method in methods for step in steps]
-    return {name: derived for method, name, derived in chains if name != method}
+    return {name: derived for _, name, derived in chains if name not in config.methods}
 
 
 def on_order(name: str | None, branch: Branch | None, order: int, order_from: int = 0) -> tuple[str, Branch]:

@@ -10,7 +10,7 @@ of dense training shows what happens there. Tables, figures and claims are in th
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import product
+from itertools import pairwise, product
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator
@@ -88,6 +88,22 @@ class EarlyPhase(Study):
         if values != sorted(set(values)):
             raise ValueError("must rise")
         return values
+
+    @field_validator("noise")
+    @classmethod
+    def _of_different_names(cls, scales: list[float]) -> list[float]:
+        for scale, following in pairwise(scales):
+            if noise_name(scale) == noise_name(following):
+                raise ValueError(f"{scale} and {following} are the same to six digits: leave one out")
+        return scales
+
+    @field_validator("pretraining", "pretrained_networks")
+    @classmethod
+    def _each_once(cls, words: list[str]) -> list[str]:
+        for word in words:
+            if words.count(word) > 1:
+                raise ValueError(f"names '{word}' twice")
+        return words
 
     # ------------------------------------------------------------ what is derived
 

@@ -26,6 +26,7 @@ PAPER = "Frankle, Schwab & Morcos 2020"
 PERTURBATIONS = f"{PAPER}, perturbations"
 POINTS = "percentage points"
 NO_WORSE = -100 * MATCHING
+TOLERANCE = f"{-NO_WORSE:g} points"
 """Margin of claims that one network is no worse, or no better, than another."""
 HARMLESS = 0.5
 """Noise, in standard deviations of the initialization, that the paper finds nearly harmless."""
@@ -153,13 +154,13 @@ class TicketClaims:
                 magnitudes - signs,
             ),
             self.claim(
-                "Signs of step k are not enough, as found on deep networks with batch norm",
+                f"Signs of step k are not enough to come within {TOLERANCE}, as found on deep networks with batch norm",
                 f"ticket minus signs of step {k} with other magnitudes (mean of those of step 0 and fresh ones)",
                 ticket - only,
                 margin=-NO_WORSE,
             ),
             self.claim(
-                "Signs of step k are enough, as found on shallow networks",
+                f"Signs of step k are enough to come within {TOLERANCE}, as found on shallow networks",
                 f"signs of step {k} with other magnitudes (mean of those of step 0 and fresh ones) minus ticket",
                 only - ticket,
                 margin=NO_WORSE,
@@ -173,7 +174,7 @@ class TicketClaims:
         mean = "mean of shuffles within network, layer and filter"
         return [
             self.claim(
-                "Shuffled tickets are no better than reset ones",
+                f"Shuffled tickets are not better than reset ones by more than {TOLERANCE}",
                 f"k=0 minus shuffled ({mean})",
                 self.accuracy(RESET) - plain,
                 margin=NO_WORSE,
@@ -197,7 +198,7 @@ class TicketClaims:
         found = []
         if HARMLESS in scales:
             difference = by_scale[scales.index(HARMLESS)] - ticket
-            sentence = f"Noise of {HARMLESS:g} standard deviations is harmless"
+            sentence = f"Noise of {HARMLESS:g} standard deviations is harmless, within {TOLERANCE}"
             found.append(self.claim(sentence, f"with noise of {HARMLESS:g} minus ticket", difference, margin=NO_WORSE))
         curve = pd.concat([ticket, *by_scale], axis=1)
         x = np.array([0.0, *scales]) - np.mean([0.0, *scales])
@@ -225,16 +226,14 @@ class TicketClaims:
         gains = {kind: self.pretrained(kind) - self.accuracy(RESET) for kind in KINDS if kind in study.pretraining}
         random, found = gains.pop("random-labels", None), []
         if random is not None:
-            sentence, effect = (
-                "Pretraining on random labels is no better than resetting",
-                f"k=0 minus pretrained ({of})",
-            )
+            sentence = f"Pretraining on random labels is not better than resetting by more than {TOLERANCE}"
+            effect = f"k=0 minus pretrained ({of})"
             found.append(self._of_pretraining(sentence, effect, -random, NO_WORSE))
         for kind, gain in gains.items():
             effect = f"pretrained minus k=0 ({of})"
             found.append(self._of_pretraining(f"Pretraining on {KINDS[kind]} beats resetting", effect, gain))
             if random is not None:
-                sentence = f"Pretraining on random labels is no better than on {KINDS[kind]}"
+                sentence = f"Pretraining on random labels is not better than on {KINDS[kind]} by more than {TOLERANCE}"
                 effect = f"pretrained on {KINDS[kind]} minus on random labels ({of})"
                 found.append(self._of_pretraining(sentence, effect, gain - random, NO_WORSE))
         return found

@@ -185,6 +185,10 @@ class LinearModeConnectivity(Study):
             name, _ = self._copy(config, network, k, order)
             yield Pair("order", network, k, own, replace(ticket, branch=name), order)
 
+    def pairs_share_seeds(self, config: Config, task: str) -> bool:
+        """Whether a seed is in several pairs of seeds: in cohorts of more than two."""
+        return any(len(seeds_of(cohort)) > 2 for cohort in config.tasks[task].cohorts)
+
     def _has_seeds(self, cohort: str) -> bool:
         return self.seeds and len(seeds_of(cohort)) > 1
 
@@ -213,14 +217,15 @@ class LinearModeConnectivity(Study):
 
         return tables(self, config)
 
-    def drawn(self) -> list[str]:
-        """The kinds of figures, in the order of the page."""
-        beyond = ["alignment"] if self.successive or self.seeds else []
+    def drawn(self, config: Config, task: str) -> list[str]:
+        """The kinds of figures of a task, in the order of the page; of copies alone, `instability` shows barriers."""
+        several = any(self._has_seeds(cohort) for cohort in config.tasks[task].cohorts)
+        beyond = ["alignment"] if self.successive or several else []
         return ["paths", "instability", "ranges", "success", "distances", *beyond]
 
     def figure_names(self, config: Config) -> list[str]:
         """Kind of figure and task, in the order of the page."""
-        return [f"{kind}-{task}" for task in self.tasks for kind in self.drawn()]
+        return [f"{kind}-{task}" for task in self.tasks for kind in self.drawn(config, task)]
 
     def figures(self, config: Config, tables: dict[str, pd.DataFrame]) -> list[Drawing]:
         """The figures of every task, with captions that name what is drawn."""
@@ -237,6 +242,13 @@ class LinearModeConnectivity(Study):
 
 def _control(config: Config, name: str) -> Branch:
     return config.branches.get(name, Branch(treatment=Choice(name=name)))
+
+
+def pruned(method: Method) -> str:
+    """How sentences call what a method finds: IMP subnetworks (the paper's), iteratively pruned or one-shot ones."""
+    if not method.iterative:
+        return "one-shot"
+    return "IMP" if method.criterion.name == "magnitude" else "iteratively pruned"
 
 
 def focus(levels: list[int]) -> list[int]:

@@ -26,20 +26,24 @@ from lth_core.studies.linear_mode_connectivity import (
     TICKET,
     LinearModeConnectivity,
     focus,
+    pruned,
 )
 from lth_core.studies.linear_mode_connectivity_tables import FEWEST, ORDER, mean, rank_correlation, successes, where
 from lth_core.studies.stabilizing2019_claims import STABLE_AT_INITIALIZATION
 
 POINTS = "percentage points"
 PAPER, BEYOND = "Frankle et al. 2020a", "beyond Frankle et al. 2020a"
-SEEDS = "between each seed and the next (pairs share seeds)"
+ABOVE = f"barrier above {STABLE:g} points"
+TOLERANCE = f"{100 * MATCHING:g} points"
 CONTROLS = {RANDOM: "random ones", REINIT: "reinitialized ones"}
 
 
 def claims(study: LinearModeConnectivity, config: Config, task: str, instability: pd.DataFrame) -> list[Claim]:
     """All claims about one task."""
     stable = config.tasks[task].model.name in STABLE_AT_INITIALIZATION
-    about = TaskClaims(study, task, stable, instability[instability["task"] == task])
+    found = f"{pruned(config.methods[study.tasks[task]])} subnetworks"
+    seeds = "each seed and the next (pairs share seeds)" if study.pairs_share_seeds(config, task) else "two seeds"
+    about = TaskClaims(study, task, stable, found, f"between {seeds}", instability[instability["task"] == task])
     about.of_dense()
     for level in focus(study.levels_of(config, task)):
         about.of_stability(level)
@@ -55,7 +59,8 @@ def claims(study: LinearModeConnectivity, config: Config, task: str, instability
 
 @dataclass
 class TaskClaims:
-    """The claims about one task; `stable`: whether the paper finds such a network stable at k = 0.
+    """The claims about one task; `stable`: whether the paper finds such a network stable at k = 0; `found`: what its
+    subnetworks are called (`pruned`); `seeds`: between which seeds pairs of seeds are.
 
     Each method adds to `made` what can be tested.
     """
@@ -63,6 +68,8 @@ class TaskClaims:
     study: LinearModeConnectivity
     task: str
     stable: bool
+    found: str
+    seeds: str
     rows: pd.DataFrame
     made: list[Claim] = field(default_factory=list)
 
@@ -73,8 +80,8 @@ class TaskClaims:
 
         `line` chooses the pair (`order` unless given), matching (`none`) and statistics (`interpolated`).
         """
-        found = where(self.rows, ORDER | line | {"network": network, "k": k, "level": level})
-        return 100 * found.groupby("seed")[column].agg(mean)
+        lines = where(self.rows, ORDER | line | {"network": network, "k": k, "level": level})
+        return 100 * lines.groupby("seed")[column].agg(mean)
 
     def barrier(self, network: str, k: int, level: int = 0, **line: str) -> pd.Series:
         """The barrier of test error by seed, in percentage points."""
@@ -92,7 +99,7 @@ class TaskClaims:
         return {kind: f", batch-norm statistics {how}" for kind, how in words.items()}
 
     @property
-    def step(self) -> int:
+    def judged(self) -> int:
         """The rewind step at which tickets are expected to be stable: the first where that is so, else the last."""
         return self.study.rewinds()[0 if self.stable else -1]
 
@@ -100,82 +107,84 @@ class TaskClaims:
         self, sentence: str, source: str, effect: str, values: pd.Series, unit: str = POINTS, margin: float = 0.0
     ) -> None:
         """Judge one value of the effect per seed."""
-        facts = {"study": NAME, "task": self.task, "claim": f"{sentence}.", "source": source}
+        sentence = f"{sentence[0].upper()}{sentence[1:]}."
+        facts = {"study": NAME, "task": self.task, "claim": sentence, "source": source}
         self.made.append(judge(values.to_numpy(), **facts, effect=effect, unit=unit, margin=margin))
 
     # ------------------------------------------------------------ section 3: dense networks
 
     def of_dense(self) -> None:
         """At initialization, at the last step, and between them."""
-        where, last = f"{PAPER}, section 3", self.study.steps[-1]
+        section, last = f"{PAPER}, section 3", self.study.steps[-1]
         for kind, how in self.statistics().items():
-            first, late = (self.barrier(DENSE, k, statistics=kind) for k in (0, last))
+            barrier = {k: self.barrier(DENSE, k, statistics=kind) for k in (0, last)}
             if self.stable:
                 sentence = f"The dense network is stable from initialization on{how}"
-                self.add(sentence, where, below("at k=0"), STABLE - first)
+                self.add(sentence, section, below("at k=0"), STABLE - barrier[0])
                 continue
-            sentence = f"The dense network is unstable at initialization{how}"
-            self.add(sentence, where, "barrier of test error at k=0", first, margin=STABLE)
+            sentence = f"The dense network is unstable at initialization ({ABOVE}){how}"
+            self.add(sentence, section, "barrier of test error at k=0", barrier[0], margin=STABLE)
             sentence = f"The dense network is stable when its copies part at step {last}{how}"
-            self.add(sentence, where, below(f"at k={last}"), STABLE - late)
+            self.add(sentence, section, below(f"at k={last}"), STABLE - barrier[last])
             sentence = f"The later its copies part, the more stable is the dense network{how}"
-            self.add(sentence, where, f"barrier of test error, fall from k=0 to k={last}", first - late)
+            effect = f"barrier of test error, fall from k=0 to k={last}"
+            self.add(sentence, section, effect, barrier[0] - barrier[last])
 
     # ------------------------------------------------------------ section 4: subnetworks
 
     def of_stability(self, level: int) -> None:
         """IMP subnetworks at initialization and rewound."""
-        where, steps = f"{PAPER}, section 4", self.study.rewinds()
+        section = f"{PAPER}, section 4"
+        earliest, latest = self.study.rewinds()[0], self.study.rewinds()[-1]
         for kind, how in self.statistics().items():
             how = f"{how}, {self.weights(level)}"
-            first, late = (self.barrier(TICKET, k, level, statistics=kind) for k in (steps[0], steps[-1]))
-            if not self.stable and steps[0] == 0:
-                sentence = f"IMP subnetworks {started(0)} are unstable{how}"
-                self.add(sentence, where, "barrier of test error at k=0", first, margin=STABLE)
-            sentence = f"IMP subnetworks {started(self.step)} are stable{how}"
-            self.add(sentence, where, below(f"at k={self.step}"), STABLE - (first if self.stable else late))
-            if not self.stable and len(steps) > 1:
-                sentence = f"Later rewinding makes IMP subnetworks more stable{how}"
-                self.add(
-                    sentence, where, f"barrier of test error, fall from k={steps[0]} to k={steps[-1]}", first - late
-                )
+            barrier = {k: self.barrier(TICKET, k, level, statistics=kind) for k in (earliest, latest)}
+            if not self.stable and earliest == 0:
+                sentence = f"{self.found} {started(0)} are unstable ({ABOVE}){how}"
+                self.add(sentence, section, "barrier of test error at k=0", barrier[0], margin=STABLE)
+            sentence = f"{self.found} {started(self.judged)} are stable{how}"
+            self.add(sentence, section, below(f"at k={self.judged}"), STABLE - barrier[self.judged])
+            if not self.stable and earliest < latest:
+                sentence = f"Later rewinding makes {self.found} more stable{how}"
+                effect = f"barrier of test error, fall from k={earliest} to k={latest}"
+                self.add(sentence, section, effect, barrier[earliest] - barrier[latest])
         if not self.stable:
             self._no_later_than_dense(level)
 
     def _no_later_than_dense(self, level: int) -> None:
-        """Judged on test error at the step where the dense network becomes stable in training error."""
+        """Judged on test error at the step where the dense network becomes stable in training error, or at the last."""
         steps = self.study.rewinds()
-        on_train = [self.values("barrier_train", DENSE, k).mean(skipna=False) < STABLE for k in steps]
-        since = next((k for place, k in enumerate(steps) if all(on_train[place:])), None)
-        at = f"at k={steps[-1] if since is None else since}"
-        reason = "where the dense network is not yet" if since is None else "where the dense network becomes"
-        effect = f"{below(at)}, {reason} stable in training error"
-        values = STABLE - self.barrier(TICKET, steps[-1] if since is None else since, level)
-        sentence = f"IMP subnetworks become stable no later than the dense network, {self.weights(level)}"
+        stable = [self.values("barrier_train", DENSE, k).mean(skipna=False) < STABLE for k in steps]
+        since = [k for place, k in enumerate(steps) if all(stable[place:])]  # not before it is unstable again
+        k, dense = (since[0], "becomes") if since else (steps[-1], "is not yet")
+        effect = f"{below(f'at k={k}')}, where the dense network {dense} stable in training error"
+        values = STABLE - self.barrier(TICKET, k, level)
+        sentence = f"{self.found} become stable no later than the dense network, {self.weights(level)}"
         self.add(sentence, f"{PAPER}, section 4", effect, values)
 
     def against_controls(self, level: int) -> None:
         """IMP subnetworks where they are stable, against random and reinitialized ones."""
         for control in self.study.controls:
-            higher = self.barrier(control, self.step, level) - self.barrier(TICKET, self.step, level)
-            sentence = (
-                f"IMP subnetworks {started(self.step)} are more stable than {CONTROLS[control]}, {self.weights(level)}"
-            )
-            effect = f"barrier of test error, {control} minus IMP, at k={self.step}"
+            higher = self.barrier(control, self.judged, level) - self.barrier(TICKET, self.judged, level)
+            who = f"{self.found} {started(self.judged)}"
+            sentence = f"{who} are more stable than {CONTROLS[control]}, {self.weights(level)}"
+            effect = f"barrier of test error, {control} minus {self.found}, at k={self.judged}"
             self.add(sentence, f"{PAPER}, section 4", effect, higher)
 
     def of_accuracy(self, level: int) -> None:
         """IMP subnetworks match the dense network where they are stable, and are as random ones where they are not."""
-        where, margin = f"{PAPER}, section 4", -100 * MATCHING
+        section, margin = f"{PAPER}, section 4", -100 * MATCHING
         dense = self.values("accuracy", DENSE, 0)
-        gain = self.values("accuracy", TICKET, self.step, level) - dense
-        sentence = f"IMP subnetworks {started(self.step)} match the dense network's accuracy, {self.weights(level)}"
-        self.add(sentence, where, f"test accuracy, IMP minus dense, at k={self.step}", gain, margin=margin)
+        gain = self.values("accuracy", TICKET, self.judged, level) - dense
+        who, how = f"{self.found} {started(self.judged)}", f"(within {TOLERANCE}), {self.weights(level)}"
+        sentence = f"{who} match the dense network's accuracy {how}"
+        self.add(sentence, section, f"test accuracy, {self.found} minus dense, at k={self.judged}", gain, margin=margin)
         if self.stable or self.study.rewinds()[0] != 0 or RANDOM not in self.study.controls:
             return
         gap = self.values("accuracy", RANDOM, 0, level) - self.values("accuracy", TICKET, 0, level)
-        sentence = f"IMP subnetworks {started(0)} are no more accurate than random ones, {self.weights(level)}"
-        self.add(sentence, where, "test accuracy, random minus IMP, at k=0", gap, margin=margin)
+        who, how = f"{self.found} {started(0)}", f"by more than {TOLERANCE}, {self.weights(level)}"
+        sentence = f"{who} are not more accurate than random ones {how}"
+        self.add(sentence, section, f"test accuracy, random minus {self.found}, at k=0", gap, margin=margin)
 
     def of_success(self) -> None:
         """Over all subnetworks: the higher the barrier, the lower the accuracy."""
@@ -197,34 +206,34 @@ class TaskClaims:
         if not self.study.successive:
             return
         kind, how = list(self.statistics().items())[-1]
-        which = f"levels {level - 1} and {level}, at k={self.step}"
-        start = f"{started(self.step)}, {self.weights(level)}{how}"
-        plain = self.barrier(TICKET, self.step, level, pair="level", statistics=kind)
-        sentence = f"IMP subnetworks are connected to those of the level before, {start}"
+        which = f"levels {level - 1} and {level}, at k={self.judged}"
+        start = f"{started(self.judged)}, {self.weights(level)}{how}"
+        plain = self.barrier(TICKET, self.judged, level, pair="level", statistics=kind)
+        sentence = f"{self.found} are connected to those of the level before, {start}"
         self.add(sentence, BEYOND, below(f"between {which}"), STABLE - plain)
-        seeds = self._fall(TICKET, self.step, level, "seed", kind)
+        seeds = self._fall(TICKET, self.judged, level, "seed", kind)
         if not seeds.empty:
             sentence = f"Permuting hidden units matters more between seeds than between successive levels, {start}"
-            effect = f"fall of the barrier of test error by alignment, {SEEDS} minus between {which}"
-            levels = self._fall(TICKET, self.step, level, "level", kind)
+            effect = f"fall of the barrier of test error by alignment, {self.seeds} minus between {which}"
+            levels = self._fall(TICKET, self.judged, level, "level", kind)
             self.add(sentence, BEYOND, effect, seeds - levels[seeds.index])
 
     def between_seeds(self, level: int) -> None:
         """Networks of different seeds, as they are and aligned."""
         kind, how = list(self.statistics().items())[-1]
-        network, k = (TICKET, self.step) if level else (DENSE, 0)
-        who = "IMP subnetworks of different seeds" if level else "dense networks of different seeds"
+        network, k = (TICKET, self.judged) if level else (DENSE, 0)
+        who = f"{self.found} of different seeds" if level else "dense networks of different seeds"
         start = f", {started(k)}, {self.weights(level)}{how}" if level else how
         plain = self.barrier(network, k, level, pair="seed", statistics=kind)
         if not plain.empty:
-            sentence = f"{who[0].upper()}{who[1:]} are not connected{start}"
-            self.add(sentence, BEYOND, f"barrier of test error {SEEDS}", plain, margin=STABLE)
+            sentence = f"{who} are not connected ({ABOVE}){start}"
+            self.add(sentence, BEYOND, f"barrier of test error {self.seeds}", plain, margin=STABLE)
         fall = self._fall(network, k, level, "seed", kind)
         if not fall.empty:
             sentence = f"Permuting hidden units lowers the barrier between {who}{start}"
-            self.add(sentence, BEYOND, f"barrier of test error {SEEDS}, fall by alignment", fall)
+            self.add(sentence, BEYOND, f"barrier of test error {self.seeds}, fall by alignment", fall)
             sentence = f"Permuting hidden units connects {who}{start}"
-            self.add(sentence, BEYOND, below(f"{SEEDS}, after alignment"), STABLE - (plain - fall))
+            self.add(sentence, BEYOND, below(f"{self.seeds}, after alignment"), STABLE - (plain - fall))
 
     def _fall(self, network: str, k: int, level: int, pair: str, statistics: str) -> pd.Series:
         """How far alignment lowers the barrier of a kind of pair; empty where units could not be matched."""
@@ -235,9 +244,9 @@ class TaskClaims:
         return plain[aligned.index] - aligned
 
 
-def below(where: str) -> str:
+def below(place: str) -> str:
     """The effect that is above 0 where a network is stable."""
-    return f"{STABLE:g} minus the barrier of test error {where}"
+    return f"{STABLE:g} minus the barrier of test error {place}"
 
 
 def started(k: int) -> str:

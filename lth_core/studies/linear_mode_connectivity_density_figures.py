@@ -27,10 +27,11 @@ from lth_core.plotting import (
 from lth_core.studies.captions import listing
 from lth_core.studies.linear_mode_connectivity import RANDOM, STABLE, TICKET, focus
 from lth_core.studies.linear_mode_connectivity_tables import FEWEST, mean, rank_correlation, successes, where
-from lth_core.studies.linear_mode_connectivity_view import LABELS, View
+from lth_core.studies.linear_mode_connectivity_view import View
 
 BARRIER = "barrier of test error\n(percentage points)"
-PAIRS = {"order": "copies on two data orders", "level": "successive levels", "seed": "different seeds"}
+PAIRS = ("order", "level", "seed")
+"""Kinds of pairs, in the order of panels."""
 ALIGNMENT = {"none": ("as trained", "-"), "aligned": ("hidden units permuted to fit", "--")}
 
 
@@ -48,15 +49,16 @@ def density_drawings(view: View) -> dict[str, tuple[str, Callable[[View], Figure
 
 def _ranges_caption(view: View) -> str:
     ranges = (
-        "I, random subnetworks match the dense network, too; II, only those found by IMP do; III, none does"
+        f"I, random subnetworks match the dense network, too; II, only {view.found()} do; III, none does"
         if RANDOM in view.study.controls
-        else "I and II, subnetworks found by IMP match the dense network (random ones were not trained); III, none does"
+        else f"I and II, {view.found()} match the dense network (random ones were not trained); III, none does"
     )
     return (
-        "Barrier between two copies of a subnetwork (top) and its test accuracy (bottom) against density (section 4), "
-        f"for subnetworks that are rewound, and copied, at step k. Ranges of density: {ranges}. They end at the "
-        "sparsest level where such a subnetwork matches: validation accuracy, averaged over seeds, is at most 0.2 "
-        f"percentage points lower. Networks below {STABLE:g} points (dotted) are stable."
+        "Barrier between two copies of a subnetwork (top) and its validation accuracy at the end of training (bottom), "
+        "by which ranges are judged, against density (section 4), for subnetworks that are rewound, and copied, at "
+        f"step k. Ranges of density: {ranges}. They end at the "
+        "sparsest level where such a subnetwork matches: its accuracy, averaged over seeds, is at most 0.2 percentage "
+        f"points lower than that of the dense network (dashed). Networks below {STABLE:g} points (dotted) are stable."
     )
 
 
@@ -67,11 +69,11 @@ def _ranges(view: View) -> Figure:
     rows = view.lines().assign(barrier=100 * view.lines()["barrier_test"])
     for (top, bottom), k in zip(axes.T, steps, strict=True):
         at_step = rows[(rows["k"] == k) & (rows["network"] != DENSE)]
-        reference(bottom, where(rows, {"network": DENSE}).drop_duplicates("seed")["accuracy"])
+        reference(bottom, where(rows, {"network": DENSE}).drop_duplicates("seed")["validation_accuracy"])
         for network in view.networks()[1:]:
             lines = at_step[at_step["network"] == network]
-            band(top, lines, "density", "barrier", role=network, label=LABELS[network])
-            band(bottom, lines, "density", "accuracy", role=network, label=LABELS[network])
+            band(top, lines, "density", "barrier", role=network, label=view.label(network))
+            band(bottom, lines, "density", "validation_accuracy", role=network, label=view.label(network))
         threshold(top, STABLE, f"{STABLE:g} points: stable below")
         top.sharey(axes[0, 0])
         bottom.sharey(axes[1, 0])
@@ -81,7 +83,7 @@ def _ranges(view: View) -> Figure:
         top.set_title(f"k = {k}", pad=14)
         _shade(top, bottom, view, k, at_step)
     positive_axis(axes[0, 0], BARRIER)
-    percent_axis(axes[1, 0].yaxis, "test accuracy")
+    percent_axis(axes[1, 0].yaxis, "validation accuracy")
     legend(figure, interval_note(view.seeds()))
     return figure
 
@@ -114,12 +116,13 @@ def _edge(densities: pd.Series, last: int, high: float, low: float) -> float:
 
 
 def _success_caption(view: View) -> str:
-    kinds = listing([LABELS[network] for network in view.networks()[1:]])
+    kinds = listing([view.label(network) for network in view.networks()[1:]])
+    averaged = f"averaged over {view.seeds()} seeds" if view.seeds() > 1 else "of one seed"
     return (
         "Success of subnetworks against their barrier (section 4): test accuracy at the end of training, minus that of "
         "the dense network, against the barrier between two copies. One marker per step k, level and kind "
-        f"({kinds}), averaged over seeds; ρ: their rank correlation, "
-        f"where there are at least {FEWEST}. Dotted: the barrier below which networks are "
+        f"({kinds}), {averaged}; ρ: rank correlation over the markers, where there are at least {FEWEST} (that of the "
+        "claim is computed for each seed). Dotted: the barrier below which networks are "
         "stable, and the accuracy from which on they match the dense network. The barrier's axis is linear up to "
         f"{STABLE:g} points, logarithmic beyond."
     )
@@ -140,7 +143,7 @@ def _success(view: View) -> Figure:
             100 * found["success"],
             look.marker,
             color=look.colour,
-            label=LABELS[network],
+            label=view.label(network),
             alpha=0.8,
         )
     panel.set_xscale("symlog", linthresh=STABLE)
@@ -155,7 +158,8 @@ def _success(view: View) -> Figure:
     whole = points.dropna()
     left_out = f", {len(points) - len(whole)} with diverged seeds left out" if len(whole) < len(points) else ""
     correlation = f"ρ = {rank_correlation(whole['barrier'], whole['success']):.2f} " * (len(whole) >= FEWEST)
-    panel.set_title(f"{correlation}({len(whole)} subnetworks{left_out})")
+    subnetworks = f"{len(whole)} subnetwork{'s' * (len(whole) != 1)}"
+    panel.set_title(f"{correlation.replace('-', '−')}({subnetworks}{left_out})")
     legend(figure)
     return figure
 
@@ -169,18 +173,24 @@ def _alignment_caption(view: View) -> str:
         if view.aligned()
         else "as they are (this network's hidden units could not be matched)"
     )
+    share = "; these share seeds, and their intervals are rough" * view.study.pairs_share_seeds(view.config, view.task)
+    pairs = {
+        "order": "copies of a network that part at step k",
+        "level": "subnetworks of successive levels of pruning, on the same data order, rewound to step k (of the first "
+        "level: with the dense network)",
+        "seed": f"subnetworks of different seeds, at 100% the dense networks ({_pairs_of_seeds(view)} in place of "
+        f"seeds{share})",
+    }
     return (
-        f"Beyond the paper: barrier on the straight line between the two networks of a pair, {how}. Pairs: "
-        "copies of a network that part at step k; subnetworks of successive levels of pruning, on the same data order, "
-        "rewound to step k (the first is paired with the dense network); subnetworks of each seed and the next, at "
-        "100% the dense networks (these pairs share seeds, and their intervals are rough). "
+        f"Beyond the paper: barrier on the straight line between the two networks of a pair, {how}. "
+        f"Pairs: {'; '.join(pairs[kind] for kind in _kinds(view))}. "
         f"Networks below {STABLE:g} percentage points (dotted) are connected."
     )
 
 
 def _alignment(view: View) -> Figure:
     """A column per kind of pair, a row per kind of statistics; one colour per rewind step."""
-    kinds = [kind for kind in PAIRS if (view.instability["pair"] == kind).any()]
+    kinds, titles = _kinds(view), _titles(view)
     steps = focus(view.study.rewinds())
     figure, axes = panels(len(kinds), len(view.statistics()), height=2.6)
     for row, statistics in zip(axes, view.statistics(), strict=True):
@@ -196,9 +206,25 @@ def _alignment(view: View) -> Figure:
             positive_axis(panel, "")
         row[0].set_ylabel(BARRIER.replace("\n", "\nstatistics re-estimated\n" if statistics == "estimated" else "\n"))
     for panel, kind in zip(axes[0], kinds, strict=True):
-        panel.set_title(PAIRS[kind])
+        panel.set_title(titles[kind])
     legend(figure, interval_note(view.seeds()))
     return figure
+
+
+def _kinds(view: View) -> list[str]:
+    """The kinds of pairs that were connected."""
+    return [kind for kind in PAIRS if (view.instability["pair"] == kind).any()]
+
+
+def _titles(view: View) -> dict[str, str]:
+    """What panels are about; the intervals of the last are over pairs."""
+    copies = f"copies on {view.study.copies} data orders"
+    return {"order": copies, "level": "successive levels", "seed": f"different seeds ({_pairs_of_seeds(view)})"}
+
+
+def _pairs_of_seeds(view: View) -> str:
+    count = view.lines(pair="seed")["seed"].nunique()
+    return f"{count} pair{'s' * (count != 1)} of seeds"
 
 
 def _chain(lines: pd.DataFrame, kind: str, k: int) -> pd.DataFrame:

@@ -31,7 +31,7 @@ from lth_core.studies.captions import data_note, listing
 from lth_core.studies.linear_mode_connectivity import STABLE, TICKET, LinearModeConnectivity
 from lth_core.studies.linear_mode_connectivity_density_figures import density_drawings
 from lth_core.studies.linear_mode_connectivity_tables import where
-from lth_core.studies.linear_mode_connectivity_view import LABELS, View
+from lth_core.studies.linear_mode_connectivity_view import View
 
 ERRORS = {"test": "test error", "train": "training error"}
 ESTIMATED = "\nstatistics re-estimated"
@@ -45,6 +45,7 @@ def drawings(
     """The figures of one task, in the order of the page."""
     of_task = {name: table[table["task"] == task] for name, table in tables.items()}
     view = View(study, config, task, **of_task)
+    notes = {"success": data_note(config.tasks[task])}  # markers without intervals
     data = data_note(config.tasks[task], view.seeds())
     found = {
         "paths": (_paths_caption(view), _paths),
@@ -52,8 +53,8 @@ def drawings(
         "distances": (_distances_caption(view), _distances),
     } | density_drawings(view)
     return [
-        Drawing(f"{kind}-{task}", f"{found[kind][0]} {data}", lambda draw=found[kind][1]: draw(view))
-        for kind in study.drawn()
+        Drawing(f"{kind}-{task}", f"{found[kind][0]} {notes.get(kind, data)}", lambda draw=found[kind][1]: draw(view))
+        for kind in study.drawn(config, task)
     ]
 
 
@@ -64,8 +65,17 @@ def _paths_caption(view: View) -> str:
     return (
         "Error on the straight line between two copies of a network that part at step k and are trained on with "
         "different data orders, from one end (α = 0) to the other (α = 1). Left: dense network (section 3); then "
-        f"subnetworks found by iterative magnitude pruning (IMP) and rewound to step k (section 4). {_statistics(view)}"
+        f"subnetworks found by {_pruning(view)} and rewound to step k (section 4). The barrier is the highest error on "
+        "the line minus the mean of its ends: between ends of unequal error it is at least half of their difference, "
+        f"even on a line that falls or dips. {_statistics(view)}"
     )
+
+
+def _pruning(view: View) -> str:
+    """How the subnetworks are found, with the short name that legends use."""
+    method = view.method()
+    how = f"{'iterative' if method.iterative else 'one-shot'} {method.criterion.name} pruning"
+    return f"{how} (IMP)" if view.found().startswith("IMP") else how
 
 
 def _statistics(view: View) -> str:
@@ -95,7 +105,7 @@ def _paths(view: View) -> Figure:
         percent_axis(row[0].yaxis, ERRORS[split] + ESTIMATED * (statistics == "estimated"))
         _include_stability(row)
     for panel, (network, level) in zip(axes[0], columns, strict=True):
-        panel.set_title(f"{LABELS[network]}, {view.density(level)}" if level else LABELS[network])
+        panel.set_title(view.label(network) + (f", {view.density(level)}" if level else ""))
     for panel in axes[-1]:
         panel.set_xlabel("α")
     legend(figure, interval_note(view.seeds()))
@@ -126,13 +136,13 @@ def _instability_caption(view: View) -> str:
 
 def _networks(view: View) -> str:
     """Which networks panels show, and at which densities."""
-    where = listing([view.density(level) for level in view.levels()])
+    densities = listing([view.density(level) for level in view.levels()])
     others = {
         "random-mask": "random subnetworks of the same layerwise counts",
-        "reinit": "IMP subnetworks on a new initialization (copied after k steps of their own training)",
+        "reinit": f"{view.found()} on a new initialization (copied after k steps of their own training)",
     }
     controls = [others[control] for control in view.study.controls]
-    kinds = listing([f"subnetworks with {where} of the weights found by IMP and rewound to step k", *controls])
+    kinds = listing([f"{view.found()} with {densities} of the weights, rewound to step k", *controls])
     return f"Shown are the dense network and {kinds}."
 
 
@@ -189,7 +199,7 @@ def _curves(panel: Axes, view: View, lines: pd.DataFrame, column: str) -> None:
         if network == DENSE and column == "accuracy":
             reference(panel, of_network.drop_duplicates("seed")[column])
         else:
-            band(panel, of_network, "k", column, role=network, label=LABELS[network])
+            band(panel, of_network, "k", column, role=network, label=view.label(network))
 
 
 def _quantity_axis(row: np.ndarray, column: str, label: str) -> None:

@@ -8,17 +8,10 @@ import pandas as pd
 
 from lth_core.analysis.measurements import MATCHING
 from lth_core.cells import DENSE
-from lth_core.config import Config
+from lth_core.config import Config, Method
 from lth_core.plotting import percent_text
-from lth_core.studies.linear_mode_connectivity import RANDOM, REINIT, TICKET, LinearModeConnectivity, focus
+from lth_core.studies.linear_mode_connectivity import RANDOM, REINIT, TICKET, LinearModeConnectivity, focus, pruned
 from lth_core.studies.linear_mode_connectivity_tables import ORDER, mean, where
-
-LABELS = {
-    DENSE: "dense network",
-    TICKET: "IMP subnetwork",
-    RANDOM: "random subnetwork",
-    REINIT: "reinitialized IMP subnetwork",
-}
 
 
 @dataclass(frozen=True)
@@ -38,6 +31,20 @@ class View:
     def networks(self) -> tuple[str, ...]:
         """What is compared, in the order of legends."""
         return DENSE, TICKET, *self.study.controls
+
+    def method(self) -> Method:
+        """The method that finds the task's subnetworks."""
+        return self.config.methods[self.study.tasks[self.task]]
+
+    def found(self) -> str:
+        """How captions call the subnetworks that the method finds."""
+        return f"{pruned(self.method())} subnetworks"
+
+    def label(self, network: str) -> str:
+        """A kind of network in legends and titles."""
+        subnetwork = f"{pruned(self.method())} subnetwork"
+        kinds = {DENSE: "dense network", TICKET: subnetwork, RANDOM: "random subnetwork"}
+        return (kinds | {REINIT: f"reinitialized {subnetwork}"})[network]
 
     def levels(self) -> list[int]:
         """The levels that panels are about."""

@@ -25,19 +25,33 @@ def overlap_figure(table: pd.DataFrame, names: Mapping[tuple[str, str], str]) ->
         table: task, other, level, density, seed and the columns of `lth_core.analysis.overlap.Overlap`.
         names: (task, other) -> how the pair is called.
     """
+    found = {}
+    for (task, other), name in names.items():
+        rows = table[(table["task"] == task) & (table["other"] == other)]
+        found[name] = indices(rows, ["density", "seed"])
+    colours = dict(zip(found, series(len(found)), strict=True))
+    chances = _chances(found)
     figure, axes = panels(2)
     for panel, (index, label) in zip(axes[0], INDICES.items(), strict=True):
-        for (pair, name), colour in zip(names.items(), series(len(names)), strict=True):
-            rows = table[(table["task"] == pair[0]) & (table["other"] == pair[1])]
-            found = indices(rows, ["density", "seed"])
-            band(panel, found, "density", index, label=name, colour=colour)
-            chance = f"by chance: {name}" if len(names) > 1 else "by chance"
-            style = {"colour": colour, "linestyle": "--", "markers": False}
-            band(panel, found, "density", f"{index}_by_chance", label=chance, **style)
+        for name, rows in found.items():
+            band(panel, rows, "density", index, label=name, colour=colours[name])
+        for sharing in chances:
+            look = {"colour": colours[sharing[0]] if len(sharing) == 1 else "#404040", "linestyle": "--"}
+            chance = "by chance" if len(chances) == 1 else f"by chance: {'; '.join(sharing)}"
+            band(panel, found[sharing[0]], "density", f"{index}_by_chance", label=chance, markers=False, **look)
         density_axis(panel, table["density"])
         positive_axis(panel, label)
     legend(figure, interval_note(table["seed"].nunique()))
     return figure
+
+
+def _chances(found: Mapping[str, pd.DataFrame]) -> list[list[str]]:
+    """The names of pairs, those together whose masks keep equal counts and have the same overlap by chance."""
+    sharing: dict[tuple[float, ...], list[str]] = {}
+    for name, rows in found.items():
+        by_chance = rows[["density", *(f"{index}_by_chance" for index in INDICES)]]
+        sharing.setdefault(tuple(by_chance.to_numpy().round(9).ravel()), []).append(name)
+    return list(sharing.values())
 
 
 def layerwise_figure(table: pd.DataFrame, names: Mapping[str, str], levels: Sequence[int]) -> Figure:

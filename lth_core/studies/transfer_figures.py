@@ -26,6 +26,7 @@ from lth_core.plotting import (
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import listing
 from lth_core.studies.overlap_figures import layerwise_figure, overlap_figure
+from lth_core.studies.transfer_groups import channels_may_differ
 
 if TYPE_CHECKING:
     from lth_core.studies.transfer import Transfer
@@ -50,14 +51,20 @@ def drawings(study: Transfer, config: Config, group: str, tables: dict[str, pd.D
     overlap = overlap[[pair in pairs for pair in zip(overlap["task"], overlap["other"], strict=True)]]
     levels = _shown_levels(accuracy)
     seeds = accuracy["seed"].nunique()
-    what = f"Tasks: {listing([_task_note(config, task) for task in members])}. {interval_note(seeds).capitalize()}."
+    tasks = f"Tasks: {listing([_task_note(config, task) for task in members])}."
+    what = f"{tasks} {interval_note(seeds).capitalize()}."
+    kernels = (
+        ", and kernels on one channel are spread over several, or the other way round"
+        if channels_may_differ(config, members)
+        else ""
+    )
     drawn = [
         Drawing(
             f"accuracy-{group}",
             "Test accuracy at the end of training against density, on each target: tickets found on the target itself "
             "and on the other tasks of the group (mask and starting weights; the output layer is the target's own "
-            "where the numbers of classes differ, and kernels on one channel are spread over several, or the other way "
-            "round), the target's own mask on a fresh initialization, and random tickets on a fresh initialization. "
+            f"where the numbers of classes differ{kernels}), the target's own mask on a fresh initialization, and "
+            "random tickets on a fresh initialization. "
             "The random ticket permutes the mask over all layers together; the other one keeps the density of every "
             f"layer. {what}",
             lambda: _accuracies(accuracy, members),
@@ -66,7 +73,7 @@ def drawings(study: Transfer, config: Config, group: str, tables: dict[str, pd.D
             f"heatmap-{group}",
             "Test accuracy at the end of training minus that of the target's own ticket, in percentage points, mean "
             f"over {seeds} seed{'s' * (seeds > 1)}, by where the ticket comes from (rows) and what it is trained on "
-            f"(columns). {what}",
+            f"(columns). {tasks}",
             lambda: _heatmaps(accuracy, members, levels),
         ),
         Drawing(

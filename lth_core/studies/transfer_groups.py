@@ -49,7 +49,8 @@ def _misfit(config: Config, first: str, second: str, method: Method) -> str | No
         images = " and ".join("x".join(map(str, shape)) for shape in shapes)
         found = f"'{first}' and '{second}' have images of {images}"
         if not any_size and (len(sizes) > 1 or len(channels) > 1):
-            return f"{found}, but the weights of '{model.name}' depend on their size and channels"
+            hint = " (if they do not, register it with any_size=True)" if is_plugin(model.name) else ""
+            return f"{found}, but the weights of '{model.name}' depend on their size and channels{hint}"
         if len(channels) > 1 and 1 not in channels:
             return f"{found}: tickets pass between one channel and several, not between these"
     classes = [fact.get("classes") for fact in facts]
@@ -63,6 +64,14 @@ def _network(model: Choice) -> str:
     """Equal for equal networks, whether an option is written out or left at its default."""
     defaults = {key: option.default for key, option in registry.model.options(model.name).items()}
     return json.dumps({"name": model.name} | defaults | model.options, sort_keys=True, default=str)
+
+
+def channels_may_differ(config: Config, members: Sequence[str]) -> bool:
+    """Whether kernels of a group's tasks are fitted to other numbers of channels, as far as the config tells."""
+    if not registry.model.facts(config.tasks[members[0]].model.name).get("any_size", False):
+        return False
+    shapes = [_facts(config, member).get("input_shape") for member in members]
+    return None in shapes or len({shape[0] for shape in shapes}) > 1
 
 
 def _facts(config: Config, task: str) -> dict[str, Any]:
@@ -87,3 +96,8 @@ def _whole_of(half: Dataset) -> Dataset | None:
     """The data set that this one is an example-half of, or None."""
     others = [transform for transform in half.transforms if transform.name != "half"]
     return half.model_copy(update={"transforms": others}) if len(others) == len(half.transforms) - 1 else None
+
+
+def is_plugin(model: str) -> bool:
+    """Whether a network is the user's own."""
+    return not registry.model.get(model).__module__.startswith("lth_core.")

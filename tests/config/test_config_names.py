@@ -55,6 +55,7 @@ BAD = [
     ("datasets: {mine: {source: digits, transforms: blur}}", "datasets.mine.transforms: must be a list (got 'blur')"),
     ("{datasets: {mine: {source: digits, transforms: [{name: subset, examples: 9999}]}}, tasks: {digits-lenet: {dataset: mine}}}", "datasets.mine.transforms: subset: 9999 examples are more than the 1257 in the train split"),
     ("{datasets: {mine: {source: digits, transforms: [{name: half, part: a}]}}, tasks: {digits-lenet: {dataset: mine, train: {batch_size: 630}}}}", "tasks.digits-lenet.train.batch_size: 630 is more than the 629 training examples of 'mine'"),
+    ("{datasets: {mine: {source: {name: image-folder, path: x, size: 8, stream: true}, transforms: [blur]}}, tasks: {digits-lenet: {dataset: mine}}}", "datasets.mine.transforms: transform 'blur' needs the pixels, which 'stream: true' leaves in their files: set 'stream: false'"),
     # branches that take from other tasks, or change the data order on the way
     ("branches: {reinit: {order: 1, order_from: 200}}", "branches.reinit.order_from: 200 is beyond training of task 'digits-lenet' (200 steps)"),
     ("branches: {reinit: {order_from: 20}}", "branches.reinit: order_from needs another data order: give order"),

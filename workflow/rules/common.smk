@@ -66,7 +66,7 @@ def serve_jobs():
     server = subprocess.Popen([sys.executable, "-m", "lth_core.jobs.server", address], stdin=subprocess.PIPE)
     while not os.path.exists(address) and server.poll() is None:
         time.sleep(0.005)
-    os.environ["LTH_JOB_SERVER"] = f"{os.path.dirname(sys.executable)}:{address}"
+    os.environ.update(LTH_JOB_SERVER=f"{os.path.dirname(sys.executable)}:{address}")
 
 
 def either(names):
@@ -105,6 +105,12 @@ def data_of(wildcards):
 def start_of(wildcards):
     """What a ticket starts from: theta_0, theta_k or the weights to continue from."""
     return plan.start_file(*grid(wildcards))
+
+
+def trained_before(wildcards):
+    """The trained ticket of the level before, or the dense run."""
+    task, cohort, method, level = grid(wildcards)
+    return Cell(task, cohort, method, level - 1).trained(results)
 
 
 def branch_inputs(wildcards):

@@ -3,12 +3,6 @@
 dense_run = Cell("{task}", "{cohort}")
 
 
-def ticket_before(wildcards):
-    """The trained ticket of the level before, or the dense run."""
-    task, cohort, method, level = grid(wildcards)
-    return Cell(task, cohort, method, level - 1).trained(results)
-
-
 rule order_connectivity:
     # A branch on another data order against the same treatment on order 0.
     input:
@@ -53,7 +47,7 @@ use rule order_connectivity as level_connectivity with:
     # A ticket against that of the level before, or against the dense run.
     input:
         data=data_of,
-        first=ticket_before,
+        first=trained_before,
         second=ticket.trained(results),
     output:
         path=f"{ticket.folder(results)}/level_path.csv",
