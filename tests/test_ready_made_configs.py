@@ -147,4 +147,5 @@ def test_tables_and_pages_show_studies_in_the_order_of_their_papers() -> None:
         "transfer",
         "linear-mode-connectivity",
         "early-phase",
+        "renda2020",
     ]

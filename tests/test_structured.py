@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from lth_core.config import Method
+from lth_core.exclusions import ExclusionError
 from lth_core.filters import FilterError, check_filters, filter_fractions
+from lth_core.jobs.initialize import check_methods
 from lth_core.pruning.prune import PruningError, full_mask
 from lth_core.pruning.structured import prune_filters
 
@@ -98,6 +100,16 @@ def test_that_is_known_before_anything_is_trained(iterative: bool, levels: int) 
     check_filters(settings, LAYERS, sizes)  # in rounds 8, 3, 1, then none; at once 8 - round(8 * 0.936) = 1, then none
     with pytest.raises(FilterError, match=r"conv2.weight would leave none of its"):
         check_filters(settings.model_copy(update={"levels": levels + 1}), LAYERS, sizes)
+
+
+def test_mistakes_are_found_when_networks_are_initialized_and_name_their_key() -> None:
+    stacked = {name: np.zeros((2, *shape)) for name, shape in SHAPES.items()}
+    settings = {"granularity": "filter", "fractions": {"conv2.weight": 0.6}, "levels": 2}
+    check_methods(LAYERS, stacked, {"filters": settings, "weights": {"levels": 30}})
+    with pytest.raises(FilterError, match=r"^methods.filters.fractions: 0.6 of conv2.weight would leave none of its 1"):
+        check_methods(LAYERS, stacked, {"filters": settings | {"levels": 3}})
+    with pytest.raises(ExclusionError, match=r"^methods.other.exclude: 'x\*' matches no kind"):
+        check_methods(LAYERS, stacked, {"other": {"levels": 1, "exclude": ["x*"]}})
 
 
 def test_classes_cannot_be_pruned_and_patterns_must_match() -> None:
