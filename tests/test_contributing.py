@@ -14,8 +14,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def blocks(language: str, page: str) -> str:
-    return "\n".join(re.findall(rf"```{language}\n(.*?)```", (ROOT / page).read_text(), re.DOTALL))
+def blocks(language: str, page: str, start: str = "") -> str:
+    return "\n".join(re.findall(rf"```{language}\n({start}.*?)```", (ROOT / page).read_text(), re.DOTALL))
 
 
 def test_the_examples_of_contributing_run_as_they_stand(tmp_path: Path) -> None:
@@ -39,7 +39,7 @@ def test_the_examples_of_contributing_run_as_they_stand(tmp_path: Path) -> None:
 
 
 def test_the_example_of_the_readme_registers_a_model(tmp_path: Path) -> None:
-    (tmp_path / "my_lab.py").write_text(blocks("python", "README.md"))
+    (tmp_path / "my_lab.py").write_text(blocks("python", "README.md", start="# my_lab.py"))
     run = subprocess.run(
         [
             sys.executable,

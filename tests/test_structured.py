@@ -47,7 +47,7 @@ def test_the_filters_of_least_l1_norm_go_whole() -> None:
     assert all(mask[name].all() for name in LAYERS if name != "conv2.weight")
 
 
-@given(rate=st.floats(0.05, 0.5), level=st.integers(1, 5), iterative=st.booleans(), seed=st.integers(0, 99))
+@given(rate=st.floats(0.05, 0.4), level=st.integers(1, 5), iterative=st.booleans(), seed=st.integers(0, 99))
 def test_counts_are_exact_masks_nested_and_other_layers_whole(
     rate: float, level: int, iterative: bool, seed: int
 ) -> None:
