@@ -29,8 +29,6 @@ rule prune:
 
 
 rule retrain:
-    wildcard_constraints:
-        method=either(set(plan.methods) - set(treated_methods)),
     input:
         data=data_of,
         start=start_of,
@@ -40,6 +38,8 @@ rule retrain:
         history=ticket.history(results),
     log:
         f"{logs}/{{task}}/{{cohort}}/{{method}}/level_{{level}}/retrain.log",
+    wildcard_constraints:
+        method=either(set(plan.methods) - set(treated_methods)),
     priority: chain_first
     conda:
         "../../environment.yml"
@@ -55,9 +55,6 @@ rule retrain:
 
 
 rule retrain_treated:
-    # The ticket of a method that treats it first: the weights that it starts from are kept, for the next mask.
-    wildcard_constraints:
-        method=either(treated_methods),
     input:
         unpack(branch_inputs),
         data=data_of,
@@ -67,6 +64,9 @@ rule retrain_treated:
         begin=f"{ticket.folder(results)}/start.safetensors",
     log:
         f"{logs}/{{task}}/{{cohort}}/{{method}}/level_{{level}}/retrain.log",
+    # The ticket of a method that treats it first: the weights that it starts from are kept, for the next mask.
+    wildcard_constraints:
+        method=either(treated_methods),
     priority: chain_first
     conda:
         "../../environment.yml"
