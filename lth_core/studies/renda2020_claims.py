@@ -37,7 +37,7 @@ def claims(view: View, granularity: str) -> list[Claim]:
         about = Comparison(view, pruning)
         found += [*about.techniques(sparsest), *about.tie(densest), *about.budgets(sparsest)]
     about = Comparison(view, ONE_SHOT)
-    return [*found, *about.reinit(sparsest, granularity), *about.proposed(sparsest)]
+    return [*found, *about.reinit(sparsest, granularity), *about.proposed(sparsest, granularity)]
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ class Comparison:
         effect = f"test accuracy, {worst} (the worst technique on average, t={others[worst][0]}) minus reinitialized"
         return [self.claim(sentence, "section 4", effect, others[worst][1] - reinit, level)]
 
-    def proposed(self, level: int) -> list[Claim]:
+    def proposed(self, level: int, granularity: str) -> list[Claim]:
         """Section 5: iterative learning-rate rewinding with the full budget."""
         view, full = self.view, self.view.full
         best = {technique: self.best(technique, level) for technique in POLICIES}
@@ -160,7 +160,7 @@ class Comparison:
         effect = f"test accuracy, proposed algorithm minus one-shot {rival} (t={best[rival][0]}), best by validation"
         found = [self.claim(sentence, "section 5", effect, gain, level)]
         chain = view.rows(ITERATIVE, RATE_REWINDING, budget=full)
-        if there := nearest_level(chain, LOSSLESS_DENSITY):
+        if granularity == "weight" and (there := nearest_level(chain, LOSSLESS_DENSITY)):
             sentence = "Iterative learning-rate rewinding with the full budget matches the dense network"
             delta = view.values(ITERATIVE, RATE_REWINDING, there, full)
             effect = "test accuracy, proposed algorithm minus dense"
