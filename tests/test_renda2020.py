@@ -144,7 +144,7 @@ def write_results(folder: Path) -> Config:
             start = FULL - run.budget
         lines = ["seed,draw,step,split,loss,accuracy"]
         for seed in (0, 1) if cell.cohort == "0-1" else (2,):
-            noise = 1 + seed / 1e9  # every effect differs between seeds, by very little
+            noise = 1 + (seed - 1) / 1e5  # every effect differs between seeds, by very little
             diverged = (seed, cell.method, cell.level) == (1, "imp-fine-tune-0", 2)
             for step, value in ((start, 0.3), (FULL, accuracy * noise)):
                 loss = "nan" if diverged and step else "0.5"
@@ -185,7 +185,7 @@ def test_cost_is_the_budget_of_all_rounds_together(measured: tuple[Config, pd.Da
 def test_accuracies_are_those_of_the_last_step_and_before_any_retraining(measured: tuple[Config, pd.DataFrame]) -> None:
     table = measured[1]
     row = table.query("technique == 'fine-tuning' and budget == 20 and level == 3 and seed == 0").iloc[0]
-    assert row["accuracy"] == pytest.approx(accuracy_of("fine-tuning", 20, 3, "one-shot"))
+    assert row["accuracy"] == pytest.approx(accuracy_of("fine-tuning", 20, 3, "one-shot"), abs=1e-4)
     assert set(table.loc[table["technique"] == "pruned", "accuracy"]) == {0.3}
 
 
