@@ -24,7 +24,7 @@ def prune_filters(scores: Tensors, mask: Tensors, fraction: Mapping[str, float])
     for name, kept in mask.items():
         if name in scores and scores[name].shape != kept.shape:
             raise PruningError(f"the criterion gave no score of shape {kept.shape} for {name}")
-    of_filters = {name: _rows(np.where(mask[name], score, 0)).sum(axis=1) for name, score in scores.items()}
+    of_filters = {name: _rows(score).sum(axis=1, dtype=np.float64) for name, score in scores.items()}
     filters = {name: _rows(kept).any(axis=1) for name, kept in mask.items()}
     for name, there in filters.items():
         filters_left(name, int(there.sum()), fraction[name])
@@ -33,6 +33,5 @@ def prune_filters(scores: Tensors, mask: Tensors, fraction: Mapping[str, float])
 
 
 def _rows(weights: np.ndarray) -> np.ndarray:
-    """(filters, ...) -> (filters, weights of each), in double precision where they are numbers."""
-    flat = weights.reshape(len(weights), -1)
-    return flat if flat.dtype == bool else flat.astype(np.float64)
+    """(filters, ...) -> (filters, weights of each)."""
+    return weights.reshape(len(weights), -1)
