@@ -91,7 +91,7 @@ def _against_density(view: View) -> Figure:
             band(panel, view.rows(pruning, REINIT), "density", "delta", role="reinit")
         else:
             proposed = view.rows(pruning, RATE_REWINDING, budget=view.full)
-            style = {"role": "continued", "label": "proposed algorithm", "linestyle": ":", "markers": False}
+            style = {"role": "dense", "label": "proposed algorithm", "linestyle": ":", "markers": False}
             band(panel, proposed, "density", "delta", **style)
         density_axis(panel, view.rows(pruning, RATE_REWINDING)["density"])
         panel.set_title(f"{pruning} pruning")
