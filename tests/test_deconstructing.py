@@ -165,7 +165,7 @@ def known_accuracies() -> pd.DataFrame:
     for method in methods:
         for level in [0] if method == "dense" else range(1, 4):
             for seed in range(SEEDS):
-                found = ACCURACIES.get(method, OTHERS) + seed * level * len(method) / 1e8
+                found = ACCURACIES.get(method, OTHERS) + (seed - 1) * level * len(method) / 1e7
                 rows.append(("digits", method, level, 0.8**level, seed, found, found))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -183,7 +183,7 @@ def known_supermasks() -> pd.DataFrame:
         for level, accuracy in enumerate(FOUND.get(criterion, FOUND["random"])):
             for values, less in (("initial", 0.1), ("constant", 0.0)):
                 for seed in range(SEEDS):
-                    found = accuracy - less + seed * (level + 1 + 10 * less) * len(criterion) / 1e8
+                    found = accuracy - less + (seed - 1) * (level + 1 + 10 * less) * len(criterion) / 1e7
                     rows.append(("digits", criterion, level, 0.8**level, values, seed, found, found))
     return pd.DataFrame(rows, columns=list(SUPERMASK_COLUMNS))
 
@@ -199,7 +199,7 @@ def known_learned() -> pd.DataFrame:
     for (values, scaling), accuracy in accuracies.items():
         for mask, less in (("drawn", 0), ("likely", 0.3)):
             for seed in range(SEEDS):
-                found = accuracy - less + seed * len(values + scaling) / 1e8
+                found = accuracy - less + (seed - 1) * len(values + scaling) / 1e6
                 rows.append(("digits", values, scaling, mask, 0.5, seed, found, found))
     return pd.DataFrame(rows, columns=list(LEARNED_COLUMNS))
 
