@@ -102,7 +102,7 @@ def train(
             evaluating += evaluate_into(state)
         for order_now, batch in _minibatches(task, seeds, state.step, last_step, order, order_from):
             quiet = state.cohort.linear is not None  # linear networks draw nothing
-            noise = [] if quiet else [torch_seed(seed, "noise", order_now, state.step) for seed in seeds]
+            noise = [] if quiet else noise_seeds(seeds, order_now, state.step)
             rate = learning_rate(task.recipe, task.recipe.steps - 1 if last_rate else state.step)
             step(state, batch, noise, rate, fixed)
             if evaluate and (state.step % task.recipe.evaluate_every == 0 or state.step == last_step):
@@ -111,6 +111,11 @@ def train(
     weights = {**state.cohort.parameters, **state.cohort.buffers}
     arrays = {name: value.detach().cpu().numpy() for name, value in weights.items()}
     return Trained(arrays, state.history, time.perf_counter() - start - evaluating, evaluating)
+
+
+def noise_seeds(seeds: Sequence[int], order: int, step: int) -> list[int]:
+    """One per replicate, for what its module draws in a step (dropout): a pure function of (seed, order, step)."""
+    return [torch_seed(seed, "noise", order, step) for seed in seeds]
 
 
 def _minibatches(

@@ -13,9 +13,9 @@ import torch
 
 from lth_core.artifacts import Tensors
 from lth_core.cohort import Cohort
-from lth_core.randomness import stream, torch_seed
+from lth_core.randomness import stream
 from lth_core.tasks import Task
-from lth_core.training import State, train
+from lth_core.training import State, noise_seeds, train
 
 TRACES = 10
 """How many single weights are followed."""
@@ -114,7 +114,7 @@ def gradient_norms(task: Task, state: State, layers: Sequence[str], seeds: Seque
     buffers = {name: value.clone() for name, value in cohort.buffers.items()}  # batch norm writes its statistics
     probe = Cohort(task, {**cohort.parameters, **buffers})
     (batch,) = task.minibatches(seeds, 0, state.step, state.step + 1)
-    gradients = iter(probe.gradients(batch, [torch_seed(seed, "noise", 0, state.step) for seed in seeds]))
+    gradients = iter(probe.gradients(batch, noise_seeds(seeds, 0, state.step)))
     norms = []
     for part in probe.parts:  # one replicate, or all of them
         found = {name: next(gradients) for name in part}

@@ -18,6 +18,13 @@ if TYPE_CHECKING:  # the workflow imports every study at each start: heavy impor
     from lth_core.analysis.claims import Claim
 
 
+def rising(values: list[float]) -> list[float]:
+    """The validator of options that list levels, steps or scales. Raises ValueError unless they rise."""
+    if values != sorted(set(values)):
+        raise ValueError("must rise")
+    return values
+
+
 @dataclass(frozen=True)
 class Drawing:
     """One figure of a study: its file name, a caption saying what is plotted and on what data, how to draw it."""

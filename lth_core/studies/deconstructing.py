@@ -18,7 +18,7 @@ from lth_core.artifacts import learned_supermasks_file, supermasks_file
 from lth_core.cells import Cell
 from lth_core.config import Choice, Config, Method, Name
 from lth_core.registry import UnknownName, study
-from lth_core.studies.base import Drawing, Study
+from lth_core.studies.base import Drawing, Study, rising
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,12 +93,7 @@ class Deconstructing(Study):
     supermasks: bool = True
     """Also find supermasks by every criterion, and learn them."""
 
-    @field_validator("levels")
-    @classmethod
-    def _rising(cls, levels: list[int]) -> list[int]:
-        if levels != sorted(set(levels)):
-            raise ValueError("must rise")
-        return levels
+    _rising = field_validator("levels")(rising)
 
     @field_validator("criteria")
     @classmethod

@@ -18,7 +18,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 from lth_core.cells import Cell
 from lth_core.config import Branch, Choice, Config, Dataset, Method, StartingWeights, Task
 from lth_core.registry import study
-from lth_core.studies.base import Drawing, Study
+from lth_core.studies.base import Drawing, Study, rising
 from lth_core.studies.chains import rewound, rewound_chains
 
 if TYPE_CHECKING:
@@ -82,12 +82,7 @@ class EarlyPhase(Study):
     telemetry_steps: Annotated[int, Field(ge=20)]
     """How many first steps of dense training are logged densely; at least 20."""
 
-    @field_validator("rewind_steps", "levels", "noise", "pretraining_steps")
-    @classmethod
-    def _rising(cls, values: list[float]) -> list[float]:
-        if values != sorted(set(values)):
-            raise ValueError("must rise")
-        return values
+    _rising = field_validator("rewind_steps", "levels", "noise", "pretraining_steps")(rising)
 
     @field_validator("noise")
     @classmethod

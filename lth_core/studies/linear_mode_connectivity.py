@@ -23,7 +23,7 @@ from pydantic import Field, PositiveInt, field_validator, model_validator
 from lth_core.cells import DENSE, Cell
 from lth_core.config import Branch, Choice, Config, Method, Step, seeds_of
 from lth_core.registry import study
-from lth_core.studies.base import Drawing, Study
+from lth_core.studies.base import Drawing, Study, rising
 from lth_core.studies.chains import on_order, rewound, rewound_chains
 
 if TYPE_CHECKING:
@@ -81,12 +81,7 @@ class LinearModeConnectivity(Study):
     seeds: bool = True
     """Also connect networks of different seeds, in cohorts that have several."""
 
-    @field_validator("steps", "rewind_steps", "levels")
-    @classmethod
-    def _rising(cls, values: list[int]) -> list[int]:
-        if values != sorted(set(values)):
-            raise ValueError("must rise")
-        return values
+    _rising = field_validator("steps", "rewind_steps", "levels")(rising)
 
     @field_validator("steps")
     @classmethod

@@ -19,7 +19,7 @@ from pydantic import Field, PositiveInt, field_validator
 from lth_core.cells import DENSE, Cell
 from lth_core.config import Config, Method, Rewind
 from lth_core.registry import study
-from lth_core.studies.base import Drawing, Study
+from lth_core.studies.base import Drawing, Study, rising
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,12 +75,7 @@ class Renda2020(Study):
     iterative_budgets: list[PositiveInt] = []
     """The budgets of iterative pruning besides T."""
 
-    @field_validator("budgets", "levels", "iterative_budgets")
-    @classmethod
-    def _rising(cls, values: list[int]) -> list[int]:
-        if values != sorted(set(values)):
-            raise ValueError("must rise")
-        return values
+    _rising = field_validator("budgets", "levels", "iterative_budgets")(rising)
 
     # ------------------------------------------------------------ trainings
 

@@ -16,7 +16,7 @@ from pydantic import Field, PositiveInt, field_validator
 from lth_core.cells import Cell
 from lth_core.config import Branch, Choice, Config, Method, Step
 from lth_core.registry import study
-from lth_core.studies.base import Drawing, Study
+from lth_core.studies.base import Drawing, Study, rising
 from lth_core.studies.chains import on_order, rewound, rewound_chains
 
 if TYPE_CHECKING:
@@ -57,12 +57,7 @@ class Stabilizing2019(Study):
     levels: Annotated[list[PositiveInt], Field(min_length=1)]
     """Levels, rising, at which distances and random subnetworks are measured; pruning goes on to the last of them."""
 
-    @field_validator("rewind_steps", "levels")
-    @classmethod
-    def _rising(cls, values: list[int]) -> list[int]:
-        if values != sorted(set(values)):
-            raise ValueError("must rise")
-        return values
+    _rising = field_validator("rewind_steps", "levels")(rising)
 
     @field_validator("rewind_steps")
     @classmethod

@@ -16,7 +16,7 @@ from pydantic import Field, PositiveInt, field_validator
 from lth_core.cells import DENSE, Cell
 from lth_core.config import Branch, Choice, Config, Name
 from lth_core.registry import study
-from lth_core.studies.base import Drawing, Study
+from lth_core.studies.base import Drawing, Study, rising
 from lth_core.studies.transfer_groups import problem
 
 if TYPE_CHECKING:
@@ -54,12 +54,7 @@ class Transfer(Study):
     levels: list[PositiveInt] = []
     """Levels, rising, at which tickets are exchanged; empty: every level."""
 
-    @field_validator("levels")
-    @classmethod
-    def _rising(cls, values: list[int]) -> list[int]:
-        if values != sorted(set(values)):
-            raise ValueError("must rise")
-        return values
+    _rising = field_validator("levels")(rising)
 
     @field_validator("groups")
     @classmethod

@@ -26,6 +26,7 @@ CELL = "results/mini/0-1"
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = Project.create(tmp_path_factory.mktemp("treated"))
     config = yaml.safe_load(MINIATURE) | {"studies": {"deconstructing": STUDY}, "supermasks": {"samples": 2}}
+    config["methods"]["random"] = {"levels": 1, "treatment": "random-mask"}  # cannot be: see below
     (project.folder / "config.yaml").write_text(yaml.safe_dump(config))
     project.run()
     return project
@@ -72,6 +73,13 @@ def test_the_next_mask_comes_from_the_treated_training(ran: Project) -> None:
             for seed in range(2):
                 kept, gone = masks[1][name][seed], (masks[0][name] & ~masks[1][name])[seed]
                 assert values[seed][gone].max() <= values[seed][kept].min()
+
+
+def test_a_treatment_that_changes_the_mask_is_one_clear_line(ran: Project) -> None:
+    run = ran.snakemake(f"{CELL}/random/level_1/trained.safetensors")
+    assert run.status != 0
+    log = ran.read("logs/mini/0-1/random/level_1/retrain.log")
+    assert "error: treatment 'random-mask' changes the mask: use it in a branch" in log and "Traceback" not in log
 
 
 def rows(project: Project, path: str) -> list[dict[str, str]]:
