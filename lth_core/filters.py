@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from fnmatch import fnmatchcase
 
 from lth_core.config import Method
@@ -42,8 +42,20 @@ def filters_left(name: str, surviving: int, fraction: float) -> int:
     return left
 
 
-def check_filters(method: Method, layers: Mapping[str, str], sizes: Mapping[str, int]) -> None:
-    """Go through all levels of a method on a network whose layers have so many filters; raises FilterError."""
+def check_filters(
+    method: Method, layers: Mapping[str, str], sizes: Mapping[str, int], removable: Collection[str] | None = None
+) -> None:
+    """Go through all levels of a method on a network whose layers have so many filters; raises FilterError.
+
+    Where it is known which layers' filters are `removable`, filters of others are refused: their outputs enter a sum,
+    which is as wide as before without them.
+    """
+    for name, rate in filter_fractions(method, layers, 1).items():
+        if rate and removable is not None and name not in removable:
+            raise FilterError(
+                f"fractions: the filters of {name} cannot be removed, for their outputs are added to those of another "
+                f"layer; those of these can: {', '.join(other for other in layers if other in removable) or 'none'}"
+            )
     left = dict(sizes)
     for level in range(1, method.levels + 1):
         fractions = filter_fractions(method, layers, level)

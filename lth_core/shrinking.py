@@ -66,6 +66,15 @@ def shrink(module: nn.Module, input_shape: Sequence[int]) -> nn.Module:
     return small.to(next(dtype for dtype in kinds.values() if dtype.is_floating_point))
 
 
+def removable_layers(module: nn.Module, input_shape: Sequence[int]) -> list[str] | None:
+    """The weights whose rows, once pruned, `shrink` can take out; None for a network that cannot be traced."""
+    groups = symmetries(module, input_shape)
+    if groups is None:
+        return None
+    found = [_producers_and_consumers(module, group) for group in groups]
+    return [producers[0].tensor for producers, consumers in found if len(producers) == len(consumers) == 1]
+
+
 def compare_costs(
     first: nn.Module, second: nn.Module, input_shape: Sequence[int], batch: int = 1, repeats: int = 50
 ) -> tuple[Cost, Cost]:
@@ -102,8 +111,7 @@ def _flops(module: nn.Module, image: Tensor) -> int:
 
 def _remove_units(module: nn.Module, group: Group, inputs: Tensor) -> None:
     """Take the superfluous units of a group out of the module, in place, where its outputs can be kept."""
-    producers = [place for place in group.places if place.axis == 0 and _tensor(module, place).ndim > 1]
-    consumers = [place for place in group.places if place.axis == 1]
+    producers, consumers = _producers_and_consumers(module, group)
     if len(producers) != 1 or len(consumers) != 1:  # a residual sum, several branches or shared weights
         return
     consumer = module.get_submodule(_layer(consumers[0]))
@@ -126,6 +134,12 @@ def _remove_units(module: nn.Module, group: Group, inputs: Tensor) -> None:
         removed[0] = False
         columns[:, 0] = 0
     _keep(module, group, (~removed).nonzero().flatten())
+
+
+def _producers_and_consumers(module: nn.Module, group: Group) -> tuple[list[Place], list[Place]]:
+    """The weights that a group's units are rows of, and those that they are columns of."""
+    producers = [place for place in group.places if place.axis == 0 and _tensor(module, place).ndim > 1]
+    return producers, [place for place in group.places if place.axis == 1]
 
 
 def _outputs(module: nn.Module, consumer: nn.Module, size: int, inputs: Tensor) -> tuple[Tensor, Tensor]:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from lth_core.shrinking import ShrinkingError, compare_costs, shrink
+from lth_core.shrinking import ShrinkingError, compare_costs, removable_layers, shrink
 from tests.test_models import build
 
 SHAPE = (3, 16, 16)
@@ -98,6 +98,12 @@ def test_units_of_a_residual_sum_stay() -> None:
         module.stages.stage1[0].conv2.weight[:8] = 0
     small = shrink(module, SHAPE)
     assert small.stages.stage1[0].conv2.out_channels == module.stages.stage1[0].conv2.out_channels
+
+
+def test_of_a_block_only_the_first_convolution_has_removable_filters() -> None:
+    network = build("resnet-8", (3, 32, 32), width=0.25)
+    firsts = [f"stages.stage{stage}.0.conv1.weight" for stage in (1, 2, 3)]
+    assert sorted(removable_layers(network, (3, 32, 32))) == firsts
 
 
 def test_a_layer_keeps_at_least_one_unit() -> None:

@@ -112,6 +112,15 @@ def test_mistakes_are_found_when_networks_are_initialized_and_name_their_key() -
         check_methods(LAYERS, stacked, {"other": {"levels": 1, "exclude": ["x*"]}})
 
 
+def test_filters_that_enter_a_sum_are_refused_where_that_is_known() -> None:
+    stacked = {name: np.zeros((2, *shape)) for name, shape in SHAPES.items()}
+    methods = {"filters": {"granularity": "filter", "fractions": {"conv*": 0.1}, "levels": 1}}
+    check_methods(LAYERS, stacked, methods, lambda: ["conv1.weight", "conv2.weight"])
+    line = r"^methods.filters.fractions: the filters of conv2.weight cannot be removed, .* these can: conv1.weight$"
+    with pytest.raises(FilterError, match=line):
+        check_methods(LAYERS, stacked, methods, lambda: ["conv1.weight"])
+
+
 def test_classes_cannot_be_pruned_and_patterns_must_match() -> None:
     with pytest.raises(FilterError, match=r"^fractions: 'fc2.weight' is the output layer"):
         filter_fractions(method(**{"fc*": 0.1}), LAYERS, 1)

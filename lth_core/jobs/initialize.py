@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,12 +19,19 @@ from lth_core.jobs.command import command, import_plugins
 from lth_core.jobs.runs import model_factory
 from lth_core.models.initialization import initialize_cohort
 from lth_core.models.layers import prunable_layers
+from lth_core.shrinking import removable_layers
 
 
-def check_methods(layers: Mapping[str, str], weights: Tensors, methods: Mapping[str, Mapping[str, Any]]) -> None:
+def check_methods(
+    layers: Mapping[str, str],
+    weights: Tensors,
+    methods: Mapping[str, Mapping[str, Any]],
+    removable: Callable[[], Collection[str] | None] = lambda: None,
+) -> None:
     """Find mistakes before hours of training: the plan cannot, for it does not know the names of weights.
 
-    Raises ExclusionError or FilterError with the key of the config.
+    `removable` finds the layers whose filters can be taken out, None where that is not known. Raises ExclusionError or
+    FilterError with the key of the config.
     """
     sizes = {name: weights[name].shape[1] for name in layers}
     for name, settings in methods.items():
@@ -31,7 +39,7 @@ def check_methods(layers: Mapping[str, str], weights: Tensors, methods: Mapping[
         try:
             left = prunable(layers, method.exclude)
             if method.granularity == "filter":
-                check_filters(method, left, sizes)
+                check_filters(method, left, sizes, removable())
         except (ExclusionError, FilterError) as error:
             raise type(error)(f"methods.{name}.{error}") from None
 
@@ -51,8 +59,10 @@ def main() -> None:
     factory = model_factory(settings, facts["classes"], facts["input_shape"])
     weights = initialize_cohort(factory, settings.initialization, spec["seeds"])
     with torch.random.fork_rng():
-        layers = prunable_layers(factory())
-    check_methods(layers, weights, options.methods[options.task])
+        module = factory()
+    layers = prunable_layers(module)
+    removable = partial(removable_layers, module, facts["input_shape"])
+    check_methods(layers, weights, options.methods[options.task], removable)
     write_tensors(options.output, weights, {"layers": layers, "provenance": provenance(spec)})
 
 
