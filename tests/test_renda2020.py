@@ -259,7 +259,7 @@ def test_claims_about_reinitialization_differ_for_filters(measured: tuple[Config
     weight = claims_by_sentence(measured)[
         "Reinitialized networks are worse than those of any technique after one-shot pruning"
     ]
-    assert "fine-tuning (the worst technique on average" in weight.effect
+    assert "fine-tuning (t=100; the worst technique by validation accuracy)" in weight.effect
     assert weight.estimate == pytest.approx(100 * (accuracy_of("fine-tuning", 100, 3, "one-shot") - 0.8))
     filters = {"scope": "layer", "granularity": "filter", "fractions": {"fc1.weight": 0.3}}
     structured = claims_by_sentence(measured, **filters)[
@@ -293,6 +293,33 @@ def test_a_budget_at_which_a_replicate_diverged_is_not_chosen(measured: tuple[Co
     table.loc[there, ["accuracy", "validation_accuracy"]] = np.nan
     view = View.of(study(), measured[0], "digits", table)
     assert view.best("one-shot", "fine-tuning", 3) == 60
+
+
+def test_what_is_compared_is_chosen_by_validation_accuracy_and_never_by_test_accuracy(
+    measured: tuple[Config, pd.DataFrame],
+) -> None:
+    """The made-up splits agree; here test accuracies alone would choose another budget and other techniques."""
+    settings, table = measured[0], measured[1].copy()
+
+    def change(technique: str, budget: int, column: str, value: float) -> None:
+        rows = (table["pruning"] == "one-shot") & (table["technique"] == technique) & (table["level"] == 3)
+        table.loc[rows & (table["budget"] == budget), column] += value
+
+    change("rate-rewinding", 20, "accuracy", 0.05)  # the best budget by test; by validation still 100
+    change("low-rate-rewinding", 100, "accuracy", -0.08)  # the worst technique by test; by validation fine-tuning is
+    change("weight-rewinding", 60, "accuracy", 0.07)  # the best technique by test; by validation rate-rewinding is
+    view = View.of(study(), settings, "digits", table)
+    assert view.best("one-shot", "rate-rewinding", 3) == FULL
+    found = claims_by_sentence(measured, table)
+    rewinding = found["Learning-rate rewinding is more accurate than fine-tuning after one-shot pruning"]
+    assert "(t=100)" in rewinding.effect and rewinding.estimate == pytest.approx(4.0)
+    worst = found["Reinitialized networks are worse than those of any technique after one-shot pruning"]
+    assert "fine-tuning (t=100; the worst technique by validation accuracy)" in worst.effect
+    assert worst.estimate == pytest.approx(100 * (accuracy_of("fine-tuning", 100, 3, "one-shot") - 0.8))
+    proposed = found["Iterative learning-rate rewinding with the full budget is more accurate than one-shot pruning"]
+    assert "one-shot rate-rewinding (t=100)" in proposed.effect and proposed.estimate == pytest.approx(0.5)
+    frontier = view.frontier("one-shot", "weight-rewinding")
+    assert frontier.equals(View.of(study(), settings, "digits", measured[1]).frontier("one-shot", "weight-rewinding"))
 
 
 def test_cells_of_the_reinit_control_lie_beside_the_one_shot_tickets() -> None:
