@@ -66,13 +66,20 @@ def shrink(module: nn.Module, input_shape: Sequence[int]) -> nn.Module:
     return small.to(next(dtype for dtype in kinds.values() if dtype.is_floating_point))
 
 
-def removable_layers(module: nn.Module, input_shape: Sequence[int]) -> list[str] | None:
-    """The weights whose rows, once pruned, `shrink` can take out; None for a network that cannot be traced."""
+def consumers_of(module: nn.Module, input_shape: Sequence[int]) -> dict[str, tuple[str, int]] | None:
+    """The weights whose rows (filters, neurons) can be taken out -> the weight that reads them, with columns per row.
+
+    Filters that enter a residual sum, or that several layers read, cannot. None for a network that cannot be traced.
+    """
     groups = symmetries(module, input_shape)
     if groups is None:
         return None
     found = [_producers_and_consumers(module, group) for group in groups]
-    return [producers[0].tensor for producers, consumers in found if len(producers) == len(consumers) == 1]
+    return {
+        producers[0].tensor: (consumers[0].tensor, consumers[0].repeats)
+        for producers, consumers in found
+        if len(producers) == len(consumers) == 1
+    }
 
 
 def compare_costs(

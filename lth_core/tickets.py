@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import prune
@@ -73,7 +74,7 @@ def load_module(
     values = {name: value[place] for name, value in read_tensors(path).items()}
     if weights == "start" and not treated.exists():  # a treatment may have set weights outside of the mask, too
         values = apply_mask(values, _mask(results, cell, place))
-    module.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in values.items()})
+    module.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in values.items()})
     return module
 
 

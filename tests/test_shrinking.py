@@ -7,7 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from lth_core.shrinking import ShrinkingError, compare_costs, removable_layers, shrink
+from lth_core.models.layers import prunable_layers
+from lth_core.pruning.prune import counts, full_mask
+from lth_core.pruning.structured import prune_filters
+from lth_core.rewinding import apply_mask
+from lth_core.shrinking import ShrinkingError, compare_costs, consumers_of, shrink
 from tests.test_models import build
 
 SHAPE = (3, 16, 16)
@@ -103,7 +107,22 @@ def test_units_of_a_residual_sum_stay() -> None:
 def test_of_a_block_only_the_first_convolution_has_removable_filters() -> None:
     network = build("resnet-8", (3, 32, 32), width=0.25)
     firsts = [f"stages.stage{stage}.0.conv1.weight" for stage in (1, 2, 3)]
-    assert sorted(removable_layers(network, (3, 32, 32))) == firsts
+    consumers = consumers_of(network, (3, 32, 32))
+    assert consumers == {first: (first.replace("conv1", "conv2"), 1) for first in firsts}
+
+
+@pytest.mark.parametrize("name", INNER)
+def test_a_masks_density_is_that_of_the_network_left(name: str) -> None:
+    options, pruned_layers = INNER[name]
+    module = build(name, SHAPE, **options)
+    layers = prunable_layers(module)
+    weights = {name: value.numpy() for name, value in module.state_dict().items()}
+    fraction = {layer: 0.3 if layer in pruned_layers else 0.0 for layer in layers}
+    scores = {layer: np.abs(weights[layer]) for layer in layers}
+    mask = prune_filters(scores, full_mask(weights, layers), fraction, consumers_of(module, SHAPE))
+    module.load_state_dict({name: torch.from_numpy(value) for name, value in apply_mask(weights, mask).items()})
+    small = shrink(module, SHAPE)
+    assert {layer: [small.get_parameter(layer).numel()] for layer in layers} == counts([mask])["kept"]
 
 
 def test_a_layer_keeps_at_least_one_unit() -> None:

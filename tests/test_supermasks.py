@@ -16,7 +16,7 @@ from torch import nn
 
 from lth_core.analysis import learned_supermasks
 from lth_core.analysis.learned_supermasks import drawn_masks, evaluate, learn, likely_mask, masked
-from lth_core.analysis.supermasks import supermasks, untrained
+from lth_core.analysis.supermasks import accuracies, supermasks, untrained
 from lth_core.artifacts import Tensors, write_tensors
 from lth_core.config import Initialization, Method, Supermasks, Task
 from lth_core.jobs import learned_supermasks as learned_job
@@ -43,10 +43,17 @@ def tensors(weights: Tensors) -> dict[str, torch.Tensor]:
 # ---------------------------------------------------------------- masks of a criterion
 
 
+def test_networks_with_batch_norm_have_accuracies_too(make_task) -> None:
+    task = make_task(convolutional())
+    weights = initialize_cohort(convolutional, Initialization(), [0, 1])
+    replicates = [{name: value[place] for name, value in weights.items()} for place in (0, 1)]
+    assert all(0 <= accuracy <= 1 for pair in accuracies(task, replicates) for accuracy in pair)
+
+
 def test_masks_of_every_level_are_nested_with_the_counts_of_the_ladder() -> None:
     method = Method(levels=3, rate_by_kind={"output": 0.1}, criterion="large-final-same-sign")
     initial, trained = ({"a": np.random.default_rng(seed).standard_normal((10, 10))} for seed in (0, 1))
-    masks = supermasks(method, {"a": "hidden"}, 0, initial, trained)
+    masks = supermasks(method, {"a": "hidden"}, {}, 0, initial, trained)
     assert [int(mask["a"].sum()) for mask in masks] == [100, 80, 64, 51]
     for larger, smaller in pairwise(masks):
         assert not (smaller["a"] & ~larger["a"]).any()
@@ -145,7 +152,8 @@ def run(main: Callable[[], None], monkeypatch: pytest.MonkeyPatch, *arguments: s
 def initial(tmp_path: Path) -> Path:
     factory = model_factory(Task(**spec()["task"]), 3, [1, 6, 6])
     path = tmp_path / "init.safetensors"
-    write_tensors(path, initialize_cohort(factory, Initialization(), SEEDS), {"layers": prunable_layers(factory())})
+    header = {"layers": prunable_layers(factory()), "consumers": {}}
+    write_tensors(path, initialize_cohort(factory, Initialization(), SEEDS), header)
     return path
 
 

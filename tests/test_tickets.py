@@ -31,6 +31,7 @@ from lth_core.tickets import (
 ROOT = Path(__file__).resolve().parent.parent
 SHAPE = (1, 8, 8)
 SEEDS = [0, 1, 2, 3, 4]
+FACTS = {"classes": 10, "input_shape": list(SHAPE), "mean": [4.0], "std": [2.0]}
 TICKET = Cell("digits-lenet", "0-4", "imp", 7)
 
 
@@ -57,8 +58,7 @@ def write_weights(path: str, header: dict, replicates: int = len(SEEDS), shift: 
 def results(tmp_path: Path) -> str:
     """theta_0, theta_3 and the dense run of five seeds; tickets of level 7 that reset, rewind to step 3 or continue."""
     folder = str(tmp_path / "results")
-    facts = {"classes": 10, "input_shape": list(SHAPE), "mean": [4.0], "std": [2.0]}
-    write_tensors(f"{folder}/data/digits.safetensors", {"x": np.zeros(1)}, facts)
+    write_tensors(f"{folder}/data/digits.safetensors", {"x": np.zeros(1)}, FACTS)
     dense = Cell(TICKET.task, TICKET.cohort)
     initial = write_weights(f"{folder}/digits-lenet/0-4/init.safetensors", spec())
     write_weights(dense.checkpoint(folder, 3), spec(), shift=0.03)
@@ -81,10 +81,20 @@ def results(tmp_path: Path) -> str:
 
 
 def replicate(path: str, place: int) -> dict[str, torch.Tensor]:
-    return {name: torch.from_numpy(value[place]) for name, value in read_tensors(path).items()}
+    return {name: torch.from_numpy(np.array(value[place])) for name, value in read_tensors(path).items()}
 
 
 # ---------------------------------------------------------------- modules
+
+
+def test_a_network_with_batch_norm_is_loaded_with_its_statistics(results: str) -> None:
+    path = Cell("digits-lenet", "0-4").trained(results)
+    write_tensors(path, initialize_cohort(lambda: network("resnet-8"), Initialization(), SEEDS), spec("resnet-8"))
+    module = load_module(Path(path).parent, seed=3)
+    stored = replicate(path, 3)
+    assert {name for name in stored if name.endswith("num_batches_tracked")}
+    for name, value in module.state_dict().items():
+        assert torch.equal(value, stored[name])
 
 
 def test_a_trained_ticket_is_an_ordinary_module_that_computes_with_the_files_weights(results: str) -> None:

@@ -16,6 +16,7 @@ from lth_core.cohort import Cohort
 from lth_core.config import Method
 from lth_core.pruning.prune import full_mask
 from lth_core.pruning.rounds import next_mask
+from lth_core.pruning.structured import Consumers
 from lth_core.rewinding import apply_mask
 from lth_core.tasks import Task
 
@@ -24,13 +25,14 @@ Values = Literal["initial", "constant"]
 
 
 def supermasks(
-    method: Method, layers: Mapping[str, str], seed: int, initial: Tensors, trained: Tensors
+    method: Method, layers: Mapping[str, str], consumers: Consumers, seed: int, initial: Tensors, trained: Tensors
 ) -> list[Tensors]:
     """One replicate's masks of every level from 0 on, all found from theta_0 and the trained dense network."""
     masks = [full_mask(initial, layers)]
     for level in range(1, method.levels + 1):
         before = masks[-1] if method.iterative else masks[0]
-        masks.append(next_mask(method, layers, level, seed, before, initial=initial, start=initial, trained=trained))
+        weights = {"initial": initial, "start": initial, "trained": trained}
+        masks.append(next_mask(method, layers, level, seed, before, **weights, consumers=consumers))
     return masks
 
 
@@ -46,7 +48,7 @@ def untrained(weights: Tensors, layers: Iterable[str], values: Values) -> Tensor
 
 def accuracies(task: Task, replicates: Iterable[Tensors]) -> Iterator[tuple[float, float]]:
     """Validation and test accuracy of every network, given by its weights."""
-    tensors = [{name: torch.from_numpy(value) for name, value in weights.items()} for weights in replicates]
+    tensors = [{name: torch.from_numpy(np.asarray(value)) for name, value in weights.items()} for weights in replicates]
     stacked = {name: torch.stack([weights[name] for weights in tensors]).to(task.device) for name in tensors[0]}
     return accuracies_of(Cohort(task, stacked))
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
-from pydantic import PositiveInt, field_validator, model_validator
+from pydantic import PositiveInt, field_serializer, field_validator, model_validator
 
 from lth_core.config.sections import Choice, Kind, Name, Rate, Section, Step
 from lth_core.registry import suggestion
@@ -49,7 +49,7 @@ class Method(Section):
     granularity: Literal["weight", "filter"] = "weight"
     """Prune single weights, or whole filters (neurons of linear layers) by the sum of their weights' scores."""
     fractions: dict[str, Rate] = {}
-    """Patterns of weight names -> the fraction of the surviving filters removed per round (filters only)."""
+    """Patterns of weight names, the first match counts -> the fraction of the filters left removed per round."""
     exclude: list[str] = []
     """Kinds (conv, hidden, output) or patterns of weight names (`*.shortcut.*`) that are never pruned."""
     iterative: bool = True
@@ -70,14 +70,25 @@ class Method(Section):
                 raise ValueError(f"'{word}' is neither a kind of weight nor a pattern of weight names{near}")
         return exclude
 
+    @field_validator("fractions", mode="before")
+    @classmethod
+    def _from_pairs(cls, fractions: Any) -> Any:
+        return dict(fractions) if isinstance(fractions, list) else fractions
+
+    @field_serializer("fractions")
+    def _as_pairs(self, fractions: dict[str, float]) -> list[tuple[str, float]]:
+        """Their order counts, and keys of maps are sorted where specs are compared."""
+        return list(fractions.items())
+
     @model_validator(mode="after")
     def _consistent(self) -> Method:
         if self.scope == "global" and self.rate_by_kind:
             raise ValueError("rate_by_kind needs scope 'layer': a global ranking has one rate")
         if (self.granularity == "filter") != bool(self.fractions):
             raise ValueError("fractions belong to granularity 'filter', which needs one for every layer that it prunes")
-        if self.granularity == "filter" and (self.scope == "global" or self.rate_by_kind):
-            raise ValueError("granularity 'filter' has fractions per layer: drop scope 'global' and rate_by_kind")
+        other_rates = self.rate_by_kind or self.rate != Method.model_fields["rate"].default
+        if self.granularity == "filter" and (self.scope == "global" or other_rates):
+            raise ValueError("granularity 'filter' has fractions per layer: drop scope 'global', rate and rate_by_kind")
         return self
 
 

@@ -1,11 +1,13 @@
-"""Rule initialize: data facts -> theta_0 of a cohort, with the network's prunable layers in the header."""
+"""Rule initialize: data facts -> theta_0 of a cohort.
+
+Its header names the network's prunable layers, and for filters that can be removed the layer that reads them.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Collection, Mapping
-from functools import partial
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
@@ -19,18 +21,18 @@ from lth_core.jobs.command import command, import_plugins
 from lth_core.jobs.runs import model_factory
 from lth_core.models.initialization import initialize_cohort
 from lth_core.models.layers import prunable_layers
-from lth_core.shrinking import removable_layers
+from lth_core.shrinking import consumers_of
 
 
 def check_methods(
     layers: Mapping[str, str],
     weights: Tensors,
     methods: Mapping[str, Mapping[str, Any]],
-    removable: Callable[[], Collection[str] | None] = lambda: None,
+    removable: Collection[str] | None = None,
 ) -> None:
     """Find mistakes before hours of training: the plan cannot, for it does not know the names of weights.
 
-    `removable` finds the layers whose filters can be taken out, None where that is not known. Raises ExclusionError or
+    `removable` are the layers whose filters can be taken out, None where that is not known. Raises ExclusionError or
     FilterError with the key of the config.
     """
     sizes = {name: weights[name].shape[1] for name in layers}
@@ -39,7 +41,7 @@ def check_methods(
         try:
             left = prunable(layers, method.exclude)
             if method.granularity == "filter":
-                check_filters(method, left, sizes, removable())
+                check_filters(method, left, sizes, removable)
         except (ExclusionError, FilterError) as error:
             raise type(error)(f"methods.{name}.{error}") from None
 
@@ -61,9 +63,10 @@ def main() -> None:
     with torch.random.fork_rng():
         module = factory()
     layers = prunable_layers(module)
-    removable = partial(removable_layers, module, facts["input_shape"])
-    check_methods(layers, weights, options.methods[options.task], removable)
-    write_tensors(options.output, weights, {"layers": layers, "provenance": provenance(spec)})
+    consumers = consumers_of(module, facts["input_shape"])
+    check_methods(layers, weights, options.methods[options.task], consumers)
+    header = {"layers": layers, "consumers": consumers or {}, "provenance": provenance(spec)}
+    write_tensors(options.output, weights, header)
 
 
 if __name__ == "__main__":

@@ -27,14 +27,25 @@ def main() -> None:
     options = arguments.parse_args()
     spec, method = options.spec, Method(**options.spec["method"])
     import_plugins(spec["plugins"])
-    layers = prunable(read_header(options.initial)["layers"], method.exclude)
+    network = read_header(options.initial)
+    layers = prunable(network["layers"], method.exclude)
     initial, start, trained = (
         unstack(read_tensors(path)) for path in (options.initial, options.start, options.trained)
     )
     masks = unstack(read_tensors(options.mask)) if options.mask else [full_mask(w, layers) for w in trained]
     replicates = zip(spec["seeds"], masks, initial, start, trained, strict=True)
     smaller = [
-        next_mask(method, layers, spec["level"], seed, mask, initial=theta_0, start=before, trained=after)
+        next_mask(
+            method,
+            layers,
+            spec["level"],
+            seed,
+            mask,
+            initial=theta_0,
+            start=before,
+            trained=after,
+            consumers=network["consumers"],
+        )
         for seed, mask, theta_0, before, after in replicates
     ]
     write_tensors(options.output, stack(smaller), {**counts(smaller), "provenance": provenance(spec)})

@@ -30,10 +30,11 @@ def main() -> None:
     options = arguments.parse_args()
     spec, method = options.spec, Method(**options.spec["method"])
     task = open_task(spec, options.data)
-    layers = prunable(read_header(options.initial)["layers"], method.exclude)
+    network = read_header(options.initial)
+    layers = prunable(network["layers"], method.exclude)
     initial, trained = (unstack(read_tensors(path)) for path in (options.initial, options.trained))
     replicates = zip(spec["seeds"], initial, trained, strict=True)
-    chains = [supermasks(method, layers, *replicate) for replicate in replicates]
+    chains = [supermasks(method, layers, network["consumers"], *replicate) for replicate in replicates]
     rows = []
     for values in get_args(Values):
         weights = [untrained(theta_0, layers, values) for theta_0 in initial]
