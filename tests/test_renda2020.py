@@ -17,7 +17,7 @@ from lth_core.studies.renda2020_view import View
 
 FULL, BUDGETS, LEVELS = 100, [20, 60], [1, 3]
 SEEDS = 3
-STEP = {"name": "step", "drop_steps": [50, 80]}
+STEP = {"name": "step", "drop_steps": [50, 85]}
 
 
 def config(results: str = "results", schedule: dict | None = None, **method) -> Config:
@@ -71,6 +71,19 @@ def test_a_technique_is_a_policy_at_the_step_that_leaves_its_budget(
             assert methods[run.method] == expected
 
 
+def test_budgets_that_replay_no_drop_are_trained_once_for_both_techniques_and_said_so() -> None:
+    """The rate drops for the last time at step 85 of 100: a budget of 15 steps has one rate, that of fine-tuning."""
+    short = study(budgets=[15, 16], iterative_budgets=[15])
+    of = {(run.technique, run.pruning, run.budget): run.method for run in short.retrainings(config(), "digits")}
+    for pruning in ("one-shot", "iterative"):
+        assert of["rate-rewinding", pruning, 15] == of["fine-tuning", pruning, 15]
+        assert of["weight-rewinding", pruning, 15] == of["low-rate-rewinding", pruning, 15]
+    assert len({method for (_, _, budget), method in of.items() if budget == 16}) == 4
+    cells = short.cells(config())
+    assert len(cells) == len(set(cells))
+    assert short.constant_budget(config(), "digits") == 15
+
+
 def test_the_configured_method_and_other_studies_names_are_shared() -> None:
     names = {run.method for run in study(iterative_budgets=[60]).retrainings(config(), "digits")}
     assert {"imp", "imp-one-shot", "imp-rewind-40", "imp-continue-0", "imp-one-shot-fine-tune-80"} <= names
@@ -104,9 +117,10 @@ def test_a_schedule_without_drops_is_explained_in_one_line(schedule: dict, why: 
     ("options", "method", "line"),
     [
         ({"budgets": [20, 100]}, {}, r"^budgets: 100 is not below the 100 steps of task 'digits'"),
-        ({"iterative_budgets": [200]}, {}, r"^budgets: 200 is not below the 100 steps"),
+        ({"iterative_budgets": [200]}, {}, r"^iterative_budgets: 200 is not below the 100 steps"),
         ({"levels": [1, 5]}, {}, r"^levels: 5 is beyond the 4 levels of method 'imp'$"),
         ({}, {"iterative": False}, r"^tasks.digits: method 'imp' must be iterative"),
+        ({}, {"treatment": "reinit"}, r"^tasks.digits: method 'imp' has a treatment"),
     ],
 )
 def test_what_cannot_be_trained_is_one_clear_line(options: dict, method: dict, line: str) -> None:
@@ -228,6 +242,15 @@ def claims_by_sentence(measured: tuple[Config, pd.DataFrame], table: pd.DataFram
     sentences = {claim.claim.partition(", with ")[0]: claim for claim in found}
     assert len(sentences) == len(found)
     return sentences
+
+
+def test_the_caption_says_at_which_budgets_techniques_are_the_same(measured: tuple[Config, pd.DataFrame]) -> None:
+    known, table = measured
+    for drop, said in ((85, False), (80, True)):  # budgets are 20, 60 and 100
+        later = config(known.results, {"name": "step", "drop_steps": [50, drop]})
+        drawings = study().figures(later, {"measurements": table})
+        (caption,) = [drawing.caption for drawing in drawings if drawing.name.startswith("delta-budget")]
+        assert ("The last 20 steps have no drop" in caption) == said
 
 
 def test_claims_compare_techniques_at_their_best_budgets(measured: tuple[Config, pd.DataFrame]) -> None:

@@ -41,6 +41,9 @@ POLICIES = {
 }
 """Technique -> the rewind policy that it is."""
 
+AT_LAST_RATE = {"continue": "fine-tune", "rewind": "rewind-low-rate"}
+"""Rewind policy -> the one that it is where the learning rate does not change any more."""
+
 ONE_SHOT, ITERATIVE = "one-shot", "iterative"
 
 COLUMNS = (
@@ -87,12 +90,21 @@ class Renda2020(Study):
         """T: the steps of the task's training."""
         return config.tasks[task].train.steps
 
+    def constant_budget(self, config: Config, task: str) -> int:
+        """The steps after the last drop of the learning rate: a budget up to this replays no drop.
+
+        Rewinding the rate is fine-tuning there, and rewinding weights is rewinding them at the last rate: the same
+        trainings, which are done once.
+        """
+        return self.full(config, task) - config.tasks[task].train.schedule.drop_steps[-1]
+
     def _derived(self, config: Config, task: str) -> Iterator[tuple[Retraining, Method]]:
-        full, own = self.full(config, task), self.tasks[task]
+        full, own, constant = self.full(config, task), self.tasks[task], self.constant_budget(config, task)
         for pruning, budgets in ((ONE_SHOT, self.budgets), (ITERATIVE, self.iterative_budgets)):
             for technique, policy in POLICIES.items():
                 for budget in (*budgets, full):
-                    name, method = retrained(config, own, policy, full - budget, pruning == ITERATIVE)
+                    replayed = policy if budget > constant else AT_LAST_RATE.get(policy, policy)
+                    name, method = retrained(config, own, replayed, full - budget, pruning == ITERATIVE)
                     yield Retraining(pruning, technique, budget, name), method
 
     def methods(self, config: Config) -> dict[str, Method]:
@@ -115,12 +127,15 @@ class Renda2020(Study):
                 else "its learning rate falls to 0, so that fine-tuning at the last rate would change nothing"
             )
             raise ValueError(f"tasks.{task}: {why}: give the task's train.schedule drops (name: step, drop_steps: ...)")
-        if (most := max(*self.budgets, *self.iterative_budgets, 0)) >= full:
-            raise ValueError(
-                f"budgets: {most} is not below the {full} steps of task '{task}', which come by themselves"
-            )
+        for key in ("budgets", "iterative_budgets"):
+            if (most := max(getattr(self, key), default=0)) >= full:
+                raise ValueError(
+                    f"{key}: {most} is not below the {full} steps of task '{task}', which come by themselves"
+                )
         if not config.methods[method].iterative:
             raise ValueError(f"tasks.{task}: method '{method}' must be iterative; the one-shot variant is derived")
+        if config.methods[method].treatment:
+            raise ValueError(f"tasks.{task}: method '{method}' has a treatment, which retraining techniques do without")
         if (last := config.methods[method].levels) < self.levels[-1]:
             raise ValueError(f"levels: {self.levels[-1]} is beyond the {last} levels of method '{method}'")
 
@@ -134,7 +149,7 @@ class Renda2020(Study):
                     levels = self.levels if run.pruning == ONE_SHOT else range(1, self.levels[-1] + 1)
                     cells += [Cell(task, cohort, run.method, level) for level in levels]
                 cells += [Cell(task, cohort, self._reset(config, task), level, REINIT) for level in self.levels]
-        return cells
+        return list(dict.fromkeys(cells))
 
     def _reset(self, config: Config, task: str) -> str:
         """The one-shot method that goes back to theta_0; its masks are those of all one-shot methods."""

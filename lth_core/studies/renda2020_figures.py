@@ -65,7 +65,7 @@ def drawings(view: View, task: Task) -> list[Drawing]:
             f"{below}, against the retraining budget t in steps, with {where} of the weights (columns). Top: one-shot "
             "pruning. Bottom: iterative pruning, where every round is retrained for t steps. The dense network was "
             f"trained for T = {view.full} steps; weight rewinding with t = T goes back to the initialization. Before "
-            f"any retraining, one-shot pruned networks are {floor} points below dense. {data}",
+            f"any retraining, one-shot pruned networks are {floor} points below dense.{_no_drops(view)} {data}",
             lambda: _against_budget(view),
         ),
         Drawing(
@@ -77,6 +77,16 @@ def drawings(view: View, task: Task) -> list[Drawing]:
             lambda: _frontier(view),
         ),
     ]
+
+
+def _no_drops(view: View) -> str:
+    """A remark on budgets at which rewinding the learning rate changes nothing."""
+    if not any(budget <= view.constant for budget in view.budgets(ONE_SHOT) + view.budgets(ITERATIVE)):
+        return ""
+    return (
+        f" The last {view.constant} steps have no drop of the learning rate: with budgets up to that, rewinding it is "
+        "fine-tuning, and rewinding weights is rewinding them at the last rate."
+    )
 
 
 def _against_density(view: View) -> Figure:

@@ -29,6 +29,8 @@ class View:
     levels: list[int]
     full: int
     """T: the steps of the dense training, and the largest budget."""
+    constant: int
+    """The largest budget that replays no drop of the learning rate."""
 
     @classmethod
     def of(cls, study: Renda2020, config: Config, task: str, measurements: pd.DataFrame) -> View:
@@ -36,7 +38,7 @@ class View:
         dense = table[table["technique"] == "dense"].set_index("seed")
         for column, delta in (("accuracy", "delta"), ("validation_accuracy", "validation_delta")):
             table = table.assign(**{delta: 100 * (table[column] - table["seed"].map(dense[column]))})
-        return cls(table, task, study.levels, study.full(config, task))
+        return cls(table, task, study.levels, study.full(config, task), study.constant_budget(config, task))
 
     def budgets(self, pruning: str) -> list[int]:
         """The budgets that a pruning is retrained with, T the last of them."""
