@@ -15,6 +15,7 @@ from lth_core.cells import Cell
 from lth_core.config import Choice, Config, Method, Rewind
 from lth_core.studies.deconstructing import (
     COLUMNS,
+    COMPARISON_COLUMNS,
     CRITERIA,
     KEPT_ACTIONS,
     LEARNED_COLUMNS,
@@ -22,7 +23,7 @@ from lth_core.studies.deconstructing import (
     SUPERMASK_COLUMNS,
     Deconstructing,
 )
-from lth_core.studies.deconstructing_tables import gathered
+from lth_core.studies.deconstructing_tables import comparison, gathered
 
 LEVELS = [2, 3]
 SEEDS = 3
@@ -87,6 +88,11 @@ def test_an_unknown_criterion_is_one_line_with_the_nearest_name():
         study(criteria=["larg-final"])
 
 
+def test_without_criteria_there_is_nothing_to_compare():
+    with pytest.raises(ValidationError, match="criteria"):
+        study(criteria=[])
+
+
 def test_methods_that_cannot_be_varied_and_levels_that_are_not_there_are_refused_in_one_line():
     with pytest.raises(ValueError, match=r"^levels: 5 is beyond the 4 levels of method 'imp'$"):
         study(levels=[2, 5]).cells(config())
@@ -129,7 +135,8 @@ def test_one_row_per_trained_network_with_its_accuracies_at_early_stopping_and_a
     diverged = table["accuracy"].isna()
     assert table.loc[diverged, ["method", "level", "seed"]].to_numpy().tolist() == [["imp", 3, 1]]
     assert (table.loc[~diverged, "accuracy"] == 0.9).all() and (table.loc[~diverged, "final_accuracy"] == 0.8).all()
-    assert few.tables(settings)["supermasks"].empty
+    assert few.tables(settings).keys() == {*few.table_names}
+    assert few.tables(settings)["supermasks"].empty and few.tables(settings)["supermask_comparison"].empty
 
 
 def test_supermasks_are_gathered_with_what_names_them(tmp_path: Path):
@@ -236,6 +243,13 @@ def test_every_variant_is_drawn_beside_the_dense_network(kind: str, lines: list[
     assert [len(axes.get_lines()) for axes in drawing.draw().axes] == [count + 1 for count in lines]
 
 
+def test_a_study_without_actions_has_figures_of_the_recipe_alone_and_no_claims_about_actions():
+    few = study(criteria=["random"], pruned_actions=[], kept_actions=[], supermasks=False)
+    for drawing in few.figures(config(), tables())[1:]:
+        assert [len(axes.get_lines()) for axes in drawing.draw().axes] == [2]
+    assert few.claims(config(), tables()) == []
+
+
 def test_criteria_of_a_users_own_are_drawn_too():
     own = study(criteria=["large-final", "magnitude-at-init"])
     table = known_accuracies().replace({"method": {"imp-movement": "imp-magnitude-at-init"}})
@@ -311,3 +325,67 @@ def test_on_mnist_accuracies_are_compared_with_what_the_paper_leads_to_expect():
     assert learned.estimate == pytest.approx(95, abs=1e-3) and learned.verdict == "supported"
     assert "initial and rescaled (best by validation)" in learned.effect
     assert len(found) == len(study().claims(config(), tables())) + 2
+
+
+# ---------------------------------------------------------------- what validation chooses
+
+
+def disagreeing() -> dict[str, pd.DataFrame]:
+    """Tables in which other levels, another criterion and another kind of mask are best by validation than by test."""
+    found = tables()
+
+    def believe(table: str, accuracy: float, **where: object) -> None:
+        rows = found[table]
+        chosen = np.logical_and.reduce([rows[column] == value for column, value in where.items()])
+        rows.loc[chosen, "validation_accuracy"] = accuracy
+        assert chosen.sum() == SEEDS
+
+    for values in ("initial", "constant"):
+        believe("supermasks", 0.90, criterion="large-final-same-sign", values=values, level=3)  # by test 2
+        believe("supermasks", 0.95, criterion="large-final", values=values, level=2)  # by test 3, and the other one
+    believe("learned_supermasks", 0.99, values="constant", scaling="plain", mask="drawn")  # by test initial, rescaled
+    return found
+
+
+@pytest.mark.parametrize(
+    ("sentence", "points", "effect"),
+    [
+        ("Masks of large final weights make", 30 - 2, "large-final minus random"),  # at levels 2 and 4
+        ("Masks of large final weights do so better", 40 - 30, "large-final-same-sign minus large-final"),  # 3 and 2
+        ("Supermasks are most accurate at an intermediate", 50 - 30, "level 3 (best by validation)"),
+        ("Masks of initial values that are learned beat", 92 - 30, "learned minus large-final masks"),
+        ("Masks of signed constants that are learned beat", 94 - 40, "learned minus large-final masks"),
+        ("A mask found by a criterion gets 60% of MNIST", 50, ""),
+        ("A learned mask gets 93% of MNIST", 94, "constant and plain (best by validation)"),
+    ],
+)
+def test_what_is_compared_is_chosen_by_validation_accuracy_and_never_by_test_accuracy(
+    sentence: str, points: float, effect: str
+):
+    (claim,) = claims_of(sentence, study().claims(config(dataset="mnist"), disagreeing()))
+    assert claim.estimate == pytest.approx(points, abs=1e-3) and effect in claim.effect
+
+
+def test_the_comparison_of_supermasks_has_means_and_intervals_of_what_validation_chooses():
+    table = comparison(disagreeing())
+    assert list(table.columns) == list(COMPARISON_COLUMNS)
+    by_kind = table.set_index(["kind", "values"])
+    assert by_kind.index.is_unique and set(table["task"]) == {"digits"} and set(table["seeds"]) == {SEEDS}
+    assert (100 * by_kind["mean"]).round(2).to_dict() == {
+        ("found", "initial"): 30,
+        ("found", "constant"): 40,
+        ("learned", "initial"): 92,
+        ("learned", "constant"): 94,
+        ("learned-rescaled", "initial"): 95,
+        ("learned-rescaled", "constant"): 91,
+        ("likely", "initial"): 62,
+        ("likely", "constant"): 64,
+        ("likely-rescaled", "initial"): 65,
+        ("likely-rescaled", "constant"): 61,
+        ("trained", "trained"): 97,
+    }
+    assert by_kind["chosen"]["found"].tolist() == ["large-final at level 2"] * 2
+    learned = known_learned().query("values == 'constant' and scaling == 'plain' and mask == 'drawn'")["test_accuracy"]
+    half = 4.302652729696142 * learned.std() / SEEDS**0.5  # Student's t at 97.5% with 2 degrees of freedom
+    row = by_kind.loc[("learned", "constant")]
+    assert [row["low"], row["high"]] == pytest.approx([row["mean"] - half, row["mean"] + half], rel=1e-12)

@@ -1,9 +1,9 @@
 """Pruning: scores and a mask -> a smaller mask, with exact counts.
 
 All functions see one replicate. Removing a fraction f of n surviving weights removes round(f * n) of them; among equal
-scores the weight that comes first in memory goes first, so counts are exact whatever the ties and masks repeat bit by bit
-(Zhou et al. 2019 break ties at random: another mask where many scores are exactly 0, as those of `movement` and
-`magnitude-increase` are for the weights of pixels that are black in all images).
+scores the weight that comes first in memory goes first, so counts are exact whatever the ties and masks repeat bit by
+bit (Zhou et al. 2019 break ties at random: another mask where many scores are exactly 0, as `movement` and
+`magnitude-increase` score the weights of pixels that are black in all images).
 """
 
 from __future__ import annotations

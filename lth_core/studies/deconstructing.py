@@ -70,6 +70,9 @@ LEARNED_COLUMNS = (
 )
 """Of the table of learned supermasks; `scaling`: plain or rescaled; `mask`: drawn (averages over several) or likely."""
 
+COMPARISON_COLUMNS = ("task", "kind", "values", "chosen", "mean", "low", "high", "seeds")
+"""Of the table that compares kinds of supermasks with training by test accuracy: mean, 95% t interval over seeds."""
+
 LEARNED = tuple(product(("initial", "constant"), ("plain", "rescaled")))
 """Values and scaling of learned supermasks."""
 
@@ -80,11 +83,11 @@ class Deconstructing(Study):
 
     title: ClassVar[str] = "Deconstructing Lottery Tickets: Zeros, Signs, and the Supermask"
     citation: ClassVar[str] = "Zhou, Lan, Liu & Yosinski, NeurIPS 2019 (arXiv 1905.01067)"
-    table_names: ClassVar[tuple[str, ...]] = ("accuracies", "supermasks", "learned_supermasks")
+    table_names: ClassVar[tuple[str, ...]] = ("accuracies", "supermasks", "learned_supermasks", "supermask_comparison")
 
     levels: Annotated[list[PositiveInt], Field(min_length=1)]
     """Levels, rising, at which claims are tested; pruning goes on to the last of them."""
-    criteria: list[Name] = list(CRITERIA)
+    criteria: Annotated[list[Name], Field(min_length=1)] = list(CRITERIA)
     """Registered criteria to find masks with; one chain each."""
     pruned_actions: list[Name] = list(PRUNED_ACTIONS)
     """What becomes of pruned weights, besides being set to 0; one chain each."""
@@ -196,18 +199,20 @@ class Deconstructing(Study):
         at early stopping (minimum validation loss) and at the end; nan where training diverged.
 
         supermasks: one row per task, criterion, level (0: no mask), values and seed; learned_supermasks: one row per
-        task, values, scaling, mask and seed. Both are empty where the study does without.
+        task, values, scaling, mask and seed; supermask_comparison: one row per task and kind of supermask, means over
+        seeds, and the trained dense network. All three are empty where the study does without.
         """
         from lth_core.analysis.measurements import measure, read_histories
-        from lth_core.studies.deconstructing_tables import gathered
+        from lth_core.studies.deconstructing_tables import comparison, gathered
 
         table = measure(read_histories(config.results, self.cells(config)))
         named = {"test_accuracy_early_stop": "accuracy", "test_accuracy_end": "final_accuracy"}
-        return {
+        tables = {
             "accuracies": table.rename(columns=named)[list(COLUMNS)],
             "supermasks": gathered(self._supermask_files(config), SUPERMASK_COLUMNS, ("task", "criterion")),
             "learned_supermasks": gathered(self._learned_files(config), LEARNED_COLUMNS, ("task", "values", "scaling")),
         }
+        return tables | {"supermask_comparison": comparison(tables)}
 
     # ------------------------------------------------------------ figures and claims
 

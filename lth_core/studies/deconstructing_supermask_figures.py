@@ -13,19 +13,21 @@ from lth_core.plotting import SERIES, band, density_axis, interval_note, legend,
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import data_note
 from lth_core.studies.deconstructing_figures import CRITERION_LOOKS, OTHER_LOOK, criterion_groups, criterion_label
-from lth_core.studies.deconstructing_tables import at_best_level, best_criterion, by_seed, learned
+from lth_core.studies.deconstructing_tables import FOUND, TRAINED, at_best_level, by_seed, compared
 
 if TYPE_CHECKING:
     from lth_core.studies.deconstructing import Deconstructing
 
 VALUES = {"initial": "initial values", "constant": "signed constants"}
 COLOURS = dict(zip(VALUES.values(), SERIES, strict=False))
-TRAINED = "trained weights"
-LEARNED_LABELS = {
-    ("plain", "drawn"): "learned mask",
-    ("rescaled", "drawn"): "learned mask,\nrescaled",
-    ("plain", "likely"): "likely mask",
-    ("rescaled", "likely"): "likely mask,\nrescaled",
+TRAINED_LABEL = "trained weights"
+KIND_LABELS = {
+    FOUND: "best mask\nof a criterion",
+    "learned": "learned mask",
+    "learned-rescaled": "learned mask,\nrescaled",
+    "likely": "likely mask",
+    "likely-rescaled": "likely mask,\nrescaled",
+    TRAINED: "dense network",
 }
 
 CAPTIONS = {
@@ -47,14 +49,11 @@ def supermask_drawings(
     study: Deconstructing, config: Config, task: str, tables: dict[str, pd.DataFrame]
 ) -> list[Drawing]:
     """The figures of one task."""
-    accuracies, found, of_learning = (
-        table[table["task"] == task]
-        for table in (tables["accuracies"], tables["supermasks"], tables["learned_supermasks"])
-    )
+    found = tables["supermasks"].loc[tables["supermasks"]["task"] == task]
     draw = {
         "supermask-bars": lambda: _bars(found, study.criteria),
         "supermask-densities": lambda: _densities(found, study.criteria),
-        "learned-supermasks": lambda: _learned(accuracies, found, of_learning),
+        "learned-supermasks": lambda: _learned(tables, task),
     }
     data = data_note(config.tasks[task], found["seed"].nunique())
     of_bars = data.replace("; band: ", "; bar: mean, line: ")
@@ -97,19 +96,12 @@ def _densities(found: pd.DataFrame, criteria: list[str]) -> Figure:
     return figure
 
 
-def _learned(accuracies: pd.DataFrame, found: pd.DataFrame, of_learning: pd.DataFrame) -> Figure:
-    rows = {
-        "best mask\nof a criterion": {
-            label: by_seed(at_best_level(found, best_criterion(found, values), values)).to_list()
-            for values, label in VALUES.items()
-        }
-    }
-    for (scaling, mask), name in LEARNED_LABELS.items():
-        rows[name] = {
-            label: by_seed(learned(of_learning, values, scaling, mask)).to_list() for values, label in VALUES.items()
-        }
-    rows["dense network"] = {TRAINED: by_seed(accuracies[accuracies["level"] == 0], "accuracy").to_list()}
+def _learned(tables: dict[str, pd.DataFrame], task: str) -> Figure:
+    labels = VALUES | {TRAINED: TRAINED_LABEL}
+    rows: dict[str, dict[str, list[float]]] = {}
+    for kind, values, _, accuracies in compared(tables, task):
+        rows.setdefault(KIND_LABELS[kind], {})[labels[values]] = accuracies.to_list()
     figure, axes = panels(width=5.2, height=0.6 + 0.45 * len(rows))
-    bars(axes[0, 0], rows, COLOURS | {TRAINED: "#404040"}, "test accuracy")
+    bars(axes[0, 0], rows, COLOURS | {TRAINED_LABEL: "#404040"}, "test accuracy")
     legend(figure)
     return figure

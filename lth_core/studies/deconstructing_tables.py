@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import pandas as pd
 
+from lth_core.analysis.claims import mean_interval
 from lth_core.artifacts import ArtifactError
+from lth_core.studies.deconstructing import COMPARISON_COLUMNS
+
+VALUES = ("initial", "constant")
+FOUND, TRAINED = "found", "trained"
+LEARNED_KINDS = {
+    "learned": ("plain", "drawn"),
+    "learned-rescaled": ("rescaled", "drawn"),
+    "likely": ("plain", "likely"),
+    "likely-rescaled": ("rescaled", "likely"),
+}
+"""Kind of learned supermask -> its scaling, and whether masks are drawn or the likely one."""
 
 
 def gathered(files: Mapping[tuple[str, ...], str], columns: Sequence[str], named: Sequence[str]) -> pd.DataFrame:
@@ -54,3 +67,41 @@ def learned(table: pd.DataFrame, values: str, scaling: str, mask: str = "drawn")
 def by_seed(rows: pd.DataFrame, column: str = "test_accuracy") -> pd.Series:
     """An accuracy with one entry per seed."""
     return rows.set_index("seed")[column].sort_index()
+
+
+class Compared(NamedTuple):
+    """One bar of the comparison of supermasks with training."""
+
+    kind: str
+    """`found` by a criterion, a kind of learned mask, or `trained`: the dense network at early stopping."""
+    values: str
+    """Kept weights are `initial` values or signed `constant`s; or `trained`."""
+    chosen: str
+    """What validation accuracy has chosen: criterion and level of the masks that are found."""
+    accuracies: pd.Series
+    """Test accuracy by seed."""
+
+
+def compared(tables: Mapping[str, pd.DataFrame], task: str) -> Iterator[Compared]:
+    """Every kind of supermask with both kinds of values, then the trained dense network of one task."""
+    accuracies, found, of_learning = (
+        tables[name].loc[tables[name]["task"] == task] for name in ("accuracies", "supermasks", "learned_supermasks")
+    )
+    for values in VALUES:
+        criterion = best_criterion(found, values)
+        rows = at_best_level(found, criterion, values)
+        yield Compared(FOUND, values, f"{criterion} at level {rows['level'].iloc[0]}", by_seed(rows))
+    for kind, (scaling, mask) in LEARNED_KINDS.items():
+        for values in VALUES:
+            yield Compared(kind, values, "", by_seed(learned(of_learning, values, scaling, mask)))
+    yield Compared(TRAINED, TRAINED, "", by_seed(accuracies[accuracies["level"] == 0], "accuracy"))
+
+
+def comparison(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Mean test accuracy of whatever is `compared`, with its interval over seeds, of all tasks with supermasks."""
+    rows = [
+        (task, kind, values, chosen, *mean_interval(accuracies.to_list()), len(accuracies))
+        for task in tables["supermasks"]["task"].unique()
+        for kind, values, chosen, accuracies in compared(tables, task)
+    ]
+    return pd.DataFrame(rows, columns=list(COMPARISON_COLUMNS))
