@@ -62,6 +62,23 @@ def test_masks_of_every_level_are_nested_with_the_counts_of_the_ladder() -> None
     assert set(np.flatnonzero(same & (np.abs(trained["a"]) > largest))) <= set(np.flatnonzero(masks[3]["a"]))
 
 
+@pytest.mark.parametrize(
+    ("criterion", "kept"),
+    [
+        ("large-final", [True, True, False, False]),
+        ("large-final-same-sign", [True, False, True, False]),  # the second weight has changed its sign
+        ("movement", [False, True, True, False]),
+        ("magnitude-increase", [False, True, True, False]),
+        ("magnitude-at-init", [True, False, False, True]),
+    ],
+)
+@pytest.mark.parametrize("iterative", [True, False])
+def test_criteria_compare_the_trained_weights_with_theta_0(criterion: str, kept: list[bool], iterative: bool) -> None:
+    method = Method(levels=1, rate=0.5, criterion=criterion, iterative=iterative)
+    initial, trained = {"a": np.array([[4.0, -1.0, 1.0, -1.25]])}, {"a": np.array([[4.5, 3.0, 2.0, -1.5]])}
+    assert supermasks(method, {"a": "hidden"}, {}, 0, initial, trained)[1]["a"].tolist() == [kept]
+
+
 def test_signed_constants_are_the_standard_deviation_of_their_layer() -> None:
     weights = {"a": np.array([[1.0, -2.0], [3.0, -4.0]]), "bias": np.array([5.0])}
     constant = untrained(weights, ["a"], "constant")
@@ -99,19 +116,26 @@ def test_a_mask_makes_an_untrained_network_accurate_and_repeats_bit_by_bit(make_
     assert min(sampled, likely) > 0.9 and 0.2 < density < 0.8
 
 
-def test_scores_follow_the_gradient_of_the_loss_by_the_mask_times_that_of_the_sigmoid(make_task) -> None:
-    """One step of gradient descent by hand, on a network of one layer: d loss / d m = d loss / d w * w * s'(0)."""
+@pytest.mark.parametrize("rescaled", [False, True])
+def test_scores_follow_the_gradient_of_the_loss_by_the_mask_times_that_of_the_sigmoid(
+    make_task, rescaled: bool
+) -> None:
+    """One step of gradient descent by hand, on a network of one layer: d loss / d m = d loss / d w * c w * s'(0).
+
+    c is the scale of the layer, the constant 1 or its number of weights over that of its kept ones.
+    """
     task = make_task(nn.Sequential(nn.Flatten(), nn.Linear(36, 3)), steps=1, evaluate_every=1)
     weights = tensors(initialize(lambda: nn.Sequential(nn.Flatten(), nn.Linear(36, 3)), Initialization(), 0))
-    scores, _ = learn(task, weights, ["1.weight"], 4, Supermasks(learning_rate=8, momentum=0), rescaled=False)
+    scores, _ = learn(task, weights, ["1.weight"], 4, Supermasks(learning_rate=8, momentum=0), rescaled)
     (batch,) = task.minibatches([4], 0, 0, 1)
     with torch.random.fork_rng():
         torch.manual_seed(learned_supermasks.torch_seed(4, "supermask"))
         kept = torch.bernoulli(torch.full((3, 36), 0.5))
-    effective = (weights["1.weight"] * kept).requires_grad_()
+    scale = 3 * 36 / kept.sum() if rescaled else 1.0
+    effective = (scale * weights["1.weight"] * kept).requires_grad_()
     outputs = batch.images[0].flatten(1) @ effective.T + weights["1.bias"]
     nn.functional.cross_entropy(outputs, batch.labels[0]).backward()
-    expected = -8 * effective.grad * weights["1.weight"] * 0.25
+    expected = -8 * effective.grad * scale * weights["1.weight"] * 0.25
     assert torch.allclose(scores["1.weight"], expected, atol=1e-6) and expected.abs().max() > 1e-3
 
 

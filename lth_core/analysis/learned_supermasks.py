@@ -59,6 +59,7 @@ def masked(weights: Weights, masks: Weights, rescaled: bool) -> dict[str, Tensor
     """The weights under masks of 0 and 1.
 
     `rescaled`: each layer is multiplied by its number of weights over that of its kept ones (dynamic weight rescaling).
+    This number is a constant in the gradient: a score learns from its own weight, not from how many others are kept.
     """
     found = dict(weights)
     for name, kept in masks.items():
