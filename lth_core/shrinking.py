@@ -51,7 +51,10 @@ def shrink(module: nn.Module, input_shape: Sequence[int]) -> nn.Module:
     """
     groups = symmetries(module, input_shape)
     if groups is None:
-        raise ShrinkingError("this network cannot be traced, so it is not known which layers consume which units")
+        raise ShrinkingError(
+            f"this network cannot be traced with inputs of shape {tuple(input_shape)} (masks of torch.nn.utils.prune "
+            "must be made permanent before), so it is not known which layers consume which units"
+        )
     small = copy.deepcopy(module).double().eval()
     inputs = torch.randn(4, *input_shape, generator=torch.Generator().manual_seed(0)).double()
     inputs = inputs.to(next(module.parameters()).device)
@@ -86,7 +89,7 @@ def compare_costs(
     first: nn.Module, second: nn.Module, input_shape: Sequence[int], batch: int = 1, repeats: int = 50
 ) -> tuple[Cost, Cost]:
     """What two networks cost on their device; their evaluations are timed in turns, `repeats` of each."""
-    modules = [module.eval() for module in (first, second)]
+    modules = [copy.deepcopy(module).eval() for module in (first, second)]
     inputs = torch.randn(batch, *input_shape, device=next(first.parameters()).device)
     seconds: list[list[float]] = [[], []]
     with torch.no_grad():

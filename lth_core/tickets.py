@@ -25,7 +25,7 @@ from lth_core.config import Branch, Method, Task
 from lth_core.rewinding import apply_mask
 
 ONNX_PACKAGES = ("onnx", "onnxscript")
-"""What torch needs to export; not among this project's requirements."""
+"""What torch needs to export; this project needs them for its tests only."""
 
 
 class TicketError(ValueError):
@@ -56,12 +56,15 @@ def load_inputs(folder: str | Path) -> Inputs:
 def load_module(
     folder: str | Path, seed: int, weights: Literal["trained", "start"] = "trained", draw: int = 0
 ) -> nn.Module:
-    """One replicate of a training as an ordinary module on the CPU, with zeros where its mask is False.
+    """One replicate of a training as an ordinary module on the CPU, with zeros in place.
 
-    `weights`: those at the end of training, or those that it started from. A branch with several draws has a replicate
-    for each. The module is in training mode, as torch builds it. Raises TicketError for a seed that is not there, for
-    the start of a branch (which is not stored) and for a network of a plugin that is not imported.
+    Where its mask is False a weight is zero, or has the value that a treatment has frozen it at. `weights`: those at the
+    end of training, or those that it started from. A branch with several draws has a replicate for each. The module is
+    in training mode, as torch builds it. Raises TicketError for a seed that is not there, for the start of a branch
+    (which is not stored) and for a network of a plugin that is not imported.
     """
+    if weights not in ("trained", "start"):
+        raise TicketError(f"weights are 'trained' or 'start', not '{weights}'")
     results, cell = cell_of(folder)
     spec = _spec(cell.trained(results))
     place = _replicate(folder, spec, seed, draw)
@@ -79,18 +82,25 @@ def load_module(
 
 
 def load_mask(folder: str | Path, seed: int, draw: int = 0) -> dict[str, Tensor]:
-    """The mask of one replicate by weight name: boolean, True where a weight is kept. The dense run has none."""
+    """The mask of one replicate by weight name: boolean, True where a weight is trained. The dense run has none."""
     results, cell = cell_of(folder)
     place = _replicate(folder, _spec(cell.trained(results)), seed, draw)
     return {name: torch.from_numpy(kept.copy()) for name, kept in _mask(results, cell, place).items()}
 
 
-def prune_masks(module: nn.Module, mask: Mapping[str, Tensor]) -> nn.Module:
+def prune_masks(module: nn.Module, mask: Mapping[str, Tensor], overwrite: bool = False) -> nn.Module:
     """Put the mask on the module's layers, in place, the way torch.nn.utils.prune does; returns the module.
 
     Each masked `weight` becomes `weight_orig` and the buffer `weight_mask`, and is their product from then on, so that
-    pruned weights stay zero in anyone's training. `torch.nn.utils.prune.remove` makes it permanent.
+    pruned weights stay zero in anyone's training. `torch.nn.utils.prune.remove` makes it permanent. Raises TicketError
+    for weights that this would set to zero, unless they are to be overwritten: frozen ones are part of their ticket.
     """
+    for name, kept in mask.items():
+        if not overwrite and module.get_parameter(name)[~kept].any():
+            raise TicketError(
+                f"{name} has other values than zero outside of the mask, as frozen weights have; "
+                "overwrite=True sets them to zero"
+            )
     for name, kept in mask.items():
         layer, _, tensor = name.rpartition(".")
         prune.custom_from_mask(module.get_submodule(layer), tensor, kept)

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from lth_core.artifacts import write_tensors, write_text
 from lth_core.cells import Cell
-from lth_core.config import Config, Method, Rewind
+from lth_core.config import Choice, Config, Method, Rewind
+from lth_core.data.facts import known_facts
 from lth_core.studies.renda2020 import COLUMNS, POLICIES, Renda2020
 from lth_core.studies.renda2020_view import View
 
@@ -251,6 +252,15 @@ def test_the_caption_says_at_which_budgets_techniques_are_the_same(measured: tup
         drawings = study().figures(later, {"measurements": table})
         (caption,) = [drawing.caption for drawing in drawings if drawing.name.startswith("delta-budget")]
         assert ("The last 20 steps have no drop" in caption) == said
+
+
+def test_captions_say_how_many_steps_are_an_epoch(measured: tuple[Config, pd.DataFrame]) -> None:
+    known, table = measured
+    drawings = study().figures(known, {"measurements": table})
+    examples = known_facts(Choice(name="digits"))["train_examples"]
+    for kind in ("delta-budget", "frontier"):
+        (caption,) = [drawing.caption for drawing in drawings if drawing.name.startswith(kind)]
+        assert f"({examples / 10:.4g} are an epoch of the training data)" in caption
 
 
 def test_claims_compare_techniques_at_their_best_budgets(measured: tuple[Config, pd.DataFrame]) -> None:

@@ -164,6 +164,8 @@ def test_images_are_normalised_as_in_training(results: str) -> None:
 def test_wrong_folders_seeds_and_plugins_are_one_clear_line(results: str, tmp_path: Path) -> None:
     with pytest.raises(TicketError, match=r"level_7: has no seed 9 \(seeds: 0, 1, 2, 3, 4\)$"):
         load_module(TICKET.folder(results), seed=9)
+    with pytest.raises(TicketError, match=r"^weights are 'trained' or 'start', not 'strat'$"):
+        load_module(TICKET.folder(results), seed=0, weights="strat")
     with pytest.raises(ArtifactError, match="is no training's folder"):
         load_module(tmp_path, seed=0)
     elsewhere = Cell("digits-lenet", "0-4", "imp", 6)
@@ -201,6 +203,16 @@ def test_pruning_masks_are_torchs_own_and_survive_training_by_anyone(results: st
         assert not layer.weight[~kept].any() and layer.weight[kept].all()
         prune.remove(layer, "weight")
     assert not prune.is_pruned(module)
+
+
+def test_frozen_weights_are_not_set_to_zero_unawares(results: str) -> None:
+    write_weights(f"{TICKET.folder(results)}/start.safetensors", spec(), shift=0.5)
+    folder = TICKET.folder(results)
+    module, mask = load_module(folder, seed=0, weights="start"), load_mask(folder, seed=0)
+    with pytest.raises(TicketError, match=r"^fc1.weight has other values than zero outside of the mask"):
+        prune_masks(module, mask)
+    assert not prune.is_pruned(module)
+    assert not prune_masks(module, mask, overwrite=True).fc1.weight[~mask["fc1.weight"]].any()
 
 
 def test_export_without_its_packages_is_one_clear_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -50,6 +50,7 @@ def drawings(view: View, task: Task) -> list[Drawing]:
     where = listing([f"{percent_text(view.density(level))}%" for level in view.levels])
     pruned = [view.rows(ONE_SHOT, PRUNED, level)["delta"].mean() for level in view.levels]
     floor = listing([f"{round(-delta, 1) + 0:.1f}" for delta in pruned])  # + 0: no minus before 0.0
+    epochs = f" ({view.epoch:.4g} are an epoch of the training data)" if view.epoch else ""
     below = "Test accuracy at the end of retraining, minus that of the same seed's dense network, in percentage points"
     return [
         Drawing(
@@ -64,7 +65,7 @@ def drawings(view: View, task: Task) -> list[Drawing]:
             f"delta-budget-{view.task}",
             f"{below}, against the retraining budget t in steps, with {where} of the weights (columns). Top: one-shot "
             "pruning. Bottom: iterative pruning, where every round is retrained for t steps. The dense network was "
-            f"trained for T = {view.full} steps; weight rewinding with t = T goes back to the initialization. Before "
+            f"trained for T = {view.full} steps{epochs}; weight rewinding with t = T goes back to the initialization. Before "
             f"any retraining, one-shot pruned networks are {floor} points below dense.{_no_drops(view)} {data}",
             lambda: _against_budget(view),
         ),
@@ -73,7 +74,7 @@ def drawings(view: View, task: Task) -> list[Drawing]:
             "What a retraining cost buys: the largest compression (prunable weights of the dense network over those "
             f"kept) whose validation accuracy is at most {MATCHING} percentage points below that of the same seed's "
             "dense network, among all runs of a technique that cost no more. Cost: retraining steps of all rounds "
-            f"together. Compression 1 is the dense network: nothing pruned was lossless. {data}",
+            f"together{epochs}. Compression 1 is the dense network: nothing pruned was lossless. {data}",
             lambda: _frontier(view),
         ),
     ]

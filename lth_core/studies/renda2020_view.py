@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from lth_core.config import Config
+from lth_core.data.facts import known_facts
 from lth_core.studies.renda2020 import POLICIES
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class View:
     """T: the steps of the dense training, and the largest budget."""
     constant: int
     """The largest budget that replays no drop of the learning rate."""
+    epoch: float | None
+    """Steps that are one pass over the training data; None where its size is not known before it is read."""
 
     @classmethod
     def of(cls, study: Renda2020, config: Config, task: str, measurements: pd.DataFrame) -> View:
@@ -38,7 +41,11 @@ class View:
         dense = table[table["technique"] == "dense"].set_index("seed")
         for column, delta in (("accuracy", "delta"), ("validation_accuracy", "validation_delta")):
             table = table.assign(**{delta: 100 * (table[column] - table["seed"].map(dense[column]))})
-        return cls(table, task, study.levels, study.full(config, task), study.constant_budget(config, task))
+        settings = config.tasks[task]
+        dataset = config.dataset(settings.dataset)
+        examples = known_facts(dataset.source, dataset.transforms).get("train_examples")
+        epoch = examples / settings.train.batch_size if examples else None
+        return cls(table, task, study.levels, study.full(config, task), study.constant_budget(config, task), epoch)
 
     def budgets(self, pruning: str) -> list[int]:
         """The budgets that a pruning is retrained with, T the last of them."""
