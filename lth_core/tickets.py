@@ -58,9 +58,9 @@ def load_module(
 ) -> nn.Module:
     """One replicate of a training as an ordinary module on the CPU, with zeros in place.
 
-    Where its mask is False a weight is zero, or has the value that a treatment has frozen it at. `weights`: those at the
-    end of training, or those that it started from. A branch with several draws has a replicate for each. The module is
-    in training mode, as torch builds it. Raises TicketError for a seed that is not there, for the start of a branch
+    Where its mask is False a weight is zero, or has the value that a treatment has frozen it at. `weights`: those at
+    the end of training, or those that it started from. A branch with several draws has a replicate for each. The module
+    is in training mode, as torch builds it. Raises TicketError for a seed that is not there, for the start of a branch
     (which is not stored) and for a network of a plugin that is not imported.
     """
     if weights not in ("trained", "start"):

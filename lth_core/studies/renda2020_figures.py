@@ -65,8 +65,8 @@ def drawings(view: View, task: Task) -> list[Drawing]:
             f"delta-budget-{view.task}",
             f"{below}, against the retraining budget t in steps, with {where} of the weights (columns). Top: one-shot "
             "pruning. Bottom: iterative pruning, where every round is retrained for t steps. The dense network was "
-            f"trained for T = {view.full} steps{epochs}; weight rewinding with t = T goes back to the initialization. Before "
-            f"any retraining, one-shot pruned networks are {floor} points below dense.{_no_drops(view)} {data}",
+            f"trained for T = {view.full} steps{epochs}; weight rewinding with t = T goes back to the initialization. "
+            f"Before any retraining, one-shot pruned networks are {floor} points below dense.{_no_drops(view)} {data}",
             lambda: _against_budget(view),
         ),
         Drawing(
