@@ -1,7 +1,8 @@
 """A cohort: the stacked weights of R replicates, each computed as if it were alone.
 
-Networks of linear layers have their gradients computed by hand (linear_network.py), all others by autograd. On a CPU
-the replicates take turns, which is fastest there; on a GPU linear networks are computed together.
+Networks of linear layers have their gradients computed by hand (linear_network.py; sparse_network.py where little is
+kept), all others by autograd. On a CPU the replicates take turns, which is fastest there; on a GPU linear networks are
+computed together.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
+from lth_core.artifacts import Tensors
 from lth_core.linear_network import LinearNetwork
+from lth_core.sparse_network import SparseNetwork, pays
 from lth_core.tasks import Batch, Task
 
 
@@ -20,22 +23,35 @@ class Cohort:
     """Gradients and evaluation of R replicates.
 
     `parameters` and `buffers` map the module's names to tensors (R, ...). A part is what is computed at a time: one
-    replicate's views of the parameters, or all of them. `trained` lists the tensors of all parts, `gradients` theirs.
+    replicate's views of the parameters, or all of them. `trained` lists the tensors that training changes: those of all
+    parts or, where few weights are kept, one vector of what is kept per replicate; `gradients` has theirs.
     """
 
-    def __init__(self, task: Task, weights: dict[str, Tensor]):
+    def __init__(self, task: Task, weights: dict[str, Tensor], pruned: Tensors | None = None):
+        """`pruned`: masks (R, ...) by name, of weights that are 0 where they are False, and stay so."""
         self.task = task
         self.module = task.module.to(task.device)
-        self.parameters = {name: weights[name] for name, _ in self.module.named_parameters()}
+        self._parameters = {name: weights[name] for name, _ in self.module.named_parameters()}
         self.buffers = {name: weights[name] for name, _ in self.module.named_buffers()}
-        self.size = len(next(iter(self.parameters.values())))
+        self.size = len(next(iter(self._parameters.values())))
         self.linear = LinearNetwork.of(self.module)
         self.together = self.linear is not None and task.device.type != "cpu"
-        self.parts = [self.parameters] if self.together else [self._replicate(r) for r in range(self.size)]
+        self.parts = [self._parameters] if self.together else [self._replicate(r) for r in range(self.size)]
         self.trained = [tensor for part in self.parts for tensor in part.values()]
+        self.sparse: list[SparseNetwork] = []
+        if self.linear and pruned and pays(self.linear, self._parameters, pruned):
+            masks = [{name: kept[r] for name, kept in pruned.items()} for r in range(self.size)]
+            self.sparse = [SparseNetwork(self.linear, *tensors) for tensors in zip(self.parts, masks, strict=True)]
+            self.trained = [network.trained for network in self.sparse]
+
+    @property
+    def parameters(self) -> dict[str, Tensor]:
+        for network, part in zip(self.sparse, self.parts, strict=False):
+            network.write_into(part)
+        return self._parameters
 
     def _replicate(self, index: int) -> dict[str, Tensor]:
-        return {name: value[index] for name, value in self.parameters.items()}
+        return {name: value[index] for name, value in self._parameters.items()}
 
     # ------------------------------------------------------------ gradients
 
@@ -44,6 +60,8 @@ class Cohort:
 
         Batch norm updates its statistics (`buffers`) in place.
         """
+        if self.sparse:
+            return self._sparse_gradients(batch)
         if self.linear:
             return self._linear_gradients(batch)
         self.module.train()
@@ -62,6 +80,15 @@ class Cohort:
             gradients = self.linear.gradients(part, activations, gradient)
             found += [gradients[name] for name in part]
         return found
+
+    def _sparse_gradients(self, batch: Batch) -> list[Tensor]:
+        inputs = batch.inputs.flatten(2)
+        values = [network.activations(piece) for network, piece in zip(self.sparse, inputs, strict=True)]
+        outputs = torch.stack([activations[-1].T[: inputs.shape[1]] for activations in values])
+        by_outputs = self.task.output_gradient(outputs, batch)
+        for network, activations, gradient in zip(self.sparse, values, by_outputs, strict=True):
+            network.find_gradient(activations, gradient)
+        return [network.gradient for network in self.sparse]
 
     def _autograd(self, index: int, batch: Batch, noise_seed: int) -> tuple[Tensor, ...]:
         torch.default_generator.manual_seed(noise_seed)  # for dropout, or whatever else the module draws
@@ -94,6 +121,8 @@ class Cohort:
 
     def _evaluated(self, index: int, inputs: Tensor) -> Tensor:
         """One replicate's outputs."""
+        if self.sparse:
+            return self.sparse[index].activations(inputs.flatten(1))[-1].T[: len(inputs)]
         replicate = self._replicate(index)
         if self.linear:
             return self.linear.activations(replicate, inputs.flatten(1))[-1]

@@ -81,7 +81,7 @@ def run(
     """
     steps = task.recipe.steps
     seeds = [seed for seed in spec["seeds"] for _ in range(draws)]
-    state = start_state(task, ticket.weights, ticket.first_step)
+    state = start_state(task, ticket.weights, ticket.mask, ticket.first_step)
     resume = Resume(output, fingerprint(spec, ticket.weights, ticket.mask))
     if resume.restore(state):
         print(f"resumed at step {state.step}", flush=True)
@@ -95,7 +95,6 @@ def run(
     trained = train(
         task,
         state,
-        ticket.mask,
         seeds,
         last_step or steps,
         order=ticket.order,
