@@ -11,12 +11,12 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.func import functional_call
 
 from lth_core.artifacts import Tensors
 from lth_core.linear_network import LinearNetwork
+from lth_core.module_network import ModuleNetwork
 from lth_core.sparse_network import SparseNetwork, pays
-from lth_core.tasks import Batch, Task
+from lth_core.tasks import Batch, Task, evaluation_piece
 
 
 class Cohort:
@@ -34,7 +34,8 @@ class Cohort:
         self._parameters = {name: weights[name] for name, _ in self.module.named_parameters()}
         self.buffers = {name: weights[name] for name, _ in self.module.named_buffers()}
         self.size = len(next(iter(self._parameters.values())))
-        self.linear = LinearNetwork.of(self.module)
+        self.network = ModuleNetwork(task)
+        self.linear = LinearNetwork.of(self.module) if task.recipe.precision == "float32" else None
         self.together = self.linear is not None and task.device.type != "cpu"
         self.parts = [self._parameters] if self.together else [self._replicate(r) for r in range(self.size)]
         self.trained = [tensor for part in self.parts for tensor in part.values()]
@@ -90,17 +91,14 @@ class Cohort:
             network.find_gradient(activations, gradient)
         return [network.gradient for network in self.sparse]
 
-    def _autograd(self, index: int, batch: Batch, noise_seed: int) -> tuple[Tensor, ...]:
+    def _autograd(self, index: int, batch: Batch, noise_seed: int) -> list[Tensor]:
         torch.default_generator.manual_seed(noise_seed)  # for dropout, or whatever else the module draws
         if self.task.device.type == "cuda":
             torch.cuda.manual_seed(noise_seed)
-        part = {name: value.detach().requires_grad_() for name, value in self.parts[index].items()}
-        losses, _ = self.task.losses(self._outputs(part, index, batch.inputs), batch)
-        return torch.autograd.grad(losses.mean(), list(part.values()), materialize_grads=True)
+        return self.network.gradients(self.parts[index], self._buffers(index), batch)
 
-    def _outputs(self, parameters: dict[str, Tensor], index: int, inputs: Tensor) -> Tensor:
-        buffers = {name: value[index] for name, value in self.buffers.items()}
-        return functional_call(self.module, {**parameters, **buffers}, (inputs,))
+    def _buffers(self, index: int) -> dict[str, Tensor]:
+        return {name: value[index] for name, value in self.buffers.items()}
 
     # ------------------------------------------------------------ evaluation
 
@@ -108,16 +106,16 @@ class Cohort:
     def evaluate(self, split: str) -> tuple[list[float], list[float]]:
         """Mean loss and accuracy of every replicate on a split; changes nothing."""
         self.module.eval()
-        loss = torch.zeros(self.size, dtype=torch.float64)
-        right = torch.zeros(self.size, dtype=torch.float64)
+        sums = torch.zeros(2, self.size, dtype=torch.float64, device=self.task.device)
         examples = 0
-        for batch in self.task.evaluation_batches(split):
+        for batch in self.task.evaluation_batches(split, evaluation_piece(self.linear is not None, self.task.device)):
             for index in range(self.size):
-                losses, hits = self.task.losses(self._evaluated(index, batch.inputs), batch)
-                loss[index] += losses.double().sum().cpu()
-                right[index] += hits.sum().cpu()
+                losses, right = self.task.losses(self._evaluated(index, batch.inputs), batch)
+                sums[0, index] += losses.double().sum()
+                sums[1, index] += right.sum()
             examples += len(batch.inputs)
-        return (loss / examples).tolist(), (right / examples).tolist()
+        loss, accuracy = (sums / examples).tolist()  # the only time that a GPU is waited for
+        return loss, accuracy
 
     def _evaluated(self, index: int, inputs: Tensor) -> Tensor:
         """One replicate's outputs."""
@@ -126,4 +124,4 @@ class Cohort:
         replicate = self._replicate(index)
         if self.linear:
             return self.linear.activations(replicate, inputs.flatten(1))[-1]
-        return self._outputs(replicate, index, inputs)
+        return self.network.outputs(replicate, self._buffers(index), inputs)

@@ -21,6 +21,7 @@ from lth_core.artifacts import provenance, write_tensors, write_text
 from lth_core.config import Task as TaskSettings
 from lth_core.data.reading import open_data
 from lth_core.jobs.command import import_plugins
+from lth_core.memory import keep_freed_memory
 from lth_core.progress import Progress
 from lth_core.resume import Resume, fingerprint
 from lth_core.rewinding import Ticket
@@ -59,6 +60,8 @@ def open_task(spec: Mapping[str, Any], data: str) -> ImageClassification:
     import_plugins(spec["plugins"])
     settings = TaskSettings(**spec["task"])
     device = choose_device()
+    if device.type == "cpu":
+        keep_freed_memory()
     images = open_data(data, device)
     print(f"device {device}, {torch.get_num_threads()} thread(s)", flush=True)
     with torch.random.fork_rng():
