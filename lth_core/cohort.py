@@ -1,8 +1,8 @@
 """A cohort: the stacked weights of R replicates, each computed as if it were alone.
 
 Networks of linear layers have their gradients computed by hand (linear_network.py; sparse_network.py where little is
-kept), all others by autograd. On a CPU the replicates take turns, which is fastest there; on a GPU linear networks are
-computed together.
+kept), all others by autograd. On a CPU the replicates take turns, which is fastest there; on a GPU they are
+computed together where their module allows it.
 """
 
 from __future__ import annotations
@@ -11,12 +11,18 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.func import vmap
 
 from lth_core.artifacts import Tensors
 from lth_core.linear_network import LinearNetwork
 from lth_core.module_network import ModuleNetwork
 from lth_core.sparse_network import SparseNetwork, pays
 from lth_core.tasks import Batch, Task, evaluation_piece
+
+
+def all_at_once(device: torch.device) -> bool:
+    """Whether replicates are computed together where they can be, rather than in turn."""
+    return device.type != "cpu"
 
 
 class Cohort:
@@ -36,7 +42,7 @@ class Cohort:
         self.size = len(next(iter(self._parameters.values())))
         self.network = ModuleNetwork(task)
         self.linear = LinearNetwork.of(self.module) if task.recipe.precision == "float32" else None
-        self.together = self.linear is not None and task.device.type != "cpu"
+        self.together = all_at_once(task.device) and (self.linear is not None or self._stacks())
         self.parts = [self._parameters] if self.together else [self._replicate(r) for r in range(self.size)]
         self.trained = [tensor for part in self.parts for tensor in part.values()]
         self.sparse: list[SparseNetwork] = []
@@ -50,6 +56,10 @@ class Cohort:
         for network, part in zip(self.sparse, self.parts, strict=False):
             network.write_into(part)
         return self._parameters
+
+    def _stacks(self) -> bool:
+        (batch,) = self.task.sample_batches("validation", 2)
+        return self.network.stacks(self._parameters, self.buffers, batch.inputs)
 
     def _replicate(self, index: int) -> dict[str, Tensor]:
         return {name: value[index] for name, value in self._parameters.items()}
@@ -66,6 +76,8 @@ class Cohort:
         if self.linear:
             return self._linear_gradients(batch)
         self.module.train()
+        if self.together:
+            return self.network.stacked_gradients(self._parameters, self.buffers, batch)
         found = [self._autograd(r, batch.replicate(r), noise_seeds[r]) for r in range(self.size)]
         return [gradient for gradients in found for gradient in gradients]
 
@@ -109,15 +121,25 @@ class Cohort:
         sums = torch.zeros(2, self.size, dtype=torch.float64, device=self.task.device)
         examples = 0
         for batch in self.task.evaluation_batches(split, evaluation_piece(self.linear is not None, self.task.device)):
-            for index in range(self.size):
-                losses, right = self.task.losses(self._evaluated(index, batch.inputs), batch)
-                sums[0, index] += losses.double().sum()
-                sums[1, index] += right.sum()
+            sums += torch.stack([values.double().sum(dim=1) for values in self._evaluated(batch)])
             examples += len(batch.inputs)
         loss, accuracy = (sums / examples).tolist()  # the only time that a GPU is waited for
         return loss, accuracy
 
-    def _evaluated(self, index: int, inputs: Tensor) -> Tensor:
+    def _evaluated(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The loss of every replicate on every example, and whether it is right: (R, B)."""
+        if self.together:
+            return vmap(lambda outputs: self.task.losses(outputs, batch))(self._stacked_outputs(batch.inputs))
+        found = [self.task.losses(self._outputs(index, batch.inputs), batch) for index in range(self.size)]
+        losses, right = zip(*found, strict=True)
+        return torch.stack(losses), torch.stack(right)
+
+    def _stacked_outputs(self, inputs: Tensor) -> Tensor:
+        if self.linear:
+            return self.linear.activations(self._parameters, inputs.flatten(1).expand(self.size, -1, -1))[-1]
+        return self.network.stacked_outputs(self._parameters, self.buffers, inputs)
+
+    def _outputs(self, index: int, inputs: Tensor) -> Tensor:
         """One replicate's outputs."""
         if self.sparse:
             return self.sparse[index].activations(inputs.flatten(1))[-1].T[: len(inputs)]

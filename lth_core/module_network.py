@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.func import functional_call
+from torch.func import functional_call, vmap
 
 from lth_core.tasks import Batch, Task
 
@@ -34,6 +34,41 @@ class ModuleNetwork:
             outputs = self.outputs(trained, buffers, batch.inputs)
         losses, _ = self.task.losses(self._exact(outputs), batch)
         return _gradients(losses.mean(), trained)
+
+    # ------------------------------------------------------------ all replicates at once
+
+    @torch.no_grad()
+    def stacks(self, parameters: Weights, buffers: Weights, inputs: Tensor) -> bool:
+        """Whether all replicates can be computed at once; `inputs` (B, ...) are any.
+
+        Not so where the module draws noise, which every replicate has from its own seed, or decides by its values.
+        """
+        own = inputs.expand(len(next(iter(parameters.values()))), *inputs.shape)
+        try:
+            for training in (True, False):
+                self.task.module.train(training)
+                copies = {name: value.clone() for name, value in buffers.items()}
+                if training:
+                    vmap(self.outputs)(parameters, copies, own)
+                else:
+                    self.stacked_outputs(parameters, copies, inputs)
+        except RuntimeError:
+            return False
+        return True
+
+    def stacked_outputs(self, parameters: Weights, buffers: Weights, inputs: Tensor) -> Tensor:
+        """The outputs (R, B, ...) of every replicate on the same inputs (B, ...), in float32."""
+        return vmap(self.outputs, in_dims=(0, 0, None))(parameters, buffers, inputs)
+
+    def stacked_gradients(self, parameters: Weights, buffers: Weights, batch: Batch) -> list[Tensor]:
+        """As `gradients`, of every replicate by its own minibatch. Convolutions become grouped ones."""
+        trained = _leaves(parameters)
+        with self._autocast():
+            outputs = vmap(self.outputs)(trained, buffers, batch.inputs)
+        by_outputs = self.task.output_gradient(self._exact(outputs.detach()), batch)
+        return _gradients(outputs, trained, by_outputs.to(outputs.dtype))
+
+    # ------------------------------------------------------------ precision
 
     def _autocast(self) -> torch.autocast:
         # Products and convolutions on copies in bfloat16; their gradients come back in float32, as the weights are.

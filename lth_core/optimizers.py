@@ -31,7 +31,7 @@ class Optimizer:
             self.state["step"] = [torch.zeros((), device=p.device) for p in self.parameters]
 
     @torch.no_grad()
-    def update(self, gradients: list[Tensor], learning_rate: float) -> None:
+    def update(self, gradients: list[Tensor], learning_rate: float | Tensor) -> None:
         """One step along the gradients, one per parameter, at a learning rate."""
         if self.settings.name == "adam":
             adam(

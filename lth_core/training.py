@@ -16,6 +16,7 @@ from torch import Tensor
 
 from lth_core.artifacts import Tensors
 from lth_core.cohort import Cohort
+from lth_core.cuda_graph import GraphedStep
 from lth_core.optimizers import Optimizer
 from lth_core.randomness import torch_seed
 from lth_core.schedules import learning_rate
@@ -101,14 +102,16 @@ def train(
     every `evaluate_every` steps and at the last step.
     """
     start, evaluating = time.perf_counter(), 0.0
+    update = _updates(task, state)
     with torch.random.fork_rng():
         if evaluate and not state.history:
             evaluating += evaluate_into(state)
         for order_now, batch in _minibatches(task, seeds, state.step, last_step, order, order_from):
-            quiet = state.cohort.linear is not None  # linear networks draw nothing
+            quiet = state.cohort.linear is not None or state.cohort.together  # these draw nothing
             noise = [] if quiet else noise_seeds(seeds, order_now, state.step)
             rate = learning_rate(task.recipe, task.recipe.steps - 1 if last_rate else state.step)
-            step(state, batch, noise, rate)
+            update(batch, rate, noise)
+            state.step += 1
             if evaluate and (state.step % task.recipe.evaluate_every == 0 or state.step == last_step):
                 evaluating += evaluate_into(state)
             after_step(state)
@@ -132,14 +135,21 @@ def _minibatches(
             yield from ((number, batch) for batch in task.minibatches(seeds, number, first, last))
 
 
-def step(state: State, batch: Batch, noise: Sequence[int], rate: float) -> None:
+def _updates(task: Task, state: State) -> Callable[[Batch, float, Sequence[int]], None]:
+    """What makes a step of a batch, a learning rate and the seeds of noise."""
+    if state.cohort.together:  # on a GPU, and without noise
+        graphed = GraphedStep(lambda batch, rate: step(state, batch, rate, []), task.device)
+        return lambda batch, rate, noise: graphed(batch, rate)
+    return lambda batch, rate, noise: step(state, batch, rate, noise)
+
+
+def step(state: State, batch: Batch, rate: float | Tensor, noise: Sequence[int]) -> None:
     """One training step: gradient, update, untrained weights back to exactly what they were."""
     gradients = state.cohort.gradients(batch, noise)
     state.optimizer.update(gradients, rate)
     with torch.no_grad():
         for name, weights in state.fixed.items():
             weights.restore(state.cohort.parameters[name])
-    state.step += 1
 
 
 def evaluate_into(state: State) -> float:

@@ -20,6 +20,7 @@ FLOORS = (
         "optimizers",
         "linear_network",
         "module_network",
+        "cuda_graph",
         "sparse_network",
         "kernels",
         "cohort",
