@@ -16,7 +16,7 @@ from torch.func import vmap
 from lth_core.artifacts import Tensors
 from lth_core.linear_network import LinearNetwork
 from lth_core.module_network import ModuleNetwork
-from lth_core.sparse_network import SparseNetwork, pays
+from lth_core.sparse_network import SparseNetwork, columns, pays
 from lth_core.tasks import Batch, Task, evaluation_piece
 
 
@@ -96,11 +96,11 @@ class Cohort:
 
     def _sparse_gradients(self, batch: Batch) -> list[Tensor]:
         inputs = batch.inputs.flatten(2)
-        values = [network.activations(piece) for network, piece in zip(self.sparse, inputs, strict=True)]
+        values = [network.activations(columns(piece)) for network, piece in zip(self.sparse, inputs, strict=True)]
         outputs = torch.stack([activations[-1].T[: inputs.shape[1]] for activations in values])
         by_outputs = self.task.output_gradient(outputs, batch)
         for network, activations, gradient in zip(self.sparse, values, by_outputs, strict=True):
-            network.find_gradient(activations, gradient)
+            network.find_gradient(activations, columns(gradient))
         return [network.gradient for network in self.sparse]
 
     def _autograd(self, index: int, batch: Batch, noise_seed: int) -> list[Tensor]:
@@ -130,8 +130,12 @@ class Cohort:
         """The loss of every replicate on every example, and whether it is right: (R, B)."""
         if self.together:
             return vmap(lambda outputs: self.task.losses(outputs, batch))(self._stacked_outputs(batch.inputs))
-        found = [self.task.losses(self._outputs(index, batch.inputs), batch) for index in range(self.size)]
-        losses, right = zip(*found, strict=True)
+        if self.sparse:
+            inputs = columns(batch.inputs.flatten(1))
+            outputs = [network.activations(inputs)[-1].T[: len(batch.inputs)] for network in self.sparse]
+        else:
+            outputs = [self._outputs(index, batch.inputs) for index in range(self.size)]
+        losses, right = zip(*(self.task.losses(values, batch) for values in outputs), strict=True)
         return torch.stack(losses), torch.stack(right)
 
     def _stacked_outputs(self, inputs: Tensor) -> Tensor:
@@ -141,8 +145,6 @@ class Cohort:
 
     def _outputs(self, index: int, inputs: Tensor) -> Tensor:
         """One replicate's outputs."""
-        if self.sparse:
-            return self.sparse[index].activations(inputs.flatten(1))[-1].T[: len(inputs)]
         replicate = self._replicate(index)
         if self.linear:
             return self.linear.activations(replicate, inputs.flatten(1))[-1]

@@ -105,22 +105,22 @@ class SparseNetwork:
             weights[name].view(-1).index_copy_(0, self.places[name], values)
 
     def activations(self, inputs: Tensor) -> list[Tensor]:
-        """The inputs (B, features), every hidden layer after its ReLU, and the outputs: all as columns."""
+        """The inputs, every hidden layer after its ReLU, and the outputs: all as columns."""
         from lth_core import kernels
 
-        values = [columns(inputs)]
+        values = [inputs]
         for layer in self.layers:
-            outputs = torch.empty(layer.units, values[0].shape[1])
+            outputs = torch.empty(layer.units, inputs.shape[1])
             hidden = layer is not self.layers[-1]
             kernels.forward(*layer.matrix, layer.weight, layer.bias, hidden, values[-1].numpy(), outputs.numpy())
             values.append(outputs)
         return values
 
     def find_gradient(self, activations: list[Tensor], gradient: Tensor) -> None:
-        """Fill `gradient`, given the loss's gradient by the outputs (B, classes)."""
+        """Fill `gradient`, given the loss's gradient by the outputs: all as columns."""
         from lth_core import kernels
 
-        found, values = columns(gradient).numpy(), [value.numpy() for value in activations]
+        found, values = gradient.numpy(), [value.numpy() for value in activations]
         for position, layer in reversed(list(enumerate(self.layers))):
             inputs = values[position]
             kernels.weight_gradients(*layer.matrix[:2], found, inputs, layer.by_weight, layer.by_bias)

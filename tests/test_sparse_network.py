@@ -18,7 +18,7 @@ from lth_core.artifacts import Tensors
 from lth_core.cohort import Cohort
 from lth_core.linear_network import LinearNetwork
 from lth_core.resume import Resume
-from lth_core.sparse_network import DENSEST, SparseNetwork, pays
+from lth_core.sparse_network import DENSEST, SparseNetwork, columns, pays
 from lth_core.training import Trained, start_state, train
 from tests.test_resume import Cut
 from tests.test_training import OPTIMIZERS, SEEDS, initial, same_bits
@@ -72,8 +72,8 @@ def test_outputs_and_gradients_equal_those_of_the_dense_network_with_zeros(
     expected = network.activations(masked, inputs)
     gradients = network.gradients(masked, expected, towards)
     sparse = SparseNetwork(network, masked, {name: kept.numpy() for name, kept in mask.items()})
-    found = sparse.activations(inputs)
-    sparse.find_gradient(found, towards)
+    found = sparse.activations(columns(inputs))
+    sparse.find_gradient(found, columns(towards))
 
     for ours, theirs in zip(found, expected, strict=True):
         torch.testing.assert_close(ours.T[:batch], theirs, rtol=1e-4, atol=1e-3)
@@ -88,7 +88,7 @@ def test_a_value_that_is_not_a_number_is_passed_on() -> None:
     weights = {name: value.detach().clone() for name, value in module.named_parameters()}
     weights["0.weight"][0, 0] = np.nan
     network = SparseNetwork(LinearNetwork.of(module), weights, {})
-    assert network.activations(torch.ones(5, 4))[-1][:, :5].isnan().all()
+    assert network.activations(columns(torch.ones(5, 4)))[-1][:, :5].isnan().all()
 
 
 @pytest.mark.parametrize(("kept", "expected"), [(int(DENSEST * 200), True), (int(DENSEST * 200) + 1, False)])
