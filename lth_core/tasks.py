@@ -98,7 +98,7 @@ class ImageClassification:
         for step, (images, labels) in zip(steps, self.data.batches("train", indices), strict=True):
             if self.recipe.augment == "crop-flip":
                 streams = [stream(seed, "augment", order, step) for seed in seeds]
-                images = torch.stack([crop_flip(x, s, self.data.black) for x, s in zip(images, streams, strict=True)])
+                images = crop_flip(images, streams, self.data.black)
             yield self._batch(images, labels)
 
     def evaluation_batches(self, split: str, size: int = PIECE) -> Iterator[ImageBatch]:
@@ -136,7 +136,7 @@ class ImageClassification:
 
     def output_gradient(self, outputs: Tensor, batch: ImageBatch) -> Tensor:
         gradient = outputs.softmax(dim=-1)
-        gradient.scatter_add_(-1, batch.labels[..., None], gradient.new_full((), -1.0).expand(*batch.labels.shape, 1))
+        gradient.scatter_(-1, batch.labels[..., None], -1.0, reduce="add")
         return gradient.div_(batch.labels.shape[-1])
 
 

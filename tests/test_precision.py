@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from lth_core.cohort import Cohort
+from lth_core.jobs.runs import prepare
 from lth_core.models.layout import channels_last, wants_channels_last
 from lth_core.resume import Resume
 from lth_core.tasks import SMALL_PIECE, evaluation_piece
@@ -130,6 +131,14 @@ def test_in_bf16_a_resumed_training_has_the_bits_of_an_undisturbed_one(
     first, resumed = train_with(task, weights, {}, Resume(tmp_path / "trained", "x"))
     assert first == 7 and same_bits(resumed.weights, undisturbed.weights)
     assert resumed.history == undisturbed.history
+
+
+def test_on_a_gpu_float32_means_float32_and_kernels_repeat_their_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    flags = torch.backends.cudnn
+    monkeypatch.setattr(flags, "allow_tf32", True)
+    monkeypatch.setattr(flags, "deterministic", False)
+    prepare(torch.device("cuda"))
+    assert not flags.allow_tf32 and flags.deterministic and not torch.backends.cuda.matmul.allow_tf32
 
 
 # ---------------------------------------------------------------- layout and pieces

@@ -49,6 +49,15 @@ def choose_device() -> torch.device:
     return torch.device(wanted)
 
 
+def prepare(device: torch.device) -> None:
+    """Set in this process what torch and the C library leave open for the device."""
+    if device.type == "cpu":
+        keep_freed_memory()
+    else:
+        torch.backends.cudnn.allow_tf32 = False  # float32 means float32, in convolutions as in products
+        torch.backends.cudnn.deterministic = True
+
+
 def model_factory(settings: TaskSettings, classes: int, input_shape: Sequence[int]) -> Callable[[], nn.Module]:
     """Builds the task's network for its data set."""
     offered = {"classes": classes, "input_shape": tuple(input_shape)}
@@ -60,8 +69,7 @@ def open_task(spec: Mapping[str, Any], data: str) -> ImageClassification:
     import_plugins(spec["plugins"])
     settings = TaskSettings(**spec["task"])
     device = choose_device()
-    if device.type == "cpu":
-        keep_freed_memory()
+    prepare(device)
     images = open_data(data, device)
     print(f"device {device}, {torch.get_num_threads()} thread(s)", flush=True)
     with torch.random.fork_rng():
