@@ -102,10 +102,7 @@ class ImageClassification:
             yield self._batch(images, labels)
 
     def evaluation_batches(self, split: str, size: int = PIECE) -> Iterator[ImageBatch]:
-        examples = np.arange(self.data.size(split))
-        if split == "train":
-            # As many training examples as the validation split has, drawn once for all: files may be sorted by class.
-            examples = np.sort(self._drawn(split)[: self.data.size("validation")])
+        examples = self._training_sample if split == "train" else np.arange(self.data.size(split))
         pieces = (examples[first : first + size] for first in range(0, len(examples), size))
         yield from self._batches(split, pieces)
 
@@ -124,7 +121,12 @@ class ImageClassification:
     @cached_property
     def channels_last(self) -> bool:
         """Whether images come with their channels last, as this network is fastest."""
-        return wants_channels_last(self.module, self.device, self.recipe.precision)
+        return wants_channels_last(self.module, self.data.input_shape, self.device, self.recipe.precision)
+
+    @cached_property
+    def _training_sample(self) -> np.ndarray:
+        """As many training examples as the validation split has, drawn once for all: files may be sorted by class."""
+        return np.sort(self._drawn("train")[: self.data.size("validation")])
 
     def _drawn(self, split: str) -> np.ndarray:
         """All examples of a split in an order drawn once for all: the start of it is a random sample."""
