@@ -155,12 +155,28 @@ def test_channels_last_changes_where_values_are_and_nothing_else(channels: int) 
 
 
 def test_the_layout_is_that_in_which_the_network_is_fastest() -> None:
+    def wants(module: nn.Module, device: str, precision: str) -> bool:
+        return wants_channels_last(module, (1, 6, 6), torch.device(device), precision)
+
     narrow = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Conv2d(4, 16, 3))
-    assert wants_channels_last(plain(), CPU, "float32") and wants_channels_last(narrow, CPU, "bf16")
-    assert not wants_channels_last(narrow, CPU, "float32")
-    assert not wants_channels_last(linear(), CPU, "bf16")
-    gpu = torch.device("cuda")
-    assert not wants_channels_last(plain(), gpu, "float32") and wants_channels_last(plain(), gpu, "bf16")
+    assert wants(plain(), "cpu", "float32") and wants(narrow, "cpu", "bf16")
+    assert not wants(narrow, "cpu", "float32") and not wants(linear(), "cpu", "bf16")
+    assert not wants(plain(), "cuda", "float32") and wants(plain(), "cuda", "bf16")
+
+
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_networks_that_flatten_by_view_train_in_the_other_layout(make_task: Any, precision: str) -> None:
+    class Viewing(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.convolution, self.output = nn.Conv2d(1, 8, 3), nn.Linear(128, 3)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return self.output(self.convolution(images).view(len(images), -1))
+
+    task = make_task(Viewing(), precision=precision)
+    assert not task.channels_last
+    assert run(task, initial(Viewing), {}).history
 
 
 def test_all_batches_of_a_task_have_its_layout(make_task: Any) -> None:
