@@ -24,7 +24,7 @@ class ModuleNetwork:
     task: Task
 
     def outputs(self, parameters: Weights, buffers: Weights, inputs: Tensor) -> Tensor:
-        """One replicate's outputs in float32; inputs (B, ...)."""
+        """One replicate's outputs; inputs (B, ...)."""
         return functional_call(self.task.module, {**parameters, **buffers}, (inputs,))
 
     def gradients(self, parameters: Weights, buffers: Weights, batch: Batch) -> list[Tensor]:
@@ -32,7 +32,7 @@ class ModuleNetwork:
         trained = _leaves(parameters)
         with self._autocast():
             outputs = self.outputs(trained, buffers, batch.inputs)
-        losses, _ = self.task.losses(self._exact(outputs), batch)
+        losses, _ = self.task.losses(_exact(outputs), batch)
         return _gradients(losses.mean(), trained)
 
     # ------------------------------------------------------------ all replicates at once
@@ -44,20 +44,18 @@ class ModuleNetwork:
         Not so where the module draws noise, which every replicate has from its own seed, or decides by its values.
         """
         own = inputs.expand(len(next(iter(parameters.values()))), *inputs.shape)
+        copies = {name: value.clone() for name, value in buffers.items()}
         try:
-            for training in (True, False):
-                self.task.module.train(training)
-                copies = {name: value.clone() for name, value in buffers.items()}
-                if training:
-                    vmap(self.outputs)(parameters, copies, own)
-                else:
-                    self.stacked_outputs(parameters, copies, inputs)
-        except RuntimeError:
+            self.task.module.train()
+            vmap(self.outputs)(parameters, copies, own)
+            self.task.module.eval()
+            self.stacked_outputs(parameters, copies, inputs)
+        except RuntimeError:  # which vmap raises
             return False
         return True
 
     def stacked_outputs(self, parameters: Weights, buffers: Weights, inputs: Tensor) -> Tensor:
-        """The outputs (R, B, ...) of every replicate on the same inputs (B, ...), in float32."""
+        """The outputs (R, B, ...) of every replicate on the same inputs (B, ...)."""
         return vmap(self.outputs, in_dims=(0, 0, None))(parameters, buffers, inputs)
 
     def stacked_gradients(self, parameters: Weights, buffers: Weights, batch: Batch) -> list[Tensor]:
@@ -65,7 +63,7 @@ class ModuleNetwork:
         trained = _leaves(parameters)
         with self._autocast():
             outputs = vmap(self.outputs)(trained, buffers, batch.inputs)
-        by_outputs = self.task.output_gradient(self._exact(outputs.detach()), batch)
+        by_outputs = self.task.output_gradient(_exact(outputs.detach()), batch)
         return _gradients(outputs, trained, by_outputs.to(outputs.dtype))
 
     # ------------------------------------------------------------ precision
@@ -76,8 +74,10 @@ class ModuleNetwork:
             self.task.device.type, torch.bfloat16, enabled=self.task.recipe.precision == "bf16", cache_enabled=False
         )
 
-    def _exact(self, outputs: Tensor) -> Tensor:
-        return outputs.float() if outputs.dtype == torch.bfloat16 else outputs
+
+def _exact(outputs: Tensor) -> Tensor:
+    """Losses are float32."""
+    return outputs.float() if outputs.dtype == torch.bfloat16 else outputs
 
 
 def _leaves(parameters: Weights) -> dict[str, Tensor]:
