@@ -18,9 +18,9 @@ from lth_core.linear_network import LinearNetwork
 
 DENSEST = 0.25
 """Share of kept weights up to which a network is trained on them alone. Measured on LeNet-300-100 at batches of 60 and
-128 (benchmarks/linear_step.py): a step is then at least 1.4 times as fast as a masked dense one and breaks even at 0.4,
-an evaluation, which has longer batches, breaks even at 0.18. It is one number for all networks, as a choice by the
-clock could take the other path, with other roundings, when a run is repeated."""
+128 on one core (benchmarks/linear_step.py): a step is then 1.4 times as fast as a masked dense one, still 1.15 times at
+a third; an evaluation, which has longer batches, breaks even between 0.15 and 0.2. It is one number for all networks: a
+choice by the clock could take the other path, with other roundings, when a run is repeated."""
 
 WIDTH = 32
 """Batches are padded with zeros to a multiple of this many examples (two vectors of 512 bits): remainders are slow."""
