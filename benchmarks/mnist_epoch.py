@@ -78,7 +78,7 @@ def project_epoch(data: str, seeds: list[int]) -> Epoch:
     task = ImageClassification(factory(), images, recipe, torch.device("cpu"))
 
     def epoch() -> int:
-        train(task, start_state(task, weights, 0), {}, seeds, steps, evaluate=False)
+        train(task, start_state(task, weights, {}), seeds, steps, evaluate=False)
         return steps * BATCH_SIZE * len(seeds)
 
     return epoch

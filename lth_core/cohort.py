@@ -1,7 +1,8 @@
 """A cohort: the stacked weights of R replicates, each computed as if it were alone.
 
-Networks of linear layers have their gradients computed by hand (linear_network.py), all others by autograd. On a CPU
-the replicates take turns, which is fastest there; on a GPU linear networks are computed together.
+Networks of linear layers have their gradients computed by hand (linear_network.py; sparse_network.py where little is
+kept), all others by autograd. On a CPU the replicates take turns, which is fastest there; on a GPU they are
+computed together where their module allows it.
 """
 
 from __future__ import annotations
@@ -10,32 +11,58 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.func import functional_call
+from torch.func import vmap
 
+from lth_core.artifacts import Tensors
 from lth_core.linear_network import LinearNetwork
-from lth_core.tasks import Batch, Task
+from lth_core.module_network import ModuleNetwork
+from lth_core.sparse_network import SparseNetwork, columns, pays
+from lth_core.tasks import Batch, Task, evaluation_piece
+
+
+def all_at_once(device: torch.device) -> bool:
+    """Whether replicates are computed together where they can be, rather than in turn."""
+    return device.type != "cpu"
 
 
 class Cohort:
     """Gradients and evaluation of R replicates.
 
     `parameters` and `buffers` map the module's names to tensors (R, ...). A part is what is computed at a time: one
-    replicate's views of the parameters, or all of them. `trained` lists the tensors of all parts, `gradients` theirs.
+    replicate's views of the parameters, or all of them. `trained` lists the tensors that training changes: those of all
+    parts or, where few weights are kept, one vector of what is kept per replicate; `gradients` has theirs.
     """
 
-    def __init__(self, task: Task, weights: dict[str, Tensor]):
+    def __init__(self, task: Task, weights: dict[str, Tensor], pruned: Tensors | None = None):
+        """`pruned`: masks (R, ...) by name, of weights that are 0 where they are False, and stay so."""
         self.task = task
         self.module = task.module.to(task.device)
-        self.parameters = {name: weights[name] for name, _ in self.module.named_parameters()}
+        self._parameters = {name: weights[name] for name, _ in self.module.named_parameters()}
         self.buffers = {name: weights[name] for name, _ in self.module.named_buffers()}
-        self.size = len(next(iter(self.parameters.values())))
-        self.linear = LinearNetwork.of(self.module)
-        self.together = self.linear is not None and task.device.type != "cpu"
-        self.parts = [self.parameters] if self.together else [self._replicate(r) for r in range(self.size)]
+        self.size = len(next(iter(self._parameters.values())))
+        self.network = ModuleNetwork(task)
+        self.linear = LinearNetwork.of(self.module) if task.recipe.precision == "float32" else None
+        self.together = all_at_once(task.device) and (self.linear is not None or self._stacks())
+        self.parts = [self._parameters] if self.together else [self._replicate(r) for r in range(self.size)]
         self.trained = [tensor for part in self.parts for tensor in part.values()]
+        self.sparse: list[SparseNetwork] = []
+        if self.linear and pruned and pays(self.linear, self._parameters, pruned):
+            masks = [{name: kept[r] for name, kept in pruned.items()} for r in range(self.size)]
+            self.sparse = [SparseNetwork(self.linear, *tensors) for tensors in zip(self.parts, masks, strict=True)]
+            self.trained = [network.trained for network in self.sparse]
+
+    @property
+    def parameters(self) -> dict[str, Tensor]:
+        for network, part in zip(self.sparse, self.parts, strict=False):
+            network.write_into(part)
+        return self._parameters
+
+    def _stacks(self) -> bool:
+        (batch,) = self.task.sample_batches("validation", 2)
+        return self.network.stacks(self._parameters, self.buffers, batch.inputs)
 
     def _replicate(self, index: int) -> dict[str, Tensor]:
-        return {name: value[index] for name, value in self.parameters.items()}
+        return {name: value[index] for name, value in self._parameters.items()}
 
     # ------------------------------------------------------------ gradients
 
@@ -44,9 +71,13 @@ class Cohort:
 
         Batch norm updates its statistics (`buffers`) in place.
         """
+        if self.sparse:
+            return self._sparse_gradients(batch)
         if self.linear:
             return self._linear_gradients(batch)
         self.module.train()
+        if self.together:
+            return self.network.stacked_gradients(self._parameters, self.buffers, batch)
         found = [self._autograd(r, batch.replicate(r), noise_seeds[r]) for r in range(self.size)]
         return [gradient for gradients in found for gradient in gradients]
 
@@ -63,17 +94,23 @@ class Cohort:
             found += [gradients[name] for name in part]
         return found
 
-    def _autograd(self, index: int, batch: Batch, noise_seed: int) -> tuple[Tensor, ...]:
+    def _sparse_gradients(self, batch: Batch) -> list[Tensor]:
+        inputs = batch.inputs.flatten(2)
+        values = [network.activations(columns(piece)) for network, piece in zip(self.sparse, inputs, strict=True)]
+        outputs = torch.stack([activations[-1].T[: inputs.shape[1]] for activations in values])
+        by_outputs = self.task.output_gradient(outputs, batch)
+        for network, activations, gradient in zip(self.sparse, values, by_outputs, strict=True):
+            network.find_gradient(activations, columns(gradient))
+        return [network.gradient for network in self.sparse]
+
+    def _autograd(self, index: int, batch: Batch, noise_seed: int) -> list[Tensor]:
         torch.default_generator.manual_seed(noise_seed)  # for dropout, or whatever else the module draws
         if self.task.device.type == "cuda":
             torch.cuda.manual_seed(noise_seed)
-        part = {name: value.detach().requires_grad_() for name, value in self.parts[index].items()}
-        losses, _ = self.task.losses(self._outputs(part, index, batch.inputs), batch)
-        return torch.autograd.grad(losses.mean(), list(part.values()), materialize_grads=True)
+        return self.network.gradients(self.parts[index], self._buffers(index), batch)
 
-    def _outputs(self, parameters: dict[str, Tensor], index: int, inputs: Tensor) -> Tensor:
-        buffers = {name: value[index] for name, value in self.buffers.items()}
-        return functional_call(self.module, {**parameters, **buffers}, (inputs,))
+    def _buffers(self, index: int) -> dict[str, Tensor]:
+        return {name: value[index] for name, value in self.buffers.items()}
 
     # ------------------------------------------------------------ evaluation
 
@@ -81,20 +118,34 @@ class Cohort:
     def evaluate(self, split: str) -> tuple[list[float], list[float]]:
         """Mean loss and accuracy of every replicate on a split; changes nothing."""
         self.module.eval()
-        loss = torch.zeros(self.size, dtype=torch.float64)
-        right = torch.zeros(self.size, dtype=torch.float64)
+        sums = torch.zeros(2, self.size, dtype=torch.float64, device=self.task.device)
         examples = 0
-        for batch in self.task.evaluation_batches(split):
-            for index in range(self.size):
-                losses, hits = self.task.losses(self._evaluated(index, batch.inputs), batch)
-                loss[index] += losses.double().sum().cpu()
-                right[index] += hits.sum().cpu()
+        for batch in self.task.evaluation_batches(split, evaluation_piece(self.linear is not None, self.task.device)):
+            sums += torch.stack([values.double().sum(dim=1) for values in self._evaluated(batch)])
             examples += len(batch.inputs)
-        return (loss / examples).tolist(), (right / examples).tolist()
+        loss, accuracy = (sums / examples).tolist()  # the only time that a GPU is waited for
+        return loss, accuracy
 
-    def _evaluated(self, index: int, inputs: Tensor) -> Tensor:
+    def _evaluated(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The loss of every replicate on every example, and whether it is right: (R, B)."""
+        if self.together:
+            return vmap(lambda outputs: self.task.losses(outputs, batch))(self._stacked_outputs(batch.inputs))
+        if self.sparse:
+            inputs = columns(batch.inputs.flatten(1))
+            outputs = [network.activations(inputs)[-1].T[: len(batch.inputs)] for network in self.sparse]
+        else:
+            outputs = [self._outputs(index, batch.inputs) for index in range(self.size)]
+        losses, right = zip(*(self.task.losses(values, batch) for values in outputs), strict=True)
+        return torch.stack(losses), torch.stack(right)
+
+    def _stacked_outputs(self, inputs: Tensor) -> Tensor:
+        if self.linear:
+            return self.linear.activations(self._parameters, inputs.flatten(1).expand(self.size, -1, -1))[-1]
+        return self.network.stacked_outputs(self._parameters, self.buffers, inputs)
+
+    def _outputs(self, index: int, inputs: Tensor) -> Tensor:
         """One replicate's outputs."""
         replicate = self._replicate(index)
         if self.linear:
             return self.linear.activations(replicate, inputs.flatten(1))[-1]
-        return self._outputs(replicate, index, inputs)
+        return self.network.outputs(replicate, self._buffers(index), inputs)

@@ -50,8 +50,11 @@ class Resume:
             return False
         if header.get("identity") != self.identity:
             return False
+        expected = _tensors(state)
+        if {name: value.shape for name, value in tensors.items()} != {name: v.shape for name, v in expected.items()}:
+            return False  # another version of this code stores other tensors
         with torch.no_grad():
-            for name, value in _tensors(state).items():
+            for name, value in expected.items():
                 value.copy_(torch.from_numpy(tensors[name]))
         state.step, state.history = header["step"], header["history"]
         return True
@@ -72,9 +75,9 @@ class Resume:
 
 def _tensors(state: State) -> dict[str, torch.Tensor]:
     """All tensors that the next step depends on."""
-    weights = {**state.cohort.parameters, **state.cohort.buffers}
     slots = state.optimizer.state.items()
     return {
-        **{f"weights/{name}": value for name, value in weights.items()},
+        **{f"weights/{index}": value for index, value in enumerate(state.cohort.trained)},
+        **{f"buffers/{name}": value for name, value in state.cohort.buffers.items()},
         **{f"optimizer/{slot}/{index}": value for slot, values in slots for index, value in enumerate(values)},
     }

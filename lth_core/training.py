@@ -16,22 +16,13 @@ from torch import Tensor
 
 from lth_core.artifacts import Tensors
 from lth_core.cohort import Cohort
+from lth_core.cuda_graph import GraphedStep
 from lth_core.optimizers import Optimizer
 from lth_core.randomness import torch_seed
 from lth_core.schedules import learning_rate
 from lth_core.tasks import Batch, Task
 
 SPLITS = ("train", "validation", "test")
-
-
-@dataclass
-class State:
-    """A training in progress: everything that the next step depends on, and the history so far."""
-
-    cohort: Cohort
-    optimizer: Optimizer
-    step: int
-    history: list[dict[str, float | int | str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -57,6 +48,18 @@ class Fixed:
             weights.add_(self.values)
 
 
+@dataclass
+class State:
+    """A training in progress: everything that the next step depends on, and the history so far."""
+
+    cohort: Cohort
+    optimizer: Optimizer
+    fixed: dict[str, Fixed]
+    """What to restore after an update, by tensor."""
+    step: int
+    history: list[dict[str, float | int | str]] = field(default_factory=list)
+
+
 @dataclass(frozen=True)
 class Trained:
     """The outcome: weights (R, ...) by name, history rows (replicate, step, split, loss, accuracy), seconds spent."""
@@ -67,17 +70,22 @@ class Trained:
     evaluate_seconds: float
 
 
-def start_state(task: Task, weights: Tensors, first_step: int) -> State:
-    """A training about to do `first_step`, from copies of the stacked weights."""
+def start_state(task: Task, weights: Tensors, mask: Tensors, first_step: int = 0) -> State:
+    """A training about to do `first_step`, from copies of the stacked weights.
+
+    The mask (R, ...) is False where weights keep the values that they have; weights without a mask are all trained.
+    """
     tensors = {name: torch.from_numpy(value).to(task.device, copy=True) for name, value in weights.items()}
-    cohort = Cohort(task, tensors)
-    return State(cohort, Optimizer(task.recipe.optimizer, cohort.trained), first_step)
+    fixed = {name: Fixed.of(tensors[name], torch.from_numpy(kept)) for name, kept in mask.items()}
+    pruned = all(weights.values is None for weights in fixed.values())
+    cohort = Cohort(task, tensors, mask if pruned else None)
+    # Where only kept weights are trained, there is nothing to restore.
+    return State(cohort, Optimizer(task.recipe.optimizer, cohort.trained), {} if cohort.sparse else fixed, first_step)
 
 
 def train(
     task: Task,
     state: State,
-    mask: Tensors,
     seeds: Sequence[int],
     last_step: int,
     *,
@@ -87,24 +95,23 @@ def train(
     evaluate: bool = True,
     after_step: Callable[[State], None] = lambda state: None,
 ) -> Trained:
-    """Train `state` up to `last_step` under a mask (R, ...) per masked weight; weights without a mask are all trained.
-
-    Weights where the mask is False keep the values that they have. With `last_rate`, the rate is the schedule's last.
+    """Train `state` up to `last_step`. With `last_rate`, the rate is the schedule's last.
 
     `seeds` has one entry per replicate, with repeats where replicates differ in their start only. The data order is 0
     before step `order_from`, and `order` from then on. With `evaluate`, the history has rows at the state's first step,
     every `evaluate_every` steps and at the last step.
     """
-    fixed = {name: Fixed.of(state.cohort.parameters[name], torch.from_numpy(kept)) for name, kept in mask.items()}
     start, evaluating = time.perf_counter(), 0.0
+    update = _updates(task, state)
     with torch.random.fork_rng():
         if evaluate and not state.history:
             evaluating += evaluate_into(state)
         for order_now, batch in _minibatches(task, seeds, state.step, last_step, order, order_from):
-            quiet = state.cohort.linear is not None  # linear networks draw nothing
+            quiet = state.cohort.linear is not None or state.cohort.together  # these draw nothing
             noise = [] if quiet else noise_seeds(seeds, order_now, state.step)
             rate = learning_rate(task.recipe, task.recipe.steps - 1 if last_rate else state.step)
-            step(state, batch, noise, rate, fixed)
+            update(batch, rate, noise)
+            state.step += 1
             if evaluate and (state.step % task.recipe.evaluate_every == 0 or state.step == last_step):
                 evaluating += evaluate_into(state)
             after_step(state)
@@ -128,14 +135,21 @@ def _minibatches(
             yield from ((number, batch) for batch in task.minibatches(seeds, number, first, last))
 
 
-def step(state: State, batch: Batch, noise: Sequence[int], rate: float, fixed: dict[str, Fixed]) -> None:
+def _updates(task: Task, state: State) -> Callable[[Batch, float, Sequence[int]], None]:
+    """What makes a step of a batch, a learning rate and the seeds of noise."""
+    if state.cohort.together:  # on a GPU, and without noise
+        graphed = GraphedStep(lambda batch, rate: step(state, batch, rate, []), task.device)
+        return lambda batch, rate, noise: graphed(batch, rate)
+    return lambda batch, rate, noise: step(state, batch, rate, noise)
+
+
+def step(state: State, batch: Batch, rate: float | Tensor, noise: Sequence[int]) -> None:
     """One training step: gradient, update, untrained weights back to exactly what they were."""
     gradients = state.cohort.gradients(batch, noise)
     state.optimizer.update(gradients, rate)
     with torch.no_grad():
-        for name, weights in fixed.items():
+        for name, weights in state.fixed.items():
             weights.restore(state.cohort.parameters[name])
-    state.step += 1
 
 
 def evaluate_into(state: State) -> float:

@@ -13,12 +13,16 @@ PACKAGE = ROOT / "lth_core"
 
 # A module imports from its own floor and those below it. Later lines are higher floors.
 FLOORS = (
-    ("registry", "randomness", "config", "artifacts", "codedigest", "timing", "progress", "cells"),
+    ("registry", "randomness", "config", "artifacts", "codedigest", "timing", "progress", "memory", "cells"),
     ("data", "models", "tasks"),
     (
         "schedules",
         "optimizers",
         "linear_network",
+        "module_network",
+        "cuda_graph",
+        "sparse_network",
+        "kernels",
         "cohort",
         "training",
         "resume",

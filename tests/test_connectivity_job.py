@@ -50,7 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         weights = initialize_cohort(factory, Initialization(), SEEDS)
         if name == "lenet":
             trainable = ImageClassification(factory(), data, task.train, torch.device("cpu"))
-            weights = train(trainable, start_state(trainable, weights, 0), {}, SEEDS, 60, evaluate=False).weights
+            weights = train(trainable, start_state(trainable, weights, {}), SEEDS, 60, evaluate=False).weights
             write_tensors(folder / "permuted.safetensors", permuted(weights, symmetries(factory(), (1, 8, 8))), {})
         write_tensors(folder / f"{name}.safetensors", weights, {})
     return folder

@@ -30,18 +30,19 @@ def one_by_one(images: np.ndarray, rng: np.random.Generator, black: np.ndarray, 
 @pytest.mark.parametrize("padding", [0, 1, 4])
 @pytest.mark.parametrize("size", [(6, 6), (5, 9)])
 def test_equals_the_augmentation_of_one_image_at_a_time(padding: int, size: tuple[int, int]) -> None:
-    images = torch.from_numpy(np.random.default_rng(0).normal(size=(40, 3, *size)).astype(np.float32))
+    """And each replicate's are drawn from its own stream."""
+    images = torch.from_numpy(np.random.default_rng(0).normal(size=(2, 40, 3, *size)).astype(np.float32))
     untouched = images.clone()
-    found = crop_flip(images, stream(3, "augment", 7), BLACK, padding)
-    expected = one_by_one(images.numpy(), stream(3, "augment", 7), BLACK.numpy(), padding)
-    assert np.array_equal(found.numpy(), expected)
+    found = crop_flip(images, [stream(seed, "augment", 7) for seed in (3, 8)], BLACK, padding)
+    for own, replicate, seed in zip(found.numpy(), images.numpy(), (3, 8), strict=True):
+        assert np.array_equal(own, one_by_one(replicate, stream(seed, "augment", 7), BLACK.numpy(), padding))
     assert torch.equal(images, untouched)
 
 
 def test_every_offset_and_both_directions_occur_equally_often() -> None:
-    images = torch.zeros(9000, 1, 3, 3)
-    images[:, 0, 1, 1], images[:, 0, 1, 2] = 1, 2  # a centre, and what is right of it
-    found = crop_flip(images, stream(0, "augment"), torch.zeros(1), padding=1)
+    images = torch.zeros(1, 9000, 1, 3, 3)
+    images[..., 1, 1], images[..., 1, 2] = 1, 2  # a centre, and what is right of it
+    (found,) = crop_flip(images, [stream(0, "augment")], torch.zeros(1), padding=1)
     centres = (found[:, 0] == 1).flatten(1).float().mean(dim=0)
     assert torch.allclose(centres, torch.full((9,), 1 / 9), atol=0.02)
     unmoved = found[:, 0, 1, 1] == 1
@@ -50,6 +51,6 @@ def test_every_offset_and_both_directions_occur_equally_often() -> None:
 
 
 def test_the_border_is_black_in_every_channel() -> None:
-    found = crop_flip(torch.full((50, 3, 2, 2), 9.0), stream(0, "augment"), BLACK)
+    (found,) = crop_flip(torch.full((1, 50, 3, 2, 2), 9.0), [stream(0, "augment")], BLACK)
     for channel, black in enumerate(BLACK):
         assert set(found[:, channel].unique().tolist()) == {9.0, black.item()}

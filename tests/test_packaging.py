@@ -86,7 +86,7 @@ def test_what_the_code_imports_is_declared(folder: str) -> None:
     runtime = set(bounds(PROJECT["dependencies"]))
     distributions = packages_distributions()
     for module, path in imports_of(folder).items():
-        if module in sys.stdlib_module_names or module in OWN_PACKAGES:
+        if module in sys.stdlib_module_names or module in (*OWN_PACKAGES, folder):
             continue
         names = {canonicalize_name(name) for name in distributions.get(module, [module])}
         assert names & runtime, f"{path.relative_to(ROOT)} imports {module}, which pyproject.toml does not list"

@@ -19,7 +19,7 @@ class Cut(Exception):
 
 def train_with(task: Any, weights: Any, mask: Any, resume: Resume, cut_at: int | None = None) -> Any:
     masked = {name: value * mask[name] if name in mask else value for name, value in weights.items()}
-    state = start_state(task, masked, 0)
+    state = start_state(task, masked, mask)
     resume.restore(state)
     first = state.step
 
@@ -28,7 +28,7 @@ def train_with(task: Any, weights: Any, mask: Any, resume: Resume, cut_at: int |
         if state.step == cut_at:
             raise Cut
 
-    return first, train(task, state, mask, SEEDS, task.recipe.steps, after_step=after_step)
+    return first, train(task, state, SEEDS, task.recipe.steps, after_step=after_step)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -50,7 +50,7 @@ def test_cut_and_resumed_equals_undisturbed(
 
 def test_the_state_of_another_training_or_a_damaged_one_is_not_picked_up(make_task: Any, tmp_path: Path) -> None:
     task, weights = make_task(NETWORKS[0]()), initial(NETWORKS[0])
-    state = start_state(task, weights, 0)
+    state = start_state(task, weights, {})
     mine = Resume(tmp_path / "trained.safetensors", "mine")
     mine.seconds = 0
     mine.save_when_due(state)
@@ -64,7 +64,7 @@ def test_the_state_of_another_training_or_a_damaged_one_is_not_picked_up(make_ta
 
 def test_no_state_is_saved_before_its_time(make_task: Any, tmp_path: Path) -> None:
     resume = Resume(tmp_path / "trained.safetensors", "x")
-    resume.save_when_due(start_state(make_task(NETWORKS[0]()), initial(NETWORKS[0]), 0))
+    resume.save_when_due(start_state(make_task(NETWORKS[0]()), initial(NETWORKS[0]), {}))
     assert not resume.path.exists()
 
 

@@ -52,8 +52,8 @@ def initial(network: Callable[[], nn.Module]) -> Tensors:
 def watched(task: Any, network: Callable[[], nn.Module], last: int, **options: Any) -> tuple[State, pd.DataFrame]:
     """The state after a watched training, and its rows with one column per quantity."""
     weights = initial(network)
-    final = train(task, start_state(task, weights, 0), {}, SEEDS, task.recipe.steps, evaluate=False).weights
-    state, layers = start_state(task, weights, 0), prunable_layers(network())
+    final = train(task, start_state(task, weights, {}), SEEDS, task.recipe.steps, evaluate=False).weights
+    state, layers = start_state(task, weights, {}), prunable_layers(network())
     generator = torch.random.get_rng_state()
     record(task, state, weights, final, layers, SEEDS, last, **options)
     assert torch.equal(torch.random.get_rng_state(), generator)
@@ -113,7 +113,7 @@ def test_ten_different_weights_are_followed_always_the_same():
 def test_a_watched_training_has_the_bits_of_the_dense_run(make_task, network):
     task = make_task(network())
     state, found = watched(task, network, task.recipe.steps)
-    alone = train(task, start_state(task, initial(network), 0), {}, SEEDS, task.recipe.steps)
+    alone = train(task, start_state(task, initial(network), {}), SEEDS, task.recipe.steps)
     for name, value in {**state.cohort.parameters, **state.cohort.buffers}.items():
         assert np.array_equal(value.numpy(), alone.weights[name]), name
     assert (found.xs(20, level="step")["l2_to_final"] == 0).all()
@@ -146,7 +146,7 @@ def test_replicates_that_are_computed_together_have_gradients_of_their_own(make_
             self.together, self.parts = True, [self.parameters]
 
     task, layers = make_task(linear()), list(prunable_layers(linear()))
-    state = start_state(task, initial(linear), 0)
+    state = start_state(task, initial(linear), {})
     apart = gradient_norms(task, state, layers, SEEDS)
     monkeypatch.setattr(telemetry, "Cohort", Together)
     assert gradient_norms(task, state, layers, SEEDS) == pytest.approx(apart, rel=1e-5)

@@ -76,8 +76,8 @@ def sparse_mask(weights: dict[str, np.ndarray], network: Callable[[], nn.Module]
 
 def run(task: Any, weights: Tensors, mask: Tensors, seeds: Sequence[int] = SEEDS, **options: Any) -> Trained:
     masked = {name: value * mask[name] if name in mask else value for name, value in weights.items()}
-    state = start_state(task, masked, options.pop("first_step", 0))
-    return train(task, state, mask, seeds, options.pop("last_step", task.recipe.steps), **options)
+    state = start_state(task, masked, mask, options.pop("first_step", 0))
+    return train(task, state, seeds, options.pop("last_step", task.recipe.steps), **options)
 
 
 def same_bits(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> bool:
@@ -106,7 +106,7 @@ def test_pruned_weights_are_exactly_zero_at_every_step(make_task: Any, network: 
 def test_frozen_weights_keep_their_bits_whatever_they_are(make_task: Any, network: Any, optimizer: dict) -> None:
     task, weights = make_task(network(), optimizer), initial(network)
     mask = sparse_mask(weights, network)
-    trained = train(task, start_state(task, weights, 0), mask, SEEDS, task.recipe.steps).weights
+    trained = train(task, start_state(task, weights, mask), SEEDS, task.recipe.steps).weights
     for name, kept in mask.items():
         assert np.array_equal(trained[name][~kept], weights[name][~kept])
         assert (trained[name][kept] != weights[name][kept]).mean() > 0.9
@@ -187,9 +187,9 @@ def test_a_copy_spawned_at_a_step_is_the_same_run_until_then_and_another_one_fro
 
 def test_a_copy_spawned_at_a_step_goes_on_with_the_weights_and_optimizer_state_of_that_step(make_task: Any) -> None:
     task, weights = make_task(dense(), {"name": "adam", "learning_rate": 0.01}), initial(dense)
-    state = start_state(task, weights, 0)
-    train(task, state, {}, SEEDS, 5, evaluate=False)
-    continued = train(task, state, {}, SEEDS, 20, order=1, evaluate=False).weights
+    state = start_state(task, weights, {})
+    train(task, state, SEEDS, 5, evaluate=False)
+    continued = train(task, state, SEEDS, 20, order=1, evaluate=False).weights
     assert same_bits(run(task, weights, {}, order=1, order_from=5, last_step=20, evaluate=False).weights, continued)
 
 

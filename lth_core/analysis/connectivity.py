@@ -18,14 +18,13 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from lth_core.artifacts import Tensors
 from lth_core.linear_network import LinearNetwork, linear
-from lth_core.tasks import PIECE, Batch, Task
+from lth_core.tasks import Batch, Task, evaluation_piece
 
 STATISTICS_EXAMPLES = 5000
 """At most so many training examples are used to estimate the statistics of batch norm."""
 
 BATCH = 250
-"""Examples that networks other than linear ones compute at a time: convolutions on a CPU are twice as fast with these
-as with PIECE."""
+"""Training examples in each batch whose statistics are averaged."""
 
 Weights = dict[str, Tensor]
 
@@ -132,9 +131,8 @@ def evaluate(
     task.module.to(task.device).eval()
     network = LinearNetwork.of(task.module)
     sums = [torch.zeros(3, len(line.alphas), dtype=torch.float64, device=task.device) for line in lines]
-    size = PIECE if network or task.device.type != "cpu" else BATCH
     count = 0
-    for batch in task.sample_batches(split, examples, size):
+    for batch in task.sample_batches(split, examples, evaluation_piece(network is not None, task.device)):
         count += len(batch.inputs)
         for index, line in enumerate(lines):
             if network:

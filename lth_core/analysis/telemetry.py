@@ -63,7 +63,7 @@ def record(
     with torch.random.fork_rng():
         if not state.history:
             look(state)
-        train(task, state, {}, seeds, last, evaluate=False, after_step=look)
+        train(task, state, seeds, last, evaluate=False, after_step=look)
 
 
 def of_weights(weights: np.ndarray, initial: np.ndarray, final: np.ndarray) -> dict[str, float]:

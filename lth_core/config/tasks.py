@@ -68,6 +68,9 @@ class Recipe(Section):
     """Evaluate on validation, test and a training subset of the validation split's size every so many steps."""
     augment: Literal["none", "crop-flip"] = "none"
     """`crop-flip`: zero-padding of 4 pixels with random crop, then random horizontal flip."""
+    precision: Literal["float32", "bf16"] = "float32"
+    """`bf16`: training computes products and convolutions in bfloat16, about twice as fast for convolutions where the
+    hardware has it. Weights, optimizer state, batch-norm statistics, losses and all evaluation stay float32."""
 
     @model_validator(mode="after")
     def _within_training(self) -> Recipe:

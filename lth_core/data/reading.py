@@ -61,7 +61,11 @@ class _Facts:
 
     def normalise(self, images: Tensor) -> Tensor:
         """Stored pixels (..., C, H, W) -> (pixels - mean) / std in float32, on the device."""
-        return (images.to(self.device) - self.mean).div_(self.std)
+        return (self.sent(images) - self.mean).div_(self.std)
+
+    def sent(self, values: Tensor) -> Tensor:
+        """On the device, which is not waited for."""
+        return values.to(self.device, non_blocking=True)
 
 
 class StoredImages(_Facts):
@@ -74,7 +78,7 @@ class StoredImages(_Facts):
     def batches(self, split: str, index_batches: Iterable[np.ndarray]) -> Iterator[tuple[Tensor, Tensor]]:
         images, labels = self.images[split], self.labels[split]
         for batch in index_batches:
-            index = torch.from_numpy(batch.flatten()).to(self.device)
+            index = self.sent(torch.from_numpy(batch.flatten()))
             chosen = self.normalise(images.index_select(0, index))
             yield chosen.view(*batch.shape, *self.input_shape), labels.index_select(0, index).view(batch.shape)
 
@@ -99,7 +103,7 @@ class StreamedImages(_Facts):
         for batch, pixels in loader:
             if isinstance(pixels, DataError):
                 raise pixels
-            yield self.normalise(pixels), self.labels[split][batch.to(self.device)]
+            yield self.normalise(pixels), self.labels[split][self.sent(batch)]
 
 
 class _Decoder(Dataset):

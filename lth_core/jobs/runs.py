@@ -21,6 +21,7 @@ from lth_core.artifacts import provenance, write_tensors, write_text
 from lth_core.config import Task as TaskSettings
 from lth_core.data.reading import open_data
 from lth_core.jobs.command import import_plugins
+from lth_core.memory import keep_freed_memory
 from lth_core.progress import Progress
 from lth_core.resume import Resume, fingerprint
 from lth_core.rewinding import Ticket
@@ -48,6 +49,15 @@ def choose_device() -> torch.device:
     return torch.device(wanted)
 
 
+def prepare(device: torch.device) -> None:
+    """Set in this process what torch and the C library leave open for the device."""
+    if device.type == "cpu":
+        keep_freed_memory()
+    else:
+        torch.backends.cudnn.allow_tf32 = False  # float32 means float32, in convolutions as in products
+        torch.backends.cudnn.deterministic = True
+
+
 def model_factory(settings: TaskSettings, classes: int, input_shape: Sequence[int]) -> Callable[[], nn.Module]:
     """Builds the task's network for its data set."""
     offered = {"classes": classes, "input_shape": tuple(input_shape)}
@@ -59,6 +69,7 @@ def open_task(spec: Mapping[str, Any], data: str) -> ImageClassification:
     import_plugins(spec["plugins"])
     settings = TaskSettings(**spec["task"])
     device = choose_device()
+    prepare(device)
     images = open_data(data, device)
     print(f"device {device}, {torch.get_num_threads()} thread(s)", flush=True)
     with torch.random.fork_rng():
@@ -81,7 +92,7 @@ def run(
     """
     steps = task.recipe.steps
     seeds = [seed for seed in spec["seeds"] for _ in range(draws)]
-    state = start_state(task, ticket.weights, ticket.first_step)
+    state = start_state(task, ticket.weights, ticket.mask, ticket.first_step)
     resume = Resume(output, fingerprint(spec, ticket.weights, ticket.mask))
     if resume.restore(state):
         print(f"resumed at step {state.step}", flush=True)
@@ -95,7 +106,6 @@ def run(
     trained = train(
         task,
         state,
-        ticket.mask,
         seeds,
         last_step or steps,
         order=ticket.order,

@@ -21,7 +21,14 @@ from pathlib import Path
 
 FIRST = ("torch", "lth_core.jobs.dense", "lth_core.jobs.prune", "lth_core.jobs.branch", "lth_core.jobs.initialize")
 """What nearly every job imports."""
-LATER = ("pandas", "scipy.special", "matplotlib.backends.backend_agg", "lth_core.plotting", "lth_core.jobs.report")
+LATER = (
+    "lth_core.kernels",
+    "pandas",
+    "scipy.special",
+    "matplotlib.backends.backend_agg",
+    "lth_core.plotting",
+    "lth_core.jobs.report",
+)
 """What some jobs import, taken in while no job is waiting."""
 
 

@@ -24,7 +24,7 @@ def main() -> None:
     spec, last = options.spec, options.spec["step"]
     task = open_task(spec, options.data)
     initial, final = read_tensors(options.initial), read_tensors(options.final)
-    state, progress = start_state(task, initial, 0), Progress(last)
+    state, progress = start_state(task, initial, {}), Progress(last)
     resume = Resume(options.output, fingerprint(spec, initial, final))
     resume.restore(state)
 

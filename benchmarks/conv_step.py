@@ -1,0 +1,206 @@
+"""Training steps of convolutional networks on one core: Conv-2 (batch 60, Adam) and ResNet-20 (batch 128, augmented).
+
+The project's loop (`lth_core.training.train`, from its data file), in float32 and in bf16, next to the loop of an
+ordinary PyTorch script (torchvision transforms, DataLoader, nn.Module, torch.optim) with the same network. Time is
+processor time. Every measurement has a process of its own, which inherits the data; the loops take turns.
+
+    python -m benchmarks.conv_step [--root data] [--repetitions 5]
+
+Images are CIFAR-10's where ROOT has them, else random ones of the same shape.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+from torchvision import datasets, transforms
+
+import lth_core.models  # noqa: F401 (registers the models)
+from lth_core.artifacts import write_tensors
+from lth_core.config import Initialization, Recipe
+from lth_core.data.reading import open_data
+from lth_core.data.splits import Images, Splits
+from lth_core.memory import keep_freed_memory
+from lth_core.models.initialization import initialize_cohort
+from lth_core.registry import model
+from lth_core.tasks import ImageClassification
+from lth_core.training import start_state, train
+
+EXAMPLES = 4000
+WARM_UP = 3
+MEAN, STD = (0.491, 0.482, 0.447), (0.247, 0.243, 0.262)
+
+
+class Row(NamedTuple):
+    """A line of the table: how many times the ordinary loop's examples per second."""
+
+    name: str
+    ratio: float
+    """The median of the repetitions, each against the ordinary loop beside it."""
+    spread: tuple[float, float]
+    """The lowest and the highest of them."""
+
+
+@dataclass(frozen=True)
+class Contest:
+    """A network and its recipe. `steps` are measured, some more come before."""
+
+    name: str
+    model: str
+    optimizer: dict[str, Any]
+    batch_size: int
+    augment: str
+    steps: int
+
+    @property
+    def title(self) -> str:
+        return f"{self.name}, batch {self.batch_size}"
+
+
+CONTESTS = (
+    Contest("Conv-2", "conv-2", {"name": "adam", "learning_rate": 2e-4}, 60, "none", 20),
+    Contest("ResNet-20", "resnet-20", {"name": "sgd", "learning_rate": 0.1, "momentum": 0.9}, 128, "crop-flip", 8),
+)
+
+
+def photographs(root: str, count: int) -> Images:
+    """Images (N, 3, 32, 32) of CIFAR-10 from torchvision's files or from a folder per class, else random ones."""
+    if Path(root, "cifar-10-batches-py").exists():
+        stored = datasets.CIFAR10(root)
+        return Images(stored.data[:count].transpose(0, 3, 1, 2), np.array(stored.targets[:count]))
+    if Path(root, "cifar10", "train").exists():
+        folder = datasets.ImageFolder(Path(root, "cifar10", "train"))
+        chosen = [folder[index] for index in range(0, len(folder), len(folder) // count)][:count]
+        images = np.stack([np.asarray(image) for image, _ in chosen])
+        return Images(images.transpose(0, 3, 1, 2), np.array([label for _, label in chosen]))
+    random = np.random.default_rng(0)
+    return Images(random.integers(0, 256, (count, 3, 32, 32), dtype=np.uint8), random.integers(0, 10, count))
+
+
+class InMemory(Dataset):
+    """Images as torchvision's CIFAR10 holds and gives them."""
+
+    def __init__(self, images: Images, transform: Callable[[Image.Image], torch.Tensor]):
+        self.pixels, self.labels, self.transform = images.images.transpose(0, 2, 3, 1).copy(), images.labels, transform
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        return self.transform(Image.fromarray(self.pixels[index])), int(self.labels[index])
+
+
+def network(contest: Contest) -> nn.Module:
+    return model.call(contest.model, {"classes": 10, "input_shape": (3, 32, 32)}, {})
+
+
+def ordinary_loop(contest: Contest, images: Images) -> float:
+    """Seconds of the steps in an ordinary PyTorch script."""
+    augmentation = [transforms.RandomCrop(32, padding=4), transforms.RandomHorizontalFlip()]
+    transform = transforms.Compose(
+        [
+            *(augmentation if contest.augment == "crop-flip" else []),
+            transforms.ToTensor(),
+            transforms.Normalize(MEAN, STD),
+        ]
+    )
+    loader = DataLoader(InMemory(images, transform), batch_size=contest.batch_size, shuffle=True)
+    module, options = network(contest), dict(contest.optimizer)
+    kind = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}[options.pop("name")]
+    optimizer = kind(module.parameters(), lr=options.pop("learning_rate"), **options)
+    batches = iter(loader)
+
+    def run(steps: int) -> None:
+        for inputs, labels in islice(batches, steps):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(module(inputs), labels).backward()
+            optimizer.step()
+
+    run(WARM_UP)
+    start = time.process_time()
+    run(contest.steps)
+    return time.process_time() - start
+
+
+def project_loop(contest: Contest, data: str, precision: str) -> float:
+    """Seconds of the steps in this project's loop."""
+    keep_freed_memory()
+    last = WARM_UP + contest.steps
+    recipe = Recipe(
+        optimizer=contest.optimizer,
+        batch_size=contest.batch_size,
+        steps=last,
+        evaluate_every=last,
+        augment=contest.augment,
+        precision=precision,
+    )
+    task = ImageClassification(network(contest), open_data(data), recipe, torch.device("cpu"))
+    weights = initialize_cohort(partial(network, contest), Initialization(), [0])
+    state = start_state(task, weights, {})
+    train(task, state, [0], WARM_UP, evaluate=False)
+    start = time.process_time()
+    train(task, state, [0], last, evaluate=False)
+    return time.process_time() - start
+
+
+def in_new_process(function: Callable[[], float]) -> float:
+    """What the function returns in a process that inherits this one's memory, and takes its own away."""
+    fork = multiprocessing.get_context("fork")
+    receiver, sender = fork.Pipe(duplex=False)
+    process = fork.Process(target=lambda: sender.send(function()))
+    process.start()
+    sender.close()
+    result = receiver.recv()
+    process.join()
+    return result
+
+
+def measure(root: str = "data", repetitions: int = 5) -> list[Row]:
+    """A row per network and precision."""
+    torch.set_num_threads(1)
+    images = photographs(root, EXAMPLES)
+    few = images.take(np.arange(100))
+    with tempfile.TemporaryDirectory() as folder:
+        data = str(Path(folder, "images.safetensors"))
+        splits = Splits(images, few, few, classes=10, source="CIFAR-10")
+        write_tensors(data, splits.tensors(), splits.facts())
+        return [row for contest in CONTESTS for row in compare(contest, images, data, repetitions)]
+
+
+def compare(contest: Contest, images: Images, data: str, repetitions: int) -> Iterator[Row]:
+    ratios: dict[str, list[float]] = {"float32": [], "bf16": []}
+    for _ in range(repetitions):
+        base = in_new_process(partial(ordinary_loop, contest, images))
+        for precision, found in ratios.items():
+            found.append(base / in_new_process(partial(project_loop, contest, data, precision)))
+    for precision, found in ratios.items():
+        yield Row(f"{contest.title}, {precision}", statistics.median(found), (min(found), max(found)))
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--root", default="data", help="the folder of data sets")
+    arguments.add_argument("--repetitions", type=int, default=5, help="measurements of each loop")
+    options = arguments.parse_args()
+    print("examples per second, times those of the ordinary PyTorch loop: median (lowest to highest)")
+    for row in measure(options.root, options.repetitions):
+        print(f"{row.name:30} {row.ratio:.2f} ({row.spread[0]:.2f} to {row.spread[1]:.2f})")
+
+
+if __name__ == "__main__":
+    main()
