@@ -118,7 +118,7 @@ def export_onnx(module: nn.Module, input_shape: Sequence[int], path: str | Path)
         )
     finally:
         module.train(was_training)
-    write_whole(path, lambda temporary: program.save(temporary))
+    write_whole(path, lambda temporary: program.save(temporary), summed=False)
 
 
 # ---------------------------------------------------------------- what the files say

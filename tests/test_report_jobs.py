@@ -107,7 +107,7 @@ def test_the_jobs_make_tables_figures_claims_and_the_page(run: Callable[..., Non
     assert (project / "results/tables/toy/measurements.csv").read_text().startswith("task,seed,level,value\n1,0,1,")
     made = json.loads((project / "results/tables/toy/measurements.json").read_text())
     assert made["spec"]["study"] == "toy" and made["spec"]["config"]["studies"]["toy"]["scale"] == 0.7
-    assert {path.name for path in (project / "reports/toy").iterdir()} == {
+    assert {path.name for path in (project / "reports/toy").glob("[!.]*")} == {
         "line.svg",
         "line.png",
         "line.pdf",
@@ -141,7 +141,7 @@ def test_claims_are_rows_with_the_effect_its_interval_and_the_verdict(run: Calla
 def test_running_the_jobs_again_gives_the_same_bytes(run: Callable[..., None], project: Path):
     def contents() -> dict[Path, bytes]:
         folders = (project / "results", project / "reports")
-        return {path: path.read_bytes() for folder in folders for path in folder.rglob("*") if path.is_file()}
+        return {path: path.read_bytes() for folder in folders for path in folder.rglob("[!.]*") if path.is_file()}
 
     run_all(run)
     before = contents()

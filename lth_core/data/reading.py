@@ -13,7 +13,7 @@ from safetensors import safe_open
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from lth_core.artifacts import read_header
+from lth_core.artifacts import check_tensors, read_header
 from lth_core.data.folder import decode
 from lth_core.data.splits import SPLITS, DataError
 
@@ -39,6 +39,7 @@ def open_data(path: str | Path, device: torch.device | str = "cpu") -> ImageData
     header = read_header(path)
     with safe_open(str(path), framework="pt") as opened:  # tensors are mapped from the file, not read
         tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (not a dict)
+    check_tensors(path, {name: value.numpy() for name, value in tensors.items()})
     reader = StreamedImages if "streamed" in header else StoredImages
     return reader(tensors, header, torch.device(device))
 

@@ -11,11 +11,11 @@ from typing import Any
 from urllib.parse import quote
 
 from lth_core.artifacts import (
-    ArtifactError,
     captions_file,
     claims_file,
     data_file,
     figure_file,
+    read_bytes,
     read_header,
     report_file,
     table_file,
@@ -71,11 +71,11 @@ def used_methods(config: Config, studies: dict[str, Study]) -> dict[str, Method]
 
 def study_entry(config: Config, name: str, study: Study, claims: list[dict[str, Any]]) -> StudyEntry:
     """A study's part of the page. Raises ArtifactError when a figure or the captions cannot be read."""
-    captions = json.loads(_bytes(captions_file(config.reports, name)))
+    captions = json.loads(read_bytes(captions_file(config.reports, name)))
     figures = []
     for figure in study.figure_names(config):
         paths = {extension: figure_file(config.reports, name, figure, extension) for extension in FORMATS}
-        image = image_uri(_bytes(paths["svg"]), _bytes(paths["png"]))
+        image = image_uri(read_bytes(paths["svg"]), read_bytes(paths["png"]))
         links = {extension: link(config, path) for extension, path in paths.items()}
         figures.append(FigureEntry(figure, captions[figure], image, links))
     tables = {table: table_links(config, table_file(config.results, name, table)) for table in study.table_names}
@@ -85,7 +85,7 @@ def study_entry(config: Config, name: str, study: Study, claims: list[dict[str, 
 
 def read_claims(path: str) -> list[dict[str, Any]]:
     """The rows of claims.csv, numbers as numbers."""
-    rows = csv.DictReader(io.StringIO(_bytes(path).decode()))
+    rows = csv.DictReader(io.StringIO(read_bytes(path).decode()))
     return [row | {key: float(row[key]) for key in NUMBERS} for row in rows]
 
 
@@ -97,13 +97,6 @@ def table_links(config: Config, path: str) -> dict[str, str]:
 def link(config: Config, path: str) -> str:
     """The address of a file as seen from the page."""
     return quote(Path(os.path.relpath(path, Path(report_file(config.reports)).parent)).as_posix())
-
-
-def _bytes(path: str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise ArtifactError(f"{path}: cannot be read ({error}); delete it and run the same command again") from None
 
 
 if __name__ == "__main__":

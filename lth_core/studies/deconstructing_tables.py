@@ -6,20 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from lth_core.artifacts import ArtifactError
+from lth_core.analysis.tables import read_table
 
 
 def gathered(files: Mapping[tuple[str, ...], str], columns: Sequence[str], named: Sequence[str]) -> pd.DataFrame:
     """The rows of all files, with what the start of each file's key names. Raises ArtifactError for a bad file."""
-    parts = [_read(path).assign(**dict(zip(named, key, strict=False))) for key, path in files.items()]
+    parts = [read_table(path).assign(**dict(zip(named, key, strict=False))) for key, path in files.items()]
     return pd.concat(parts, ignore_index=True)[list(columns)] if parts else pd.DataFrame(columns=list(columns))
-
-
-def _read(path: str) -> pd.DataFrame:
-    try:
-        return pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise ArtifactError(f"{path}: cannot be read ({error}); delete it and run the same command again") from None
 
 
 def best_level(rows: pd.DataFrame) -> int:

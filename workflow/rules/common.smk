@@ -1,5 +1,6 @@
 # The plan of the config, and the input functions of the rules. Rules themselves are in the other files.
 import fcntl
+import json
 import os
 import re
 import shlex
@@ -31,6 +32,15 @@ except ConfigError as error:
 
 results, reports, logs = plan.config.results, plan.config.reports, "logs"
 
+
+def config_arguments():
+    """The arguments of this run that say what its config is."""
+    settings = workflow.config_settings
+    changes = [f"{key}={json.dumps(value)}" for key, value in settings.config.items()]
+    files = [os.path.relpath(file) for file in settings.configfiles]
+    return [*(["--configfile", *files] if files else []), *(["--config", *changes] if changes else [])]
+
+
 # What jobs inherit. None of it changes their results, so none of it is a reason to run them again.
 os.environ.update(
     PATH=os.pathsep.join([os.path.dirname(sys.executable), f"{root}/workflow/bin", os.environ.get("PATH", os.defpath)]),
@@ -38,6 +48,7 @@ os.environ.update(
     LTH_DATA_ROOT=plan.config.data_root,
     LTH_DEVICE=plan.config.device,
     LTH_METHODS=plan.pruned_weights,
+    LTH_COMMAND=f"snakemake --force {{}} --cores all {shlex.join(config_arguments())}".strip(),
 )
 
 # A job dies with the snakemake that started it (Linux), so that no orphan writes beside its successor.
