@@ -6,6 +6,7 @@ the replicates take turns, which is fastest there; on a GPU linear networks are 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -79,7 +80,10 @@ class Cohort:
 
     @torch.no_grad()
     def evaluate(self, split: str) -> tuple[list[float], list[float]]:
-        """Mean loss and accuracy of every replicate on a split; changes nothing."""
+        """Mean loss and accuracy of every replicate on a split; changes nothing.
+
+        A replicate with a weight that is not finite has no loss (nan), one without a finite loss has no accuracy.
+        """
         self.module.eval()
         loss = torch.zeros(self.size, dtype=torch.float64)
         right = torch.zeros(self.size, dtype=torch.float64)
@@ -90,7 +94,13 @@ class Cohort:
                 loss[index] += losses.double().sum().cpu()
                 right[index] += hits.sum().cpu()
             examples += len(batch.inputs)
-        return (loss / examples).tolist(), (right / examples).tolist()
+        loss = (loss / examples).where(self.finite(), math.nan)
+        return loss.tolist(), (right / examples).where(loss.isfinite(), math.nan).tolist()
+
+    def finite(self) -> Tensor:
+        """Whether all weights of a replicate are finite: booleans (R,), on the CPU."""
+        weights = self.parameters.values()
+        return torch.stack([value.isfinite().reshape(self.size, -1).all(dim=1) for value in weights]).all(dim=0).cpu()
 
     def _evaluated(self, index: int, inputs: Tensor) -> Tensor:
         """One replicate's outputs."""

@@ -25,6 +25,7 @@ FLOORS = (
         "pruning",
         "rewinding",
         "branches",
+        "divergence",
         "exclusions",
         "adaptation",
         "tickets",

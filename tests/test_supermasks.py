@@ -145,7 +145,8 @@ def run(main: Callable[[], None], monkeypatch: pytest.MonkeyPatch, *arguments: s
 def initial(tmp_path: Path) -> Path:
     factory = model_factory(Task(**spec()["task"]), 3, [1, 6, 6])
     path = tmp_path / "init.safetensors"
-    write_tensors(path, initialize_cohort(factory, Initialization(), SEEDS), {"layers": prunable_layers(factory())})
+    header = {"layers": prunable_layers(factory()), "diverged": [False] * len(SEEDS)}
+    write_tensors(path, initialize_cohort(factory, Initialization(), SEEDS), header)
     return path
 
 

@@ -65,7 +65,7 @@ def test_the_job_writes_the_layers_of_the_mask_in_network_order(tmp_path: Path):
         "mask": dict.fromkeys(layers, MASK["a.weight"]),
     }
     for name, path in files.items():
-        write_tensors(path, tensors[name], {"layers": layers})
+        write_tensors(path, tensors[name], {"layers": layers, "diverged": [False, False]})
     arguments = [word for name, path in files.items() for word in (f"--{name}", str(path))]
     output = tmp_path / "out.csv"
     command = [sys.executable, "-X", "importtime", "-m", "lth_core.jobs.weight_histograms", "--cohort", "7-8"]

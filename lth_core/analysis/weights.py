@@ -28,24 +28,33 @@ class Bin(NamedTuple):
 
 
 def weight_histograms(
-    initial: Tensors, dense: Tensors, mask: Tensors, layers: Iterable[str], seeds: Sequence[int]
+    initial: Tensors,
+    dense: Tensors,
+    mask: Tensors,
+    layers: Iterable[str],
+    seeds: Sequence[int],
+    ended: Sequence[bool] = (),
 ) -> Iterator[Bin]:
     """Histograms per layer, group and seed of two quantities of the dense network's weights.
 
     `initial`: the value at initialization; `distance`: |trained - initial|. Every tensor has a leading replicate axis,
     one entry per seed. Bin edges are shared by groups and seeds and do not depend on the mask, so levels compare.
+    A seed whose dense network diverged, or whose chain has `ended` (none, if nothing is said), has counts of 0.
     """
+    layers = list(layers)
+    sound = [all(np.isfinite(dense[layer][replicate]).all() for layer in layers) for replicate in range(len(seeds))]
+    known = [replicate for replicate, finite in enumerate(sound) if finite and not (ended and ended[replicate])]
     for layer in layers:
         kept, start = mask[layer], initial[layer]
         distance = np.abs(dense[layer] - start)
-        widest = float(np.abs(start).max(initial=0.0)) or 1.0
-        farthest = float(distance.max(where=np.isfinite(distance), initial=0.0)) or 1.0  # a seed may have diverged
+        widest, farthest = (float(np.abs(values[known]).max(initial=0.0)) or 1.0 for values in (start, distance))
         for quantity, values, edges in (
             ("initial", start, np.linspace(-widest, widest, BINS + 1)),
             ("distance", distance, np.linspace(0.0, farthest, BINS + 1)),
         ):
             for group, chosen in (("kept", kept), ("pruned", ~kept)):
                 for replicate, seed in enumerate(seeds):
-                    counts, _ = np.histogram(values[replicate][chosen[replicate]], edges)
+                    counted = values[replicate][chosen[replicate]] if replicate in known else []
+                    counts, _ = np.histogram(counted, edges)
                     for left, right, count in zip(edges[:-1], edges[1:], counts, strict=True):
                         yield Bin(layer, quantity, group, seed, float(left), float(right), int(count))

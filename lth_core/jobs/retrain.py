@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from lth_core.artifacts import read_tensors
+from lth_core.artifacts import read_header, read_tensors
 from lth_core.config import Method
+from lth_core.divergence import without_tickets
 from lth_core.jobs.command import command
 from lth_core.jobs.runs import open_task, parser, run
 from lth_core.rewinding import rewind
@@ -18,7 +19,7 @@ def main() -> None:
     task = open_task(options.spec, options.data)
     policy = Method(**options.spec["method"]).rewind
     ticket = rewind(policy, read_tensors(options.start), read_tensors(options.mask))
-    run(options.spec, task, ticket, options.output)
+    run(options.spec, task, without_tickets(ticket, read_header(options.mask)["diverged"]), options.output)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ test_accuracy.
 
 from __future__ import annotations
 
+import math
 from typing import get_args
 
 import lth_core.pruning  # noqa: F401 (registers the built-in criteria)
@@ -18,6 +19,7 @@ from lth_core.jobs.command import command
 from lth_core.jobs.runs import open_task, parser
 from lth_core.jobs.stacking import unstack
 from lth_core.pruning.prune import counts
+from lth_core.pruning.rounds import ends_chain
 
 COLUMNS = ("seed", "level", "density", "values", "validation_accuracy", "test_accuracy")
 
@@ -32,14 +34,20 @@ def main() -> None:
     task = open_task(spec, options.data)
     layers = prunable(read_header(options.initial)["layers"], method.exclude)
     initial, trained = (unstack(read_tensors(path)) for path in (options.initial, options.trained))
-    replicates = zip(spec["seeds"], initial, trained, strict=True)
+    diverged = read_header(options.trained)["diverged"]
+    ended = [
+        ends_chain(method, layers, initial=theta_0, start=theta_0, trained=after, diverged=lost)
+        for theta_0, after, lost in zip(initial, trained, diverged, strict=True)
+    ]
+    replicates = zip(spec["seeds"], initial, trained, ended, strict=True)
     chains = [supermasks(method, layers, *replicate) for replicate in replicates]
     rows = []
     for values in get_args(Values):
         weights = [untrained(theta_0, layers, values) for theta_0 in initial]
         for level, masks in enumerate(zip(*chains, strict=True)):
             found = accuracies(task, masked(weights, masks))
-            for seed, mask, (validation, test) in zip(spec["seeds"], masks, found, strict=True):
+            for seed, mask, none, pair in zip(spec["seeds"], masks, ended, found, strict=True):
+                validation, test = (math.nan, math.nan) if none and level else pair
                 rows.append((seed, level, counts([mask])["density"], values, f"{validation:.9g}", f"{test:.9g}"))
     write_text(options.output, "".join(",".join(map(str, row)) + "\n" for row in (COLUMNS, *rows)))
 

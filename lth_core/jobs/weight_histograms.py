@@ -21,9 +21,10 @@ def main() -> None:
     options = arguments.parse_args()
     initial, dense, mask = (read_tensors(path) for path in (options.initial, options.dense, options.mask))
     layers = [name for name in read_header(options.initial)["layers"] if name in mask]
+    ended = read_header(options.mask)["diverged"]
     rows = (
         f"{row.layer},{row.quantity},{row.group},{row.seed},{row.left:.9g},{row.right:.9g},{row.count}\n"
-        for row in weight_histograms(initial, dense, mask, layers, options.cohort)
+        for row in weight_histograms(initial, dense, mask, layers, options.cohort, ended)
     )
     write_text(options.output, ",".join(Bin._fields) + "\n" + "".join(rows))
 
