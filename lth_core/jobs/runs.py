@@ -6,6 +6,7 @@ import argparse
 import csv
 import io
 import json
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from lth_core import registry
 from lth_core.artifacts import provenance, write_tensors, write_text
 from lth_core.config import Task as TaskSettings
 from lth_core.data.reading import open_data
+from lth_core.divergence import diverged
 from lth_core.jobs.command import import_plugins
 from lth_core.progress import Progress
 from lth_core.resume import Resume, fingerprint
@@ -104,7 +106,8 @@ def run(
         evaluate=last_step is None,
         after_step=after_step,
     )
-    header = {"provenance": provenance(spec, str(task.device)), "step": state.step}
+    lost = diverged(trained.history, state.cohort.finite().tolist())
+    header = {"provenance": provenance(spec, str(task.device)), "step": state.step, "diverged": lost}
     if last_step is None:
         write_history(Path(output).with_name("history.csv"), trained.history, spec["seeds"], draws)
     write_tensors(output, trained.weights, header)
@@ -115,7 +118,10 @@ def run(
 def latest_accuracy(state: State) -> str:
     """The validation accuracy of the last evaluation, averaged over replicates, for the progress line."""
     found = [row["accuracy"] for row in state.history[-3 * state.cohort.size :] if row["split"] == "validation"]
-    return f"validation accuracy {100 * float(np.mean(found)):.1f}%" if found else ""
+    known = [accuracy for accuracy in found if math.isfinite(accuracy)]
+    words = [f"validation accuracy {100 * float(np.mean(known)):.1f}%"] if known else []
+    words += [f"{len(found) - len(known)} of {len(found)} diverged"] if len(known) < len(found) else []
+    return ", ".join(words)
 
 
 def write_history(path: Path, rows: list[dict[str, Any]], seeds: Sequence[int], draws: int) -> None:
