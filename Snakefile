@@ -28,9 +28,9 @@ rule all:
 
 
 onstart:
-    run_alone()
+    lock = run_alone()
     timing.start(logs)
-    serve_jobs()
+    serve_jobs(lock)
 
 
 onsuccess:
