@@ -56,28 +56,35 @@ shell.prefix("set -euo pipefail; exec " + ("setpriv --pdeathsig KILL " if shutil
 
 
 def run_alone():
-    """Keep a second snakemake out of this folder. The kernel lets it in when this one ends, however it ends.
+    """Keep a second snakemake out of this folder. The kernel lets it in when this one and its jobs end, however they do.
 
     Snakemake's own lock, which the profile switches off, has to be removed by hand after a crash.
     """
     lock = os.open(".snakemake/running.lock", os.O_CREAT | os.O_RDWR)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise WorkflowError("another snakemake is running in this folder: wait for it, or stop it")
-    except OSError:
-        pass  # a file system without locks
+    deadline = time.monotonic() + 3  # the jobs of one that was killed take a moment to end
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise WorkflowError("another snakemake is running in this folder: wait for it, or stop it")
+            time.sleep(0.05)
+            continue
+        except OSError:
+            pass  # a file system without locks
+        return lock
 
 
-def serve_jobs():
+def serve_jobs(lock):
     """Start the job server, which ends when this process does, however it ends. Without it jobs start as usual."""
     if not hasattr(socket, "send_fds"):
         return
     address = f"{tempfile.mkdtemp(prefix='lth-')}/jobs"
-    server = subprocess.Popen([sys.executable, "-m", "lth_core.jobs.server", address], stdin=subprocess.PIPE)
+    command = [sys.executable, "-m", "lth_core.jobs.server", address, str(lock)]
+    server = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[lock])
     while not os.path.exists(address) and server.poll() is None:
         time.sleep(0.005)
-    os.environ.update(LTH_JOB_SERVER=f"{os.path.dirname(sys.executable)}:{address}")
+    os.environ.update(LTH_JOB_SERVER=f"{os.getpid()}:{os.path.dirname(sys.executable)}:{address}")
 
 
 def either(names):
