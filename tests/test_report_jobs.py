@@ -130,7 +130,8 @@ def test_claims_are_rows_with_the_effect_its_interval_and_the_verdict(run: Calla
     with open(project / "results/claims.csv", newline="") as file:
         (row,) = csv.DictReader(file)
     assert list(row) == [
-        *("study", "task", "claim", "source", "effect", "unit", "estimate", "low", "high", "n", "margin", "verdict")
+        *("study", "task", "claim", "source", "effect", "unit", "estimate", "low", "high", "n", "unmeasured", "margin"),
+        "verdict",
     ]
     assert row["effect"] == "value, at level 2" and row["n"] == "3" and row["verdict"] == "supported"
     # values 0.7 * (2, 3, 4) / 3: mean 0.7, standard error 0.7 / 3 / sqrt(3), t(2) = 4.302653
@@ -146,7 +147,7 @@ def test_running_the_jobs_again_gives_the_same_bytes(run: Callable[..., None], p
     run_all(run)
     before = contents()
     run_all(run)
-    assert contents() == before and len(before) == 10
+    assert contents() == before and len(before) == 11
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ def config(task: str = "digits") -> Config:
 def claim(verdict: str, **changes) -> dict:
     row = {"study": "study2019", "task": "digits", "claim": f"This is {verdict}", "source": "Paper, Fig. 1"}
     row |= {"effect": "test accuracy, a - b", "unit": "pp", "estimate": 1.5, "low": 1.0, "high": 2.0, "n": "5"}
+    row |= {"unmeasured": "0"}
     return row | {"margin": 0.0, "verdict": verdict} | changes
 
 

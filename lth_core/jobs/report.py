@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from lth_core.analysis.faults import lines
 from lth_core.artifacts import (
     captions_file,
     claims_file,
     data_file,
+    faults_file,
     figure_file,
     read_bytes,
     read_header,
@@ -52,6 +54,7 @@ def main() -> None:
             for cohort in task.cohorts
         ],
         claims_link=link(config, claims_file(config.results)),
+        faults=lines([row for name in studies for row in _rows(faults_file(config.results, name))]),
     )
     write_text(report_file(config.reports), page)
 
@@ -85,8 +88,12 @@ def study_entry(config: Config, name: str, study: Study, claims: list[dict[str, 
 
 def read_claims(path: str) -> list[dict[str, Any]]:
     """The rows of claims.csv, numbers as numbers."""
-    rows = csv.DictReader(io.StringIO(read_bytes(path).decode()))
-    return [row | {key: float(row[key]) for key in NUMBERS} for row in rows]
+    return [row | {key: float(row[key]) for key in NUMBERS} for row in _rows(path)]
+
+
+def _rows(path: str) -> list[dict[str, str]]:
+    """The rows of a CSV file, as text."""
+    return list(csv.DictReader(io.StringIO(read_bytes(path).decode())))
 
 
 def table_links(config: Config, path: str) -> dict[str, str]:

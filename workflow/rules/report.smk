@@ -10,8 +10,11 @@ for study in plan.studies:
         output:
             tables(study),
             table_provenance(study),
+            artifacts.faults_file(results, study),
         log:
             f"{logs}/tables/{study}.log",
+        group:
+            "report"
         conda:
             "../../environment.yml"
         params:
@@ -32,6 +35,8 @@ for study in plan.studies:
             captions=f"{reports}/{study}/captions.json",
         log:
             f"{logs}/figures/{study}.log",
+        group:
+            "report"
         conda:
             "../../environment.yml"
         params:
@@ -50,6 +55,8 @@ rule claims:
         f"{results}/claims.csv",
     log:
         f"{logs}/claims.log",
+    group:
+        "report"
     conda:
         "../../environment.yml"
     params:
@@ -63,6 +70,7 @@ rule claims:
 rule report:
     input:
         f"{results}/claims.csv",
+        [artifacts.faults_file(results, study) for study in plan.studies],
         [f"{reports}/{study}/captions.json" for study in plan.studies],
         [figures(study) for study in plan.studies],
         [table_provenance(study) for study in plan.studies],
@@ -71,6 +79,8 @@ rule report:
         report(f"{reports}/index.html", category="Front page"),
     log:
         f"{logs}/report.log",
+    group:
+        "report"
     conda:
         "../../environment.yml"
     params:
