@@ -94,6 +94,7 @@ class Cohort:
                 loss[index] += losses.double().sum().cpu()
                 right[index] += hits.sum().cpu()
             examples += len(batch.inputs)
+        loss, right, examples = self.totals(loss, right, examples)
         loss = (loss / examples).where(self.finite(), math.nan)
         return loss.tolist(), (right / examples).where(loss.isfinite(), math.nan).tolist()
 
@@ -101,6 +102,10 @@ class Cohort:
         """Whether all weights of a replicate are finite: booleans (R,), on the CPU."""
         weights = self.parameters.values()
         return torch.stack([value.isfinite().reshape(self.size, -1).all(dim=1) for value in weights]).all(dim=0).cpu()
+
+    def totals(self, loss: Tensor, right: Tensor, examples: int) -> tuple[Tensor, Tensor, int]:
+        """Sums over the evaluated examples: of losses (R,), of right predictions (R,), and their number."""
+        return loss, right, examples
 
     def _evaluated(self, index: int, inputs: Tensor) -> Tensor:
         """One replicate's outputs."""

@@ -32,6 +32,9 @@ PRUNED_WEIGHTS = {"exclude", "granularity", "fractions", "iterative"}
 NOT_IN_RESULTS = ("device", "data_root")
 """Keys that say where to compute and where data lie: changing them changes no result."""
 
+NOT_IN_RESULTS_OF_TASKS = {"processes"}
+"""Keys of a task that say how to compute: changing them changes results by rounding, as another device does."""
+
 
 def canonical(spec: Mapping[str, Any]) -> str:
     """One text for equal specs, whatever the order of their keys."""
@@ -255,11 +258,13 @@ class Plan:
 
     @staticmethod
     def _task(settings: Task, cohort: str) -> dict[str, Any]:
-        return settings.model_dump(mode="json") | {"cohorts": [cohort]}  # other cohorts do not matter to this one
+        fields = settings.model_dump(mode="json", exclude=NOT_IN_RESULTS_OF_TASKS)
+        return fields | {"cohorts": [cohort]}  # other cohorts do not matter to this one
 
     def _config(self, study: str | None, *left_out: str) -> dict[str, Any]:
         """What jobs after training read: the config, with the options of one study only if it is named."""
-        fields = self.written.model_dump(mode="json", exclude={*NOT_IN_RESULTS, *left_out})
+        exclude = dict.fromkeys((*NOT_IN_RESULTS, *left_out), True) | {"tasks": {"__all__": NOT_IN_RESULTS_OF_TASKS}}
+        fields = self.written.model_dump(mode="json", exclude=exclude)
         return fields | ({"studies": {study: self.written.studies[study]}} if study else {})
 
     @cache  # noqa: B019 (a plan lives as long as its process)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from lth_core.artifacts import Tensors
 from lth_core.cohort import Cohort
+from lth_core.distributed import cohort_of
 from lth_core.optimizers import Optimizer
 from lth_core.randomness import torch_seed
 from lth_core.schedules import learning_rate
@@ -70,7 +71,7 @@ class Trained:
 def start_state(task: Task, weights: Tensors, first_step: int) -> State:
     """A training about to do `first_step`, from copies of the stacked weights."""
     tensors = {name: torch.from_numpy(value).to(task.device, copy=True) for name, value in weights.items()}
-    cohort = Cohort(task, tensors)
+    cohort = cohort_of(task, tensors)
     return State(cohort, Optimizer(task.recipe.optimizer, cohort.trained), first_step)
 
 

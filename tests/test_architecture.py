@@ -13,13 +13,14 @@ PACKAGE = ROOT / "lth_core"
 
 # A module imports from its own floor and those below it. Later lines are higher floors.
 FLOORS = (
-    ("registry", "randomness", "config", "artifacts", "codedigest", "timing", "progress", "cells"),
+    ("registry", "randomness", "config", "artifacts", "codedigest", "timing", "progress", "cells", "shares"),
     ("data", "models", "tasks"),
     (
         "schedules",
         "optimizers",
         "linear_network",
         "cohort",
+        "distributed",
         "training",
         "resume",
         "pruning",
