@@ -122,7 +122,7 @@ def test_a_part_of_a_large_jpeg_is_decoded_at_a_fraction_and_looks_the_same(tmp_
             decode_crop(str(tmp_path / name), 32, True, stream(seed, "augment")).astype(int)
             for name in ("it.jpg", "it.png")
         )
-        assert np.abs(quick - whole).mean() < 2
+        assert np.abs(quick - whole).mean() < 3
 
 
 def test_evaluation_sees_the_middle_of_the_resized_picture(tmp_path: Path) -> None:

@@ -203,8 +203,8 @@ def decode_crop(path: str, size: int, grey: bool, stream: np.random.Generator) -
     with _opened(path) as image:
         width, height = image.size
         left, top, right, bottom = random_box(width, height, stream)
-        # A JPEG is decoded at the smallest fraction of its size at which the part has all pixels that are needed.
-        image.draft(None, (ceil(width * size / (right - left)), ceil(height * size / (bottom - top))))
+        # A JPEG is decoded at the smallest fraction of its size at which the part has twice the pixels that are needed.
+        image.draft(None, (ceil(2 * width * size / (right - left)), ceil(2 * height * size / (bottom - top))))
         colours = image.convert("L" if grey else "RGB")
     across, down = colours.width / width, colours.height / height
     part = colours.crop((round(left * across), round(top * down), round(right * across), round(bottom * down)))
