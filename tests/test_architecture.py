@@ -13,7 +13,7 @@ PACKAGE = ROOT / "lth_core"
 
 # A module imports from its own floor and those below it. Later lines are higher floors.
 FLOORS = (
-    ("registry", "randomness", "config", "artifacts", "codedigest", "timing", "progress", "cells", "shares"),
+    ("registry", "randomness", "config", "artifacts", "codedigest", "timing", "progress", "gpus", "cells", "shares"),
     ("data", "models", "tasks"),
     (
         "schedules",
@@ -32,9 +32,9 @@ FLOORS = (
         "tickets",
         "filters",
     ),
-    ("analysis", "plotting", "heatmaps", "bars", "shrinking"),
+    ("analysis", "plotting", "marks", "heatmaps", "bars", "shrinking"),
     ("studies", "reporting"),
-    ("configerrors", "crosscheck", "references", "configfile", "configdoc", "plan", "jobs"),
+    ("configerrors", "crosscheck", "references", "configfile", "configdoc", "plan", "resources", "jobs"),
 )
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 
