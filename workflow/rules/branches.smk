@@ -17,7 +17,9 @@ rule branch:
     conda:
         "../../environment.yml"
     resources:
-        gpu=1,
+        gpu=needs.gpus,
+        mem_mb=need("training", "mem_mb"),
+        runtime=need("training", "runtime"),
     params:
         spec=lambda wildcards: plan.branch_spec(cell_of(wildcards)),
     message:
@@ -53,7 +55,9 @@ rule dense_branch:
     conda:
         "../../environment.yml"
     resources:
-        gpu=1,
+        gpu=needs.gpus,
+        mem_mb=need("training", "mem_mb"),
+        runtime=need("training", "runtime"),
     params:
         spec=lambda wildcards: plan.branch_spec(cell_of(wildcards)),
     message:

@@ -12,6 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from snakemake.common.tbdstring import TBDString
 from snakemake.exceptions import WorkflowError
 
 root = str(Path(workflow.basedir))
@@ -22,6 +23,7 @@ from lth_core.artifacts import ArtifactError
 from lth_core.cells import Cell
 from lth_core.configfile import ConfigError
 from lth_core.plan import Plan
+from lth_core.resources import Needs
 
 # The workflow's own file only when no other is named: `--configfile` replaces it, `--config` overrides single keys.
 config_files = list(workflow.config_settings.configfiles) or [f"{root}/config.yaml"]
@@ -30,6 +32,7 @@ try:
 except ConfigError as error:
     sys.exit(f"the configuration is not valid:\n{error}")
 
+needs = Needs(plan)
 results, reports, logs = plan.config.results, plan.config.reports, "logs"
 
 
@@ -51,6 +54,9 @@ os.environ.update(
     LTH_COMMAND=f"snakemake --force {{}} --cores all {shlex.join(config_arguments())}".strip(),
 )
 
+# Batch systems hand a job the environment of its submission; it must not leave its allocation for another run's server.
+os.environ.pop("LTH_JOB_SERVER", None)
+
 # A job dies with the snakemake that started it (Linux), so that no orphan writes beside its successor.
 shell.prefix("set -euo pipefail; exec " + ("setpriv --pdeathsig KILL " if shutil.which("setpriv") else ""))
 
@@ -61,7 +67,7 @@ def run_alone():
     Snakemake's own lock, which the profile switches off, has to be removed by hand after a crash.
     """
     lock = os.open(".snakemake/running.lock", os.O_CREAT | os.O_RDWR)
-    deadline = time.monotonic() + 3  # the jobs of one that was killed take a moment to end
+    deadline = time.monotonic() + 10  # the jobs of one that was killed take a moment to end
     while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -77,7 +83,7 @@ def run_alone():
 
 def serve_jobs(lock):
     """Start the job server, which ends when this process does, however it ends. Without it jobs start as usual."""
-    if not hasattr(socket, "send_fds"):
+    if not hasattr(socket, "send_fds") or workflow.non_local_exec:
         return
     address = f"{tempfile.mkdtemp(prefix='lth-')}/jobs"
     command = [sys.executable, "-m", "lth_core.jobs.server", address, str(lock)]
@@ -106,8 +112,20 @@ wildcard_constraints:
 
 def cell_of(wildcards):
     """The cell of the wildcards of a ticket, a dense run or a branch of either."""
-    place = grid(wildcards) if hasattr(wildcards, "method") else (wildcards.task, wildcards.cohort)
+    place = grid(wildcards) if hasattr(wildcards, "level") else (wildcards.task, wildcards.cohort)
     return Cell(*place, branch=getattr(wildcards, "branch", None))
+
+
+def need(kind, resource):
+    """How much of a resource a job of this kind asks for, known once its cohort is initialized; a retry asks for more."""
+
+    def amount(wildcards, attempt):
+        try:
+            return attempt * getattr(getattr(needs, kind)(cell_of(wildcards)), resource)
+        except ArtifactError:
+            return TBDString()
+
+    return amount
 
 
 def grid(wildcards):

@@ -29,7 +29,9 @@ rule dense:
     conda:
         "../../environment.yml"
     resources:
-        gpu=1,
+        gpu=needs.gpus,
+        mem_mb=need("training", "mem_mb"),
+        runtime=need("training", "runtime"),
     params:
         spec=lambda wildcards: plan.dense_spec(wildcards.task, wildcards.cohort),
     message:
@@ -50,7 +52,9 @@ rule checkpoint:
     conda:
         "../../environment.yml"
     resources:
-        gpu=1,
+        gpu=needs.gpus,
+        mem_mb=need("training", "mem_mb"),
+        runtime=need("training", "runtime"),
     params:
         spec=lambda wildcards: plan.checkpoint_spec(wildcards.task, wildcards.cohort, int(wildcards.step)),
     message:

@@ -18,6 +18,9 @@ rule prune:
     priority: chain_first
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=need("weights", "mem_mb"),
+        runtime=need("weights", "runtime"),
     params:
         spec=lambda wildcards: plan.prune_spec(wildcards.cohort, wildcards.method, int(wildcards.level)),
         mask=lambda wildcards, input: f"--mask {shlex.quote(input.mask)}" if input.mask else "",
@@ -44,7 +47,9 @@ rule retrain:
     conda:
         "../../environment.yml"
     resources:
-        gpu=1,
+        gpu=needs.gpus,
+        mem_mb=need("training", "mem_mb"),
+        runtime=need("training", "runtime"),
     params:
         spec=lambda wildcards: plan.retrain_spec(*grid(wildcards)),
     message:
@@ -71,7 +76,9 @@ rule retrain_treated:
     conda:
         "../../environment.yml"
     resources:
-        gpu=1,
+        gpu=needs.gpus,
+        mem_mb=need("training", "mem_mb"),
+        runtime=need("training", "runtime"),
     params:
         spec=lambda wildcards: plan.branch_spec(cell_of(wildcards)),
     message:
