@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from lth_core.analysis.choices import best
 from lth_core.analysis.tables import read_table
 
 
@@ -20,7 +21,7 @@ def best_level(rows: pd.DataFrame) -> int:
 
     Among equal ones that with most weights.
     """
-    return int(rows.groupby("level")["validation_accuracy"].mean().idxmax())
+    return int(best({level: own["validation_accuracy"] for level, own in rows.groupby("level")}))
 
 
 def at_best_level(supermasks: pd.DataFrame, criterion: str, values: str) -> pd.DataFrame:
@@ -32,10 +33,10 @@ def at_best_level(supermasks: pd.DataFrame, criterion: str, values: str) -> pd.D
 def best_criterion(supermasks: pd.DataFrame, values: str) -> str:
     """The criterion whose masks reach the highest validation accuracy, averaged over seeds, at their best level."""
     found = {
-        criterion: at_best_level(supermasks, criterion, values)["validation_accuracy"].mean()
+        criterion: at_best_level(supermasks, criterion, values)["validation_accuracy"]
         for criterion in supermasks["criterion"].unique()
     }
-    return max(found, key=lambda criterion: found[criterion])
+    return best(found)
 
 
 def learned(table: pd.DataFrame, values: str, scaling: str, mask: str = "drawn") -> pd.DataFrame:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from lth_core.analysis.choices import best
 from lth_core.analysis.claims import Claim, judge
 from lth_core.analysis.measurements import nearest_level
 from lth_core.studies.renda2020 import (
@@ -149,15 +150,16 @@ class Comparison:
     def proposed(self, level: int, granularity: str) -> list[Claim]:
         """Section 5: iterative learning-rate rewinding with the full budget."""
         view, full = self.view, self.view.full
-        best = {technique: self.best(technique, level) for technique in POLICIES}
-        validation = {
-            technique: view.values(ONE_SHOT, technique, level, budget, "validation_accuracy").mean(skipna=False)
-            for technique, (budget, _) in best.items()
-        }
-        rival = pd.Series(validation).fillna(0).idxmax()
-        gain = view.values(ITERATIVE, RATE_REWINDING, level, full) - best[rival][1]
+        others = {technique: self.best(technique, level) for technique in POLICIES}
+        rival = best(
+            {
+                technique: view.values(ONE_SHOT, technique, level, budget, "validation_accuracy")
+                for technique, (budget, _) in others.items()
+            }
+        )
+        gain = view.values(ITERATIVE, RATE_REWINDING, level, full) - others[rival][1]
         sentence = "Iterative learning-rate rewinding with the full budget is more accurate than one-shot pruning"
-        effect = f"test accuracy, proposed algorithm minus one-shot {rival} (t={best[rival][0]}), best by validation"
+        effect = f"test accuracy, proposed algorithm minus one-shot {rival} (t={others[rival][0]}), best by validation"
         found = [self.claim(sentence, "section 5", effect, gain, level)]
         chain = view.rows(ITERATIVE, RATE_REWINDING, budget=full)
         if granularity == "weight" and (there := nearest_level(chain, LOSSLESS_DENSITY)):
