@@ -29,7 +29,7 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
         try:
             main()
         except ValueError as error:
-            if not type(error).__module__.startswith("lth_core."):
+            if not type(error).__module__.startswith(("lth_core.", "__main__")):
                 raise
             print("error:", " ".join(str(error).split()), file=sys.stderr)
             sys.exit(1)

@@ -98,7 +98,7 @@ class SynchronizedBatchNorm(_BatchNorm):
 @torch.no_grad()
 def _moments(inputs: Tensor) -> tuple[Tensor, Tensor, int]:
     """Mean and variance (C,) over all processes' inputs (B, C, ...), and of how many numbers each is made."""
-    own = torch.stack(torch.var_mean(inputs.float(), _others(inputs), correction=0)[::-1])
+    own = torch.stack(torch.var_mean(_precise(inputs), _others(inputs), correction=0)[::-1])
     everyones = own.new_empty(distributed.get_world_size(), *own.shape)
     distributed.all_gather_into_tensor(everyones.flatten(0, 1), own)
     means, variances = everyones.unbind(1)
@@ -122,11 +122,16 @@ class _Normalized(torch.autograd.Function):
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         outputs, scale = context.saved_tensors
         axes = _others(gradient)
-        means = torch.stack([gradient.float().mean(axes), (gradient * outputs).float().mean(axes)])
+        means = torch.stack([_precise(gradient).mean(axes), _precise(gradient * outputs).mean(axes)])
         distributed.all_reduce(means)
         shift, slope = means / distributed.get_world_size()
         centred = gradient - _by_channel(shift, gradient) - outputs * _by_channel(slope, gradient)
         return (centred * _by_channel(scale, gradient)).to(gradient.dtype), None, None
+
+
+def _precise(values: Tensor) -> Tensor:
+    """In float32 where they have a lower precision."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 def _others(values: Tensor) -> list[int]:
