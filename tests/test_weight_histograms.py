@@ -59,9 +59,10 @@ def test_a_layer_that_never_moved_has_bins_too():
 def test_the_job_writes_the_layers_of_the_mask_in_network_order(tmp_path: Path):
     files = {name: tmp_path / f"{name}.safetensors" for name in ("initial", "dense", "mask")}
     layers = {"z.weight": "hidden", "a.weight": "output"}
+    bias = {"z.bias": np.zeros((2, 2), np.float32)}
     tensors = {
-        "initial": dict.fromkeys(layers, INITIAL["a.weight"]) | {"z.bias": np.zeros((2, 2), np.float32)},
-        "dense": dict.fromkeys(layers, DENSE["a.weight"]),
+        "initial": dict.fromkeys(layers, INITIAL["a.weight"]) | bias,
+        "dense": dict.fromkeys(layers, DENSE["a.weight"]) | bias,
         "mask": dict.fromkeys(layers, MASK["a.weight"]),
     }
     for name, path in files.items():

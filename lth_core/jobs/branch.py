@@ -25,6 +25,7 @@ from lth_core.branches import BranchCheckpoints
 from lth_core.config import Branch, Method, Rewind, Task
 from lth_core.divergence import without_tickets
 from lth_core.jobs.command import command
+from lth_core.jobs.inputs import read_mask, read_weights
 from lth_core.jobs.runs import model_factory, open_task, parser, run
 from lth_core.jobs.stacking import stack, unstack
 from lth_core.models.initialization import initialize
@@ -87,9 +88,10 @@ def main() -> None:
 
 def replicates(options: argparse.Namespace) -> list[Replicate]:
     """What the job's files hold of every replicate."""
-    layers = read_header(options.network)["layers"]
-    own = unstack(read_tensors(options.network))
-    masks = unstack(read_tensors(options.mask)) if options.mask else [{} for _ in own]
+    layers, network = read_header(options.network)["layers"], read_tensors(options.network)
+    initial = network if options.initial == options.network else read_tensors(options.initial)
+    own = unstack(network)
+    masks = unstack(read_mask(options.mask, initial)) if options.mask else [{} for _ in own]
     ended = read_header(options.mask)["diverged"] if options.mask else [False for _ in own]
     paths = [
         options.initial,
@@ -97,10 +99,11 @@ def replicates(options: argparse.Namespace) -> list[Replicate]:
         options.trained or options.initial,
         options.trained_from or options.initial,
     ]
-    files = {path: unstack(read_tensors(path)) for path in set(paths)}  # theta_0 may be several of them
+    files = {path: read_weights(path, initial) for path in {*paths} - {options.start}}  # theta_0 may be several
+    files |= {options.start: read_tensors(options.start)}  # which may be of yet another task
     rewinding = Method(**options.spec["method"]).rewind
     found = []
-    for shapes, kept, none, *weights in zip(own, masks, ended, *(files[path] for path in paths), strict=True):
+    for shapes, kept, none, *weights in zip(own, masks, ended, *(unstack(files[path]) for path in paths), strict=True):
         ticket = fit(rewinding, weights[1], kept, shapes, layers)
         found.append(Replicate(ticket, none, *(adapt(tensors, shapes, layers) for tensors in weights)))
     return found

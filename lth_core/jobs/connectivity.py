@@ -19,9 +19,10 @@ from lth_core.analysis.alignment import align
 from lth_core.analysis.connectivity import Curve, Pair, connect
 from lth_core.analysis.distances import distances
 from lth_core.analysis.symmetries import symmetries
-from lth_core.artifacts import Tensors, read_tensors, write_text
+from lth_core.artifacts import Tensors, write_text
 from lth_core.config import Connectivity
 from lth_core.jobs.command import command
+from lth_core.jobs.inputs import read_weights
 from lth_core.jobs.runs import open_task, parser
 from lth_core.jobs.stacking import unstack
 from lth_core.models.layers import prunable_layers
@@ -55,7 +56,7 @@ def main() -> None:
     task = open_task(spec, options.data)
     settings = Connectivity(**spec["connectivity"])
     started = time.perf_counter()
-    first, second = (unstack(read_tensors(path)) for path in (options.first, options.second))
+    first, second = (unstack(read_weights(path, task.module)) for path in (options.first, options.second))
     chosen = next_seeds(seeds, first) if options.pair == "seed" else same_seeds(seeds, first, second)
     replicates = with_aligned(task, chosen)
     measured = {}

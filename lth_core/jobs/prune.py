@@ -10,6 +10,7 @@ from lth_core.artifacts import provenance, read_header, read_tensors, write_tens
 from lth_core.config import Method
 from lth_core.exclusions import prunable
 from lth_core.jobs.command import command, import_plugins
+from lth_core.jobs.inputs import read_mask, read_weights
 from lth_core.jobs.stacking import stack, unstack
 from lth_core.pruning.prune import counts, full_mask
 from lth_core.pruning.rounds import ends_chain, next_mask
@@ -28,10 +29,11 @@ def main() -> None:
     spec, method = options.spec, Method(**options.spec["method"])
     import_plugins(spec["plugins"])
     layers = prunable(read_header(options.initial)["layers"], method.exclude)
+    theta_0, count = read_tensors(options.initial), len(spec["seeds"])
     initial, start, trained = (
-        unstack(read_tensors(path)) for path in (options.initial, options.start, options.trained)
+        unstack(read_weights(path, theta_0, count)) for path in (options.initial, options.start, options.trained)
     )
-    masks = unstack(read_tensors(options.mask)) if options.mask else [full_mask(w, layers) for w in trained]
+    masks = unstack(read_mask(options.mask, theta_0)) if options.mask else [full_mask(w, layers) for w in trained]
     diverged = read_header(options.trained)["diverged"]
     ended = read_header(options.mask)["diverged"] if options.mask else [False] * len(masks)
     smaller = []

@@ -12,10 +12,11 @@ from typing import get_args
 
 import lth_core.pruning  # noqa: F401 (registers the built-in criteria)
 from lth_core.analysis.supermasks import Values, accuracies, masked, supermasks, untrained
-from lth_core.artifacts import read_header, read_tensors, write_text
+from lth_core.artifacts import read_header, write_text
 from lth_core.config import Method
 from lth_core.exclusions import prunable
 from lth_core.jobs.command import command
+from lth_core.jobs.inputs import read_weights
 from lth_core.jobs.runs import open_task, parser
 from lth_core.jobs.stacking import unstack
 from lth_core.pruning.prune import counts
@@ -33,7 +34,8 @@ def main() -> None:
     spec, method = options.spec, Method(**options.spec["method"])
     task = open_task(spec, options.data)
     layers = prunable(read_header(options.initial)["layers"], method.exclude)
-    initial, trained = (unstack(read_tensors(path)) for path in (options.initial, options.trained))
+    files, count = (options.initial, options.trained), len(spec["seeds"])
+    initial, trained = (unstack(read_weights(path, task.module, count)) for path in files)
     diverged = read_header(options.trained)["diverged"]
     ended = [
         ends_chain(method, layers, initial=theta_0, start=theta_0, trained=after, diverged=lost)
