@@ -17,6 +17,7 @@ from typing import Any
 from lth_core.artifacts import ArtifactError, data_file, initial_file, read_header
 from lth_core.cells import Cell
 from lth_core.config import seeds_of
+from lth_core.data.facts import known_facts
 from lth_core.plan import Plan
 
 BYTES = 4
@@ -27,6 +28,8 @@ IMAGES_AT_ONCE = 1000
 COPIES = 16
 """Of the weights: start, mask, gradients, the optimizer's, and those of a file that is being written."""
 MARGIN = 1.5
+DECODERS = 4
+"""Cores that decode image files for one GPU: one does 480 JPEGs of 500x375 pixels a second where that was measured."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,14 @@ class Needs:
         recipe, (_, examples) = self.plan.config.tasks[cell.task].train, self._measured(cell)
         evaluations = recipe.steps // recipe.evaluate_every + 2
         evaluated = 2 * examples["validation"] + examples["test"]
-        return self._need(cell, recipe.steps, recipe.batch_size, evaluations * evaluated)
+        processes = self.plan.config.tasks[cell.task].processes
+        return self._need(cell, recipe.steps, recipe.batch_size, evaluations * evaluated, processes)
+
+    def threads(self, task: str) -> int:
+        """Cores for each process of a job: one, as on a CPU the numbers depend on how many there are."""
+        dataset = self.plan.config.dataset(self.plan.config.tasks[task].dataset)
+        streamed = known_facts(dataset.source, dataset.transforms).get("streamed", False)
+        return DECODERS if streamed and self.plan.config.device == "cuda" else 1
 
     def telemetry(self, cell: Cell) -> Need:
         """Of the first steps of a training, each of which is evaluated."""
@@ -98,16 +108,16 @@ class Needs:
 
     # ------------------------------------------------------------ parts
 
-    def _need(self, cell: Cell, steps: int, batch: int, evaluated: int) -> Need:
-        """Of `steps` training steps and of evaluating so many images, for every replicate."""
+    def _need(self, cell: Cell, steps: int, batch: int, evaluated: int, processes: int = 1) -> Need:
+        """Of `steps` training steps and of evaluating so many images, for every replicate, by so many processes."""
         cost, _ = self._measured(cell)
         replicates = self._replicates(cell)
         # Backward passes keep all activations, with their gradients; evaluations only those at hand.
         kept = max(2 * cost["activations"] * batch, 4 * cost["largest_activation"] * IMAGES_AT_ONCE)
-        numbers = COPIES * replicates * cost["parameters"] + (0 if self.gpus else kept)
-        memory = MARGIN * (BYTES * numbers / MEGABYTE + self._data_mb(cell)) + self.machine.mem_mb
+        numbers = COPIES * processes * replicates * cost["parameters"] + (0 if self.gpus else kept)
+        memory = MARGIN * (BYTES * numbers / MEGABYTE + self._data_mb(cell)) + processes * self.machine.mem_mb
         flops = cost["flops"] * (3 * steps * batch + evaluated)  # a backward pass costs two forward passes
-        seconds = replicates * (flops / self.machine.flops + steps * self.machine.latency)
+        seconds = replicates * (flops / processes / self.machine.flops + steps * self.machine.latency)
         return Need(math.ceil(memory), 10 + math.ceil(MARGIN * seconds / 60))
 
     def _replicates(self, cell: Cell) -> int:

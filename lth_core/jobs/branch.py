@@ -74,16 +74,28 @@ def main() -> None:
     tickets = [treated for _, treated in pairs]
     ended = [replicate.ended for replicate in cohort for _ in range(branch.draws)]
     stacked = stack_tickets(branch, tickets, ended)
-    beside = Path(options.output)
+    if task.data.share.first:
+        write_treated(spec, branch, pairs, stacked, ended, Path(options.output))
+    run(spec, task, stacked, options.output, draws=branch.draws, last_step=spec.get("step"))
+
+
+def write_treated(
+    spec: Mapping[str, Any],
+    branch: Branch,
+    pairs: Sequence[tuple[Ticket, Ticket]],
+    stacked: Ticket,
+    ended: Sequence[bool],
+    output: Path,
+) -> None:
+    """Write what the treatment made, beside `output`: a branch's mask, or what a method's ticket starts from."""
     if spec["chain"]:
         check_masks(branch, pairs)
-        write_tensors(beside.with_name("start.safetensors"), stacked.weights, {"provenance": provenance(spec)})
+        write_tensors(output.with_name("start.safetensors"), stacked.weights, {"provenance": provenance(spec)})
     elif stacked.mask and "step" not in spec:
-        header = counts([ticket.mask for ticket in tickets], ended)
+        header = counts([treated.mask for _, treated in pairs], ended)
         added = [math.nan if none else effective_std(*pair) for none, pair in zip(ended, pairs, strict=True)]
         header |= {"effective_std": added, "provenance": provenance(spec)}
-        write_tensors(beside.with_name("mask.safetensors"), stacked.mask, header)
-    run(spec, task, stacked, options.output, draws=branch.draws, last_step=spec.get("step"))
+        write_tensors(output.with_name("mask.safetensors"), stacked.mask, header)
 
 
 def replicates(options: argparse.Namespace) -> list[Replicate]:

@@ -126,7 +126,7 @@ def blame(ended: Mapping[int, int], said: Mapping[int, str]) -> str:
     if own:
         return own[0]
     for process, status in sorted(ended.items()):
-        if status < 0:
+        if status < 0 and status != -signal.SIGTERM:  # with which torchrun ends the others
             name = signal.Signals(-status).name
             return f"process {process} was ended by {name}, and with it the others: run the same command again"
     for process in sorted(ended):

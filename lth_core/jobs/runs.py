@@ -21,8 +21,8 @@ from lth_core import registry
 from lth_core.artifacts import provenance, write_tensors, write_text
 from lth_core.config import Task as TaskSettings
 from lth_core.data.reading import open_data
-from lth_core.divergence import diverged
 from lth_core.distributed import agree, join, local_index
+from lth_core.divergence import diverged
 from lth_core.gpus import take_gpu
 from lth_core.jobs.command import import_plugins
 from lth_core.models.synchronized import synchronized

@@ -16,8 +16,10 @@ rule branch:
         f"{logs}/{{task}}/{{cohort}}/{{method}}/level_{{level}}/{{branch}}.log",
     conda:
         "../../environment.yml"
+    threads: threads_of
     resources:
-        gpu=needs.gpus,
+        gpu=gpus_of,
+        processes=processes_of,
         mem_mb=need("training", "mem_mb"),
         runtime=need("training", "runtime"),
     params:
@@ -26,8 +28,8 @@ rule branch:
         "branch {wildcards.branch} of {wildcards.task} {wildcards.method} level {wildcards.level}"
         " seeds {wildcards.cohort}"
     shell:
-        "lth-job branch --spec {params.spec:q} --data {input.data:q} --network {input.network:q}"
-        " --initial {input.initial:q} --start {input.start:q} --trained {input.trained:q}"
+        "lth-job launch {resources.processes} branch --spec {params.spec:q} --data {input.data:q}"
+        " --network {input.network:q} --initial {input.initial:q} --start {input.start:q} --trained {input.trained:q}"
         " --trained-from {input.trained_from:q} --mask {input.mask:q} --output {output.trained:q} > {log:q} 2>&1"
 
 
@@ -54,8 +56,10 @@ rule dense_branch:
         f"{logs}/{{task}}/{{cohort}}/dense/{{branch}}.log",
     conda:
         "../../environment.yml"
+    threads: threads_of
     resources:
-        gpu=needs.gpus,
+        gpu=gpus_of,
+        processes=processes_of,
         mem_mb=need("training", "mem_mb"),
         runtime=need("training", "runtime"),
     params:
@@ -63,5 +67,6 @@ rule dense_branch:
     message:
         "branch {wildcards.branch} of {wildcards.task} dense seeds {wildcards.cohort}"
     shell:
-        "lth-job branch --spec {params.spec:q} --data {input.data:q} --network {input.network:q}"
-        " --initial {input.initial:q} --start {input.start:q} --output {output.trained:q} > {log:q} 2>&1"
+        "lth-job launch {resources.processes} branch --spec {params.spec:q} --data {input.data:q}"
+        " --network {input.network:q} --initial {input.initial:q} --start {input.start:q}"
+        " --output {output.trained:q} > {log:q} 2>&1"

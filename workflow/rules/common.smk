@@ -128,6 +128,21 @@ def need(kind, resource):
     return amount
 
 
+def processes_of(wildcards):
+    """How many processes share the trainings of a task."""
+    return plan.config.tasks[wildcards.task].processes
+
+
+def gpus_of(wildcards):
+    """One for each process, where GPUs are used."""
+    return needs.gpus * processes_of(wildcards)
+
+
+def threads_of(wildcards):
+    """The cores of all processes that share a training."""
+    return needs.threads(wildcards.task) * processes_of(wildcards)
+
+
 def grid(wildcards):
     """task, cohort, method and level of a job."""
     return wildcards.task, wildcards.cohort, wildcards.method, int(wildcards.level)

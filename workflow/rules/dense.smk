@@ -28,8 +28,10 @@ rule dense:
         f"{logs}/{{task}}/{{cohort}}/dense.log",
     conda:
         "../../environment.yml"
+    threads: threads_of
     resources:
-        gpu=needs.gpus,
+        gpu=gpus_of,
+        processes=processes_of,
         mem_mb=need("training", "mem_mb"),
         runtime=need("training", "runtime"),
     params:
@@ -37,7 +39,7 @@ rule dense:
     message:
         "dense {wildcards.task} seeds {wildcards.cohort}"
     shell:
-        "lth-job dense --spec {params.spec:q} --data {input.data:q}"
+        "lth-job launch {resources.processes} dense --spec {params.spec:q} --data {input.data:q}"
         " --initial {input.initial:q} --output {output.trained:q} > {log:q} 2>&1"
 
 
@@ -51,8 +53,10 @@ rule checkpoint:
         f"{logs}/{{task}}/{{cohort}}/at_{{step}}.log",
     conda:
         "../../environment.yml"
+    threads: threads_of
     resources:
-        gpu=needs.gpus,
+        gpu=gpus_of,
+        processes=processes_of,
         mem_mb=need("training", "mem_mb"),
         runtime=need("training", "runtime"),
     params:
@@ -60,5 +64,5 @@ rule checkpoint:
     message:
         "checkpoint at step {wildcards.step} of {wildcards.task} seeds {wildcards.cohort}"
     shell:
-        "lth-job checkpoint --spec {params.spec:q} --data {input.data:q}"
+        "lth-job launch {resources.processes} checkpoint --spec {params.spec:q} --data {input.data:q}"
         " --initial {input.initial:q} --output {output:q} > {log:q} 2>&1"

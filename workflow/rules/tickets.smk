@@ -46,8 +46,10 @@ rule retrain:
     priority: chain_first
     conda:
         "../../environment.yml"
+    threads: threads_of
     resources:
-        gpu=needs.gpus,
+        gpu=gpus_of,
+        processes=processes_of,
         mem_mb=need("training", "mem_mb"),
         runtime=need("training", "runtime"),
     params:
@@ -55,7 +57,7 @@ rule retrain:
     message:
         "retrain {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
     shell:
-        "lth-job retrain --spec {params.spec:q} --data {input.data:q}"
+        "lth-job launch {resources.processes} retrain --spec {params.spec:q} --data {input.data:q}"
         " --start {input.start:q} --mask {input.mask:q} --output {output.trained:q} > {log:q} 2>&1"
 
 
@@ -75,8 +77,10 @@ rule retrain_treated:
     priority: chain_first
     conda:
         "../../environment.yml"
+    threads: threads_of
     resources:
-        gpu=needs.gpus,
+        gpu=gpus_of,
+        processes=processes_of,
         mem_mb=need("training", "mem_mb"),
         runtime=need("training", "runtime"),
     params:
@@ -84,6 +88,6 @@ rule retrain_treated:
     message:
         "retrain {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
     shell:
-        "lth-job branch --spec {params.spec:q} --data {input.data:q} --network {input.network:q}"
-        " --initial {input.initial:q} --start {input.start:q} --trained {input.trained:q}"
+        "lth-job launch {resources.processes} branch --spec {params.spec:q} --data {input.data:q}"
+        " --network {input.network:q} --initial {input.initial:q} --start {input.start:q} --trained {input.trained:q}"
         " --trained-from {input.trained_from:q} --mask {input.mask:q} --output {output.trained:q} > {log:q} 2>&1"
