@@ -243,7 +243,7 @@ def test_a_diverged_replicate_leaves_its_claims_open(table, column, value, sente
     rows.loc[(rows[column] == value) & (rows["seed"] == 1), "accuracy"] = np.nan
     found = claims(tables=tables)
     assert [found[sentence].verdict for sentence in sentences] == ["inconclusive"]
-    assert np.isnan([found[sentence].estimate for sentence in sentences]).all()
+    assert [(found[sentence].n, found[sentence].unmeasured) for sentence in sentences] == [(2, 1)] * len(sentences)
 
 
 # ---------------------------------------------------------------- claims about the first steps
