@@ -20,7 +20,7 @@ from lth_core.artifacts import initial_file
 from lth_core.cells import Cell
 from lth_core.codedigest import PACKAGE, digest, files_digest
 from lth_core.config import Branch, Choice, Config, Method, Rewind, Task, seeds_of
-from lth_core.configfile import load
+from lth_core.configfile import ConfigError, load
 from lth_core.studies.base import Study, expand
 
 DRAWING_MODULES = ("lth_core.plotting", "lth_core.studies.*_figures")
@@ -28,6 +28,9 @@ DRAWING_MODULES = ("lth_core.plotting", "lth_core.studies.*_figures")
 
 PRUNED_WEIGHTS = {"exclude", "granularity", "fractions", "iterative"}
 """Settings of a method that must fit the network; only those that are set, for all of them go into the environment."""
+
+MOST_BYTES = 120_000
+"""Of the config as JSON: jobs are told it on their command line, and no argument may be longer than 131,071 bytes."""
 
 NOT_IN_RESULTS = ("device", "data_root")
 """Keys that say where to compute and where data lie: changing them changes no result."""
@@ -59,7 +62,13 @@ class Plan:
     def read(cls, paths: Sequence[str | Path], overrides: Mapping[str, Any] | None = None) -> Plan:
         """The plan of config files; raises ConfigError with one line per mistake."""
         loaded = load([Path(path) for path in paths], overrides)
-        return cls(loaded.config, loaded.studies)
+        plan = cls(loaded.config, loaded.studies)
+        size = max(len(text.encode()) for text in (canonical(plan._config(None)), plan.pruned_weights))
+        if size > MOST_BYTES:
+            raise ConfigError(
+                [f"the config is too large for one run ({size:,} bytes, at most {MOST_BYTES:,}): split it by task"]
+            )
+        return plan
 
     # ------------------------------------------------------------ what there is
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # A SLURM cluster of one node, this machine, for tests: no systemd, no accounting, one GPU that does not exist.
 #
-#   cluster.sh install      the packages, on Debian and its relatives
-#   cluster.sh up FOLDER    start it; its state and logs are in FOLDER
-#   cluster.sh down FOLDER  stop it, and all of its jobs
+#   slurm.sh install      the packages, on Debian and its relatives
+#   slurm.sh up FOLDER    start it; its state and logs are in FOLDER
+#   slurm.sh down FOLDER  stop it, and all of its jobs
 #
 # Needs root. SLURM's commands look for their configuration in /etc/slurm; one that is there already is left alone.
 set -euo pipefail
@@ -96,5 +96,5 @@ case "${1-} ${2+folder}" in
 "install ") install ;;
 "up folder") up "$2" ;;
 "down folder") down "$2" ;;
-*) fail "usage: cluster.sh install | up FOLDER | down FOLDER" ;;
+*) fail "usage: slurm.sh install | up FOLDER | down FOLDER" ;;
 esac
