@@ -34,6 +34,15 @@ class State:
     step: int
     history: list[dict[str, float | int | str]] = field(default_factory=list)
 
+    def tensors(self) -> dict[str, Tensor]:
+        """All tensors that the next step depends on, by a name of their own."""
+        weights = {**self.cohort.parameters, **self.cohort.buffers}
+        slots = self.optimizer.state.items()
+        return {
+            **{f"weights/{name}": value for name, value in weights.items()},
+            **{f"optimizer/{slot}/{index}": value for slot, values in slots for index, value in enumerate(values)},
+        }
+
 
 @dataclass(frozen=True)
 class Fixed:
