@@ -17,6 +17,7 @@ from lth_core import registry
 from lth_core.artifacts import read_header, read_tensors, write_tensors
 from lth_core.config import Initialization
 from lth_core.distributed import LOST
+from lth_core.gpus import VISIBLE
 from lth_core.jobs import launch
 from lth_core.models.initialization import initialize_cohort
 
@@ -179,6 +180,23 @@ def test_processes_that_do_not_spread_evenly_are_one_line(monkeypatch: pytest.Mo
     monkeypatch.setenv("SLURM_NNODES", "3")
     with pytest.raises(launch.LaunchError, match="processes: 4 do not spread evenly over 3 nodes"):
         launch.spread_over_nodes(4)
+
+
+def test_threads_are_divided_and_each_process_has_one_at_least(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MKL_NUM_THREADS", "9")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    launch.share_threads(4)
+    assert (os.environ["MKL_NUM_THREADS"], os.environ["OMP_NUM_THREADS"]) == ("2", "1")
+
+
+def test_each_process_gets_a_gpu_that_no_other_job_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LTH_DEVICE", "cuda")
+    monkeypatch.setenv(VISIBLE, "0,3,5,7")
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 4)
+    offered = iter([1, 2, 1, 3])  # the GPU of the lowest number has another job; the next is offered twice
+    monkeypatch.setattr("lth_core.gpus.take_gpu", lambda gpus: next(offered))
+    launch.take_devices(3)
+    assert os.environ[VISIBLE] == "3,5,7"
 
 
 def test_each_process_needs_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

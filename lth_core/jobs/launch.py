@@ -71,8 +71,7 @@ def launch(processes: int, job: str, arguments: Sequence[str]) -> None:
 
     here = processes // int(os.environ.get("PET_NNODES", "1"))
     take_devices(here)
-    threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
-    os.environ["OMP_NUM_THREADS"] = str(max(1, threads // here))
+    share_threads(here)
     logging.disable(logging.CRITICAL)  # torchrun's pages about a process that failed
     # Processes die with this one (Linux), so that none writes beside its successor.
     bound = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
@@ -89,6 +88,13 @@ def launch(processes: int, job: str, arguments: Sequence[str]) -> None:
                 raise KeyboardInterrupt from None
             sys.exit(128 + received.sigval)
         sys.stderr.write(said(folder).get(0, ""))
+
+
+def share_threads(processes: int) -> None:
+    """Divide the threads of the job among its processes: each library has a variable of its own."""
+    for name in {"OMP_NUM_THREADS", *(name for name in os.environ if name.endswith("_NUM_THREADS"))}:
+        threads = os.environ.get(name, "1")
+        os.environ[name] = str(max(1, int(threads) // processes)) if threads.isdigit() else threads
 
 
 def take_devices(processes: int) -> None:

@@ -58,6 +58,9 @@ BAD = [
     (TASK % "cohorts: [3]", "tasks.digits-lenet.cohorts[0]: must be text (got 3)"),
     (TASK % "cohorts: ['0-4', '4-9']", "tasks.digits-lenet: cohorts overlap: each seed belongs to one cohort"),
     # keys that do not go together
+    (TASK % "processes: 7", "tasks.digits-lenet: train.batch_size (60) is no multiple of processes (7)"),
+    (TRAIN % "augment: resized-crop-flip", "tasks.digits-lenet.train.augment: 'resized-crop-flip' cuts parts out of image files: 'digits' is no image-folder with stream: true"),
+    ("datasets: {pets: {source: {name: image-folder, path: p, size: 64, resize: 32}}}\n" + TASK % "dataset: pets", "datasets.pets.source: resize (32) must be at least size (64)"),
     (OPTIMIZER % "momentum: 0.9", "tasks.digits-lenet.train.optimizer: momentum and nesterov belong to 'sgd', not to 'adam'"),
     (OPTIMIZER % "name: sgd, nesterov: true", "tasks.digits-lenet.train.optimizer: nesterov needs momentum > 0"),
     (TRAIN % "schedule: {name: step}", "tasks.digits-lenet.train.schedule: drop_steps belong to schedule 'step', which needs at least one"),
