@@ -88,7 +88,8 @@ def indices(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """
     counts = table.assign(by_chance=chance(table["weights"], table["kept"], table["kept_other"]))
     columns = ["weights", "kept", "kept_other", "common", "by_chance"]
-    sums = counts.groupby(list(by), as_index=False, sort=False)[columns].sum(min_count=1)
+    groups = counts.groupby(list(by), as_index=False, sort=False)
+    sums = groups[columns].agg(lambda layers: layers.sum(skipna=False))
     weights, kept, kept_other, common, by_chance = (sums[column] for column in columns)
     return sums[list(by)].assign(
         jaccard=jaccard(kept, kept_other, common),

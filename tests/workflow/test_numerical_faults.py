@@ -32,7 +32,7 @@ def second_layer_first(trained, mask):
     return {name: np.abs(trained[name]) + (name != list(mask)[1]) for name in mask}
 """
 
-TRAIN = {"optimizer": {"name": "adam", "learning_rate": 1.2e-3}, "batch_size": 60, "steps": 20, "evaluate_every": 10}
+TRAIN = {"optimizer": {"name": "adam", "learning_rate": 1.0e-2}, "batch_size": 60, "steps": 20, "evaluate_every": 10}
 TASK = {"dataset": "digits", "model": {"name": "lenet", "hidden": [20, 10]}, "train": TRAIN, "cohorts": ["0-1"]}
 STUDY = {
     "tasks": {"upset": "upsetting", "emptied": "collapsing"},
