@@ -15,7 +15,7 @@ fail() {
 
 install() {
     export DEBIAN_FRONTEND=noninteractive
-    apt-get update -qq
+    apt-get update -qq -o Acquire::http::Timeout=10 -o Acquire::Retries=1
     apt-get install -qq -y --no-install-recommends slurmctld slurmd slurm-client munge
 }
 
