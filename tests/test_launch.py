@@ -182,6 +182,19 @@ def test_processes_that_do_not_spread_evenly_are_one_line(monkeypatch: pytest.Mo
         launch.spread_over_nodes(4)
 
 
+def test_torchrun_does_not_take_the_jobs_options_for_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    monkeypatch.setattr("torch.distributed.run.run", seen.append)
+    monkeypatch.setattr("logging.disable", lambda level: None)
+    monkeypatch.setenv("LTH_DEVICE", "cpu")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    launch.launch(2, "retrain", ["--start", "a", "--mask", "b", "-m", "--", "--rdzv-id"])
+    [settings] = seen
+    command = [settings.training_script, *settings.training_script_args]
+    job = [sys.executable, "-m", "lth_core.jobs.retrain", "--start", "a", "--mask", "b", "-m", "--", "--rdzv-id"]
+    assert command[-len(job) :] == job and settings.nproc_per_node == "2"
+
+
 def test_threads_are_divided_and_each_process_has_one_at_least(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MKL_NUM_THREADS", "9")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")

@@ -77,11 +77,15 @@ def launch(processes: int, job: str, arguments: Sequence[str]) -> None:
     bound = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
     with tempfile.TemporaryDirectory(prefix="lth-") as folder:
         quiet = ",".join(["0:2", *(f"{index}:3" for index in range(1, here))])  # only the first one's output is shown
-        options = [f"--nproc-per-node={here}", f"--redirects={quiet}", f"--log-dir={folder}", "--no-python"]
+        options = [f"--nproc-per-node={here}", f"--redirects={quiet}", f"--log-dir={folder}", "--no-python", "job"]
+        settings = torchrun.parse_args(options)
+        # Not parsed: it would take the job's options for abbreviations of its own.
+        command = [*bound, sys.executable, "-m", f"lth_core.jobs.{job}", *arguments]
+        settings.training_script, *settings.training_script_args = command
         try:
-            torchrun.main([*options, *bound, sys.executable, "-m", f"lth_core.jobs.{job}", *arguments])
+            torchrun.run(settings)
         except ChildFailedError as error:
-            ended = {index: failure.exitcode for index, failure in error.failures.items()}
+            ended = {failure.local_rank: failure.exitcode for failure in error.failures.values()}
             raise LaunchError(blame(ended, said(folder))) from None
         except SignalException as received:
             if received.sigval == signal.SIGINT:
