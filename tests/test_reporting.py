@@ -8,6 +8,8 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lth_core.config import Config
 from lth_core.reporting import LARGEST_SVG, FigureEntry, StudyEntry, decimals, image_uri, interval_bar, number, render
@@ -117,6 +119,20 @@ def test_text_from_outside_is_escaped_everywhere():
     text = page(claims, caption=EVIL, title=EVIL)
     assert "<script" not in text
     assert words(text).count(EVIL) >= 7
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.text(st.sampled_from("<>&\"'/= aäscript!-{}%#;\n"), min_size=1), st.integers(0, 6))
+def test_no_text_from_outside_becomes_markup(text, place):
+    """Whatever stands in a claim, a caption or a title: the page has the same tags and attributes."""
+    keys = ("claim", "effect", "source", "unit", "task")
+
+    def shape(text):
+        claims = [claim("supported", **({keys[place]: text} if place < len(keys) else {}))]
+        found = Reader(page(claims, **({("caption", "title")[place - 5]: text} if 5 <= place < 7 else {})))
+        return [(tag, sorted(attributes)) for tag, attributes in found.tags]
+
+    assert shape(text) == shape("plain")
 
 
 def test_the_page_is_the_same_bytes_every_time():

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-from pydantic import PositiveInt
+from pydantic import AfterValidator, PositiveInt
 
 from lth_core.data.crops import random_box
 from lth_core.data.splits import SPLITS, DataError, Images, Splits, channel_statistics, hold_out
@@ -99,10 +99,17 @@ def known_of_folder(
     return {"input_shape": (1 if grey else 3, size, size), "streamed": stream}
 
 
+def below_root(path: str) -> str:
+    """A path that stays below the folder that it is relative to. Raises ValueError for others."""
+    if os.path.isabs(path) or os.path.normpath(path).split(os.sep)[0] == "..":
+        raise ValueError(f"'{path}' leads out of data_root: give a folder below it (which may be a link)")
+    return path
+
+
 @dataset("image-folder", watched=file_names, known=known_of_folder)
 def image_folder(
     root: str,
-    path: str,
+    path: Annotated[str, AfterValidator(below_root)],
     size: PositiveInt,
     resize: PositiveInt | None = None,
     validation: int | float = 5000,
@@ -115,7 +122,7 @@ def image_folder(
     train, stratified by class. `stream: true` leaves the pixels in the files, for sets that are too large for memory:
     training decodes them. The workflow notices images that are added, removed or renamed, not images edited in place;
     of a streamed set only classes that are: delete its data file to have it read again.
-    Raises DataError when the tree is not as described or an image cannot be decoded.
+    Raises DataError when the tree is not as described, has links that lead out of it or an image cannot be decoded.
     """
     resize = resize or size
     folder = str(Path(root, path))
@@ -152,8 +159,20 @@ def _list_files(folder: str, part: str) -> tuple[Files, list[str]]:
     except OSError as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{folder}/{part}: must hold one folder of images per class ({reason})") from error
-    names = [os.path.relpath(path, folder) for path, _ in found.samples]
+    paths = [path for path, _ in found.samples]
+    folders = [found.root, *(os.path.join(found.root, name) for name in found.classes)]
+    for path in filter(os.path.islink, folders + paths):
+        inside(folder, path)
+    names = [os.path.relpath(path, folder) for path in paths]
     return Files(names, np.array(found.targets, dtype=np.int64)), found.classes
+
+
+def inside(folder: str, path: str) -> str:
+    """The real path of a file that lies in a folder. Raises DataError when a link, or `..`, leads out of it."""
+    real, end = os.path.realpath(folder), os.path.realpath(path)
+    if os.path.commonpath([real, end]) != real:
+        raise DataError(f"{path}: leads out of {folder}, to {end}: put that itself there")
+    return end
 
 
 def _check_memory(folder: str, needed: int) -> None:

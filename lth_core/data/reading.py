@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from lth_core.artifacts import check_tensors, read_header
-from lth_core.data.folder import decode, decode_crop
+from lth_core.data.folder import decode, decode_crop, inside
 from lth_core.data.splits import SPLITS, DataError
 from lth_core.randomness import stream
 from lth_core.shares import ALONE, Share
@@ -164,7 +164,4 @@ class _Decoder(Dataset):
     def path(self, index: int) -> str:
         first = self.ends[index - 1] + 1 if index else 0
         name = os.fsdecode(self.names[first : self.ends[index]].tobytes())
-        path = os.path.abspath(os.path.join(self.folder, name))
-        if not path.startswith(self.folder + os.sep):
-            raise DataError(f"'{name}' is outside of {self.folder}: delete the data file and prepare it again")
-        return path
+        return inside(self.folder, os.path.join(self.folder, name))
