@@ -133,7 +133,7 @@ def test_processes_on_one_machine_or_two_killed_or_not_leave_the_same_bytes(jobs
     (jobs.folder / "srun").write_text(SRUN)
     (jobs.folder / "srun").chmod(0o755)
     path = os.pathsep.join([str(jobs.folder), os.environ["PATH"]])
-    nodes = jobs.dense(2, "nodes/trained.safetensors", PATH=path, SLURM_NNODES="2", SLURM_JOB_ID="7")
+    nodes = jobs.dense(2, "nodes/trained.safetensors", PATH=path, SLURM_JOB_NUM_NODES="2", SLURM_JOB_ID="7")
     assert nodes.status == 0, nodes.said
 
     for name in ("trained.safetensors", "history.csv"):
@@ -177,7 +177,7 @@ def test_the_process_that_failed_first_is_blamed(
 
 
 def test_processes_that_do_not_spread_evenly_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SLURM_NNODES", "3")
+    monkeypatch.setenv("SLURM_JOB_NUM_NODES", "3")
     with pytest.raises(launch.LaunchError, match="processes: 4 do not spread evenly over 3 nodes"):
         launch.spread_over_nodes(4)
 

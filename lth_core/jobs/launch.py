@@ -42,7 +42,7 @@ def main() -> None:
 
 def spread_over_nodes(processes: int) -> None:
     """On the first of several SLURM nodes: start this very command on all of them, in place of this process."""
-    nodes = int(os.environ.get("SLURM_NNODES", "1"))
+    nodes = int(os.environ.get("SLURM_JOB_NUM_NODES", "1"))
     if nodes == 1 or "PET_NNODES" in os.environ:
         return
     if processes % nodes:
