@@ -86,7 +86,7 @@ def lose(table: pd.DataFrame, where: pd.Series) -> pd.DataFrame:
     """The table with nothing measured in some rows."""
     table = table.copy()
     if "count" in table:  # of histograms
-        return table.assign(count=table["count"].where(~where.groupby(table["seed"]).transform("all"), 0))
+        return table.assign(count=table["count"].mask(where.groupby(table["seed"]).transform("all")))
     for column in table.select_dtypes("number").columns.difference(list(NAMES)):
         table[column] = table[column].astype(float).mask(where)
     return table.assign(diverged=table["diverged"] | where) if "diverged" in table else table

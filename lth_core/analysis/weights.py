@@ -5,6 +5,7 @@ Frankle & Carbin 2019, appendix F (Figures 15, 16 and 19).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -24,7 +25,8 @@ class Bin(NamedTuple):
     seed: int
     left: float
     right: float
-    count: int
+    count: float
+    """nan where nothing is known: of a seed that diverged."""
 
 
 def weight_histograms(
@@ -39,22 +41,23 @@ def weight_histograms(
 
     `initial`: the value at initialization; `distance`: |trained - initial|. Every tensor has a leading replicate axis,
     one entry per seed. Bin edges are shared by groups and seeds and do not depend on the mask, so levels compare.
-    A seed whose dense network diverged, or whose chain has `ended` (none, if nothing is said), has counts of 0.
+    Nothing is known of a seed whose dense network diverged, or whose chain has `ended` (none, if nothing is said).
     """
     layers = list(layers)
-    sound = [all(np.isfinite(dense[layer][replicate]).all() for layer in layers) for replicate in range(len(seeds))]
-    known = [replicate for replicate, finite in enumerate(sound) if finite and not (ended and ended[replicate])]
+    sound = [r for r in range(len(seeds)) if all(np.isfinite(dense[layer][r]).all() for layer in layers)]
+    known = [replicate for replicate in sound if not (ended and ended[replicate])]
     for layer in layers:
         kept, start = mask[layer], initial[layer]
         distance = np.abs(dense[layer] - start)
-        widest, farthest = (float(np.abs(values[known]).max(initial=0.0)) or 1.0 for values in (start, distance))
+        widest, farthest = (float(np.abs(values[sound]).max(initial=0.0)) or 1.0 for values in (start, distance))
         for quantity, values, edges in (
             ("initial", start, np.linspace(-widest, widest, BINS + 1)),
             ("distance", distance, np.linspace(0.0, farthest, BINS + 1)),
         ):
             for group, chosen in (("kept", kept), ("pruned", ~kept)):
                 for replicate, seed in enumerate(seeds):
-                    counted = values[replicate][chosen[replicate]] if replicate in known else []
-                    counts, _ = np.histogram(counted, edges)
+                    counts = [math.nan] * BINS
+                    if replicate in known:
+                        counts = np.histogram(values[replicate][chosen[replicate]], edges)[0].tolist()
                     for left, right, count in zip(edges[:-1], edges[1:], counts, strict=True):
-                        yield Bin(layer, quantity, group, seed, float(left), float(right), int(count))
+                        yield Bin(layer, quantity, group, seed, float(left), float(right), count)
