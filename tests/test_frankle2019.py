@@ -296,6 +296,20 @@ def test_a_diverged_seed_spoils_no_figure(results):
         drawing.draw().draw_without_rendering()
 
 
+def test_of_an_empty_layer_nothing_is_kept_which_is_not_to_diverge(results):
+    config, study, tables = results
+    weights = tables["weights"].copy()
+    first = weights["layer"] == weights["layer"].iloc[0]
+    weights.loc[first & (weights["group"] == "kept"), "count"] = 0
+    weights["count"] = weights["count"].mask(~first & (weights["seed"] == 1))
+    drawings = {drawing.name: drawing for drawing in study.figures(config, tables | {"weights": weights})}
+    emptied, other, *_ = drawings["fig19-distances-plain"].draw().axes
+    labels = [axes.get_legend_handles_labels()[1] for axes in (emptied, other)]
+    assert not any("diverged" in label for label in labels[0])
+    assert "weights in the ticket: 1 of 3 seeds diverged" in labels[1]
+    assert set(emptied.get_lines()[0].get_ydata()) == {0}
+
+
 @pytest.mark.parametrize("levels", [1, 2, 5])
 @pytest.mark.parametrize("controls", [[], ["reset"], ["random-mask", "reinit"]])
 def test_short_studies_are_drawn_too(tmp_path: Path, levels: int, controls: list[str]):
