@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -28,6 +29,7 @@ tasks:
     model: lenet
     train: {{optimizer: {{name: sgd, learning_rate: 0.1}}, batch_size: 50, steps: {steps}, evaluate_every: 100}}
     cohorts: ["0-1", "2-5"]
+    processes: {processes}
 methods: {{imp: {{levels: 2}}}}
 branches: {{reinit: {{treatment: reinit, draws: 3}}}}
 studies: {{frankle2019: {{tasks: {{mini: imp}}}}}}
@@ -40,10 +42,10 @@ EXAMPLES = {"train": 1000, "validation": 100, "test": 200}
 def needs_of(tmp_path: Path):
     """needs_of(steps=..., device=...): needs of a plan whose data (8 MB) and cohorts are there."""
 
-    def make(steps: int = 1000, device: str = "cpu", cost: dict[str, int] = COST) -> Needs:
+    def make(steps: int = 1000, device: str = "cpu", cost: dict[str, int] = COST, processes: int = 1) -> Needs:
         results = str(tmp_path / f"results-{len(list(tmp_path.iterdir()))}")
         file = tmp_path / f"{Path(results).name}.yaml"
-        file.write_text(CONFIG.format(results=results, device=device, steps=steps))
+        file.write_text(CONFIG.format(results=results, device=device, steps=steps, processes=processes))
         write_tensors(data_file(results, "digits"), {"x": np.zeros(2_000_000, np.float32)}, {})
         for cohort in ("0-1", "2-5"):
             header = {"cost": cost, "examples": EXAMPLES}
@@ -76,6 +78,27 @@ def test_grows_with_steps_seeds_and_draws(needs_of) -> None:
     assert short.training(branch).runtime > 2.9 * (short.training(ticket).runtime - 10)
     assert short.training(branch).mem_mb > short.training(ticket).mem_mb
     assert short.weights(LARGER).mem_mb > short.weights(DENSE).mem_mb
+
+
+def test_processes_share_the_time_and_each_has_its_own_weights(needs_of) -> None:
+    one, five = needs_of(steps=20_000).training(DENSE), needs_of(steps=20_000, processes=5).training(DENSE)
+    latency = 1.5 * 2 * 20_000 * 0.002 / 60  # of the steps, which are as many
+    assert five.runtime - 10 == pytest.approx((one.runtime - 10 - latency) / 5 + latency, abs=1)
+    assert five.mem_mb - one.mem_mb == pytest.approx(4 * (resources.CPU.mem_mb + 1.5 * 256), abs=2)
+
+
+@pytest.mark.parametrize(
+    ("device", "stream", "threads"), [("cuda", True, 4), ("cuda", False, 1), ("cpu", True, 1), ("auto", True, 1)]
+)
+def test_images_in_files_are_decoded_by_more_cores_for_a_gpu(
+    needs_of, tmp_path: Path, device: str, stream: bool, threads: int
+) -> None:
+    images = {"name": "image-folder", "path": "x", "size": 32, "stream": stream}
+    over = tmp_path / "over.yaml"
+    over.write_text(f"datasets: {{digits: {{source: {json.dumps(images)}}}}}\n")
+    needs_of(device=device)
+    [config] = tmp_path.glob("results-*.yaml")
+    assert Needs(Plan.read([config, over])).threads("mini") == threads
 
 
 @pytest.mark.parametrize(("device", "gpus"), [("cpu", 0), ("auto", 1), ("cuda", 1)])

@@ -114,7 +114,7 @@ class _Normalized(torch.autograd.Function):
 
     @staticmethod
     def forward(context: Any, inputs: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
-        outputs = ((inputs - _by_channel(mean, inputs)) * _by_channel(scale, inputs)).to(inputs.dtype)
+        outputs = (inputs - _by_channel(mean, inputs)).mul_(_by_channel(scale, inputs)).to(inputs.dtype)
         context.save_for_backward(outputs, scale)
         return outputs
 
@@ -125,8 +125,8 @@ class _Normalized(torch.autograd.Function):
         means = torch.stack([_precise(gradient).mean(axes), _precise(gradient * outputs).mean(axes)])
         distributed.all_reduce(means)
         shift, slope = means / distributed.get_world_size()
-        centred = gradient - _by_channel(shift, gradient) - outputs * _by_channel(slope, gradient)
-        return (centred * _by_channel(scale, gradient)).to(gradient.dtype), None, None
+        centred = (gradient - _by_channel(shift, gradient)).sub_(outputs * _by_channel(slope, gradient))
+        return centred.mul_(_by_channel(scale, gradient)).to(gradient.dtype), None, None
 
 
 def _precise(values: Tensor) -> Tensor:

@@ -65,6 +65,13 @@ def test_another_pruning_rate_rebuilds_from_the_first_mask_on(project: Project) 
     assert all(before[mask][1] != project.files()[mask][1] for mask in masks)
 
 
+def test_more_processes_share_what_is_still_to_be_trained(project: Project) -> None:
+    project.edit("config.yaml", ('cohorts: ["0-1"]', 'cohorts: ["0-1"]\n    processes: 2'))
+    assert project.run("--dry-run").nothing_to_do
+    again = project.run("--dry-run", "--printshellcmds", "--forcerun", "dense", "retrain").said
+    assert "lth-job launch 2 dense" in again and "lth-job launch 2 retrain" in again
+
+
 def test_excluded_layers_that_the_network_lacks_are_found_before_training(finished: Project, tmp_path: Path) -> None:
     project = Project.create(tmp_path / "project", finished.folder)
     project.edit("config.yaml", ("rate: 0.2,", "rate: 0.2, exclude: ['*.shorcut.*'],"))
