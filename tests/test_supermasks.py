@@ -18,7 +18,7 @@ from torch import nn
 from lth_core.analysis import learned_supermasks
 from lth_core.analysis.learned_supermasks import Learning, drawn_masks, evaluate, learn, likely_mask, masked
 from lth_core.analysis.supermasks import supermasks, untrained
-from lth_core.artifacts import Tensors, write_tensors
+from lth_core.artifacts import Tensors, read_header, read_tensors, write_tensors
 from lth_core.config import Initialization, Method, Supermasks, Task
 from lth_core.jobs import learned_supermasks as learned_job
 from lth_core.jobs import supermasks as job
@@ -219,3 +219,30 @@ def test_an_interrupted_job_of_learned_masks_goes_on_where_it_was(
     step = int(re.search(rf"resumed at step (\d+) of seed {seed}", capsys.readouterr().out)[1])
     assert 1 <= step < 30
     assert not (tmp_path / ".out.resume.safetensors").exists()
+
+
+def test_where_a_seed_diverged_the_others_are_measured_as_without_it(
+    data_file: Path, initial: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the dense network it is theta_0 alone, under no mask, that has an accuracy."""
+    lost = read_tensors(initial)
+    layer = next(iter(read_header(initial)["layers"]))
+    lost[layer] = np.where(np.arange(len(SEEDS)).reshape(-1, *[1] * (lost[layer].ndim - 1)) == 1, np.nan, lost[layer])
+    write_tensors(tmp_path / "lost", lost, read_header(initial))
+    method = {"method": {"criterion": {"name": "large-final-same-sign"}, "levels": 2}}
+    learning = {"values": "initial", "rescaled": False, "supermasks": {"samples": 2}}
+    for main, how, measured in (
+        (job.main, method, ["level", "values"]),
+        (learned_job.main, learning, ["mask"]),
+    ):
+        found = []
+        for path in (initial, tmp_path / "lost"):
+            first = initial if main is job.main else path
+            files = ["--data", str(data_file), "--initial", str(first), "--output", str(tmp_path / "out.csv")]
+            files += ["--trained", str(path)] if main is job.main else []
+            found.append(run(main, monkeypatch, "--spec", json.dumps(spec() | how), *files))
+        whole, holes = (table.set_index(["seed", *measured]).sort_index() for table in found)
+        kept = [seed for seed in SEEDS if seed != SEEDS[1]]
+        pd.testing.assert_frame_equal(whole.loc[kept], holes.loc[kept], check_dtype=False)
+        of_lost = found[1][found[1]["seed"] == SEEDS[1]]
+        assert (of_lost["test_accuracy"].notna() == (of_lost["level"] == 0 if main is job.main else False)).all()

@@ -24,6 +24,10 @@ from lth_core.tasks import Task
 Weights = Mapping[str, Tensor]
 
 
+class LearningDiverged(ArithmeticError):
+    """The loss left the finite numbers: there is no mask."""
+
+
 @dataclass
 class Learning:
     """Masks of one untrained network that are being learned, and whatever is known of the networks before it.
@@ -75,6 +79,7 @@ def learn(
     """Learn the scores that make the network accurate, from where `state` is. Minibatches are those of the dense run.
 
     No weight changes; batch norm's statistics are left as learning leaves them. `rescaled`: see `masked`.
+    Raises LearningDiverged at a loss that is not finite.
     """
     task.module.to(task.device).train()
     with torch.random.fork_rng():
@@ -86,8 +91,11 @@ def learn(
             losses, _ = task.losses(
                 functional_call(task.module, masked(state.network, kept, rescaled), (batch.inputs,)), batch
             )
+            loss = losses.mean()
+            if not loss.isfinite():
+                raise LearningDiverged
             state.optimizer.zero_grad()
-            losses.mean().backward()
+            loss.backward()
             state.optimizer.step()
             state.step, state.random = state.step + 1, draws.get_rng_state()
             after_step(state)

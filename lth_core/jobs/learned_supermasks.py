@@ -1,7 +1,7 @@
 """Rule learned_supermasks: theta_0 -> how accurate it is under masks that are learned while no weight changes.
 
 Writes two rows per seed, with masks that are drawn (averages over several) and with the likely one: seed, mask (`drawn`
-or `likely`), density, validation_accuracy, test_accuracy.
+or `likely`), density, validation_accuracy, test_accuracy; nan where learning diverged.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from lth_core.analysis.learned_supermasks import Learning, drawn_masks, evaluate, learn, likely_mask
+from lth_core.analysis.learned_supermasks import Learning, LearningDiverged, drawn_masks, evaluate, learn, likely_mask
 from lth_core.analysis.supermasks import untrained
 from lth_core.artifacts import read_header, write_text
 from lth_core.config import Supermasks
@@ -53,8 +53,11 @@ def main() -> None:
     progress = Progress(len(seeds))
     for index, seed in enumerate(seeds[first:], first):
         state = state if index == first else begin(rows)
-        learn(task, state, seed, settings, rescaled, resume.save_when_due)
-        rows = [*rows, *measured(task, state, seed, settings, rescaled)]
+        try:
+            learn(task, state, seed, settings, rescaled, resume.save_when_due)
+            rows = [*rows, *measured(task, state, seed, settings, rescaled)]
+        except LearningDiverged:
+            rows = [*rows, *((seed, mask, *["nan"] * 3) for mask in ("drawn", "likely"))]
         progress.report(index + 1)
     write_text(options.output, "".join(",".join(map(str, row)) + "\n" for row in (COLUMNS, *rows)))
     resume.forget()
