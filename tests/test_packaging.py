@@ -54,10 +54,11 @@ def test_pyproject_and_requirements_name_the_same_packages() -> None:
     assert set(pinned()) == set(declared())
 
 
-def test_what_clusters_need_besides_is_listed_twice_as_well() -> None:
-    clusters, exact = bounds(PROJECT["optional-dependencies"]["cluster"]), pinned("requirements-cluster.txt")
-    assert set(exact) == set(clusters) and not set(exact) & set(pinned())
-    assert all(version in clusters[name] for name, version in exact.items())
+@pytest.mark.parametrize("extra", ["cluster", "kubernetes"])
+def test_what_clusters_need_besides_is_listed_twice_as_well(extra: str) -> None:
+    needed, exact = bounds(PROJECT["optional-dependencies"][extra]), pinned(f"requirements-{extra}.txt")
+    assert set(exact) == set(needed) and not set(exact) & set(pinned())
+    assert all(version in needed[name] for name, version in exact.items())
 
 
 def test_conda_users_get_the_same_packages_and_bounds() -> None:
@@ -71,7 +72,15 @@ def test_the_pinned_versions_lie_within_the_bounds() -> None:
 
 
 def test_no_list_names_a_place_to_install_from() -> None:
-    for name in ("requirements.txt", "requirements-cluster.txt", "environment.yml", "Makefile", "workflow/venv.sh", ".ci/run"):
+    for name in (
+        "requirements.txt",
+        "requirements-cluster.txt",
+        "requirements-kubernetes.txt",
+        "environment.yml",
+        "Makefile",
+        "workflow/venv.sh",
+        ".ci/run",
+    ):
         assert not re.search(r"https?:|index-url|find-links", (ROOT / name).read_text()), name
 
 
