@@ -29,6 +29,7 @@ rule all:
 
 onstart:
     lock = run_alone()
+    artifacts.out_of_the_future(results, reports)
     timing.start(logs)
     serve_jobs(lock)
 

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -297,6 +298,17 @@ def test_places_do_not_depend_on_where_results_lie(results: str, names: tuple[st
         artifacts.table_file("", method, branch),
     ):
         assert place(results + path) == path.removeprefix("/")
+
+
+def test_files_of_the_future_are_given_the_present_time(tmp_path: Path) -> None:
+    write_text(tmp_path / "results" / "a.csv", "")
+    write_text(tmp_path / "results" / "b.csv", "")
+    now = time.time()
+    os.utime(tmp_path / "results/a.csv", (now + 9e8, now + 9e8))
+    os.utime(tmp_path / "results/b.csv", (1e9, 1e9))
+    artifacts.out_of_the_future(tmp_path / "results", tmp_path / "none")
+    assert now <= (tmp_path / "results/a.csv").stat().st_mtime <= time.time()
+    assert (tmp_path / "results/b.csv").stat().st_mtime == 1e9
 
 
 # ---------------------------------------------------------------- disks that do not take it
