@@ -100,8 +100,11 @@ class Cohort:
 
     def finite(self) -> Tensor:
         """Whether all weights of a replicate are finite: booleans (R,), on the CPU."""
-        weights = self.parameters.values()
-        return torch.stack([value.isfinite().reshape(self.size, -1).all(dim=1) for value in weights]).all(dim=0).cpu()
+        weights = [value.detach().reshape(self.size, -1) for value in self.parameters.values()]
+        finite = torch.stack([value.sum(dim=1) for value in weights]).isfinite().all(dim=0)  # quick, but may overflow
+        if not finite.all():
+            finite = torch.stack([value.isfinite().all(dim=1) for value in weights]).all(dim=0)
+        return finite.cpu()
 
     def totals(self, loss: Tensor, right: Tensor, examples: int) -> tuple[Tensor, Tensor, int]:
         """Sums over the evaluated examples: of losses (R,), of right predictions (R,), and their number."""

@@ -314,6 +314,9 @@ def test_a_learning_rate_too_high_for_one_replicate_is_seen_where_it_diverges(ma
 def test_a_weight_that_is_not_finite_is_divergence_even_where_no_output_shows_it(make_task: Any) -> None:
     task, weights = make_task(linear()), initial(linear)
     weights["1.bias"][1][0] = -np.inf  # a unit that is always off
+    weights["1.weight"][2] = 3e38  # finite, though their sum is not
+    assert start_state(task, weights, 0).cohort.finite().tolist() == [True, False, True]
+    weights["1.weight"][2] = 0
     losses, accuracies = start_state(task, weights, 0).cohort.evaluate("test")
     assert np.isnan([losses[1], accuracies[1]]).all() and np.isfinite([*losses[::2], *accuracies[::2]]).all()
 
