@@ -27,6 +27,7 @@ from lth_core.jobs.runs import open_task, parser
 from lth_core.jobs.stacking import unstack
 from lth_core.models.layers import prunable_layers
 from lth_core.randomness import stream
+from lth_core.resume import Resume, fingerprint
 from lth_core.tasks import ImageClassification
 
 PATH_COLUMNS = ("seed", "draw", "matching", "statistics", "split", "alpha", "loss", "error")
@@ -60,12 +61,15 @@ def main() -> None:
     chosen = next_seeds(seeds, first) if options.pair == "seed" else same_seeds(seeds, first, second)
     replicates = with_aligned(task, chosen)
     measured = {}
-    for statistics, split, curves in connect(task, [r.pair for r in replicates], settings.points, settings.examples):
+    resume = Resume(options.output, fingerprint(spec, *first, *second))
+    pairs, how = [r.pair for r in replicates], (settings.points, settings.examples)
+    for statistics, split, curves in connect(task, pairs, *how, resume.restore, resume.save_when_due):
         measured[statistics, split] = curves
         print(f"{len(replicates)} pairs on {split} with {statistics} statistics", flush=True)
     write_table(options.output, PATH_COLUMNS, path_rows(replicates, measured))
     ends = Path(options.output).with_name(f"{options.pair}_ends.csv")
     write_table(ends, ENDS_COLUMNS, ends_rows(task, replicates, measured))
+    resume.forget()
     print(f"seconds: train 0.000 evaluate {time.perf_counter() - started:.3f}", flush=True)
 
 

@@ -138,7 +138,7 @@ def disk_full(scene: Scene) -> int:
     folder.rename(kept)
     folder.mkdir()
     used = sum(path.stat().st_size // 4096 + 1 for path in kept.rglob("*")) * 4
-    room = used + scene.chance.randrange(8, 600)
+    room = used + scene.chance.randrange(4, 60)
     if not mount("-t", "tmpfs", "-o", f"size={room}k", "none", str(folder)):
         folder.rmdir()
         kept.rename(folder)
