@@ -17,7 +17,7 @@ class Claim:
     """One row of results/claims.csv. `low` and `high` bound the 95% interval of `estimate` over n replicates.
 
     The sentence holds when the effect is above `margin` (0 unless the literature names a tolerance). Besides the n
-    replicates there are those that are `unmeasured`: one of their trainings diverged, or what is compared does not exist
+    replicates there are those that are `unmeasured`: one of their trainings diverged, or what is compared is not there
     (the correlation of equal values). What they would have shown is not known, so the claim is inconclusive.
     """
 
