@@ -82,6 +82,12 @@ def test_parts_are_distributed_as_torchvisions() -> None:
     np.testing.assert_allclose(*[np.quantile(area, [0, 0.1, 0.5, 0.9, 1]) for area in areas], atol=0.04)
 
 
+def test_wide_parts_are_as_frequent_as_high_ones() -> None:
+    boxes = np.array([random_box(300, 300, stream(seed, "augment")) for seed in range(3000)])
+    width, height = (boxes[:, 2:] - boxes[:, :2]).T
+    assert abs(np.log(width / height).mean()) < 0.01
+
+
 def test_of_a_narrow_picture_the_middle_is_taken() -> None:
     assert random_box(1000, 10, stream(0, "augment")) == (493, 0, 506, 10)
     assert random_box(10, 1000, stream(0, "augment")) == (0, 493, 10, 506)

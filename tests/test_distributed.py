@@ -146,7 +146,7 @@ def test_a_residual_network_differs_by_rounding_alone(data_file: Path) -> None:
     """In single precision ReLUs close to 0 soon make more of it: a rounding error decides which of them are on."""
     shape = {"classes": 3, "input_shape": (1, 6, 6)}
     work = trained(
-        data_file, lambda: registry.model.call("resnet-8", shape, {"width": 0.25}), SGD, steps=20, double=True
+        data_file, lambda: registry.model.call("resnet-8", shape, {"width": 0.25}), SGD, steps=8, double=True
     )
     alone, (first, _) = work(ALONE), in_processes(2, work)
     assert_close(first, alone, 1e-11)
