@@ -7,6 +7,7 @@ import json
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,6 +27,17 @@ class State(Protocol):
     history: list[Any]
 
     def tensors(self) -> Mapping[str, torch.Tensor]: ...
+
+
+@dataclass
+class Rows:
+    """The state of a job that makes its rows (JSON-able) step by step, none from another."""
+
+    step: int = 0
+    history: list[Any] = field(default_factory=list)
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        return {}
 
 
 def fingerprint(spec: Mapping[str, Any], *tensors: Tensors) -> str:

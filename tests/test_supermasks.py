@@ -172,6 +172,30 @@ def test_the_job_of_a_criterion_measures_every_level_with_both_kinds_of_weights(
     assert table.groupby("level")["density"].first().to_numpy() == pytest.approx(np.array(kept) / 468, abs=0.003)
 
 
+def test_an_interrupted_job_of_a_criterion_goes_on_where_it_was(
+    data_file: Path, initial: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method = {"criterion": {"name": "large-final"}, "levels": 2}
+    files = ["--data", str(data_file), "--initial", str(initial), "--trained", str(initial)]
+    arguments = ["--spec", json.dumps(spec() | {"method": method}), *files, "--output", str(tmp_path / "out.csv")]
+    whole = run(job.main, monkeypatch, *arguments)
+    monkeypatch.setenv("LTH_CHECKPOINT_SECONDS", "0")
+    measure, calls = job.accuracies, []
+
+    def cut(*given):
+        calls.append(given)
+        if len(calls) == 5:
+            raise RuntimeError("killed")
+        return measure(*given)
+
+    monkeypatch.setattr(job, "accuracies", cut)
+    with pytest.raises(RuntimeError, match="killed"):
+        run(job.main, monkeypatch, *arguments)
+    pd.testing.assert_frame_equal(run(job.main, monkeypatch, *arguments), whole, check_exact=True)
+    assert len(calls) == 5 + 2  # of two kinds of values at three levels each
+    assert not (tmp_path / ".out.resume.safetensors").exists()
+
+
 def test_the_job_of_learned_masks_measures_drawn_masks_and_the_likely_one(
     data_file: Path, initial: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
