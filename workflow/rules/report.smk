@@ -1,4 +1,10 @@
 # Report: a study's tables, its figures, the claims of all studies, and the page that shows them.
+# On a cluster the submitting machine makes these two; they take seconds.
+localrules:
+    claims,
+    report,
+
+
 for study in plan.studies:
 
     rule:
@@ -13,8 +19,6 @@ for study in plan.studies:
             artifacts.faults_file(results, study),
         log:
             f"{logs}/tables/{study}.log",
-        group:
-            "report"
         conda:
             "../../environment.yml"
         params:
@@ -35,8 +39,6 @@ for study in plan.studies:
             captions=f"{reports}/{study}/captions.json",
         log:
             f"{logs}/figures/{study}.log",
-        group:
-            "report"
         conda:
             "../../environment.yml"
         params:
@@ -55,8 +57,6 @@ rule claims:
         f"{results}/claims.csv",
     log:
         f"{logs}/claims.log",
-    group:
-        "report"
     conda:
         "../../environment.yml"
     params:
@@ -79,8 +79,6 @@ rule report:
         report(f"{reports}/index.html", category="Front page"),
     log:
         f"{logs}/report.log",
-    group:
-        "report"
     conda:
         "../../environment.yml"
     params:
