@@ -88,7 +88,7 @@ def _together() -> Iterator[None]:
     """What only works while all processes live; they say in one line that one does not."""
     try:
         yield
-    except (distributed.DistError, RuntimeError) as error:
+    except RuntimeError as error:
         if isinstance(error, distributed.DistError) or "gloo" in str(error):
             raise LostProcess(LOST) from error
         raise

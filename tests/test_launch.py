@@ -165,6 +165,12 @@ TRACEBACK = "Traceback (most recent call last):\n  File ...\nKeyError: 'x'\n"
             "process 1 was ended by SIGKILL, and with it the others: run the same command again",
             "",
         ),
+        (
+            {0: -signal.SIGABRT, 1: -signal.SIGKILL},
+            {0: "terminate called without an active exception\n", 1: ""},
+            "process 1 was ended by SIGKILL, and with it the others: run the same command again",
+            "",
+        ),
         ({0: 1, 1: 1}, {0: WAITING, 1: TRACEBACK}, "process 1 failed, as above", TRACEBACK),
         ({0: 1}, {0: WAITING}, f"{LOST}: run the same command again, or see the log of the machine where it was", ""),
     ],
@@ -177,9 +183,9 @@ def test_the_process_that_failed_first_is_blamed(
 
 
 def test_processes_that_do_not_spread_evenly_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SLURM_JOB_NUM_NODES", "3")
+    monkeypatch.setenv("PET_NNODES", "3")
     with pytest.raises(launch.LaunchError, match="processes: 4 do not spread evenly over 3 nodes"):
-        launch.spread_over_nodes(4)
+        launch.launch(4, "dense", [])
 
 
 def test_torchrun_does_not_take_the_jobs_options_for_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,17 +36,15 @@ def main() -> None:
     if processes == "1":
         sys.argv = [f"lth_core.jobs.{job}", *arguments]
         return importlib.import_module(f"lth_core.jobs.{job}").main()
-    spread_over_nodes(int(processes))
+    spread_over_nodes()
     launch(int(processes), job, arguments)
 
 
-def spread_over_nodes(processes: int) -> None:
+def spread_over_nodes() -> None:
     """On the first of several SLURM nodes: start this very command on all of them, in place of this process."""
     nodes = int(os.environ.get("SLURM_JOB_NUM_NODES", "1"))
     if nodes == 1 or "PET_NNODES" in os.environ:
         return
-    if processes % nodes:
-        raise LaunchError(f"processes: {processes} do not spread evenly over {nodes} nodes")
     with socket.socket() as free:
         free.bind(("", 0))
         port = free.getsockname()[1]
@@ -69,7 +67,10 @@ def launch(processes: int, job: str, arguments: Sequence[str]) -> None:
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
-    here = processes // int(os.environ.get("PET_NNODES", "1"))
+    nodes = int(os.environ.get("PET_NNODES", "1"))
+    here, left_over = divmod(processes, nodes)
+    if left_over:
+        raise LaunchError(f"processes: {processes} do not spread evenly over {nodes} nodes")
     take_devices(here)
     share_threads(here)
     logging.disable(logging.CRITICAL)  # torchrun's pages about a process that failed
@@ -135,10 +136,12 @@ def blame(ended: Mapping[int, int], said: Mapping[int, str]) -> str:
     own = [line.removeprefix(ERROR) for line in lines if line.startswith(ERROR) and LOST not in line]
     if own:
         return own[0]
-    for process, status in sorted(ended.items()):
-        if status < 0 and status != -signal.SIGTERM:  # with which torchrun ends the others
-            name = signal.Signals(-status).name
-            return f"process {process} was ended by {name}, and with it the others: run the same command again"
+    # torchrun ends the others with SIGTERM, and some abort when they lose one.
+    killed = {process: status for process, status in sorted(ended.items()) if status < 0 and status != -signal.SIGTERM}
+    if killed:
+        process = min(killed, key=lambda process: (killed[process] == -signal.SIGABRT, process))
+        name = signal.Signals(-killed[process]).name
+        return f"process {process} was ended by {name}, and with it the others: run the same command again"
     for process in sorted(ended):
         text = said.get(process, "")
         if text and LOST not in text:
