@@ -353,7 +353,5 @@ def test_a_config_that_no_job_could_be_told_is_an_error_before_anything_runs(tmp
         return Plan.read([tmp_path / "large.yaml"])
 
     assert 100_000 < len(read(230).report_spec(ROOT / "reports/templates")) < 131_072
-    with pytest.raises(
-        ConfigError, match=r"^the config is too large for one run \(1\d\d,\d{3} bytes, .* by task$"
-    ):
+    with pytest.raises(ConfigError, match=r"^the config is too large for one run \(1\d\d,\d{3} bytes, .* by task$"):
         read(280)
