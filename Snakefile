@@ -28,9 +28,10 @@ rule all:
 
 
 onstart:
-    run_alone()
+    lock = run_alone()
+    artifacts.out_of_the_future(results, reports)
     timing.start(logs)
-    serve_jobs()
+    serve_jobs(lock)
 
 
 onsuccess:

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from lth_core.analysis.claims import mean_interval
+from lth_core.marks import how_many
 
 Rows = Mapping[str, Mapping[str, Sequence[float]]]
 """Row -> series -> one fraction per seed."""
@@ -16,7 +17,8 @@ Rows = Mapping[str, Mapping[str, Sequence[float]]]
 def bars(axes: Axes, rows: Rows, colours: Mapping[str, str], label: str) -> None:
     """One bar per row and series, from the top, with the mean and its 95% interval in percent beside it.
 
-    `colours` has one per series, in order. A series with a seed that diverged (nan) has a remark instead of a bar.
+    `colours` has one per series, in order. Of a series with seeds that diverged (nan) it is the mean of the
+    others, and the remark says how many did.
     """
     place, middles = 0.0, []
     for series in rows.values():
@@ -38,11 +40,14 @@ def bars(axes: Axes, rows: Rows, colours: Mapping[str, str], label: str) -> None
 
 
 def _bar(axes: Axes, place: float, values: Sequence[float], colour: str, name: str) -> None:
-    mean, low, high = mean_interval(values)
+    known = [value for value in values if np.isfinite(value)]
+    mean, low, high = mean_interval(known)
     bounded = np.isfinite([low, high]).all()
     axes.barh(place, 0 if np.isnan(mean) else mean, height=0.85, color=colour, alpha=0.75, label=name)
     if bounded:
         axes.plot([max(low, 0), min(high, 1)], [place, place], color="black", linewidth=1)
-    text = "diverged" if np.isnan(mean) else f"{100 * mean:.1f}" + (f" ± {100 * (high - mean):.1f}" if bounded else "")
+    words = [f"{100 * mean:.1f}" + (f" ± {100 * (high - mean):.1f}" if bounded else "")] if known else []
+    if len(known) < len(values):
+        words.append(how_many(~np.isfinite(values)))
     edge = max(min(high, 1), mean) if bounded else np.nan_to_num(mean)
-    axes.text(edge + 0.015, place, text, va="center", fontsize=7)
+    axes.text(edge + 0.015, place, ", ".join(words), va="center", fontsize=7)

@@ -7,6 +7,7 @@ computed together where their module allows it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -116,15 +117,33 @@ class Cohort:
 
     @torch.no_grad()
     def evaluate(self, split: str) -> tuple[list[float], list[float]]:
-        """Mean loss and accuracy of every replicate on a split; changes nothing."""
+        """Mean loss and accuracy of every replicate on a split; changes nothing.
+
+        A replicate with a weight that is not finite has no loss (nan), one without a finite loss has no accuracy.
+        """
         self.module.eval()
         sums = torch.zeros(2, self.size, dtype=torch.float64, device=self.task.device)
         examples = 0
         for batch in self.task.evaluation_batches(split, evaluation_piece(self.linear is not None, self.task.device)):
             sums += torch.stack([values.double().sum(dim=1) for values in self._evaluated(batch)])
             examples += len(batch.inputs)
-        loss, accuracy = (sums / examples).tolist()  # the only time that a GPU is waited for
+        sums, examples = self.totals(sums, examples)
+        loss, accuracy = sums / examples
+        loss = loss.where(self.finite(), math.nan)
+        loss, accuracy = torch.stack([loss, accuracy.where(loss.isfinite(), math.nan)]).tolist()
         return loss, accuracy
+
+    def finite(self) -> Tensor:
+        """Whether all weights of a replicate are finite: booleans (R,)."""
+        weights = [value.detach().reshape(self.size, -1) for value in self.parameters.values()]
+        finite = torch.stack([value.sum(dim=1) for value in weights]).isfinite().all(dim=0)  # quick, but may overflow
+        if not finite.all():
+            finite = torch.stack([value.isfinite().all(dim=1) for value in weights]).all(dim=0)
+        return finite
+
+    def totals(self, sums: Tensor, examples: int) -> tuple[Tensor, int]:
+        """Sums over the evaluated examples of losses and of right predictions (2, R), and the number of examples."""
+        return sums, examples
 
     def _evaluated(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """The loss of every replicate on every example, and whether it is right: (R, B)."""

@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from lth_core import registry
-from lth_core.artifacts import write_text
+from lth_core.artifacts import write_whole
 from lth_core.config import COHORT_PATTERN, FOLDER_PATTERN, NAME_PATTERN, Config
 from lth_core.configfile import ROOMS
 
@@ -201,7 +201,7 @@ def main(arguments: list[str]) -> int:
         if "--check" in arguments:
             print(f"{path.relative_to(ROOT)}: out of date; run `python -m lth_core.configdoc`")
         else:
-            write_text(path, text)
+            write_whole(path, lambda part, text=text: part.write_text(text, encoding="utf-8"), summed=False)
             print(f"{path.relative_to(ROOT)}: written")
     return 1 if stale and "--check" in arguments else 0
 

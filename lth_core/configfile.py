@@ -131,7 +131,7 @@ def _reread(value: Any) -> Any:
     if isinstance(value, list):
         return [_reread(item) for item in value]
     try:
-        return yaml.load(value, Loader=_Loader) if isinstance(value, str) else value  # a SafeLoader
+        return yaml.load(value, Loader=_Loader) if isinstance(value, str) else value  # noqa: S506 (a SafeLoader)
     except yaml.YAMLError:
         return value
 
@@ -139,7 +139,7 @@ def _reread(value: Any) -> Any:
 def read(path: str | Path) -> dict[str, Any]:
     """The map that a YAML file holds. Raises ConfigError, with the line where there is one."""
     try:
-        data = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_Loader)  # a SafeLoader
+        data = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a SafeLoader)
         json.dumps(data, default=str)
     except FileNotFoundError:
         raise ConfigError([f"{path}: no such file"]) from None

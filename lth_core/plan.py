@@ -20,7 +20,7 @@ from lth_core.artifacts import initial_file
 from lth_core.cells import Cell
 from lth_core.codedigest import PACKAGE, digest, files_digest
 from lth_core.config import Branch, Choice, Config, Method, Rewind, Task, seeds_of
-from lth_core.configfile import load
+from lth_core.configfile import ConfigError, load
 from lth_core.studies.base import Study, expand
 
 DRAWING_MODULES = ("lth_core.plotting", "lth_core.studies.*_figures")
@@ -29,8 +29,14 @@ DRAWING_MODULES = ("lth_core.plotting", "lth_core.studies.*_figures")
 PRUNED_WEIGHTS = {"exclude", "granularity", "fractions", "iterative"}
 """Settings of a method that must fit the network; only those that are set, for all of them go into the environment."""
 
+MOST_BYTES = 120_000
+"""Of the config as JSON: jobs are told it on their command line, and no argument may be longer than 131,071 bytes."""
+
 NOT_IN_RESULTS = ("device", "data_root")
 """Keys that say where to compute and where data lie: changing them changes no result."""
+
+NOT_IN_RESULTS_OF_TASKS = {"processes"}
+"""Keys of a task that say how to compute: changing them changes results by rounding, as another device does."""
 
 
 def canonical(spec: Mapping[str, Any]) -> str:
@@ -56,7 +62,13 @@ class Plan:
     def read(cls, paths: Sequence[str | Path], overrides: Mapping[str, Any] | None = None) -> Plan:
         """The plan of config files; raises ConfigError with one line per mistake."""
         loaded = load([Path(path) for path in paths], overrides)
-        return cls(loaded.config, loaded.studies)
+        plan = cls(loaded.config, loaded.studies)
+        size = max(len(text.encode()) for text in (canonical(plan._config(None)), plan.pruned_weights))
+        if size > MOST_BYTES:
+            raise ConfigError(
+                [f"the config is too large for one run ({size:,} bytes, at most {MOST_BYTES:,}): split it by task"]
+            )
+        return plan
 
     # ------------------------------------------------------------ what there is
 
@@ -255,11 +267,13 @@ class Plan:
 
     @staticmethod
     def _task(settings: Task, cohort: str) -> dict[str, Any]:
-        return settings.model_dump(mode="json") | {"cohorts": [cohort]}  # other cohorts do not matter to this one
+        fields = settings.model_dump(mode="json", exclude=NOT_IN_RESULTS_OF_TASKS)
+        return fields | {"cohorts": [cohort]}  # other cohorts do not matter to this one
 
     def _config(self, study: str | None, *left_out: str) -> dict[str, Any]:
         """What jobs after training read: the config, with the options of one study only if it is named."""
-        fields = self.written.model_dump(mode="json", exclude={*NOT_IN_RESULTS, *left_out})
+        exclude = dict.fromkeys((*NOT_IN_RESULTS, *left_out), True) | {"tasks": {"__all__": NOT_IN_RESULTS_OF_TASKS}}
+        fields = self.written.model_dump(mode="json", exclude=exclude)
         return fields | ({"studies": {study: self.written.studies[study]}} if study else {})
 
     @cache  # noqa: B019 (a plan lives as long as its process)

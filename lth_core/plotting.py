@@ -22,6 +22,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from lth_core.analysis.claims import mean_interval
 from lth_core.artifacts import write_whole
+from lth_core.marks import mark_diverged
 
 
 @dataclass(frozen=True)
@@ -259,9 +260,9 @@ def band(
 ) -> None:
     """A line through the mean of `y` at each `x` with a band: the 95% interval over replicates.
 
-    Rows of one replicate at one x (several draws) are averaged first. Where a replicate diverged (y is nan) the line
-    shows the others and a cross marks the place. Where the interval is unbounded (`mean_interval`) there is no band;
-    one without neighbours is a bar. A line of one point has a marker in any case, hollow where it was to have none.
+    Draws of one replicate are averaged first. Where a replicate diverged (y is nan) the line shows the others, a cross
+    marks the place (without `markers` the first) and the legend says how many did. Where the interval is unbounded
+    there is no band; one without neighbours is a bar. One point alone has a marker, hollow if it was to have none.
     """
     if frame.empty:
         return
@@ -282,10 +283,9 @@ def band(
     if alone.any():
         bars = summary[alone]
         axes.vlines(bars["x"], bars["low"], bars["high"], color=colour, alpha=0.5, linewidth=1)
-    incomplete = summary[summary["incomplete"]]
-    if len(incomplete):
-        shown = incomplete["mean"].fillna(summary["mean"].min())
-        axes.plot(incomplete["x"], shown, "x", color="#CC0000", markersize=7, label="some seeds diverged")
+    lost = by_replicate[y].isna().groupby(by_replicate[replicate]).any()
+    crosses = summary[summary["incomplete"]][: None if markers else 1]
+    mark_diverged(axes, crosses["x"], crosses["mean"].fillna(summary["mean"].min()), label or look.label, lost)
 
 
 def reference(axes: Axes, values: pd.Series, role: str = "dense", label: str | None = None) -> None:

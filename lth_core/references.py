@@ -84,10 +84,13 @@ def _datasets(config: Config) -> list[str]:
             needs = f"data set '{source.name}' needs {', '.join(missing)}: give it an entry under datasets"
             problems.append(at(location, needs))
             continue
+        place = "source"
         try:
+            known_facts(source)
+            place = "transforms"
             problems += _facts(name, task, known_facts(source, dataset.transforms))
         except ValueError as error:
-            problems.append(at(("datasets", task.dataset, "transforms"), str(error)))
+            problems.append(at(("datasets", task.dataset, place), str(error)))
     return problems
 
 
@@ -98,6 +101,11 @@ def _facts(name: str, task: Task, images: Mapping[str, Any]) -> list[str]:
     if examples is not None and task.train.batch_size > examples:
         larger = f"{task.train.batch_size} is more than the {examples} training examples of '{task.dataset}'"
         problems.append(at(("tasks", name, "train", "batch_size"), larger))
+    if task.train.augment == "resized-crop-flip" and not images.get("streamed", False):
+        cut = (
+            f"'resized-crop-flip' cuts parts out of image files: '{task.dataset}' is no image-folder with stream: true"
+        )
+        problems.append(at(("tasks", name, "train", "augment"), cut))
     least = registry.model.facts(task.model.name).get("least_side", 1)
     if any(side < least for side in sides):
         size = "x".join(map(str, sides))

@@ -78,6 +78,10 @@ class Registry:
         parameters = inspect.signature(self.get(name)).parameters
         return {key: parameter for key, parameter in parameters.items() if key not in self.offered}
 
+    def uses(self, name: str, argument: str) -> bool:
+        """Whether the function registered under `name` takes an argument that the pipeline offers."""
+        return argument in inspect.signature(self.get(name)).parameters
+
     def call(self, name: str, offered: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
         """Call the function with its options and with those offered arguments that its signature names."""
         function = self.get(name)

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from lth_core.analysis.faults import Line
 from lth_core.config import Choice, Config, Method, Task, seeds_of
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "reports" / "templates"
@@ -52,12 +53,13 @@ def render(
     sources: Mapping[str, str],
     provenance: Sequence[Mapping[str, Any]],
     claims_link: str,
+    faults: Sequence[Line] = (),
 ) -> str:
     """The whole page.
 
     `tasks` are those that were trained; `methods` those by which masks were found, derived ones too; `sources` says in
     a sentence where each data set comes from; `provenance` has one entry per cohort: task, cohort, and what its dense
-    run's header says about versions, commit and device.
+    run's header says about versions, commit and device; `faults` are those of all trainings in words.
     """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -79,6 +81,7 @@ def render(
         claim_count=len(every_claim),
         claims_link=claims_link,
         provenance=provenance,
+        faults=faults,
         configuration=yaml.safe_dump(
             config.model_dump(mode="json", exclude={"device", "data_root"}), sort_keys=False, allow_unicode=True
         ),

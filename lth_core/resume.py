@@ -1,4 +1,4 @@
-"""Resume: a long training saves its state beside its output, and a killed job continues from it on the same bits."""
+"""Resume: a long job saves its state beside its output, and one that was killed continues from it on the same bits."""
 
 from __future__ import annotations
 
@@ -7,17 +7,37 @@ import json
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 
 from lth_core.artifacts import ArtifactError, Tensors, discard_parts, read_header, read_tensors, write_tensors
-from lth_core.training import State
 
 SECONDS_VARIABLE = "LTH_CHECKPOINT_SECONDS"
 """Environment variable: seconds between two saved states of a training (default 30)."""
+
+
+class State(Protocol):
+    """A loop in progress: `history` is JSON-able, `tensors` gives what else the next step depends on, to be copied."""
+
+    step: int
+    history: list[Any]
+
+    def tensors(self) -> Mapping[str, torch.Tensor]: ...
+
+
+@dataclass
+class Rows:
+    """The state of a job that makes its rows (JSON-able) step by step, none from another."""
+
+    step: int = 0
+    history: list[Any] = field(default_factory=list)
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        return {}
 
 
 def fingerprint(spec: Mapping[str, Any], *tensors: Tensors) -> str:
@@ -50,7 +70,7 @@ class Resume:
             return False
         if header.get("identity") != self.identity:
             return False
-        expected = _tensors(state)
+        expected = state.tensors()
         if {name: value.shape for name, value in tensors.items()} != {name: v.shape for name, v in expected.items()}:
             return False  # another version of this code stores other tensors
         with torch.no_grad():
@@ -63,7 +83,7 @@ class Resume:
         """Save the state if the last save is long enough ago; call it after every step."""
         if time.monotonic() - self._saved_at < self.seconds:
             return
-        tensors = {name: value.detach().cpu().numpy() for name, value in _tensors(state).items()}
+        tensors = {name: value.detach().cpu().numpy() for name, value in state.tensors().items()}
         write_tensors(self.path, tensors, {"identity": self.identity, "step": state.step, "history": state.history})
         self._saved_at = time.monotonic()
 
@@ -71,13 +91,3 @@ class Resume:
         """Remove the saved state once the outputs are written."""
         self.path.unlink(missing_ok=True)
         discard_parts(self.path)
-
-
-def _tensors(state: State) -> dict[str, torch.Tensor]:
-    """All tensors that the next step depends on."""
-    slots = state.optimizer.state.items()
-    return {
-        **{f"weights/{index}": value for index, value in enumerate(state.cohort.trained)},
-        **{f"buffers/{name}": value for name, value in state.cohort.buffers.items()},
-        **{f"optimizer/{slot}/{index}": value for slot, values in slots for index, value in enumerate(values)},
-    }

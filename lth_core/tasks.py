@@ -95,10 +95,13 @@ class ImageClassification:
     def minibatches(self, seeds: Sequence[int], order: int, first_step: int, last_step: int) -> Iterator[ImageBatch]:
         steps = range(first_step, last_step)
         indices = batch_indices(seeds, order, steps, self.data.size("train"), self.recipe.batch_size)
-        for step, (images, labels) in zip(steps, self.data.batches("train", indices), strict=True):
+        crops = None
+        if self.recipe.augment == "resized-crop-flip":  # while images are decoded
+            crops = ([(seed, "augment", order, step) for seed in seeds] for step in steps)
+        for step, (images, labels) in zip(steps, self.data.batches("train", indices, crops), strict=True):
             if self.recipe.augment == "crop-flip":
                 streams = [stream(seed, "augment", order, step) for seed in seeds]
-                images = crop_flip(images, streams, self.data.black)
+                images = crop_flip(images, streams, self.data.black, share=self.data.share)
             yield self._batch(images, labels)
 
     def evaluation_batches(self, split: str, size: int = PIECE) -> Iterator[ImageBatch]:

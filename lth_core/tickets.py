@@ -129,7 +129,7 @@ def export_onnx(module: nn.Module, input_shape: Sequence[int], path: str | Path)
         )
     finally:
         module.train(was_training)
-    write_whole(path, lambda temporary: program.save(temporary))
+    write_whole(path, lambda temporary: program.save(temporary), summed=False)
 
 
 # ---------------------------------------------------------------- what the files say
@@ -167,6 +167,8 @@ def _network(folder: str | Path, spec: Mapping[str, Any], inputs: Inputs) -> nn.
 def _mask(results: str, cell: Cell, place: int) -> Tensors:
     if not Path(cell.mask(results)).exists() and cell.level == 0:
         return {}
+    if read_header(cell.mask(results)).get("diverged", [])[place : place + 1] == [True]:
+        raise TicketError(f"{cell.mask(results)}: there is no ticket of this seed, for a training before it diverged")
     return {name: kept[place] for name, kept in read_tensors(cell.mask(results)).items()}
 
 

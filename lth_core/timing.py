@@ -22,7 +22,7 @@ def summary(logs: str, cores: int | None) -> str:
     `cores` is None where jobs run on other machines (a cluster); the share of their cores' time is unknown then.
     """
     began = float(Path(logs, _STAMP).read_text())
-    wall = time.time() - began
+    wall = max(time.time() - began, 1e-3)  # the clock may have been set back
     trained = evaluated = 0.0
     for log in Path(logs).rglob("*.log"):
         if log.stat().st_mtime >= began and (found := _SECONDS.search(log.read_text(errors="replace"))):

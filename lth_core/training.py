@@ -17,6 +17,7 @@ from torch import Tensor
 from lth_core.artifacts import Tensors
 from lth_core.cohort import Cohort
 from lth_core.cuda_graph import GraphedStep
+from lth_core.distributed import cohort_of
 from lth_core.optimizers import Optimizer
 from lth_core.randomness import torch_seed
 from lth_core.schedules import learning_rate
@@ -59,6 +60,15 @@ class State:
     step: int
     history: list[dict[str, float | int | str]] = field(default_factory=list)
 
+    def tensors(self) -> dict[str, Tensor]:
+        """All tensors that the next step depends on, by a name of their own."""
+        slots = self.optimizer.state.items()
+        return {
+            **{f"weights/{index}": value for index, value in enumerate(self.cohort.trained)},
+            **{f"buffers/{name}": value for name, value in self.cohort.buffers.items()},
+            **{f"optimizer/{slot}/{index}": value for slot, values in slots for index, value in enumerate(values)},
+        }
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -78,7 +88,7 @@ def start_state(task: Task, weights: Tensors, mask: Tensors, first_step: int = 0
     tensors = {name: torch.from_numpy(value).to(task.device, copy=True) for name, value in weights.items()}
     fixed = {name: Fixed.of(tensors[name], torch.from_numpy(kept)) for name, kept in mask.items()}
     pruned = all(weights.values is None for weights in fixed.values())
-    cohort = Cohort(task, tensors, mask if pruned else None)
+    cohort = cohort_of(task, tensors, mask if pruned else None)
     # Where only kept weights are trained, there is nothing to restore.
     return State(cohort, Optimizer(task.recipe.optimizer, cohort.trained), {} if cohort.sparse else fixed, first_step)
 
@@ -137,7 +147,7 @@ def _minibatches(
 
 def _updates(task: Task, state: State) -> Callable[[Batch, float, Sequence[int]], None]:
     """What makes a step of a batch, a learning rate and the seeds of noise."""
-    if state.cohort.together:  # on a GPU, and without noise
+    if state.cohort.together and task.data.share.processes == 1:  # on a GPU, without noise, and alone
         graphed = GraphedStep(lambda batch, rate: step(state, batch, rate, []), task.device)
         return lambda batch, rate, noise: graphed(batch, rate)
     return lambda batch, rate, noise: step(state, batch, rate, noise)

@@ -13,7 +13,10 @@ PACKAGE = ROOT / "lth_core"
 
 # A module imports from its own floor and those below it. Later lines are higher floors.
 FLOORS = (
-    ("registry", "randomness", "config", "artifacts", "codedigest", "timing", "progress", "memory", "cells"),
+    (
+        *("registry", "randomness", "config", "artifacts", "codedigest", "timing", "progress", "memory", "gpus"),
+        *("cells", "shares"),
+    ),
     ("data", "models", "tasks"),
     (
         "schedules",
@@ -24,19 +27,21 @@ FLOORS = (
         "sparse_network",
         "kernels",
         "cohort",
+        "distributed",
         "training",
         "resume",
         "pruning",
         "rewinding",
         "branches",
+        "divergence",
         "exclusions",
         "adaptation",
         "tickets",
         "filters",
     ),
-    ("analysis", "plotting", "heatmaps", "bars", "shrinking"),
+    ("analysis", "plotting", "marks", "heatmaps", "bars", "shrinking"),
     ("studies", "reporting"),
-    ("configerrors", "crosscheck", "references", "configfile", "configdoc", "plan", "jobs"),
+    ("configerrors", "crosscheck", "references", "configfile", "configdoc", "plan", "resources", "jobs"),
 )
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 

@@ -31,5 +31,6 @@ def test_bars_are_as_long_as_the_means_and_say_their_intervals() -> None:
 
 
 def test_a_series_with_a_diverged_seed_says_so() -> None:
-    axes = drawn({"learned": {"plain": [0.5, np.nan]}})
-    assert [text.get_text() for text in axes.texts] == ["diverged"] and axes.patches[0].get_width() == 0
+    axes = drawn({"learned": {"plain": [0.5, np.nan], "rescaled": [np.nan, np.nan]}})
+    assert [text.get_text() for text in axes.texts] == ["50.0, 1 of 2 diverged", "2 of 2 diverged"]
+    assert [bar.get_width() for bar in axes.patches] == [0.5, 0]

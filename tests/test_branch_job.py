@@ -23,7 +23,7 @@ def network(channels: int, classes: int) -> Tensors:
 
 def parts(tmp_path: Path, own: Tensors, theirs: Tensors, mask: Tensors) -> list[Replicate]:
     for name, tensors in (("own", own), ("theirs", theirs), ("mask", mask)):
-        write_tensors(tmp_path / name, tensors, {"layers": LAYERS})
+        write_tensors(tmp_path / name, tensors, {"layers": LAYERS, "diverged": [False, False]})
     own_file, theirs_file, mask_file = (str(tmp_path / name) for name in ("own", "theirs", "mask"))
     spec = {"method": {"levels": 1}}
     options = {"network": own_file, "initial": theirs_file, "start": theirs_file, "mask": mask_file, "spec": spec}

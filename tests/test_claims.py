@@ -51,9 +51,19 @@ def test_fewer_than_two_replicates_give_no_interval(values: list[float]):
     assert mean_interval(values)[1:] == (-math.inf, math.inf)
 
 
-def test_a_diverged_replicate_leaves_the_claim_open():
-    claim = judge([5.0, math.nan, 5.1], **TEXT)
-    assert math.isnan(claim.estimate) and (claim.n, claim.verdict) == (3, "inconclusive")
+@pytest.mark.parametrize("lost", [math.nan, math.inf, -math.inf])
+def test_a_diverged_replicate_leaves_the_claim_open(lost: float):
+    """The others are estimated and shown; what the lost one would have shown is not known."""
+    others = judge([5.0, 5.1, 5.3], **TEXT)
+    claim = judge([5.0, lost, 5.1, 5.3], **TEXT)
+    assert (claim.estimate, claim.low, claim.high) == (others.estimate, others.low, others.high)
+    assert (others.n, others.unmeasured, others.verdict) == (3, 0, "supported")
+    assert (claim.n, claim.unmeasured, claim.verdict) == (3, 1, "inconclusive")
+
+
+def test_where_all_replicates_diverged_nothing_is_estimated():
+    claim = judge([math.nan, math.nan], **TEXT)
+    assert math.isnan(claim.estimate) and (claim.n, claim.unmeasured, claim.verdict) == (0, 2, "inconclusive")
     assert (claim.low, claim.high) == (-math.inf, math.inf)
 
 

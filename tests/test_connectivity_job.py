@@ -23,6 +23,7 @@ from lth_core.jobs import connectivity
 from lth_core.jobs.connectivity import ENDS_COLUMNS, PATH_COLUMNS, next_seeds, same_seeds
 from lth_core.jobs.runs import model_factory
 from lth_core.models.initialization import initialize_cohort
+from lth_core.resume import Resume
 from lth_core.tasks import ImageClassification
 from lth_core.training import start_state, train
 
@@ -160,3 +161,34 @@ def test_every_seed_is_paired_with_the_next_one_once():
     assert named(next_seeds([7, 8, 9], networks(3))) == [(7, 0, 0, 1), (8, 0, 1, 2), (9, 0, 2, 0)]
     assert named(next_seeds([7, 8], networks(2))) == [(7, 0, 0, 1)]
     assert next_seeds([7], networks(1)) == []
+
+
+@pytest.mark.parametrize("cut_after", [1, 3, 4, 6])
+def test_an_interrupted_measurement_goes_on_where_it_was(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, cut_after: int
+) -> None:
+    """In each of its loops: over the training and test split, the sample for batch norm, and again both splits."""
+    monkeypatch.setattr("lth_core.analysis.connectivity.BATCH", 100)  # two batches a loop
+    whole = run(folder, monkeypatch, "seed", "resnet", "resnet", RESNET)
+    monkeypatch.setenv("LTH_CHECKPOINT_SECONDS", "0")
+    save, saved = Resume.save_when_due, []
+
+    def cut(self: Resume, state: Any) -> None:
+        save(self, state)
+        saved.append(state.step)
+        if len(saved) == cut_after:
+            raise RuntimeError("killed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Resume, "save_when_due", cut)
+        with pytest.raises(RuntimeError, match="killed"):
+            run(folder, patched, "seed", "resnet", "resnet", RESNET)
+    assert (folder / "seed/.seed_path.resume.safetensors").exists()
+    added = []
+    with monkeypatch.context() as patched:
+        patched.setattr(Resume, "save_when_due", lambda self, state: added.append(state.step))
+        again = run(folder, patched, "seed", "resnet", "resnet", RESNET)
+    assert len(added) == 10 - cut_after
+    for found, expected in zip(again, whole, strict=True):
+        pd.testing.assert_frame_equal(found, expected, check_exact=True)
+    assert not (folder / "seed/.seed_path.resume.safetensors").exists()

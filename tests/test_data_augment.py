@@ -8,6 +8,7 @@ import torch
 
 from lth_core.data.augment import crop_flip
 from lth_core.randomness import stream
+from lth_core.shares import Share
 
 BLACK = torch.tensor([-2.0, -1.0, 0.5])
 
@@ -54,3 +55,11 @@ def test_the_border_is_black_in_every_channel() -> None:
     (found,) = crop_flip(torch.full((1, 50, 3, 2, 2), 9.0), [stream(0, "augment")], BLACK)
     for channel, black in enumerate(BLACK):
         assert set(found[:, channel].unique().tolist()) == {9.0, black.item()}
+
+
+def test_an_example_is_augmented_alike_whoever_has_it() -> None:
+    images = torch.from_numpy(np.random.default_rng(0).normal(size=(1, 12, 3, 5, 5)).astype(np.float32))
+    whole = crop_flip(images, [stream(3, "augment", 7)], BLACK)
+    for share in (Share(rank, 3) for rank in range(3)):
+        part = crop_flip(images[:, share.slice], [stream(3, "augment", 7)], BLACK, share=share)
+        assert torch.equal(part, whole[:, share.slice])

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from lth_core.artifacts import read_header, read_tensors, write_tensors
-from lth_core.data.folder import decode, image_folder
+from lth_core.data.folder import below_root, decode, image_folder
 from lth_core.data.reading import open_data
 from lth_core.data.splits import DataError
 from lth_core.jobs.prepare_data import prepare
@@ -172,8 +172,49 @@ def test_streamed_names_do_not_leave_the_folder(name: str, root: Path) -> None:
         "test_labels": np.zeros(1, dtype=np.int64),
     }
     write_tensors(output, arrays, read_header(output))
-    with pytest.raises(DataError, match="is outside of"):
+    with pytest.raises(DataError, match="leads out of"):
         list(open_data(output).batches("test", [np.array([0])]))
+
+
+@pytest.mark.parametrize("linked", ["test/ant/9.png", "train/ant", "train"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_links_that_lead_out_of_the_folder_are_refused(linked: str, stream: bool, root: Path) -> None:
+    outside, link = root / "elsewhere", root / "pets" / linked
+    if link.exists():
+        link.rename(outside)
+    else:
+        (root / "pets/test/ant/0.png").rename(outside)
+    link.symlink_to(outside)
+    with pytest.raises(DataError, match=r"leads out of .*/pets, to .*elsewhere.*: put that itself there"):
+        prepared(root, stream=stream)
+    assert not (root / "results").exists()
+
+
+def test_links_within_the_folder_and_the_folder_as_a_link_are_followed(root: Path) -> None:
+    (root / "pets/train/ant/9.png").symlink_to("0.png")
+    (root / "pets").rename(root / "mounted")
+    (root / "pets").symlink_to("mounted")
+    assert read_header(prepared(root))["source"] == "mounted: 25 8x8 images"
+
+
+def test_a_file_that_became_a_link_after_preparation_is_refused(root: Path) -> None:
+    data = open_data(prepared(root, stream=True))
+    for path in sorted((root / "pets/test").glob("*/*")):
+        path.rename(root / path.name)
+        path.symlink_to(root / path.name)
+    with pytest.raises(DataError, match="leads out of"):
+        list(data.batches("test", [np.arange(6)]))
+
+
+@pytest.mark.parametrize("path", ["/etc", "..", "../pets", "pets/../../x", "./.."])
+def test_paths_out_of_the_root_are_refused(path: str) -> None:
+    with pytest.raises(ValueError, match="leads out of data_root: give a folder below it"):
+        below_root(path)
+
+
+@pytest.mark.parametrize("path", ["pets", "a/b", "./pets", "a/../b", "..pets", "."])
+def test_paths_below_the_root_are_taken(path: str) -> None:
+    assert below_root(path) == path
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,17 @@ def test_figures_have_the_names_that_were_promised_and_say_what_they_are_drawn_f
         assert all(panel.has_data() for panel in drawing.draw().axes)
 
 
+@pytest.mark.parametrize(("lost", "told"), [([], ""), ([1], "(2 of 3 seeds)"), ([0, 1, 2], "unknown (0 of 3 seeds)")])
+def test_the_correlation_is_that_of_the_seeds_that_did_not_diverge(lost: list[int], told: str):
+    tables = known_tables(study())
+    rows = tables["measurements"]
+    rows.loc[rows["seed"].isin(lost) & (rows["network"] == "gaussian-noise-2"), "accuracy"] = np.nan
+    drawings = {drawing.name: drawing for drawing in study().figures(config(), tables)}
+    (axes,) = drawings["effective-std-small"].draw().axes
+    title = axes.get_title()
+    assert title.endswith(told) and ("seeds" in title) == bool(lost) and "nan" not in title
+
+
 def test_every_perturbation_has_a_label_of_its_own():
     perturbations = study().perturbations()
     labels = [perturbation_label(choice, 50) for choice in perturbations.values()]
@@ -243,7 +254,7 @@ def test_a_diverged_replicate_leaves_its_claims_open(table, column, value, sente
     rows.loc[(rows[column] == value) & (rows["seed"] == 1), "accuracy"] = np.nan
     found = claims(tables=tables)
     assert [found[sentence].verdict for sentence in sentences] == ["inconclusive"]
-    assert np.isnan([found[sentence].estimate for sentence in sentences]).all()
+    assert [(found[sentence].n, found[sentence].unmeasured) for sentence in sentences] == [(2, 1)] * len(sentences)
 
 
 # ---------------------------------------------------------------- claims about the first steps

@@ -296,6 +296,20 @@ def test_a_diverged_seed_spoils_no_figure(results):
         drawing.draw().draw_without_rendering()
 
 
+def test_of_an_empty_layer_nothing_is_kept_which_is_not_to_diverge(results):
+    config, study, tables = results
+    weights = tables["weights"].copy()
+    first = weights["layer"] == weights["layer"].iloc[0]
+    weights.loc[first & (weights["group"] == "kept"), "count"] = 0
+    weights["count"] = weights["count"].mask(~first & (weights["seed"] == 1))
+    drawings = {drawing.name: drawing for drawing in study.figures(config, tables | {"weights": weights})}
+    emptied, other, *_ = drawings["fig19-distances-plain"].draw().axes
+    labels = [axes.get_legend_handles_labels()[1] for axes in (emptied, other)]
+    assert not any("diverged" in label for label in labels[0])
+    assert "weights in the ticket: 1 of 3 seeds diverged" in labels[1]
+    assert set(emptied.get_lines()[0].get_ydata()) == {0}
+
+
 @pytest.mark.parametrize("levels", [1, 2, 5])
 @pytest.mark.parametrize("controls", [[], ["reset"], ["random-mask", "reinit"]])
 def test_short_studies_are_drawn_too(tmp_path: Path, levels: int, controls: list[str]):
@@ -408,7 +422,7 @@ def test_learning_speed_is_also_told_by_the_step_that_matches_the_dense_network(
 def test_a_diverged_ticket_is_not_one_that_never_matches(results):
     lost = (TICKET_7, "steps_to_dense", np.nan), (TICKET_7, "diverged", True)
     claim = find(with_changes(results, *lost), "(steps to the dense network's validation accuracy)")
-    assert np.isnan(claim.estimate) and "not reached" not in claim.effect
+    assert np.isnan(claim.estimate) and claim.unmeasured == 3 and "not reached" not in claim.effect
 
 
 def test_iterative_and_one_shot_pruning_are_compared_at_equal_densities(results):
@@ -448,7 +462,7 @@ def test_a_diverged_seed_leaves_its_claims_open(results):
     table.loc[lost, "test_accuracy_early_stop"] = np.nan
     claims = {c.claim: c for c in study.claims(config, tables | {"measurements": table}) if c.task == "plain"}
     open_claim = find(claims, "reinitialized, with 21%")
-    assert (open_claim.verdict, open_claim.n) == ("inconclusive", 3)
+    assert (open_claim.verdict, open_claim.n, open_claim.unmeasured) == ("inconclusive", 2, 1)
     assert find(claims, "reinitialized, with 5%").verdict == "supported"
 
 

@@ -95,7 +95,7 @@ def test_the_job_writes_the_layers_of_the_mask_in_network_order(tmp_path: Path) 
         "other": {"a": OTHER["a"], "z": OTHER["b"]},
     }
     for name, path in files.items():
-        write_tensors(path, tensors[name], {"layers": layers})
+        write_tensors(path, tensors[name], {"layers": layers, "diverged": [False, False]})
     arguments = [word for name, path in files.items() for word in (f"--{name}", str(path))]
     command = [sys.executable, "-X", "importtime", "-m", "lth_core.jobs.overlap", "--cohort", "5-6", *arguments]
     done = subprocess.run([*command, "--output", str(tmp_path / "x.csv")], check=True, capture_output=True, text=True)

@@ -33,9 +33,9 @@ def bounds(lines: list[str]) -> dict[str, SpecifierSet]:
     return {canonicalize_name(requirement.name): requirement.specifier for requirement in requirements}
 
 
-def pinned() -> dict[str, str]:
-    """requirements.txt: package -> exact version."""
-    lines = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if line and line[0] != "#"]
+def pinned(file: str = "requirements.txt") -> dict[str, str]:
+    """A list of requirements: package -> exact version."""
+    lines = [line for line in (ROOT / file).read_text().splitlines() if line and line[0] != "#"]
     return {canonicalize_name(name): version for name, version in (line.split("==") for line in lines)}
 
 
@@ -54,6 +54,13 @@ def test_pyproject_and_requirements_name_the_same_packages() -> None:
     assert set(pinned()) == set(declared())
 
 
+@pytest.mark.parametrize("extra", ["cluster", "kubernetes"])
+def test_what_clusters_need_besides_is_listed_twice_as_well(extra: str) -> None:
+    needed, exact = bounds(PROJECT["optional-dependencies"][extra]), pinned(f"requirements-{extra}.txt")
+    assert set(exact) == set(needed) and not set(exact) & set(pinned())
+    assert all(version in needed[name] for name, version in exact.items())
+
+
 def test_conda_users_get_the_same_packages_and_bounds() -> None:
     python = SpecifierSet(PROJECT["requires-python"])
     assert conda() == {**declared(), "python": python}
@@ -65,7 +72,15 @@ def test_the_pinned_versions_lie_within_the_bounds() -> None:
 
 
 def test_no_list_names_a_place_to_install_from() -> None:
-    for name in ("requirements.txt", "environment.yml", "Makefile", "workflow/venv.sh", ".ci/run"):
+    for name in (
+        "requirements.txt",
+        "requirements-cluster.txt",
+        "requirements-kubernetes.txt",
+        "environment.yml",
+        "Makefile",
+        "workflow/venv.sh",
+        ".ci/run",
+    ):
         assert not re.search(r"https?:|index-url|find-links", (ROOT / name).read_text()), name
 
 

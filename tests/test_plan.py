@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from lth_core import codedigest, registry
 from lth_core.cells import Cell
+from lth_core.configfile import ConfigError
 from lth_core.plan import Plan, canonical
 
 CONFIG = """
@@ -227,6 +228,7 @@ TRAININGS = {"dense", "checkpoint", "retrain", "branch"}
     ("change", "changed"),
     [
         pytest.param(lambda c: c.update(device="cpu", data_root="elsewhere"), set(), id="device and data folder"),
+        pytest.param(lambda c: c["tasks"]["mini"].update(processes=2), set(), id="processes"),
         pytest.param(lambda c: c.update(reports="pages"), {"figures", "report"}, id="folder of the reports"),
         pytest.param(lambda c: c["tasks"]["mini"]["cohorts"].append("5-9"), AFTER_TRAINING, id="another cohort"),
         pytest.param(lambda c: c["tasks"]["mini"]["train"].update(steps=50), TRAININGS | AFTER_TRAINING, id="recipe"),
@@ -339,3 +341,17 @@ def test_a_folder_of_images_is_watched_by_the_names_of_its_files(plan_of: Any, t
     assert spec(tmp_path / "moved") == before
     (tmp_path / "here/pets/train/cat/2.png").write_text("")
     assert spec(tmp_path / "here") != before
+
+
+def test_a_config_that_no_job_could_be_told_is_an_error_before_anything_runs(tmp_path: Path) -> None:
+    """At 131,072 bytes, Linux refuses to start a job with it."""
+
+    def read(tasks: int) -> Plan:
+        config = yaml.safe_load(CONFIG)
+        config["tasks"] |= {f"copy-{index}": config["tasks"]["mini"] for index in range(tasks)}
+        (tmp_path / "large.yaml").write_text(yaml.safe_dump(config))
+        return Plan.read([tmp_path / "large.yaml"])
+
+    assert 100_000 < len(read(230).report_spec(ROOT / "reports/templates")) < 131_072
+    with pytest.raises(ConfigError, match=r"^the config is too large for one run \(1\d\d,\d{3} bytes, .* by task$"):
+        read(280)

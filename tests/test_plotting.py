@@ -93,7 +93,17 @@ def test_diverged_replicates_are_marked():
     line, crosses = axes.get_lines()
     assert line.get_ydata()[:2].tolist() == [2, 5]
     assert crosses.get_xdata().tolist() == [2, 3] and np.isfinite(crosses.get_ydata()).all()
-    assert crosses.get_label() == "some seeds diverged"
+    assert crosses.get_label() == "other: 3 of 3 seeds diverged"
+
+
+def test_the_legend_says_of_each_line_how_many_seeds_diverged_and_curves_are_marked_where_it_began():
+    _, ((axes,),) = panels()
+    nan = float("nan")
+    band(axes, replicates({1.0: [1, 2, 3], 2.0: [4, nan, 6], 3.0: [4, nan, 6]}), "x", "y", label="a", markers=False)
+    band(axes, replicates({1.0: [1, 2], 2.0: [4, 5]}), "x", "y", label="b", markers=False)
+    labels = axes.get_legend_handles_labels()[1]
+    assert labels == ["a", "a: 1 of 3 seeds diverged", "b"]
+    assert axes.get_lines()[1].get_xdata().tolist() == [2]
 
 
 def test_one_replicate_has_a_line_and_no_band():

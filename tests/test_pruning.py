@@ -121,4 +121,11 @@ def test_the_facts_of_a_mask() -> None:
     one = {"a.weight": np.array([True, False, True, True]), "b.weight": np.array([False, True])}
     other = {"a.weight": np.array([True, False, False, True]), "b.weight": np.array([True, True])}
     kept, total = {"a.weight": [3, 2], "b.weight": [1, 2]}, {"a.weight": 4, "b.weight": 2}
-    assert counts([one, other]) == {"density": 4 / 6, "kept": kept, "total": total}
+    assert counts([one, other]) == {"density": 4 / 6, "kept": kept, "total": total, "diverged": [False, False]}
+
+
+def test_the_density_is_that_of_the_chains_that_go_on() -> None:
+    full, half = ({"a.weight": np.array([True, True])}, {"a.weight": np.array([True, False])})
+    assert counts([full, half], [True, False])["density"] == 0.5
+    assert counts([full, half], [True, True])["density"] == 0.75
+    assert counts([full, half], [True, False])["diverged"] == [True, False]

@@ -110,6 +110,7 @@ def test_paper_scale_configs_have_the_papers_settings() -> None:
             ("vgg-19-low", "sgd", 0.01, 64, 112480),
             ("vgg-19-warmup", "sgd", 0.1, 64, 112480),
         ],
+        "imagenet-resnet50.yaml": [("imagenet-resnet-50", "sgd", 0.4, 1024, 111690)],
     }
     for file, expected in table.items():
         assert list(recipes(loaded(ROOT / "config" / file).config)) == expected
@@ -117,6 +118,10 @@ def test_paper_scale_configs_have_the_papers_settings() -> None:
     assert [task.train.schedule.warmup_steps for task in resnet.tasks.values()] == [0, 0, 20000]
     vgg = loaded(ROOT / "config" / "cifar10-vgg19.yaml").config
     assert [task.train.schedule.drop_steps for task in vgg.tasks.values()] == [[80 * 703, 120 * 703]] * 3
+    imagenet = loaded(ROOT / "config" / "imagenet-resnet50.yaml").config.tasks["imagenet-resnet-50"].train
+    epoch = (1281167 - 10000) // 1024  # Frankle et al. 2020, table 1: 90 epochs, drops at 30, 60 and 80, warmup 5
+    assert (imagenet.steps, imagenet.schedule.warmup_steps) == (90 * epoch, 5 * epoch)
+    assert imagenet.schedule.drop_steps == [30 * epoch, 60 * epoch, 80 * epoch]
     mnist = loaded(ROOT / "config" / "mnist-paper.yaml").config
     assert [len(seeds_of(cohort)) for cohort in mnist.tasks["mnist-lenet-50k"].cohorts] == [5]
     assert mnist.branches["reinit"].draws == 3

@@ -5,10 +5,14 @@ from __future__ import annotations
 import base64
 import math
 import re
+from collections.abc import Sequence
 from html.parser import HTMLParser
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from lth_core.analysis.faults import Line
 from lth_core.config import Config
 from lth_core.reporting import LARGEST_SVG, FigureEntry, StudyEntry, decimals, image_uri, interval_bar, number, render
 
@@ -36,11 +40,15 @@ def config(task: str = "digits") -> Config:
 def claim(verdict: str, **changes) -> dict:
     row = {"study": "study2019", "task": "digits", "claim": f"This is {verdict}", "source": "Paper, Fig. 1"}
     row |= {"effect": "test accuracy, a - b", "unit": "pp", "estimate": 1.5, "low": 1.0, "high": 2.0, "n": "5"}
+    row |= {"unmeasured": "0"}
     return row | {"margin": 0.0, "verdict": verdict} | changes
 
 
 def page(
-    claims: list[dict] | None = None, caption: str = "What is plotted; mean of 5 seeds.", title: str = "A Study"
+    claims: list[dict] | None = None,
+    caption: str = "What is plotted; mean of 5 seeds.",
+    title: str = "A Study",
+    faults: Sequence[Line] = (),
 ) -> str:
     claims = [claim("supported"), claim("contradicted")] if claims is None else claims
     links = {kind: f"study2019/fig01.{kind}" for kind in ("svg", "png", "pdf")}
@@ -53,7 +61,7 @@ def page(
     imp = settings.methods["imp"]
     methods = {"imp": imp, "imp-one-shot": imp.model_copy(update={"iterative": False})}
     sources = {"digits": "scikit-learn digits: 1,797 8x8 images"}
-    return render(settings, tasks, methods, [study], sources, [made], "../results/claims.csv")
+    return render(settings, tasks, methods, [study], sources, [made], "../results/claims.csv", faults)
 
 
 class Reader(HTMLParser):
@@ -116,6 +124,20 @@ def test_text_from_outside_is_escaped_everywhere():
     text = page(claims, caption=EVIL, title=EVIL)
     assert "<script" not in text
     assert words(text).count(EVIL) >= 7
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.text(st.sampled_from("<>&\"'/= aäscript!-{}%#;\n"), min_size=1), st.integers(0, 6))
+def test_no_text_from_outside_becomes_markup(text, place):
+    """Whatever stands in a claim, a caption or a title: the page has the same tags and attributes."""
+    keys = ("claim", "effect", "source", "unit", "task")
+
+    def shape(text):
+        claims = [claim("supported", **({keys[place]: text} if place < len(keys) else {}))]
+        found = Reader(page(claims, **({("caption", "title")[place - 5]: text} if 5 <= place < 7 else {})))
+        return [(tag, sorted(attributes)) for tag, attributes in found.tags]
+
+    assert shape(text) == shape("plain")
 
 
 def test_the_page_is_the_same_bytes_every_time():
@@ -191,3 +213,15 @@ def test_the_drawn_interval_is_to_scale_and_holds_the_margin():
 
 def test_an_interval_without_bounds_is_not_drawn():
     assert interval_bar(claim("inconclusive", low=-math.inf, high=math.inf)) is None
+
+
+def test_numerical_faults_are_listed_where_there_are_any() -> None:
+    assert '<h3 id="faults">' not in page()
+    line = Line("digits", "0-4", "imp", "ticket", ["seed 1 diverged at level 3", "nothing is left of <b>fc2</b>"])
+    text = Reader(page(faults=[line])).text
+    assert "Numerical faults" in text and "seed 1 diverged at level 3; nothing is left of <b>fc2</b>" in text
+
+
+def test_a_claim_says_how_many_replicates_it_could_not_measure() -> None:
+    assert "unmeasured</small>" not in page([claim("supported")])
+    assert "and 2 unmeasured</small>" in page([claim("inconclusive", unmeasured="2")])

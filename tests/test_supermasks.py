@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from itertools import pairwise
@@ -15,15 +16,16 @@ import torch
 from torch import nn
 
 from lth_core.analysis import learned_supermasks
-from lth_core.analysis.learned_supermasks import drawn_masks, evaluate, learn, likely_mask, masked
+from lth_core.analysis.learned_supermasks import Learning, drawn_masks, evaluate, learn, likely_mask, masked
 from lth_core.analysis.supermasks import accuracies, supermasks, untrained
-from lth_core.artifacts import Tensors, write_tensors
+from lth_core.artifacts import Tensors, read_header, read_tensors, write_tensors
 from lth_core.config import Initialization, Method, Supermasks, Task
 from lth_core.jobs import learned_supermasks as learned_job
 from lth_core.jobs import supermasks as job
 from lth_core.jobs.runs import model_factory
 from lth_core.models.initialization import initialize, initialize_cohort
 from lth_core.models.layers import prunable_layers
+from lth_core.tasks import ImageClassification
 
 
 def linear() -> nn.Module:
@@ -34,6 +36,13 @@ def convolutional() -> nn.Module:
     return nn.Sequential(
         nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout(0.3), nn.Flatten(), nn.Linear(64, 3)
     )
+
+
+def learned(task, weights, layers, seed: int, settings: Supermasks, rescaled: bool):
+    """The scores, and the network as learning leaves it."""
+    state = Learning.start(weights, layers, seed, settings)
+    learn(task, state, seed, settings, rescaled)
+    return {name: score.detach() for name, score in state.scores.items()}, state.network
 
 
 def tensors(weights: Tensors) -> dict[str, torch.Tensor]:
@@ -97,7 +106,7 @@ def test_learning_a_mask_changes_no_weight(make_task, network: Callable[[], nn.M
     before = {name: value.clone() for name, value in weights.items()}
     of_module = {name: value.detach().clone() for name, value in task.module.state_dict().items()}
     layers, generator = list(prunable_layers(task.module)), torch.random.get_rng_state()
-    scores, after = learn(task, weights, layers, 0, Supermasks(learning_rate=20), rescaled)
+    scores, after = learned(task, weights, layers, 0, Supermasks(learning_rate=20), rescaled)
     assert all(torch.equal(weights[name], before[name]) for name in before)
     assert all(torch.equal(after[name], before[name]) for name, _ in task.module.named_parameters())
     assert all(not torch.equal(after[name], before[name]) for name, _ in task.module.named_buffers())
@@ -109,7 +118,7 @@ def test_learning_a_mask_changes_no_weight(make_task, network: Callable[[], nn.M
 def test_a_mask_makes_an_untrained_network_accurate_and_repeats_bit_by_bit(make_task) -> None:
     task, weights = make_task(linear(), steps=150), tensors(initialize(linear, Initialization(), 0))
     layers, settings = list(prunable_layers(linear())), Supermasks(learning_rate=50)
-    scores, again = (learn(task, weights, layers, 0, settings, rescaled=True)[0] for _ in range(2))
+    scores, again = (learned(task, weights, layers, 0, settings, rescaled=True)[0] for _ in range(2))
     assert all(torch.equal(scores[name], again[name]) for name in layers)
     _, _, sampled = evaluate(task, weights, drawn_masks(scores, 0, 5), rescaled=True)
     density, _, likely = evaluate(task, weights, [likely_mask(scores)], rescaled=True)
@@ -126,7 +135,7 @@ def test_scores_follow_the_gradient_of_the_loss_by_the_mask_times_that_of_the_si
     """
     task = make_task(nn.Sequential(nn.Flatten(), nn.Linear(36, 3)), steps=1, evaluate_every=1)
     weights = tensors(initialize(lambda: nn.Sequential(nn.Flatten(), nn.Linear(36, 3)), Initialization(), 0))
-    scores, _ = learn(task, weights, ["1.weight"], 4, Supermasks(learning_rate=8, momentum=0), rescaled)
+    scores, _ = learned(task, weights, ["1.weight"], 4, Supermasks(learning_rate=8, momentum=0), rescaled)
     (batch,) = task.minibatches([4], 0, 0, 1)
     with torch.random.fork_rng():
         torch.manual_seed(learned_supermasks.torch_seed(4, "supermask"))
@@ -176,7 +185,7 @@ def run(main: Callable[[], None], monkeypatch: pytest.MonkeyPatch, *arguments: s
 def initial(tmp_path: Path) -> Path:
     factory = model_factory(Task(**spec()["task"]), 3, [1, 6, 6])
     path = tmp_path / "init.safetensors"
-    header = {"layers": prunable_layers(factory()), "consumers": {}}
+    header = {"layers": prunable_layers(factory()), "consumers": {}, "diverged": [False] * len(SEEDS)}
     write_tensors(path, initialize_cohort(factory, Initialization(), SEEDS), header)
     return path
 
@@ -194,6 +203,30 @@ def test_the_job_of_a_criterion_measures_every_level_with_both_kinds_of_weights(
     assert table.groupby("level")["density"].first().to_numpy() == pytest.approx(np.array(kept) / 468, abs=0.003)
 
 
+def test_an_interrupted_job_of_a_criterion_goes_on_where_it_was(
+    data_file: Path, initial: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method = {"criterion": {"name": "large-final"}, "levels": 2}
+    files = ["--data", str(data_file), "--initial", str(initial), "--trained", str(initial)]
+    arguments = ["--spec", json.dumps(spec() | {"method": method}), *files, "--output", str(tmp_path / "out.csv")]
+    whole = run(job.main, monkeypatch, *arguments)
+    monkeypatch.setenv("LTH_CHECKPOINT_SECONDS", "0")
+    measure, calls = job.accuracies, []
+
+    def cut(*given):
+        calls.append(given)
+        if len(calls) == 5:
+            raise RuntimeError("killed")
+        return measure(*given)
+
+    monkeypatch.setattr(job, "accuracies", cut)
+    with pytest.raises(RuntimeError, match="killed"):
+        run(job.main, monkeypatch, *arguments)
+    pd.testing.assert_frame_equal(run(job.main, monkeypatch, *arguments), whole, check_exact=True)
+    assert len(calls) == 5 + 2  # of two kinds of values at three levels each
+    assert not (tmp_path / ".out.resume.safetensors").exists()
+
+
 def test_the_job_of_learned_masks_measures_drawn_masks_and_the_likely_one(
     data_file: Path, initial: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,3 +237,67 @@ def test_the_job_of_learned_masks_measures_drawn_masks_and_the_likely_one(
     assert list(table.columns) == list(learned_job.COLUMNS)
     assert table[["seed", "mask"]].to_numpy().tolist() == [[s, m] for s in SEEDS for m in ("drawn", "likely")]
     assert table["density"].between(0, 1).all() and table["test_accuracy"].between(0, 1).all()
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize(("cut_at", "calls"), [("first", 11), ("second", 49)])
+def test_an_interrupted_job_of_learned_masks_goes_on_where_it_was(
+    data_file: Path,
+    initial: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    momentum: float,
+    cut_at: str,
+    calls: int,
+) -> None:
+    how = {"values": "initial", "rescaled": False, "supermasks": {"samples": 3, "momentum": momentum}}
+    output = ["--output", str(tmp_path / "out.csv")]
+    files = ["--spec", json.dumps(spec() | how), "--data", str(data_file), "--initial", str(initial), *output]
+    whole = run(learned_job.main, monkeypatch, *files)
+    (tmp_path / "out.csv").unlink()
+    monkeypatch.setenv("LTH_CHECKPOINT_SECONDS", "0")
+    losses, counted = ImageClassification.losses, iter(range(calls))
+
+    def cut(*arguments):
+        if next(counted, None) is None:
+            raise RuntimeError("killed")
+        return losses(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ImageClassification, "losses", cut)
+        with pytest.raises(RuntimeError, match="killed"):
+            run(learned_job.main, patched, *files)
+    capsys.readouterr()
+    pd.testing.assert_frame_equal(run(learned_job.main, monkeypatch, *files), whole, check_exact=True)
+    seed = SEEDS[cut_at == "second"]
+    step = int(re.search(rf"resumed at step (\d+) of seed {seed}", capsys.readouterr().out)[1])
+    assert 1 <= step < 30
+    assert not (tmp_path / ".out.resume.safetensors").exists()
+
+
+def test_where_a_seed_diverged_the_others_are_measured_as_without_it(
+    data_file: Path, initial: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the dense network it is theta_0 alone, under no mask, that has an accuracy."""
+    lost = read_tensors(initial)
+    layer = next(iter(read_header(initial)["layers"]))
+    lost[layer] = np.where(np.arange(len(SEEDS)).reshape(-1, *[1] * (lost[layer].ndim - 1)) == 1, np.nan, lost[layer])
+    write_tensors(tmp_path / "lost", lost, read_header(initial))
+    method = {"method": {"criterion": {"name": "large-final-same-sign"}, "levels": 2}}
+    learning = {"values": "initial", "rescaled": False, "supermasks": {"samples": 2}}
+    for main, how, measured in (
+        (job.main, method, ["level", "values"]),
+        (learned_job.main, learning, ["mask"]),
+    ):
+        found = []
+        for path in (initial, tmp_path / "lost"):
+            first = initial if main is job.main else path
+            files = ["--data", str(data_file), "--initial", str(first), "--output", str(tmp_path / "out.csv")]
+            files += ["--trained", str(path)] if main is job.main else []
+            found.append(run(main, monkeypatch, "--spec", json.dumps(spec() | how), *files))
+        whole, holes = (table.set_index(["seed", *measured]).sort_index() for table in found)
+        kept = [seed for seed in SEEDS if seed != SEEDS[1]]
+        pd.testing.assert_frame_equal(whole.loc[kept], holes.loc[kept], check_dtype=False)
+        of_lost = found[1][found[1]["seed"] == SEEDS[1]]
+        assert (of_lost["test_accuracy"].notna() == (of_lost["level"] == 0 if main is job.main else False)).all()

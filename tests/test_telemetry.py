@@ -229,4 +229,4 @@ def test_an_interrupted_job_goes_on_where_it_was(job, tmp_path, monkeypatch):
             job(model)
     assert (tmp_path / ".telemetry.resume.safetensors").exists()
     pd.testing.assert_frame_equal(job(model), whole)
-    assert not list(tmp_path.glob(".telemetry*"))
+    assert not list(tmp_path.glob(".telemetry.resume*"))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -244,6 +246,16 @@ def test_the_example_of_the_readme_runs(results: str, monkeypatch: pytest.Monkey
     section = (ROOT / "README.md").read_text().partition("## Using a ticket")[2]
     (example,) = re.findall(r"```python\n(.*?)```", section.partition("\n## ")[0], re.DOTALL)
     names: dict = {}
-    exec(example, names)
+    exec(example, names)  # noqa: S102 (our own README)
     assert names["scores"].shape == (1, 10) and prune.is_pruned(names["start"])
     assert torch.allclose(names["small"](torch.ones(2, *SHAPE)), names["trained"](torch.ones(2, *SHAPE)), atol=1e-4)
+
+
+@pytest.mark.parametrize("load", [load_mask, lambda folder, seed: load_module(folder, seed, "start")])
+def test_where_a_chain_has_ended_there_is_no_ticket_to_load(results: str, load: Callable[..., Any]) -> None:
+    mask = read_tensors(TICKET.mask(results))
+    about = {"density": 0.3, "diverged": [False, True, False, False, False]}
+    write_tensors(TICKET.mask(results), mask, about | {"provenance": {"spec": {"method": {"levels": 7}}}})
+    load(TICKET.folder(results), 2)
+    with pytest.raises(TicketError, match="there is no ticket of this seed, for a training before it diverged"):
+        load(TICKET.folder(results), 1)

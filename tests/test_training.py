@@ -275,14 +275,50 @@ def test_training_accuracy_is_measured_on_a_fixed_sample_of_all_classes(make_tas
     assert torch.equal(first, second)
 
 
-def test_a_diverged_replicate_leaves_the_others_alone(make_task: Any) -> None:
-    task, weights = make_task(dense(), steps=5), initial(dense)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_diverged_replicate_leaves_the_others_alone(make_task: Any, network: Any, optimizer: dict) -> None:
+    """Bit by bit, and nothing is measured of it: argmax of nan would be a class, and right now and then."""
+    task, weights = make_task(network(), optimizer, steps=5, evaluate_every=1), initial(network)
+    mask = sparse_mask(weights, network)
     poisoned = {name: value.copy() for name, value in weights.items()}
-    poisoned["1.weight"][1] = np.inf
-    trained, clean = run(task, poisoned, {}), run(task, weights, {})
+    poisoned[next(iter(mask))][1] = np.inf
+    with np.errstate(invalid="ignore"):  # infinity where the mask is False
+        trained, clean = run(task, poisoned, mask), run(task, weights, mask)
     for name in weights:
         assert np.array_equal(trained.weights[name][[0, 2]], clean.weights[name][[0, 2]])
-    assert np.isnan([row["loss"] for row in trained.history if row["replicate"] == 1 and row["step"] == 5]).all()
+    others = [[row for row in rows if row["replicate"] != 1] for rows in (trained.history, clean.history)]
+    assert others[0] == others[1]
+    lost = [row for row in trained.history if row["replicate"] == 1]
+    assert len(lost) == 3 * 6 and np.isnan([[row["loss"], row["accuracy"]] for row in lost]).all()
+
+
+def test_a_learning_rate_too_high_for_one_replicate_is_seen_where_it_diverges(make_task: Any) -> None:
+    task, weights = (
+        make_task(linear(), {"name": "sgd", "learning_rate": 10.0}, steps=12, evaluate_every=1),
+        initial(linear),
+    )
+    large = {
+        name: value * np.float32([1, 1e15, 1]).reshape(-1, *[1] * (value.ndim - 1)) for name, value in weights.items()
+    }
+    trained, clean = run(task, large, {}), run(task, weights, {})
+    lost = [not np.isfinite(row["loss"]) for row in trained.history if row["replicate"] == 1]
+    first = lost.index(True)
+    assert first > 3 and all(lost[first:])  # it began with finite numbers
+    measured = [np.isfinite(row["accuracy"]) for row in trained.history if row["replicate"] == 1]
+    assert [not known for known in measured] == lost
+    for name in weights:
+        assert np.array_equal(trained.weights[name][[0, 2]], clean.weights[name][[0, 2]])
+
+
+def test_a_weight_that_is_not_finite_is_divergence_even_where_no_output_shows_it(make_task: Any) -> None:
+    task, weights = make_task(linear()), initial(linear)
+    weights["1.bias"][1][0] = -np.inf  # a unit that is always off
+    weights["1.weight"][2] = 3e38  # finite, though their sum is not
+    assert start_state(task, weights, {}).cohort.finite().tolist() == [True, False, True]
+    weights["1.weight"][2] = 0
+    losses, accuracies = start_state(task, weights, {}).cohort.evaluate("test")
+    assert np.isnan([losses[1], accuracies[1]]).all() and np.isfinite([*losses[::2], *accuracies[::2]]).all()
 
 
 def test_each_epoch_is_a_permutation_and_step_t_needs_no_earlier_step() -> None:

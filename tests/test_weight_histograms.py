@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from lth_core.analysis.weights import BINS, Bin, weight_histograms
 from lth_core.artifacts import write_tensors
@@ -43,11 +44,21 @@ def test_bins_do_not_depend_on_the_mask():
     assert histograms().groupby(["quantity", "group", "seed"]).size().eq(BINS).all()
 
 
-def test_a_diverged_seed_does_not_spoil_the_others():
+@pytest.mark.parametrize("lost", [np.nan, np.inf])
+def test_of_a_diverged_seed_nothing_is_counted_and_the_others_have_their_counts(lost: float):
     dense = {"a.weight": DENSE["a.weight"].copy()}
-    dense["a.weight"][1] = np.nan
-    counts = histograms(dense=dense).groupby(["quantity", "seed"])["count"].sum()
-    assert counts["distance"].to_dict() == {7: 4, 8: 0}
+    dense["a.weight"][1].flat[0] = lost  # though the other weights are numbers
+    counts = histograms(dense=dense).groupby(["quantity", "seed"])["count"]
+    assert counts.sum()[:, 7].to_dict() == {"distance": 4, "initial": 4}
+    assert counts.count()[:, 8].to_dict() == {"distance": 0, "initial": 0}
+
+
+def test_of_a_chain_that_ended_nothing_is_counted_and_bins_stay_those_of_other_levels():
+    rows = weight_histograms(INITIAL, DENSE, MASK, ["a.weight"], [7, 8], ended=[False, True])
+    table, whole = pd.DataFrame(rows, columns=Bin._fields), histograms()
+    assert table["count"].isna().equals(table["seed"] == 8)
+    assert table[table["seed"] == 7].equals(whole[whole["seed"] == 7].astype({"count": float}))
+    assert table[["left", "right"]].equals(whole[["left", "right"]])
 
 
 def test_a_layer_that_never_moved_has_bins_too():
@@ -59,13 +70,14 @@ def test_a_layer_that_never_moved_has_bins_too():
 def test_the_job_writes_the_layers_of_the_mask_in_network_order(tmp_path: Path):
     files = {name: tmp_path / f"{name}.safetensors" for name in ("initial", "dense", "mask")}
     layers = {"z.weight": "hidden", "a.weight": "output"}
+    bias = {"z.bias": np.zeros((2, 2), np.float32)}
     tensors = {
-        "initial": dict.fromkeys(layers, INITIAL["a.weight"]) | {"z.bias": np.zeros((2, 2), np.float32)},
-        "dense": dict.fromkeys(layers, DENSE["a.weight"]),
+        "initial": dict.fromkeys(layers, INITIAL["a.weight"]) | bias,
+        "dense": dict.fromkeys(layers, DENSE["a.weight"]) | bias,
         "mask": dict.fromkeys(layers, MASK["a.weight"]),
     }
     for name, path in files.items():
-        write_tensors(path, tensors[name], {"layers": layers})
+        write_tensors(path, tensors[name], {"layers": layers, "diverged": [False, False]})
     arguments = [word for name, path in files.items() for word in (f"--{name}", str(path))]
     output = tmp_path / "out.csv"
     command = [sys.executable, "-X", "importtime", "-m", "lth_core.jobs.weight_histograms", "--cohort", "7-8"]

@@ -16,7 +16,9 @@ ROUNDING = 1e-6
 class Claim:
     """One row of results/claims.csv. `low` and `high` bound the 95% interval of `estimate` over n replicates.
 
-    The sentence holds when the effect is above `margin` (0 unless the literature names a tolerance).
+    The sentence holds when the effect is above `margin` (0 unless the literature names a tolerance). Besides the n
+    replicates there are those that are `unmeasured`: one of their trainings diverged, or what is compared is not there
+    (the correlation of equal values). What they would have shown is not known, so the claim is inconclusive.
     """
 
     study: str
@@ -29,6 +31,7 @@ class Claim:
     low: float
     high: float
     n: int
+    unmeasured: int
     margin: float
     verdict: str
 
@@ -72,8 +75,13 @@ def judge(
     unit: str,
     margin: float = 0.0,
 ) -> Claim:
-    """Test a claim on one value of the effect per replicate (paired differences where replicates are paired)."""
-    estimate, low, high = mean_interval(differences)
+    """Test a claim on one value of the effect per replicate (paired differences where replicates are paired).
+
+    Replicates whose value is not finite are counted, and leave the claim inconclusive.
+    """
+    known = [value for value in differences if np.isfinite(value)]
+    estimate, low, high = mean_interval(known)
+    unmeasured = len(differences) - len(known)
     return Claim(
         study,
         task,
@@ -84,7 +92,8 @@ def judge(
         estimate,
         low,
         high,
-        len(differences),
+        len(known),
+        unmeasured,
         margin,
-        verdict(low, high, margin),
+        "inconclusive" if unmeasured else verdict(low, high, margin),
     )

@@ -6,9 +6,9 @@ since those in between belong to no network that was trained.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -56,6 +56,50 @@ class Curve(NamedTuple):
     disagreement: float
 
 
+@dataclass
+class Measuring:
+    """A measurement in progress: sums over the batches so far, batch-norm statistics, and the loops that are done.
+
+    `step` is the number of batches that the present loop has gone through; `history` has a JSON-able entry per loop.
+    """
+
+    sums: list[Tensor]
+    """Per line, over examples and by place: loss, errors, predictions unlike those of the first place (3, places)."""
+    statistics: list[list[Weights]]
+    """Estimated batch-norm buffers of every place of every line."""
+    step: int = 0
+    history: list[Any] = field(default_factory=list)
+
+    @classmethod
+    def start(cls, task: Task, lines: Sequence[Line]) -> Measuring:
+        """Before the first batch."""
+        sums = [torch.zeros(3, len(line.alphas), dtype=torch.float64, device=task.device) for line in lines]
+        norms = _batch_norms(task)
+        empty = {f"{name}.{key}": value for name, norm in norms.items() for key, value in norm.named_buffers()}
+        zeros = [
+            [{name: torch.zeros_like(value, device=task.device) for name, value in empty.items()} for _ in line.alphas]
+            for line in lines
+        ]
+        return cls(sums, zeros)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All tensors that the next batch adds to, by a name of their own."""
+        places = ((f"{line}/{place}", at) for line, all_ in enumerate(self.statistics) for place, at in enumerate(all_))
+        return {
+            **{f"sums/{line}": value for line, value in enumerate(self.sums)},
+            **{f"statistics/{where}/{name}": value for where, at in places for name, value in at.items()},
+        }
+
+    def finish(self, found: Any) -> None:
+        """The present loop is done."""
+        self.history.append(found)
+        self.step = 0
+        for value in self.sums:
+            value.zero_()
+
+
+AfterBatch = Callable[[Measuring], None]
+
 # ---------------------------------------------------------------- pairs of networks
 
 
@@ -75,22 +119,40 @@ class Pair:
 
 
 def connect(
-    task: Task, pairs: Sequence[Pair], points: int, examples: int | None = None
+    task: Task,
+    pairs: Sequence[Pair],
+    points: int,
+    examples: int | None = None,
+    restore: AfterBatch = lambda state: None,
+    after_batch: AfterBatch = lambda state: None,
 ) -> Iterator[tuple[str, str, list[dict[str, Curve]]]]:
     """For all statistics (interpolated, estimated) and splits (train, test): each pair's curves by matching.
 
     The matchings are `none` and, for pairs whose alignment is known, `aligned`, which has the same ends. There are
     `points` evenly spaced places on a line, ends included. `examples` is the most that are used of a split, None for
-    all of it. Only networks with batch norm have estimated statistics.
+    all of it. Only networks with batch norm have estimated statistics. `restore` may put in the state of the same
+    measurement that was interrupted.
     """
     alphas = np.linspace(0, 1, points).tolist()
     moved = [index for index, pair in enumerate(pairs) if pair.is_moved]
     lines = [Line(*_on_device(task, pair.first, pair.second), alphas) for pair in pairs]
     lines += [Line(lines[index].first, *_on_device(task, pairs[index].aligned), alphas[1:-1]) for index in moved]
-    for statistics in ("interpolated", "estimated") if _batch_norms(task) else ("interpolated",):
-        estimated = estimate_statistics(task, lines, examples) if statistics == "estimated" else None
-        for split in ("train", "test"):
-            curves = evaluate(task, lines, split, examples, estimated)
+    state = Measuring.start(task, lines)
+    restore(state)
+    loops = [("interpolated", "train"), ("interpolated", "test")]
+    if _batch_norms(task):
+        loops += [("estimated", None), ("estimated", "train"), ("estimated", "test")]
+    for loop, (statistics, split) in enumerate(loops):
+        if split is None:
+            if loop == len(state.history):
+                estimate_statistics(task, lines, examples, state, after_batch)
+                state.finish(None)
+        else:
+            if loop == len(state.history):
+                estimated = state.statistics if statistics == "estimated" else None
+                found = evaluate(task, lines, split, examples, estimated, state, after_batch)
+                state.finish([(curve.loss.tolist(), curve.error.tolist(), curve.disagreement) for curve in found])
+            curves = [Curve(np.array(loss), np.array(error), apart) for loss, error, apart in state.history[loop]]
             found = [
                 {"none": curve} | ({"aligned": curve} if pair.aligned is not None else {})
                 for pair, curve in zip(pairs, curves, strict=False)
@@ -122,25 +184,32 @@ def evaluate(
     split: str,
     examples: int | None = None,
     statistics: Sequence[Sequence[Weights]] | None = None,
+    state: Measuring | None = None,
+    after_batch: AfterBatch = lambda state: None,
 ) -> list[Curve]:
     """The curve of every line on a split, or on `examples` of it; changes nothing.
 
     `statistics` are buffers to use instead of the interpolated ones, for every place of every line. The data are gone
-    through once: each batch is evaluated by all networks of all lines.
+    through once, from where `state` is: each batch is evaluated by all networks of all lines.
     """
     task.module.to(task.device).eval()
     network = LinearNetwork.of(task.module)
-    sums = [torch.zeros(3, len(line.alphas), dtype=torch.float64, device=task.device) for line in lines]
+    state = state or Measuring.start(task, lines)
+    size = evaluation_piece(network is not None, task.device)
     count = 0
-    for batch in task.sample_batches(split, examples, evaluation_piece(network is not None, task.device)):
+    for number, batch in enumerate(task.sample_batches(split, examples, size)):
         count += len(batch.inputs)
+        if number < state.step:
+            continue
         for index, line in enumerate(lines):
             if network:
                 found = _linear_outputs(network, line, batch.inputs)
             else:
                 found = _outputs(task, line, batch.inputs, statistics[index] if statistics else None)
-            _add(sums[index], task, found, batch)
-    return [_curve(*(total / count).cpu().numpy()) for total in sums]
+            _add(state.sums[index], task, found, batch)
+        state.step += 1
+        after_batch(state)
+    return [_curve(*(total / count).cpu().numpy()) for total in state.sums]
 
 
 def _add(sums: Tensor, task: Task, outputs: Iterable[Tensor], batch: Batch) -> None:
@@ -186,30 +255,39 @@ def _linear_outputs(network: LinearNetwork, line: Line, inputs: Tensor) -> Itera
 
 
 @torch.no_grad()
-def estimate_statistics(task: Task, lines: Sequence[Line], examples: int | None = None) -> list[list[Weights]]:
+def estimate_statistics(
+    task: Task,
+    lines: Sequence[Line],
+    examples: int | None = None,
+    state: Measuring | None = None,
+    after_batch: AfterBatch = lambda state: None,
+) -> list[list[Weights]]:
     """Batch-norm buffers of every place of every line: mean and variance per channel, averaged over batches.
 
     Estimated on a fixed random sample of the training split: STATISTICS_EXAMPLES of it, or `examples` if that is less,
-    in equal batches of at most BATCH.
+    in equal batches of at most BATCH, from where `state` is.
     """
     module = task.module.to(task.device).eval()  # dropout stays off
-    norms = _batch_norms(task)
-    empty = {f"{name}.{key}": buffer for name, norm in norms.items() for key, buffer in norm.named_buffers()}
-    found = [[{name: torch.zeros_like(value) for name, value in empty.items()} for _ in line.alphas] for line in lines]
+    norms, state = _batch_norms(task), state or Measuring.start(task, lines)
     momenta = {name: norm.momentum for name, norm in norms.items()}
     try:
         for norm in norms.values():
             norm.train()
             norm.momentum = None  # the average of all batches
-        for batch in task.sample_batches("train", min(examples or STATISTICS_EXAMPLES, STATISTICS_EXAMPLES), BATCH):
-            for line, statistics in zip(lines, found, strict=True):
+        sample = min(examples or STATISTICS_EXAMPLES, STATISTICS_EXAMPLES)
+        for number, batch in enumerate(task.sample_batches("train", sample, BATCH)):
+            if number < state.step:
+                continue
+            for line, statistics in zip(lines, state.statistics, strict=True):
                 for _ in _outputs(task, line, batch.inputs, statistics):
                     pass  # the forward pass updates the statistics in place
+            state.step += 1
+            after_batch(state)
     finally:
         for name, norm in norms.items():
             norm.momentum = momenta[name]
         module.eval()
-    return found
+    return state.statistics
 
 
 def _batch_norms(task: Task) -> dict[str, _BatchNorm]:

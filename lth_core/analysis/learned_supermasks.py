@@ -6,8 +6,10 @@ draw as if the mask were sigmoid(m) itself (Zhou et al. 2019, section 5.1).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import repeat
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,31 +24,81 @@ from lth_core.tasks import Task
 Weights = Mapping[str, Tensor]
 
 
-def learn(
-    task: Task, weights: Weights, layers: Sequence[str], seed: int, settings: Supermasks, rescaled: bool
-) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Scores of the layers' weights that make one untrained network (parameters and buffers) accurate, and the network.
+class LearningDiverged(ArithmeticError):
+    """The loss left the finite numbers: there is no mask."""
 
-    No weight changes; batch norm's statistics are returned as learning leaves them. All scores start from 0: every
-    weight is kept half of the time. Minibatches are those of the dense run; draws come from the stream (seed,
-    "supermask"). `rescaled`: see `masked`.
+
+@dataclass
+class Learning:
+    """Masks of one untrained network that are being learned, and whatever is known of the networks before it.
+
+    `scores` of the masked layers' weights start from 0: every weight is kept half of the time. `network` has all
+    parameters and buffers; only batch norm's statistics change. `random` is the state of the draws after `step` steps.
     """
-    scores = {name: torch.zeros_like(weights[name], requires_grad=True) for name in layers}
-    optimizer = torch.optim.SGD(scores.values(), lr=settings.learning_rate, momentum=settings.momentum)
-    network = {name: value.clone() for name, value in weights.items()}  # batch norm writes its statistics
+
+    scores: dict[str, Tensor]
+    optimizer: torch.optim.SGD
+    network: dict[str, Tensor]
+    random: Tensor
+    step: int = 0
+    history: list[Any] = field(default_factory=list)
+
+    @classmethod
+    def start(
+        cls, weights: Weights, layers: Sequence[str], seed: int, settings: Supermasks, history: Sequence[Any] = ()
+    ) -> Learning:
+        """At step 0, from copies of the weights; draws come from the stream (seed, "supermask")."""
+        scores = {name: torch.zeros_like(weights[name], requires_grad=True) for name in layers}
+        optimizer = torch.optim.SGD(scores.values(), lr=settings.learning_rate, momentum=settings.momentum)
+        for score in scores.values():
+            optimizer.state[score]["momentum_buffer"] = torch.zeros_like(score) if settings.momentum else None
+        network = {name: value.clone() for name, value in weights.items()}
+        device = next(iter(network.values())).device
+        generator = torch.Generator(device).manual_seed(torch_seed(seed, "supermask"))
+        return cls(scores, optimizer, network, generator.get_state(), history=list(history))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All tensors that the next step depends on, by a name of their own."""
+        momenta = {name: self.optimizer.state[score]["momentum_buffer"] for name, score in self.scores.items()}
+        return {
+            **{f"scores/{name}": value for name, value in self.scores.items()},
+            **{f"momenta/{name}": value for name, value in momenta.items() if value is not None},
+            **{f"network/{name}": value for name, value in self.network.items()},
+            "random": self.random,
+        }
+
+
+def learn(
+    task: Task,
+    state: Learning,
+    seed: int,
+    settings: Supermasks,
+    rescaled: bool,
+    after_step: Callable[[Learning], None] = lambda state: None,
+) -> None:
+    """Learn the scores that make the network accurate, from where `state` is. Minibatches are those of the dense run.
+
+    No weight changes; batch norm's statistics are left as learning leaves them. `rescaled`: see `masked`.
+    Raises LearningDiverged at a loss that is not finite.
+    """
     task.module.to(task.device).train()
     with torch.random.fork_rng():
-        torch.manual_seed(torch_seed(seed, "supermask"))
-        for batch in task.minibatches([seed], 0, 0, settings.steps or task.recipe.steps):
+        draws = torch.cuda if task.device.type == "cuda" else torch
+        draws.set_rng_state(state.random)
+        for batch in task.minibatches([seed], 0, state.step, settings.steps or task.recipe.steps):
             batch = batch.replicate(0)
-            kept = {name: _drawn(score) for name, score in scores.items()}
+            kept = {name: _drawn(score) for name, score in state.scores.items()}
             losses, _ = task.losses(
-                functional_call(task.module, masked(network, kept, rescaled), (batch.inputs,)), batch
+                functional_call(task.module, masked(state.network, kept, rescaled), (batch.inputs,)), batch
             )
-            optimizer.zero_grad()
-            losses.mean().backward()
-            optimizer.step()
-    return {name: score.detach() for name, score in scores.items()}, network
+            loss = losses.mean()
+            if not loss.isfinite():
+                raise LearningDiverged
+            state.optimizer.zero_grad()
+            loss.backward()
+            state.optimizer.step()
+            state.step, state.random = state.step + 1, draws.get_rng_state()
+            after_step(state)
 
 
 def _drawn(score: Tensor) -> Tensor:

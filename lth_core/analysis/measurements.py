@@ -7,12 +7,12 @@ Early stopping is found afterwards, in the history of the full run: the step of 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from lth_core.artifacts import ArtifactError, read_header
+from lth_core.analysis.tables import read_table
+from lth_core.artifacts import read_header
 from lth_core.cells import DENSE, Cell
 
 CELL = ["task", "cohort", "method", "level", "branch"]
@@ -35,20 +35,13 @@ def read_histories(results: str, cells: Iterable[Cell]) -> pd.DataFrame:
     """
     tables = []
     for cell in cells:
-        history = _read_history(cell.history(results))
+        history = read_table(cell.history(results))
         branch = cell.branch or ("ticket" if cell.level else DENSE)
         density = read_header(cell.mask(results))["density"] if cell.level else 1.0
         named = [cell.task, cell.cohort, cell.method, cell.level, branch, density]
         tables.append(history.assign(**dict(zip([*CELL, "density"], named, strict=True))))
     columns = [*REPLICATE, "step", "split", "loss", "accuracy"]
     return pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)
-
-
-def _read_history(path: str | Path) -> pd.DataFrame:
-    try:
-        return pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise ArtifactError(f"{path}: cannot be read ({error}); delete it and run the same command again") from None
 
 
 def measure(histories: pd.DataFrame) -> pd.DataFrame:

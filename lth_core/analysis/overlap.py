@@ -6,6 +6,7 @@ of several layers add up to those of the network.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,16 +27,24 @@ class Overlap(NamedTuple):
     seed: int
     layer: str
     weights: int
-    kept: int
-    kept_other: int
-    common: int
+    kept: float
+    kept_other: float
+    common: float
 
 
-def overlaps(mask: Tensors, other: Tensors, layers: Iterable[str], seeds: Sequence[int]) -> Iterator[Overlap]:
+def overlaps(
+    mask: Tensors,
+    other: Tensors,
+    layers: Iterable[str],
+    seeds: Sequence[int],
+    ended: tuple[Sequence[bool], Sequence[bool]] | None = None,
+) -> Iterator[Overlap]:
     """The counts of every layer that both masks have in the same shape, for every seed.
 
     Masks hold booleans (R, ...) per layer, one replicate per seed. Layers of different shape (the outputs of other
-    classes, the inputs of other channels) have no common positions and are left out. Raises ArtifactError when the
+    classes, the inputs of other channels) have no common positions and are left out. Where the chain
+    of a seed has `ended`, on the one side or the other (nowhere, if nothing is said), what that mask keeps means
+    nothing: the count is nan. Raises ArtifactError when the
     masks do not have one replicate per seed.
     """
     for layer in layers:
@@ -44,8 +53,12 @@ def overlaps(mask: Tensors, other: Tensors, layers: Iterable[str], seeds: Sequen
             continue
         if not len(ours) == len(theirs) == len(seeds):
             raise ArtifactError(f"'{layer}': masks of {len(ours)} and {len(theirs)} replicates, but {len(seeds)} seeds")
-        for seed, first, second in zip(seeds, ours, theirs, strict=True):
-            yield Overlap(seed, layer, first.size, int(first.sum()), int(second.sum()), int((first & second).sum()))
+        over, other_over = ended or ([False] * len(seeds), [False] * len(seeds))
+        for seed, first, second, one, two in zip(seeds, ours, theirs, over, other_over, strict=True):
+            kept = math.nan if one else int(first.sum())
+            kept_other = math.nan if two else int(second.sum())
+            common = math.nan if one or two else int((first & second).sum())
+            yield Overlap(seed, layer, first.size, kept, kept_other, common)
 
 
 def jaccard(kept: Counts, kept_other: Counts, common: Counts) -> Counts:
@@ -75,7 +88,8 @@ def indices(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """
     counts = table.assign(by_chance=chance(table["weights"], table["kept"], table["kept_other"]))
     columns = ["weights", "kept", "kept_other", "common", "by_chance"]
-    sums = counts.groupby(list(by), as_index=False, sort=False)[columns].sum()
+    groups = counts.groupby(list(by), as_index=False, sort=False)
+    sums = groups[columns].agg(lambda layers: layers.sum(skipna=False))
     weights, kept, kept_other, common, by_chance = (sums[column] for column in columns)
     return sums[list(by)].assign(
         jaccard=jaccard(kept, kept_other, common),

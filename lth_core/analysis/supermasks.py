@@ -25,14 +25,24 @@ Values = Literal["initial", "constant"]
 
 
 def supermasks(
-    method: Method, layers: Mapping[str, str], consumers: Consumers, seed: int, initial: Tensors, trained: Tensors
+    method: Method,
+    layers: Mapping[str, str],
+    consumers: Consumers,
+    seed: int,
+    initial: Tensors,
+    trained: Tensors,
+    ended: bool = False,
 ) -> list[Tensors]:
-    """One replicate's masks of every level from 0 on, all found from theta_0 and the trained dense network."""
+    """One replicate's masks of every level from 0 on, all found from theta_0 and the trained dense network.
+
+    `ended`: the criterion has nothing to score, for the dense network diverged; the masks say nothing then.
+    """
     masks = [full_mask(initial, layers)]
     for level in range(1, method.levels + 1):
         before = masks[-1] if method.iterative else masks[0]
         weights = {"initial": initial, "start": initial, "trained": trained}
-        masks.append(next_mask(method, layers, level, seed, before, **weights, consumers=consumers))
+        about = {"consumers": consumers, "ended": ended}
+        masks.append(next_mask(method, layers, level, seed, before, **weights, **about))
     return masks
 
 

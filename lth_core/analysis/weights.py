@@ -5,6 +5,7 @@ Frankle & Carbin 2019, appendix F (Figures 15, 16 and 19).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -24,28 +25,39 @@ class Bin(NamedTuple):
     seed: int
     left: float
     right: float
-    count: int
+    count: float
+    """nan where nothing is known: of a seed that diverged."""
 
 
 def weight_histograms(
-    initial: Tensors, dense: Tensors, mask: Tensors, layers: Iterable[str], seeds: Sequence[int]
+    initial: Tensors,
+    dense: Tensors,
+    mask: Tensors,
+    layers: Iterable[str],
+    seeds: Sequence[int],
+    ended: Sequence[bool] = (),
 ) -> Iterator[Bin]:
     """Histograms per layer, group and seed of two quantities of the dense network's weights.
 
     `initial`: the value at initialization; `distance`: |trained - initial|. Every tensor has a leading replicate axis,
     one entry per seed. Bin edges are shared by groups and seeds and do not depend on the mask, so levels compare.
+    Nothing is known of a seed whose dense network diverged, or whose chain has `ended` (none, if nothing is said).
     """
+    layers = list(layers)
+    sound = [r for r in range(len(seeds)) if all(np.isfinite(dense[layer][r]).all() for layer in layers)]
+    known = [replicate for replicate in sound if not (ended and ended[replicate])]
     for layer in layers:
         kept, start = mask[layer], initial[layer]
         distance = np.abs(dense[layer] - start)
-        widest = float(np.abs(start).max(initial=0.0)) or 1.0
-        farthest = float(distance.max(where=np.isfinite(distance), initial=0.0)) or 1.0  # a seed may have diverged
+        widest, farthest = (float(np.abs(values[sound]).max(initial=0.0)) or 1.0 for values in (start, distance))
         for quantity, values, edges in (
             ("initial", start, np.linspace(-widest, widest, BINS + 1)),
             ("distance", distance, np.linspace(0.0, farthest, BINS + 1)),
         ):
             for group, chosen in (("kept", kept), ("pruned", ~kept)):
                 for replicate, seed in enumerate(seeds):
-                    counts, _ = np.histogram(values[replicate][chosen[replicate]], edges)
+                    counts = [math.nan] * BINS
+                    if replicate in known:
+                        counts = np.histogram(values[replicate][chosen[replicate]], edges)[0].tolist()
                     for left, right, count in zip(edges[:-1], edges[1:], counts, strict=True):
-                        yield Bin(layer, quantity, group, seed, float(left), float(right), int(count))
+                        yield Bin(layer, quantity, group, seed, float(left), float(right), count)

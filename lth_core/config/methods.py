@@ -9,6 +9,9 @@ from pydantic import PositiveInt, field_serializer, field_validator, model_valid
 from lth_core.config.sections import Choice, Kind, Name, Rate, Section, Step
 from lth_core.registry import suggestion
 
+MAX_LEVELS = 200
+"""Snakemake follows a chain of jobs by recursion: it fails at about 230 levels of two jobs each."""
+
 
 class Rewind(Section):
     """The weights and the learning rate that a ticket is trained with."""
@@ -60,6 +63,15 @@ class Method(Section):
     """The weights and the learning rate that each ticket starts from."""
     treatment: Choice | None = None
     """A treatment (as of branches) of every level's ticket before it is trained, and the next mask is made from it."""
+
+    @field_validator("levels")
+    @classmethod
+    def _can_be_chained(cls, levels: int) -> int:
+        if levels > MAX_LEVELS:
+            raise ValueError(
+                f"{levels} levels make a longer chain of jobs than Snakemake can follow: at most {MAX_LEVELS}"
+            )
+        return levels
 
     @field_validator("exclude")
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -27,12 +28,18 @@ def seeds_of(cohort: str) -> list[int]:
     return list(range(first, last + 1))
 
 
+def _no_device(name: str) -> str:
+    if re.fullmatch(r"con|prn|aux|nul|com\d|lpt\d", name):
+        raise ValueError(f"'{name}' is the name of a device on Windows, which has no such folder: choose another")
+    return name
+
+
 def _with_seeds(cohort: str) -> str:
     seeds_of(cohort)
     return cohort
 
 
-Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN), AfterValidator(_no_device)]
 Kind = Literal["conv", "hidden", "output"]
 Rate = Annotated[float, Field(gt=0, lt=1)]
 Step = Annotated[int, Field(ge=0)]

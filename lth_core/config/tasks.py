@@ -66,8 +66,9 @@ class Recipe(Section):
     """Training steps T of a full run."""
     evaluate_every: PositiveInt
     """Evaluate on validation, test and a training subset of the validation split's size every so many steps."""
-    augment: Literal["none", "crop-flip"] = "none"
-    """`crop-flip`: zero-padding of 4 pixels with random crop, then random horizontal flip."""
+    augment: Literal["none", "crop-flip", "resized-crop-flip"] = "none"
+    """`crop-flip`: zero-padding of 4 pixels with random crop, then random horizontal flip. `resized-crop-flip`: a
+    random part of the picture (8-100% of its area), resized, then a flip; for image folders with `stream: true`."""
     precision: Literal["float32", "bf16"] = "float32"
     """`bf16`: training computes products and convolutions in bfloat16, about twice as fast for convolutions where the
     hardware has it. Weights, optimizer state, batch-norm statistics, losses and all evaluation stay float32."""
@@ -105,6 +106,17 @@ class Task(Section):
     """The training recipe."""
     cohorts: Annotated[list[Cohort], Field(min_length=1)]
     """Blocks of seeds, `first-last`, each trained and stored together. A new block leaves finished ones untouched."""
+    processes: PositiveInt = 1
+    """Processes that share each training, by examples: one per GPU, or CPU core. Numbers differ by rounding only, so it
+    is not a reason to retrain."""
+
+    @model_validator(mode="after")
+    def _equal_shares(self) -> Task:
+        if self.train.batch_size % self.processes:
+            raise ValueError(
+                f"train.batch_size ({self.train.batch_size}) is no multiple of processes ({self.processes})"
+            )
+        return self
 
     @model_validator(mode="after")
     def _disjoint_cohorts(self) -> Task:

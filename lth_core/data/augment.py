@@ -8,8 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lth_core.shares import ALONE, Share
 
-def crop_flip(images: Tensor, streams: Sequence[np.random.Generator], black: Tensor, padding: int = 4) -> Tensor:
+def crop_flip(
+    images: Tensor, streams: Sequence[np.random.Generator], black: Tensor, padding: int = 4, share: Share = ALONE
+) -> Tensor:
     """Pad with black, crop back to the old size at a random place, and flip left-right with probability 1/2.
 
     The CIFAR augmentation of ResNet (He et al. 2016, section 4.2) and of the lottery-ticket papers, which pad before
@@ -20,10 +23,13 @@ def crop_flip(images: Tensor, streams: Sequence[np.random.Generator], black: Ten
         streams: one per replicate gives each image its row offset and its column offset, 0..2 * padding, and its flip.
         black: the value of a black pixel per channel, (C,).
         padding: pixels added on every side.
+        share: which part of a minibatch the images are; numbers are drawn for all of it, whoever has the rest.
     """
     replicates, batch, channels, height, width = images.shape
     examples = replicates * batch
-    drawn = np.concatenate([_draw(stream, batch, padding) for stream in streams], axis=1)
+    drawn = np.concatenate(
+        [_draw(stream, batch * share.processes, padding)[:, share.slice] for stream in streams], axis=1
+    )
     # One copy to the device, which is not waited for.
     rows, columns, flip = torch.from_numpy(drawn).to(images.device, non_blocking=True)
     padded = black.view(1, channels, 1, 1).repeat(examples, 1, height + 2 * padding, width + 2 * padding)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,9 +14,14 @@ from safetensors import safe_open
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from lth_core.artifacts import read_header
-from lth_core.data.folder import decode
+from lth_core.artifacts import check_tensors, read_header
+from lth_core.data.folder import decode, decode_crop, inside
 from lth_core.data.splits import SPLITS, DataError
+from lth_core.randomness import stream
+from lth_core.shares import ALONE, Share
+
+Crops = Sequence[tuple[int | str, ...]]
+"""Of one minibatch: per replicate, the name of the random stream of its crops; an example adds its position."""
 
 
 class ImageData(Protocol):
@@ -26,27 +32,40 @@ class ImageData(Protocol):
     source: str
     black: Tensor
     """The normalised value of a black pixel per channel (C,), on the data's device."""
+    share: Share
+    """Which examples of every batch this process gets."""
 
     def size(self, split: str) -> int:
         """Number of examples of the split."""
 
-    def batches(self, split: str, index_batches: Iterable[np.ndarray]) -> Iterator[tuple[Tensor, Tensor]]:
-        """For every batch of indices (B,) or (R, B): images (..., C, H, W), float32, normalised, and labels (...)."""
+    def batches(
+        self, split: str, index_batches: Iterable[np.ndarray], crops: Iterable[Crops] | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """For every batch of indices (B,) or (R, B): images (..., C, H, W), float32, normalised, and labels (...).
+
+        Of each batch, the `share` of this process; batches without such a share are left out. With `crops`, one for
+        each batch, the images are random parts of the pictures in their files.
+        """
 
 
-def open_data(path: str | Path, device: torch.device | str = "cpu") -> ImageData:
-    """Open a data file; batches come on `device`. Raises ArtifactError when the file is missing or damaged."""
+def open_data(path: str | Path, device: torch.device | str = "cpu", share: Share = ALONE) -> ImageData:
+    """Open a data file; of its batches this process gets its share, on `device`.
+
+    Raises ArtifactError when the file is missing or damaged.
+    """
     header = read_header(path)
     with safe_open(str(path), framework="pt") as opened:  # tensors are mapped from the file, not read
         tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (not a dict)
+    check_tensors(path, {name: value.numpy() for name, value in tensors.items()})
     reader = StreamedImages if "streamed" in header else StoredImages
-    return reader(tensors, header, torch.device(device))
+    return reader(tensors, header, torch.device(device), share)
 
 
 class _Facts:
     """What both readers know from the header."""
 
-    def __init__(self, tensors: dict[str, Tensor], header: dict[str, Any], device: torch.device):
+    def __init__(self, tensors: dict[str, Tensor], header: dict[str, Any], device: torch.device, share: Share):
+        self.share = share
         self.classes: int = header["classes"]
         self.input_shape: tuple[int, int, int] = tuple(header["input_shape"])
         self.source: str = header["source"]
@@ -67,17 +86,26 @@ class _Facts:
         """On the device, which is not waited for."""
         return values.to(self.device, non_blocking=True)
 
+    def shared(self, index_batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """What this process gets of the batches of indices."""
+        parts = (batch[..., self.share.slice] for batch in index_batches)
+        return (part for part in parts if part.size)
+
 
 class StoredImages(_Facts):
     """Pixels in the data file."""
 
-    def __init__(self, tensors: dict[str, Tensor], header: dict[str, Any], device: torch.device):
-        super().__init__(tensors, header, device)
+    def __init__(self, tensors: dict[str, Tensor], header: dict[str, Any], device: torch.device, share: Share):
+        super().__init__(tensors, header, device, share)
         self.images = {split: tensors[f"{split}_images"].to(device) for split in SPLITS}
 
-    def batches(self, split: str, index_batches: Iterable[np.ndarray]) -> Iterator[tuple[Tensor, Tensor]]:
+    def batches(
+        self, split: str, index_batches: Iterable[np.ndarray], crops: Iterable[Crops] | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        if crops is not None:
+            raise DataError(f"{self.source}: parts of pictures are cut from their files: set 'stream: true'")
         images, labels = self.images[split], self.labels[split]
-        for batch in index_batches:
+        for batch in self.shared(index_batches):
             index = self.sent(torch.from_numpy(batch.flatten()))
             chosen = self.normalise(images.index_select(0, index))
             yield chosen.view(*batch.shape, *self.input_shape), labels.index_select(0, index).view(batch.shape)
@@ -86,19 +114,23 @@ class StoredImages(_Facts):
 class StreamedImages(_Facts):
     """Pixels in image files, decoded by as many worker processes as torch has threads."""
 
-    def __init__(self, tensors: dict[str, Tensor], header: dict[str, Any], device: torch.device):
-        super().__init__(tensors, header, device)
-        names = {split: os.fsdecode(bytes(tensors[f"{split}_files"].numpy())).split("\0") for split in SPLITS}
-        self.files = {split: _Decoder(names[split], **header["streamed"]) for split in SPLITS}
+    def __init__(self, tensors: dict[str, Tensor], header: dict[str, Any], device: torch.device, share: Share):
+        super().__init__(tensors, header, device, share)
+        names = {split: tensors[f"{split}_files"].numpy() for split in SPLITS}
+        self.files = {split: _Decoder(names[split], share, **header["streamed"]) for split in SPLITS}
 
-    def batches(self, split: str, index_batches: Iterable[np.ndarray]) -> Iterator[tuple[Tensor, Tensor]]:
-        # An index batch is the loader's unit of work. Its own generator keeps torch's global random state untouched.
+    def batches(
+        self, split: str, index_batches: Iterable[np.ndarray], crops: Iterable[Crops] | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        # A batch is the loader's unit of work: each worker holds two. The loader's own generator keeps torch's global
+        # random state untouched.
         loader = DataLoader(
             self.files[split],
-            sampler=index_batches,
+            sampler=zip(self.shared(index_batches), repeat(None) if crops is None else crops, strict=False),
             batch_size=None,
             num_workers=torch.get_num_threads(),
             generator=torch.Generator(),
+            pin_memory=self.device.type == "cuda",
         )
         for batch, pixels in loader:
             if isinstance(pixels, DataError):
@@ -107,25 +139,33 @@ class StreamedImages(_Facts):
 
 
 class _Decoder(Dataset):
-    """Batch of indices -> the same batch and its pixels, uint8 (..., C, H, W), or the DataError met on the way.
+    """Batch of indices, and its crops -> the same batch and its pixels, uint8 (..., C, H, W), or the DataError met.
 
     The error is returned because a loader wraps what its workers raise into a page of text.
     """
 
-    def __init__(self, names: list[str], folder: str, size: int, grey: bool):
-        self.names, self.folder, self.size, self.grey = names, os.path.abspath(folder), size, grey
+    def __init__(self, names: np.ndarray, share: Share, folder: str, size: int, resize: int, grey: bool):
+        # Names stay bytes in one array: millions of text objects would be copied into every worker as it counts them.
+        self.names, self.ends = names, np.append(np.flatnonzero(names == 0), len(names))
+        self.share, self.folder = share, os.path.abspath(folder)
+        self.size, self.resize, self.grey = size, resize, grey
 
-    def __getitem__(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray | DataError]:
+    def __getitem__(self, item: tuple[np.ndarray, Crops | None]) -> tuple[np.ndarray, np.ndarray | DataError]:
+        batch, crops = item
         try:
-            pixels = np.stack([decode(self.path(index), self.size, self.grey) for index in batch.flat])
+            pixels = np.stack([self._pixels(place, crops, batch[place]) for place in np.ndindex(batch.shape)])
         except DataError as error:
             return batch, error
         return batch, pixels.reshape(*batch.shape, *pixels.shape[1:])
 
+    def _pixels(self, place: tuple[int, ...], crops: Crops | None, index: int) -> np.ndarray:
+        if crops is None:
+            return decode(self.path(index), self.size, self.grey, self.resize)
+        replicate, position = place
+        draws = stream(*crops[replicate], self.share.position(position))
+        return decode_crop(self.path(index), self.size, self.grey, draws)
+
     def path(self, index: int) -> str:
-        path = os.path.abspath(os.path.join(self.folder, self.names[index]))
-        if not path.startswith(self.folder + os.sep):
-            raise DataError(
-                f"'{self.names[index]}' is outside of {self.folder}: delete the data file and prepare it again"
-            )
-        return path
+        first = self.ends[index - 1] + 1 if index else 0
+        name = os.fsdecode(self.names[first : self.ends[index]].tobytes())
+        return inside(self.folder, os.path.join(self.folder, name))

@@ -8,6 +8,7 @@ network that is treated.
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +23,9 @@ from lth_core.adaptation import adapt
 from lth_core.artifacts import Tensors, provenance, read_header, read_tensors, write_tensors
 from lth_core.branches import BranchCheckpoints
 from lth_core.config import Branch, Method, Rewind, Task
+from lth_core.divergence import without_tickets
 from lth_core.jobs.command import command
+from lth_core.jobs.inputs import read_mask, read_weights
 from lth_core.jobs.runs import model_factory, open_task, parser, run
 from lth_core.jobs.stacking import stack, unstack
 from lth_core.models.initialization import initialize
@@ -40,6 +43,8 @@ class Replicate:
     """The ticket of one replicate, and what its treatment may take weights from, made to fit the trained network."""
 
     ticket: Ticket
+    ended: bool
+    """Whether there is no such ticket, for its chain has ended: it is not treated."""
     initial: Tensors
     start: Tensors
     trained: Tensors
@@ -60,43 +65,59 @@ def main() -> None:
     task = open_task(spec, options.data)
     branch = Branch(**spec["branch"])
     factory = model_factory(Task(**spec["task"]), task.data.classes, task.data.input_shape)
+    cohort = replicates(options)
     pairs = [
         (replicate.ticket, treat(spec, factory, branch, seed, draw, replicate))
-        for seed, replicate in zip(spec["seeds"], replicates(options), strict=True)
+        for seed, replicate in zip(spec["seeds"], cohort, strict=True)
         for draw in range(branch.draws)
     ]
     tickets = [treated for _, treated in pairs]
-    mask = stack([ticket.mask for ticket in tickets])
-    weights = stack([ticket.weights for ticket in tickets])
-    beside = Path(options.output)
+    ended = [replicate.ended for replicate in cohort for _ in range(branch.draws)]
+    stacked = stack_tickets(branch, tickets, ended)
+    if task.data.share.first:
+        write_treated(spec, branch, pairs, stacked, ended, Path(options.output))
+    run(spec, task, stacked, options.output, draws=branch.draws, last_step=spec.get("step"))
+
+
+def write_treated(
+    spec: Mapping[str, Any],
+    branch: Branch,
+    pairs: Sequence[tuple[Ticket, Ticket]],
+    stacked: Ticket,
+    ended: Sequence[bool],
+    output: Path,
+) -> None:
+    """Write what the treatment made, beside `output`: a branch's mask, or what a method's ticket starts from."""
     if spec["chain"]:
         check_masks(branch, pairs)
-        write_tensors(beside.with_name("start.safetensors"), weights, {"provenance": provenance(spec)})
-    elif mask and "step" not in spec:
-        header = counts([ticket.mask for ticket in tickets])
-        header |= {"effective_std": [effective_std(*pair) for pair in pairs], "provenance": provenance(spec)}
-        write_tensors(beside.with_name("mask.safetensors"), mask, header)
-    stacked = replace(tickets[0], weights=weights, mask=mask, order=branch.order, order_from=branch.order_from)
-    run(spec, task, stacked, options.output, draws=branch.draws, last_step=spec.get("step"))
+        write_tensors(output.with_name("start.safetensors"), stacked.weights, {"provenance": provenance(spec)})
+    elif stacked.mask and "step" not in spec:
+        header = counts([treated.mask for _, treated in pairs], ended)
+        added = [math.nan if none else effective_std(*pair) for none, pair in zip(ended, pairs, strict=True)]
+        header |= {"effective_std": added, "provenance": provenance(spec)}
+        write_tensors(output.with_name("mask.safetensors"), stacked.mask, header)
 
 
 def replicates(options: argparse.Namespace) -> list[Replicate]:
     """What the job's files hold of every replicate."""
-    layers = read_header(options.network)["layers"]
-    own = unstack(read_tensors(options.network))
-    masks = unstack(read_tensors(options.mask)) if options.mask else [{} for _ in own]
+    layers, network = read_header(options.network)["layers"], read_tensors(options.network)
+    initial = network if options.initial == options.network else read_tensors(options.initial)
+    own = unstack(network)
+    masks = unstack(read_mask(options.mask, initial)) if options.mask else [{} for _ in own]
+    ended = read_header(options.mask)["diverged"] if options.mask else [False for _ in own]
     paths = [
         options.initial,
         options.start,
         options.trained or options.initial,
         options.trained_from or options.initial,
     ]
-    files = {path: unstack(read_tensors(path)) for path in set(paths)}  # theta_0 may be several of them
+    files = {path: read_weights(path, initial) for path in {*paths} - {options.start}}  # theta_0 may be several
+    files |= {options.start: read_tensors(options.start)}  # which may be of yet another task
     rewinding = Method(**options.spec["method"]).rewind
     found = []
-    for shapes, kept, *weights in zip(own, masks, *(files[path] for path in paths), strict=True):
+    for shapes, kept, none, *weights in zip(own, masks, ended, *(unstack(files[path]) for path in paths), strict=True):
         ticket = fit(rewinding, weights[1], kept, shapes, layers)
-        found.append(Replicate(ticket, *(adapt(tensors, shapes, layers) for tensors in weights)))
+        found.append(Replicate(ticket, none, *(adapt(tensors, shapes, layers) for tensors in weights)))
     return found
 
 
@@ -116,7 +137,9 @@ def treat(
     draw: int,
     replicate: Replicate,
 ) -> Ticket:
-    """One replicate's ticket as the treatment makes it."""
+    """One replicate's ticket as the treatment makes it; where there is no ticket it stays as it is."""
+    if replicate.ended:
+        return replicate.ticket
     settings, level = Task(**spec["task"]), spec["level"]
     checkpoints = BranchCheckpoints(
         initial=replicate.initial,
@@ -131,6 +154,14 @@ def treat(
         "stream": stream(seed, "branch", branch.treatment.name, level, draw),
     }
     return registry.branch.call(branch.treatment.name, offered, branch.treatment.options)
+
+
+def stack_tickets(branch: Branch, tickets: Sequence[Ticket], ended: Sequence[bool]) -> Ticket:
+    """One stacked ticket, trained as the treatment says; what has `ended` was not treated and says nothing of it."""
+    treated = tickets[ended.index(False) if False in ended else 0]
+    mask, weights = (stack([getattr(ticket, part) for ticket in tickets]) for part in ("mask", "weights"))
+    stacked = replace(treated, weights=weights, mask=mask, order=branch.order, order_from=branch.order_from)
+    return without_tickets(stacked, ended)
 
 
 def check_masks(branch: Branch, pairs: Sequence[tuple[Ticket, Ticket]]) -> None:

@@ -6,8 +6,8 @@ asking for another k never retrains it.
 
 from __future__ import annotations
 
-from lth_core.artifacts import read_tensors
 from lth_core.jobs.command import command
+from lth_core.jobs.inputs import read_weights
 from lth_core.jobs.runs import open_task, parser, run
 from lth_core.rewinding import Ticket
 
@@ -18,7 +18,7 @@ def main() -> None:
     arguments.add_argument("--initial", required=True, help="theta_0")
     options = arguments.parse_args()
     task = open_task(options.spec, options.data)
-    ticket = Ticket(read_tensors(options.initial), {})
+    ticket = Ticket(read_weights(options.initial, task.module, len(options.spec["seeds"])), {})
     run(options.spec, task, ticket, options.output, last_step=options.spec["step"])
 
 

@@ -5,17 +5,22 @@ from __future__ import annotations
 import functools
 import importlib
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable
 
 INTERRUPTED = 130
 """The exit status of a process that Ctrl-C ended, as shells have it."""
 
+OUT_OF_MEMORY = r"DefaultCPUAllocator|CUDA out of memory|[Cc]an(no|')t allocate memory"
+"""What torch's errors say where there is no memory left."""
+
 
 def command(main: Callable[[], None]) -> Callable[[], None]:
     """Make `main` exit with status 1 and one line on stderr when it meets an error that is written for users.
 
-    Those are the ValueErrors that lth_core itself defines: ArtifactError, DataError, UnknownName and their like.
+    Those are the ValueErrors that lth_core itself defines (ArtifactError, DataError, UnknownName and their like), and
+    what is raised when memory runs out.
     Any other exception is a fault of the program and keeps its traceback. Ctrl-C ends it with status 130.
     """
 
@@ -24,9 +29,15 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
         try:
             main()
         except ValueError as error:
-            if not type(error).__module__.startswith("lth_core."):
+            if not type(error).__module__.startswith(("lth_core.", "__main__")):
                 raise
             print("error:", " ".join(str(error).split()), file=sys.stderr)
+            sys.exit(1)
+        except (MemoryError, RuntimeError) as error:
+            if not isinstance(error, MemoryError) and not re.search(OUT_OF_MEMORY, str(error)):
+                raise
+            reason = (str(error).splitlines() or ["no more to be had"])[0]
+            print(f"error: out of memory ({reason}); run fewer jobs at once or smaller cohorts", file=sys.stderr)
             sys.exit(1)
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)

@@ -19,13 +19,15 @@ from lth_core.analysis.alignment import align
 from lth_core.analysis.connectivity import Curve, Pair, connect
 from lth_core.analysis.distances import distances
 from lth_core.analysis.symmetries import symmetries
-from lth_core.artifacts import Tensors, read_tensors, write_text
+from lth_core.artifacts import Tensors, write_text
 from lth_core.config import Connectivity
 from lth_core.jobs.command import command
+from lth_core.jobs.inputs import read_weights
 from lth_core.jobs.runs import open_task, parser
 from lth_core.jobs.stacking import unstack
 from lth_core.models.layers import prunable_layers
 from lth_core.randomness import stream
+from lth_core.resume import Resume, fingerprint
 from lth_core.tasks import ImageClassification
 
 PATH_COLUMNS = ("seed", "draw", "matching", "statistics", "split", "alpha", "loss", "error")
@@ -55,16 +57,19 @@ def main() -> None:
     task = open_task(spec, options.data)
     settings = Connectivity(**spec["connectivity"])
     started = time.perf_counter()
-    first, second = (unstack(read_tensors(path)) for path in (options.first, options.second))
+    first, second = (unstack(read_weights(path, task.module)) for path in (options.first, options.second))
     chosen = next_seeds(seeds, first) if options.pair == "seed" else same_seeds(seeds, first, second)
     replicates = with_aligned(task, chosen)
     measured = {}
-    for statistics, split, curves in connect(task, [r.pair for r in replicates], settings.points, settings.examples):
+    resume = Resume(options.output, fingerprint(spec, *first, *second))
+    pairs, how = [r.pair for r in replicates], (settings.points, settings.examples)
+    for statistics, split, curves in connect(task, pairs, *how, resume.restore, resume.save_when_due):
         measured[statistics, split] = curves
         print(f"{len(replicates)} pairs on {split} with {statistics} statistics", flush=True)
     write_table(options.output, PATH_COLUMNS, path_rows(replicates, measured))
     ends = Path(options.output).with_name(f"{options.pair}_ends.csv")
     write_table(ends, ENDS_COLUMNS, ends_rows(task, replicates, measured))
+    resume.forget()
     print(f"seconds: train 0.000 evaluate {time.perf_counter() - started:.3f}", flush=True)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lth_core.artifacts import read_tensors
 from lth_core.jobs.command import command
+from lth_core.jobs.inputs import read_weights
 from lth_core.jobs.runs import open_task, parser, run
 from lth_core.rewinding import Ticket
 
@@ -14,7 +14,8 @@ def main() -> None:
     arguments.add_argument("--initial", required=True, help="theta_0")
     options = arguments.parse_args()
     task = open_task(options.spec, options.data)
-    run(options.spec, task, Ticket(read_tensors(options.initial), {}), options.output)
+    theta_0 = read_weights(options.initial, task.module, len(options.spec["seeds"]))
+    run(options.spec, task, Ticket(theta_0, {}), options.output)
 
 
 if __name__ == "__main__":

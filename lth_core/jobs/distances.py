@@ -8,6 +8,7 @@ from lth_core.analysis.distances import distances
 from lth_core.artifacts import read_tensors, write_text
 from lth_core.config import seeds_of
 from lth_core.jobs.command import command
+from lth_core.jobs.inputs import read_weights
 
 
 @command
@@ -19,8 +20,8 @@ def main() -> None:
     arguments.add_argument("--second", required=True, help="other trained weights")
     arguments.add_argument("--output", required=True)
     options = arguments.parse_args()
-    files = (read_tensors(path) for path in (options.mask, options.first, options.second))
-    l2, angle = distances(*files)
+    first = read_tensors(options.first)
+    l2, angle = distances(read_tensors(options.mask), first, read_weights(options.second, first))
     draws = len(l2) // len(options.cohort)
     replicates = [(seed, draw) for seed in options.cohort for draw in range(draws)]
     rows = (

@@ -1,6 +1,7 @@
 """Rule initialize: data facts -> theta_0 of a cohort.
 
-Its header names the network's prunable layers, and for filters that can be removed the layer that reads them.
+Its header has the network's prunable layers, what it costs, and for filters that can be removed the layer that reads
+them.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ from typing import Any
 import torch
 
 import lth_core.models  # noqa: F401 (registers the built-in models)
-from lth_core.artifacts import Tensors, provenance, read_header, write_tensors
+from lth_core.artifacts import Tensors, provenance, write_tensors
 from lth_core.config import Method, Task
+from lth_core.data.reading import open_data
+from lth_core.data.splits import SPLITS
 from lth_core.exclusions import ExclusionError, prunable
 from lth_core.filters import FilterError, check_filters
 from lth_core.jobs.command import command, import_plugins
 from lth_core.jobs.runs import model_factory
+from lth_core.models.cost import network_cost
 from lth_core.models.initialization import initialize_cohort
 from lth_core.models.layers import prunable_layers
 from lth_core.shrinking import consumers_of
@@ -57,15 +61,17 @@ def main() -> None:
     options = arguments.parse_args()
     spec = options.spec
     import_plugins(spec["plugins"])
-    settings, facts = Task(**spec["task"]), read_header(options.data)
-    factory = model_factory(settings, facts["classes"], facts["input_shape"])
+    settings, images = Task(**spec["task"]), open_data(options.data)
+    factory = model_factory(settings, images.classes, images.input_shape)
     weights = initialize_cohort(factory, settings.initialization, spec["seeds"])
     with torch.random.fork_rng():
         module = factory()
-    layers = prunable_layers(module)
-    consumers = consumers_of(module, facts["input_shape"])
+        layers, cost = prunable_layers(module), network_cost(module, images.input_shape)
+    consumers = consumers_of(module, images.input_shape)
     check_methods(layers, weights, options.methods[options.task], consumers)
-    header = {"layers": layers, "consumers": consumers or {}, "provenance": provenance(spec)}
+    examples = {split: images.size(split) for split in SPLITS}
+    header = {"layers": layers, "consumers": consumers or {}, "cost": cost, "examples": examples}
+    header |= {"provenance": provenance(spec)}
     write_tensors(options.output, weights, header)
 
 

@@ -1,23 +1,29 @@
 """Rule learned_supermasks: theta_0 -> how accurate it is under masks that are learned while no weight changes.
 
 Writes two rows per seed, with masks that are drawn (averages over several) and with the likely one: seed, mask (`drawn`
-or `likely`), density, validation_accuracy, test_accuracy.
+or `likely`), density, validation_accuracy, test_accuracy; nan where learning diverged.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 
-from lth_core.analysis.learned_supermasks import drawn_masks, evaluate, learn, likely_mask
+from lth_core.analysis.learned_supermasks import Learning, LearningDiverged, drawn_masks, evaluate, learn, likely_mask
 from lth_core.analysis.supermasks import untrained
-from lth_core.artifacts import read_header, read_tensors, write_text
+from lth_core.artifacts import read_header, write_text
 from lth_core.config import Supermasks
 from lth_core.jobs.command import command
+from lth_core.jobs.inputs import read_weights
 from lth_core.jobs.runs import open_task, parser
 from lth_core.jobs.stacking import unstack
 from lth_core.progress import Progress
+from lth_core.resume import Resume, fingerprint
+from lth_core.tasks import Task
 
+Row = tuple[int | str, ...]
 COLUMNS = ("seed", "mask", "density", "validation_accuracy", "test_accuracy")
 
 
@@ -27,18 +33,42 @@ def main() -> None:
     arguments.add_argument("--initial", required=True, help="theta_0, whose header names the prunable layers")
     options = arguments.parse_args()
     spec, settings = options.spec, Supermasks(**options.spec["supermasks"])
-    rescaled = spec["rescaled"]
+    rescaled, seeds = spec["rescaled"], spec["seeds"]
     task = open_task(spec, options.data)
     layers = list(read_header(options.initial)["layers"])
-    rows, progress = [], Progress(len(spec["seeds"]))
-    for seed, theta_0 in zip(spec["seeds"], unstack(read_tensors(options.initial)), strict=True):
-        drawn = untrained(theta_0, layers, spec["values"])
-        weights = {name: torch.from_numpy(np.asarray(value)).to(task.device) for name, value in drawn.items()}
-        scores, weights = learn(task, weights, layers, seed, settings, rescaled)
-        for mask, masks in (("drawn", drawn_masks(scores, seed, settings.samples)), ("likely", [likely_mask(scores)])):
-            rows.append((seed, mask, *(f"{value:.9g}" for value in evaluate(task, weights, masks, rescaled))))
-        progress.report(len(rows) // 2)
+    initial = read_weights(options.initial, task.module, len(seeds))
+    drawn = [untrained(theta_0, layers, spec["values"]) for theta_0 in unstack(initial)]
+    weights = [{name: torch.from_numpy(np.asarray(v)).to(task.device) for name, v in one.items()} for one in drawn]
+    resume = Resume(options.output, fingerprint(spec, initial))
+
+    def begin(rows: list[Row]) -> Learning:
+        """With the seed after those of the rows."""
+        index = len(rows) // 2
+        return Learning.start(weights[index], layers, seeds[index], settings, rows)
+
+    state = begin([])
+    if resume.restore(state):
+        print(f"resumed at step {state.step} of seed {seeds[len(state.history) // 2]}", flush=True)
+    rows, first = state.history, len(state.history) // 2
+    progress = Progress(len(seeds))
+    for index, seed in enumerate(seeds[first:], first):
+        state = state if index == first else begin(rows)
+        try:
+            learn(task, state, seed, settings, rescaled, resume.save_when_due)
+            rows = [*rows, *measured(task, state, seed, settings, rescaled)]
+        except LearningDiverged:
+            rows = [*rows, *((seed, mask, *["nan"] * 3) for mask in ("drawn", "likely"))]
+        progress.report(index + 1)
     write_text(options.output, "".join(",".join(map(str, row)) + "\n" for row in (COLUMNS, *rows)))
+    resume.forget()
+
+
+def measured(task: Task, state: Learning, seed: int, settings: Supermasks, rescaled: bool) -> Iterator[Row]:
+    """The two rows of a seed."""
+    scores = {name: score.detach() for name, score in state.scores.items()}
+    for mask, masks in (("drawn", drawn_masks(scores, seed, settings.samples)), ("likely", [likely_mask(scores)])):
+        found = evaluate(task, state.network, masks, rescaled)
+        yield (seed, mask, *(f"{value:.9g}" for value in found))
 
 
 if __name__ == "__main__":

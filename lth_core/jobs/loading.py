@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import lth_core.studies  # noqa: F401 (registers them)
 from lth_core import registry
-from lth_core.artifacts import ArtifactError, table_file
+from lth_core.artifacts import table_file
 from lth_core.config import Config
 from lth_core.jobs.command import import_plugins
 from lth_core.studies.base import Study, expand
@@ -42,10 +42,6 @@ def read_tables(config: Config, name: str, study: Study) -> dict[str, pd.DataFra
 
 
 def _read(path: str) -> pd.DataFrame:
-    import pandas as pd
+    from lth_core.analysis.tables import read_table
 
-    try:
-        text = dict.fromkeys(TEXT_COLUMNS, str)
-        return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])
-    except (OSError, ValueError) as error:
-        raise ArtifactError(f"{path}: cannot be read ({error}); delete it and run the same command again") from None
+    return read_table(path, dtype=dict.fromkeys(TEXT_COLUMNS, str), keep_default_na=False, na_values=[""])

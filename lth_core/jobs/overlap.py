@@ -21,7 +21,8 @@ def main() -> None:
     options = arguments.parse_args()
     mask, other = read_tensors(options.mask), read_tensors(options.other)
     layers = [name for name in read_header(options.initial)["layers"] if name in mask]
-    rows = (",".join(map(str, row)) + "\n" for row in overlaps(mask, other, layers, options.cohort))
+    ended = read_header(options.mask)["diverged"], read_header(options.other)["diverged"]
+    rows = (",".join(map(str, row)) + "\n" for row in overlaps(mask, other, layers, options.cohort, ended))
     write_text(options.output, ",".join(Overlap._fields) + "\n" + "".join(rows))
 
 

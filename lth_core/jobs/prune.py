@@ -10,9 +10,10 @@ from lth_core.artifacts import provenance, read_header, read_tensors, write_tens
 from lth_core.config import Method
 from lth_core.exclusions import prunable
 from lth_core.jobs.command import command, import_plugins
+from lth_core.jobs.inputs import read_mask, read_weights
 from lth_core.jobs.stacking import stack, unstack
 from lth_core.pruning.prune import counts, full_mask
-from lth_core.pruning.rounds import next_mask
+from lth_core.pruning.rounds import ends_chain, next_mask
 
 
 @command
@@ -29,26 +30,20 @@ def main() -> None:
     import_plugins(spec["plugins"])
     network = read_header(options.initial)
     layers = prunable(network["layers"], method.exclude)
+    theta_0, count = read_tensors(options.initial), len(spec["seeds"])
     initial, start, trained = (
-        unstack(read_tensors(path)) for path in (options.initial, options.start, options.trained)
+        unstack(read_weights(path, theta_0, count)) for path in (options.initial, options.start, options.trained)
     )
-    masks = unstack(read_tensors(options.mask)) if options.mask else [full_mask(w, layers) for w in trained]
-    replicates = zip(spec["seeds"], masks, initial, start, trained, strict=True)
-    smaller = [
-        next_mask(
-            method,
-            layers,
-            spec["level"],
-            seed,
-            mask,
-            initial=theta_0,
-            start=before,
-            trained=after,
-            consumers=network["consumers"],
-        )
-        for seed, mask, theta_0, before, after in replicates
-    ]
-    write_tensors(options.output, stack(smaller), {**counts(smaller), "provenance": provenance(spec)})
+    masks = unstack(read_mask(options.mask, theta_0)) if options.mask else [full_mask(w, layers) for w in trained]
+    diverged = read_header(options.trained)["diverged"]
+    ended = read_header(options.mask)["diverged"] if options.mask else [False] * len(masks)
+    smaller = []
+    for index, (seed, mask) in enumerate(zip(spec["seeds"], masks, strict=True)):
+        weights = {"initial": initial[index], "start": start[index], "trained": trained[index]}
+        ended[index] |= ends_chain(method, layers, **weights, diverged=diverged[index])
+        about = {"consumers": network["consumers"], "ended": ended[index]}
+        smaller.append(next_mask(method, layers, spec["level"], seed, mask, **weights, **about))
+    write_tensors(options.output, stack(smaller), {**counts(smaller, ended), "provenance": provenance(spec)})
 
 
 if __name__ == "__main__":

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from lth_core.analysis.faults import lines
 from lth_core.artifacts import (
-    ArtifactError,
     captions_file,
     claims_file,
     data_file,
+    faults_file,
     figure_file,
+    read_bytes,
     read_header,
     report_file,
     table_file,
@@ -52,6 +54,7 @@ def main() -> None:
             for cohort in task.cohorts
         ],
         claims_link=link(config, claims_file(config.results)),
+        faults=lines([row for name in studies for row in _rows(faults_file(config.results, name))]),
     )
     write_text(report_file(config.reports), page)
 
@@ -71,11 +74,11 @@ def used_methods(config: Config, studies: dict[str, Study]) -> dict[str, Method]
 
 def study_entry(config: Config, name: str, study: Study, claims: list[dict[str, Any]]) -> StudyEntry:
     """A study's part of the page. Raises ArtifactError when a figure or the captions cannot be read."""
-    captions = json.loads(_bytes(captions_file(config.reports, name)))
+    captions = json.loads(read_bytes(captions_file(config.reports, name)))
     figures = []
     for figure in study.figure_names(config):
         paths = {extension: figure_file(config.reports, name, figure, extension) for extension in FORMATS}
-        image = image_uri(_bytes(paths["svg"]), _bytes(paths["png"]))
+        image = image_uri(read_bytes(paths["svg"]), read_bytes(paths["png"]))
         links = {extension: link(config, path) for extension, path in paths.items()}
         figures.append(FigureEntry(figure, captions[figure], image, links))
     tables = {table: table_links(config, table_file(config.results, name, table)) for table in study.table_names}
@@ -85,8 +88,12 @@ def study_entry(config: Config, name: str, study: Study, claims: list[dict[str, 
 
 def read_claims(path: str) -> list[dict[str, Any]]:
     """The rows of claims.csv, numbers as numbers."""
-    rows = csv.DictReader(io.StringIO(_bytes(path).decode()))
-    return [row | {key: float(row[key]) for key in NUMBERS} for row in rows]
+    return [row | {key: float(row[key]) for key in NUMBERS} for row in _rows(path)]
+
+
+def _rows(path: str) -> list[dict[str, str]]:
+    """The rows of a CSV file, as text."""
+    return list(csv.DictReader(io.StringIO(read_bytes(path).decode())))
 
 
 def table_links(config: Config, path: str) -> dict[str, str]:
@@ -97,13 +104,6 @@ def table_links(config: Config, path: str) -> dict[str, str]:
 def link(config: Config, path: str) -> str:
     """The address of a file as seen from the page."""
     return quote(Path(os.path.relpath(path, Path(report_file(config.reports)).parent)).as_posix())
-
-
-def _bytes(path: str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise ArtifactError(f"{path}: cannot be read ({error}); delete it and run the same command again") from None
 
 
 if __name__ == "__main__":

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from lth_core.artifacts import read_tensors
+from lth_core.artifacts import read_header
 from lth_core.config import Method
+from lth_core.divergence import without_tickets
 from lth_core.jobs.command import command
+from lth_core.jobs.inputs import read_mask, read_weights
 from lth_core.jobs.runs import open_task, parser, run
 from lth_core.rewinding import rewind
 
@@ -17,8 +19,9 @@ def main() -> None:
     options = arguments.parse_args()
     task = open_task(options.spec, options.data)
     policy = Method(**options.spec["method"]).rewind
-    ticket = rewind(policy, read_tensors(options.start), read_tensors(options.mask))
-    run(options.spec, task, ticket, options.output)
+    start = read_weights(options.start, task.module, len(options.spec["seeds"]))
+    ticket = rewind(policy, start, read_mask(options.mask, start))
+    run(options.spec, task, without_tickets(ticket, read_header(options.mask)["diverged"]), options.output)
 
 
 if __name__ == "__main__":

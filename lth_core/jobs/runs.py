@@ -6,6 +6,7 @@ import argparse
 import csv
 import io
 import json
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -20,11 +21,16 @@ from lth_core import registry
 from lth_core.artifacts import provenance, write_tensors, write_text
 from lth_core.config import Task as TaskSettings
 from lth_core.data.reading import open_data
+from lth_core.distributed import agree, join, local_index
+from lth_core.divergence import diverged
+from lth_core.gpus import take_gpu
 from lth_core.jobs.command import import_plugins
 from lth_core.memory import keep_freed_memory
+from lth_core.models.synchronized import synchronized
 from lth_core.progress import Progress
 from lth_core.resume import Resume, fingerprint
 from lth_core.rewinding import Ticket
+from lth_core.shares import Share
 from lth_core.tasks import ImageClassification
 from lth_core.training import State, start_state, train
 
@@ -41,11 +47,21 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     return arguments
 
 
-def choose_device() -> torch.device:
+def kind_of_device() -> str:
     """The device named by LTH_DEVICE: cpu, cuda, or auto (a GPU when there is one)."""
     wanted = os.environ.get(DEVICE_VARIABLE, "auto")
     if wanted == "auto":
         wanted = "cuda" if torch.cuda.is_available() else "cpu"
+    return wanted
+
+
+def choose_device() -> torch.device:
+    """The device to use; one of several GPUs."""
+    wanted = kind_of_device()
+    if wanted == "cuda" and (gpus := torch.cuda.device_count()) > 1:
+        own = local_index()
+        # "cuda" means this one from now on; artifacts do not name it.
+        torch.cuda.set_device(take_gpu(gpus) if own is None else own)
     return torch.device(wanted)
 
 
@@ -70,11 +86,17 @@ def open_task(spec: Mapping[str, Any], data: str) -> ImageClassification:
     settings = TaskSettings(**spec["task"])
     device = choose_device()
     prepare(device)
-    images = open_data(data, device)
-    print(f"device {device}, {torch.get_num_threads()} thread(s)", flush=True)
+    share = join(device)
+    images = open_data(data, device, share)
+    print(f"device {computed_on(device, share)}, {torch.get_num_threads()} thread(s)", flush=True)
     with torch.random.fork_rng():
-        module = model_factory(settings, images.classes, images.input_shape)()
+        module = synchronized(model_factory(settings, images.classes, images.input_shape)(), share)
     return ImageClassification(module, images, settings.train, device)
+
+
+def computed_on(device: torch.device, share: Share) -> str:
+    """Where a training's numbers come from: they may differ by rounding from those of another place."""
+    return f"{device.type}, {share.processes} processes" if share.processes > 1 else str(device)
 
 
 def run(
@@ -88,20 +110,23 @@ def run(
 ) -> None:
     """Train a stacked ticket (R = seeds x draws, seed-major), resumably, and write what is left of it.
 
-    Writes `output` and, unless the run stops early at `last_step`, history.csv beside it.
+    Writes `output` and, unless the run stops early at `last_step`, history.csv beside it. Of several processes that
+    share the training, the first writes.
     """
-    steps = task.recipe.steps
+    steps, share = task.recipe.steps, task.data.share
     seeds = [seed for seed in spec["seeds"] for _ in range(draws)]
     state = start_state(task, ticket.weights, ticket.mask, ticket.first_step)
     resume = Resume(output, fingerprint(spec, ticket.weights, ticket.mask))
     if resume.restore(state):
         print(f"resumed at step {state.step}", flush=True)
+    agree(share, state.step, "the step that they resume at")
     progress = Progress(last_step or steps)
 
     def after_step(state: State) -> None:
         if state.step % task.recipe.evaluate_every == 0:
             progress.report(state.step, latest_accuracy(state))
-        resume.save_when_due(state)
+        if share.first:
+            resume.save_when_due(state)
 
     trained = train(
         task,
@@ -114,7 +139,10 @@ def run(
         evaluate=last_step is None,
         after_step=after_step,
     )
-    header = {"provenance": provenance(spec, str(task.device)), "step": state.step}
+    lost = diverged(trained.history, state.cohort.finite().tolist())
+    header = {"provenance": provenance(spec, computed_on(task.device, share)), "step": state.step, "diverged": lost}
+    if not share.first:
+        return
     if last_step is None:
         write_history(Path(output).with_name("history.csv"), trained.history, spec["seeds"], draws)
     write_tensors(output, trained.weights, header)
@@ -125,7 +153,10 @@ def run(
 def latest_accuracy(state: State) -> str:
     """The validation accuracy of the last evaluation, averaged over replicates, for the progress line."""
     found = [row["accuracy"] for row in state.history[-3 * state.cohort.size :] if row["split"] == "validation"]
-    return f"validation accuracy {100 * float(np.mean(found)):.1f}%" if found else ""
+    known = [accuracy for accuracy in found if math.isfinite(accuracy)]
+    words = [f"validation accuracy {100 * float(np.mean(known)):.1f}%"] if known else []
+    words += [f"{len(found) - len(known)} of {len(found)} diverged"] if len(known) < len(found) else []
+    return ", ".join(words)
 
 
 def write_history(path: Path, rows: list[dict[str, Any]], seeds: Sequence[int], draws: int) -> None:

@@ -2,11 +2,13 @@
 
 `workflow/bin/lth-job` hands a job over: its arguments, folder, environment and open files. The forked process is the
 job in every respect, and dies with the `lth-job` that asked for it; that one exits as the job does. The server ends
-with the process at the other end of its standard input.
+with the process at the other end of its standard input, and its jobs with it (Linux: however it ends). Till then they
+hold the lock that keeps the next snakemake out, so that no job writes beside its successor.
 """
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import json
 import os
@@ -30,12 +32,22 @@ LATER = (
     "lth_core.jobs.report",
 )
 """What some jobs import, taken in while no job is waiting."""
+SLOWEST_REQUEST = 10.0
+"""Seconds after which a client that has not said what it wants is given up."""
+PR_SET_PDEATHSIG = 1
+"""Linux: the signal that a process gets when its parent ends."""
 
 
 class JobServer:
-    """Accepts requests on a socket, forks, and tells every client how its job ended."""
+    """Accepts requests on a socket, forks, and tells every client how its job ended.
 
-    def __init__(self, address: str):
+    `lock` is an open file that jobs keep open.
+    """
+
+    def __init__(self, address: str, lock: int):
+        self.lock = lock
+        self.process = os.getpid()
+        self.c_library = ctypes.CDLL(None) if sys.platform == "linux" else None
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(address)
         self.listener.listen(64)
@@ -67,35 +79,48 @@ class JobServer:
                 if isinstance(connection, socket.socket) and connection is not self.listener:
                     self.abandon(connection)
             if self.listener in sources:
-                self.accept()
+                connection, _ = self.listener.accept()
+                try:
+                    self.accept(connection)
+                except OSError as error:  # the client is gone, or there is no memory for another process
+                    print(f"job server: {error}", file=sys.stderr, flush=True)
+                    connection.close()
 
-    def accept(self) -> None:
+    def accept(self, connection: socket.socket) -> None:
         """Fork for the next request."""
-        connection, _ = self.listener.accept()
+        connection.settimeout(SLOWEST_REQUEST)
         message, files, *_ = socket.recv_fds(connection, 8, 3)
-        size = int.from_bytes(message, "little")
-        request = b""
-        while len(request) < size and (piece := connection.recv(size - len(request))):
-            request += piece
-        if len(files) == 3 and len(request) == size:
+        try:
+            size = int.from_bytes(message, "little")
+            request = b""
+            while len(request) < size and (piece := connection.recv(size - len(request))):
+                request += piece
+            if len(files) != 3 or len(request) != size:
+                raise ConnectionError("a client ended before it had said what it wants")
             process = os.fork()
             if not process:
                 self.become(json.loads(request), files)
             self.jobs[process] = connection
             self.selector.register(connection, selectors.EVENT_READ)
-        for file in files:
-            os.close(file)
+        finally:
+            for file in files:
+                os.close(file)
 
     def become(self, request: dict[str, object], files: list[int]) -> None:
         """In the forked process: run the job as `python -m` would, and exit."""
         status = 1
         try:
+            if self.c_library:
+                self.c_library.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != self.process:
+                os._exit(status)
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.default_int_handler)
             for target, file in enumerate(files):
                 os.dup2(file, target)
-            os.closerange(3, 4096)  # the server's own
+            os.closerange(3, self.lock)  # the server's own
+            os.closerange(max(3, self.lock + 1), 4096)
             os.environ.clear()
             os.environ.update(request["environment"])
             os.chdir(request["folder"])
@@ -112,10 +137,10 @@ class JobServer:
 
     def reap(self) -> None:
         """Tell the clients of jobs that have ended how they did."""
-        while self.jobs:
-            process, status = os.waitpid(-1, os.WNOHANG)
-            if not process:
-                return
+        for process in list(self.jobs):
+            ended, status = os.waitpid(process, os.WNOHANG)
+            if not ended:
+                continue
             connection = self.jobs.pop(process)
             self.selector.unregister(connection)
             with suppress(OSError):  # the client may be gone
@@ -142,10 +167,10 @@ def run(job: str, arguments: list[str]) -> int:
 
 
 def main() -> None:
-    """Serve at the address that is the only argument; its folder is removed at the end."""
-    address = sys.argv[1]
+    """Arguments: the address, whose folder is removed at the end, and the number of the lock's open file (0: none)."""
+    address, lock = sys.argv[1], int(sys.argv[2])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the jobs
-    server = JobServer(address)
+    server = JobServer(address, lock)
     try:
         for module in FIRST:
             importlib.import_module(module)

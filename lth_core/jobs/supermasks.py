@@ -7,17 +7,22 @@ test_accuracy.
 
 from __future__ import annotations
 
+import math
+from itertools import islice, product
 from typing import get_args
 
 import lth_core.pruning  # noqa: F401 (registers the built-in criteria)
 from lth_core.analysis.supermasks import Values, accuracies, masked, supermasks, untrained
-from lth_core.artifacts import read_header, read_tensors, write_text
+from lth_core.artifacts import read_header, write_text
 from lth_core.config import Method
 from lth_core.exclusions import prunable
 from lth_core.jobs.command import command
+from lth_core.jobs.inputs import read_weights
 from lth_core.jobs.runs import open_task, parser
 from lth_core.jobs.stacking import unstack
 from lth_core.pruning.prune import counts
+from lth_core.pruning.rounds import ends_chain
+from lth_core.resume import Resume, Rows, fingerprint
 
 COLUMNS = ("seed", "level", "density", "values", "validation_accuracy", "test_accuracy")
 
@@ -32,17 +37,29 @@ def main() -> None:
     task = open_task(spec, options.data)
     network = read_header(options.initial)
     layers = prunable(network["layers"], method.exclude)
-    initial, trained = (unstack(read_tensors(path)) for path in (options.initial, options.trained))
-    replicates = zip(spec["seeds"], initial, trained, strict=True)
+    files, count = (options.initial, options.trained), len(spec["seeds"])
+    initial, trained = (unstack(read_weights(path, task.module, count)) for path in files)
+    diverged = read_header(options.trained)["diverged"]
+    ended = [
+        ends_chain(method, layers, initial=theta_0, start=theta_0, trained=after, diverged=lost)
+        for theta_0, after, lost in zip(initial, trained, diverged, strict=True)
+    ]
+    replicates = zip(spec["seeds"], initial, trained, ended, strict=True)
     chains = [supermasks(method, layers, network["consumers"], *replicate) for replicate in replicates]
-    rows = []
-    for values in get_args(Values):
+    state, resume = Rows(), Resume(options.output, fingerprint(spec, *initial, *trained))
+    resume.restore(state)
+    places = product(get_args(Values), enumerate(zip(*chains, strict=True)))
+    for values, (level, masks) in islice(places, state.step, None):
         weights = [untrained(theta_0, layers, values) for theta_0 in initial]
-        for level, masks in enumerate(zip(*chains, strict=True)):
-            found = accuracies(task, masked(weights, masks))
-            for seed, mask, (validation, test) in zip(spec["seeds"], masks, found, strict=True):
-                rows.append((seed, level, counts([mask])["density"], values, f"{validation:.9g}", f"{test:.9g}"))
-    write_text(options.output, "".join(",".join(map(str, row)) + "\n" for row in (COLUMNS, *rows)))
+        found = accuracies(task, masked(weights, masks))
+        for seed, mask, none, pair in zip(spec["seeds"], masks, ended, found, strict=True):
+            accuracy = (math.nan, math.nan) if none and level else pair
+            row = (seed, level, counts([mask])["density"], values, *(f"{value:.9g}" for value in accuracy))
+            state.history.append(row)
+        state.step += 1
+        resume.save_when_due(state)
+    write_text(options.output, "".join(",".join(map(str, row)) + "\n" for row in (COLUMNS, *state.history)))
+    resume.forget()
 
 
 if __name__ == "__main__":

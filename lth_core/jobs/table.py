@@ -1,11 +1,19 @@
-"""Rule table: the histories and analyses of a study -> its tidy tables, each with its provenance beside it."""
+"""Rule table: the histories and analyses of a study -> its tidy tables, each with its provenance beside it.
+
+And the numerical faults of its trainings.
+"""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+from collections.abc import Iterable
+from dataclasses import astuple, fields
 from pathlib import Path
 
-from lth_core.artifacts import provenance, table_file, write_text
+from lth_core.analysis.faults import Fault, faults
+from lth_core.artifacts import faults_file, provenance, table_file, write_text
 from lth_core.jobs.command import command
 from lth_core.jobs.loading import load, parser
 
@@ -21,6 +29,17 @@ def main() -> None:
         path = table_file(config.results, options.study, name)
         write_text(Path(path).with_suffix(".json"), made_by + "\n")
         write_text(path, table.to_csv(index=False, lineterminator="\n"))
+    found = faults(config.results, studies[options.study].cells(config))
+    write_text(faults_file(config.results, options.study), faults_csv(found))
+
+
+def faults_csv(found: Iterable[Fault]) -> str:
+    """One row per fault, one column per field of `Fault`."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([field.name for field in fields(Fault)])
+    writer.writerows(astuple(fault) for fault in found)
+    return text.getvalue()
 
 
 if __name__ == "__main__":

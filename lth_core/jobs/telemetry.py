@@ -7,8 +7,9 @@ tidy CSV: seed, step, quantity, value.
 from __future__ import annotations
 
 from lth_core.analysis.telemetry import record
-from lth_core.artifacts import read_header, read_tensors, write_text
+from lth_core.artifacts import read_header, write_text
 from lth_core.jobs.command import command
+from lth_core.jobs.inputs import read_weights
 from lth_core.jobs.runs import open_task, parser
 from lth_core.progress import Progress
 from lth_core.resume import Resume, fingerprint
@@ -23,7 +24,7 @@ def main() -> None:
     options = arguments.parse_args()
     spec, last = options.spec, options.spec["step"]
     task = open_task(spec, options.data)
-    initial, final = read_tensors(options.initial), read_tensors(options.final)
+    initial, final = (read_weights(path, task.module, len(spec["seeds"])) for path in (options.initial, options.final))
     state, progress = start_state(task, initial, {}), Progress(last)
     resume = Resume(options.output, fingerprint(spec, initial, final))
     resume.restore(state)

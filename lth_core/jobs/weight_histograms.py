@@ -8,6 +8,7 @@ from lth_core.analysis.weights import Bin, weight_histograms
 from lth_core.artifacts import read_header, read_tensors, write_text
 from lth_core.config import seeds_of
 from lth_core.jobs.command import command
+from lth_core.jobs.inputs import read_mask, read_weights
 
 
 @command
@@ -19,11 +20,13 @@ def main() -> None:
     arguments.add_argument("--mask", required=True, help="the ticket's mask")
     arguments.add_argument("--output", required=True)
     options = arguments.parse_args()
-    initial, dense, mask = (read_tensors(path) for path in (options.initial, options.dense, options.mask))
+    initial = read_tensors(options.initial)
+    dense, mask = read_weights(options.dense, initial), read_mask(options.mask, initial)
     layers = [name for name in read_header(options.initial)["layers"] if name in mask]
+    ended = read_header(options.mask)["diverged"]
     rows = (
         f"{row.layer},{row.quantity},{row.group},{row.seed},{row.left:.9g},{row.right:.9g},{row.count}\n"
-        for row in weight_histograms(initial, dense, mask, layers, options.cohort)
+        for row in weight_histograms(initial, dense, mask, layers, options.cohort, ended)
     )
     write_text(options.output, ",".join(Bin._fields) + "\n" + "".join(rows))
 

@@ -65,7 +65,7 @@ def prune(scores: Tensors, mask: Tensors, fraction: Mapping[str, float], scope: 
         if score is None or score.shape != kept.shape:
             raise PruningError(f"the criterion gave no score of shape {kept.shape} for {name}")
         if np.isnan(score[kept]).any():
-            raise PruningError(f"the criterion's scores of {name} are not numbers (did training diverge?)")
+            raise PruningError(f"the criterion's scores of {name} are not numbers, though what it looks at is")
     if scope == "layer":
         return {
             name: _remove_lowest(
@@ -82,13 +82,16 @@ def prune(scores: Tensors, mask: Tensors, fraction: Mapping[str, float], scope: 
     return {name: part.reshape(mask[name].shape) for name, part in zip(names, np.split(smaller, ends), strict=True)}
 
 
-def counts(masks: Sequence[Tensors]) -> dict[str, object]:
+def counts(masks: Sequence[Tensors], ended: Sequence[bool] = ()) -> dict[str, object]:
     """The header's facts of a cohort's masks: per layer the weights kept in each replicate and the total.
 
     The density is over all prunable weights, averaged over replicates (which differ at most where a mask was made for
-    another network).
+    another network). `diverged` says which chains have `ended` (none, if nothing is said): which weights their masks
+    keep means nothing, and the density is that of the others, where there are any.
     """
     kept = {name: [int(mask[name].sum()) for mask in masks] for name in masks[0]}
     total = {name: value.size for name, value in masks[0].items()}
-    density = sum(map(sum, kept.values())) / (len(masks) * sum(total.values()))
-    return {"density": density, "kept": kept, "total": total}
+    ended = list(ended) or [False] * len(masks)
+    counted = [index for index, none in enumerate(ended) if not none] or range(len(masks))
+    density = sum(of_layer[index] for of_layer in kept.values() for index in counted)
+    return {"density": density / (len(counted) * sum(total.values())), "kept": kept, "total": total, "diverged": ended}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+
+import numpy as np
 
 from lth_core import registry
 from lth_core.artifacts import Tensors
@@ -11,6 +13,20 @@ from lth_core.filters import filter_fractions
 from lth_core.pruning.prune import fractions, prune
 from lth_core.pruning.structured import Consumers, prune_filters
 from lth_core.randomness import stream
+
+
+def ends_chain(
+    method: Method, layers: Iterable[str], *, initial: Tensors, start: Tensors, trained: Tensors, diverged: bool
+) -> bool:
+    """Whether one replicate has no next ticket: its criterion would score `layers` by weights that are not finite.
+
+    So it has none where the criterion looks at the end of a training that has `diverged`. Criteria that do not look at
+    trained weights (random, at initialization) go on.
+    """
+    offered = {"initial": initial, "start": start, "trained": trained}
+    used = [name for name in offered if registry.criterion.uses(method.criterion.name, name)]
+    finite = all(np.isfinite(offered[name][layer]).all() for name in used for layer in layers)
+    return not finite or (diverged and "trained" in used)
 
 
 def next_mask(
@@ -24,15 +40,20 @@ def next_mask(
     start: Tensors,
     trained: Tensors,
     consumers: Consumers,
+    ended: bool = False,
 ) -> Tensors:
     """The mask of `level` of one replicate, from the mask before and what criteria look at.
 
-    `consumers`: of removable filters, see `prune_filters`.
+    `consumers`: of removable filters, see `prune_filters`. Of a chain that has `ended` nothing is scored: the mask
+    keeps as many weights as any other.
     """
     mask = {name: mask[name] for name in layers}  # files list tensors by name, rankings go by network order
     draw = stream(seed, "criterion", method.criterion.name, level)
     offered = {"initial": initial, "start": start, "trained": trained, "mask": mask, "stream": draw}
-    scores = registry.criterion.call(method.criterion.name, offered, method.criterion.options)
+    if ended:
+        scores = {name: np.zeros(kept.shape) for name, kept in mask.items()}
+    else:
+        scores = registry.criterion.call(method.criterion.name, offered, method.criterion.options)
     if method.granularity == "filter":
         return prune_filters(scores, mask, filter_fractions(method, layers, level), consumers)
     return prune(scores, mask, fractions(method, layers, level), method.scope)

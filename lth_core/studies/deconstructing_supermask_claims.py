@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from lth_core.analysis.choices import best
 from lth_core.analysis.claims import Claim
 from lth_core.config import Config
 from lth_core.studies.deconstructing import LARGE_FINAL, LEARNED, RANDOM
@@ -63,11 +64,11 @@ def _of_criteria(study: Deconstructing, task: str, found: pd.DataFrame, on_mnist
     yield claim(task, "Signed constants make better supermasks than initial values.", SECTION, effect, gap)
     constants = found[(found["criterion"] == SAME_SIGN) & (found["values"] == "constant")]
     by_level = 100 * constants.pivot(index="seed", columns="level", values="test_accuracy")
-    best, last = best_level(constants), constants["level"].max()
+    middle, last = best_level(constants), constants["level"].max()
     effect = (
-        f"test accuracy without training, level {best} (best by validation) minus the better of levels 0 and {last}"
+        f"test accuracy without training, level {middle} (best by validation) minus the better of levels 0 and {last}"
     )
-    gap = by_level[best] - by_level[[0, last]].max(axis=1)
+    gap = by_level[middle] - by_level[[0, last]].max(axis=1, skipna=False)
     yield claim(task, "Supermasks are most accurate at an intermediate density.", SECTION, effect, gap)
     if on_mnist:
         effect = f"test accuracy without training, constants, {SAME_SIGN} masks, {BEST}"
@@ -89,8 +90,7 @@ def _of_learning(task: str, found: pd.DataFrame, of_learning: pd.DataFrame, on_m
         gap = accuracy(values, "rescaled") - accuracy(values, "plain")
         yield claim(task, f"Rescaling does learned masks of {noun} no harm.", SECTION, effect, gap, -MATCHING)
     if on_mnist:
-        means = {kind: learned(of_learning, *kind)["validation_accuracy"].mean() for kind in LEARNED}
-        best = max(means, key=lambda kind: means[kind])
-        effect = f"test accuracy without training, learned masks, {' and '.join(best)} (best by validation)"
+        kind = best({kind: learned(of_learning, *kind)["validation_accuracy"] for kind in LEARNED})
+        effect = f"test accuracy without training, learned masks, {' and '.join(kind)} (best by validation)"
         sentence = f"A learned mask gets {MNIST_LEARNED:g}% of MNIST right without training a weight."
-        yield claim(task, sentence, SECTION, effect, accuracy(*best), MNIST_LEARNED, "%")
+        yield claim(task, sentence, SECTION, effect, accuracy(*kind), MNIST_LEARNED, "%")

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from lth_core.analysis.choices import best
 from lth_core.analysis.claims import mean_interval
-from lth_core.artifacts import ArtifactError
+from lth_core.analysis.tables import read_table
 from lth_core.studies.deconstructing import COMPARISON_COLUMNS
 
 VALUES = ("initial", "constant")
@@ -24,15 +25,8 @@ LEARNED_KINDS = {
 
 def gathered(files: Mapping[tuple[str, ...], str], columns: Sequence[str], named: Sequence[str]) -> pd.DataFrame:
     """The rows of all files, with what the start of each file's key names. Raises ArtifactError for a bad file."""
-    parts = [_read(path).assign(**dict(zip(named, key, strict=False))) for key, path in files.items()]
+    parts = [read_table(path).assign(**dict(zip(named, key, strict=False))) for key, path in files.items()]
     return pd.concat(parts, ignore_index=True)[list(columns)] if parts else pd.DataFrame(columns=list(columns))
-
-
-def _read(path: str) -> pd.DataFrame:
-    try:
-        return pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise ArtifactError(f"{path}: cannot be read ({error}); delete it and run the same command again") from None
 
 
 def best_level(rows: pd.DataFrame) -> int:
@@ -40,7 +34,7 @@ def best_level(rows: pd.DataFrame) -> int:
 
     Among equal ones that with most weights.
     """
-    return int(rows.groupby("level")["validation_accuracy"].mean().idxmax())
+    return int(best({level: own["validation_accuracy"] for level, own in rows.groupby("level")}))
 
 
 def at_best_level(supermasks: pd.DataFrame, criterion: str, values: str) -> pd.DataFrame:
@@ -52,10 +46,10 @@ def at_best_level(supermasks: pd.DataFrame, criterion: str, values: str) -> pd.D
 def best_criterion(supermasks: pd.DataFrame, values: str) -> str:
     """The criterion whose masks reach the highest validation accuracy, averaged over seeds, at their best level."""
     found = {
-        criterion: at_best_level(supermasks, criterion, values)["validation_accuracy"].mean()
+        criterion: at_best_level(supermasks, criterion, values)["validation_accuracy"]
         for criterion in supermasks["criterion"].unique()
     }
-    return max(found, key=lambda criterion: found[criterion])
+    return best(found)
 
 
 def learned(table: pd.DataFrame, values: str, scaling: str, mask: str = "drawn") -> pd.DataFrame:

@@ -175,6 +175,13 @@ def _effective_std_drawing(study: EarlyPhase, task: str, table: pd.DataFrame, da
     )
 
 
+def _mean_of_known(by_seed: pd.Series) -> str:
+    """The mean over seeds that did not diverge, and of how many it is where some did."""
+    known = by_seed.dropna()
+    text = f"{known.mean():.2f}".replace("-", "−") if len(known) else "unknown"
+    return text if len(known) == len(by_seed) else f"{text} ({len(known)} of {len(by_seed)} seeds)"
+
+
 def _effective_std(study: EarlyPhase, table: pd.DataFrame) -> Figure:
     """One panel per rewind step."""
     figure, axes = panels(len(study.rewind_steps), width=3.8 if len(study.rewind_steps) == 1 else 3.4)
@@ -187,7 +194,7 @@ def _effective_std(study: EarlyPhase, table: pd.DataFrame) -> Figure:
             label = style(treatment.name).label + (", signs kept" if signed else "")
             place = by_seed(rows, "effective_std").mean()
             point(panel, by_seed(rows), label, role=treatment.name, x=place, filled=not signed)
-        panel.set_title(f"k = {k}: correlation {correlation(here).mean(skipna=False):.2f}".replace("-", "−"))
+        panel.set_title(f"k = {k}: correlation {_mean_of_known(correlation(here))}")
         panel.set_xlim(left=0)
         panel.xaxis.set_major_locator(MaxNLocator(5))
         panel.set_xlabel("effective standard deviation")

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from lth_core.analysis.claims import mean_interval
+from lth_core.marks import mark_diverged
 from lth_core.plotting import style
 
 
@@ -34,7 +35,7 @@ def point(
         **at, fmt=style(role).marker, color=colour, markerfacecolor=face, label=label, elinewidth=1.1, markersize=5
     )
     if values.isna().any():
-        axes.plot(at["x"], at["y"], "x", color="#CC0000", markersize=7, label="some seeds diverged")
+        mark_diverged(axes, at["x"], at["y"], label, values.isna())
     return mean
 
 

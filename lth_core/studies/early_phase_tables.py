@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from lth_core.analysis.measurements import CELL, final_accuracies, read_histories
-from lth_core.artifacts import ArtifactError, read_header
+from lth_core.analysis.tables import read_table
+from lth_core.artifacts import read_header
 from lth_core.cells import DENSE, Cell
 from lth_core.config import Config, seeds_of
 from lth_core.studies.early_phase import PERTURBED, PRETRAINED, REFERENCES, TELEMETRY
@@ -60,13 +61,7 @@ def _effective_std(results: str, cells: Iterable[Cell]) -> pd.DataFrame:
 
 def telemetry(files: Iterable[tuple[str, str]]) -> pd.DataFrame:
     """The telemetry of all cohorts, each given with its task."""
-    tables = []
-    for task, path in files:
-        try:
-            tables.append(pd.read_csv(path).assign(task=task))
-        except (OSError, ValueError) as error:
-            message = f"{path}: cannot be read ({error}); delete it and run the same command again"
-            raise ArtifactError(message) from None
+    tables = [read_table(path).assign(task=task) for task, path in files]
     return pd.concat(tables, ignore_index=True)[list(TELEMETRY)]
 
 

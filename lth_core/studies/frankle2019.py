@@ -130,12 +130,13 @@ class Frankle2019(Study):
         import pandas as pd
 
         from lth_core.analysis.measurements import CELL, measure, read_histories
+        from lth_core.analysis.tables import read_table
 
         histories = read_histories(config.results, self.cells(config))
         weights = [pd.DataFrame(columns=[*CELL, "layer", "quantity", "group", "seed", "left", "right", "count"])]
         for cell in self._histogram_cells(config):
             named = dict(zip(CELL, [cell.task, cell.cohort, cell.method, cell.level, "ticket"], strict=True))
-            weights.append(pd.read_csv(self._histograms(config, cell)).assign(**named)[weights[0].columns])
+            weights.append(read_table(self._histograms(config, cell)).assign(**named)[weights[0].columns])
         return {
             "measurements": measure(histories),
             "curves": self._curves(config, histories),

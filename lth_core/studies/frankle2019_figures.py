@@ -202,9 +202,12 @@ def _training_curve(axes: Axes, rows: pd.DataFrame, label: str, colour: str, lin
 def _crop_start(panels: list[Axes]) -> None:
     """One accuracy axis for all panels, without the steep first sixth of training below it."""
     lines = [line.get_data() for axes in panels for line in axes.get_lines()]
-    end = max(np.max(steps) for steps, _ in lines)
-    low = min(np.nanmin(accuracy[np.asarray(steps) >= end / 6]) for steps, accuracy in lines)
-    high = max(np.nanmax(accuracy) for _, accuracy in lines)
+    steps, accuracies = (np.concatenate(values).astype(float) for values in zip(*lines, strict=True))
+    known = np.isfinite(accuracies)
+    if not known.any():  # everything diverged
+        return
+    late = known & (steps >= steps.max() / 6)
+    low, high = accuracies[late if late.any() else known].min(), accuracies[known].max()
     for axes in panels:
         axes.set_ylim(low - 0.05 * (high - low), min(high + 0.1 * (high - low), 1.002))
 

@@ -26,7 +26,7 @@ def initial_values_figure(view: View) -> Figure:
     for row, level in zip(axes, levels, strict=True):
         for panel, layer in zip(row, layers, strict=True):
             rows = _histogram(view, layer, "initial", level)
-            everything = rows.groupby(["seed", "left", "right"], as_index=False)["count"].sum()
+            everything = rows.groupby(["seed", "left", "right"], as_index=False)["count"].sum(min_count=1)
             _density_curve(panel, everything, "other", "all weights")
             _density_curve(panel, rows[rows["group"] == "kept"], "ticket", "kept weights")
             panel.set_title(f"{_layer_label(layer)}, {_level_density(view, level)}")
@@ -70,7 +70,8 @@ def _density_curve(axes: Axes, bins: pd.DataFrame, role: str, label: str) -> Non
     seeds = []
     for seed, own in bins.groupby("seed"):
         own = own.sort_values("left")
-        share = own["count"] / own["count"].sum() / (own["right"] - own["left"])
+        counted = own["count"].sum(skipna=False) or 1  # nothing is left of the layer; nan: diverged
+        share = own["count"] / counted / (own["right"] - own["left"])
         shares = np.interp(centres, (own["left"] + own["right"]) / 2, share)
         seeds.append(pd.DataFrame({"seed": seed, "value": centres, "share": shares}))
     band(axes, pd.concat(seeds), "value", "share", role=role, label=label, markers=False)

@@ -154,7 +154,7 @@ class TaskClaims:
     def _no_later_than_dense(self, level: int) -> None:
         """Judged on test error at the step where the dense network becomes stable in training error, or at the last."""
         steps = self.study.rewinds()
-        stable = [self.values("barrier_train", DENSE, k).mean(skipna=False) < STABLE for k in steps]
+        stable = [self.values("barrier_train", DENSE, k).mean() < STABLE for k in steps]
         since = [k for place, k in enumerate(steps) if all(stable[place:])]  # not before it is unstable again
         k, dense = (since[0], "becomes") if since else (steps[-1], "is not yet")
         effect = f"{below(f'at k={k}')}, where the dense network {dense} stable in training error"

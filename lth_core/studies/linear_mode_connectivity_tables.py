@@ -8,6 +8,7 @@ import pandas as pd
 
 from lth_core.analysis.barriers import barriers
 from lth_core.analysis.measurements import CELL, final_accuracies, read_histories
+from lth_core.analysis.tables import read_table
 from lth_core.cells import DENSE
 from lth_core.config import Config
 from lth_core.studies.linear_mode_connectivity import TICKET, LinearModeConnectivity, Pair, focus
@@ -42,8 +43,8 @@ def tables(study: LinearModeConnectivity, config: Config) -> dict[str, pd.DataFr
     instability, paths = [], []
     for pair in pairs:
         path_file, ends_file = pair.files(config.results)
-        path = pd.read_csv(path_file)
-        measured = _by_line(barriers(path)).merge(pd.read_csv(ends_file), on=["seed", "draw", "matching"], how="left")
+        path = read_table(path_file)
+        measured = _by_line(barriers(path)).merge(read_table(ends_file), on=["seed", "draw", "matching"], how="left")
         instability.append(_named(measured, pair))
         if _is_drawn(pair, study.levels_of(config, pair.own.task)):
             paths.append(_named(path[path["matching"] == "none"], pair))

@@ -70,8 +70,13 @@ class View:
         """The last measured level at which a kind of subnetwork matches the dense network, 0 if none does.
 
         It does where its validation accuracy, averaged over seeds, is at most 0.2 percentage points lower.
+        Seeds whose dense network diverged are left out; where the subnetwork of another seed did, it does not match.
         """
         rows = self.lines()
-        dense = rows[rows["network"] == DENSE].drop_duplicates("seed")["validation_accuracy"].mean(skipna=False)
-        found = where(rows, {"network": network, "k": k}).groupby("level")["validation_accuracy"].agg(mean)
-        return int(max(found.index[found >= dense - MATCHING - 1e-9], default=0))  # 1e-9: rounding
+        dense = rows[rows["network"] == DENSE].drop_duplicates("seed").set_index("seed")["validation_accuracy"].dropna()
+        found = (
+            where(rows[rows["seed"].isin(dense.index)], {"network": network, "k": k})
+            .groupby("level")["validation_accuracy"]
+            .agg(mean)
+        )
+        return int(max(found.index[found >= dense.mean() - MATCHING - 1e-9], default=0))  # 1e-9: rounding

@@ -50,7 +50,7 @@ def _chances(found: Mapping[str, pd.DataFrame]) -> list[list[str]]:
     sharing: dict[tuple[float, ...], list[str]] = {}
     for name, rows in found.items():
         by_chance = rows[["density", *(f"{index}_by_chance" for index in INDICES)]]
-        sharing.setdefault(tuple(by_chance.to_numpy().round(9).ravel()), []).append(name)
+        sharing.setdefault(tuple(by_chance.fillna(-1).to_numpy().round(9).ravel()), []).append(name)
     return list(sharing.values())
 
 
@@ -90,11 +90,14 @@ def _layer_axis(axes: Axes, layers: Sequence[str]) -> None:
 
 
 def _log_percent_axis(axes: Axes, densities: pd.Series) -> None:
-    """Mean densities of layers, which lie orders of magnitude apart: wide bands may leave the axis."""
-    low, high = densities.min() / 1.5, min(1.1, densities.max() * 1.5)
+    """Mean densities of layers, which lie orders of magnitude apart: wide bands may leave the axis, empty layers do."""
     axes.set_yscale("log")
+    axes.set_ylabel("weights remaining in the layer (%)")
+    known = densities[densities > 0]
+    if known.empty:  # every chain ended
+        return
+    low, high = known.min() / 1.5, min(1.1, known.max() * 1.5)
     axes.set_ylim(low, high)
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_locator(FixedLocator([tick for tick in TICKS if low <= tick <= high]))
     axes.yaxis.set_major_formatter(lambda density, position: f"{100 * density:g}")
-    axes.set_ylabel("weights remaining in the layer (%)")

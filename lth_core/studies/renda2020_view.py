@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from lth_core.analysis.choices import best
 from lth_core.config import Config
 from lth_core.data.facts import known_facts
 from lth_core.studies.renda2020 import POLICIES
@@ -70,11 +71,12 @@ class View:
 
     def best(self, pruning: str, technique: str, level: int, budgets: Iterable[int] | None = None) -> int:
         """The budget of highest mean validation accuracy; one at which a seed diverged is the last choice."""
-        means = {
-            budget: self.values(pruning, technique, level, budget, "validation_accuracy").mean(skipna=False)
-            for budget in (self.budgets(pruning) if budgets is None else budgets)
-        }
-        return int(pd.Series(means).fillna(0).idxmax())
+        return best(
+            {
+                budget: self.values(pruning, technique, level, budget, "validation_accuracy")
+                for budget in (self.budgets(pruning) if budgets is None else budgets)
+            }
+        )
 
     def at_best(self, pruning: str, technique: str) -> pd.DataFrame:
         """The rows of a technique at its best budget of every level."""
@@ -85,13 +87,15 @@ class View:
     def frontier(self, pruning: str, technique: str) -> pd.DataFrame:
         """Per seed and retraining cost: the largest compression without loss that was reached at no more cost.
 
-        Loss is judged on the validation split, seed by seed. Where nothing is lossless the compression is 1: dense.
+        Loss is judged on the validation split, seed by seed. Where nothing is lossless the compression is 1: dense. It
+        is nan where there is nothing to judge, for all trainings of a seed, or its dense network, diverged.
         """
         rows = self.rows(pruning, technique)
         found = []
         for seed, own in rows.groupby("seed"):
             lossless = own["validation_delta"] >= -MATCHING - 1e-9  # rounding
-            compression = np.where(lossless, 1 / own["density"], 1.0)
+            least = np.nan if own["validation_delta"].isna().all() else 1.0
+            compression = np.where(lossless, 1 / own["density"], least)
             for cost in sorted(rows["cost"].unique()):
-                found.append((seed, cost, compression[(own["cost"] <= cost).to_numpy()].max(initial=1.0)))
+                found.append((seed, cost, compression[(own["cost"] <= cost).to_numpy()].max(initial=least)))
         return pd.DataFrame(found, columns=["seed", "cost", "compression"])

@@ -130,13 +130,14 @@ class Stabilizing2019(Study):
         import pandas as pd
 
         from lth_core.analysis.measurements import CELL, final_accuracies, read_histories
+        from lth_core.analysis.tables import read_table
 
         cells = [cell for cell in self.cells(config) if cell.branch in (None, RANDOM)]
         table = final_accuracies(read_histories(config.results, cells))
         distances: dict[str, list[pd.DataFrame]] = {"order": [], "pruning": []}
         for (cell, kind), path in self._distance_files(config).items():
             named = [cell.task, cell.cohort, cell.method, cell.level, cell.branch or TICKET]
-            found = pd.read_csv(path).rename(columns={"l2": f"{kind}_l2", "angle": f"{kind}_angle"})
+            found = read_table(path).rename(columns={"l2": f"{kind}_l2", "angle": f"{kind}_angle"})
             distances[kind].append(found.assign(**dict(zip(CELL, named, strict=True))))
         for found in distances.values():
             table = table.merge(pd.concat(found), on=[*CELL, "seed", "draw"], how="left")

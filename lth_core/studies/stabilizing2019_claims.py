@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from lth_core.analysis.choices import best
 from lth_core.analysis.claims import Claim, judge
 from lth_core.config import Config
 
@@ -60,9 +61,8 @@ class LevelClaims:
         return rows.groupby("seed")[column].agg(lambda draws: draws.mean(skipna=False))
 
     def best(self, steps: Iterable[int]) -> int:
-        """The step with the highest validation accuracy, averaged over seeds; where a seed diverged, it is the last."""
-        means = {k: self.values("ticket", k, "validation_accuracy").mean(skipna=False) for k in steps}
-        return int(pd.Series(means).fillna(0).idxmax())
+        """The step with the highest validation accuracy, averaged over seeds; one where a seed diverged comes last."""
+        return best({k: self.values("ticket", k, "validation_accuracy") for k in steps})
 
     def points(self, first: tuple[str, int], second: tuple[str, int]) -> pd.Series:
         """The difference in test accuracy between two networks, each given with its k, in percentage points."""

@@ -126,12 +126,13 @@ class Transfer(Study):
         import pandas as pd
 
         from lth_core.analysis.measurements import final_accuracies, read_histories
+        from lth_core.analysis.tables import read_table
 
         ends = final_accuracies(read_histories(config.results, self.cells(config)))
         accuracy = [self._rows(ends, group, target) for group, members in self.groups.items() for target in members]
         densities = ends[ends["branch"] == TICKET].groupby(["task", "level"])["density"].mean()
         overlap = [
-            pd.read_csv(path).assign(
+            read_table(path).assign(
                 task=ticket.task, other=other, level=ticket.level, density=densities[ticket.task, ticket.level]
             )
             for (ticket, other), path in self._overlap_files(config).items()

@@ -145,7 +145,8 @@ def _overlap(rows: pd.DataFrame, task: str, other: str) -> list[Claim]:
         return []
     levels = few_weights(rows)
     found = indices(rows[rows["level"].isin(levels)], ["level", "density", "seed"])
-    excess = (found["jaccard"] - found["jaccard_by_chance"]).groupby(found["seed"]).mean()
+    excess = (found["jaccard"] - found["jaccard_by_chance"]).groupby(found["seed"])
+    excess = excess.agg(lambda levels: levels.mean(skipna=False))
     return [
         judge(
             excess.to_numpy(),

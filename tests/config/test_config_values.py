@@ -17,7 +17,7 @@ BAD = [
     (METHOD % "rewind: {steps: 3}", "methods.imp.rewind.steps: unknown key; did you mean 'step'?"),
     (METHOD % "rewind: {xyz: 3}", "methods.imp.rewind.xyz: unknown key (known: policy, step)"),
     (OPTIMIZER % "lr: 0.1", "tasks.digits-lenet.train.optimizer.lr: unknown key (known: learning_rate, momentum, name, nesterov, weight_decay)"),
-    (TASK % "no: 3", "tasks.digits-lenet.no: unknown key (known: cohorts, dataset, initialization, model, train)"),
+    (TASK % "no: 3", "tasks.digits-lenet.no: unknown key (known: cohorts, dataset, initialization, model, processes, train)"),
     # wrong types
     (TRAIN % "steps: many", "tasks.digits-lenet.train.steps: must be a whole number (got 'many')"),
     (TRAIN % "steps: 2.5", "tasks.digits-lenet.train.steps: must be a whole number (got 2.5)"),
@@ -41,6 +41,7 @@ BAD = [
     (METHOD % "rate_by_kind: {hiden: 0.1}", "methods.imp.rate_by_kind.hiden: must be one of 'conv', 'hidden', 'output' (got 'hiden'); did you mean 'hidden'?"),
     (METHOD % "exclude: [outptu]", "methods.imp.exclude: 'outptu' is neither a kind of weight nor a pattern of weight names; did you mean 'output'?"),
     (METHOD % "levels: 0", "methods.imp.levels: must be greater than 0 (got 0)"),
+    (METHOD % "levels: 201", "methods.imp.levels: 201 levels make a longer chain of jobs than Snakemake can follow: at most 200"),
     (METHOD % "rewind: {policy: rewind, step: -1}", "methods.imp.rewind.step: must be at least 0 (got -1)"),
     (METHOD % "scope: globally", "methods.imp.scope: must be one of 'layer', 'global' (got 'globally'); did you mean 'global'?"),
     (OPTIMIZER % "name: adma", "tasks.digits-lenet.train.optimizer.name: must be one of 'adam', 'sgd' (got 'adma'); did you mean 'adam'?"),
@@ -57,6 +58,9 @@ BAD = [
     (TASK % "cohorts: [3]", "tasks.digits-lenet.cohorts[0]: must be text (got 3)"),
     (TASK % "cohorts: ['0-4', '4-9']", "tasks.digits-lenet: cohorts overlap: each seed belongs to one cohort"),
     # keys that do not go together
+    (TASK % "processes: 7", "tasks.digits-lenet: train.batch_size (60) is no multiple of processes (7)"),
+    (TRAIN % "augment: resized-crop-flip", "tasks.digits-lenet.train.augment: 'resized-crop-flip' cuts parts out of image files: 'digits' is no image-folder with stream: true"),
+    ("datasets: {pets: {source: {name: image-folder, path: p, size: 64, resize: 32}}}\n" + TASK % "dataset: pets", "datasets.pets.source: resize (32) must be at least size (64)"),
     (OPTIMIZER % "momentum: 0.9", "tasks.digits-lenet.train.optimizer: momentum and nesterov belong to 'sgd', not to 'adam'"),
     (OPTIMIZER % "name: sgd, nesterov: true", "tasks.digits-lenet.train.optimizer: nesterov needs momentum > 0"),
     (TRAIN % "schedule: {name: step}", "tasks.digits-lenet.train.schedule: drop_steps belong to schedule 'step', which needs at least one"),

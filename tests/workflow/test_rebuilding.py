@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from lth_core.artifacts import sum_file
 from tests.workflow.project import (
     AFTER_TRAINING,
     BRANCH,
@@ -23,6 +24,7 @@ from tests.workflow.project import (
     touched,
 )
 
+SUM_OF_CLAIMS = sum_file(CLAIMS).as_posix()
 ANY_TRAINING = {"dense", "retrain", "branch"}
 CODE = "\nADDED = 1\n"
 """A change in substance that changes no result."""
@@ -44,7 +46,7 @@ def test_two_runs_in_two_folders_give_identical_artifacts(finished: Project, tmp
     other.run()
     assert other.hashes() == finished.hashes()
     assert {Path(path).suffix for path in other.files()} == {
-        ".csv", ".html", ".json", ".pdf", ".png", ".safetensors", ".svg",
+        ".csv", ".html", ".json", ".pdf", ".png", ".safetensors", ".sha256", ".svg",
     }  # fmt: skip
 
 
@@ -56,11 +58,18 @@ def test_another_pruning_rate_rebuilds_from_the_first_mask_on(project: Project) 
     project.edit("config.yaml", ("rate: 0.2,", "rate: 0.3,"))
     project.run(CLAIMS)
     expected = in_folder(f"{CELL}/imp", before) | in_folder("results/tables", before)
-    changed = touched(before, project.files()) - {CLAIMS}
+    changed = touched(before, project.files()) - {CLAIMS, SUM_OF_CLAIMS}
     assert changed == expected
     assert f"{DENSE}/trained.safetensors" in before and f"{DENSE}/trained.safetensors" not in changed
     masks = {f"{level}/mask.safetensors" for level in LEVELS}
     assert all(before[mask][1] != project.files()[mask][1] for mask in masks)
+
+
+def test_more_processes_share_what_is_still_to_be_trained(project: Project) -> None:
+    project.edit("config.yaml", ('cohorts: ["0-1"]', 'cohorts: ["0-1"]\n    processes: 2'))
+    assert project.run("--dry-run").nothing_to_do
+    again = project.run("--dry-run", "--printshellcmds", "--forcerun", "dense", "retrain").said
+    assert "lth-job launch 2 dense" in again and "lth-job launch 2 retrain" in again
 
 
 def test_excluded_layers_that_the_network_lacks_are_found_before_training(finished: Project, tmp_path: Path) -> None:
@@ -83,7 +92,8 @@ def test_a_new_branch_trains_only_that_branch(project: Project) -> None:
     assert run.jobs == {"branch random-mask of mini imp level 1 seeds 0-1", "table frankle2019", "claims"}
     changed = touched(before, project.files())
     assert {path for path in changed if path.startswith(CELL)} == {
-        f"{LEVELS[0]}/random-mask/{name}" for name in ("mask.safetensors", "trained.safetensors", "history.csv")
+        f"{LEVELS[0]}/random-mask/{name}"
+        for name in ("mask.safetensors", "trained.safetensors", "history.csv", ".history.csv.sha256")
     }
 
 

@@ -10,6 +10,9 @@ rule weight_histograms:
         f"{logs}/{{task}}/{{cohort}}/{{method}}/level_{{level}}/weight_histograms.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=need("weights", "mem_mb"),
+        runtime=need("weights", "runtime"),
     params:
         code=plan.analysis_code("weight_histograms"),
     message:
@@ -31,6 +34,9 @@ rule pruning_distance:
         f"{logs}/{{task}}/{{cohort}}/{{method}}/level_{{level}}/pruning_distance.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=need("weights", "mem_mb"),
+        runtime=need("weights", "runtime"),
     params:
         code=plan.analysis_code("distances"),
     message:

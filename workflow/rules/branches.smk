@@ -16,16 +16,20 @@ rule branch:
         f"{logs}/{{task}}/{{cohort}}/{{method}}/level_{{level}}/{{branch}}.log",
     conda:
         "../../environment.yml"
+    threads: threads_of
     resources:
-        gpu=1,
+        gpu=gpus_of,
+        processes=processes_of,
+        mem_mb=need("training", "mem_mb"),
+        runtime=need("training", "runtime"),
     params:
         spec=lambda wildcards: plan.branch_spec(cell_of(wildcards)),
     message:
         "branch {wildcards.branch} of {wildcards.task} {wildcards.method} level {wildcards.level}"
         " seeds {wildcards.cohort}"
     shell:
-        "lth-job branch --spec {params.spec:q} --data {input.data:q} --network {input.network:q}"
-        " --initial {input.initial:q} --start {input.start:q} --trained {input.trained:q}"
+        "lth-job launch {resources.processes} branch --spec {params.spec:q} --data {input.data:q}"
+        " --network {input.network:q} --initial {input.initial:q} --start {input.start:q} --trained {input.trained:q}"
         " --trained-from {input.trained_from:q} --mask {input.mask:q} --output {output.trained:q} > {log:q} 2>&1"
 
 
@@ -52,12 +56,17 @@ rule dense_branch:
         f"{logs}/{{task}}/{{cohort}}/dense/{{branch}}.log",
     conda:
         "../../environment.yml"
+    threads: threads_of
     resources:
-        gpu=1,
+        gpu=gpus_of,
+        processes=processes_of,
+        mem_mb=need("training", "mem_mb"),
+        runtime=need("training", "runtime"),
     params:
         spec=lambda wildcards: plan.branch_spec(cell_of(wildcards)),
     message:
         "branch {wildcards.branch} of {wildcards.task} dense seeds {wildcards.cohort}"
     shell:
-        "lth-job branch --spec {params.spec:q} --data {input.data:q} --network {input.network:q}"
-        " --initial {input.initial:q} --start {input.start:q} --output {output.trained:q} > {log:q} 2>&1"
+        "lth-job launch {resources.processes} branch --spec {params.spec:q} --data {input.data:q}"
+        " --network {input.network:q} --initial {input.initial:q} --start {input.start:q}"
+        " --output {output.trained:q} > {log:q} 2>&1"

@@ -1,5 +1,6 @@
 # The plan of the config, and the input functions of the rules. Rules themselves are in the other files.
 import fcntl
+import json
 import os
 import re
 import shlex
@@ -11,6 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from snakemake.common.tbdstring import TBDString
 from snakemake.exceptions import WorkflowError
 
 root = str(Path(workflow.basedir))
@@ -21,6 +23,7 @@ from lth_core.artifacts import ArtifactError
 from lth_core.cells import Cell
 from lth_core.configfile import ConfigError
 from lth_core.plan import Plan
+from lth_core.resources import Needs
 
 # The workflow's own file only when no other is named: `--configfile` replaces it, `--config` overrides single keys.
 config_files = list(workflow.config_settings.configfiles) or [f"{root}/config.yaml"]
@@ -29,7 +32,17 @@ try:
 except ConfigError as error:
     sys.exit(f"the configuration is not valid:\n{error}")
 
+needs = Needs(plan)
 results, reports, logs = plan.config.results, plan.config.reports, "logs"
+
+
+def config_arguments():
+    """The arguments of this run that say what its config is."""
+    settings = workflow.config_settings
+    changes = [f"{key}={json.dumps(value)}" for key, value in settings.config.items()]
+    files = [os.path.relpath(file) for file in settings.configfiles]
+    return [*(["--configfile", *files] if files else []), *(["--config", *changes] if changes else [])]
+
 
 # What jobs inherit. None of it changes their results, so none of it is a reason to run them again.
 os.environ.update(
@@ -38,35 +51,46 @@ os.environ.update(
     LTH_DATA_ROOT=plan.config.data_root,
     LTH_DEVICE=plan.config.device,
     LTH_METHODS=plan.pruned_weights,
+    LTH_COMMAND=f"snakemake --force {{}} --cores all {shlex.join(config_arguments())}".strip(),
 )
+
+# Batch systems hand a job the environment of its submission; it must not leave its allocation for another run's server.
+os.environ.pop("LTH_JOB_SERVER", None)
 
 # A job dies with the snakemake that started it (Linux), so that no orphan writes beside its successor.
 shell.prefix("set -euo pipefail; exec " + ("setpriv --pdeathsig KILL " if shutil.which("setpriv") else ""))
 
 
 def run_alone():
-    """Keep a second snakemake out of this folder. The kernel lets it in when this one ends, however it ends.
+    """Keep a second snakemake out of this folder. The kernel lets it in when this one and its jobs end, however they do.
 
     Snakemake's own lock, which the profile switches off, has to be removed by hand after a crash.
     """
     lock = os.open(".snakemake/running.lock", os.O_CREAT | os.O_RDWR)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise WorkflowError("another snakemake is running in this folder: wait for it, or stop it")
-    except OSError:
-        pass  # a file system without locks
+    deadline = time.monotonic() + 10  # the jobs of one that was killed take a moment to end
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise WorkflowError("another snakemake is running in this folder: wait for it, or stop it")
+            time.sleep(0.05)
+            continue
+        except OSError:
+            pass  # a file system without locks
+        return lock
 
 
-def serve_jobs():
+def serve_jobs(lock):
     """Start the job server, which ends when this process does, however it ends. Without it jobs start as usual."""
-    if not hasattr(socket, "send_fds"):
+    if not hasattr(socket, "send_fds") or workflow.non_local_exec:
         return
     address = f"{tempfile.mkdtemp(prefix='lth-')}/jobs"
-    server = subprocess.Popen([sys.executable, "-m", "lth_core.jobs.server", address], stdin=subprocess.PIPE)
+    command = [sys.executable, "-m", "lth_core.jobs.server", address, str(lock)]
+    server = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[lock])
     while not os.path.exists(address) and server.poll() is None:
         time.sleep(0.005)
-    os.environ.update(LTH_JOB_SERVER=f"{os.path.dirname(sys.executable)}:{address}")
+    os.environ.update(LTH_JOB_SERVER=f"{os.getpid()}:{os.path.dirname(sys.executable)}:{address}")
 
 
 def either(names):
@@ -88,8 +112,35 @@ wildcard_constraints:
 
 def cell_of(wildcards):
     """The cell of the wildcards of a ticket, a dense run or a branch of either."""
-    place = grid(wildcards) if hasattr(wildcards, "method") else (wildcards.task, wildcards.cohort)
+    place = grid(wildcards) if hasattr(wildcards, "level") else (wildcards.task, wildcards.cohort)
     return Cell(*place, branch=getattr(wildcards, "branch", None))
+
+
+def need(kind, resource):
+    """How much of a resource a job of this kind asks for, known once its cohort is initialized; a retry asks for more."""
+
+    def amount(wildcards, attempt):
+        try:
+            return attempt * getattr(getattr(needs, kind)(cell_of(wildcards)), resource)
+        except ArtifactError:
+            return TBDString()
+
+    return amount
+
+
+def processes_of(wildcards):
+    """How many processes share the trainings of a task."""
+    return plan.config.tasks[wildcards.task].processes
+
+
+def gpus_of(wildcards):
+    """One for each process, where GPUs are used."""
+    return needs.gpus * processes_of(wildcards)
+
+
+def threads_of(wildcards):
+    """The cores of all processes that share a training."""
+    return needs.threads(wildcards.task) * processes_of(wildcards)
 
 
 def grid(wildcards):

@@ -17,7 +17,9 @@ rule order_connectivity:
     conda:
         "../../environment.yml"
     resources:
-        gpu=1,
+        gpu=needs.gpus,
+        mem_mb=need("connectivity", "mem_mb"),
+        runtime=need("connectivity", "runtime"),
     params:
         spec=lambda wildcards: plan.connectivity_spec(wildcards.task, wildcards.cohort),
         pair="order",

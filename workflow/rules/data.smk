@@ -1,4 +1,9 @@
-# Data: each set decoded once into one file of arrays with fixed splits.
+# Data: each set decoded once into one file of arrays with fixed splits. On a cluster the submitting machine does it, as
+# others may have no network.
+localrules:
+    prepare_data,
+
+
 rule prepare_data:
     output:
         artifacts.data_file(results, "{dataset}"),

@@ -28,14 +28,18 @@ rule dense:
         f"{logs}/{{task}}/{{cohort}}/dense.log",
     conda:
         "../../environment.yml"
+    threads: threads_of
     resources:
-        gpu=1,
+        gpu=gpus_of,
+        processes=processes_of,
+        mem_mb=need("training", "mem_mb"),
+        runtime=need("training", "runtime"),
     params:
         spec=lambda wildcards: plan.dense_spec(wildcards.task, wildcards.cohort),
     message:
         "dense {wildcards.task} seeds {wildcards.cohort}"
     shell:
-        "lth-job dense --spec {params.spec:q} --data {input.data:q}"
+        "lth-job launch {resources.processes} dense --spec {params.spec:q} --data {input.data:q}"
         " --initial {input.initial:q} --output {output.trained:q} > {log:q} 2>&1"
 
 
@@ -49,12 +53,16 @@ rule checkpoint:
         f"{logs}/{{task}}/{{cohort}}/at_{{step}}.log",
     conda:
         "../../environment.yml"
+    threads: threads_of
     resources:
-        gpu=1,
+        gpu=gpus_of,
+        processes=processes_of,
+        mem_mb=need("training", "mem_mb"),
+        runtime=need("training", "runtime"),
     params:
         spec=lambda wildcards: plan.checkpoint_spec(wildcards.task, wildcards.cohort, int(wildcards.step)),
     message:
         "checkpoint at step {wildcards.step} of {wildcards.task} seeds {wildcards.cohort}"
     shell:
-        "lth-job checkpoint --spec {params.spec:q} --data {input.data:q}"
+        "lth-job launch {resources.processes} checkpoint --spec {params.spec:q} --data {input.data:q}"
         " --initial {input.initial:q} --output {output:q} > {log:q} 2>&1"

@@ -13,6 +13,9 @@ rule overlap:
         other_method=either(plan.methods),
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=need("weights", "mem_mb"),
+        runtime=need("weights", "runtime"),
     params:
         code=plan.analysis_code("overlap"),
     message:

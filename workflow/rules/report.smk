@@ -1,4 +1,10 @@
 # Report: a study's tables, its figures, the claims of all studies, and the page that shows them.
+# On a cluster the submitting machine makes these two; they take seconds.
+localrules:
+    claims,
+    report,
+
+
 for study in plan.studies:
 
     rule:
@@ -10,6 +16,7 @@ for study in plan.studies:
         output:
             tables(study),
             table_provenance(study),
+            artifacts.faults_file(results, study),
         log:
             f"{logs}/tables/{study}.log",
         conda:
@@ -63,6 +70,7 @@ rule claims:
 rule report:
     input:
         f"{results}/claims.csv",
+        [artifacts.faults_file(results, study) for study in plan.studies],
         [f"{reports}/{study}/captions.json" for study in plan.studies],
         [figures(study) for study in plan.studies],
         [table_provenance(study) for study in plan.studies],

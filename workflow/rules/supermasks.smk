@@ -12,7 +12,9 @@ rule supermasks:
     conda:
         "../../environment.yml"
     resources:
-        gpu=1,
+        gpu=needs.gpus,
+        mem_mb=need("supermasks", "mem_mb"),
+        runtime=need("supermasks", "runtime"),
     params:
         spec=lambda wildcards: plan.supermasks_spec(wildcards.task, wildcards.cohort, wildcards.method),
     message:
@@ -36,7 +38,9 @@ rule learned_supermasks:
     conda:
         "../../environment.yml"
     resources:
-        gpu=1,
+        gpu=needs.gpus,
+        mem_mb=need("supermasks", "mem_mb"),
+        runtime=need("supermasks", "runtime"),
     params:
         spec=lambda wildcards: plan.learned_supermasks_spec(
             wildcards.task, wildcards.cohort, wildcards.values, wildcards.scaling

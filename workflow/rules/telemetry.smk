@@ -11,7 +11,9 @@ rule telemetry:
     conda:
         "../../environment.yml"
     resources:
-        gpu=1,
+        gpu=needs.gpus,
+        mem_mb=need("telemetry", "mem_mb"),
+        runtime=need("telemetry", "runtime"),
     params:
         spec=lambda wildcards: plan.telemetry_spec(wildcards.task, wildcards.cohort, int(wildcards.step)),
     message:

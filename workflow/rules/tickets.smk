@@ -18,6 +18,9 @@ rule prune:
     priority: chain_first
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=need("weights", "mem_mb"),
+        runtime=need("weights", "runtime"),
     params:
         spec=lambda wildcards: plan.prune_spec(wildcards.cohort, wildcards.method, int(wildcards.level)),
         mask=lambda wildcards, input: f"--mask {shlex.quote(input.mask)}" if input.mask else "",
@@ -43,14 +46,18 @@ rule retrain:
     priority: chain_first
     conda:
         "../../environment.yml"
+    threads: threads_of
     resources:
-        gpu=1,
+        gpu=gpus_of,
+        processes=processes_of,
+        mem_mb=need("training", "mem_mb"),
+        runtime=need("training", "runtime"),
     params:
         spec=lambda wildcards: plan.retrain_spec(*grid(wildcards)),
     message:
         "retrain {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
     shell:
-        "lth-job retrain --spec {params.spec:q} --data {input.data:q}"
+        "lth-job launch {resources.processes} retrain --spec {params.spec:q} --data {input.data:q}"
         " --start {input.start:q} --mask {input.mask:q} --output {output.trained:q} > {log:q} 2>&1"
 
 
@@ -70,13 +77,17 @@ rule retrain_treated:
     priority: chain_first
     conda:
         "../../environment.yml"
+    threads: threads_of
     resources:
-        gpu=1,
+        gpu=gpus_of,
+        processes=processes_of,
+        mem_mb=need("training", "mem_mb"),
+        runtime=need("training", "runtime"),
     params:
         spec=lambda wildcards: plan.branch_spec(cell_of(wildcards)),
     message:
         "retrain {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
     shell:
-        "lth-job branch --spec {params.spec:q} --data {input.data:q} --network {input.network:q}"
-        " --initial {input.initial:q} --start {input.start:q} --trained {input.trained:q}"
+        "lth-job launch {resources.processes} branch --spec {params.spec:q} --data {input.data:q}"
+        " --network {input.network:q} --initial {input.initial:q} --start {input.start:q} --trained {input.trained:q}"
         " --trained-from {input.trained_from:q} --mask {input.mask:q} --output {output.trained:q} > {log:q} 2>&1"

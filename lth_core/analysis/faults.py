@@ -1,0 +1,145 @@
+"""Numerical faults: what diverged, which chains ended for it, and which layers were emptied.
+
+Of each replicate of each training:
+`diverged`: the first evaluated step at which the loss, or a weight, is not finite;
+`no ticket`: nothing was trained, for the mask would come from a training of this replicate that diverged;
+`layer collapse`: the mask leaves nothing of some layers. Such a network is trained all the same: what it is worth,
+often no more than chance, is measured.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lth_core.artifacts import read_bytes, read_header
+from lth_core.cells import DENSE, Cell
+from lth_core.config import seeds_of
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One row of a study's numerical_faults.csv: a fault of one replicate of a cell."""
+
+    task: str
+    cohort: str
+    method: str
+    level: int
+    branch: str
+    """As in the studies' tables: `dense`, `ticket`, or the branch's name."""
+    seed: int
+    draw: int
+    fault: str
+    """`diverged`, `no ticket` or `layer collapse`."""
+    step: int | None = None
+    """Of a divergence."""
+    layers: str = ""
+    """Names of collapsed layers, in network order, with spaces between them."""
+
+
+def faults(results: str, cells: Iterable[Cell]) -> Iterator[Fault]:
+    """The faults of all cells. Raises ArtifactError when a history or a mask cannot be read."""
+    for cell in cells:
+        branch = cell.branch or ("ticket" if cell.level else DENSE)
+        named = (cell.task, cell.cohort, cell.method, cell.level, branch)
+        seeds = seeds_of(cell.cohort)
+        header = read_header(cell.mask(results)) if cell.level else {}
+        ended = _replicates(seeds, header.get("diverged", []))
+        rows = csv.DictReader(io.StringIO(read_bytes(cell.history(results)).decode()))
+        for replicate, step in _diverged(rows).items():
+            if not ended.get(replicate):
+                yield Fault(*named, *replicate, "diverged", step=step)
+        for replicate, none in ended.items():
+            if none:
+                yield Fault(*named, *replicate, "no ticket")
+        for replicate, layers in _collapsed(seeds, header).items():
+            if not ended[replicate]:
+                yield Fault(*named, *replicate, "layer collapse", layers=" ".join(layers))
+
+
+def _replicates(seeds: Sequence[int], values: Sequence[Any]) -> dict[tuple[int, int], Any]:
+    """(seed, draw) -> its value, of a list with one value per replicate of a file."""
+    draws = len(values) // len(seeds)
+    return {(seeds[index // draws], index % draws): value for index, value in enumerate(values)}
+
+
+def _diverged(rows: Iterable[Mapping[str, str]]) -> dict[tuple[int, int], int]:
+    """(seed, draw) -> the first step of a history at which a loss is not finite, where there is one."""
+    found: dict[tuple[int, int], int] = {}
+    for row in rows:
+        if not math.isfinite(float(row["loss"])):
+            found.setdefault((int(row["seed"]), int(row["draw"])), int(row["step"]))
+    return found
+
+
+def _collapsed(seeds: Sequence[int], header: Mapping[str, Any]) -> dict[tuple[int, int], list[str]]:
+    """(seed, draw) -> the layers of which the masks of a header keep nothing, where there are any."""
+    found: dict[tuple[int, int], list[str]] = {}
+    for layer, kept in header.get("kept", {}).items():
+        for replicate, count in _replicates(seeds, kept).items():
+            if count == 0:
+                found.setdefault(replicate, []).append(layer)
+    return found
+
+
+# ---------------------------------------------------------------- in words
+
+
+@dataclass(frozen=True)
+class Line:
+    """The faults of one network of a cohort over all levels, in words."""
+
+    task: str
+    cohort: str
+    method: str
+    branch: str
+    words: Sequence[str]
+
+
+def lines(found: Sequence[Mapping[str, str]]) -> list[Line]:
+    """Rows of numerical_faults.csv, text by column, in words: one line per task, cohort, method and branch.
+
+    Rows may be there more than once, for studies share trainings.
+    """
+    groups: dict[tuple[str, ...], list[Mapping[str, str]]] = {}
+    for row in found:
+        groups.setdefault((row["task"], row["cohort"], row["method"], row["branch"]), []).append(row)
+    return [Line(*group, _words(rows)) for group, rows in groups.items()]
+
+
+def _words(rows: Sequence[Mapping[str, str]]) -> list[str]:
+    """The faults of one line: each kind by replicate, collapsed layers by name."""
+    told: dict[tuple[str, str], list[Mapping[str, str]]] = {}
+    for row in rows:
+        replicate = f"seed {row['seed']}" + (f", draw {row['draw']}" if row["draw"] != "0" else "")
+        for subject in row["layers"].split() or [replicate]:
+            told.setdefault((row["fault"], subject), []).append(row)
+    found = []
+    for (fault, subject), own in told.items():
+        levels = sorted({int(row["level"]) for row in own})
+        where = f" at {_listed('level', levels)}" if levels != [0] else ""
+        if fault == "diverged":
+            steps = sorted({int(row["step"]) for row in own})
+            found.append(f"{subject} diverged{where}, seen first at {_listed('step', steps)}")
+        elif fault == "no ticket":
+            found.append(f"{subject} has no ticket{where}: a training that its mask would come from diverged")
+        else:
+            seeds = sorted({int(row["seed"]) for row in own})
+            found.append(f"layer collapse: nothing is left of {subject}{where} ({_listed('seed', seeds)})")
+    return found
+
+
+def _listed(noun: str, numbers: Sequence[int]) -> str:
+    """Numbers in order, as a reader writes them: step 40; levels 3–5, 8."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    words = [f"{run[0]}–{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs]
+    return f"{noun}{'s' if len(numbers) > 1 else ''} {', '.join(words)}"

@@ -1,0 +1,20 @@
+"""Tables read back: CSV files that jobs have written, compared with their sums."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lth_core.artifacts import ArtifactError, read_bytes
+
+
+def read_table(path: str | Path, **options: Any) -> pd.DataFrame:
+    """A CSV file as pandas reads it with these options. Raises ArtifactError when it is missing, damaged or foreign."""
+    content = read_bytes(path)
+    try:
+        return pd.read_csv(io.BytesIO(content), **options)
+    except ValueError as error:
+        raise ArtifactError.unusable(path, f"cannot be read ({error})") from None

@@ -1,0 +1,171 @@
+"""The slurm profile on a real cluster of one node: the artifacts of one machine, whatever happens on the way."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.project import DENSE, MINIATURE, Project, Run
+
+pytestmark = pytest.mark.slurm
+
+CLUSTER = Path(__file__).parent / "slurm.sh"
+PROFILE = (
+    "--workflow-profile=slurm",
+    "--slurm-no-account",  # these two: the cluster has no accounting
+    "--slurm-status-command=squeue",
+    "--slurm-init-seconds-before-status-checks=2",  # the others: it has no one else to serve
+    "--seconds-between-status-checks=1",
+    "--latency-wait=5",
+)
+TRAINED = f"{DENSE}/trained.safetensors"
+PATIENCE = 180.0
+"""Seconds after which something that should happen has not."""
+
+FLAKY = '''\
+"""A network that cannot be built while the file `failures` says so."""
+
+from pathlib import Path
+
+from lth_core.registry import model
+
+
+@model("flaky")
+def flaky(classes, input_shape):
+    from torch import nn
+
+    left = int(Path("failures").read_text())
+    if left:
+        Path("failures").write_text(str(left - 1))
+        raise RuntimeError("this machine has a bad day")
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 20), nn.ReLU(), nn.Linear(20, classes))
+'''
+
+
+def hindrance() -> str | None:
+    """Why a cluster cannot be started here; tests install nothing."""
+    if os.geteuid() != 0:
+        return "needs root"
+    if missing := [command for command in ("munged", "slurmctld", "slurmd", "sbatch") if not shutil.which(command)]:
+        return f"{missing[0]} is not installed (make test-slurm installs it on Debian)"
+    if find_spec("snakemake_executor_plugin_slurm") is None:
+        return "the packages of requirements-cluster.txt are not installed (make test-slurm installs them)"
+    if os.path.lexists("/etc/slurm/slurm.conf"):
+        return "this machine belongs to a cluster (/etc/slurm/slurm.conf)"
+    return None
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A running cluster of one node; it is stopped at the end."""
+    if reason := hindrance():
+        pytest.skip(f"no SLURM: {reason}")
+    folder = tmp_path_factory.mktemp("slurm")
+    subprocess.run([CLUSTER, "up", folder], check=True)
+    yield
+    subprocess.run([CLUSTER, "down", folder], check=True)
+
+
+def submitted(run: Run) -> list[str]:
+    """What was submitted to SLURM, job by job: the folders of their logs."""
+    return re.findall(r"submitted with SLURM jobid \d+ \(log: .*/logs/slurm/([^/]+)/", run.said)
+
+
+@pytest.fixture(scope="module")
+def flaky(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A dense run of the flaky network on one machine."""
+    project = Project.create(tmp_path_factory.mktemp("flaky") / "project", finished.folder)
+    (project.folder / "flaky.py").write_text(FLAKY)
+    (project.folder / "failures").write_text("0")
+    config = MINIATURE.replace("{name: lenet, hidden: [20, 10]}", "flaky").replace("steps: 40", "steps: 4000")
+    (project.folder / "config.yaml").write_text("plugins: [flaky]\n" + config)
+    project.run(TRAINED)
+    return project
+
+
+@pytest.fixture
+def untrained(flaky: Project, tmp_path: Path) -> Project:
+    """The same before its training."""
+    project = flaky.copy(tmp_path / "project")
+    shutil.rmtree(project.folder / DENSE)
+    return project
+
+
+def test_every_level_of_a_chain_is_one_job_and_the_artifacts_are_those_of_one_machine(
+    cluster: None, finished: Project, tmp_path: Path
+) -> None:
+    project = Project.create(tmp_path / "project", finished.folder)
+    run = project.snakemake(*PROFILE)
+    assert run.status == 0, run.said
+    levels, reporting = "group_chain_prune_retrain", ["rule_table_frankle2019", "rule_figures_frankle2019"]
+    assert submitted(run) == ["rule_initialize", "rule_dense", levels, "rule_branch", *reporting]
+    assert project.hashes() == finished.hashes()
+    assert project.run().nothing_to_do  # on one machine, too
+
+
+def test_a_job_that_fails_is_tried_again_with_more_memory(cluster: None, flaky: Project, untrained: Project) -> None:
+    (untrained.folder / "failures").write_text("1")
+    run = untrained.snakemake(*PROFILE, TRAINED)
+    assert run.status == 0, run.said
+    assert submitted(run) == ["rule_dense", "rule_dense"]
+    assert "this machine has a bad day" in run.said
+    first, second = (memory_of(number) for number in re.findall(r"SLURM jobid (\d+)", run.said))
+    assert second == 2 * first
+    assert untrained.hashes() == flaky.hashes()
+
+
+def test_a_job_that_keeps_failing_leaves_nothing_and_the_same_command_finishes(
+    cluster: None, flaky: Project, untrained: Project
+) -> None:
+    (untrained.folder / "failures").write_text("9")
+    run = untrained.snakemake(*PROFILE, "--retries=0", TRAINED)
+    assert run.status == 1
+    assert submitted(run) == ["rule_dense"] and "this machine has a bad day" in run.said
+    assert not (untrained.folder / TRAINED).exists()
+    (untrained.folder / "failures").write_text("0")
+    assert untrained.snakemake(*PROFILE, "--retries=0", TRAINED).status == 0
+    assert untrained.hashes() == flaky.hashes()
+
+
+def test_ctrl_c_cancels_the_jobs_and_the_same_command_finishes(
+    cluster: None, flaky: Project, untrained: Project
+) -> None:
+    process = untrained.start(*PROFILE, TRAINED, LTH_CHECKPOINT_SECONDS="0")
+    wait_for(lambda: (untrained.folder / DENSE / ".trained.resume.safetensors").exists())
+    os.killpg(process.pid, signal.SIGINT)
+    said, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode != 0, said
+    wait_for(lambda: not queue())
+    assert not (untrained.folder / TRAINED).exists()
+    run = untrained.snakemake(*PROFILE, TRAINED)
+    assert run.status == 0, run.said
+    assert "resumed at step" in untrained.read("logs/mini/0-1/dense.log")
+    assert untrained.hashes() == flaky.hashes()
+
+
+def memory_of(number: str) -> int:
+    """What a job, which may have ended, asked for in MB."""
+    command = ["scontrol", "--oneliner", "show", "job", number]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return int(re.search(r"\bMinMemoryNode=(\d+)M", said)[1])
+
+
+def queue() -> str:
+    """What SLURM has waiting, running or ending."""
+    return subprocess.run(["squeue", "--noheader"], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def wait_for(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
