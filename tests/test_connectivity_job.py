@@ -169,6 +169,7 @@ def test_an_interrupted_measurement_goes_on_where_it_was(
 ) -> None:
     """In each of its loops: over the training and test split, the sample for batch norm, and again both splits."""
     monkeypatch.setattr("lth_core.analysis.connectivity.BATCH", 100)  # two batches a loop
+    monkeypatch.setattr("lth_core.analysis.connectivity.evaluation_piece", lambda linear, device: 100)
     whole = run(folder, monkeypatch, "seed", "resnet", "resnet", RESNET)
     monkeypatch.setenv("LTH_CHECKPOINT_SECONDS", "0")
     save, saved = Resume.save_when_due, []

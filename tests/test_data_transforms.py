@@ -278,7 +278,7 @@ def streamed() -> StreamedSplits:
         Files([f"{part}/{index}.png" for index in range(count)], np.arange(count) % 4)
         for part, count in (("train", 24), ("validation", 8), ("test", 8))
     )
-    return StreamedSplits(train, validation, test, 4, "pets", "pets", size=4, grey=False)
+    return StreamedSplits(train, validation, test, 4, "pets", "pets", size=4, resize=4, grey=False)
 
 
 @pytest.mark.parametrize("name", ["rotation", "blur"])
