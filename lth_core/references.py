@@ -161,15 +161,7 @@ def _cells(
     for cell in repeated[:1]:
         same = f"asks for the same training twice ({cell.folder(config.results)})"
         problems.append(at(_mention(name, study, cell.branch) if cell.branch else ("studies", name), same))
-    for task, method in sorted({(cell.task, cell.method) for cell in cells if cell.method != DENSE}):
-        step, steps = methods[method].rewind.step, config.tasks[task].train.steps
-        if step >= steps:
-            own = method in config.methods
-            location = ("methods", method, "rewind", "step") if own else ("studies", name)
-            what = str(step) if own else f"step {step} of method '{method}'"
-            problems.append(
-                at(location, f"{what} is beyond training of task '{task}' ({steps} steps) in study '{name}'")
-            )
+    problems += _rewind_steps(config, name, study, cells, methods)
     for cell in {(cell.task, cell.branch): cell for cell in cells if cell.branch in branches}.values():
         location = ("branches", cell.branch) if cell.branch in config.branches else ("studies", name)
         problems += _branch(config, cell, branches, location)
@@ -179,6 +171,23 @@ def _cells(
             needs = f"branch '{branch}' needs {', '.join(missing)}: give it an entry under branches"
             problems.append(at(_mention(name, study, branch), needs))
     return problems
+
+
+def _rewind_steps(
+    config: Config, name: str, study: Study, cells: Iterable[Cell], methods: Mapping[str, Method]
+) -> list[str]:
+    """Steps to rewind to that training does not reach; one that derived methods have from a task's own is its."""
+    late = {}
+    for task, method in sorted({(cell.task, cell.method) for cell in cells if cell.method != DENSE}):
+        step, steps = methods[method].rewind.step, config.tasks[task].train.steps
+        own = method if method in config.methods else study.tasks.get(task)
+        if own and config.methods[own].rewind.step == step:
+            where, what = ("methods", own, "rewind", "step"), str(step)
+        else:
+            where, what = ("studies", name), f"step {step} of method '{method}'"
+        if step >= steps:
+            late[at(where, f"{what} is beyond training of task '{task}' ({steps} steps) in study '{name}'")] = None
+    return list(late)
 
 
 def _branch(config: Config, cell: Cell, branches: Mapping[str, Branch], location: Location) -> list[str]:

@@ -20,10 +20,16 @@ KEPT_ACTIONS += [("shuffle", {"within": "layer", "keep_signs": keep}) for keep i
 
 
 def treated(
-    name: str, options: dict[str, object], start: Tensors, mask: Tensors, trained: Tensors, trained_from: Tensors
+    name: str,
+    options: dict[str, object],
+    start: Tensors,
+    mask: Tensors,
+    trained: Tensors,
+    trained_from: Tensors,
+    initial: Tensors | None = None,
 ) -> Ticket:
     checkpoints = BranchCheckpoints(
-        initial=start, start=start, trained=trained, trained_from=trained_from, fresh=lambda: start
+        initial=initial or start, start=start, trained=trained, trained_from=trained_from, fresh=lambda: start
     )
     ticket = rewind(Rewind(), start, mask)
     offered = {"ticket": ticket, "checkpoints": checkpoints, "stream": stream(3, "branch", name)}
@@ -138,3 +144,30 @@ def test_constants_are_plus_or_minus_the_standard_deviation_of_the_layer(keep_si
     values, own, layer = values_of("constant", keep_signs)
     assert np.abs(values) == pytest.approx(layer.std())
     assert (values > 0).sum() == (own > 0).sum()
+
+
+# ---------------------------------------------------------------- rewinding to theta_k
+
+
+@pytest.mark.parametrize("zero", BY_HAND)
+def test_after_rewinding_weights_are_frozen_at_theta_k(zero: str) -> None:
+    """What moved toward 0 is told by the training that the mask was made from, here the dense one from theta_0."""
+    theta_k = {"w": START["w"] + 10, "bias": START["bias"] + 10}
+    ticket = treated("freeze-init", {"zero": zero}, theta_k, MASK, TRAINED, trained_from=START, initial=START)
+    expected = [0 if value == 0 else value + 10 for value in BY_HAND[zero]]
+    assert ticket.weights["w"].tolist() == expected and ticket.weights["bias"].tolist() == [10.5, 10.25]
+
+
+@pytest.mark.parametrize(("name", "options"), KEPT_ACTIONS)
+def test_after_rewinding_kept_weights_are_made_from_theta_k_and_constants_from_theta_0(
+    name: str, options: dict[str, object]
+) -> None:
+    initial, theta_k, trained = (weights(seed, SHAPES) for seed in (0, 1, 2))
+    mask = {"fc.weight": np.random.default_rng(2).random((20, 15)) < 0.4}
+    ticket = treated(name, options, theta_k, mask, trained, trained_from=initial, initial=initial)
+    kept = mask["fc.weight"]
+    found, own = ticket.weights["fc.weight"][kept], theta_k["fc.weight"][kept]
+    sizes = {"redraw": np.abs(theta_k["fc.weight"]), "constant": initial["fc.weight"].std(), "shuffle": np.abs(own)}
+    assert np.isin(np.abs(found), sizes[name]).all()
+    assert not options["keep_signs"] or np.array_equal(np.sign(found), np.sign(own))
+    assert np.array_equal(ticket.weights["fc.bias"], theta_k["fc.bias"])

@@ -14,9 +14,13 @@ import pytest
 from lth_core import configdoc, registry
 from lth_core.config import Config, seeds_of
 from lth_core.configfile import Loaded, load, read
+from lth_core.filters import check_filters, filter_fractions
 from lth_core.jobs import loading
+from lth_core.models.layers import prunable_layers
 from lth_core.plan import Plan
+from lth_core.shrinking import consumers_of
 from lth_core.studies.base import expand
+from tests.test_models import build
 
 ROOT = Path(__file__).parents[1]
 DEFAULT = ROOT / "config.yaml"
@@ -125,6 +129,36 @@ def test_paper_scale_configs_have_the_papers_settings() -> None:
     mnist = loaded(ROOT / "config" / "mnist-paper.yaml").config
     assert [len(seeds_of(cohort)) for cohort in mnist.tasks["mnist-lenet-50k"].cohorts] == [5]
     assert mnist.branches["reinit"].draws == 3
+
+
+@pytest.mark.parametrize(
+    ("file", "task", "fractions", "added"),
+    [
+        ("cifar10-vgg19.yaml", "vgg-19", {f"conv{n}.weight": 0.5 for n in (1, *range(9, 17))}, 201),
+        (
+            "cifar10-resnet20.yaml",
+            "resnet-20",
+            {f"stages.stage{s}.{b}.conv1.weight": f for s, f in ((1, 0.6), (2, 0.3), (3, 0.1)) for b in range(3)},
+            189,
+        ),
+    ],
+)
+def test_the_filters_that_a_config_prunes_are_the_papers_and_can_be_removed(
+    file: str, task: str, fractions: dict[str, float], added: int, tmp_path: Path
+) -> None:
+    """With the study that each file has as a comment."""
+    text = (ROOT / "config" / file).read_text(encoding="utf-8")
+    (tmp_path / file).write_text(text.replace("  # renda2020:", "  renda2020:"), encoding="utf-8")
+    found = loaded(tmp_path / file)
+    cells = [cell for cell in found.studies["renda2020"].cells(found.config) if cell.level]  # dense runs are shared
+    assert {cell.task for cell in cells} == {task} and 3 * len(cells) == added  # three seeds
+    network = build(task, (3, 32, 32), width=0.125)
+    layers, removable = prunable_layers(network), consumers_of(network, (3, 32, 32))
+    method = found.config.methods["filters"]
+    assert {name: rate for name, rate in filter_fractions(method, layers, 1).items() if rate} == fractions
+    sizes = {name: len(value) for name, value in build(task, (3, 32, 32)).state_dict().items() if name in layers}
+    for iterative in (True, False):
+        check_filters(method.model_copy(update={"iterative": iterative}), layers, sizes, removable)
 
 
 def test_schema_and_reference_are_up_to_date() -> None:

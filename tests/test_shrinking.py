@@ -96,6 +96,19 @@ def test_units_that_nothing_reads_go_too() -> None:
     assert small.fc1.out_features == 20 and small.fc2.in_features == 20
 
 
+def test_silent_units_whose_output_is_not_the_same_everywhere_stay() -> None:
+    """Average pooling mixes the constant with the zeros it pads with, which the bias of the linear layer cannot."""
+    pooled = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.AvgPool2d(3, stride=1, padding=1))
+    module = nn.Sequential(*pooled, nn.Flatten(), nn.Linear(4 * 16 * 16, 5)).eval()
+    with torch.no_grad():
+        module[0].weight[:2] = 0
+        module[0].bias.copy_(torch.tensor([2.0, -1.0, 0.5, 0.5]))  # ReLU leaves 2 of the first, nothing of the second
+        images = torch.randn(3, *SHAPE)
+        small = shrink(module, SHAPE)
+        assert (small(images) - module(images)).abs().max() <= 1e-5
+    assert small[0].bias.tolist() == [2.0, 0.5, 0.5]
+
+
 def test_units_of_a_residual_sum_stay() -> None:
     module, _ = pruned("resnet-8", fraction=0.0)
     with torch.no_grad():

@@ -2,6 +2,11 @@
 
 Applied to every ticket of a chain (`treatment` of a method), they are what the next mask is found under. The paper's
 action on kept weights `reshuffle` is the treatment `shuffle` within layers.
+
+At every level an action starts from the method's own starting weights, theta_0 or theta_k. The authors' code applies it
+to what the level before started from, so that actions pile up. For pruned weights that comes to the same, and so it
+does for redrawn values; but values that are reshuffled, and signs that are not kept, would be those which the kept
+places had after the action of the level before.
 """
 
 from __future__ import annotations

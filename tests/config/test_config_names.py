@@ -91,6 +91,13 @@ def test_a_bad_name_is_one_line(fragment: str, expected: str) -> None:
     assert errors_of(GOOD, fragment) == [with_known_names(expected)]
 
 
+def test_a_rewind_step_that_a_study_hands_on_to_many_methods_is_one_line_per_study() -> None:
+    step = METHOD % "rewind: {policy: rewind, step: 400}"
+    lines = errors_of(GOOD, step, "studies: {deconstructing: {tasks: {digits-lenet: imp}, levels: [2]}}")
+    where = "methods.imp.rewind.step: 400 is beyond training of task 'digits-lenet' (200 steps) in study"
+    assert sorted(lines) == [f"{where} 'deconstructing'", f"{where} 'toy'"]
+
+
 @pytest.mark.parametrize(
     ("network", "expected"),
     [
