@@ -2,18 +2,14 @@
 
 The project's loop (`lth_core.training.train`, from its data file), in float32 and in bf16, next to the loop of an
 ordinary PyTorch script (torchvision transforms, DataLoader, nn.Module, torch.optim) with the same network. Time is
-processor time. Every measurement has a process of its own, which inherits the data; the loops take turns.
+processor time. Every measurement has a process of its own, which inherits the data; the loops take turns. Images are
+CIFAR-10's where ROOT has them, else random ones of the same shape.
 
-    python -m benchmarks.conv_step [--root data] [--repetitions 5]
-
-Images are CIFAR-10's where ROOT has them, else random ones of the same shape.
+    python -m benchmarks conv_step [--root data] [--repetitions 5]
 """
 
 from __future__ import annotations
 
-import argparse
-import multiprocessing
-import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,6 +27,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import datasets, transforms
 
 import lth_core.models  # noqa: F401 (registers the models)
+from benchmarks.rows import Row, in_new_process
 from lth_core.artifacts import write_tensors
 from lth_core.config import Initialization, Recipe
 from lth_core.data.reading import open_data
@@ -43,17 +40,8 @@ from lth_core.training import start_state, train
 
 EXAMPLES = 4000
 WARM_UP = 3
+TARGETS = {"float32": 1.0, "bf16": 1.8}
 MEAN, STD = (0.491, 0.482, 0.447), (0.247, 0.243, 0.262)
-
-
-class Row(NamedTuple):
-    """A line of the table: how many times the ordinary loop's examples per second."""
-
-    name: str
-    ratio: float
-    """The median of the repetitions, each against the ordinary loop beside it."""
-    spread: tuple[float, float]
-    """The lowest and the highest of them."""
 
 
 @dataclass(frozen=True)
@@ -158,18 +146,6 @@ def project_loop(contest: Contest, data: str, precision: str) -> float:
     return time.process_time() - start
 
 
-def in_new_process(function: Callable[[], float]) -> float:
-    """What the function returns in a process that inherits this one's memory, and takes its own away."""
-    fork = multiprocessing.get_context("fork")
-    receiver, sender = fork.Pipe(duplex=False)
-    process = fork.Process(target=lambda: sender.send(function()))
-    process.start()
-    sender.close()
-    result = receiver.recv()
-    process.join()
-    return result
-
-
 def measure(root: str = "data", repetitions: int = 5) -> list[Row]:
     """A row per network and precision."""
     torch.set_num_threads(1)
@@ -189,18 +165,4 @@ def compare(contest: Contest, images: Images, data: str, repetitions: int) -> It
         for precision, found in ratios.items():
             found.append(base / in_new_process(partial(project_loop, contest, data, precision)))
     for precision, found in ratios.items():
-        yield Row(f"{contest.title}, {precision}", statistics.median(found), (min(found), max(found)))
-
-
-def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--root", default="data", help="the folder of data sets")
-    arguments.add_argument("--repetitions", type=int, default=5, help="measurements of each loop")
-    options = arguments.parse_args()
-    print("examples per second, times those of the ordinary PyTorch loop: median (lowest to highest)")
-    for row in measure(options.root, options.repetitions):
-        print(f"{row.name:30} {row.ratio:.2f} ({row.spread[0]:.2f} to {row.spread[1]:.2f})")
-
-
-if __name__ == "__main__":
-    main()
+        yield Row(f"{contest.title}, {precision}", found, at_least=TARGETS[precision])

@@ -1,0 +1,31 @@
+"""Cohorts: examples per second of 5 and of 10 replicates that train together, against one alone.
+
+LeNet-300-100 on MNIST with Adam, dense, on one core; every replicate's examples count, so 1 means that a cohort of ten
+takes as long as ten cohorts of one. Time is the processor time of the one thread.
+
+    python -m benchmarks cohorts [--root data] [--repetitions 5]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from benchmarks.linear_step import BATCHES, Lenet, compare, mnist
+from benchmarks.rows import Row
+
+REPLICATES = (5, 10)
+
+
+def measure(root: str = "data", repetitions: int = 5) -> Iterator[Row]:
+    """A row per batch size and cohort."""
+    with mnist(root) as images:
+        for batch in BATCHES:
+            alone = Lenet(images, batch)
+            for replicates in REPLICATES:
+                cohort = Lenet(images, batch, replicates)
+                yield compare(
+                    f"batch {batch}: cohort of {replicates} / one",
+                    lambda alone=alone: alone.step({}),
+                    lambda cohort=cohort: cohort.step({}) / len(cohort.seeds),
+                    repetitions,
+                )

@@ -1,0 +1,48 @@
+"""The default run: what it takes outside training and evaluation, and what a second core gains.
+
+Wall time of `snakemake` on config.yaml (digits, 75 trainings of 5 seeds) from nothing to the page, on all cores and on
+one, in turns. The share outside is of the cores' time: 1 - (training + evaluation) / (wall time x cores), as the run's
+last line says.
+
+    python -m benchmarks pipeline [--repetitions 2]
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+
+from benchmarks.project import Project, copied_project
+from benchmarks.rows import Row
+
+SUMMARY = re.compile(r"training (\d+) s, evaluation (\d+) s, (\d+)% of the cores' time outside")
+
+
+def default_run(project: Project, cores: int) -> tuple[float, float]:
+    """Wall seconds, and the share (%) of the cores' time outside training and evaluation."""
+    project.clear()
+    run = project.run(cores=cores)
+    found = SUMMARY.search(run.said)
+    if not found:
+        raise RuntimeError(f"the run's last line has no seconds:\n{run.said}")
+    return run.wall_seconds, 100 * (1 - (int(found[1]) + int(found[2])) / (run.wall_seconds * cores))
+
+
+def measure(root: str = "data", repetitions: int = 2) -> Iterator[Row]:
+    """Two cores where there are two, else all that there are; ROOT is not read."""
+    cores = min(2, os.cpu_count() or 1)
+    with copied_project() as project:
+        runs = [(default_run(project, cores), default_run(project, 1)) for _ in range(repetitions)]
+    on_all, on_one = zip(*runs, strict=True)
+    yield Row(f"default run, {cores} cores: wall time", [seconds for seconds, _ in on_all], "s")
+    yield Row("default run, 1 core: wall time", [seconds for seconds, _ in on_one], "s")
+    yield Row(
+        f"default run, {cores} cores: share outside training and evaluation",
+        [share for _, share in on_all],
+        "%",
+        at_most=35,
+    )
+    yield Row("default run, 1 core: the same", [share for _, share in on_one], "%", at_most=35)
+    gains = [one[0] / all_[0] for all_, one in runs]
+    yield Row(f"default run: 1 core / {cores} cores", gains)

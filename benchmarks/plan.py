@@ -1,0 +1,42 @@
+"""What the plan of a run costs before the first job starts: from 1 to 1,000 grid cells.
+
+A grid cell is a ticket: task, cohort, method and level, here with the two counterfactuals of the default study. Processor
+time of `snakemake --dry-run` as a whole, 2 seconds of imports included; larger plans are in docs/scale.md.
+
+    python -m benchmarks plan [--repetitions 2]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from benchmarks.project import Project, copied_project, default_config
+from benchmarks.rows import Row
+
+GRIDS = ((1, 1), (1, 10), (10, 10), (50, 20))
+"""Cohorts and levels."""
+
+
+def grid(cohorts: int, levels: int) -> dict[str, Any]:
+    """The default config with so many cohorts of one seed, and so many levels; one chain each."""
+    config = default_config()
+    config["tasks"]["digits-lenet"]["cohorts"] = [f"{seed}-{seed}" for seed in range(cohorts)]
+    config["methods"]["imp"]["levels"] = levels
+    study = config["studies"]["frankle2019"]
+    study |= {"one_shot": False, "continued": False, "strategy_levels": [], "histogram_levels": []}
+    return config
+
+
+def plan_seconds(project: Project, cohorts: int, levels: int) -> float:
+    arguments = project.configure("grid.yaml", grid(cohorts, levels))
+    return project.run("--dry-run", *arguments).processor_seconds
+
+
+def measure(root: str = "data", repetitions: int = 2) -> Iterator[Row]:
+    """A row per number of cells; ROOT is not read."""
+    with copied_project() as project:
+        for cohorts, levels in GRIDS:
+            seconds = [plan_seconds(project, cohorts, levels) for _ in range(repetitions)]
+            cells = cohorts * levels
+            yield Row(f"plan of {cells:,} grid cell{'s' * (cells > 1)}", seconds, "s")
