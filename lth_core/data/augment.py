@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lth_core.shares import ALONE, Share
 
+
 def crop_flip(
     images: Tensor, streams: Sequence[np.random.Generator], black: Tensor, padding: int = 4, share: Share = ALONE
 ) -> Tensor:
