@@ -2,9 +2,9 @@
 
 The project's chain is `snakemake` from nothing to the ticket of level 15: 16 trainings, a job and files for each. The
 ordinary one is a script: DataLoader over tensors, nn.Module, torch.optim, masks multiplied in after each step, with the
-same recipe (600 steps of 60 examples), the same evaluations and the same pruning, its networks saved; seeds one after the
-other. Wall time, interpreters and imports included: of one seed, and of 5 seeds, for which the ordinary chain's time of
-one is taken five times (without its imports, which would be paid once).
+same recipe (600 steps of 60 examples), the same evaluations and the same pruning, its networks saved; seeds one after
+the other. Digits are small images: what the project does around a training weighs more than on any other data set.
+Wall time, interpreters and imports included. For 5 seeds the ordinary chain of one counts five times, its imports once.
 
     python -m benchmarks chain [--repetitions 3]
 """

@@ -1,7 +1,7 @@
 """What the plan of a run costs before the first job starts: from 1 to 1,000 grid cells.
 
-A grid cell is a ticket: task, cohort, method and level, here with the two counterfactuals of the default study. Processor
-time of `snakemake --dry-run` as a whole, 2 seconds of imports included; larger plans are in docs/scale.md.
+A grid cell is a ticket: task, cohort, method and level, here with the two counterfactuals of the default study.
+Processor time of `snakemake --dry-run` as a whole, imports included; larger plans are in docs/scale.md.
 
     python -m benchmarks plan [--repetitions 2]
 """

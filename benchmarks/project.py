@@ -58,8 +58,9 @@ class Project:
 
     def clear(self) -> None:
         """Remove what runs have made."""
-        for name in ("results", "logs", ".snakemake"):
-            shutil.rmtree(self.folder / name, ignore_errors=True)
+        made = [path for path in (self.folder / "reports").iterdir() if path.name != "templates"]
+        for path in (*made, *(self.folder / name for name in ("results", "logs", ".snakemake"))):
+            path.unlink() if path.is_file() else shutil.rmtree(path, ignore_errors=True)
 
 
 @contextmanager

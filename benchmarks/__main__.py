@@ -1,0 +1,95 @@
+"""Run the benchmarks and keep their results in docs/benchmarks.md, each with the machine that it ran on.
+
+    python -m benchmarks [NAME ...] [--root data] [--repetitions N] [--dry]
+
+Names are those of the modules in this folder; none: all, in 10 minutes on 2 cores that do nothing else. `--repetitions`
+replaces each one's own number; `--dry` leaves the document alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import platform
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.project import ROOT
+from benchmarks.rows import Row, table
+
+NAMES = ("linear_step", "conv_step", "cohorts", "chain", "pipeline", "jobs", "plan", "memory")
+DOCUMENT = ROOT / "docs" / "benchmarks.md"
+
+
+def machine() -> str:
+    """What the numbers depend on, without the machine's name."""
+    import torch
+
+    cpu_info, memory_info = Path("/proc/cpuinfo"), Path("/proc/meminfo")
+    found = re.search(r"model name\s*: (.+)", cpu_info.read_text()) if cpu_info.exists() else None
+    processor = found[1] if found else platform.machine()
+    kilobytes = re.search(r"MemTotal:\s*(\d+)", memory_info.read_text()) if memory_info.exists() else None
+    memory = f", {int(kilobytes[1]) / 1024**2:.0f} GB" if kilobytes else ""
+    vectors = torch.backends.cpu.get_cpu_capability()
+    return (
+        f"{processor} ({vectors}), {os.cpu_count()} cores{memory}, {platform.system()}; "
+        f"Python {platform.python_version()}, PyTorch {torch.__version__}"
+    )
+
+
+def begin(name: str) -> str:
+    return f"<!-- {name}: begin -->"
+
+
+def end(name: str) -> str:
+    return f"<!-- {name}: end -->"
+
+
+def section(name: str, rows: Iterable[Row]) -> str:
+    """What the document says of a benchmark: what it measures, in its module's words, and the results."""
+    title, *paragraphs = (importlib.import_module(f"benchmarks.{name}").__doc__ or "").strip().split("\n\n")
+    text = [paragraph for paragraph in paragraphs if not paragraph.startswith("    ")]
+    ran_on = f"`python -m benchmarks {name}`, {datetime.now(UTC):%Y-%m-%d}: {machine()}."
+    parts = [begin(name), f"## {title.removesuffix('.')}", *text, "\n".join(table(rows)), ran_on, end(name)]
+    return "\n\n".join(parts)
+
+
+def replaced(document: str, name: str, text: str) -> str:
+    """The document with a new section, in the old one's place or at the end."""
+    old = re.compile(f"{re.escape(begin(name))}.*?{re.escape(end(name))}", re.DOTALL)
+    return old.sub(lambda _: text, document) if old.search(document) else f"{document.rstrip()}\n\n{text}\n"
+
+
+def said(rows: Iterable[Row]) -> Iterator[Row]:
+    """The rows, each printed when it is known."""
+    for row in rows:
+        print("  ".join(filter(None, row.cells())), flush=True)
+        yield row
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
+    arguments.add_argument("--root", default="data", help="the folder of data sets")
+    arguments.add_argument("--repetitions", type=int, help="how often each is measured")
+    arguments.add_argument("--dry", action="store_true", help="do not write the results down")
+    options = arguments.parse_args()
+    if unknown := set(options.names) - set(NAMES):
+        arguments.error(f"no benchmark is called {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
+    if os.getloadavg()[0] > 0.5:
+        print("other programs seem to run on this machine: wall times will be too long")
+    os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported, here and in jobs
+    repetitions = {"repetitions": options.repetitions} if options.repetitions else {}
+    for name in options.names or NAMES:
+        print(f"\n{name}", flush=True)
+        module = importlib.import_module(f"benchmarks.{name}")
+        text = section(name, list(said(module.measure(options.root, **repetitions))))
+        if not options.dry:
+            DOCUMENT.write_text(replaced(DOCUMENT.read_text(), name, text))
+
+
+if __name__ == "__main__":
+    main()
