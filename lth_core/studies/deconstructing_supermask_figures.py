@@ -89,6 +89,7 @@ def _densities(found: pd.DataFrame, criteria: list[str]) -> Figure:
                 rows = of_values[of_values["criterion"] == name]
                 band(panel, rows, "density", "test_accuracy", label=criterion_label(name), markers=False, **look)
             density_axis(panel, found.groupby("level")["density"].mean())
+    for row in axes:  # once everything is drawn: all panels share the axis
         percent_axis(row[0].yaxis, "test accuracy")
     for panel, title in zip(axes[0], VALUES.values(), strict=True):
         panel.set_title(title)
