@@ -3,7 +3,7 @@
 LeNet-300-100 on MNIST with Adam, dense, on one core; every replicate's examples count, so 1 means that a cohort of ten
 takes as long as ten cohorts of one. Time is the processor time of the one thread.
 
-    python -m benchmarks cohorts [--root data] [--repetitions 5]
+    python -m benchmarks cohorts [--root data] [--repetitions 3]
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from benchmarks.rows import Row
 REPLICATES = (5, 10)
 
 
-def measure(root: str = "data", repetitions: int = 5) -> Iterator[Row]:
+def measure(root: str = "data", repetitions: int = 3) -> Iterator[Row]:
     """A row per batch size and cohort."""
     with mnist(root) as images:
         for batch in BATCHES:

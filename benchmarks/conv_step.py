@@ -5,7 +5,7 @@ ordinary PyTorch script (torchvision transforms, DataLoader, nn.Module, torch.op
 processor time. Every measurement has a process of its own, which inherits the data; the loops take turns. Images are
 CIFAR-10's where ROOT has them, else random ones of the same shape.
 
-    python -m benchmarks conv_step [--root data] [--repetitions 5]
+    python -m benchmarks conv_step [--root data] [--repetitions 3]
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def project_loop(contest: Contest, data: str, precision: str) -> float:
     return time.process_time() - start
 
 
-def measure(root: str = "data", repetitions: int = 5) -> list[Row]:
+def measure(root: str = "data", repetitions: int = 3) -> list[Row]:
     """A row per network and precision."""
     torch.set_num_threads(1)
     images = photographs(root, EXAMPLES)

@@ -4,7 +4,7 @@ Seconds of each job's command in a run of the default config that has 2 levels a
 with the job server, which imports once per run and forks, and without it, as on a cluster. The first job of a run,
 prepare_data, waits for the server's imports. Medians over the jobs of a rule.
 
-    python -m benchmarks jobs [--repetitions 2]
+    python -m benchmarks jobs [--repetitions 1]
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def job_seconds(project: Project, alone: bool) -> dict[str, list[float]]:
     return found
 
 
-def measure(root: str = "data", repetitions: int = 2) -> Iterator[Row]:
+def measure(root: str = "data", repetitions: int = 1) -> Iterator[Row]:
     """Two rows per rule; ROOT is not read."""
     served: dict[str, list[float]] = defaultdict(list)
     alone: dict[str, list[float]] = defaultdict(list)

@@ -4,7 +4,7 @@ The job is `python -m lth_core.jobs.dense`, as on a cluster: two steps and the e
 of the data sets' shapes. Memory-mapped pages of the data are included; of CIFAR-10's shape there are 7,000 images only.
 The interpreter with PyTorch is part of it.
 
-    python -m benchmarks memory [--repetitions 3]
+    python -m benchmarks memory [--repetitions 1]
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def peaks(job: Job, repetitions: int) -> list[float]:
         return [megabytes("dense", training) for _ in range(repetitions)]
 
 
-def measure(root: str = "data", repetitions: int = 3) -> Iterator[Row]:
+def measure(root: str = "data", repetitions: int = 1) -> Iterator[Row]:
     """A row per job; ROOT is not read."""
     for job in JOBS:
         replicates = "1 replicate" if job.replicates == 1 else f"{job.replicates} replicates"
