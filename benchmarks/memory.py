@@ -48,6 +48,14 @@ JOBS = (
 )
 
 
+WATCH = """\
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+"""A small process that starts the job: Linux counts to a process what the one that started it had in memory."""
+
+
 def plan_of(job: Job) -> Plan:
     recipe = {"optimizer": {"name": "adam", "learning_rate": 1e-3}, "batch_size": job.batch}
     task = {
@@ -73,15 +81,11 @@ def megabytes(job: str, arguments: dict[str, Any]) -> float:
     """The largest resident set of a job's process."""
     environment = os.environ | {"LTH_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
     options = [text for name, value in arguments.items() for text in (f"--{name}", str(value))]
-    command = [sys.executable, "-m", f"lth_core.jobs.{job}", *options]
-    with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=said, stderr=subprocess.STDOUT)
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)  # it has been waited for
-        if process.returncode:
-            said.seek(0)
-            raise RuntimeError(said.read().decode())
-    return used.ru_maxrss / 1024  # Linux counts kilobytes
+    command = [sys.executable, "-c", WATCH, sys.executable, "-m", f"lth_core.jobs.{job}", *options]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stdout + done.stderr)
+    return int(done.stdout.split()[-1]) / 1024  # Linux counts kilobytes
 
 
 def peaks(job: Job, repetitions: int) -> list[float]:
