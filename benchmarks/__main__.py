@@ -13,12 +13,13 @@ import importlib
 import os
 import platform
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from benchmarks.project import ROOT
-from benchmarks.rows import Row, table
+from benchmarks.rows import Row, in_new_process, table
 
 NAMES = ("linear_step", "conv_step", "cohorts", "chain", "pipeline", "jobs", "plan", "memory")
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
@@ -48,9 +49,11 @@ def end(name: str) -> str:
     return f"<!-- {name}: end -->"
 
 
-def section(name: str, rows: Iterable[Row]) -> str:
-    """What the document says of a benchmark: what it measures, in its module's words, and the results."""
-    title, *paragraphs = (importlib.import_module(f"benchmarks.{name}").__doc__ or "").strip().split("\n\n")
+def section(name: str, root: str, repetitions: Mapping[str, int]) -> str:
+    """Run a benchmark. What the document says of it: what it measures, in its module's words, and the results."""
+    module = importlib.import_module(f"benchmarks.{name}")
+    rows = list(said(module.measure(root, **repetitions)))
+    title, *paragraphs = (module.__doc__ or "").strip().split("\n\n")
     text = [paragraph for paragraph in paragraphs if not paragraph.startswith("    ")]
     ran_on = f"`python -m benchmarks {name}`, {datetime.now(UTC):%Y-%m-%d}: {machine()}."
     parts = [begin(name), f"## {title.removesuffix('.')}", *text, "\n".join(table(rows)), ran_on, end(name)]
@@ -85,8 +88,8 @@ def main() -> None:
     repetitions = {"repetitions": options.repetitions} if options.repetitions else {}
     for name in options.names or NAMES:
         print(f"\n{name}", flush=True)
-        module = importlib.import_module(f"benchmarks.{name}")
-        text = section(name, list(said(module.measure(options.root, **repetitions))))
+        # What one changes in its process, such as how memory is kept, must not reach another.
+        text = in_new_process(partial(section, name, options.root, repetitions))
         if not options.dry:
             DOCUMENT.write_text(replaced(DOCUMENT.read_text(), name, text))
 

@@ -12,12 +12,14 @@ from collections.abc import Iterator
 
 from benchmarks.linear_step import BATCHES, Lenet, compare, mnist
 from benchmarks.rows import Row
+from lth_core.memory import keep_freed_memory
 
 REPLICATES = (5, 10)
 
 
 def measure(root: str = "data", repetitions: int = 3) -> Iterator[Row]:
     """A row per batch size and cohort."""
+    keep_freed_memory()
     with mnist(root) as images:
         for batch in BATCHES:
             alone = Lenet(images, batch)

@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
 import lth_core.models  # noqa: F401 (registers the models)
-from benchmarks.rows import Row
+from benchmarks.rows import Row, in_new_process
 from lth_core import sparse_network
 from lth_core.artifacts import Tensors
 from lth_core.config import Initialization, Recipe
@@ -168,21 +168,34 @@ def sparse_rows(
 def mnist(root: str) -> Iterator[ImageData]:
     """MNIST as jobs read it, from ROOT/MNIST/raw, or downloaded there; one thread computes."""
     torch.set_num_threads(1)
-    keep_freed_memory()
     with tempfile.TemporaryDirectory() as folder:
         data = str(Path(folder, "mnist.safetensors"))
         prepare("mnist", {"source": {"name": "mnist"}}, root, data)
         yield open_data(data)
 
 
+def as_job(work: Timed) -> float:
+    """The work's seconds, once warm, in a process with a job's settings."""
+    keep_freed_memory()
+    return warm(work)
+
+
+def warm(work: Timed) -> float:
+    work()
+    return work()
+
+
 def measure(root: str = "data", repetitions: int = 5) -> Iterator[Row]:
     """Every comparison, one after the other."""
     with mnist(root) as images:
-        for batch in BATCHES:
-            lenet = Lenet(images, batch)
-            ordinary, own = partial(ordinary_step, root, batch), partial(lenet.step, {})
-            target = ORDINARY_TARGETS.get(batch)
-            yield compare(f"ordinary loop / dense step, batch {batch}", ordinary, own, repetitions, at_least=target)
+        lenets = [Lenet(images, batch) for batch in BATCHES]
+        for lenet in lenets:  # in processes of their own: the settings of jobs are none of an ordinary script's
+            ordinary = partial(in_new_process, partial(warm, partial(ordinary_step, root, lenet.batch)))
+            own = partial(in_new_process, partial(as_job, partial(lenet.step, {})))
+            title, target = f"ordinary loop / dense step, batch {lenet.batch}", ORDINARY_TARGETS.get(lenet.batch)
+            yield compare(title, ordinary, own, repetitions, at_least=target)
+        keep_freed_memory()
+        for lenet in lenets:
             yield from dense_rows(lenet, repetitions)
-            yield from sparse_rows(f"step, batch {batch}", lenet.step, lenet, repetitions, SPARSE_TARGETS)
-        yield from sparse_rows("evaluation", lenet.evaluation, lenet, repetitions, {})
+            yield from sparse_rows(f"step, batch {lenet.batch}", lenet.step, lenet, repetitions, SPARSE_TARGETS)
+        yield from sparse_rows("evaluation", lenets[0].evaluation, lenets[0], repetitions, {})

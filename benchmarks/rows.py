@@ -6,6 +6,9 @@ import multiprocessing
 import statistics
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -56,13 +59,16 @@ def table(rows: Iterable[Row]) -> Iterator[str]:
         yield f"| {' | '.join(row.cells())} |"
 
 
-def in_new_process(function: Callable[[], float]) -> float:
+def in_new_process(function: Callable[[], Result]) -> Result:
     """What the function returns in a process that inherits this one's memory, and takes its own away."""
     fork = multiprocessing.get_context("fork")
     receiver, sender = fork.Pipe(duplex=False)
     process = fork.Process(target=lambda: sender.send(function()))
     process.start()
     sender.close()
-    result = receiver.recv()
-    process.join()
-    return result
+    try:
+        return receiver.recv()
+    except EOFError:
+        raise RuntimeError("the process failed; what it said stands above") from None
+    finally:
+        process.join()

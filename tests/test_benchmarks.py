@@ -106,6 +106,8 @@ def test_a_new_process_returns_its_result_and_keeps_its_changes() -> None:
         return 1.5
 
     assert in_new_process(work) == 1.5 and changed == []
+    with pytest.raises(RuntimeError, match="the process failed"):
+        in_new_process(lambda: 1 // 0)
 
 
 @pytest.mark.parametrize("config", [small(), *(grid(*cells) for cells in GRIDS)])
