@@ -2,7 +2,7 @@
 
     python -m benchmarks [NAME ...] [--root data] [--repetitions N] [--dry]
 
-Names are those of the modules in this folder; none: all, in 10 minutes on 2 cores that do nothing else. `--repetitions`
+Names are those of the modules in this folder; none: all, in 11 minutes on 2 cores that do nothing else. `--repetitions`
 replaces each one's own number; `--dry` leaves the document alone.
 """
 
