@@ -27,7 +27,7 @@ from safetensors.numpy import save
 
 Tensors = dict[str, np.ndarray]
 
-VERSIONED_PACKAGES = ("torch", "numpy", "safetensors")
+VERSIONED_PACKAGES = ("torch", "numpy", "numba", "safetensors")
 
 
 COMMAND_VARIABLE = "LTH_COMMAND"

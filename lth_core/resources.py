@@ -18,7 +18,7 @@ from lth_core.artifacts import ArtifactError, data_file, initial_file, read_head
 from lth_core.cells import Cell
 from lth_core.config import seeds_of
 from lth_core.data.facts import known_facts
-from lth_core.plan import Plan
+from lth_core.plan import Plan, canonical
 
 BYTES = 4
 """Of a number: float32."""
@@ -126,10 +126,17 @@ class Needs:
 
     def _measured(self, cell: Cell) -> tuple[Mapping[str, int], Mapping[str, int]]:
         """What an image costs the cell's network, and how many there are by split."""
-        header = _header(initial_file(self.plan.config.results, cell.task, cell.cohort))
-        if "cost" not in header:
-            raise ArtifactError(f"theta_0 of {cell.task} {cell.cohort} does not say what its network costs")
+        path = Path(initial_file(self.plan.config.results, cell.task, cell.cohort))
+        if not path.exists():
+            raise ArtifactError(f"{path}: is not there yet")
+        header = _header(str(path), path.stat().st_mtime_ns)
+        if header["spec"] != self._initialize_spec(cell.task, cell.cohort):
+            raise ArtifactError(f"{path}: is of another network, and will be made anew")
         return header["cost"], header["examples"]
+
+    @cache  # noqa: B019 (there is one for a run)
+    def _initialize_spec(self, task: str, cohort: str) -> str:
+        return self.plan.initialize_spec(task, cohort)
 
     def _data_mb(self, cell: Cell) -> float:
         try:
@@ -140,5 +147,9 @@ class Needs:
 
 
 @cache
-def _header(path: str) -> dict[str, Any]:
-    return read_header(path)
+def _header(path: str, time: int) -> dict[str, Any]:
+    """`cost`, `examples` and `spec` of theta_0 as it was written at that time."""
+    header = read_header(path)
+    if "cost" not in header:
+        raise ArtifactError(f"{path}: does not say what its network costs")
+    return header | {"spec": canonical(header["provenance"]["spec"])}

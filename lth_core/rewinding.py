@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from lth_core.artifacts import Tensors
 from lth_core.config import Rewind
 
@@ -30,7 +32,10 @@ class Ticket:
 
 def apply_mask(weights: Tensors, mask: Tensors) -> Tensors:
     """The weights with exact zeros where the mask is False; tensors without a mask unchanged."""
-    return {name: value * mask[name] if name in mask else value for name, value in weights.items()}
+    return {
+        name: np.where(mask[name], value, np.zeros((), value.dtype)) if name in mask else value  # nan is pruned, too
+        for name, value in weights.items()
+    }
 
 
 def rewind(policy: Rewind, start: Tensors, mask: Tensors) -> Ticket:

@@ -65,9 +65,17 @@ def test_runs_that_see_other_gpus_do_not_mistake_them_for_their_own(jobs: Jobs) 
     assert jobs.start(2, visible="6,7") == 0
 
 
+def test_a_gpu_that_is_not_there_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LTH_DEVICE", "cuda")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(runs.DeviceError, match=r"^device: cuda, but torch finds no GPU that it can use; use 'auto' or"):
+        runs.choose_device()
+
+
 def test_a_job_trains_on_the_gpu_that_it_takes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("LTH_DEVICE", "cuda")
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
     chosen = []
     monkeypatch.setattr(torch.cuda, "set_device", chosen.append)

@@ -16,6 +16,7 @@ import lth_core.models  # noqa: F401 (registers the built-in models)
 from lth_core import registry, resources, tasks
 from lth_core.artifacts import ArtifactError, data_file, initial_file, write_tensors
 from lth_core.cells import Cell
+from lth_core.config import Choice
 from lth_core.models.cost import network_cost
 from lth_core.plan import Plan
 from lth_core.resources import Needs
@@ -47,10 +48,12 @@ def needs_of(tmp_path: Path):
         file = tmp_path / f"{Path(results).name}.yaml"
         file.write_text(CONFIG.format(results=results, device=device, steps=steps, processes=processes))
         write_tensors(data_file(results, "digits"), {"x": np.zeros(2_000_000, np.float32)}, {})
+        plan = Plan.read([file])
         for cohort in ("0-1", "2-5"):
-            header = {"cost": cost, "examples": EXAMPLES}
+            made = {"spec": json.loads(plan.initialize_spec("mini", cohort))}
+            header = {"cost": cost, "examples": EXAMPLES, "provenance": made}
             write_tensors(initial_file(results, "mini", cohort), {"w": np.zeros(1, np.float32)}, header)
-        return Needs(Plan.read([file]))
+        return Needs(plan)
 
     return make
 
@@ -66,6 +69,15 @@ def test_of_a_training_as_computed_by_hand(needs_of) -> None:
     # 3 x 1000 steps x 50 images + 12 evaluations x 400 images, each 1e9 operations at 2e10 per second; 2 ms a step.
     seconds = 2 * ((150_000 + 4_800) * 1e9 / 2e10 + 1000 * 0.002)
     assert need.runtime == 10 + math.ceil(1.5 * seconds / 60)
+
+
+def test_what_another_network_costs_says_nothing(needs_of) -> None:
+    needs = needs_of()
+    needs.plan.config.tasks["mini"] = needs.plan.config.tasks["mini"].model_copy(
+        update={"model": Choice(name="lenet", options={"hidden": [7, 7]})}
+    )
+    with pytest.raises(ArtifactError, match="is of another network, and will be made anew"):
+        needs.training(DENSE)
 
 
 def test_grows_with_steps_seeds_and_draws(needs_of) -> None:

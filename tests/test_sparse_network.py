@@ -18,6 +18,7 @@ from lth_core.artifacts import Tensors
 from lth_core.cohort import Cohort
 from lth_core.linear_network import LinearNetwork
 from lth_core.resume import Resume
+from lth_core.rewinding import apply_mask
 from lth_core.sparse_network import DENSEST, SparseNetwork, columns, pays
 from lth_core.training import Trained, start_state, train
 from tests.test_resume import Cut
@@ -201,3 +202,18 @@ def test_a_cohort_without_a_mask_stays_dense(make_task: Any) -> None:
     task = make_task(lenet())
     weights = {name: torch.from_numpy(value) for name, value in initial(lenet).items()}
     assert not Cohort(task, weights).sparse
+
+
+def test_a_partner_that_has_diverged_leaves_the_others_their_bits(make_task: Any) -> None:
+    """Weights that are not numbers are pruned like any others, so that the cohort stays sparse."""
+    task, weights = make_task(lenet()), initial(lenet)
+    mask = masks(weights, 0.1)
+    lost = {name: value.copy() for name, value in weights.items()}
+    for value in lost.values():
+        value[1] = np.nan
+    sound, beside = (
+        train(task, start_state(task, apply_mask(start, mask), mask), SEEDS, task.recipe.steps).weights
+        for start in (weights, lost)
+    )
+    for name, value in beside.items():
+        assert np.isnan(value[1]).any() and same_bits({name: value[[0, 2]]}, {name: sound[name][[0, 2]]})

@@ -47,6 +47,10 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     return arguments
 
 
+class DeviceError(ValueError):
+    """A device that is not there, in one line."""
+
+
 def kind_of_device() -> str:
     """The device named by LTH_DEVICE: cpu, cuda, or auto (a GPU when there is one)."""
     wanted = os.environ.get(DEVICE_VARIABLE, "auto")
@@ -56,8 +60,10 @@ def kind_of_device() -> str:
 
 
 def choose_device() -> torch.device:
-    """The device to use; one of several GPUs."""
+    """The device to use; one of several GPUs. Raises DeviceError."""
     wanted = kind_of_device()
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise DeviceError("device: cuda, but torch finds no GPU that it can use; use 'auto' or 'cpu'")
     if wanted == "cuda" and (gpus := torch.cuda.device_count()) > 1:
         own = local_index()
         # "cuda" means this one from now on; artifacts do not name it.

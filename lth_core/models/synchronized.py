@@ -92,7 +92,8 @@ class SynchronizedBatchNorm(_BatchNorm):
         outputs = _Normalized.apply(inputs, mean, (variance + self.eps).rsqrt())
         if self.weight is None:
             return outputs
-        return torch.addcmul(_by_channel(self.bias, inputs), outputs, _by_channel(self.weight, inputs))
+        scaled = torch.addcmul(_by_channel(self.bias, inputs), outputs, _by_channel(self.weight, inputs))
+        return scaled.to(inputs.dtype)  # under autocast, as BatchNorm2d's
 
 
 @torch.no_grad()
