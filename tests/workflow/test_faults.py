@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shlex
 from pathlib import Path
 
 import pytest
 
 from tests.faults.campaign import strike
-from tests.workflow.project import Project
+from tests.workflow.project import CELL, DENSE, TABLES, Project, touched
 
 
 @pytest.mark.parametrize(
@@ -18,3 +21,18 @@ def test_the_same_command_mends_what_faults_have_left(finished: Project, tmp_pat
     if became.startswith("skipped"):
         pytest.skip(became)
     assert became.startswith("ok"), became
+
+
+@pytest.mark.parametrize("damaged", [f"{CELL}/init.safetensors", f"{DENSE}/trained.safetensors", TABLES])
+def test_what_was_made_of_a_file_outlives_its_damage(project: Project, damaged: str) -> None:
+    """Snakemake removes what a job makes when it starts: so none starts on a file that was changed and is damaged."""
+    before = project.files()
+    os.truncate(project.folder / damaged, (project.folder / damaged).stat().st_size // 2)
+    stopped = project.snakemake()
+    assert stopped.status != 0 and f"{damaged}: " in stopped.said
+    assert touched(before, project.files()) == {damaged}
+    advice = re.search(r"snakemake (--force \S+ .*)$", stopped.said, re.MULTILINE)
+    project.run(*shlex.split(advice[1]))
+    assert project.hashes() == {path: digest for path, (_, digest) in before.items()}
+    assert project.run().nothing_to_do
+    assert {Path(path).parent for path in touched(before, project.files())} == {Path(damaged).parent}  # of its own job

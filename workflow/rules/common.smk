@@ -61,6 +61,22 @@ os.environ.pop("LTH_JOB_SERVER", None)
 shell.prefix("set -euo pipefail; exec " + ("setpriv --pdeathsig KILL " if shutil.which("setpriv") else ""))
 
 
+def refuse_damaged():
+    """Look at the artifacts that have changed since they were used, before any job starts on them.
+
+    Snakemake removes what a job is to make when it starts: sound files would go, and be made again, for a damaged one.
+    """
+    jobs = [job for job in workflow.dag.needrun_jobs() if not job.is_group()]
+    made = {str(file) for job in jobs for file in job.output}
+    changed = {str(file) for job in jobs for file in workflow.dag.reason(job).updated_input} - made
+    for path in sorted(changed):
+        if path.startswith(f"{results}/") and os.path.isfile(path):
+            try:
+                (artifacts.read_tensors if path.endswith(".safetensors") else artifacts.read_bytes)(path)
+            except ArtifactError as error:
+                raise WorkflowError(str(error))
+
+
 def run_alone():
     """Keep a second snakemake out of this folder. The kernel lets it in when this one and its jobs end, however they do.
 
