@@ -29,7 +29,7 @@ def test_what_was_made_of_a_file_outlives_its_damage(project: Project, damaged: 
     before = project.files()
     os.truncate(project.folder / damaged, (project.folder / damaged).stat().st_size // 2)
     stopped = project.snakemake()
-    assert stopped.status != 0 and f"{damaged}: " in stopped.said
+    assert stopped.status != 0 and f"\nerror: {damaged}: " in stopped.said
     assert touched(before, project.files()) == {damaged}
     advice = re.search(r"snakemake (--force \S+ .*)$", stopped.said, re.MULTILINE)
     project.run(*shlex.split(advice[1]))

@@ -74,7 +74,7 @@ def refuse_damaged():
             try:
                 (artifacts.read_tensors if path.endswith(".safetensors") else artifacts.read_bytes)(path)
             except ArtifactError as error:
-                raise WorkflowError(str(error))
+                raise WorkflowError(f"error: {error}")
 
 
 def run_alone():
