@@ -55,14 +55,13 @@ class Comparison:
         budget = self.view.best(self.pruning, technique, level, budgets)
         return budget, self.view.values(self.pruning, technique, level, budget)
 
-    def validation(self, level: int) -> pd.Series:
-        """Mean validation accuracy of every technique at its best budget; 0 where a seed diverged."""
-        means = {}
+    def validation(self, level: int) -> dict[str, pd.Series]:
+        """Validation accuracy of every technique at its best budget, by seed."""
+        found = {}
         for technique in POLICIES:
             budget, _ = self.best(technique, level)
-            values = self.view.values(self.pruning, technique, level, budget, "validation_accuracy")
-            means[technique] = values.mean(skipna=False)
-        return pd.Series(means).fillna(0)
+            found[technique] = self.view.values(self.pruning, technique, level, budget, "validation_accuracy")
+        return found
 
     def claim(
         self, sentence: str, section: str, effect: str, values: pd.Series, level: int, margin: float = 0.0
@@ -149,7 +148,7 @@ class Comparison:
             sentence = "Networks without the pruned filters, reinitialized, match fine-tuned ones"
             effect = f"test accuracy, reinitialized (t={self.view.full}) minus fine-tuning (t={fine_t})"
             return [self.claim(sentence, "section 4", effect, reinit - fine, level, margin=-MATCHING)]
-        worst = self.validation(level).idxmin()
+        worst = best({technique: -accuracy for technique, accuracy in self.validation(level).items()})
         worst_t, accuracy = self.best(worst, level)
         sentence = "Reinitialized networks are worse than those of any technique after one-shot pruning"
         effect = f"test accuracy, {worst} (t={worst_t}; the worst technique by validation accuracy) minus reinitialized"
@@ -158,14 +157,8 @@ class Comparison:
     def proposed(self, level: int, granularity: str) -> list[Claim]:
         """Section 5: iterative learning-rate rewinding with the full budget."""
         view, full = self.view, self.view.full
-        others = {technique: self.best(technique, level) for technique in POLICIES}
-        rival = best(
-            {
-                technique: view.values(ONE_SHOT, technique, level, budget, "validation_accuracy")
-                for technique, (budget, _) in others.items()
-            }
-        )
-        rival_t, accuracy = others[rival]
+        rival = best(self.validation(level))
+        rival_t, accuracy = self.best(rival, level)
         gain = view.values(ITERATIVE, RATE_REWINDING, level, full) - accuracy
         sentence = "Iterative learning-rate rewinding with the full budget is more accurate than one-shot pruning"
         effect = f"test accuracy, proposed algorithm minus one-shot {rival} (t={rival_t}), best by validation"
