@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil  # comes with snakemake
 
@@ -51,8 +52,10 @@ class Scene:
     def unfinish(self) -> None:
         """Take away the outputs of a random job and of all that follow it, and their records."""
         of_targets = re.compile("" if not self.targets else "results/(mini|data)/")
-        outputs = [path for path in self.recorded() if of_targets.match(path)]
-        first = (self.project.folder / self.chance.choice(outputs)).stat().st_mtime_ns
+        outputs = {path: self._recorded(path)["shellcmd"] for path in self.recorded() if of_targets.match(path)}
+        job = outputs[self.chance.choice(list(outputs))]
+        # Snakemake touches a job's outputs one after the other: their times may differ by a tick of the clock.
+        first = min((self.project.folder / path).stat().st_mtime_ns for path, its in outputs.items() if its == job)
         for path, (changed, _) in self.project.files().items():
             if changed >= first and of_targets.match(path):
                 (self.project.folder / path).unlink()
@@ -141,7 +144,7 @@ class Scene:
             for path in self.recorded()
             if (self.project.folder / path).exists()
             and not self._record("incomplete", path).exists()
-            and not json.loads(self._record("metadata", path).read_text() or '{"incomplete": true}').get("incomplete")
+            and not self._recorded(path).get("incomplete")
         }
 
     def kept(self, before: Files, done: set[str]) -> None:
@@ -157,6 +160,10 @@ class Scene:
             path for path in found.keys() | self.undisturbed.keys() if found.get(path) != self.undisturbed.get(path)
         )
         must(not differing, f"differs from an undisturbed run: {differing}")
+
+    def _recorded(self, path: str) -> dict[str, Any]:
+        """Snakemake's record of an output; an empty one is of a job that was cut short."""
+        return json.loads(self._record("metadata", path).read_text() or '{"incomplete": true}')
 
     def _record(self, kind: str, path: str) -> Path:
         return self.project.folder / ".snakemake" / kind / base64.b64encode(path.encode()).decode()
