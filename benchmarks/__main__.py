@@ -1,4 +1,4 @@
-"""Run the benchmarks and keep their results in docs/benchmarks.md, each with the machine that it ran on.
+"""Run the benchmarks and keep their results in docs/benchmarks.md: the last of every processor.
 
     python -m benchmarks [NAME ...] [--root data] [--repetitions N] [--dry]
 
@@ -25,18 +25,23 @@ NAMES = ("linear_step", "conv_step", "cohorts", "chain", "pipeline", "jobs", "pl
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 
 
+def processor() -> str:
+    """What the processor calls itself."""
+    cpu_info = Path("/proc/cpuinfo")
+    found = re.search(r"model name\s*: (.+)", cpu_info.read_text()) if cpu_info.exists() else None
+    return found[1] if found else platform.machine()
+
+
 def machine() -> str:
     """What the numbers depend on, without the machine's name."""
     import torch
 
-    cpu_info, memory_info = Path("/proc/cpuinfo"), Path("/proc/meminfo")
-    found = re.search(r"model name\s*: (.+)", cpu_info.read_text()) if cpu_info.exists() else None
-    processor = found[1] if found else platform.machine()
+    memory_info = Path("/proc/meminfo")
     kilobytes = re.search(r"MemTotal:\s*(\d+)", memory_info.read_text()) if memory_info.exists() else None
     memory = f", {int(kilobytes[1]) / 1024**2:.0f} GB" if kilobytes else ""
     vectors = torch.backends.cpu.get_cpu_capability()
     return (
-        f"{processor} ({vectors}), {os.cpu_count()} cores{memory}, {platform.system()}; "
+        f"{processor()} ({vectors}), {os.cpu_count()} cores{memory}, {platform.system()}; "
         f"Python {platform.python_version()}, PyTorch {torch.__version__}"
     )
 
@@ -49,21 +54,29 @@ def end(name: str) -> str:
     return f"<!-- {name}: end -->"
 
 
-def section(name: str, root: str, repetitions: Mapping[str, int]) -> str:
-    """Run a benchmark. What the document says of it: what it measures, in its module's words, and the results."""
-    module = importlib.import_module(f"benchmarks.{name}")
-    rows = list(said(module.measure(root, **repetitions)))
-    title, *paragraphs = (module.__doc__ or "").strip().split("\n\n")
+def head(name: str) -> str:
+    """What a benchmark measures, in its module's words."""
+    title, *paragraphs = (importlib.import_module(f"benchmarks.{name}").__doc__ or "").strip().split("\n\n")
     text = [paragraph for paragraph in paragraphs if not paragraph.startswith("    ")]
+    return "\n\n".join([f"## {title.removesuffix('.')}", *text])
+
+
+def results(name: str, root: str, repetitions: Mapping[str, int]) -> str:
+    """Run a benchmark. What the document says of it: its rows, and the machine."""
+    rows = list(said(importlib.import_module(f"benchmarks.{name}").measure(root, **repetitions)))
     ran_on = f"`python -m benchmarks {name}`, {datetime.now(UTC):%Y-%m-%d}: {machine()}."
-    parts = [begin(name), f"## {title.removesuffix('.')}", *text, "\n".join(table(rows)), ran_on, end(name)]
-    return "\n\n".join(parts)
+    return "\n\n".join(["\n".join(table(rows)), ran_on])
 
 
-def replaced(document: str, name: str, text: str) -> str:
-    """The document with a new section, in the old one's place or at the end."""
-    old = re.compile(f"{re.escape(begin(name))}.*?{re.escape(end(name))}", re.DOTALL)
-    return old.sub(lambda _: text, document) if old.search(document) else f"{document.rstrip()}\n\n{text}\n"
+def replaced(document: str, name: str, on: str, text: str) -> str:
+    """The document with new results of a benchmark on a processor, in the old ones' place or after the others'."""
+    before, _, rest = document.partition(begin(name))
+    old, _, after = rest.partition(end(name))
+    parts = (part.partition("\n\n") for part in old.strip().split("\n\n### ")[1:])
+    kept = {processor: text for processor, _, text in parts} | {on: text}
+    tables = [f"### {processor}\n\n{text}" for processor, text in kept.items()]
+    new = "\n\n".join([before.rstrip(), begin(name), head(name), *tables, end(name)])
+    return f"{new}{after.rstrip()}\n"
 
 
 def said(rows: Iterable[Row]) -> Iterator[Row]:
@@ -89,9 +102,9 @@ def main() -> None:
     for name in options.names or NAMES:
         print(f"\n{name}", flush=True)
         # What one changes in its process, such as how memory is kept, must not reach another.
-        text = in_new_process(partial(section, name, options.root, repetitions))
+        text = in_new_process(partial(results, name, options.root, repetitions))
         if not options.dry:
-            DOCUMENT.write_text(replaced(DOCUMENT.read_text(), name, text))
+            DOCUMENT.write_text(replaced(DOCUMENT.read_text(), name, processor(), text))
 
 
 if __name__ == "__main__":

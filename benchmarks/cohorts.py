@@ -10,16 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import torch
+
 from benchmarks.linear_step import BATCHES, Lenet, compare, mnist
 from benchmarks.rows import Row
-from lth_core.memory import keep_freed_memory
+from lth_core.jobs.runs import prepare
 
 REPLICATES = (5, 10)
 
 
 def measure(root: str = "data", repetitions: int = 3) -> Iterator[Row]:
     """A row per batch size and cohort."""
-    keep_freed_memory()
+    prepare(torch.device("cpu"))
     with mnist(root) as images:
         for batch in BATCHES:
             alone = Lenet(images, batch)

@@ -32,7 +32,7 @@ from lth_core.artifacts import write_tensors
 from lth_core.config import Initialization, Recipe
 from lth_core.data.reading import open_data
 from lth_core.data.splits import Images, Splits
-from lth_core.memory import keep_freed_memory
+from lth_core.jobs.runs import prepare
 from lth_core.models.initialization import initialize_cohort
 from lth_core.registry import model
 from lth_core.tasks import ImageClassification
@@ -127,7 +127,7 @@ def ordinary_loop(contest: Contest, images: Images) -> float:
 
 def project_loop(contest: Contest, data: str, precision: str) -> float:
     """Seconds of the steps in this project's loop."""
-    keep_freed_memory()
+    prepare(torch.device("cpu"))
     last = WARM_UP + contest.steps
     recipe = Recipe(
         optimizer=contest.optimizer,

@@ -28,9 +28,9 @@ from lth_core import sparse_network
 from lth_core.artifacts import Tensors
 from lth_core.config import Initialization, Recipe
 from lth_core.data.reading import ImageData, open_data
-from lth_core.jobs.prepare_data import prepare
+from lth_core.jobs.prepare_data import prepare as prepare_data
+from lth_core.jobs.runs import prepare
 from lth_core.linear_network import linear
-from lth_core.memory import keep_freed_memory
 from lth_core.models.initialization import initialize_cohort
 from lth_core.registry import model
 from lth_core.tasks import ImageClassification
@@ -40,6 +40,8 @@ LEARNING_RATE = 1.2e-3
 SIZES = (784, 300, 100, 10)
 STEPS = 150
 """Of every timed piece of training."""
+LATE = 4000
+"""Steps after which a training is late: some units are dead, and what the optimizer remembers of them decays."""
 BATCHES = (60, 128)
 DENSITIES = (0.03, 0.05, 0.1, 0.2)
 ORDINARY_TARGETS = {128: 8.0}
@@ -108,6 +110,18 @@ class Lenet:
         state = start_state(self.task, weights, mask)
         return seconds(lambda: train(self.task, state, self.seeds, STEPS, evaluate=False)) / STEPS
 
+    def late_step(self, flush: bool) -> Timed:
+        """Of a training that has come far, with numbers below 1.2e-38 as they are, or taken as 0."""
+        state = start_state(self.task, self.initial, {})
+
+        def advance(steps: int) -> None:
+            torch.set_flush_denormal(flush)
+            train(self.task, state, self.seeds, state.step + steps, evaluate=False)
+            torch.set_flush_denormal(True)
+
+        advance(LATE)
+        return lambda: seconds(partial(advance, STEPS)) / STEPS
+
     def evaluation(self, mask: Tensors) -> float:
         """Seconds of one evaluation on all splits."""
         weights = {name: value * mask.get(name, np.float32(1)) for name, value in self.initial.items()}
@@ -170,13 +184,13 @@ def mnist(root: str) -> Iterator[ImageData]:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         data = str(Path(folder, "mnist.safetensors"))
-        prepare("mnist", {"source": {"name": "mnist"}}, root, data)
+        prepare_data("mnist", {"source": {"name": "mnist"}}, root, data)
         yield open_data(data)
 
 
 def as_job(work: Timed) -> float:
     """The work's seconds, once warm, in a process with a job's settings."""
-    keep_freed_memory()
+    prepare(torch.device("cpu"))
     return warm(work)
 
 
@@ -194,8 +208,10 @@ def measure(root: str = "data", repetitions: int = 5) -> Iterator[Row]:
             own = partial(in_new_process, partial(as_job, partial(lenet.step, {})))
             title, target = f"ordinary loop / dense step, batch {lenet.batch}", ORDINARY_TARGETS.get(lenet.batch)
             yield compare(title, ordinary, own, repetitions, at_least=target)
-        keep_freed_memory()
+        prepare(torch.device("cpu"))
         for lenet in lenets:
             yield from dense_rows(lenet, repetitions)
+            title = f"dense step after {LATE:,} steps, batch {lenet.batch}: numbers below 1.2e-38 kept / taken as 0"
+            yield compare(title, lenet.late_step(flush=False), lenet.late_step(flush=True), repetitions)
             yield from sparse_rows(f"step, batch {lenet.batch}", lenet.step, lenet, repetitions, SPARSE_TARGETS)
         yield from sparse_rows("evaluation", lenets[0].evaluation, lenets[0], repetitions, {})

@@ -27,6 +27,7 @@ class ModuleNetwork:
         """One replicate's outputs; inputs (B, ...)."""
         return functional_call(self.task.module, {**parameters, **buffers}, (inputs,))
 
+    @torch.enable_grad()
     def gradients(self, parameters: Weights, buffers: Weights, batch: Batch) -> list[Tensor]:
         """The gradient of one replicate's mean loss by every parameter; precision is the recipe's."""
         trained = _leaves(parameters)
@@ -58,6 +59,7 @@ class ModuleNetwork:
         """The outputs (R, B, ...) of every replicate on the same inputs (B, ...)."""
         return vmap(self.outputs, in_dims=(0, 0, None))(parameters, buffers, inputs)
 
+    @torch.enable_grad()
     def stacked_gradients(self, parameters: Weights, buffers: Weights, batch: Batch) -> list[Tensor]:
         """As `gradients`, of every replicate by its own minibatch. Convolutions become grouped ones."""
         trained = _leaves(parameters)

@@ -30,7 +30,6 @@ class Optimizer:
         if settings.name == "adam":
             self.state["step"] = [torch.zeros((), device=self.parameters[0].device)]
 
-    @torch.no_grad()
     def update(self, gradients: list[Tensor], learning_rate: float | Tensor) -> None:
         """One step along the gradients, one per parameter, at a learning rate."""
         if self.settings.name == "adam":

@@ -140,7 +140,7 @@ class ImageClassification:
         return loss, outputs.argmax(dim=-1) == batch.labels
 
     def output_gradient(self, outputs: Tensor, batch: ImageBatch) -> Tensor:
-        gradient = outputs.softmax(dim=-1)
+        gradient = outputs.mT.softmax(dim=-2).mT  # few classes: vectors of examples are three times as fast
         gradient.scatter_(-1, batch.labels[..., None], -1.0, reduce="add")
         return gradient.div_(batch.labels.shape[-1])
 

@@ -113,7 +113,7 @@ def train(
     """
     start, evaluating = time.perf_counter(), 0.0
     update = _updates(task, state)
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(), torch.no_grad():
         if evaluate and not state.history:
             evaluating += evaluate_into(state)
         for order_now, batch in _minibatches(task, seeds, state.step, last_step, order, order_from):
@@ -157,9 +157,8 @@ def step(state: State, batch: Batch, rate: float | Tensor, noise: Sequence[int])
     """One training step: gradient, update, untrained weights back to exactly what they were."""
     gradients = state.cohort.gradients(batch, noise)
     state.optimizer.update(gradients, rate)
-    with torch.no_grad():
-        for name, weights in state.fixed.items():
-            weights.restore(state.cohort.parameters[name])
+    for name, weights in state.fixed.items():
+        weights.restore(state.cohort.parameters[name])
 
 
 def evaluate_into(state: State) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,13 @@ from lth_core.tasks import ImageClassification
 
 torch.set_num_threads(1)
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background of a script
+
+
+@pytest.fixture(autouse=True)
+def denormal_numbers() -> Iterator[None]:
+    """Jobs flush them to 0 in their process, which the next test must not notice."""
+    yield
+    torch.set_flush_denormal(False)
 
 
 @pytest.fixture

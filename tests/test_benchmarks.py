@@ -81,14 +81,22 @@ def test_a_row_compares_its_median_with_its_target() -> None:
     assert [number(value) for value in (0.123, 12.34, 1234.5)] == ["0.12", "12.3", "1,234"]
 
 
-def test_new_results_take_the_place_of_old_ones() -> None:
-    def text(name: str, result: str) -> str:
-        return f"{runner.begin(name)}\n{result}\n{runner.end(name)}"
+def test_new_results_take_the_place_of_old_ones_of_the_same_processor() -> None:
+    def text(name: str, *results: str) -> str:
+        return "\n\n".join([runner.begin(name), runner.head(name), *results, runner.end(name)])
 
     document = "Words.\n"
-    for name, result in (("one", "1"), ("two", r"2\1"), ("one", "3")):
-        document = runner.replaced(document, name, text(name, result))
-    assert document == f"Words.\n\n{text('one', '3')}\n\n{text('two', '2' + chr(92) + '1')}\n"
+    for name, on, result in (
+        ("plan", "slow", "| 1 |"),
+        ("jobs", "slow", r"| 2\1 |"),
+        ("plan", "fast", "| 3 |\n\nAn hour."),
+        ("plan", "slow", "| 4 |"),
+        ("plan", "fast", "| 5 |\n\nA minute."),
+    ):
+        document = runner.replaced(document, name, on, result)
+    plan = text("plan", "### slow\n\n| 4 |", "### fast\n\n| 5 |\n\nA minute.")
+    jobs = text("jobs", "### slow\n\n| 2\\1 |")
+    assert document == f"Words.\n\n{plan}\n\n{jobs}\n"
 
 
 def test_the_machine_is_described_without_its_name() -> None:

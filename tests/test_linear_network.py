@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
 from lth_core import linear_network
-from lth_core.linear_network import LinearNetwork, linear
+from lth_core.linear_network import LinearNetwork, linear, worth_onednn
 
 
 def network(*sizes: int, bias: bool = True) -> nn.Sequential:
@@ -82,7 +84,18 @@ def test_outputs_and_gradients_equal_those_of_autograd(
         torch.testing.assert_close(gradients[name], stacked(gradient), rtol=1e-5, atol=1e-5)
 
 
-def test_onednn_is_exact_to_float32_where_it_is_used() -> None:
+@pytest.mark.parametrize(
+    ("cpu_info", "worth"),
+    [("vendor_id\t: AuthenticAMD\n", 1_500_000), ("vendor_id\t: GenuineIntel\n", math.inf), (None, math.inf)],
+)
+def test_products_go_through_onednn_where_it_is_faster(tmp_path: Path, cpu_info: str | None, worth: float) -> None:
+    if cpu_info:
+        (tmp_path / "cpuinfo").write_text(cpu_info)
+    assert worth_onednn(tmp_path / "cpuinfo") == worth
+
+
+def test_onednn_is_exact_to_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linear_network, "WORTH_ONEDNN", 0)
     inputs, weight = torch.randn(64, 300), torch.randn(200, 300)
     exact = (inputs.double() @ weight.double().T).float()
     torch.testing.assert_close(linear(inputs, weight), exact, rtol=1e-5, atol=1e-4)

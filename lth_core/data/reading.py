@@ -70,9 +70,9 @@ class _Facts:
         self.input_shape: tuple[int, int, int] = tuple(header["input_shape"])
         self.source: str = header["source"]
         self.device = device
-        self.mean = torch.tensor(header["mean"], device=device)[:, None, None]
-        self.std = torch.tensor(header["std"], device=device)[:, None, None]
-        self.black = (-self.mean / self.std).flatten()
+        mean, std = (torch.tensor(header[name], device=device) for name in ("mean", "std"))
+        self.scale = (1 / std)[:, None, None]
+        self.black = -mean / std
         self.labels = {split: tensors[f"{split}_labels"].to(device) for split in SPLITS}
 
     def size(self, split: str) -> int:
@@ -80,7 +80,7 @@ class _Facts:
 
     def normalise(self, images: Tensor) -> Tensor:
         """Stored pixels (..., C, H, W) -> (pixels - mean) / std in float32, on the device."""
-        return (self.sent(images) - self.mean).div_(self.std)
+        return (self.sent(images).float() * self.scale).add_(self.black[:, None, None])
 
     def sent(self, values: Tensor) -> Tensor:
         """On the device, which is not waited for."""

@@ -75,6 +75,9 @@ def prepare(device: torch.device) -> None:
     """Set in this process what torch and the C library leave open for the device."""
     if device.type == "cpu":
         keep_freed_memory()
+        # Adam's mean of a gradient that stays 0, as a dead unit's, decays to numbers below 1.2e-38 and remains there.
+        # Processors compute with them so slowly that a few make a step half as long again. Later threads inherit this.
+        torch.set_flush_denormal(True)
     else:
         torch.backends.cudnn.allow_tf32 = False  # float32 means float32, in convolutions as in products
         torch.backends.cudnn.deterministic = True
