@@ -50,6 +50,16 @@ def add_row(first, end, columns, places, values, inputs, total):
         entry += 1
 
 
+@compiled("void(f4[:,:], f4[:,::1])")
+def transpose(examples, columns):
+    """columns (features, B or more) = examples (B, features) transposed, then zeros."""
+    for feature in range(len(columns)):
+        of_feature = columns[feature]
+        for example in range(len(examples)):
+            of_feature[example] = examples[example, feature]
+        of_feature[len(examples) :] = ZERO
+
+
 @compiled("void(i8[::1], u4[::1], u4[::1], f4[::1], f4[::1], b1, f4[:,::1], f4[:,::1])")
 def forward(ends, columns, places, values, bias, relu, inputs, outputs):
     """outputs (rows, B) = matrix @ inputs (columns, B) + bias (rows, or none), then ReLU if asked for."""

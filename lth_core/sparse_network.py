@@ -28,9 +28,11 @@ WIDTH = 32
 
 def columns(examples: Tensor) -> Tensor:
     """Examples (B, features) as the kernels take them: (features, B), padded."""
+    from lth_core import kernels
+
     count, features = examples.shape
-    padded = examples.new_zeros(features, -(-count // WIDTH) * WIDTH)
-    padded[:, :count] = examples.T
+    padded = torch.empty(features, -(-count // WIDTH) * WIDTH)
+    kernels.transpose(examples.numpy(), padded.numpy())
     return padded
 
 

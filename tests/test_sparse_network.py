@@ -19,7 +19,7 @@ from lth_core.cohort import Cohort
 from lth_core.linear_network import LinearNetwork
 from lth_core.resume import Resume
 from lth_core.rewinding import apply_mask
-from lth_core.sparse_network import DENSEST, SparseNetwork, columns, pays
+from lth_core.sparse_network import DENSEST, WIDTH, SparseNetwork, columns, pays
 from lth_core.training import Trained, start_state, train
 from tests.test_resume import Cut
 from tests.test_training import OPTIMIZERS, SEEDS, initial, same_bits
@@ -217,3 +217,13 @@ def test_a_partner_that_has_diverged_leaves_the_others_their_bits(make_task: Any
     )
     for name, value in beside.items():
         assert np.isnan(value[1]).any() and same_bits({name: value[[0, 2]]}, {name: sound[name][[0, 2]]})
+
+
+@pytest.mark.parametrize("count", [1, 31, 32, 60])
+def test_columns_are_the_examples_transposed_and_padded_with_zeros(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    monkeypatch.setattr(torch, "empty", lambda *shape: torch.full(shape, torch.nan))  # memory holds anything
+    examples = torch.randn(7, count).T  # as the gradient by the outputs lies in memory
+    for laid_out in (examples, examples.contiguous()):
+        found = columns(laid_out)
+        assert found.is_contiguous() and found.shape == (7, WIDTH if count <= WIDTH else 2 * WIDTH)
+        assert torch.equal(found[:, :count], examples.T) and not found[:, count:].any()
