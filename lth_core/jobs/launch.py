@@ -75,13 +75,12 @@ def launch(processes: int, job: str, arguments: Sequence[str]) -> None:
     take_devices(here)
     share_threads(here)
     logging.disable(logging.CRITICAL)  # torchrun's pages about a process that failed
-    os.environ[PARENT] = str(os.getpid())
     with tempfile.TemporaryDirectory(prefix="lth-") as folder:
         quiet = ",".join(["0:2", *(f"{index}:3" for index in range(1, here))])  # only the first one's output is shown
         options = [f"--nproc-per-node={here}", f"--redirects={quiet}", f"--log-dir={folder}", "--no-python", "job"]
         settings = torchrun.parse_args(options)
         # Not parsed: it would take the job's options for abbreviations of its own.
-        command = [sys.executable, "-m", f"lth_core.jobs.{job}", *arguments]
+        command = ["env", f"{PARENT}={os.getpid()}", sys.executable, "-m", f"lth_core.jobs.{job}", *arguments]
         settings.training_script, *settings.training_script_args = command
         try:
             torchrun.run(settings)
