@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -56,3 +58,17 @@ def make_task(data_file: Path) -> Callable[..., ImageClassification]:
         return ImageClassification(module, data, Recipe(optimizer=optimizer, **settings), torch.device("cpu"))
 
     return make
+
+
+BY_THREADS = "from lth_core.jobs import lifetime\nlifetime.KERNEL_ENDS_CHILDREN = False\n"
+
+
+@pytest.fixture(params=["kernel", "thread"])
+def ended_by(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What ends the orphans among the Python processes that a test starts, which find modules in `tmp_path`, too."""
+    if request.param == "kernel" and sys.platform != "linux":
+        pytest.skip("only Linux ends the children of a killed process")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(Path(__file__).parents[1])]))
+    if request.param == "thread":
+        (tmp_path / "sitecustomize.py").write_text(BY_THREADS)
+    return request.param

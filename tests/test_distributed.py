@@ -6,7 +6,7 @@ import importlib
 import multiprocessing
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ from lth_core.training import Trained, start_state, train
 SEEDS = [3, 4]
 CPU = torch.device("cpu")
 SGD = {"name": "sgd", "learning_rate": 0.05, "momentum": 0.9, "weight_decay": 1e-4}
+BF16_ROUNDING = 2.0**-8
+"""The largest relative error of rounding to bfloat16, which has 8 significant bits."""
 
 
 def in_processes(count: int, work: Callable[[Share], Any]) -> list[Any]:
@@ -82,6 +84,7 @@ def trained(
     steps: int = 8,
     double: bool = False,
     pruned: bool = True,
+    precision: str = "float32",
 ) -> Callable[[Share], Trained]:
     """A function of the share: the training of a small network by the processes that have such shares.
 
@@ -89,7 +92,8 @@ def trained(
     """
 
     def work(share: Share) -> Trained:
-        recipe = Recipe(optimizer=optimizer, batch_size=12, steps=steps, evaluate_every=3, augment=augment)
+        settings = {"batch_size": 12, "steps": steps, "evaluate_every": 3, "augment": augment, "precision": precision}
+        recipe = Recipe(optimizer=optimizer, **settings)
         data = open_data(data_file, CPU, share)
         if double:
             single = data.normalise
@@ -140,6 +144,39 @@ def test_processes_train_as_one_does(
     for found in together:
         assert_close(found, alone, 1e-5)
         assert all(np.array_equal(found.weights[name], value) for name, value in together[0].weights.items())
+
+
+@pytest.mark.parametrize(
+    ("factory", "roundings"),
+    [
+        # From the images to the outputs and back to the gradient of the first weights. What a layer gives is rounded
+        # once, in batch norms twice: before and after the scales; the products with the gradient, and the gradient.
+        (network(), 7 + 7),
+        (network(dropout=0.3), 7 + 7 + 4),
+        (linear, 2 + 2),
+    ],
+)
+def test_in_bf16_processes_differ_from_one_by_its_roundings(data_file: Path, factory: Any, roundings: int) -> None:
+    """Errors of roundings are as often up as down, so that squares add up; both sides have made as many.
+
+    They are compared with how far the weights have gone: what single weights have lost has no scale of its own, for
+    example in biases before a batch norm, whose gradients are nothing but rounding.
+    """
+    work = trained(data_file, factory, SGD, steps=3, pruned=False, precision="bf16")
+    alone, together = work(ALONE), in_processes(2, work)
+    start = initialize_cohort(factory, Initialization(), SEEDS)
+    tolerance = BF16_ROUNDING * np.sqrt(2 * roundings)
+    for found in together:
+        assert distance(found.weights, alone.weights) <= tolerance * distance(alone.weights, start)
+        losses = [[row["loss"] for row in part.history] for part in (found, alone)]
+        np.testing.assert_allclose(*losses, rtol=tolerance)
+        assert all(np.array_equal(found.weights[name], value) for name, value in together[0].weights.items())
+
+
+def distance(weights: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray]) -> float:
+    """The Euclidean distance of two networks, without the statistics of batch norms."""
+    kept = [name for name in weights if "running" not in name and "num_batches" not in name]
+    return float(np.sqrt(sum(np.sum(np.square(weights[name] - others[name], dtype=float)) for name in kept)))
 
 
 def test_a_residual_network_differs_by_rounding_alone(data_file: Path) -> None:
@@ -219,6 +256,31 @@ def test_a_layer_computes_what_torchs_does_for_the_whole_minibatch(layer: Any, s
         else:  # gradients by parameters add up, statistics are those of all
             joined = sum(parts) if place < 2 + parameters else parts[1]
         np.testing.assert_allclose(joined, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_in_bf16_a_batch_norm_computes_what_torchs_does_in_the_same_precision() -> None:
+    random = torch.Generator().manual_seed(0)
+    inputs, gradient = torch.randn(2, 16, 3, 4, 5, generator=random).bfloat16()
+
+    def normed(layer: nn.Module, own: slice) -> list[torch.Tensor]:
+        """Outputs, and the gradients of the inputs, the scales and the shifts."""
+        given = inputs[own].clone().requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16):
+            outputs = layer(given)
+        outputs.backward(gradient[own])
+        return [outputs.detach(), given.grad, *(parameter.grad for parameter in layer.parameters())]
+
+    def work(share: Share) -> list[tuple[torch.dtype, np.ndarray]]:
+        found = normed(synchronized(nn.Sequential(nn.BatchNorm2d(3)), share), share.slice)
+        return [(value.dtype, value.float().numpy()) for value in found]
+
+    whole, parts = normed(nn.BatchNorm2d(3), slice(None)), in_processes(2, work)
+    # What is rounded on both sides together: the normalized inputs, the products with the gradient, the results.
+    for place, roundings in enumerate((3, 4, 2, 2)):
+        assert {part[place][0] for part in parts} == {whole[place].dtype}
+        expected, (first, second) = whole[place].float().numpy(), (part[place][1] for part in parts)
+        joined = first + second if place > 1 else np.stack([first, second], axis=1).reshape(expected.shape)
+        assert np.linalg.norm(joined - expected) <= roundings * BF16_ROUNDING * np.linalg.norm(expected)
 
 
 @pytest.mark.parametrize(

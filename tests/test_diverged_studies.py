@@ -137,3 +137,58 @@ def test_figures_are_drawn(known: Known, seeds: list[int]) -> None:
     assert [drawing.name for drawing in drawings] == study.figure_names(config)
     for drawing in drawings:
         assert drawing.draw().axes
+
+
+# ---------------------------------------------------------------- heat maps
+
+
+def heat_map(tables: Tables) -> tuple[str, dict[tuple[int, int, int], list[str]]]:
+    """Of the group of halves: its caption; panel, target and row -> what is printed there."""
+    study = test_transfer.study(levels=test_transfer.LEVELS)
+    (drawing,) = (one for one in study.figures(test_transfer.config(), tables) if one.name == "heatmap-halves")
+    found: dict[tuple[int, int, int], list[str]] = {}
+    for panel, axes in enumerate(drawing.draw().axes):
+        for text in axes.texts:
+            column, row = (round(place) for place in text.get_position())
+            found.setdefault((panel, column, row), []).append(text.get_text())
+    return drawing.caption, found
+
+
+@pytest.fixture(scope="module")
+def exchanged(tmp_path_factory: pytest.TempPathFactory) -> Tables:
+    """Tables of the transfer study in which every seed has accuracies of its own."""
+    _, _, tables = transfer(tmp_path_factory.mktemp("results"))
+    noise = 0.05 * np.random.default_rng(0).random(len(tables["accuracy"]))
+    return tables | {"accuracy": tables["accuracy"].assign(accuracy=tables["accuracy"]["accuracy"] - noise)}
+
+
+def without(tables: Tables, where: pd.Series) -> Tables:
+    return tables | {"accuracy": tables["accuracy"][~where]}
+
+
+def losing(tables: Tables, where: pd.Series) -> Tables:
+    return tables | {"accuracy": lose(tables["accuracy"], where)}
+
+
+def test_a_field_is_the_mean_of_the_seeds_that_did_not_diverge_and_says_how_many_did(exchanged: Tables) -> None:
+    rows = exchanged["accuracy"]
+    foreign = (rows["target"] == "b") & (rows["source"] == "a") & (rows["network"] == "ticket") & (rows["level"] > 1)
+    caption, found = heat_map(losing(exchanged, foreign & (rows["seed"] == 1)))
+    whole_caption, whole = heat_map(exchanged)
+    _, others = heat_map(without(exchanged, rows["seed"] == 1))
+    lacking = [place for place in found if found[place] != whole[place]]
+    assert lacking and {place[1:] for place in lacking} == {(1, 0)}
+    assert all(found[place] == ["×1", *others[place]] for place in lacking)
+    assert f"In {len(lacking)} of {len(whole)} fields seeds diverged" in caption and "diverged" not in whole_caption
+
+
+def test_where_the_own_ticket_diverged_all_are_compared_with_it_on_the_other_seeds(exchanged: Tables) -> None:
+    rows = exchanged["accuracy"]
+    own = (rows["target"] == "a") & (rows["source"] == "a") & (rows["network"] == "ticket")
+    _, found = heat_map(losing(exchanged, own & (rows["seed"] == 1)))
+    _, others = heat_map(without(exchanged, rows["seed"] == 1))
+    of_a = [place for place in found if place[1] == 0]
+    assert of_a and all(found[place] == ["×1", *others[place]] for place in of_a)
+    _, nothing = heat_map(losing(exchanged, own))
+    assert all(nothing[place] == ["diverged"] for place in of_a)
+    assert not any("diverged" in words for place, words in nothing.items() if place[1] == 1)

@@ -4,28 +4,69 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from lth_core.heatmaps import heatmaps
 
+nan = np.nan
 TABLES = {
-    "many": pd.DataFrame({"a": [0.0, -1.25], "b": [0.5, np.nan]}, index=["own", "random"]),
-    "few": pd.DataFrame({"a": [0.0, -4.0], "b": [2.0, 0.0]}, index=["own", "random"]),
+    "many": pd.DataFrame(
+        {"a": {"own": [0.0, 0.0], "random": [-1.0, -1.5]}, "b": {"own": [0.5, 0.5], "random": [nan, nan]}}
+    ),
+    "few": pd.DataFrame(
+        {"a": {"own": [0.0, 0.0], "random": [-5.0, -3.0]}, "b": {"own": [2.0, nan], "random": [0.0, 0.0]}}
+    ),
 }
 
 
-def test_every_finite_number_is_printed_in_its_field_with_its_sign() -> None:
+def printed(figure: Figure, panel: int) -> dict[tuple[int, int], list[str]]:
+    """Column and row -> what is printed in the field."""
+    found: dict[tuple[int, int], list[str]] = {}
+    for text in figure.axes[panel].texts:
+        column, row = text.get_position()
+        found.setdefault((round(column), round(row)), []).append(text.get_text())
+    return found
+
+
+def explained(figure: Figure) -> list[str]:
+    return [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+
+
+def test_every_field_has_the_mean_of_its_seeds_with_its_sign() -> None:
+    figure = heatmaps({"": TABLES["many"][["a"]]}, "trained on", "points")
+    assert printed(figure, 0) == {(0, 0): ["0.0"], (0, 1): ["−1.2"]}
+    assert explained(figure) == []
+
+
+def test_a_field_shows_the_mean_of_the_seeds_that_did_not_diverge_and_how_many_did() -> None:
     figure = heatmaps(TABLES, "trained on", "points")
-    many, few = figure.axes[:2]
-    assert {text.get_position(): text.get_text() for text in many.texts} == {
-        (0, 0): "0.0",
-        (1, 0): "+0.5",
-        (0, 1): "−1.2",
-    }
-    assert {text.get_text() for text in few.texts} == {"0.0", "−4.0", "+2.0"}
+    assert printed(figure, 0) == {(0, 0): ["0.0"], (0, 1): ["−1.2"], (1, 0): ["+0.5"], (1, 1): ["diverged"]}
+    assert printed(figure, 1) == {(0, 0): ["0.0"], (0, 1): ["−4.0"], (1, 0): ["×1", "+2.0"], (1, 1): ["0.0"]}
+    assert explained(figure) == ["how many of 2 seeds diverged: the number is the mean of the others"]
+
+
+def test_a_field_of_which_all_seeds_diverged_looks_like_no_number() -> None:
+    figure = heatmaps(TABLES, "", "")
+    figure.canvas.draw()
+    panel, pixels = figure.axes[0], np.asarray(figure.canvas.buffer_rgba())[::-1] / 255
+    left, bottom = panel.transData.transform((0.6, 1.4)).astype(int)
+    scale = panel.images[0].cmap(np.linspace(0, 1, 256))
+    assert np.abs(scale - pixels[bottom, left]).max(axis=1).min() > 0.05
+
+
+def test_nothing_that_is_printed_in_fields_overlaps() -> None:
+    seeds = [-100.0] * 3 + [nan] * 12
+    table = pd.DataFrame({name: dict.fromkeys(["own", "of another task", *"cdefg"], seeds) for name in "abcdefg"})
+    figure = heatmaps({"50%": table, "20%": table}, "", "points")
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert len(boxes) == 2 * 7 * 7
+    for index, box in enumerate(boxes):
+        assert box.count_overlaps(boxes[index + 1 :]) == 0
 
 
 def test_what_rounds_to_zero_has_no_sign() -> None:
-    figure = heatmaps({"": pd.DataFrame({"a": [-0.04, 0.04, 0.06]})}, "", "")
+    figure = heatmaps({"": pd.DataFrame({"a": [[-0.04], [0.04], [0.06]]})}, "", "")
     assert [text.get_text() for text in figure.axes[0].texts] == ["0.0", "0.0", "+0.1"]
 
 
@@ -44,5 +85,7 @@ def test_rows_and_columns_are_named_and_the_panels_titled() -> None:
 
 
 def test_tables_without_any_difference_or_number_can_be_drawn() -> None:
-    for value in (0.0, np.nan):
-        heatmaps({"none": pd.DataFrame({"a": [value]}, index=["own"])}, "", "").draw_without_rendering()
+    for value, text in ((0.0, "0.0"), (nan, "diverged")):
+        figure = heatmaps({"none": pd.DataFrame({"a": {"own": [value]}})}, "", "")
+        figure.draw_without_rendering()
+        assert printed(figure, 0) == {(0, 0): [text]} and explained(figure) == []

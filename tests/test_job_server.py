@@ -138,8 +138,9 @@ def is_locked(path: Path) -> bool:
     return False
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends the children of a killed process")
-def test_no_job_outlives_a_killed_server_and_later_jobs_start_without_it(lth_job, tmp_path, tmp_path_factory):
+def test_no_job_outlives_a_killed_server_and_later_jobs_start_without_it(
+    ended_by: str, lth_job, tmp_path, tmp_path_factory
+):
     server = start_server(tmp_path_factory.mktemp("killed"))
     address = f"{os.getpid()}:{PYTHON}:{server.address}"
     client = lth_job("sleep", address=address)
@@ -148,7 +149,11 @@ def test_no_job_outlives_a_killed_server_and_later_jobs_start_without_it(lth_job
     job.suspend()  # so that it is certain to be there when the server is not
     server.kill()
     server.wait()
-    assert not psutil.wait_procs([job], timeout=10)[1]
+    if ended_by == "thread":
+        assert is_locked(server.lock)
+        job.resume()
+    assert not psutil.wait_procs([job], timeout=5)[1]
+    assert not is_locked(server.lock)
     said, _ = client.communicate(timeout=10)
     assert (client.returncode, said) == (
         1,

@@ -1,4 +1,4 @@
-"""What all jobs share: errors for users are one line, Ctrl-C is none, and the user's plugin modules are imported."""
+"""What all jobs share: they end with their parent, errors for users are one line, Ctrl-C is none, plugins are known."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import re
 import sys
 from collections.abc import Callable, Iterable
 
+from lth_core.jobs.lifetime import end_with_named
+
 INTERRUPTED = 130
 """The exit status of a process that Ctrl-C ended, as shells have it."""
 
@@ -17,7 +19,7 @@ OUT_OF_MEMORY = r"DefaultCPUAllocator|CUDA out of memory|[Cc]an(no|')t allocate 
 
 
 def command(main: Callable[[], None]) -> Callable[[], None]:
-    """Make `main` exit with status 1 and one line on stderr when it meets an error that is written for users.
+    """Make `main` end with its parent, and with status 1 and one line on stderr for an error written for users.
 
     Those are the ValueErrors that lth_core itself defines (ArtifactError, DataError, UnknownName and their like), and
     what is raised when memory runs out.
@@ -26,6 +28,7 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
 
     @functools.wraps(main)
     def wrapped() -> None:
+        end_with_named()
         try:
             main()
         except ValueError as error:

@@ -1,8 +1,9 @@
 """launch PROCESSES JOB ARGUMENT ...: run a training job in several processes, which torchrun starts and watches.
 
-Each has its share of the examples (lth_core/distributed.py). When one fails, all end, and what it said is said once. In
-a SLURM allocation of several nodes, or where torchrun's own variables (PET_NNODES, PET_RDZV_ENDPOINT, ...) name several
-machines and this runs on each, the processes are spread over them evenly. One process is the job itself.
+Each has its share of the examples (lth_core/distributed.py). When one fails, all end, and what it said is said once;
+when this process ends, they do, too. In a SLURM allocation of several nodes, or where torchrun's own variables
+(PET_NNODES, PET_RDZV_ENDPOINT, ...) name several machines and this runs on each, the processes are spread over them
+evenly. One process is the job itself.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import importlib
 import logging
 import os
-import shutil
 import signal
 import socket
 import sys
@@ -20,6 +20,7 @@ from pathlib import Path
 
 from lth_core.distributed import LOST
 from lth_core.jobs.command import command
+from lth_core.jobs.lifetime import PARENT
 from lth_core.jobs.runs import kind_of_device
 
 ERROR = "error: "
@@ -74,14 +75,12 @@ def launch(processes: int, job: str, arguments: Sequence[str]) -> None:
     take_devices(here)
     share_threads(here)
     logging.disable(logging.CRITICAL)  # torchrun's pages about a process that failed
-    # Processes die with this one (Linux), so that none writes beside its successor.
-    bound = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
     with tempfile.TemporaryDirectory(prefix="lth-") as folder:
         quiet = ",".join(["0:2", *(f"{index}:3" for index in range(1, here))])  # only the first one's output is shown
         options = [f"--nproc-per-node={here}", f"--redirects={quiet}", f"--log-dir={folder}", "--no-python", "job"]
         settings = torchrun.parse_args(options)
         # Not parsed: it would take the job's options for abbreviations of its own.
-        command = [*bound, sys.executable, "-m", f"lth_core.jobs.{job}", *arguments]
+        command = ["env", f"{PARENT}={os.getpid()}", sys.executable, "-m", f"lth_core.jobs.{job}", *arguments]
         settings.training_script, *settings.training_script_args = command
         try:
             torchrun.run(settings)

@@ -2,13 +2,12 @@
 
 `workflow/bin/lth-job` hands a job over: its arguments, folder, environment and open files. The forked process is the
 job in every respect, and dies with the `lth-job` that asked for it; that one exits as the job does. The server ends
-with the process at the other end of its standard input, and its jobs with it (Linux: however it ends). Till then they
-hold the lock that keeps the next snakemake out, so that no job writes beside its successor.
+with the process at the other end of its standard input, and its jobs with it, however it ends. Till then they hold the
+lock that keeps the next snakemake out, so that no job writes beside its successor.
 """
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import json
 import os
@@ -20,6 +19,8 @@ import sys
 import traceback
 from contextlib import suppress
 from pathlib import Path
+
+from lth_core.jobs.lifetime import end_with
 
 FIRST = ("torch", "lth_core.jobs.dense", "lth_core.jobs.prune", "lth_core.jobs.branch", "lth_core.jobs.initialize")
 """What nearly every job imports."""
@@ -34,8 +35,6 @@ LATER = (
 """What some jobs import, taken in while no job is waiting."""
 SLOWEST_REQUEST = 10.0
 """Seconds after which a client that has not said what it wants is given up."""
-PR_SET_PDEATHSIG = 1
-"""Linux: the signal that a process gets when its parent ends."""
 
 
 class JobServer:
@@ -47,7 +46,6 @@ class JobServer:
     def __init__(self, address: str, lock: int):
         self.lock = lock
         self.process = os.getpid()
-        self.c_library = ctypes.CDLL(None) if sys.platform == "linux" else None
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(address)
         self.listener.listen(64)
@@ -110,10 +108,7 @@ class JobServer:
         """In the forked process: run the job as `python -m` would, and exit."""
         status = 1
         try:
-            if self.c_library:
-                self.c_library.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-            if os.getppid() != self.process:
-                os._exit(status)
+            end_with(self.process)
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.default_int_handler)

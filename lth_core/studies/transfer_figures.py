@@ -50,6 +50,7 @@ def drawings(study: Transfer, config: Config, group: str, tables: dict[str, pd.D
     overlap = tables["overlap"]
     overlap = overlap[[pair in pairs for pair in zip(overlap["task"], overlap["other"], strict=True)]]
     levels = _shown_levels(accuracy)
+    differences = _differences(accuracy, members, levels)
     seeds = accuracy["seed"].nunique()
     tasks = f"Tasks: {listing([_task_note(config, task) for task in members])}."
     what = f"{tasks} {interval_note(seeds).capitalize()}."
@@ -73,8 +74,8 @@ def drawings(study: Transfer, config: Config, group: str, tables: dict[str, pd.D
             f"heatmap-{group}",
             "Test accuracy at the end of training minus that of the target's own ticket, in percentage points, mean "
             f"over {seeds} seed{'s' * (seeds > 1)}, by where the ticket comes from (rows) and what it is trained on "
-            f"(columns). {tasks}",
-            lambda: _heatmaps(accuracy, members, levels),
+            f"(columns). {tasks}{_diverged_note(differences)}",
+            lambda: heatmaps(differences, "target", "accuracy minus own ticket (points)"),
         ),
         Drawing(
             f"overlap-{group}",
@@ -143,30 +144,43 @@ def _accuracies(accuracy: pd.DataFrame, members: Sequence[str]) -> Figure:
     return figure
 
 
-def _heatmaps(accuracy: pd.DataFrame, members: Sequence[str], levels: Sequence[int]) -> Figure:
-    """One panel per level: sources and controls x targets."""
+def _differences(accuracy: pd.DataFrame, members: Sequence[str], levels: Sequence[int]) -> dict[str, pd.DataFrame]:
+    """Level, as titles call it -> sources and controls x targets: points above the target's own ticket, per seed.
+
+    A seed has a nan where it diverged, there or with the own ticket.
+    """
     rows = {f"ticket of {task}": ("ticket", task) for task in members}
     rows |= {label: (control, None) for control, label in CONTROLS.items()}
-    values = {}
+    found = {}
     for level in levels:
         here = accuracy[accuracy["level"] == level]
-        means = {
-            target: {
-                label: _seed_mean(_select(here, target, network, source or target))
+        columns = {}
+        for target in members:
+            own = _per_seed(_select(here, target, "ticket", target))
+            columns[target] = {
+                label: (100 * (_per_seed(_select(here, target, network, source or target)) - own)).tolist()
                 for label, (network, source) in rows.items()
             }
-            for target in members
-        }
-        own = pd.Series({target: column[f"ticket of {target}"] for target, column in means.items()})
         density = here.loc[here["network"] == "ticket", "density"].mean()
-        values[f"{percent_text(density)}% of weights"] = 100 * (pd.DataFrame(means) - own)
-    return heatmaps(values, "target", "accuracy minus own ticket (points)")
+        found[f"{percent_text(density)}% of weights"] = pd.DataFrame(columns)
+    return found
 
 
-def _seed_mean(rows: pd.DataFrame) -> float:
-    """Mean over seeds of the mean over draws; nan where a replicate diverged."""
-    means = rows.groupby("seed")["accuracy"].agg(lambda draws: draws.mean(skipna=False))
-    return float(means.mean(skipna=False)) if len(means) else np.nan
+def _per_seed(rows: pd.DataFrame) -> pd.Series:
+    """Seed -> the mean over its draws; nan where one diverged."""
+    return rows.groupby("seed")["accuracy"].agg(lambda draws: draws.mean(skipna=False))
+
+
+def _diverged_note(differences: dict[str, pd.DataFrame]) -> str:
+    """In how many fields of heat maps seeds diverged, in words for captions; nothing if in none."""
+    fields = [field for table in differences.values() for field in table.to_numpy().flat]
+    lacking = sum(bool(np.isnan(field).any()) for field in fields)
+    if not lacking:
+        return ""
+    return (
+        f" In {lacking} of {len(fields)} fields seeds diverged, there or with the target's own ticket: × says "
+        "how many, and the field is the mean of the others; where all did it says diverged."
+    )
 
 
 def _masks(overlap: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:

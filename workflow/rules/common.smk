@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import socket
 import subprocess
 import sys
@@ -57,8 +56,8 @@ os.environ.update(
 # Batch systems hand a job the environment of its submission; it must not leave its allocation for another run's server.
 os.environ.pop("LTH_JOB_SERVER", None)
 
-# A job dies with the snakemake that started it (Linux), so that no orphan writes beside its successor.
-shell.prefix("set -euo pipefail; exec " + ("setpriv --pdeathsig KILL " if shutil.which("setpriv") else ""))
+# The shell becomes the job, whose parent is then this snakemake: it ends with its parent.
+shell.prefix("set -euo pipefail; exec ")
 
 
 def refuse_damaged():
