@@ -32,7 +32,7 @@ test: venv ## the whole test suite
 
 test-slurm: cluster ## the tests of the slurm profile; installs SLURM on this machine (Debian, as root)
 	@tests/workflow/slurm.sh install
-	@$(in_venv) -m pytest -m slurm
+	@$(in_venv) -m pytest -m slurm tests/workflow/test_slurm.py
 
 lint: venv ## style and static checks of Python and Snakemake code
 	$(python) -m ruff check .

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 ROOT = Path(__file__).resolve().parents[2]
 PIPELINE = (
@@ -70,6 +71,12 @@ class Run:
     status: int
     said: str
 
+    @classmethod
+    def of(cls, process: subprocess.Popen[str], seconds: float | None = None) -> Run:
+        """Of a snakemake that was started, once it has ended. Raises TimeoutExpired."""
+        said, _ = process.communicate(timeout=seconds)
+        return cls(process.returncode, said)
+
     @property
     def jobs(self) -> set[str]:
         """The messages of the jobs that ran, or would run."""
@@ -86,6 +93,8 @@ Files = dict[str, tuple[int, str]]
 
 class Project:
     """A folder with the project's files and the artifacts of what ran in it."""
+
+    command: ClassVar[tuple[str, ...]] = (sys.executable, "-m", "snakemake")
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -114,7 +123,7 @@ class Project:
         """Start `snakemake --cores 2 ...` in a process group of its own, as a terminal does."""
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("LTH_", "PYTHONPATH"))}
         return subprocess.Popen(
-            [sys.executable, "-m", "snakemake", "--cores", "2", *arguments],
+            [*self.command, "--cores", "2", *arguments],
             cwd=self.folder,
             env=inherited | {"OMP_NUM_THREADS": "2"} | environment,  # what it is outside must not matter
             stdout=subprocess.PIPE,
@@ -126,9 +135,7 @@ class Project:
 
     def snakemake(self, *arguments: str, **environment: str) -> Run:
         """Run snakemake to its end, however it ends."""
-        process = self.start(*arguments, **environment)
-        said, _ = process.communicate()
-        return Run(process.returncode, said)
+        return Run.of(self.start(*arguments, **environment))
 
     def run(self, *arguments: str) -> Run:
         """Run snakemake, which must succeed."""

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A SLURM cluster of one node, this machine, for tests: no systemd, no accounting, one GPU that does not exist.
+# A SLURM cluster of one node, this machine, for tests: no systemd, no accounting, two GPUs that do not exist.
 #
 #   slurm.sh install      the packages, on Debian and its relatives
 #   slurm.sh up FOLDER    start it; its state and logs are in FOLDER
@@ -39,7 +39,7 @@ JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
-SchedulerParameters=sched_interval=2
+SchedulerParameters=sched_interval=1,batch_sched_delay=0
 ReturnToService=2
 MinJobAge=300
 KillWait=5
@@ -52,12 +52,12 @@ SlurmdSpoolDir=$dir/spool
 SlurmctldLogFile=$dir/log/slurmctld.log
 SlurmdLogFile=$dir/log/slurmd.log
 GresTypes=gpu
-NodeName=$host NodeAddr=127.0.0.1 CPUs=$(nproc --all) RealMemory=64000 Gres=gpu:1 State=UNKNOWN
+NodeName=$host NodeAddr=127.0.0.1 CPUs=$(nproc --all) RealMemory=64000 Gres=gpu:2 State=UNKNOWN
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 CONF
     # What a job asks for must fit in; a small test machine says that it is larger than it is.
     echo "SlurmdParameters=config_overrides" >>"$dir/slurm.conf"
-    echo "NodeName=$host Name=gpu Count=1 File=/dev/null" >"$dir/gres.conf"
+    echo "NodeName=$host Name=gpu File=/dev/null,/dev/zero" >"$dir/gres.conf"
     ln -s "$dir/slurm.conf" "$dir/gres.conf" /etc/slurm/
     head -c 1024 /dev/urandom >"$dir/munge/key"
     chmod 600 "$dir/munge/key"
@@ -88,6 +88,7 @@ down() {
             grep -q . "/proc/$pid/cmdline" 2>/dev/null || break # empty: ended, though no one may have asked how
             sleep 0.1
         done
+        kill -KILL "$pid" 2>/dev/null || true # slurmd that looks for its controller does not end
     done
     rm /etc/slurm/slurm.conf /etc/slurm/gres.conf
 }

@@ -7,14 +7,16 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
-from tests.workflow.project import DENSE, MINIATURE, Project, Run
+from tests.workflow.project import DENSE, LEVELS, MINIATURE, Project, Run
 
 pytestmark = pytest.mark.slurm
 
@@ -23,8 +25,6 @@ PROFILE = (
     "--workflow-profile=slurm",
     "--slurm-no-account",  # these two: the cluster has no accounting
     "--slurm-status-command=squeue",
-    "--slurm-init-seconds-before-status-checks=2",  # the others: it has no one else to serve
-    "--seconds-between-status-checks=1",
     "--latency-wait=5",
 )
 TRAINED = f"{DENSE}/trained.safetensors"
@@ -49,6 +49,16 @@ def flaky(classes, input_shape):
         raise RuntimeError("this machine has a bad day")
     return nn.Sequential(nn.Flatten(), nn.Linear(64, 20), nn.ReLU(), nn.Linear(20, classes))
 '''
+
+
+class OnCluster(Project):
+    """A project whose jobs are submitted to the cluster."""
+
+    command: ClassVar[tuple[str, ...]] = (sys.executable, str(Path(__file__).with_name("impatient.py")))
+
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        # Each job starts three Pythons: modules are to be compiled for the first one only.
+        return super().start(*PROFILE, *arguments, PYTHONDONTWRITEBYTECODE="", **environment)
 
 
 def hindrance() -> str | None:
@@ -80,83 +90,108 @@ def submitted(run: Run) -> list[str]:
     return re.findall(r"submitted with SLURM jobid \d+ \(log: .*/logs/slurm/([^/]+)/", run.said)
 
 
+def numbers(run: Run) -> list[str]:
+    """SLURM's numbers of the submitted jobs."""
+    return re.findall(r"submitted with SLURM jobid (\d+)", run.said)
+
+
 @pytest.fixture(scope="module")
 def flaky(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A dense run of the flaky network on one machine."""
     project = Project.create(tmp_path_factory.mktemp("flaky") / "project", finished.folder)
     (project.folder / "flaky.py").write_text(FLAKY)
     (project.folder / "failures").write_text("0")
-    config = MINIATURE.replace("{name: lenet, hidden: [20, 10]}", "flaky").replace("steps: 40", "steps: 4000")
+    config = MINIATURE.replace("{name: lenet, hidden: [20, 10]}", "flaky").replace("steps: 40", "steps: 1000")
     (project.folder / "config.yaml").write_text("plugins: [flaky]\n" + config)
     project.run(TRAINED)
     return project
 
 
 @pytest.fixture
-def untrained(flaky: Project, tmp_path: Path) -> Project:
+def untrained(flaky: Project, tmp_path: Path) -> OnCluster:
     """The same before its training."""
-    project = flaky.copy(tmp_path / "project")
+    project = OnCluster(flaky.copy(tmp_path / "project").folder)
     shutil.rmtree(project.folder / DENSE)
     return project
 
 
 def test_every_level_of_a_chain_is_one_job_and_the_artifacts_are_those_of_one_machine(
-    cluster: None, finished: Project, tmp_path: Path
+    cluster: None, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    project = Project.create(tmp_path / "project", finished.folder)
-    run = project.snakemake(*PROFILE)
+    project = OnCluster.create(tmp_path / "project")
+    process = project.start()
+    # What it is compared with, and what others are, is made while its jobs run: they leave a core idle.
+    finished, _ = (request.getfixturevalue(name) for name in ("finished", "flaky"))
+    run = Run.of(process)
     assert run.status == 0, run.said
     levels, reporting = "group_chain_prune_retrain", ["rule_table_frankle2019", "rule_figures_frankle2019"]
     assert submitted(run) == ["rule_initialize", "rule_dense", levels, "rule_branch", *reporting]
     assert project.hashes() == finished.hashes()
-    assert project.run().nothing_to_do  # on one machine, too
+    assert Project(project.folder).run().nothing_to_do  # on one machine, too
 
 
-def test_a_job_that_fails_is_tried_again_with_more_memory(cluster: None, flaky: Project, untrained: Project) -> None:
+def test_a_chain_is_granted_the_gpu_that_it_asks_for_and_says_so_where_torch_finds_none(
+    cluster: None, finished: Project, tmp_path: Path
+) -> None:
+    project = OnCluster(finished.copy(tmp_path / "project").folder)
+    shutil.rmtree(project.folder / LEVELS[1])
+    (project.folder / LEVELS[0] / "trained.safetensors").unlink()
+    run = project.snakemake("--retries=0", "--config", "device=cuda", "--", f"{LEVELS[1]}/trained.safetensors")
+    assert run.status == 1
+    (job,) = map(job_of, numbers(run))
+    assert submitted(run) == ["group_chain_prune_retrain"]
+    assert job["TresPerJob"] == "gres:gpu:1"
+    assert job["JOB_GRES"] == "gpu:1"  # granted, of two; that of all levels would be two
+    log = project.read("logs/mini/0-1/imp/level_1/retrain.log")
+    assert log == "error: device: cuda, but torch finds no GPU that it can use; use 'auto' or 'cpu'\n"
+
+
+def test_a_job_that_fails_is_tried_again_with_more_memory(cluster: None, flaky: Project, untrained: OnCluster) -> None:
     (untrained.folder / "failures").write_text("1")
-    run = untrained.snakemake(*PROFILE, TRAINED)
+    run = untrained.snakemake(TRAINED)
     assert run.status == 0, run.said
     assert submitted(run) == ["rule_dense", "rule_dense"]
     assert "this machine has a bad day" in run.said
-    first, second = (memory_of(number) for number in re.findall(r"SLURM jobid (\d+)", run.said))
+    first, second = (int(job_of(number)["MinMemoryNode"].removesuffix("M")) for number in numbers(run))
     assert second == 2 * first
     assert untrained.hashes() == flaky.hashes()
 
 
 def test_a_job_that_keeps_failing_leaves_nothing_and_the_same_command_finishes(
-    cluster: None, flaky: Project, untrained: Project
+    cluster: None, flaky: Project, untrained: OnCluster
 ) -> None:
     (untrained.folder / "failures").write_text("9")
-    run = untrained.snakemake(*PROFILE, "--retries=0", TRAINED)
+    run = untrained.snakemake("--retries=0", TRAINED)
     assert run.status == 1
     assert submitted(run) == ["rule_dense"] and "this machine has a bad day" in run.said
     assert not (untrained.folder / TRAINED).exists()
     (untrained.folder / "failures").write_text("0")
-    assert untrained.snakemake(*PROFILE, "--retries=0", TRAINED).status == 0
+    assert untrained.snakemake("--retries=0", TRAINED).status == 0
     assert untrained.hashes() == flaky.hashes()
 
 
 def test_ctrl_c_cancels_the_jobs_and_the_same_command_finishes(
-    cluster: None, flaky: Project, untrained: Project
+    cluster: None, flaky: Project, untrained: OnCluster
 ) -> None:
-    process = untrained.start(*PROFILE, TRAINED, LTH_CHECKPOINT_SECONDS="0")
+    process = untrained.start(TRAINED, LTH_CHECKPOINT_SECONDS="0")
     wait_for(lambda: (untrained.folder / DENSE / ".trained.resume.safetensors").exists())
+    assert queue()
     os.killpg(process.pid, signal.SIGINT)
-    said, _ = process.communicate(timeout=PATIENCE)
-    assert process.returncode != 0, said
+    run = Run.of(process, PATIENCE)
+    assert run.status != 0, run.said
     wait_for(lambda: not queue())
     assert not (untrained.folder / TRAINED).exists()
-    run = untrained.snakemake(*PROFILE, TRAINED)
+    run = untrained.snakemake(TRAINED)
     assert run.status == 0, run.said
     assert "resumed at step" in untrained.read("logs/mini/0-1/dense.log")
     assert untrained.hashes() == flaky.hashes()
 
 
-def memory_of(number: str) -> int:
-    """What a job, which may have ended, asked for in MB."""
-    command = ["scontrol", "--oneliner", "show", "job", number]
+def job_of(number: str) -> dict[str, str]:
+    """What SLURM knows of a job, which may have ended."""
+    command = ["scontrol", "--oneliner", "--details", "show", "job", number]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return int(re.search(r"\bMinMemoryNode=(\d+)M", said)[1])
+    return dict(field.split("=", 1) for field in said.split() if "=" in field)
 
 
 def queue() -> str:
