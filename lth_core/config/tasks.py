@@ -71,7 +71,8 @@ class Recipe(Section):
     random part of the picture (8-100% of its area), resized, then a flip; for image folders with `stream: true`."""
     precision: Literal["float32", "bf16"] = "float32"
     """`bf16`: training computes products and convolutions in bfloat16, about twice as fast for convolutions where the
-    hardware has it. Weights, optimizer state, batch-norm statistics, losses and all evaluation stay float32."""
+    hardware has it (GPUs; processors with AMX or AVX512_BF16), a third as fast elsewhere. Weights, optimizer state,
+    batch-norm statistics, losses and all evaluation stay float32."""
 
     @model_validator(mode="after")
     def _within_training(self) -> Recipe:
