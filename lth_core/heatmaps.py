@@ -32,7 +32,7 @@ def heatmaps(tables: Mapping[str, pd.DataFrame], columns: str, unit: str) -> Fig
     figure, axes = panels(len(tables), width=1.2 + 0.75 * len(names.columns), height=1.5 + 0.32 * len(names))
     figure.set_figwidth(figure.get_figwidth() + left)
     means = {title: table.map(lambda seeds: pd.Series(seeds).mean()).astype(float) for title, table in tables.items()}
-    largest = max(table.abs().max(axis=None) for table in means.values())
+    largest = pd.concat(list(means.values())).abs().max(axis=None)
     largest = largest if largest > 0 else 1.0  # nothing but zeros, or nothing at all
     for panel, (title, table) in zip(axes[0], tables.items(), strict=True):
         image = panel.imshow(means[title], cmap=SCALE, vmin=-largest, vmax=largest, aspect="auto")

@@ -51,6 +51,8 @@ class ModuleNetwork:
             vmap(self.outputs)(parameters, copies, own)
             self.task.module.eval()
             self.stacked_outputs(parameters, copies, inputs)
+        except torch.OutOfMemoryError:
+            raise
         except RuntimeError:  # which vmap raises
             return False
         return True

@@ -9,7 +9,7 @@ from typing import TextIO
 
 
 class Progress:
-    """Says on stderr how far a loop of `total_steps` is: at most every `interval` seconds, and at its last step."""
+    """Says how far a loop of `total_steps` is: at most every `interval` seconds, and at its last step."""
 
     def __init__(
         self,
@@ -21,7 +21,7 @@ class Progress:
     ):
         self._total = total_steps
         self._interval = interval
-        self._stream = sys.stderr if stream is None else stream
+        self._stream = sys.stdout if stream is None else stream
         self._updating = self._stream.isatty()
         self._clock = clock
         self._started = clock()

@@ -20,6 +20,19 @@ SECONDS_VARIABLE = "LTH_CHECKPOINT_SECONDS"
 """Environment variable: seconds between two saved states of a training (default 30)."""
 
 
+class ResumeError(ValueError):
+    """A setting of this that cannot be followed, in one line."""
+
+
+def seconds_between_states() -> float:
+    """What LTH_CHECKPOINT_SECONDS says. Raises ResumeError where that is no number."""
+    said = os.environ.get(SECONDS_VARIABLE, "30")
+    try:
+        return float(said)
+    except ValueError:
+        raise ResumeError(f"{SECONDS_VARIABLE} is {said!r}: a number of seconds is needed, such as 30") from None
+
+
 class State(Protocol):
     """A loop in progress: `history` is JSON-able, `tensors` gives what else the next step depends on, to be copied."""
 
@@ -57,7 +70,7 @@ class Resume:
         output = Path(output)
         self.path = output.with_name(f".{output.stem}.resume.safetensors")
         self.identity = identity
-        self.seconds = float(os.environ.get(SECONDS_VARIABLE, "30"))
+        self.seconds = seconds_between_states()
         self._saved_at = time.monotonic()
 
     def restore(self, state: State) -> bool:

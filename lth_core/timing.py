@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 _STAMP = ".run_started"
-_SECONDS = re.compile(r"^seconds: train ([\d.]+) evaluate ([\d.]+)$", re.MULTILINE)
+_SECONDS = re.compile(r"^seconds: train ([\d.]+) evaluate ([\d.]+) on (\d+) core", re.MULTILINE)
 
 
 def start(logs: str) -> None:
@@ -23,14 +23,15 @@ def summary(logs: str, cores: int | None) -> str:
     """
     began = float(Path(logs, _STAMP).read_text())
     wall = max(time.time() - began, 1e-3)  # the clock may have been set back
-    trained = evaluated = 0.0
+    trained = evaluated = busy = 0.0
     for log in Path(logs).rglob("*.log"):
         if log.stat().st_mtime >= began and (found := _SECONDS.search(log.read_text(errors="replace"))):
             trained += float(found[1])
             evaluated += float(found[2])
+            busy += (float(found[1]) + float(found[2])) * int(found[3])
     seconds = f"training {trained:.0f} s, evaluation {evaluated:.0f} s"
     if cores is None:
         return f"{wall:.0f} s: {seconds}"
-    outside = max(0.0, 1 - (trained + evaluated) / (wall * cores))
+    outside = max(0.0, 1 - busy / (wall * cores))
     machine = "1 core" if cores == 1 else f"{cores} cores"
     return f"{wall:.0f} s on {machine}: {seconds}, {100 * outside:.0f}% of the cores' time outside both"

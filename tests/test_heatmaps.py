@@ -76,6 +76,12 @@ def test_all_panels_share_a_scale_around_zero_and_one_bar_that_names_the_unit() 
     assert [panel.get_ylabel() for panel in figure.axes[2:]] == ["points"]
 
 
+def test_a_panel_without_any_number_leaves_the_scale_to_the_others() -> None:
+    nothing = TABLES["many"].map(lambda seeds: [nan, nan])
+    for tables in ({"none": nothing, "few": TABLES["few"]}, {"few": TABLES["few"], "none": nothing}):
+        assert {panel.images[0].get_clim() for panel in heatmaps(tables, "", "").axes[:2]} == {(-4.0, 4.0)}
+
+
 def test_rows_and_columns_are_named_and_the_panels_titled() -> None:
     first, second, _ = heatmaps(TABLES, "trained on", "points").axes
     assert [label.get_text() for label in first.get_xticklabels()] == ["a", "b"]

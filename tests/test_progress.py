@@ -56,7 +56,7 @@ def test_a_line_without_text_has_no_trailing_space() -> None:
     assert stream.getvalue() == "step 1/10\n"
 
 
-def test_lines_go_to_standard_error(capsys) -> None:
+def test_lines_go_to_standard_output_which_torchrun_passes_on_at_once(capsys) -> None:
     Progress(10).report(1)
     captured = capsys.readouterr()
-    assert (captured.out, captured.err) == ("", "step 1/10\n")
+    assert (captured.out, captured.err) == ("step 1/10\n", "")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lth_core.resume import Resume, fingerprint
+from lth_core.resume import Resume, ResumeError, fingerprint
 from lth_core.training import start_state, train
 from tests.test_training import NETWORKS, OPTIMIZERS, SEEDS, initial, same_bits, sparse_mask
 
@@ -75,3 +75,9 @@ def test_a_fingerprint_sees_spec_names_and_bits() -> None:
     same = {"x": 1, "y": 2}
     changed = [({"x": 2, "y": 2}, tensors), (same, {"b": tensors["a"]}), (same, {"a": tensors["a"] + 1})]
     assert all(fingerprint(spec, arrays) != base for spec, arrays in changed)
+
+
+def test_an_interval_that_is_no_number_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LTH_CHECKPOINT_SECONDS", "30s")
+    with pytest.raises(ResumeError, match="LTH_CHECKPOINT_SECONDS is '30s': a number of seconds is needed"):
+        Resume(tmp_path / "trained", "x")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from lth_core.analysis.alignment import align
 from lth_core.analysis.connectivity import Curve, Pair, connect
@@ -70,7 +71,8 @@ def main() -> None:
     ends = Path(options.output).with_name(f"{options.pair}_ends.csv")
     write_table(ends, ENDS_COLUMNS, ends_rows(task, replicates, measured))
     resume.forget()
-    print(f"seconds: train 0.000 evaluate {time.perf_counter() - started:.3f}", flush=True)
+    seconds = f"train 0.000 evaluate {time.perf_counter() - started:.3f}"
+    print(f"seconds: {seconds} on {torch.get_num_threads()} core(s)", flush=True)
 
 
 # ---------------------------------------------------------------- which networks are connected

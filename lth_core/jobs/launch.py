@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import re
 import signal
 import socket
 import sys
@@ -96,7 +97,7 @@ def launch(processes: int, job: str, arguments: Sequence[str]) -> None:
 
 def share_threads(processes: int) -> None:
     """Divide the threads of the job among its processes: each library has a variable of its own."""
-    for name in {"OMP_NUM_THREADS", *(name for name in os.environ if name.endswith("_NUM_THREADS"))}:
+    for name in {"OMP_NUM_THREADS", *(name for name in os.environ if re.search("_(NUM|MAXIMUM)_THREADS$", name))}:
         threads = os.environ.get(name, "1")
         os.environ[name] = str(max(1, int(threads) // processes)) if threads.isdigit() else threads
 

@@ -91,10 +91,10 @@ def model_factory(settings: TaskSettings, classes: int, input_shape: Sequence[in
 
 def open_task(spec: Mapping[str, Any], data: str) -> ImageClassification:
     """The task of a spec on its data file."""
+    device = choose_device()
+    prepare(device)  # before plugins, which may start threads
     import_plugins(spec["plugins"])
     settings = TaskSettings(**spec["task"])
-    device = choose_device()
-    prepare(device)
     share = join(device)
     images = open_data(data, device, share)
     print(f"device {computed_on(device, share)}, {torch.get_num_threads()} thread(s)", flush=True)
@@ -156,7 +156,9 @@ def run(
         write_history(Path(output).with_name("history.csv"), trained.history, spec["seeds"], draws)
     write_tensors(output, trained.weights, header)
     resume.forget()
-    print(f"seconds: train {trained.train_seconds:.3f} evaluate {trained.evaluate_seconds:.3f}", flush=True)
+    cores = share.processes * torch.get_num_threads()
+    seconds = f"train {trained.train_seconds:.3f} evaluate {trained.evaluate_seconds:.3f}"
+    print(f"seconds: {seconds} on {cores} core(s)", flush=True)
 
 
 def latest_accuracy(state: State) -> str:
