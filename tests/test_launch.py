@@ -48,11 +48,22 @@ def launched_net(classes, input_shape):
 """
 
 SRUN = """#!/bin/sh
-# A srun for two nodes that are one: it runs what follows its options twice at once.
+# A srun for two nodes that are one: it runs what follows its options twice at once. It is called in a step of one node;
+# what that was given would bind the new one.
+[ -z "$SLURM_NNODES$SLURM_GPUS" ] || exit 9
+case "$*" in "--jobid=7 --nodes=2 --ntasks=2 --ntasks-per-node=1 --overlap "*) ;; *) exit 9 ;; esac
 while [ "${1#--}" != "$1" ]; do shift; done
 "$@" & first=$!
 "$@" & second=$!
 wait $first && wait $second
+"""
+
+SQUEUE = """#!/bin/sh
+case "$*" in
+"--noheader --jobs=7 --format=%D") echo 2 ;;
+"--noheader --jobs=8 --format=%D") printf '1 \\n1 \\n' ;; # one of an array
+*) echo "slurm_load_jobs error: Invalid job id specified" >&2; exit 1 ;;
+esac
 """
 
 
@@ -130,10 +141,10 @@ def test_processes_on_one_machine_or_two_killed_or_not_leave_the_same_bytes(jobs
     assert resumed.status == 0 and "resumed at step 3" in resumed.said, resumed.said
     assert resumed.said.count("seconds: train") == 1  # the first process speaks for all
 
-    (jobs.folder / "srun").write_text(SRUN)
-    (jobs.folder / "srun").chmod(0o755)
+    add_slurm(jobs.folder)
     path = os.pathsep.join([str(jobs.folder), os.environ["PATH"]])
-    nodes = jobs.dense(2, "nodes/trained.safetensors", PATH=path, SLURM_JOB_NUM_NODES="2", SLURM_JOB_ID="7")
+    step = {"SLURM_JOB_ID": "7", "SLURM_NNODES": "1", "SLURM_GPUS": "1"}
+    nodes = jobs.dense(2, "nodes/trained.safetensors", PATH=path, **step)
     assert nodes.status == 0, nodes.said
 
     for name in ("trained.safetensors", "history.csv"):
@@ -145,6 +156,23 @@ def test_processes_on_one_machine_or_two_killed_or_not_leave_the_same_bytes(jobs
         np.testing.assert_allclose(value, expected[name], rtol=1e-5, atol=1e-5)
     devices = [read_header(f"{name}/trained.safetensors")["provenance"]["device"] for name in ("alone", "nodes")]
     assert devices == ["cpu", "cpu, 2 processes"]
+
+
+def add_slurm(folder: Path) -> None:
+    """SLURM's commands as they answer in job 7 of two nodes, and in job 8 of one."""
+    for name, script in (("srun", SRUN), ("squeue", SQUEUE)):
+        (folder / name).write_text(script)
+        (folder / name).chmod(0o755)
+
+
+def test_slurm_itself_says_how_many_nodes_a_job_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert launch.nodes_of("7") == 1  # no SLURM in this container
+    add_slurm(tmp_path)
+    assert (launch.nodes_of("7"), launch.nodes_of("8")) == (2, 1)
+    said = "squeue does not say how many nodes job 9 has: slurm_load_jobs error: Invalid job id specified"
+    with pytest.raises(launch.LaunchError, match=said):
+        launch.nodes_of("9")
 
 
 # ---------------------------------------------------------------- whose fault it was

@@ -1,7 +1,7 @@
 """launch PROCESSES JOB ARGUMENT ...: run a training job in several processes, which torchrun starts and watches.
 
 Each has its share of the examples (lth_core/distributed.py). When one fails, all end, and what it said is said once;
-when this process ends, they do, too. In a SLURM allocation of several nodes, or where torchrun's own variables
+when this process ends, they do, too. In a SLURM job of several nodes, or where torchrun's own variables
 (PET_NNODES, PET_RDZV_ENDPOINT, ...) name several machines and this runs on each, the processes are spread over them
 evenly. One process is the job itself.
 """
@@ -14,6 +14,7 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -43,21 +44,45 @@ def main() -> None:
 
 
 def spread_over_nodes() -> None:
-    """On the first of several SLURM nodes: start this very command on all of them, in place of this process."""
-    nodes = int(os.environ.get("SLURM_JOB_NUM_NODES", "1"))
-    if nodes == 1 or "PET_NNODES" in os.environ:
+    """On the first of a SLURM job's nodes: start this very command on all of them, in place of this process.
+
+    Raises LaunchError when SLURM does not say how many there are.
+    """
+    job = os.environ.get("SLURM_JOB_ID", "")
+    if not job or "PET_NNODES" in os.environ:
+        return
+    nodes = nodes_of(job)
+    if nodes == 1:
         return
     with socket.socket() as free:
         free.bind(("", 0))
         port = free.getsockname()[1]
+    # Snakemake's plugin runs this in a step of one node, which SLURM's variables describe; the new one has all that the
+    # job has been given, on all of its nodes.
+    for name in [name for name in os.environ if name.startswith(("SLURM_", "SRUN_")) and name != "SLURM_CONF"]:
+        del os.environ[name]
     os.environ |= {
         "PET_NNODES": str(nodes),
         "PET_RDZV_BACKEND": "c10d",
         "PET_RDZV_ENDPOINT": f"{socket.gethostname()}:{port}",
-        "PET_RDZV_ID": os.environ.get("SLURM_JOB_ID", "lth"),
+        "PET_RDZV_ID": job,
     }
-    once_each = [f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1", "--overlap", "--kill-on-bad-exit=1"]
-    os.execvp("srun", ["srun", *once_each, sys.executable, "-m", "lth_core.jobs.launch", *sys.argv[1:]])
+    once_each = [f"--jobid={job}", f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1"]
+    shared = ["--overlap", "--cpu-bind=none", "--kill-on-bad-exit=1"]
+    os.execvp("srun", ["srun", *once_each, *shared, sys.executable, "-m", "lth_core.jobs.launch", *sys.argv[1:]])
+
+
+def nodes_of(job: str) -> int:
+    """How many nodes a SLURM job has; one where SLURM's commands are not installed, as in some containers."""
+    try:
+        asked = subprocess.run(
+            ["squeue", "--noheader", f"--jobs={job}", "--format=%D"], capture_output=True, text=True, check=True
+        )
+    except FileNotFoundError:
+        return 1
+    except subprocess.CalledProcessError as error:
+        raise LaunchError(f"squeue does not say how many nodes job {job} has: {error.stderr.strip()}") from None
+    return int(asked.stdout.split()[0])  # of an array, whose jobs are alike, there is a line for each
 
 
 def launch(processes: int, job: str, arguments: Sequence[str]) -> None:

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# A SLURM cluster of one node, this machine, for tests: no systemd, no accounting, two GPUs that do not exist.
+# A SLURM cluster for tests: two nodes that are both this machine, no systemd, no accounting, in each node two GPUs that
+# do not exist.
 #
 #   slurm.sh install      the packages, on Debian and its relatives
 #   slurm.sh up FOLDER    start it; its state and logs are in FOLDER
@@ -44,27 +45,27 @@ ReturnToService=2
 MinJobAge=300
 KillWait=5
 SlurmctldPidFile=$dir/slurmctld.pid
-SlurmdPidFile=$dir/slurmd.pid
+SlurmdPidFile=$dir/%n.pid
 SlurmctldPort=16817
-SlurmdPort=16818
 StateSaveLocation=$dir/state
-SlurmdSpoolDir=$dir/spool
+SlurmdSpoolDir=$dir/spool/%n
 SlurmctldLogFile=$dir/log/slurmctld.log
-SlurmdLogFile=$dir/log/slurmd.log
+SlurmdLogFile=$dir/log/%n.log
 GresTypes=gpu
-NodeName=$host NodeAddr=127.0.0.1 CPUs=$(nproc --all) RealMemory=64000 Gres=gpu:2 State=UNKNOWN
+NodeName=n[1-2] NodeHostname=$host NodeAddr=127.0.0.1 Port=16818-16819 CPUs=$(nproc --all) RealMemory=64000 Gres=gpu:2 State=UNKNOWN
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 CONF
     # What a job asks for must fit in; a small test machine says that it is larger than it is.
     echo "SlurmdParameters=config_overrides" >>"$dir/slurm.conf"
-    echo "NodeName=$host Name=gpu File=/dev/null,/dev/zero" >"$dir/gres.conf"
+    echo "NodeName=n[1-2] Name=gpu File=/dev/null,/dev/zero" >"$dir/gres.conf"
     ln -s "$dir/slurm.conf" "$dir/gres.conf" /etc/slurm/
     head -c 1024 /dev/urandom >"$dir/munge/key"
     chmod 600 "$dir/munge/key"
     munged --force --key-file="$dir/munge/key" --socket="$dir/munge/socket" --pid-file="$dir/munged.pid" \
         --log-file="$dir/log/munged.log" --seed-file="$dir/munge/seed"
     slurmctld
-    slurmd -N "$host"
+    slurmd -N n1
+    slurmd -N n2
     for _ in $(seq 80); do
         [ "$(sinfo --noheader --format=%T 2>/dev/null)" = idle ] && return
         sleep 0.25
@@ -72,7 +73,7 @@ CONF
     sinfo >&2 || true
     tail -n 5 "$dir"/log/*.log >&2
     down "$dir"
-    fail "the node did not come up (see above)"
+    fail "the nodes did not come up (see above)"
 }
 
 down() {
@@ -80,7 +81,7 @@ down() {
     dir=$(realpath "$1")
     [ "$(readlink /etc/slurm/slurm.conf)" = "$dir/slurm.conf" ] || fail "no cluster of $dir is running"
     squeue --noheader --format=%i 2>/dev/null | xargs --no-run-if-empty scancel --signal=KILL 2>/dev/null || true
-    for daemon in slurmd slurmctld munged; do
+    for daemon in n1 n2 slurmctld munged; do
         [ -e "$dir/$daemon.pid" ] || continue
         pid=$(cat "$dir/$daemon.pid")
         kill "$pid" 2>/dev/null || true

@@ -1,4 +1,4 @@
-"""The slurm profile on a real cluster of one node: the artifacts of one machine, whatever happens on the way."""
+"""The slurm profile on a real cluster of two nodes: the artifacts of one machine, whatever happens on the way."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import pytest
 
+from lth_core.artifacts import read_header, read_tensors
 from tests.workflow.project import DENSE, LEVELS, MINIATURE, Project, Run
 
 pytestmark = pytest.mark.slurm
@@ -75,13 +77,13 @@ def hindrance() -> str | None:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A running cluster of one node; it is stopped at the end."""
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of a running cluster of two nodes; it is stopped at the end."""
     if reason := hindrance():
         pytest.skip(f"no SLURM: {reason}")
     folder = tmp_path_factory.mktemp("slurm")
     subprocess.run([CLUSTER, "up", folder], check=True)
-    yield
+    yield folder
     subprocess.run([CLUSTER, "down", folder], check=True)
 
 
@@ -116,7 +118,7 @@ def untrained(flaky: Project, tmp_path: Path) -> OnCluster:
 
 
 def test_every_level_of_a_chain_is_one_job_and_the_artifacts_are_those_of_one_machine(
-    cluster: None, tmp_path: Path, request: pytest.FixtureRequest
+    cluster: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     project = OnCluster.create(tmp_path / "project")
     process = project.start()
@@ -131,7 +133,7 @@ def test_every_level_of_a_chain_is_one_job_and_the_artifacts_are_those_of_one_ma
 
 
 def test_a_chain_is_granted_the_gpu_that_it_asks_for_and_says_so_where_torch_finds_none(
-    cluster: None, finished: Project, tmp_path: Path
+    cluster: Path, finished: Project, tmp_path: Path
 ) -> None:
     project = OnCluster(finished.copy(tmp_path / "project").folder)
     shutil.rmtree(project.folder / LEVELS[1])
@@ -146,7 +148,26 @@ def test_a_chain_is_granted_the_gpu_that_it_asks_for_and_says_so_where_torch_fin
     assert log == "error: device: cuda, but torch finds no GPU that it can use; use 'auto' or 'cpu'\n"
 
 
-def test_a_job_that_fails_is_tried_again_with_more_memory(cluster: None, flaky: Project, untrained: OnCluster) -> None:
+def test_a_training_is_shared_by_the_nodes_that_are_asked_for(cluster: Path, finished: Project, tmp_path: Path) -> None:
+    project = OnCluster(finished.copy(tmp_path / "project").folder)
+    shutil.rmtree(project.folder / LEVELS[0])
+    project.edit("config.yaml", ("    dataset: digits", "    processes: 2\n    dataset: digits"))
+    nodes = ("--set-resources", "retrain:nodes=2", "retrain:gpu=0", "retrain:gres=gpu:1", "--set-threads", "retrain=1")
+    trained = f"{LEVELS[0]}/trained.safetensors"
+    run = project.snakemake("--retries=0", *nodes, "--", trained)
+    assert run.status == 0, run.said
+    assert submitted(run) == ["group_chain_prune_retrain"]
+    (number,) = numbers(run)
+    assert job_of(number)["JOB_GRES"] == "gpu:2"  # one in each node
+    # The plugin starts a step on the first node for each rule; the training starts one on both.
+    assert [steps(cluster, node, number) for node in ("n1", "n2")] == [["0", "1", "2"], ["2"]]
+    assert read_header(project.folder / trained)["provenance"]["device"] == "cpu, 2 processes"
+    expected = read_tensors(finished.folder / trained)
+    for name, value in read_tensors(project.folder / trained).items():
+        np.testing.assert_allclose(value, expected[name], rtol=1e-5, atol=1e-5)
+
+
+def test_a_job_that_fails_is_tried_again_with_more_memory(cluster: Path, flaky: Project, untrained: OnCluster) -> None:
     (untrained.folder / "failures").write_text("1")
     run = untrained.snakemake(TRAINED)
     assert run.status == 0, run.said
@@ -158,7 +179,7 @@ def test_a_job_that_fails_is_tried_again_with_more_memory(cluster: None, flaky: 
 
 
 def test_a_job_that_keeps_failing_leaves_nothing_and_the_same_command_finishes(
-    cluster: None, flaky: Project, untrained: OnCluster
+    cluster: Path, flaky: Project, untrained: OnCluster
 ) -> None:
     (untrained.folder / "failures").write_text("9")
     run = untrained.snakemake("--retries=0", TRAINED)
@@ -171,7 +192,7 @@ def test_a_job_that_keeps_failing_leaves_nothing_and_the_same_command_finishes(
 
 
 def test_ctrl_c_cancels_the_jobs_and_the_same_command_finishes(
-    cluster: None, flaky: Project, untrained: OnCluster
+    cluster: Path, flaky: Project, untrained: OnCluster
 ) -> None:
     process = untrained.start(TRAINED, LTH_CHECKPOINT_SECONDS="0")
     wait_for(lambda: (untrained.folder / DENSE / ".trained.resume.safetensors").exists())
@@ -192,6 +213,11 @@ def job_of(number: str) -> dict[str, str]:
     command = ["scontrol", "--oneliner", "--details", "show", "job", number]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return dict(field.split("=", 1) for field in said.split() if "=" in field)
+
+
+def steps(cluster: Path, node: str, number: str) -> list[str]:
+    """The steps of a job that a node has run."""
+    return re.findall(rf"launch task StepId={number}\.(\d+) ", (cluster / "log" / f"{node}.log").read_text())
 
 
 def queue() -> str:
