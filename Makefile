@@ -43,7 +43,7 @@ lint: venv ## style and static checks of Python and Snakemake code
 faults: venv ## random faults in a miniature project, with a tally (FAULTS=200 SECONDS=3600 SEED=0)
 	$(in_venv) -m tests.faults.campaign --faults $(FAULTS) --seconds $(SECONDS) --seed $(SEED)
 
-benchmark: venv ## speed next to an ordinary PyTorch loop and cost of a run: docs/benchmarks.md (11 minutes)
+benchmark: venv ## speed next to an ordinary PyTorch loop and cost of a run: docs/benchmarks.md (11 to 18 minutes)
 	@$(in_venv) -m benchmarks
 
 cluster: venv ## the packages of requirements-cluster.txt in .venv; those for Kubernetes, for tests, in .venv/kubernetes

@@ -2,8 +2,8 @@
 
     python -m benchmarks [NAME ...] [--root data] [--repetitions N] [--dry]
 
-Names are those of the modules in this folder; none: all, in 11 minutes on 2 cores that do nothing else. `--repetitions`
-replaces each one's own number; `--dry` leaves the document alone.
+Names are those of the modules in this folder; none: all, in 11 to 18 minutes on 2 cores that do nothing else.
+`--repetitions` replaces each one's own number; `--dry` leaves the document alone.
 """
 
 from __future__ import annotations

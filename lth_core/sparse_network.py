@@ -16,10 +16,10 @@ from torch import Tensor
 
 from lth_core.linear_network import LinearNetwork
 
-DENSEST = 0.25
+DENSEST = 0.2
 """Share of kept weights up to which a network is trained on them alone. Measured on LeNet-300-100 at batches of 60 and
-128 on one core (benchmarks/linear_step.py): a step is then 1.4 times as fast as a masked dense one, still 1.15 times at
-a third; an evaluation, which has longer batches, breaks even between 0.15 and 0.2. It is one number for all networks: a
+128 on one core (benchmarks/linear_step.py): a step is then 1.3 to 1.5 times as fast as a masked dense one, at a quarter
+hardly faster; an evaluation, which has longer batches, breaks even at about 0.15. It is one number for all networks: a
 choice by the clock could take the other path, with other roundings, when a run is repeated."""
 
 WIDTH = 32

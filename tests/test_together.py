@@ -130,6 +130,21 @@ def test_modules_that_decide_by_their_values_take_turns(make_task: Any, together
     assert not cohort(make_task(Deciding()), Deciding).together
 
 
+def test_a_lack_of_memory_is_said_and_not_taken_for_a_reason_to_take_turns(
+    make_task: Any, together: pytest.MonkeyPatch
+) -> None:
+    class Large(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.output = nn.Linear(36, 3)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(torch.OutOfMemoryError):
+        cohort(make_task(Large()), Large)
+
+
 @pytest.mark.parametrize("optimizer", [SGD, {"name": "adam", "learning_rate": 0.01}])
 def test_a_resumed_training_has_the_bits_of_an_undisturbed_one(
     make_task: Any, tmp_path: Path, together: pytest.MonkeyPatch, optimizer: dict
