@@ -73,8 +73,8 @@ def replaced(document: str, name: str, on: str, text: str) -> str:
     before, _, rest = document.partition(begin(name))
     old, _, after = rest.partition(end(name))
     parts = (part.partition("\n\n") for part in old.strip().split("\n\n### ")[1:])
-    kept = {processor: text for processor, _, text in parts} | {on: text}
-    tables = [f"### {processor}\n\n{text}" for processor, text in kept.items()]
+    last = {title: kept for title, _, kept in parts} | {on: text}
+    tables = [f"### {title}\n\n{kept}" for title, kept in last.items()]
     new = "\n\n".join([before.rstrip(), begin(name), head(name), *tables, end(name)])
     return f"{new}{after.rstrip()}\n"
 

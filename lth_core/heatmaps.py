@@ -38,7 +38,7 @@ def heatmaps(tables: Mapping[str, pd.DataFrame], columns: str, unit: str) -> Fig
         image = panel.imshow(means[title], cmap=SCALE, vmin=-largest, vmax=largest, aspect="auto")
         panel.set_facecolor(NOTHING)
         for (row, column), seeds in np.ndenumerate(table):
-            _print(panel, row, column, seeds, largest)
+            _print(panel, row, column, seeds, means[title].iat[row, column], largest)
         panel.set_title(title)
         panel.set_xticks(range(len(table.columns)), table.columns, rotation=30, ha="right")
         panel.set_yticks(range(len(table)), table.index if panel is axes[0, 0] else [""] * len(table))
@@ -54,9 +54,9 @@ def heatmaps(tables: Mapping[str, pd.DataFrame], columns: str, unit: str) -> Fig
     return figure
 
 
-def _print(panel: Axes, row: int, column: int, seeds: Sequence[float], largest: float) -> None:
+def _print(panel: Axes, row: int, column: int, seeds: Sequence[float], mean: float, largest: float) -> None:
     """The mean of the seeds in its field, and what it lacks."""
-    lost, mean = np.isnan(seeds), pd.Series(seeds).mean()
+    lost = np.isnan(seeds)
     if all(lost):
         panel.text(column, row, "diverged", ha="center", va="center", color=COLOUR, fontsize=8)
         return

@@ -7,7 +7,13 @@ import time
 from pathlib import Path
 
 _STAMP = ".run_started"
-_SECONDS = re.compile(r"^seconds: train ([\d.]+) evaluate ([\d.]+) on (\d+) core", re.MULTILINE)
+_SECONDS = re.compile(r"^seconds: train ([\d.]+) evaluate ([\d.]+) on (\d+) core\(s\)$", re.MULTILINE)
+
+
+def spent(train: float, evaluate: float, cores: int) -> str:
+    """The line in a job's log that says how many seconds of its wall time it trained and evaluated, and on how many
+    cores."""
+    return f"seconds: train {train:.3f} evaluate {evaluate:.3f} on {cores} core(s)"
 
 
 def start(logs: str) -> None:

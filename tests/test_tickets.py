@@ -16,12 +16,14 @@ from torch.func import functional_call
 from torch.nn.utils import prune
 
 from lth_core import registry
-from lth_core.artifacts import ArtifactError, read_tensors, write_tensors
+from lth_core.artifacts import ArtifactError, read_header, read_tensors, write_tensors
 from lth_core.cells import Cell, cell_of
 from lth_core.config import Initialization
+from lth_core.data.reading import open_data
 from lth_core.models.initialization import initialize_cohort
 from lth_core.tickets import (
     ONNX_PACKAGES,
+    Inputs,
     TicketError,
     export_onnx,
     load_inputs,
@@ -161,6 +163,12 @@ def test_images_are_normalised_as_in_training(results: str) -> None:
     inputs = load_inputs(TICKET.folder(results))
     assert (inputs.classes, inputs.input_shape) == (10, SHAPE)
     assert torch.equal(inputs.normalise(torch.full((2, *SHAPE), 16, dtype=torch.uint8)), torch.full((2, *SHAPE), 6.0))
+
+
+def test_normalised_images_have_the_bits_of_those_in_training(data_file: Path) -> None:
+    pixels = torch.arange(252, dtype=torch.uint8).view(7, 1, 6, 6)
+    mean, std = (torch.tensor(read_header(data_file)[name])[:, None, None] for name in ("mean", "std"))
+    assert torch.equal(Inputs(3, (1, 6, 6), mean, std).normalise(pixels), open_data(data_file).normalise(pixels))
 
 
 def test_wrong_folders_seeds_and_plugins_are_one_clear_line(results: str, tmp_path: Path) -> None:

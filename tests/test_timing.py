@@ -34,6 +34,11 @@ def test_the_seconds_of_all_trainings_are_added_up(logs: str) -> None:
     assert timing.summary(logs, 1) == said
 
 
+def test_a_job_says_its_seconds_as_they_are_read(logs: str) -> None:
+    log(logs, "dense.log", f"resumed\n{timing.spent(20.5, 4, 2)}\n", 1020)
+    assert timing.summary(logs, 1).startswith("50 s on 1 core: training 20 s, evaluation 4 s, 2%")
+
+
 def test_the_share_is_of_the_time_of_all_cores(logs: str) -> None:
     log(logs, "dense.log", "seconds: train 40.0 evaluate 10.0 on 1 core(s)\n", 1020)
     assert timing.summary(logs, 2).endswith("50% of the cores' time outside both")

@@ -30,6 +30,7 @@ from lth_core.models.layers import prunable_layers
 from lth_core.randomness import stream
 from lth_core.resume import Resume, fingerprint
 from lth_core.tasks import ImageClassification
+from lth_core.timing import spent
 
 PATH_COLUMNS = ("seed", "draw", "matching", "statistics", "split", "alpha", "loss", "error")
 ENDS_COLUMNS = ("seed", "draw", "matching", "l2", "angle", "disagreement_train", "disagreement_test")
@@ -71,8 +72,7 @@ def main() -> None:
     ends = Path(options.output).with_name(f"{options.pair}_ends.csv")
     write_table(ends, ENDS_COLUMNS, ends_rows(task, replicates, measured))
     resume.forget()
-    seconds = f"train 0.000 evaluate {time.perf_counter() - started:.3f}"
-    print(f"seconds: {seconds} on {torch.get_num_threads()} core(s)", flush=True)
+    print(spent(0, time.perf_counter() - started, torch.get_num_threads()), flush=True)
 
 
 # ---------------------------------------------------------------- which networks are connected

@@ -32,6 +32,7 @@ from lth_core.resume import Resume, fingerprint
 from lth_core.rewinding import Ticket
 from lth_core.shares import Share
 from lth_core.tasks import ImageClassification
+from lth_core.timing import spent
 from lth_core.training import State, start_state, train
 
 HISTORY_COLUMNS = ("seed", "draw", "step", "split", "loss", "accuracy")
@@ -157,8 +158,7 @@ def run(
     write_tensors(output, trained.weights, header)
     resume.forget()
     cores = share.processes * torch.get_num_threads()
-    seconds = f"train {trained.train_seconds:.3f} evaluate {trained.evaluate_seconds:.3f}"
-    print(f"seconds: {seconds} on {cores} core(s)", flush=True)
+    print(spent(trained.train_seconds, trained.evaluate_seconds, cores), flush=True)
 
 
 def latest_accuracy(state: State) -> str:
