@@ -34,8 +34,9 @@ PATIENCE = 180.0
 """Seconds after which something that should happen has not."""
 
 FLAKY = '''\
-"""A network that cannot be built while the file `failures` says so."""
+"""A network that cannot be built while the file `failures` says so, and waits while the file that `held` names exists."""
 
+import time
 from pathlib import Path
 
 from lth_core.registry import model
@@ -45,11 +46,17 @@ from lth_core.registry import model
 def flaky(classes, input_shape):
     from torch import nn
 
+    class Held(nn.Identity):
+        def forward(self, images):
+            while Path("held").exists() and Path(Path("held").read_text()).exists():
+                time.sleep(0.05)
+            return images
+
     left = int(Path("failures").read_text())
     if left:
         Path("failures").write_text(str(left - 1))
         raise RuntimeError("this machine has a bad day")
-    return nn.Sequential(nn.Flatten(), nn.Linear(64, 20), nn.ReLU(), nn.Linear(20, classes))
+    return nn.Sequential(nn.Flatten(), Held(), nn.Linear(64, 20), nn.ReLU(), nn.Linear(20, classes))
 '''
 
 
@@ -194,14 +201,18 @@ def test_a_job_that_keeps_failing_leaves_nothing_and_the_same_command_finishes(
 def test_ctrl_c_cancels_the_jobs_and_the_same_command_finishes(
     cluster: Path, flaky: Project, untrained: OnCluster
 ) -> None:
+    checkpoint = f"{DENSE}/.trained.resume.safetensors"
+    held = untrained.folder / "held"
+    held.write_text(checkpoint)  # the training cannot end before it is cancelled
     process = untrained.start(TRAINED, LTH_CHECKPOINT_SECONDS="0")
-    wait_for(lambda: (untrained.folder / DENSE / ".trained.resume.safetensors").exists())
+    wait_for(lambda: (untrained.folder / checkpoint).exists())
     assert queue()
     os.killpg(process.pid, signal.SIGINT)
     run = Run.of(process, PATIENCE)
     assert run.status != 0, run.said
     wait_for(lambda: not queue())
     assert not (untrained.folder / TRAINED).exists()
+    held.unlink()
     run = untrained.snakemake(TRAINED)
     assert run.status == 0, run.said
     assert "resumed at step" in untrained.read("logs/mini/0-1/dense.log")
