@@ -24,7 +24,9 @@ include: "workflow/rules/report.smk"
 rule all:
     default_target: True
     input:
-        f"{plan.config.reports}/index.html",
+        f"{reports}/index.html",
+        f"{results}/claims.csv",
+        [tables(study) + figures(study) for study in plan.studies],
 
 
 onstart:

@@ -43,6 +43,12 @@ def linear(inputs: Tensor, weight: Tensor, bias: Tensor | None = None, relu: boo
     return outputs.relu_() if relu else outputs
 
 
+def _hooked(module: nn.Module) -> bool:
+    """Whether something else is called on the module's way forward or back, as spectral_norm does."""
+    hooks = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
+    return any(getattr(module, kind) for kind in hooks)
+
+
 @dataclass(frozen=True)
 class LinearNetwork:
     """Linear layers with ReLU between them; each layer is its weight's and its bias's name (None: no bias)."""
@@ -60,9 +66,11 @@ class LinearNetwork:
         expected = [nn.Linear if position % 2 == 0 else nn.ReLU for position in range(len(named))]
         if len(named) % 2 == 0 or [type(layer) for _, layer in named] != expected:
             return None
-        weights = [layer.weight for _, layer in named[::2]]
-        if len({id(weight) for weight in weights}) < len(weights):
-            return None  # shared weights have gradients from several layers
+        parameters = [value for _, layer in named[::2] for value in layer._parameters.values() if value is not None]
+        if len({id(value) for value in parameters}) < len(parameters):
+            return None  # what layers share has gradients from several of them
+        if any(_hooked(part) for part in module.modules()):
+            return None
         linear = named[::2]
         return cls(
             tuple((f"{name}.weight", f"{name}.bias" if layer.bias is not None else None) for name, layer in linear)

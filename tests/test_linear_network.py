@@ -31,6 +31,18 @@ def shared() -> nn.Sequential:
     return nn.Sequential(layer, nn.ReLU(), layer)
 
 
+def shared_bias() -> nn.Sequential:
+    module = network(5, 5, 5)
+    module[3].bias = module[1].bias
+    return module
+
+
+def hooked() -> nn.Sequential:
+    module = network(5, 4)
+    module[1].register_forward_hook(lambda layer, inputs, outputs: 2 * outputs)
+    return module
+
+
 @pytest.mark.parametrize(
     "module", [network(8, 4), network(8, 6, 4), network(8, 6, 5, 4, bias=False), network(8, 6, 4)[1:]]
 )
@@ -53,6 +65,9 @@ def test_plain_sequences_of_linear_layers_and_relu_are_recognised(module: nn.Seq
         nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(4, 4)),
         OwnForward(nn.Linear(4, 4)),
         shared(),
+        shared_bias(),
+        hooked(),
+        nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(4, 4))),
     ],
 )
 def test_anything_else_is_left_to_autograd(module: nn.Module) -> None:

@@ -157,6 +157,12 @@ class Project:
             text = text.replace(old, new)
         (self.folder / path).write_text(text)
 
+    def make_unsteady(self, steps: int) -> None:
+        """Train the network of the plugin `unsteady`, for so many steps."""
+        shutil.copy2(Path(__file__).with_name("unsteady.py"), self.folder)
+        self.edit("config.yaml", ("{name: lenet, hidden: [20, 10]}", "unsteady"), ("steps: 40", f"steps: {steps}"))
+        self.append("config.yaml", "plugins: [unsteady]\n")
+
     def append(self, path: str, text: str) -> None:
         with (self.folder / path).open("a") as file:
             file.write(text)

@@ -26,6 +26,7 @@ from tests.workflow.project import (
 
 SUM_OF_CLAIMS = sum_file(CLAIMS).as_posix()
 ANY_TRAINING = {"dense", "retrain", "branch"}
+PAGES = {"table", "figures", "claims", "report"}
 CODE = "\nADDED = 1\n"
 """A change in substance that changes no result."""
 
@@ -48,6 +49,24 @@ def test_two_runs_in_two_folders_give_identical_artifacts(finished: Project, tmp
     assert {Path(path).suffix for path in other.files()} == {
         ".csv", ".html", ".json", ".pdf", ".png", ".safetensors", ".sha256", ".svg",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("deleted", "rebuilt"),
+    [
+        ("reports/frankle2019/*.svg", {"figures", "report"}),
+        (TABLES, PAGES),
+        (CLAIMS, {"claims", "report"}),
+        (PAGE, {"report"}),
+        (f"{LEVELS[0]}/trained.safetensors", set()),  # weights may be deleted to save space
+    ],
+)
+def test_what_people_read_is_made_again_when_it_was_deleted(project: Project, deleted: str, rebuilt: set[str]) -> None:
+    found = list(project.folder.glob(deleted))
+    assert found
+    for path in found:
+        path.unlink()
+    assert kinds(project.would_run()) == rebuilt
 
 
 # ---------------------------------------------------------------- changes of the config
@@ -176,9 +195,6 @@ def test_a_change_of_a_treatment_retrains_its_branches_only(project: Project) ->
     run = project.run(TABLES)
     assert run.jobs == {"branch reinit of mini imp level 1 seeds 0-1", "table frankle2019"}
     assert touched(before, project.files()) == in_folder(BRANCH, before) | in_folder("results/tables", before)
-
-
-PAGES = {"table", "figures", "claims", "report"}
 
 
 @pytest.mark.parametrize(

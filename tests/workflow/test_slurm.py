@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from lth_core.artifacts import read_header, read_tensors
-from tests.workflow.project import DENSE, LEVELS, MINIATURE, Project, Run
+from tests.workflow.project import DENSE, LEVELS, Project, Run
 
 pytestmark = pytest.mark.slurm
 
@@ -32,32 +32,6 @@ PROFILE = (
 TRAINED = f"{DENSE}/trained.safetensors"
 PATIENCE = 180.0
 """Seconds after which something that should happen has not."""
-
-FLAKY = '''\
-"""A network that cannot be built while the file `failures` says so, and waits while the file that `held` names exists."""
-
-import time
-from pathlib import Path
-
-from lth_core.registry import model
-
-
-@model("flaky")
-def flaky(classes, input_shape):
-    from torch import nn
-
-    class Held(nn.Identity):
-        def forward(self, images):
-            while Path("held").exists() and Path(Path("held").read_text()).exists():
-                time.sleep(0.05)
-            return images
-
-    left = int(Path("failures").read_text())
-    if left:
-        Path("failures").write_text(str(left - 1))
-        raise RuntimeError("this machine has a bad day")
-    return nn.Sequential(nn.Flatten(), Held(), nn.Linear(64, 20), nn.ReLU(), nn.Linear(20, classes))
-'''
 
 
 class OnCluster(Project):
@@ -105,21 +79,18 @@ def numbers(run: Run) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def flaky(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A dense run of the flaky network on one machine."""
-    project = Project.create(tmp_path_factory.mktemp("flaky") / "project", finished.folder)
-    (project.folder / "flaky.py").write_text(FLAKY)
-    (project.folder / "failures").write_text("0")
-    config = MINIATURE.replace("{name: lenet, hidden: [20, 10]}", "flaky").replace("steps: 40", "steps: 1000")
-    (project.folder / "config.yaml").write_text("plugins: [flaky]\n" + config)
+def trained(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A dense run of an unsteady network on one machine."""
+    project = Project.create(tmp_path_factory.mktemp("trained") / "project", finished.folder)
+    project.make_unsteady(steps=1000)
     project.run(TRAINED)
     return project
 
 
 @pytest.fixture
-def untrained(flaky: Project, tmp_path: Path) -> OnCluster:
+def untrained(trained: Project, tmp_path: Path) -> OnCluster:
     """The same before its training."""
-    project = OnCluster(flaky.copy(tmp_path / "project").folder)
+    project = OnCluster(trained.copy(tmp_path / "project").folder)
     shutil.rmtree(project.folder / DENSE)
     return project
 
@@ -130,7 +101,7 @@ def test_every_level_of_a_chain_is_one_job_and_the_artifacts_are_those_of_one_ma
     project = OnCluster.create(tmp_path / "project")
     process = project.start()
     # What it is compared with, and what others are, is made while its jobs run: they leave a core idle.
-    finished, _ = (request.getfixturevalue(name) for name in ("finished", "flaky"))
+    finished, _ = (request.getfixturevalue(name) for name in ("finished", "trained"))
     run = Run.of(process)
     assert run.status == 0, run.said
     levels, reporting = "group_chain_prune_retrain", ["rule_table_frankle2019", "rule_figures_frankle2019"]
@@ -174,7 +145,9 @@ def test_a_training_is_shared_by_the_nodes_that_are_asked_for(cluster: Path, fin
         np.testing.assert_allclose(value, expected[name], rtol=1e-5, atol=1e-5)
 
 
-def test_a_job_that_fails_is_tried_again_with_more_memory(cluster: Path, flaky: Project, untrained: OnCluster) -> None:
+def test_a_job_that_fails_is_tried_again_with_more_memory(
+    cluster: Path, trained: Project, untrained: OnCluster
+) -> None:
     (untrained.folder / "failures").write_text("1")
     run = untrained.snakemake(TRAINED)
     assert run.status == 0, run.said
@@ -182,11 +155,11 @@ def test_a_job_that_fails_is_tried_again_with_more_memory(cluster: Path, flaky: 
     assert "this machine has a bad day" in run.said
     first, second = (int(job_of(number)["MinMemoryNode"].removesuffix("M")) for number in numbers(run))
     assert second == 2 * first
-    assert untrained.hashes() == flaky.hashes()
+    assert untrained.hashes() == trained.hashes()
 
 
 def test_a_job_that_keeps_failing_leaves_nothing_and_the_same_command_finishes(
-    cluster: Path, flaky: Project, untrained: OnCluster
+    cluster: Path, trained: Project, untrained: OnCluster
 ) -> None:
     (untrained.folder / "failures").write_text("9")
     run = untrained.snakemake("--retries=0", TRAINED)
@@ -195,17 +168,16 @@ def test_a_job_that_keeps_failing_leaves_nothing_and_the_same_command_finishes(
     assert not (untrained.folder / TRAINED).exists()
     (untrained.folder / "failures").write_text("0")
     assert untrained.snakemake("--retries=0", TRAINED).status == 0
-    assert untrained.hashes() == flaky.hashes()
+    assert untrained.hashes() == trained.hashes()
 
 
 def test_ctrl_c_cancels_the_jobs_and_the_same_command_finishes(
-    cluster: Path, flaky: Project, untrained: OnCluster
+    cluster: Path, trained: Project, untrained: OnCluster
 ) -> None:
-    checkpoint = f"{DENSE}/.trained.resume.safetensors"
     held = untrained.folder / "held"
-    held.write_text(checkpoint)  # the training cannot end before it is cancelled
+    held.touch()  # the training cannot end before it is cancelled
     process = untrained.start(TRAINED, LTH_CHECKPOINT_SECONDS="0")
-    wait_for(lambda: (untrained.folder / checkpoint).exists())
+    wait_for(lambda: (untrained.folder / DENSE / ".trained.resume.safetensors").exists())
     assert queue()
     os.killpg(process.pid, signal.SIGINT)
     run = Run.of(process, PATIENCE)
@@ -216,7 +188,7 @@ def test_ctrl_c_cancels_the_jobs_and_the_same_command_finishes(
     run = untrained.snakemake(TRAINED)
     assert run.status == 0, run.said
     assert "resumed at step" in untrained.read("logs/mini/0-1/dense.log")
-    assert untrained.hashes() == flaky.hashes()
+    assert untrained.hashes() == trained.hashes()
 
 
 def job_of(number: str) -> dict[str, str]:
