@@ -39,3 +39,8 @@ onstart:
 
 onsuccess:
     logger.info(timing.summary(logs, workflow.resource_settings.cores))
+    stop_timers()
+
+
+onerror:
+    stop_timers()

@@ -35,7 +35,7 @@ MOST_BYTES = 120_000
 NOT_IN_RESULTS = ("device", "data_root")
 """Keys that say where to compute and where data lie: changing them changes no result."""
 
-NOT_IN_RESULTS_OF_TASKS = {"processes"}
+NOT_IN_RESULTS_OF_TASKS = {"processes", "nodes"}
 """Keys of a task that say how to compute: changing them changes results by rounding, as another device does."""
 
 

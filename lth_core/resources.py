@@ -8,7 +8,7 @@ They are upper bounds with a margin: a job that asks for too much waits longer, 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -51,7 +51,7 @@ GPU = Machine(mem_mb=4000, flops=1e12, latency=0.02)
 
 @dataclass(frozen=True)
 class Need:
-    """What a job asks for."""
+    """What a job asks for; of several nodes, each."""
 
     mem_mb: int
     runtime: int
@@ -61,8 +61,9 @@ class Need:
 class Needs:
     """The needs of a plan's jobs. Raises ArtifactError while the theta_0 of a cell is not there."""
 
-    def __init__(self, plan: Plan):
-        self.plan = plan
+    def __init__(self, plan: Plan, on_slurm: Callable[[], bool] = lambda: False):
+        """`on_slurm`: whether jobs are SLURM's, of which one may be given several nodes."""
+        self.plan, self.on_slurm = plan, on_slurm
         self.gpus = 0 if plan.config.device == "cpu" else 1
         """GPUs of a job that trains or evaluates networks."""
         self.machine = GPU if self.gpus else CPU
@@ -72,8 +73,15 @@ class Needs:
         recipe, (_, examples) = self.plan.config.tasks[cell.task].train, self._measured(cell)
         evaluations = recipe.steps // recipe.evaluate_every + 2
         evaluated = 2 * examples["validation"] + examples["test"]
-        processes = self.plan.config.tasks[cell.task].processes
-        return self._need(cell, recipe.steps, recipe.batch_size, evaluations * evaluated, processes)
+        return self._need(cell, recipe.steps, recipe.batch_size, evaluations * evaluated, shared=True)
+
+    def nodes(self, task: str) -> int:
+        """Nodes that a training is spread over."""
+        return self.plan.config.tasks[task].nodes if self.on_slurm() else 1
+
+    def processes(self, task: str) -> int:
+        """Processes of a training on each of its nodes."""
+        return self.plan.config.tasks[task].processes // self.nodes(task)
 
     def threads(self, task: str) -> int:
         """Cores for each process of a job: one, as on a CPU the numbers depend on how many there are."""
@@ -108,8 +116,10 @@ class Needs:
 
     # ------------------------------------------------------------ parts
 
-    def _need(self, cell: Cell, steps: int, batch: int, evaluated: int, processes: int = 1) -> Need:
-        """Of `steps` training steps and of evaluating so many images, for every replicate, by so many processes."""
+    def _need(self, cell: Cell, steps: int, batch: int, evaluated: int, shared: bool = False) -> Need:
+        """Of `steps` training steps and of evaluating so many images, for every replicate; by the task's processes."""
+        processes = self.processes(cell.task) if shared else 1
+        everywhere = processes * (self.nodes(cell.task) if shared else 1)
         cost, _ = self._measured(cell)
         replicates = self._replicates(cell)
         # Backward passes keep all activations, with their gradients; evaluations only those at hand.
@@ -117,7 +127,7 @@ class Needs:
         numbers = COPIES * processes * replicates * cost["parameters"] + (0 if self.gpus else kept)
         memory = MARGIN * (BYTES * numbers / MEGABYTE + self._data_mb(cell)) + processes * self.machine.mem_mb
         flops = cost["flops"] * (3 * steps * batch + evaluated)  # a backward pass costs two forward passes
-        seconds = replicates * (flops / processes / self.machine.flops + steps * self.machine.latency)
+        seconds = replicates * (flops / everywhere / self.machine.flops + steps * self.machine.latency)
         return Need(math.ceil(memory), 10 + math.ceil(MARGIN * seconds / 60))
 
     def _replicates(self, cell: Cell) -> int:

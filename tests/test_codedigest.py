@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -39,7 +41,7 @@ def _files_are_read_anew() -> None:
 
 
 def forget() -> None:
-    codedigest._parsed.cache_clear()
+    codedigest._read.cache_clear()
     closure.cache_clear()
 
 
@@ -166,6 +168,37 @@ def test_nothing_is_imported(digest_of: Digest) -> None:
 def test_jobs_depend_on_what_they_use(job: str, depends_on: set[str], not_on: set[str]) -> None:
     modules = {module.removeprefix("lth_core.") for module in closure((f"lth_core.jobs.{job}",))}
     assert depends_on <= modules and not not_on & modules
+
+
+DIGEST_AND_WHAT_WAS_PARSED = """
+import sys
+from pathlib import Path
+from lth_core import codedigest
+parsed = codedigest._parsed
+codedigest._parsed = lambda content, package: print(content) or parsed(content, package)
+codedigest.remember(Path("notes/code.json"))
+print(codedigest.digest(["plugin"]))
+"""
+
+
+def test_processes_remember_what_they_have_parsed_by_its_content(tmp_path: Path) -> None:
+    def said(source: str) -> list[str]:
+        (tmp_path / "plugin.py").write_text(source)
+        command = [sys.executable, "-c", DIGEST_AND_WHAT_WAS_PARSED]
+        surroundings = os.environ | {"PYTHONPATH": str(ROOT)}
+        done = subprocess.run(command, cwd=tmp_path, env=surroundings, capture_output=True, text=True, check=True)
+        assert not done.stderr
+        return done.stdout.split("\n")[:-1]
+
+    source, first = said("x = 1")
+    assert source == "b'x = 1'"
+    assert said("x = 1") == [first]
+    source, second = said("x = 2")
+    assert source == "b'x = 2'" and second != first
+    assert said("x = 1") == [first]  # as in another branch, whatever the file's time of change
+    notes = tmp_path / "notes" / "code.json"
+    notes.write_text(notes.read_text()[:-9])
+    assert said("x = 1") == ["b'x = 1'", first]
 
 
 def test_files_count_by_name_and_content_but_hidden_ones_do_not(tmp_path: Path) -> None:

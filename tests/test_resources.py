@@ -31,6 +31,7 @@ tasks:
     train: {{optimizer: {{name: sgd, learning_rate: 0.1}}, batch_size: 50, steps: {steps}, evaluate_every: 100}}
     cohorts: ["0-1", "2-5"]
     processes: {processes}
+    nodes: {nodes}
 methods: {{imp: {{levels: 2}}}}
 branches: {{reinit: {{treatment: reinit, draws: 3}}}}
 studies: {{frankle2019: {{tasks: {{mini: imp}}}}}}
@@ -43,17 +44,25 @@ EXAMPLES = {"train": 1000, "validation": 100, "test": 200}
 def needs_of(tmp_path: Path):
     """needs_of(steps=..., device=...): needs of a plan whose data (8 MB) and cohorts are there."""
 
-    def make(steps: int = 1000, device: str = "cpu", cost: dict[str, int] = COST, processes: int = 1) -> Needs:
+    def make(
+        steps: int = 1000,
+        device: str = "cpu",
+        cost: dict[str, int] = COST,
+        processes: int = 1,
+        nodes: int = 1,
+        on_slurm: bool = False,
+    ) -> Needs:
         results = str(tmp_path / f"results-{len(list(tmp_path.iterdir()))}")
         file = tmp_path / f"{Path(results).name}.yaml"
-        file.write_text(CONFIG.format(results=results, device=device, steps=steps, processes=processes))
+        values = {"results": results, "device": device, "steps": steps, "processes": processes, "nodes": nodes}
+        file.write_text(CONFIG.format(**values))
         write_tensors(data_file(results, "digits"), {"x": np.zeros(2_000_000, np.float32)}, {})
         plan = Plan.read([file])
         for cohort in ("0-1", "2-5"):
             made = {"spec": json.loads(plan.initialize_spec("mini", cohort))}
             header = {"cost": cost, "examples": EXAMPLES, "provenance": made}
             write_tensors(initial_file(results, "mini", cohort), {"w": np.zeros(1, np.float32)}, header)
-        return Needs(plan)
+        return Needs(plan, lambda: on_slurm)
 
     return make
 
@@ -97,6 +106,22 @@ def test_processes_share_the_time_and_each_has_its_own_weights(needs_of) -> None
     latency = 1.5 * 2 * 20_000 * 0.002 / 60  # of the steps, which are as many
     assert five.runtime - 10 == pytest.approx((one.runtime - 10 - latency) / 5 + latency, abs=1)
     assert five.mem_mb - one.mem_mb == pytest.approx(4 * (resources.CPU.mem_mb + 1.5 * 256), abs=2)
+
+
+def test_nodes_share_the_processes_and_each_has_its_own_data(needs_of) -> None:
+    settings = {"steps": 20_000, "processes": 10}
+    one, five = needs_of(**settings), needs_of(**settings, nodes=5, on_slurm=True)
+    assert (one.nodes("mini"), one.processes("mini")) == (1, 10)
+    assert (five.nodes("mini"), five.processes("mini")) == (5, 2)
+    assert five.training(DENSE).mem_mb == needs_of(steps=20_000, processes=2).training(DENSE).mem_mb
+    assert five.training(DENSE).runtime == one.training(DENSE).runtime
+    assert five.telemetry(DENSE) == one.telemetry(DENSE)  # of one process
+
+
+def test_on_one_machine_there_are_no_nodes(needs_of) -> None:
+    needs = needs_of(processes=10, nodes=5)
+    assert (needs.nodes("mini"), needs.processes("mini")) == (1, 10)
+    assert needs.training(DENSE) == needs_of(processes=10).training(DENSE)
 
 
 @pytest.mark.parametrize(

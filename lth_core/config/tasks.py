@@ -110,6 +110,8 @@ class Task(Section):
     processes: PositiveInt = 1
     """Processes that share each training, by examples: one per GPU, or CPU core. Numbers differ by rounding only, so it
     is not a reason to retrain."""
+    nodes: PositiveInt = 1
+    """Nodes of a SLURM cluster that these processes are spread over, evenly. Anywhere else they run on one machine."""
 
     @model_validator(mode="after")
     def _equal_shares(self) -> Task:
@@ -117,6 +119,8 @@ class Task(Section):
             raise ValueError(
                 f"train.batch_size ({self.train.batch_size}) is no multiple of processes ({self.processes})"
             )
+        if self.processes % self.nodes:
+            raise ValueError(f"processes ({self.processes}) is no multiple of nodes ({self.nodes})")
         return self
 
     @model_validator(mode="after")

@@ -17,7 +17,7 @@ BAD = [
     (METHOD % "rewind: {steps: 3}", "methods.imp.rewind.steps: unknown key; did you mean 'step'?"),
     (METHOD % "rewind: {xyz: 3}", "methods.imp.rewind.xyz: unknown key (known: policy, step)"),
     (OPTIMIZER % "lr: 0.1", "tasks.digits-lenet.train.optimizer.lr: unknown key (known: learning_rate, momentum, name, nesterov, weight_decay)"),
-    (TASK % "no: 3", "tasks.digits-lenet.no: unknown key (known: cohorts, dataset, initialization, model, processes, train)"),
+    (TASK % "no: 3", "tasks.digits-lenet.no: unknown key (known: cohorts, dataset, initialization, model, nodes, processes, train)"),
     # wrong types
     (TRAIN % "steps: many", "tasks.digits-lenet.train.steps: must be a whole number (got 'many')"),
     (TRAIN % "steps: 2.5", "tasks.digits-lenet.train.steps: must be a whole number (got 2.5)"),
@@ -59,6 +59,7 @@ BAD = [
     (TASK % "cohorts: ['0-4', '4-9']", "tasks.digits-lenet: cohorts overlap: each seed belongs to one cohort"),
     # keys that do not go together
     (TASK % "processes: 7", "tasks.digits-lenet: train.batch_size (60) is no multiple of processes (7)"),
+    (TASK % "processes: 6, nodes: 4", "tasks.digits-lenet: processes (6) is no multiple of nodes (4)"),
     (TRAIN % "augment: resized-crop-flip", "tasks.digits-lenet.train.augment: 'resized-crop-flip' cuts parts out of image files: 'digits' is no image-folder with stream: true"),
     ("datasets: {pets: {source: {name: image-folder, path: p, size: 64, resize: 32}}}\n" + TASK % "dataset: pets", "datasets.pets.source: resize (32) must be at least size (64)"),
     (OPTIMIZER % "momentum: 0.9", "tasks.digits-lenet.train.optimizer: momentum and nesterov belong to 'sgd', not to 'adam'"),

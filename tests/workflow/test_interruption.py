@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil  # comes with snakemake
 import pytest
 
-from tests.workflow.project import BRANCH, CLAIMS, DENSE, LEVELS, Project
+from tests.workflow.project import BRANCH, CLAIMS, DENSE, LEVELS, Project, Run
 
 SAVE_EVERY_STEP = {"LTH_CHECKPOINT_SECONDS": "0"}
 LOGS = {
@@ -115,7 +115,22 @@ def test_a_second_snakemake_is_kept_out_of_a_folder_while_one_runs(project: Proj
     before = project.files()
     with (project.folder / ".snakemake/running.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        print(os.getpid(), file=lock, flush=True)
         refused = project.snakemake(CLAIMS)
     assert refused.status == 1 and "another snakemake is running in this folder" in refused.said
     assert project.files() == before
     assert project.run(CLAIMS).jobs == {"claims"}
+
+
+def test_a_snakemake_waits_for_the_jobs_of_one_that_was_killed(project: Project) -> None:
+    (project.folder / CLAIMS).unlink()
+    with (project.folder / ".snakemake/running.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        gone = subprocess.Popen(["true"])
+        print(gone.pid, file=lock, flush=True)  # a zombie: it has not been waited for
+        process = project.start(CLAIMS)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(timeout=6)
+    run = Run.of(process, PATIENCE)
+    assert run.status == 0 and run.jobs == {"claims"}, run.said
+    gone.wait()

@@ -111,8 +111,9 @@ def test_a_job_of_a_batch_system_starts_without_the_server_of_another_run(
     queue.write_text(FAKE_QUEUE)
     queue.chmod(0o755)
     gone = f"1:{os.path.dirname(sys.executable)}:{tmp_path}/gone"
-    profile = ("--workflow-profile", name, "--cluster-generic-submit-cmd", str(queue), "--latency-wait=5")
-    run = project.snakemake(*profile, TRAINED, LTH_JOB_SERVER=gone)
+    profile = ("--workflow-profile", name, "--cluster-generic-submit-cmd", str(queue))
+    patience = ("--latency-wait=5", "--seconds-between-status-checks=1")
+    run = project.snakemake(*profile, *patience, TRAINED, LTH_JOB_SERVER=gone)
     assert run.status == 0, run.said + project.read("queue.log")
     assert "external jobid" in run.said
     assert project.hashes() == finished.hashes()

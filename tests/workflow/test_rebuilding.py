@@ -85,7 +85,7 @@ def test_another_pruning_rate_rebuilds_from_the_first_mask_on(project: Project) 
 
 
 def test_more_processes_share_what_is_still_to_be_trained(project: Project) -> None:
-    project.edit("config.yaml", ('cohorts: ["0-1"]', 'cohorts: ["0-1"]\n    processes: 2'))
+    project.edit("config.yaml", ('cohorts: ["0-1"]', 'cohorts: ["0-1"]\n    processes: 2\n    nodes: 2'))
     assert project.run("--dry-run").nothing_to_do
     again = project.run("--dry-run", "--printshellcmds", "--forcerun", "dense", "retrain").said
     assert "lth-job launch 2 dense" in again and "lth-job launch 2 retrain" in again

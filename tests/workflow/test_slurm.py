@@ -30,6 +30,7 @@ PROFILE = (
     "--latency-wait=5",
 )
 TRAINED = f"{DENSE}/trained.safetensors"
+RETRAIN_LOG = "logs/mini/0-1/imp/level_1/retrain.log"
 PATIENCE = 180.0
 """Seconds after which something that should happen has not."""
 
@@ -122,21 +123,24 @@ def test_a_chain_is_granted_the_gpu_that_it_asks_for_and_says_so_where_torch_fin
     assert submitted(run) == ["group_chain_prune_retrain"]
     assert job["TresPerJob"] == "gres:gpu:1"
     assert job["JOB_GRES"] == "gpu:1"  # granted, of two; that of all levels would be two
-    log = project.read("logs/mini/0-1/imp/level_1/retrain.log")
+    log = project.read(RETRAIN_LOG)
     assert log == "error: device: cuda, but torch finds no GPU that it can use; use 'auto' or 'cpu'\n"
 
 
 def test_a_training_is_shared_by_the_nodes_that_are_asked_for(cluster: Path, finished: Project, tmp_path: Path) -> None:
     project = OnCluster(finished.copy(tmp_path / "project").folder)
     shutil.rmtree(project.folder / LEVELS[0])
-    project.edit("config.yaml", ("    dataset: digits", "    processes: 2\n    dataset: digits"))
-    nodes = ("--set-resources", "retrain:nodes=2", "retrain:gpu=0", "retrain:gres=gpu:1", "--set-threads", "retrain=1")
+    project.edit("config.yaml", ("    dataset: digits", "    processes: 2\n    nodes: 2\n    dataset: digits"))
     trained = f"{LEVELS[0]}/trained.safetensors"
-    run = project.snakemake("--retries=0", *nodes, "--", trained)
+    run = project.snakemake("--retries=0", "--config", "device=cuda", "--", trained)
+    (number,) = numbers(run)
+    assert job_of(number)["JOB_GRES"] == "gpu:2"  # one in each node, where torch then finds none
+    assert "\nerror: processes: 1 need as many GPUs, and this machine has 0: set fewer\n" in project.read(RETRAIN_LOG)
+
+    run = project.snakemake("--retries=0", trained)
     assert run.status == 0, run.said
     assert submitted(run) == ["group_chain_prune_retrain"]
     (number,) = numbers(run)
-    assert job_of(number)["JOB_GRES"] == "gpu:2"  # one in each node
     # The plugin starts a step on the first node for each rule; the training starts one on both.
     assert [steps(cluster, node, number) for node in ("n1", "n2")] == [["0", "1", "2"], ["2"]]
     assert read_header(project.folder / trained)["provenance"]["device"] == "cpu, 2 processes"

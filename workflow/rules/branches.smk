@@ -19,6 +19,9 @@ rule branch:
     threads: threads_of
     resources:
         gpu=gpus_of,
+        gres=gpus_by_node,
+        nodes=several_nodes,
+        tasks=tasks_by_node,
         processes=processes_of,
         mem_mb=need("training", "mem_mb"),
         runtime=need("training", "runtime"),
@@ -59,6 +62,9 @@ rule dense_branch:
     threads: threads_of
     resources:
         gpu=gpus_of,
+        gres=gpus_by_node,
+        nodes=several_nodes,
+        tasks=tasks_by_node,
         processes=processes_of,
         mem_mb=need("training", "mem_mb"),
         runtime=need("training", "runtime"),

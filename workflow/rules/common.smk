@@ -8,21 +8,25 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
+import psutil  # comes with snakemake
 from snakemake.common.tbdstring import TBDString
 from snakemake.exceptions import WorkflowError
 
 root = str(Path(workflow.basedir))
 sys.path.insert(0, root)
 
-from lth_core import artifacts, timing
+from lth_core import artifacts, codedigest, timing
 from lth_core.artifacts import ArtifactError
 from lth_core.cells import Cell
 from lth_core.configfile import ConfigError
 from lth_core.plan import Plan
 from lth_core.resources import Needs
+
+codedigest.remember(Path(".snakemake/lth_code.json"))
 
 # The workflow's own file only when no other is named: `--configfile` replaces it, `--config` overrides single keys.
 config_files = list(workflow.config_settings.configfiles) or [f"{root}/config.yaml"]
@@ -31,7 +35,14 @@ try:
 except ConfigError as error:
     sys.exit(f"the configuration is not valid:\n{error}")
 
-needs = Needs(plan)
+
+def on_slurm():
+    """Whether this run submits jobs to SLURM, or is in one of them. Known when the rules have been read."""
+    executor = workflow.executor_plugin
+    return (executor is not None and executor.name == "slurm") or "SLURM_JOB_ID" in os.environ
+
+
+needs = Needs(plan, on_slurm)
 results, reports, logs = plan.config.results, plan.config.reports, "logs"
 
 
@@ -82,18 +93,29 @@ def run_alone():
     Snakemake's own lock, which the profile switches off, has to be removed by hand after a crash.
     """
     lock = os.open(".snakemake/running.lock", os.O_CREAT | os.O_RDWR)
-    deadline = time.monotonic() + 10  # the jobs of one that was killed take a moment to end
+    began = time.monotonic()
     while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if time.monotonic() > deadline:
+            waited = time.monotonic() - began  # the jobs of one that was killed take a moment to end
+            if waited > 10 or (waited > 1 and runs(os.pread(lock, 20, 0))):
                 raise WorkflowError("another snakemake is running in this folder: wait for it, or stop it")
             time.sleep(0.05)
             continue
         except OSError:
             pass  # a file system without locks
+        os.truncate(lock, 0)
+        os.pwrite(lock, str(os.getpid()).encode(), 0)
         return lock
+
+
+def runs(process):
+    """Whether a process of this number runs on this machine."""
+    try:
+        return psutil.Process(int(process)).status() != psutil.STATUS_ZOMBIE
+    except (ValueError, psutil.NoSuchProcess):
+        return False
 
 
 def serve_jobs(lock):
@@ -106,6 +128,13 @@ def serve_jobs(lock):
     while not os.path.exists(address) and server.poll() is None:
         time.sleep(0.005)
     os.environ.update(LTH_JOB_SERVER=f"{os.getpid()}:{os.path.dirname(sys.executable)}:{address}")
+
+
+def stop_timers():
+    """End what the scheduler still waits for, and would for up to a second after the last job."""
+    for thread in threading.enumerate():
+        if isinstance(thread, threading.Timer):
+            thread.cancel()
 
 
 def either(names):
@@ -148,14 +177,31 @@ def processes_of(wildcards):
     return plan.config.tasks[wildcards.task].processes
 
 
-def gpus_of(wildcards):
-    """One for each process, where GPUs are used."""
-    return needs.gpus * processes_of(wildcards)
-
-
 def threads_of(wildcards):
-    """The cores of all processes that share a training."""
-    return needs.threads(wildcards.task) * processes_of(wildcards)
+    """The cores of all processes that share a training on a node."""
+    return needs.threads(wildcards.task) * needs.processes(wildcards.task)
+
+
+def gpus_of(wildcards):
+    """One for each process, where GPUs are used. Several nodes are asked for the GPUs of each (gpus_by_node)."""
+    return needs.gpus * processes_of(wildcards) if needs.nodes(wildcards.task) == 1 else 0
+
+
+def gpus_by_node(wildcards):
+    """`gpu:N` for each of several nodes."""
+    several = needs.gpus and needs.nodes(wildcards.task) > 1
+    return f"gpu:{needs.processes(wildcards.task)}" if several else None
+
+
+def several_nodes(wildcards):
+    """How many nodes share the trainings of a task, if one does not do."""
+    nodes = needs.nodes(wildcards.task)
+    return nodes if nodes > 1 else None
+
+
+def tasks_by_node(wildcards):
+    """Without GPUs, SLURM gives several nodes only to as many of what it calls tasks."""
+    return None if needs.gpus else several_nodes(wildcards)
 
 
 def grid(wildcards):

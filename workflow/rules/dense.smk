@@ -31,6 +31,9 @@ rule dense:
     threads: threads_of
     resources:
         gpu=gpus_of,
+        gres=gpus_by_node,
+        nodes=several_nodes,
+        tasks=tasks_by_node,
         processes=processes_of,
         mem_mb=need("training", "mem_mb"),
         runtime=need("training", "runtime"),
@@ -56,6 +59,9 @@ rule checkpoint:
     threads: threads_of
     resources:
         gpu=gpus_of,
+        gres=gpus_by_node,
+        nodes=several_nodes,
+        tasks=tasks_by_node,
         processes=processes_of,
         mem_mb=need("training", "mem_mb"),
         runtime=need("training", "runtime"),

@@ -49,6 +49,9 @@ rule retrain:
     threads: threads_of
     resources:
         gpu=gpus_of,
+        gres=gpus_by_node,
+        nodes=several_nodes,
+        tasks=tasks_by_node,
         processes=processes_of,
         mem_mb=need("training", "mem_mb"),
         runtime=need("training", "runtime"),
@@ -80,6 +83,9 @@ rule retrain_treated:
     threads: threads_of
     resources:
         gpu=gpus_of,
+        gres=gpus_by_node,
+        nodes=several_nodes,
+        tasks=tasks_by_node,
         processes=processes_of,
         mem_mb=need("training", "mem_mb"),
         runtime=need("training", "runtime"),
