@@ -17,7 +17,7 @@ from tests.workflow.project import CELL, DENSE, TABLES, Project, touched
     "kind", ["kill -9 of the job server", "kill -9 of a job", "damaged artifacts", "disk full", "clock jumps"]
 )
 def test_the_same_command_mends_what_faults_have_left(finished: Project, tmp_path: Path, kind: str) -> None:
-    _, became = strike(finished, tmp_path / "project", kind, seed=2, pace=4)
+    _, became = strike(finished, tmp_path / "project", kind, seed=4, pace=4)
     if became.startswith("skipped"):
         pytest.skip(became)
     assert became.startswith("ok"), became
