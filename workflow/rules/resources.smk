@@ -1,0 +1,60 @@
+# What jobs ask for: memory, time, cores, GPUs and nodes. No result depends on it.
+import os
+
+from snakemake.common.tbdstring import TBDString
+
+from lth_core.artifacts import ArtifactError
+from lth_core.resources import Needs
+
+
+def on_slurm():
+    """Whether this run submits jobs to SLURM, or is in one of them. Known when the rules have been read."""
+    executor = workflow.executor_plugin
+    return (executor is not None and executor.name == "slurm") or "SLURM_JOB_ID" in os.environ
+
+
+needs = Needs(plan, on_slurm)
+
+
+def need(kind, resource):
+    """How much of a resource a job of this kind asks for, known once its cohort is initialized; a retry asks for more."""
+
+    def amount(wildcards, attempt):
+        try:
+            return attempt * getattr(getattr(needs, kind)(cell_of(wildcards)), resource)
+        except ArtifactError:
+            return TBDString()
+
+    return amount
+
+
+def processes_of(wildcards):
+    """How many processes share the trainings of a task."""
+    return plan.config.tasks[wildcards.task].processes
+
+
+def threads_of(wildcards):
+    """The cores of all processes that share a training on a node."""
+    return needs.threads(wildcards.task) * needs.processes(wildcards.task)
+
+
+def gpus_of(wildcards):
+    """One for each process, where GPUs are used. Several nodes are asked for the GPUs of each (gpus_by_node)."""
+    return needs.gpus * processes_of(wildcards) if needs.nodes(wildcards.task) == 1 else 0
+
+
+def gpus_by_node(wildcards):
+    """`gpu:N` for each of several nodes."""
+    several = needs.gpus and needs.nodes(wildcards.task) > 1
+    return f"gpu:{needs.processes(wildcards.task)}" if several else None
+
+
+def several_nodes(wildcards):
+    """How many nodes share the trainings of a task, if one does not do."""
+    nodes = needs.nodes(wildcards.task)
+    return nodes if nodes > 1 else None
+
+
+def tasks_by_node(wildcards):
+    """Without GPUs, SLURM gives several nodes only to as many of what it calls tasks."""
+    return None if needs.gpus else several_nodes(wildcards)
