@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.func import vmap
@@ -96,12 +97,12 @@ class Cohort:
         return found
 
     def _sparse_gradients(self, batch: Batch) -> list[Tensor]:
-        inputs = batch.inputs.flatten(2)
-        values = [network.activations(columns(piece)) for network, piece in zip(self.sparse, inputs, strict=True)]
-        outputs = torch.stack([activations[-1].T[: inputs.shape[1]] for activations in values])
-        by_outputs = self.task.output_gradient(outputs, batch)
-        for network, activations, gradient in zip(self.sparse, values, by_outputs, strict=True):
-            network.find_gradient(activations, columns(gradient))
+        count, inputs = batch.inputs.shape[1], columns(batch.inputs.flatten(2))
+        units = [network.units(piece) for network, piece in zip(self.sparse, inputs, strict=True)]
+        outputs = np.stack([network.outputs(found, count) for network, found in zip(self.sparse, units, strict=True)])
+        by_outputs = columns(self.task.output_gradient(torch.from_numpy(outputs), batch))
+        for network, *found in zip(self.sparse, inputs, units, by_outputs, strict=True):
+            network.find_gradient(*found)
         return [network.gradient for network in self.sparse]
 
     def _autograd(self, index: int, batch: Batch, noise_seed: int) -> list[Tensor]:
@@ -150,8 +151,8 @@ class Cohort:
         if self.together:
             return vmap(lambda outputs: self.task.losses(outputs, batch))(self._stacked_outputs(batch.inputs))
         if self.sparse:
-            inputs = columns(batch.inputs.flatten(1))
-            outputs = [network.activations(inputs)[-1].T[: len(batch.inputs)] for network in self.sparse]
+            (inputs,), count = columns(batch.inputs.flatten(1)[None]), len(batch.inputs)
+            outputs = [torch.from_numpy(network.outputs(network.units(inputs), count)) for network in self.sparse]
         else:
             outputs = [self._outputs(index, batch.inputs) for index in range(self.size)]
         losses, right = zip(*(self.task.losses(values, batch) for values in outputs), strict=True)

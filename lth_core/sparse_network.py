@@ -6,8 +6,7 @@ linear_network.py up to rounding.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -26,13 +25,13 @@ WIDTH = 32
 """Batches are padded with zeros to a multiple of this many examples (two vectors of 512 bits): remainders are slow."""
 
 
-def columns(examples: Tensor) -> Tensor:
-    """Examples (B, features) as the kernels take them: (features, B), padded."""
+def columns(examples: Tensor) -> np.ndarray:
+    """Examples (R, B, features) as the kernels take them: (R, features, B), padded."""
     from lth_core import kernels
 
-    count, features = examples.shape
-    padded = torch.empty(features, -(-count // WIDTH) * WIDTH)
-    kernels.transpose(examples.numpy(), padded.numpy())
+    replicates, count, features = examples.shape
+    padded = np.empty((replicates, features, -(-count // WIDTH) * WIDTH), np.float32)
+    kernels.transpose(examples.numpy(), padded)
     return padded
 
 
@@ -45,38 +44,28 @@ def pays(network: LinearNetwork, weights: Mapping[str, Tensor], mask: Mapping[st
     return kept <= DENSEST * sum(layer.numel() for layer in layers.values())
 
 
-class Pattern(NamedTuple):
-    """The entries of a sparse matrix, row by row, as the kernels take them."""
+class Patterns(NamedTuple):
+    """The entries of sparse matrices, one after the other, row by row, as the kernels take them."""
 
     ends: np.ndarray
     columns: np.ndarray
     places: np.ndarray
 
     @classmethod
-    def of(cls, kept: np.ndarray, places: np.ndarray) -> Pattern:
-        """Entries where `kept` is True; their values are at `places`, a matrix of the same shape."""
-        ends = np.concatenate([[0], kept.sum(axis=1).cumsum()])
-        return cls(ends, np.nonzero(kept)[1].astype(np.uint32), places[kept].astype(np.uint32))
-
-
-@dataclass(frozen=True)
-class SparseLayer:
-    """One linear layer: its kept weights row by row, its bias (size 0: none), and the loss's gradients by them."""
-
-    matrix: Pattern
-    transpose: Pattern
-    weight: np.ndarray
-    bias: np.ndarray
-    by_weight: np.ndarray
-    by_bias: np.ndarray
-
-    @property
-    def units(self) -> int:
-        return len(self.matrix.ends) - 1
+    def of(cls, matrices: Sequence[tuple[np.ndarray, np.ndarray]]) -> Patterns:
+        """Of each matrix: where an entry is kept, and the place of its value."""
+        counts = [kept.sum(axis=1) for kept, _ in matrices]
+        columns = [np.nonzero(kept)[1] for kept, _ in matrices]
+        places = [found[kept] for kept, found in matrices]
+        ends = np.concatenate([[0], *counts]).cumsum()
+        return cls(ends, *(np.concatenate([[], *parts]).astype(np.uint32) for parts in (columns, places)))
 
 
 class SparseNetwork:
-    """One replicate: `trained` holds its kept weights and its biases, `gradient` the loss's gradient by them."""
+    """One replicate: `trained` holds its kept weights and its biases, `gradient` the loss's gradient by them.
+
+    Its units are those of every hidden layer after its ReLU, then the outputs.
+    """
 
     def __init__(self, network: LinearNetwork, weights: Mapping[str, Tensor], mask: Mapping[str, np.ndarray]):
         """From the tensors of one replicate, which are 0 where a mask is False; tensors without one are all kept."""
@@ -86,48 +75,41 @@ class SparseNetwork:
         self.trained = torch.cat([weights[name].flatten()[self.places[name]] for name in names])
         self.gradient = torch.zeros_like(self.trained)
         sizes = [len(self.places[name]) for name in names]
-        self._values = dict(zip(names, self.trained.split(sizes), strict=True))
-        gradients = dict(zip(names, self.gradient.split(sizes), strict=True))
-        nothing = torch.empty(0)
-        self.layers = []
-        for weight, bias in network.layers:
-            places = kept[weight].cumsum().reshape(kept[weight].shape) - 1
-            self.layers.append(
-                SparseLayer(
-                    matrix=Pattern.of(kept[weight], places),
-                    transpose=Pattern.of(kept[weight].T, places.T),
-                    weight=self._values[weight].numpy(),
-                    bias=self._values.get(bias, nothing).numpy(),
-                    by_weight=gradients[weight].numpy(),
-                    by_bias=gradients.get(bias, nothing).numpy(),
-                )
-            )
+        self._slices = dict(zip(names, self.trained.split(sizes), strict=True))
+        self._values, self._gradient = self.trained.numpy(), self.gradient.numpy()
+
+        first = dict(zip(names, np.cumsum([0, *sizes]), strict=False))
+        matrices = [
+            (kept[name], kept[name].cumsum().reshape(kept[name].shape) - 1 + first[name]) for name, _ in network.layers
+        ]
+        units = np.cumsum([0, *(len(matrix) for matrix, _ in matrices)])
+        rows_of_transposes = np.cumsum([0, 0, *(matrix.shape[1] for matrix, _ in matrices[1:])])
+        biases = [first[bias] if bias else -1 for _, bias in network.layers]
+        self.layers = np.stack([units[:-1], units[1:], biases, rows_of_transposes[:-1]], axis=1)
+        self.matrices = Patterns.of(matrices)
+        self.transposes = Patterns.of([(matrix.T, places.T) for matrix, places in matrices[1:]])
 
     def write_into(self, weights: Mapping[str, Tensor]) -> None:
         """Put the present values into the replicate's tensors."""
-        for name, values in self._values.items():
+        for name, values in self._slices.items():
             weights[name].view(-1).index_copy_(0, self.places[name], values)
 
-    def activations(self, inputs: Tensor) -> list[Tensor]:
-        """The inputs, every hidden layer after its ReLU, and the outputs: all as columns."""
+    def units(self, inputs: np.ndarray) -> np.ndarray:
+        """The units' activations (units, B), given the inputs (features, B): all as columns."""
         from lth_core import kernels
 
-        values = [inputs]
-        for layer in self.layers:
-            outputs = torch.empty(layer.units, inputs.shape[1])
-            hidden = layer is not self.layers[-1]
-            kernels.forward(*layer.matrix, layer.weight, layer.bias, hidden, values[-1].numpy(), outputs.numpy())
-            values.append(outputs)
-        return values
+        found = np.empty((self.layers[-1, 1], inputs.shape[1]), np.float32)
+        kernels.forward(self.layers, *self.matrices, self._values, inputs, found)
+        return found
 
-    def find_gradient(self, activations: list[Tensor], gradient: Tensor) -> None:
-        """Fill `gradient`, given the loss's gradient by the outputs: all as columns."""
+    def outputs(self, units: np.ndarray, count: int) -> np.ndarray:
+        """The outputs (count, outputs) of as many examples, given the units' activations."""
+        return units[self.layers[-1, 0] :, :count].T
+
+    def find_gradient(self, inputs: np.ndarray, units: np.ndarray, by_outputs: np.ndarray) -> None:
+        """Fill `gradient`, given the loss's gradient by the outputs (outputs, B): all as columns."""
         from lth_core import kernels
 
-        found, values = gradient.numpy(), [value.numpy() for value in activations]
-        for position, layer in reversed(list(enumerate(self.layers))):
-            inputs = values[position]
-            kernels.weight_gradients(*layer.matrix[:2], found, inputs, layer.by_weight, layer.by_bias)
-            if position:
-                by_outputs, found = found, np.empty_like(inputs)
-                kernels.backward(*layer.transpose, layer.weight, by_outputs, inputs, found)
+        room = np.empty_like(units)
+        patterns = (*self.matrices, *self.transposes)
+        kernels.backward(self.layers, *patterns, self._values, inputs, units, by_outputs, room, self._gradient)

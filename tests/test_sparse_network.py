@@ -73,11 +73,12 @@ def test_outputs_and_gradients_equal_those_of_the_dense_network_with_zeros(
     expected = network.activations(masked, inputs)
     gradients = network.gradients(masked, expected, towards)
     sparse = SparseNetwork(network, masked, {name: kept.numpy() for name, kept in mask.items()})
-    found = sparse.activations(columns(inputs))
-    sparse.find_gradient(found, columns(towards))
+    (inputs,), (towards,) = columns(inputs[None]), columns(towards[None])
+    units = sparse.units(inputs)
+    sparse.find_gradient(inputs, units, towards)
 
-    for ours, theirs in zip(found, expected, strict=True):
-        torch.testing.assert_close(ours.T[:batch], theirs, rtol=1e-4, atol=1e-3)
+    torch.testing.assert_close(torch.from_numpy(units[:, :batch].T), torch.cat(expected[1:], 1), rtol=1e-4, atol=1e-3)
+    assert np.array_equal(sparse.outputs(units, batch), units[-sizes[-1] :, :batch].T)
     kept_gradients = [gradients[name][mask[name]] if name in mask else gradients[name] for name in parameters]
     scale = 1 + max(gradient.abs().max() for gradient in gradients.values())
     torch.testing.assert_close(sparse.gradient / scale, torch.cat([g.flatten() for g in kept_gradients]) / scale,
@@ -89,7 +90,7 @@ def test_a_value_that_is_not_a_number_is_passed_on() -> None:
     weights = {name: value.detach().clone() for name, value in module.named_parameters()}
     weights["0.weight"][0, 0] = np.nan
     network = SparseNetwork(LinearNetwork.of(module), weights, {})
-    assert network.activations(columns(torch.ones(5, 4)))[-1][:, :5].isnan().all()
+    assert np.isnan(network.outputs(network.units(columns(torch.ones(1, 5, 4))[0]), 5)).all()
 
 
 @pytest.mark.parametrize(("kept", "expected"), [(int(DENSEST * 200), True), (int(DENSEST * 200) + 1, False)])
@@ -221,9 +222,9 @@ def test_a_partner_that_has_diverged_leaves_the_others_their_bits(make_task: Any
 
 @pytest.mark.parametrize("count", [1, 31, 32, 60])
 def test_columns_are_the_examples_transposed_and_padded_with_zeros(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
-    monkeypatch.setattr(torch, "empty", lambda *shape: torch.full(shape, torch.nan))  # memory holds anything
-    examples = torch.randn(7, count).T  # as the gradient by the outputs lies in memory
+    monkeypatch.setattr(np, "empty", lambda shape, kind: np.full(shape, np.nan, kind))  # memory holds anything
+    examples = torch.randn(2, 7, count).mT  # as the gradient by the outputs lies in memory
     for laid_out in (examples, examples.contiguous()):
         found = columns(laid_out)
-        assert found.is_contiguous() and found.shape == (7, WIDTH if count <= WIDTH else 2 * WIDTH)
-        assert torch.equal(found[:, :count], examples.T) and not found[:, count:].any()
+        assert found.flags.c_contiguous and found.shape == (2, 7, WIDTH if count <= WIDTH else 2 * WIDTH)
+        assert np.array_equal(found[:, :, :count], examples.mT) and not found[:, :, count:].any()
