@@ -12,10 +12,10 @@ from lth_core.analysis.claims import Claim
 from lth_core.config import Config
 from lth_core.studies.base import Study
 from tests import (
+    frankle2019_results,
     test_deconstructing,
     test_early_phase,
     test_early_phase_claims,
-    test_frankle2019,
     test_linear_mode_connectivity,
     test_linear_mode_connectivity_claims,
     test_renda2020,
@@ -34,10 +34,10 @@ NAMES = {
 
 
 def frankle(folder: Path) -> Known:
-    config = test_frankle2019.make_config(str(folder), plain=test_frankle2019.task())
-    study = test_frankle2019.make_study(config)
-    test_frankle2019.write_artifacts(config, study)
-    return study, config, test_frankle2019.read_back(study.tables(config))
+    config = frankle2019_results.make_config(str(folder), plain=frankle2019_results.task())
+    study = frankle2019_results.make_study(config)
+    frankle2019_results.write_artifacts(config, study)
+    return study, config, frankle2019_results.read_back(study.tables(config))
 
 
 def stabilizing(folder: Path) -> Known:
