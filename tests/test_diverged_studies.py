@@ -20,7 +20,7 @@ from tests import (
     test_linear_mode_connectivity_claims,
     test_renda2020,
     test_stabilizing2019,
-    test_transfer,
+    transfer_results,
 )
 
 Tables = dict[str, pd.DataFrame]
@@ -65,8 +65,8 @@ def renda(folder: Path) -> Known:
 
 
 def transfer(folder: Path) -> Known:
-    study = test_transfer.study(levels=test_transfer.LEVELS)
-    return study, test_transfer.config(), study.tables(test_transfer.write_results(folder))
+    study = transfer_results.study(levels=transfer_results.LEVELS)
+    return study, transfer_results.config(), study.tables(transfer_results.write_results(folder))
 
 
 def deconstructing(folder: Path) -> Known:
@@ -144,8 +144,8 @@ def test_figures_are_drawn(known: Known, seeds: list[int]) -> None:
 
 def heat_map(tables: Tables) -> tuple[str, dict[tuple[int, int, int], list[str]]]:
     """Of the group of halves: its caption; panel, target and row -> what is printed there."""
-    study = test_transfer.study(levels=test_transfer.LEVELS)
-    (drawing,) = (one for one in study.figures(test_transfer.config(), tables) if one.name == "heatmap-halves")
+    study = transfer_results.study(levels=transfer_results.LEVELS)
+    (drawing,) = (one for one in study.figures(transfer_results.config(), tables) if one.name == "heatmap-halves")
     found: dict[tuple[int, int, int], list[str]] = {}
     for panel, axes in enumerate(drawing.draw().axes):
         for text in axes.texts:
