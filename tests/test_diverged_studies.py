@@ -13,12 +13,12 @@ from lth_core.config import Config
 from lth_core.studies.base import Study
 from tests import (
     frankle2019_results,
+    renda2020_results,
     test_deconstructing,
     test_early_phase,
     test_early_phase_claims,
     test_linear_mode_connectivity,
     test_linear_mode_connectivity_claims,
-    test_renda2020,
     test_stabilizing2019,
     transfer_results,
 )
@@ -59,8 +59,8 @@ def early_phase(folder: Path) -> Known:
 
 
 def renda(folder: Path) -> Known:
-    config = test_renda2020.write_results(folder)
-    study = test_renda2020.study(iterative_budgets=[60])
+    config = renda2020_results.write_results(folder)
+    study = renda2020_results.study(iterative_budgets=[60])
     return study, config, study.tables(config)
 
 

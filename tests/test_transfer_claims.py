@@ -18,6 +18,9 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
     return study(levels=LEVELS).tables(write_results(tmp_path_factory.mktemp("results")))
 
 
+# ---------------------------------------------------------------- tables
+
+
 def test_one_row_per_group_target_network_level_and_replicate(tables: dict[str, pd.DataFrame]) -> None:
     accuracy = tables["accuracy"]
     assert list(accuracy.columns) == list(ACCURACY_COLUMNS)
