@@ -12,9 +12,9 @@ from lth_core.analysis.claims import Claim
 from lth_core.config import Config
 from lth_core.studies.base import Study
 from tests import (
+    deconstructing_tables,
     frankle2019_results,
     renda2020_results,
-    test_deconstructing,
     test_early_phase,
     test_early_phase_claims,
     test_linear_mode_connectivity,
@@ -70,7 +70,7 @@ def transfer(folder: Path) -> Known:
 
 
 def deconstructing(folder: Path) -> Known:
-    return test_deconstructing.study(), test_deconstructing.config(), test_deconstructing.tables()
+    return deconstructing_tables.study(), deconstructing_tables.config(), deconstructing_tables.tables()
 
 
 STUDIES = (frankle, stabilizing, connectivity, early_phase, renda, transfer, deconstructing)
