@@ -14,11 +14,11 @@ from lth_core.studies.base import Study
 from tests import (
     deconstructing_tables,
     frankle2019_results,
+    linear_mode_connectivity_tables,
     renda2020_results,
     test_early_phase,
     test_early_phase_claims,
     test_linear_mode_connectivity,
-    test_linear_mode_connectivity_claims,
     test_stabilizing2019,
     transfer_results,
 )
@@ -46,7 +46,7 @@ def stabilizing(folder: Path) -> Known:
 
 
 def connectivity(folder: Path) -> Known:
-    known = test_linear_mode_connectivity_claims
+    known = linear_mode_connectivity_tables
     table = known.known_instability()
     table = table[table["pair"] != "seed"]  # pairs of seeds hold two of them
     tables = {"instability": table, "paths": known.known_paths(table)}
