@@ -162,7 +162,7 @@ def test_a_plugin_counts_where_its_functions_are_used_and_nowhere_else(
 
 def forget() -> None:
     """Read the files of the code anew, as a new process does."""
-    codedigest._parsed.cache_clear()
+    codedigest._read.cache_clear()
     codedigest.closure.cache_clear()
 
 
