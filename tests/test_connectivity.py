@@ -20,7 +20,7 @@ from lth_core.analysis.symmetries import symmetries
 from lth_core.artifacts import Tensors
 from lth_core.cohort import Cohort
 from lth_core.randomness import stream
-from tests.test_training import NETWORKS, convolutional, initial, linear, run
+from tests.small_trainings import NETWORKS, convolutional, initial, linear, run
 
 ALPHAS = [0.0, 0.25, 0.5, 1.0]
 

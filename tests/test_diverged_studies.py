@@ -12,15 +12,15 @@ from lth_core.analysis.claims import Claim
 from lth_core.config import Config
 from lth_core.studies.base import Study
 from tests import (
-    test_deconstructing,
+    deconstructing_tables,
+    frankle2019_results,
+    linear_mode_connectivity_tables,
+    renda2020_results,
     test_early_phase,
     test_early_phase_claims,
-    test_frankle2019,
     test_linear_mode_connectivity,
-    test_linear_mode_connectivity_claims,
-    test_renda2020,
     test_stabilizing2019,
-    test_transfer,
+    transfer_results,
 )
 
 Tables = dict[str, pd.DataFrame]
@@ -34,10 +34,10 @@ NAMES = {
 
 
 def frankle(folder: Path) -> Known:
-    config = test_frankle2019.make_config(str(folder), plain=test_frankle2019.task())
-    study = test_frankle2019.make_study(config)
-    test_frankle2019.write_artifacts(config, study)
-    return study, config, test_frankle2019.read_back(study.tables(config))
+    config = frankle2019_results.make_config(str(folder), plain=frankle2019_results.task())
+    study = frankle2019_results.make_study(config)
+    frankle2019_results.write_artifacts(config, study)
+    return study, config, frankle2019_results.read_back(study.tables(config))
 
 
 def stabilizing(folder: Path) -> Known:
@@ -46,7 +46,7 @@ def stabilizing(folder: Path) -> Known:
 
 
 def connectivity(folder: Path) -> Known:
-    known = test_linear_mode_connectivity_claims
+    known = linear_mode_connectivity_tables
     table = known.known_instability()
     table = table[table["pair"] != "seed"]  # pairs of seeds hold two of them
     tables = {"instability": table, "paths": known.known_paths(table)}
@@ -59,18 +59,18 @@ def early_phase(folder: Path) -> Known:
 
 
 def renda(folder: Path) -> Known:
-    config = test_renda2020.write_results(folder)
-    study = test_renda2020.study(iterative_budgets=[60])
+    config = renda2020_results.write_results(folder)
+    study = renda2020_results.study(iterative_budgets=[60])
     return study, config, study.tables(config)
 
 
 def transfer(folder: Path) -> Known:
-    study = test_transfer.study(levels=test_transfer.LEVELS)
-    return study, test_transfer.config(), study.tables(test_transfer.write_results(folder))
+    study = transfer_results.study(levels=transfer_results.LEVELS)
+    return study, transfer_results.config(), study.tables(transfer_results.write_results(folder))
 
 
 def deconstructing(folder: Path) -> Known:
-    return test_deconstructing.study(), test_deconstructing.config(), test_deconstructing.tables()
+    return deconstructing_tables.study(), deconstructing_tables.config(), deconstructing_tables.tables()
 
 
 STUDIES = (frankle, stabilizing, connectivity, early_phase, renda, transfer, deconstructing)
@@ -144,8 +144,8 @@ def test_figures_are_drawn(known: Known, seeds: list[int]) -> None:
 
 def heat_map(tables: Tables) -> tuple[str, dict[tuple[int, int, int], list[str]]]:
     """Of the group of halves: its caption; panel, target and row -> what is printed there."""
-    study = test_transfer.study(levels=test_transfer.LEVELS)
-    (drawing,) = (one for one in study.figures(test_transfer.config(), tables) if one.name == "heatmap-halves")
+    study = transfer_results.study(levels=transfer_results.LEVELS)
+    (drawing,) = (one for one in study.figures(transfer_results.config(), tables) if one.name == "heatmap-halves")
     found: dict[tuple[int, int, int], list[str]] = {}
     for panel, axes in enumerate(drawing.draw().axes):
         for text in axes.texts:

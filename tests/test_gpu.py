@@ -12,8 +12,8 @@ from lth_core.cuda_graph import EAGER_STEPS, GraphedStep
 from lth_core.data.reading import open_data
 from lth_core.jobs.runs import prepare
 from lth_core.tasks import ImageClassification
+from tests.small_trainings import NETWORKS, initial, run, same_bits, sparse_mask
 from tests.test_precision import SGD, Residual, plain
-from tests.test_training import NETWORKS, initial, run, same_bits, sparse_mask
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU that torch can use")
 

@@ -15,8 +15,8 @@ from lth_core.jobs.runs import prepare
 from lth_core.models.layout import channels_last, wants_channels_last
 from lth_core.resume import Resume
 from lth_core.tasks import SMALL_PIECE, evaluation_piece
+from tests.small_trainings import SEEDS, initial, linear, run, same_bits, sparse_mask
 from tests.test_resume import Cut, train_with
-from tests.test_training import SEEDS, initial, linear, run, same_bits, sparse_mask
 
 CPU = torch.device("cpu")
 SGD = {"name": "sgd", "learning_rate": 0.05, "momentum": 0.9}

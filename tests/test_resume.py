@@ -10,7 +10,7 @@ import pytest
 
 from lth_core.resume import Resume, ResumeError, fingerprint
 from lth_core.training import start_state, train
-from tests.test_training import NETWORKS, OPTIMIZERS, SEEDS, initial, same_bits, sparse_mask
+from tests.small_trainings import NETWORKS, OPTIMIZERS, SEEDS, initial, same_bits, sparse_mask
 
 
 class Cut(Exception):

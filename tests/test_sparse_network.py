@@ -21,8 +21,8 @@ from lth_core.resume import Resume
 from lth_core.rewinding import apply_mask
 from lth_core.sparse_network import DENSEST, WIDTH, SparseNetwork, columns, pays
 from lth_core.training import Trained, start_state, train
+from tests.small_trainings import OPTIMIZERS, SEEDS, initial, same_bits
 from tests.test_resume import Cut
-from tests.test_training import OPTIMIZERS, SEEDS, initial, same_bits
 
 
 def lenet() -> nn.Module:

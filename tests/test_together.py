@@ -17,9 +17,9 @@ from lth_core.cohort import Cohort
 from lth_core.cuda_graph import EAGER_STEPS, GraphedStep
 from lth_core.resume import Resume
 from lth_core.training import noise_seeds
+from tests.small_trainings import SEEDS, OwnForward, convolutional, dense, initial, linear, run, same_bits, sparse_mask
 from tests.test_precision import SGD, Residual, plain
 from tests.test_resume import Cut, train_with
-from tests.test_training import SEEDS, OwnForward, convolutional, dense, initial, linear, run, same_bits, sparse_mask
 
 CPU = torch.device("cpu")
 
