@@ -18,7 +18,7 @@ from torch.func import vmap
 from lth_core.artifacts import Tensors
 from lth_core.linear_network import LinearNetwork
 from lth_core.module_network import ModuleNetwork
-from lth_core.sparse_network import SparseNetwork, columns, pays
+from lth_core.sparse_network import SparseNetwork, columns, pays, pieces
 from lth_core.tasks import Batch, Task, evaluation_piece
 
 
@@ -136,6 +136,8 @@ class Cohort:
 
     def finite(self) -> Tensor:
         """Whether all weights of a replicate are finite: booleans (R,)."""
+        if self.sparse:
+            return torch.stack([network.trained.isfinite().all() for network in self.sparse])
         weights = [value.detach().reshape(self.size, -1) for value in self.parameters.values()]
         finite = torch.stack([value.sum(dim=1) for value in weights]).isfinite().all(dim=0)  # quick, but may overflow
         if not finite.all():
@@ -151,8 +153,8 @@ class Cohort:
         if self.together:
             return vmap(lambda outputs: self.task.losses(outputs, batch))(self._stacked_outputs(batch.inputs))
         if self.sparse:
-            (inputs,), count = columns(batch.inputs.flatten(1)[None]), len(batch.inputs)
-            outputs = [torch.from_numpy(network.outputs(network.units(inputs), count)) for network in self.sparse]
+            inputs, count = pieces(batch.inputs.flatten(1)), len(batch.inputs)
+            outputs = [torch.from_numpy(network.evaluated(inputs, count)) for network in self.sparse]
         else:
             outputs = [self._outputs(index, batch.inputs) for index in range(self.size)]
         losses, right = zip(*(self.task.losses(values, batch) for values in outputs), strict=True)

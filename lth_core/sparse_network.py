@@ -15,14 +15,16 @@ from torch import Tensor
 
 from lth_core.linear_network import LinearNetwork
 
-DENSEST = 0.2
+DENSEST = 0.25
 """Share of kept weights up to which a network is trained on them alone. Measured on LeNet-300-100 at batches of 60 and
-128 on one core (benchmarks/linear_step.py): a step is then 1.3 to 1.5 times as fast as a masked dense one, at a quarter
-hardly faster; an evaluation, which has longer batches, breaks even at about 0.15. It is one number for all networks: a
-choice by the clock could take the other path, with other roundings, when a run is repeated."""
+128 on one core: a step at a fifth takes 0.5 to 0.75 times as long as a masked dense one, and as long at a third to a
+half; an evaluation of MNIST breaks even at a fifth. It is one number for all networks: a choice by the clock could take
+the other path, with other roundings, when a run is repeated."""
 
 WIDTH = 32
-"""Batches are padded with zeros to a multiple of this many examples (two vectors of 512 bits): remainders are slow."""
+"""Batches are padded with zeros to a multiple of this many examples, as the kernels take them."""
+AT_ONCE = 128
+"""Examples that are evaluated at a time: what a layer needs of them fits into a core's nearer caches."""
 
 
 def columns(examples: Tensor) -> np.ndarray:
@@ -33,6 +35,11 @@ def columns(examples: Tensor) -> np.ndarray:
     padded = np.empty((replicates, features, -(-count // WIDTH) * WIDTH), np.float32)
     kernels.transpose(examples.numpy(), padded)
     return padded
+
+
+def pieces(examples: Tensor) -> list[np.ndarray]:
+    """Examples (B, features) for an evaluation: some of them at a time (features, ...), padded."""
+    return [columns(piece[None])[0] for piece in examples.split(AT_ONCE)]
 
 
 def pays(network: LinearNetwork, weights: Mapping[str, Tensor], mask: Mapping[str, np.ndarray]) -> bool:
@@ -105,6 +112,10 @@ class SparseNetwork:
     def outputs(self, units: np.ndarray, count: int) -> np.ndarray:
         """The outputs (count, outputs) of as many examples, given the units' activations."""
         return units[self.layers[-1, 0] :, :count].T
+
+    def evaluated(self, pieces: Sequence[np.ndarray], count: int) -> np.ndarray:
+        """The outputs (count, outputs) of as many examples in `pieces` (features, B)."""
+        return np.concatenate([self.outputs(self.units(piece), piece.shape[1]) for piece in pieces])[:count]
 
     def find_gradient(self, inputs: np.ndarray, units: np.ndarray, by_outputs: np.ndarray) -> None:
         """Fill `gradient`, given the loss's gradient by the outputs (outputs, B): all as columns."""

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from lth_core import sparse_network
+from lth_core import kernels, sparse_network
 from lth_core.artifacts import Tensors
 from lth_core.cohort import Cohort
 from lth_core.linear_network import LinearNetwork
 from lth_core.resume import Resume
 from lth_core.rewinding import apply_mask
-from lth_core.sparse_network import DENSEST, WIDTH, SparseNetwork, columns, pays
+from lth_core.sparse_network import AT_ONCE, DENSEST, WIDTH, SparseNetwork, columns, pays, pieces
 from lth_core.training import Trained, start_state, train
 from tests.small_trainings import OPTIMIZERS, SEEDS, initial, same_bits
 from tests.test_resume import Cut
@@ -83,6 +83,19 @@ def test_outputs_and_gradients_equal_those_of_the_dense_network_with_zeros(
     scale = 1 + max(gradient.abs().max() for gradient in gradients.values())
     torch.testing.assert_close(sparse.gradient / scale, torch.cat([g.flatten() for g in kept_gradients]) / scale,
                                rtol=1e-4, atol=1e-5)  # fmt: skip
+
+
+@pytest.mark.parametrize("count", [1, 127, 128, 129, 300])
+def test_an_evaluation_in_pieces_gives_the_outputs_of_all_examples(count: int) -> None:
+    module = nn.Sequential(nn.Linear(4, 30), nn.ReLU(), nn.Linear(30, 2))
+    network = SparseNetwork(LinearNetwork.of(module), {n: v.detach() for n, v in module.named_parameters()}, {})
+    examples = torch.randn(count, 4)
+    found = torch.from_numpy(network.evaluated(pieces(examples), count))
+    torch.testing.assert_close(found, module(examples), rtol=1e-4, atol=1e-5)
+
+
+def test_batches_are_padded_to_two_vectors() -> None:
+    assert 2 * kernels.LANES == WIDTH and AT_ONCE % WIDTH == 0
 
 
 def test_a_value_that_is_not_a_number_is_passed_on() -> None:
