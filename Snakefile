@@ -28,7 +28,7 @@ rule all:
     input:
         f"{reports}/index.html",
         f"{results}/claims.csv",
-        [tables(study) + figures(study) for study in plan.studies],
+        [for_readers(study) for study in plan.studies],
 
 
 onstart:

@@ -54,15 +54,23 @@ _known: dict[str, tuple[str, list[str]]] = {}
 
 
 def remember(file: Path) -> None:
-    """Know what earlier processes wrote to `file`, and write to it when this one ends. Deleting it does no harm."""
-    with contextlib.suppress(OSError, ValueError, TypeError):
-        _known.update(json.loads(file.read_text()))
+    """Know what earlier processes wrote to `file`, and write to it when this one ends. Deleting it does no harm.
+
+    The notes begin with their digest: damaged ones are not believed.
+    """
+    file = file.absolute()
+    with contextlib.suppress(OSError):
+        noted, _, content = file.read_bytes().partition(b"\n")
+        if noted == _short(content, 16).encode():
+            _known.update(json.loads(content))
     before = set(_known)
 
     def write() -> None:
         if set(_known) != before:
+            content = json.dumps(_known).encode()
+            noted = _short(content, 16).encode() + b"\n" + content
             with contextlib.suppress(ArtifactError):  # nothing depends on it
-                write_whole(file, lambda part: part.write_text(json.dumps(_known)), summed=False)
+                write_whole(file, lambda part: part.write_bytes(noted), summed=False)
 
     atexit.register(write)
 

@@ -19,7 +19,7 @@ from lth_core import registry
 from lth_core.artifacts import initial_file
 from lth_core.cells import Cell
 from lth_core.codedigest import PACKAGE, digest, files_digest
-from lth_core.config import Branch, Choice, Config, Method, Rewind, Task, seeds_of
+from lth_core.config import HOW_TO_COMPUTE, Branch, Choice, Config, Method, Rewind, Task, seeds_of
 from lth_core.configfile import ConfigError, load
 from lth_core.studies.base import Study, expand
 
@@ -31,12 +31,6 @@ PRUNED_WEIGHTS = {"exclude", "granularity", "fractions", "iterative"}
 
 MOST_BYTES = 120_000
 """Of the config as JSON: jobs are told it on their command line, and no argument may be longer than 131,071 bytes."""
-
-NOT_IN_RESULTS = ("device", "data_root")
-"""Keys that say where to compute and where data lie: changing them changes no result."""
-
-NOT_IN_RESULTS_OF_TASKS = {"processes", "nodes"}
-"""Keys of a task that say how to compute: changing them changes results by rounding, as another device does."""
 
 
 def canonical(spec: Mapping[str, Any]) -> str:
@@ -267,12 +261,12 @@ class Plan:
 
     @staticmethod
     def _task(settings: Task, cohort: str) -> dict[str, Any]:
-        fields = settings.model_dump(mode="json", exclude=NOT_IN_RESULTS_OF_TASKS)
+        fields = settings.model_dump(mode="json", exclude=HOW_TO_COMPUTE["tasks"]["__all__"])
         return fields | {"cohorts": [cohort]}  # other cohorts do not matter to this one
 
     def _config(self, study: str | None, *left_out: str) -> dict[str, Any]:
         """What jobs after training read: the config, with the options of one study only if it is named."""
-        exclude = dict.fromkeys((*NOT_IN_RESULTS, *left_out), True) | {"tasks": {"__all__": NOT_IN_RESULTS_OF_TASKS}}
+        exclude = HOW_TO_COMPUTE | dict.fromkeys(left_out, True)
         fields = self.written.model_dump(mode="json", exclude=exclude)
         return fields | ({"studies": {study: self.written.studies[study]}} if study else {})
 

@@ -15,7 +15,7 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from lth_core.analysis.faults import Line
-from lth_core.config import Choice, Config, Method, Task, seeds_of
+from lth_core.config import HOW_TO_COMPUTE, Choice, Config, Method, Task, seeds_of
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "reports" / "templates"
 VERDICTS = ("supported", "contradicted", "inconclusive")
@@ -83,7 +83,7 @@ def render(
         provenance=provenance,
         faults=faults,
         configuration=yaml.safe_dump(
-            config.model_dump(mode="json", exclude={"device", "data_root"}), sort_keys=False, allow_unicode=True
+            config.model_dump(mode="json", exclude=HOW_TO_COMPUTE), sort_keys=False, allow_unicode=True
         ),
     )
 

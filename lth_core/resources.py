@@ -77,7 +77,8 @@ class Needs:
 
     def nodes(self, task: str) -> int:
         """Nodes that a training is spread over."""
-        return self.plan.config.tasks[task].nodes if self.on_slurm() else 1
+        nodes = self.plan.config.tasks[task].nodes
+        return nodes if nodes > 1 and self.on_slurm() else 1
 
     def processes(self, task: str) -> int:
         """Processes of a training on each of its nodes."""

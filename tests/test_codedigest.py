@@ -171,12 +171,14 @@ def test_jobs_depend_on_what_they_use(job: str, depends_on: set[str], not_on: se
 
 
 DIGEST_AND_WHAT_WAS_PARSED = """
-import sys
+import os, sys
+sys.path.insert(0, os.getcwd())
 from pathlib import Path
 from lth_core import codedigest
 parsed = codedigest._parsed
 codedigest._parsed = lambda content, package: print(content) or parsed(content, package)
-codedigest.remember(Path("notes/code.json"))
+codedigest.remember(Path("notes/code"))
+os.chdir("/")
 print(codedigest.digest(["plugin"]))
 """
 
@@ -196,9 +198,10 @@ def test_processes_remember_what_they_have_parsed_by_its_content(tmp_path: Path)
     source, second = said("x = 2")
     assert source == "b'x = 2'" and second != first
     assert said("x = 1") == [first]  # as in another branch, whatever the file's time of change
-    notes = tmp_path / "notes" / "code.json"
-    notes.write_text(notes.read_text()[:-9])
-    assert said("x = 1") == ["b'x = 1'", first]
+    notes = tmp_path / "notes" / "code"
+    for damaged in (notes.read_text()[:-9], notes.read_text().replace('": ["', '": ["0'), "[" * 10**5, ""):
+        notes.write_text(damaged)
+        assert said("x = 1") == ["b'x = 1'", first]
 
 
 def test_files_count_by_name_and_content_but_hidden_ones_do_not(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from lth_core.config import Initialization
 from lth_core.distributed import LOST
 from lth_core.gpus import VISIBLE
 from lth_core.jobs import launch
+from lth_core.jobs.slurm import SlurmError
 from lth_core.models.initialization import initialize_cohort
 
 PLUGIN = """
@@ -172,7 +173,7 @@ def test_slurm_itself_says_how_many_nodes_a_job_has(tmp_path: Path, monkeypatch:
     add_slurm(tmp_path)
     assert (launch.nodes_of("7"), launch.nodes_of("8")) == (2, 1)
     said = "squeue does not say how many nodes job 9 has: slurm_load_jobs error: Invalid job id specified"
-    with pytest.raises(launch.LaunchError, match=said):
+    with pytest.raises(SlurmError, match=said):
         launch.nodes_of("9")
 
 
@@ -250,5 +251,7 @@ def test_each_process_gets_a_gpu_that_no_other_job_has(monkeypatch: pytest.Monke
 def test_each_process_needs_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LTH_DEVICE", "cuda")
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
-    with pytest.raises(launch.LaunchError, match="processes: 3 need as many GPUs, and this machine has 2: set fewer"):
+    with pytest.raises(
+        launch.LaunchError, match="processes on this machine: 3, and it has 2 GPUs, one for each: set fewer"
+    ):
         launch.take_devices(3)

@@ -30,6 +30,7 @@ from lth_core.config.tasks import Dataset, Initialization, Optimizer, Recipe, Sc
 __all__ = [
     "COHORT_PATTERN",
     "FOLDER_PATTERN",
+    "HOW_TO_COMPUTE",
     "NAME_PATTERN",
     "Branch",
     "Choice",
@@ -78,6 +79,11 @@ class Supermasks(Section):
     """Training steps; those of the task's recipe by default."""
     samples: PositiveInt = 10
     """Masks drawn for evaluation; accuracies are averaged over them."""
+
+
+HOW_TO_COMPUTE: dict[str, Any] = {"device": True, "data_root": True, "tasks": {"__all__": {"processes", "nodes"}}}
+"""Keys that say where data lie, and where and how to compute, as pydantic excludes them: none is a reason to compute
+anything again. The last two change results by rounding, as another device does."""
 
 
 class Config(Section):

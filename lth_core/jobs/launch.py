@@ -14,7 +14,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -24,6 +23,7 @@ from lth_core.distributed import LOST
 from lth_core.jobs.command import command
 from lth_core.jobs.lifetime import PARENT
 from lth_core.jobs.runs import kind_of_device
+from lth_core.jobs.slurm import nodes_of
 
 ERROR = "error: "
 """How the line begins that a job ends with (lth_core.jobs.command)."""
@@ -46,7 +46,7 @@ def main() -> None:
 def spread_over_nodes() -> None:
     """On the first of a SLURM job's nodes: start this very command on all of them, in place of this process.
 
-    Raises LaunchError when SLURM does not say how many there are.
+    Raises SlurmError when SLURM does not say how many there are.
     """
     job = os.environ.get("SLURM_JOB_ID", "")
     if not job or "PET_NNODES" in os.environ:
@@ -70,19 +70,6 @@ def spread_over_nodes() -> None:
     once_each = [f"--jobid={job}", f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1"]
     shared = ["--overlap", "--cpu-bind=none", "--kill-on-bad-exit=1"]
     os.execvp("srun", ["srun", *once_each, *shared, sys.executable, "-m", "lth_core.jobs.launch", *sys.argv[1:]])
-
-
-def nodes_of(job: str) -> int:
-    """How many nodes a SLURM job has; one where SLURM's commands are not installed, as in some containers."""
-    try:
-        asked = subprocess.run(
-            ["squeue", "--noheader", f"--jobs={job}", "--format=%D"], capture_output=True, text=True, check=True
-        )
-    except FileNotFoundError:
-        return 1
-    except subprocess.CalledProcessError as error:
-        raise LaunchError(f"squeue does not say how many nodes job {job} has: {error.stderr.strip()}") from None
-    return int(asked.stdout.split()[0])  # of an array, whose jobs are alike, there is a line for each
 
 
 def launch(processes: int, job: str, arguments: Sequence[str]) -> None:
@@ -137,7 +124,7 @@ def take_devices(processes: int) -> None:
         return
     found = torch.cuda.device_count()
     if found < processes:
-        raise LaunchError(f"processes: {processes} need as many GPUs, and this machine has {found}: set fewer")
+        raise LaunchError(f"processes on this machine: {processes}, and it has {found} GPUs, one for each: set fewer")
     names = os.environ.get(VISIBLE) or ",".join(map(str, range(found)))
     taken: dict[int, None] = {}
     while len(taken) < processes:

@@ -18,7 +18,7 @@ PROFILES = {path.parent.name: yaml.safe_load(path.read_text()) for path in ROOT.
 CLUSTERS = sorted(set(PROFILES) - {"default"})
 KUBERNETES = ROOT / ".venv" / "kubernetes"
 """Where the tests have its packages: in .venv they would slow down every start of snakemake."""
-SAFETY = ("rerun-incomplete", "nolock", "keep-going", "show-failed-logs", "scheduler")
+SAFETY = ("rerun-incomplete", "nolock", "keep-going", "show-failed-logs", "max-checksum-file-size", "scheduler")
 TRAINED = f"{DENSE}/trained.safetensors"
 
 FAKE_QUEUE = """\

@@ -55,7 +55,10 @@ def test_two_runs_in_two_folders_give_identical_artifacts(finished: Project, tmp
     ("deleted", "rebuilt"),
     [
         ("reports/frankle2019/*.svg", {"figures", "report"}),
+        ("reports/frankle2019/captions.json", {"figures", "report"}),
         (TABLES, PAGES),
+        ("results/tables/frankle2019/measurements.json", PAGES),
+        ("results/tables/frankle2019/numerical_faults.csv", PAGES),
         (CLAIMS, {"claims", "report"}),
         (PAGE, {"report"}),
         (f"{LEVELS[0]}/trained.safetensors", set()),  # weights may be deleted to save space

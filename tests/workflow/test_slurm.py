@@ -135,7 +135,9 @@ def test_a_training_is_shared_by_the_nodes_that_are_asked_for(cluster: Path, fin
     run = project.snakemake("--retries=0", "--config", "device=cuda", "--", trained)
     (number,) = numbers(run)
     assert job_of(number)["JOB_GRES"] == "gpu:2"  # one in each node, where torch then finds none
-    assert "\nerror: processes: 1 need as many GPUs, and this machine has 0: set fewer\n" in project.read(RETRAIN_LOG)
+    assert "\nerror: processes on this machine: 1, and it has 0 GPUs, one for each: set fewer\n" in project.read(
+        RETRAIN_LOG
+    )
 
     run = project.snakemake("--retries=0", trained)
     assert run.status == 0, run.said

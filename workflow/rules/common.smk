@@ -14,7 +14,7 @@ from lth_core.cells import Cell
 from lth_core.configfile import ConfigError
 from lth_core.plan import Plan
 
-codedigest.remember(Path(".snakemake/lth_code.json"))
+codedigest.remember(Path(".snakemake/lth_code_notes"))
 
 # The workflow's own file only when no other is named: `--configfile` replaces it, `--config` overrides single keys.
 config_files = list(workflow.config_settings.configfiles) or [f"{root}/config.yaml"]
@@ -143,3 +143,9 @@ def figures(study):
     """A study's figures in all formats."""
     names = plan.studies[study].figure_names(plan.config)
     return [artifacts.figure_file(reports, study, name, kind) for name in names for kind in ("svg", "png", "pdf")]
+
+
+def for_readers(study):
+    """All files of a study that people read, or pages link to."""
+    faults, captions = artifacts.faults_file(results, study), artifacts.captions_file(reports, study)
+    return [*tables(study), *table_provenance(study), faults, captions, *figures(study)]

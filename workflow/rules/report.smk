@@ -36,7 +36,7 @@ for study in plan.studies:
             tables(study),
         output:
             figures(study),
-            captions=f"{reports}/{study}/captions.json",
+            captions=artifacts.captions_file(reports, study),
         log:
             f"{logs}/figures/{study}.log",
         conda:
@@ -71,7 +71,7 @@ rule report:
     input:
         f"{results}/claims.csv",
         [artifacts.faults_file(results, study) for study in plan.studies],
-        [f"{reports}/{study}/captions.json" for study in plan.studies],
+        [artifacts.captions_file(reports, study) for study in plan.studies],
         [figures(study) for study in plan.studies],
         [table_provenance(study) for study in plan.studies],
         trained_by_studies(),

@@ -1,16 +1,25 @@
 # What jobs ask for: memory, time, cores, GPUs and nodes. No result depends on it.
 import os
+from functools import cache
 
 from snakemake.common.tbdstring import TBDString
 
 from lth_core.artifacts import ArtifactError
+from lth_core.jobs.slurm import nodes_of
 from lth_core.resources import Needs
 
 
+@cache
 def on_slurm():
-    """Whether this run submits jobs to SLURM, or is in one of them. Known when the rules have been read."""
+    """Whether this run submits jobs to SLURM, or is in one of them that has several nodes.
+
+    Known when the rules have been read.
+    """
     executor = workflow.executor_plugin
-    return (executor is not None and executor.name == "slurm") or "SLURM_JOB_ID" in os.environ
+    if executor is not None and executor.name in ("slurm", "slurm-jobstep"):
+        return True
+    job = os.environ.get("SLURM_JOB_ID")
+    return job is not None and nodes_of(job) > 1
 
 
 needs = Needs(plan, on_slurm)

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 
 import psutil  # comes with snakemake
 from snakemake.exceptions import WorkflowError
@@ -49,15 +50,16 @@ def run_alone():
             continue
         except OSError:
             pass  # a file system without locks
-        os.truncate(lock, 0)
-        os.pwrite(lock, str(os.getpid()).encode(), 0)
+        with suppress(OSError):  # a full disk, which the first job will name
+            os.truncate(lock, 0)
+            os.pwrite(lock, str(os.getpid()).encode(), 0)
         return lock
 
 
 def runs(process):
-    """Whether a process of this number runs on this machine."""
+    """Whether another process of this number runs on this machine."""
     try:
-        return psutil.Process(int(process)).status() != psutil.STATUS_ZOMBIE
+        return int(process) != os.getpid() and psutil.Process(int(process)).status() != psutil.STATUS_ZOMBIE
     except (ValueError, psutil.NoSuchProcess):
         return False
 
