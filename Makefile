@@ -14,7 +14,7 @@ python := .venv/bin/python
 # For what starts further commands: those are to be .venv's as well.
 in_venv := PATH="$(CURDIR)/.venv/bin:$$PATH" $(python)
 pip := $(python) -m pip install --quiet --disable-pip-version-check
-snakemake := $(in_venv) -m snakemake --logger lth --cores $(CORES)
+snakemake := $(python) -m snakemake --logger lth --cores $(CORES)
 
 .PHONY: help figures everything test test-slurm lint faults benchmark cluster venv
 

@@ -152,6 +152,12 @@ def test_every_claim_is_told_with_its_verdict_in_words_its_interval_and_its_marg
     assert "must exceed 1.3 pp" in text and "[−3.2, 2.0]" in text
 
 
+def test_the_config_is_shown_without_what_no_result_depends_on():
+    shown = page()
+    assert "batch_size: 60" in shown
+    assert not any(f"{key}:" in shown for key in ("processes", "nodes", "data_root"))
+
+
 def test_only_what_was_trained_is_called_trained():
     text = words(page())
     summary = text[text.index("What was trained") : text.index("A Study")]

@@ -157,6 +157,15 @@ def test_where_to_compute_and_where_data_lie_rebuild_nothing(project: Project) -
     assert project.run().nothing_to_do
 
 
+def test_another_time_rebuilds_nothing_however_large_the_file(project: Project) -> None:
+    project.edit("config.yaml", ("hidden: [20, 10]", "hidden: [900, 200]"))
+    initial, trained = f"{CELL}/init.safetensors", f"{DENSE}/trained.safetensors"
+    project.run(trained)
+    assert (project.folder / initial).stat().st_size > 1_000_000  # up to where Snakemake compares contents by itself
+    os.utime(project.folder / initial)
+    assert project.would_run(trained) == set()
+
+
 # ---------------------------------------------------------------- changes of the code
 
 

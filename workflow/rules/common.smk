@@ -3,6 +3,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -34,6 +35,9 @@ def config_arguments():
     return [*(["--configfile", *files] if files else []), *(["--config", *changes] if changes else [])]
 
 
+# As it can be typed: who runs the pipeline through make need not have it on the path.
+program = "snakemake" if shutil.which("snakemake") else os.path.relpath(f"{os.path.dirname(sys.executable)}/snakemake")
+
 # What jobs inherit. None of it changes their results, so none of it is a reason to run them again.
 os.environ.update(
     PATH=os.pathsep.join([os.path.dirname(sys.executable), f"{root}/workflow/bin", os.environ.get("PATH", os.defpath)]),
@@ -41,7 +45,7 @@ os.environ.update(
     LTH_DATA_ROOT=plan.config.data_root,
     LTH_DEVICE=plan.config.device,
     LTH_METHODS=plan.pruned_weights,
-    LTH_COMMAND=f"snakemake --force {{}} --cores all {shlex.join(config_arguments())}".strip(),
+    LTH_COMMAND=f"{program} --force {{}} --cores all {shlex.join(config_arguments())}".strip(),
 )
 
 # Batch systems hand a job the environment of its submission; it must not leave its allocation for another run's server.

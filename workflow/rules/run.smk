@@ -10,7 +10,6 @@ import time
 from contextlib import suppress
 
 import psutil  # comes with snakemake
-from snakemake.exceptions import WorkflowError
 
 from lth_core import artifacts
 from lth_core.artifacts import ArtifactError
@@ -29,7 +28,7 @@ def refuse_damaged():
             try:
                 (artifacts.read_tensors if path.endswith(".safetensors") else artifacts.read_bytes)(path)
             except ArtifactError as error:
-                raise WorkflowError(f"error: {error}")
+                sys.exit(f"error: {error}")
 
 
 def run_alone():
@@ -45,7 +44,7 @@ def run_alone():
         except BlockingIOError:
             waited = time.monotonic() - began  # the jobs of one that was killed take a moment to end
             if waited > 10 or (waited > 1 and runs(os.pread(lock, 20, 0))):
-                raise WorkflowError("another snakemake is running in this folder: wait for it, or stop it")
+                sys.exit("error: another snakemake is running in this folder: wait for it, or stop it")
             time.sleep(0.05)
             continue
         except OSError:
