@@ -18,10 +18,8 @@ rule branch:
         "../../environment.yml"
     threads: threads_of
     resources:
+        **by_node,
         gpu=gpus_of,
-        gres=gpus_by_node,
-        nodes=several_nodes,
-        tasks=tasks_by_node,
         processes=processes_of,
         mem_mb=need("training", "mem_mb"),
         runtime=need("training", "runtime"),
@@ -61,10 +59,8 @@ rule dense_branch:
         "../../environment.yml"
     threads: threads_of
     resources:
+        **by_node,
         gpu=gpus_of,
-        gres=gpus_by_node,
-        nodes=several_nodes,
-        tasks=tasks_by_node,
         processes=processes_of,
         mem_mb=need("training", "mem_mb"),
         runtime=need("training", "runtime"),

@@ -30,10 +30,8 @@ rule dense:
         "../../environment.yml"
     threads: threads_of
     resources:
+        **by_node,
         gpu=gpus_of,
-        gres=gpus_by_node,
-        nodes=several_nodes,
-        tasks=tasks_by_node,
         processes=processes_of,
         mem_mb=need("training", "mem_mb"),
         runtime=need("training", "runtime"),
@@ -58,10 +56,8 @@ rule checkpoint:
         "../../environment.yml"
     threads: threads_of
     resources:
+        **by_node,
         gpu=gpus_of,
-        gres=gpus_by_node,
-        nodes=several_nodes,
-        tasks=tasks_by_node,
         processes=processes_of,
         mem_mb=need("training", "mem_mb"),
         runtime=need("training", "runtime"),

@@ -67,3 +67,9 @@ def several_nodes(wildcards):
 def tasks_by_node(wildcards):
     """Without GPUs, SLURM gives several nodes only to as many of what it calls tasks."""
     return None if needs.gpus else several_nodes(wildcards)
+
+
+# What only trainings on several nodes ask for; for others each resource would cost time in planning.
+by_node = {"gres": gpus_by_node, "nodes": several_nodes, "tasks": tasks_by_node}
+if all(task.nodes == 1 for task in plan.config.tasks.values()):
+    by_node = {}

@@ -48,10 +48,8 @@ rule retrain:
         "../../environment.yml"
     threads: threads_of
     resources:
+        **by_node,
         gpu=gpus_of,
-        gres=gpus_by_node,
-        nodes=several_nodes,
-        tasks=tasks_by_node,
         processes=processes_of,
         mem_mb=need("training", "mem_mb"),
         runtime=need("training", "runtime"),
@@ -82,10 +80,8 @@ rule retrain_treated:
         "../../environment.yml"
     threads: threads_of
     resources:
+        **by_node,
         gpu=gpus_of,
-        gres=gpus_by_node,
-        nodes=several_nodes,
-        tasks=tasks_by_node,
         processes=processes_of,
         mem_mb=need("training", "mem_mb"),
         runtime=need("training", "runtime"),
