@@ -120,7 +120,7 @@ class Needs:
     def _need(self, cell: Cell, steps: int, batch: int, evaluated: int, shared: bool = False) -> Need:
         """Of `steps` training steps and of evaluating so many images, for every replicate; by the task's processes."""
         processes = self.processes(cell.task) if shared else 1
-        everywhere = processes * (self.nodes(cell.task) if shared else 1)
+        everywhere = self.plan.config.tasks[cell.task].processes if shared else 1
         cost, _ = self._measured(cell)
         replicates = self._replicates(cell)
         # Backward passes keep all activations, with their gradients; evaluations only those at hand.

@@ -17,9 +17,9 @@ from lth_core.linear_network import LinearNetwork
 
 DENSEST = 0.25
 """Share of kept weights up to which a network is trained on them alone. Measured on LeNet-300-100 at batches of 60 and
-128 on one core: a step at a fifth takes 0.5 to 0.75 times as long as a masked dense one, and as long at a third to a
-half; an evaluation of MNIST breaks even at a fifth. It is one number for all networks: a choice by the clock could take
-the other path, with other roundings, when a run is repeated."""
+128 on one core: at a fifth a step is 1.5 times as fast as a masked dense one and an evaluation of MNIST breaks even
+(benchmarks/linear_step.py), between a third and a half steps do, too. It is one number for all networks: a choice by
+the clock could take the other path, with other roundings, when a run is repeated."""
 
 WIDTH = 32
 """Batches are padded with zeros to a multiple of this many examples, as the kernels take them."""
