@@ -22,7 +22,7 @@ help: ## this list
 	@awk -F ': .*## ' '/^[a-z-]+:.*## / {printf "  make %-12s%s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 figures: venv ## figures, claims and a page to look at, from the default config: reports/index.html
-	@$(if $(CONFIG),$(python) -m lth_core.configfile $(CONFIG) && )$(snakemake) $(if $(CONFIG),--configfile $(CONFIG))
+	@$(if $(CONFIG),$(python) -m lth_core.planning.configfile $(CONFIG) && )$(snakemake) $(if $(CONFIG),--configfile $(CONFIG))
 
 everything: venv ## every study on the default data
 	@$(snakemake) --configfile config.yaml config/everything.yaml

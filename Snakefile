@@ -33,7 +33,7 @@ rule all:
 
 onstart:
     lock = run_alone()
-    artifacts.out_of_the_future(results, reports)
+    out_of_the_future(results, reports)
     refuse_damaged()
     timing.start(logs)
     serve_jobs(lock)

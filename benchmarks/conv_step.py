@@ -1,6 +1,6 @@
 """Training steps of convolutional networks on one core: Conv-2 (batch 60, Adam) and ResNet-20 (batch 128, augmented).
 
-The project's loop (`lth_core.training.train`, from its data file), in float32 and in bf16, next to the loop of an
+The project's loop (`lth_core.training.loop.train`, from its data file), in float32 and in bf16, next to the loop of an
 ordinary PyTorch script (torchvision transforms, DataLoader, nn.Module, torch.optim) with the same network. Time is
 processor time. Every measurement has a process of its own, which inherits the data; the loops take turns. Images are
 CIFAR-10's where ROOT has them, else random ones of the same shape.
@@ -28,15 +28,15 @@ from torchvision import datasets, transforms
 
 import lth_core.models  # noqa: F401 (registers the models)
 from benchmarks.rows import Row, in_new_process
-from lth_core.artifacts import write_tensors
 from lth_core.config import Initialization, Recipe
 from lth_core.data.reading import open_data
 from lth_core.data.splits import Images, Splits
-from lth_core.jobs.runs import prepare
+from lth_core.jobs.support.runs import prepare
 from lth_core.models.initialization import initialize_cohort
 from lth_core.registry import model
-from lth_core.tasks import ImageClassification
-from lth_core.training import start_state, train
+from lth_core.storage.tensors import write_tensors
+from lth_core.tasks.classification import ImageClassification
+from lth_core.training.loop import start_state, train
 
 EXAMPLES = 4000
 WARM_UP = 3

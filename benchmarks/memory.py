@@ -21,10 +21,10 @@ import numpy as np
 
 from benchmarks.project import ROOT, default_config
 from benchmarks.rows import Row
-from lth_core.artifacts import write_tensors
 from lth_core.config import Config
 from lth_core.data.splits import SPLITS, Images, Splits
-from lth_core.plan import Plan
+from lth_core.planning.plan import Plan
+from lth_core.storage.tensors import write_tensors
 
 
 class Job(NamedTuple):

@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-PIPELINE = ("Snakefile", "config.yaml", "environment.yml", "lth_core", "profiles", "reports/templates", "workflow")
+PIPELINE = ("Snakefile", "config.yaml", "environment.yml", "lth_core", "profiles", "workflow")
 """All that a run on digits needs."""
 LOGGER = "snakemake_logger_plugin_lth"
 
@@ -58,9 +58,8 @@ class Project:
 
     def clear(self) -> None:
         """Remove what runs have made."""
-        made = [path for path in (self.folder / "reports").iterdir() if path.name != "templates"]
-        for path in (*made, *(self.folder / name for name in ("results", "logs", ".snakemake"))):
-            path.unlink() if path.is_file() else shutil.rmtree(path, ignore_errors=True)
+        for name in ("results", "reports", "logs", ".snakemake"):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
 
 
 @contextmanager

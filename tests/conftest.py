@@ -14,10 +14,10 @@ import pytest
 import torch
 from torch import nn
 
-from lth_core.artifacts import write_tensors
 from lth_core.config import Recipe
 from lth_core.data.reading import open_data
-from lth_core.tasks import ImageClassification
+from lth_core.storage.tensors import write_tensors
+from lth_core.tasks.classification import ImageClassification
 
 torch.set_num_threads(1)
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background of a script

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from lth_core.cuda_graph import EAGER_STEPS, GraphedStep
 from lth_core.data.reading import open_data
-from lth_core.jobs.runs import prepare
-from lth_core.tasks import ImageClassification
-from tests.small_trainings import NETWORKS, initial, run, same_bits, sparse_mask
-from tests.test_precision import SGD, Residual, plain
+from lth_core.engine.cuda_graph import EAGER_STEPS, GraphedStep
+from lth_core.jobs.support.runs import prepare
+from lth_core.tasks.classification import ImageClassification
+from tests.engine.test_precision import SGD, Residual, plain
+from tests.support.small_trainings import NETWORKS, initial, run, same_bits, sparse_mask
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU that torch can use")
 
@@ -67,10 +67,10 @@ def test_steps_are_replayed_from_a_graph_and_equal_those_without(
             super().__init__(*arguments)
             graphs.append(self)
 
-    monkeypatch.setattr("lth_core.training.GraphedStep", Seen)
+    monkeypatch.setattr("lth_core.training.loop.GraphedStep", Seen)
     graphed = run(on_gpu(network(), optimizer=optimizer), weights, {}).weights
     assert [graph.steps for graph in graphs] == [20] and graphs[0].replay is not None
-    monkeypatch.setattr("lth_core.cuda_graph.EAGER_STEPS", 10**9)
+    monkeypatch.setattr("lth_core.engine.cuda_graph.EAGER_STEPS", 10**9)
     eager = run(on_gpu(network(), optimizer=optimizer), weights, {}).weights
     assert same_bits(graphed, eager)
 

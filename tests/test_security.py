@@ -11,9 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from lth_core import artifacts
-from lth_core.cells import Cell
 from lth_core.config import Cohort, Name
+from lth_core.storage import paths
+from lth_core.storage.runs import Cell
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -118,15 +118,15 @@ def test_no_accepted_name_leads_out_of_the_results(task: str, cohort: str, metho
         cell.trained(str(top)),
         cell.mask(str(top)),
         Cell(task, cohort, branch=branch).history(str(top)),
-        artifacts.initial_file(str(top), task, cohort),
-        artifacts.data_file(str(top), task),
-        artifacts.table_file(str(top), method, branch),
-        artifacts.learned_supermasks_file(str(top), task, cohort, "initial", "plain"),
+        paths.initial_file(str(top), task, cohort),
+        paths.data_file(str(top), task),
+        paths.table_file(str(top), method, branch),
+        paths.learned_supermasks_file(str(top), task, cohort, "initial", "plain"),
     ):
         inside = Path(path).relative_to(top)
         assert ".." not in inside.parts and Path(path).resolve().is_relative_to(top)
         assert path.isascii() and path.isprintable() and " " not in path
-        longest = artifacts.sum_file(path).with_name(f".{artifacts.sum_file(path).name}.4194304.part")
+        longest = paths.sum_file(path).with_name(f".{paths.sum_file(path).name}.4194304.part")
         assert all(len(part.encode()) <= 255 for part in longest.parts)
 
 

@@ -11,8 +11,8 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from lth_core.analysis.symmetries import Group, Place
-from lth_core.artifacts import Tensors
+from lth_core.models.symmetries import Group, Place
+from lth_core.storage.tensors import Tensors
 
 IMPROVEMENT = 1e-9
 """Inner products must grow by more than this, in proportion to the squared weights: less is rounding."""

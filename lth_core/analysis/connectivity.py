@@ -16,9 +16,9 @@ from torch import Tensor
 from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from lth_core.artifacts import Tensors
-from lth_core.linear_network import LinearNetwork, linear
-from lth_core.tasks import Batch, Task, evaluation_piece
+from lth_core.engine.linear_network import LinearNetwork, linear
+from lth_core.storage.tensors import Tensors
+from lth_core.tasks.base import Batch, Task, evaluation_piece
 
 STATISTICS_EXAMPLES = 5000
 """At most so many training examples are used to estimate the statistics of batch norm."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from lth_core.artifacts import ArtifactError, Tensors
+from lth_core.storage.errors import ArtifactError
+from lth_core.storage.tensors import Tensors
 
 
 def angle_between(first: np.ndarray, second: np.ndarray) -> float:

@@ -16,9 +16,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lth_core.artifacts import read_bytes, read_header
-from lth_core.cells import DENSE, Cell
 from lth_core.config import seeds_of
+from lth_core.storage.files import read_bytes
+from lth_core.storage.runs import DENSE, Cell
+from lth_core.storage.tensors import read_header
 
 
 @dataclass(frozen=True)

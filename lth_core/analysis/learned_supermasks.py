@@ -16,10 +16,10 @@ from torch import Tensor
 from torch.func import functional_call
 
 from lth_core.analysis.supermasks import accuracies_of
-from lth_core.cohort import Cohort
 from lth_core.config import Supermasks
+from lth_core.engine.cohort import Cohort
 from lth_core.randomness import torch_seed
-from lth_core.tasks import Task
+from lth_core.tasks.base import Task
 
 Weights = Mapping[str, Tensor]
 

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from lth_core.analysis.tables import read_table
-from lth_core.artifacts import read_header
-from lth_core.cells import DENSE, Cell
+from lth_core.storage.runs import DENSE, Cell
+from lth_core.storage.tensors import read_header
 
 CELL = ["task", "cohort", "method", "level", "branch"]
 """Columns that name a cell; `branch` is `dense` at level 0 and `ticket` where the ticket itself is trained."""

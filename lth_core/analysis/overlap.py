@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from lth_core.artifacts import ArtifactError, Tensors
+from lth_core.storage.errors import ArtifactError
+from lth_core.storage.tensors import Tensors
 
 if TYPE_CHECKING:  # the job that counts does without pandas
     import pandas as pd

@@ -11,14 +11,14 @@ from typing import Literal
 import numpy as np
 import torch
 
-from lth_core.artifacts import Tensors
-from lth_core.cohort import Cohort
 from lth_core.config import Method
+from lth_core.engine.cohort import Cohort
 from lth_core.pruning.prune import full_mask
 from lth_core.pruning.rounds import next_mask
 from lth_core.pruning.structured import Consumers
-from lth_core.rewinding import apply_mask
-from lth_core.tasks import Task
+from lth_core.storage.tensors import Tensors
+from lth_core.tasks.base import Task
+from lth_core.tickets.rewinding import apply_mask
 
 Values = Literal["initial", "constant"]
 """What kept weights are: their values in theta_0, or signed constants."""

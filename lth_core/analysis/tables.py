@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from lth_core.artifacts import ArtifactError, read_bytes
+from lth_core.storage.errors import ArtifactError
+from lth_core.storage.files import read_bytes
 
 
 def read_table(path: str | Path, **options: Any) -> pd.DataFrame:

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 import torch
 
-from lth_core.artifacts import Tensors
-from lth_core.cohort import Cohort
+from lth_core.engine.cohort import Cohort
 from lth_core.randomness import stream
-from lth_core.tasks import Task
-from lth_core.training import State, noise_seeds, train
+from lth_core.storage.tensors import Tensors
+from lth_core.tasks.base import Task
+from lth_core.training.loop import State, noise_seeds, train
 
 TRACES = 10
 """How many single weights are followed."""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lth_core.artifacts import Tensors
+from lth_core.storage.tensors import Tensors
 
 BINS = 40
 

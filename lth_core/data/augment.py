@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lth_core.shares import ALONE, Share
+from lth_core.runtime.shares import ALONE, Share
 
 
 def crop_flip(

@@ -14,11 +14,11 @@ from safetensors import safe_open
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from lth_core.artifacts import check_tensors, read_header
 from lth_core.data.folder import decode, decode_crop, inside
 from lth_core.data.splits import SPLITS, DataError
 from lth_core.randomness import stream
-from lth_core.shares import ALONE, Share
+from lth_core.runtime.shares import ALONE, Share
+from lth_core.storage.tensors import check_tensors, read_header
 
 Crops = Sequence[tuple[int | str, ...]]
 """Of one minibatch: per replicate, the name of the random stream of its crops; an example adds its position."""

@@ -17,21 +17,22 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-import lth_core.branches  # noqa: F401 (registers the built-in treatments)
+import lth_core.treatments  # noqa: F401 (registers the built-in treatments)
 from lth_core import registry
-from lth_core.adaptation import adapt
-from lth_core.artifacts import Tensors, provenance, read_header, read_tensors, write_tensors
-from lth_core.branches import BranchCheckpoints
 from lth_core.config import Branch, Method, Rewind, Task
-from lth_core.divergence import without_tickets
-from lth_core.jobs.command import command
-from lth_core.jobs.inputs import read_mask, read_weights
-from lth_core.jobs.runs import model_factory, open_task, parser, run
-from lth_core.jobs.stacking import stack, unstack
+from lth_core.jobs.support.command import command
+from lth_core.jobs.support.inputs import read_mask, read_weights
+from lth_core.jobs.support.runs import model_factory, open_task, parser, run
+from lth_core.jobs.support.stacking import stack, unstack
 from lth_core.models.initialization import initialize
 from lth_core.pruning.prune import counts
 from lth_core.randomness import stream
-from lth_core.rewinding import Ticket, apply_mask, rewind
+from lth_core.storage.provenance import provenance
+from lth_core.storage.tensors import Tensors, read_header, read_tensors, write_tensors
+from lth_core.tickets.adaptation import adapt
+from lth_core.tickets.divergence import without_tickets
+from lth_core.tickets.rewinding import Ticket, apply_mask, rewind
+from lth_core.treatments.checkpoints import BranchCheckpoints
 
 
 class TreatmentError(ValueError):

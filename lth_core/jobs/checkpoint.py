@@ -6,10 +6,10 @@ asking for another k never retrains it.
 
 from __future__ import annotations
 
-from lth_core.jobs.command import command
-from lth_core.jobs.inputs import read_weights
-from lth_core.jobs.runs import open_task, parser, run
-from lth_core.rewinding import Ticket
+from lth_core.jobs.support.command import command
+from lth_core.jobs.support.inputs import read_weights
+from lth_core.jobs.support.runs import open_task, parser, run
+from lth_core.tickets.rewinding import Ticket
 
 
 @command

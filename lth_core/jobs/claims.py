@@ -7,9 +7,10 @@ import io
 from dataclasses import astuple, fields
 
 from lth_core.analysis.claims import Claim
-from lth_core.artifacts import claims_file, write_text
-from lth_core.jobs.command import command
-from lth_core.jobs.loading import load, parser, read_tables
+from lth_core.jobs.support.command import command
+from lth_core.jobs.support.loading import load, parser, read_tables
+from lth_core.storage.files import write_text
+from lth_core.storage.paths import claims_file
 
 
 @command

@@ -19,18 +19,19 @@ import torch
 from lth_core.analysis.alignment import align
 from lth_core.analysis.connectivity import Curve, Pair, connect
 from lth_core.analysis.distances import distances
-from lth_core.analysis.symmetries import symmetries
-from lth_core.artifacts import Tensors, write_text
 from lth_core.config import Connectivity
-from lth_core.jobs.command import command
-from lth_core.jobs.inputs import read_weights
-from lth_core.jobs.runs import open_task, parser
-from lth_core.jobs.stacking import unstack
+from lth_core.jobs.support.command import command
+from lth_core.jobs.support.inputs import read_weights
+from lth_core.jobs.support.runs import open_task, parser
+from lth_core.jobs.support.stacking import unstack
 from lth_core.models.layers import prunable_layers
+from lth_core.models.symmetries import symmetries
 from lth_core.randomness import stream
-from lth_core.resume import Resume, fingerprint
-from lth_core.tasks import ImageClassification
-from lth_core.timing import spent
+from lth_core.runtime.timing import spent
+from lth_core.storage.files import write_text
+from lth_core.storage.tensors import Tensors
+from lth_core.tasks.classification import ImageClassification
+from lth_core.training.resume import Resume, fingerprint
 
 PATH_COLUMNS = ("seed", "draw", "matching", "statistics", "split", "alpha", "loss", "error")
 ENDS_COLUMNS = ("seed", "draw", "matching", "l2", "angle", "disagreement_train", "disagreement_test")

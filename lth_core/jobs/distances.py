@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 
 from lth_core.analysis.distances import distances
-from lth_core.artifacts import read_tensors, write_text
 from lth_core.config import seeds_of
-from lth_core.jobs.command import command
-from lth_core.jobs.inputs import read_weights
+from lth_core.jobs.support.command import command
+from lth_core.jobs.support.inputs import read_weights
+from lth_core.storage.files import write_text
+from lth_core.storage.tensors import read_tensors
 
 
 @command

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from lth_core.artifacts import captions_file, figure_file, write_text
-from lth_core.jobs.command import command
-from lth_core.jobs.loading import load, parser, read_tables
-from lth_core.plotting import save
+from lth_core.drawing.plotting import save
+from lth_core.jobs.support.command import command
+from lth_core.jobs.support.loading import load, parser, read_tables
+from lth_core.storage.files import write_text
+from lth_core.storage.paths import captions_file, figure_file
 
 
 @command

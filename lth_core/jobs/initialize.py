@@ -14,18 +14,19 @@ from typing import Any
 import torch
 
 import lth_core.models  # noqa: F401 (registers the built-in models)
-from lth_core.artifacts import Tensors, provenance, write_tensors
 from lth_core.config import Method, Task
 from lth_core.data.reading import open_data
 from lth_core.data.splits import SPLITS
-from lth_core.exclusions import ExclusionError, prunable
-from lth_core.filters import FilterError, check_filters
-from lth_core.jobs.command import command, import_plugins
-from lth_core.jobs.runs import model_factory
+from lth_core.jobs.support.command import command, import_plugins
+from lth_core.jobs.support.runs import model_factory
 from lth_core.models.cost import network_cost
 from lth_core.models.initialization import initialize_cohort
 from lth_core.models.layers import prunable_layers
-from lth_core.shrinking import consumers_of
+from lth_core.models.shrinking import consumers_of
+from lth_core.pruning.exclusions import ExclusionError, prunable
+from lth_core.pruning.filters import FilterError, check_filters
+from lth_core.storage.provenance import provenance
+from lth_core.storage.tensors import Tensors, write_tensors
 
 
 def check_methods(

@@ -13,15 +13,16 @@ import torch
 
 from lth_core.analysis.learned_supermasks import Learning, LearningDiverged, drawn_masks, evaluate, learn, likely_mask
 from lth_core.analysis.supermasks import untrained
-from lth_core.artifacts import read_header, write_text
 from lth_core.config import Supermasks
-from lth_core.jobs.command import command
-from lth_core.jobs.inputs import read_weights
-from lth_core.jobs.runs import open_task, parser
-from lth_core.jobs.stacking import unstack
-from lth_core.progress import Progress
-from lth_core.resume import Resume, fingerprint
-from lth_core.tasks import Task
+from lth_core.jobs.support.command import command
+from lth_core.jobs.support.inputs import read_weights
+from lth_core.jobs.support.runs import open_task, parser
+from lth_core.jobs.support.stacking import unstack
+from lth_core.runtime.progress import Progress
+from lth_core.storage.files import write_text
+from lth_core.storage.tensors import read_header
+from lth_core.tasks.base import Task
+from lth_core.training.resume import Resume, fingerprint
 
 Row = tuple[int | str, ...]
 COLUMNS = ("seed", "mask", "density", "validation_accuracy", "test_accuracy")

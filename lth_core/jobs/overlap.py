@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 
 from lth_core.analysis.overlap import Overlap, overlaps
-from lth_core.artifacts import read_header, read_tensors, write_text
 from lth_core.config import seeds_of
-from lth_core.jobs.command import command
+from lth_core.jobs.support.command import command
+from lth_core.storage.files import write_text
+from lth_core.storage.tensors import read_header, read_tensors
 
 
 @command

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import lth_core.data  # noqa: F401 (registers the built-in data sets)
-from lth_core.artifacts import provenance, write_tensors
 from lth_core.data.folder import StreamedSplits
 from lth_core.data.splits import DataError, Splits
-from lth_core.jobs.command import command, import_plugins
+from lth_core.jobs.support.command import command, import_plugins
 from lth_core.randomness import stream
 from lth_core.registry import dataset, transform
+from lth_core.storage.provenance import provenance
+from lth_core.storage.tensors import write_tensors
 
 
 def prepare(name: str, spec: dict[str, Any], root: str, output: str) -> None:

@@ -6,14 +6,15 @@ import argparse
 import json
 
 import lth_core.pruning  # noqa: F401 (registers the built-in criteria)
-from lth_core.artifacts import provenance, read_header, read_tensors, write_tensors
 from lth_core.config import Method
-from lth_core.exclusions import prunable
-from lth_core.jobs.command import command, import_plugins
-from lth_core.jobs.inputs import read_mask, read_weights
-from lth_core.jobs.stacking import stack, unstack
+from lth_core.jobs.support.command import command, import_plugins
+from lth_core.jobs.support.inputs import read_mask, read_weights
+from lth_core.jobs.support.stacking import stack, unstack
+from lth_core.pruning.exclusions import prunable
 from lth_core.pruning.prune import counts, full_mask
 from lth_core.pruning.rounds import ends_chain, next_mask
+from lth_core.storage.provenance import provenance
+from lth_core.storage.tensors import read_header, read_tensors, write_tensors
 
 
 @command

@@ -11,23 +11,22 @@ from typing import Any
 from urllib.parse import quote
 
 from lth_core.analysis.faults import lines
-from lth_core.artifacts import (
+from lth_core.config import Config, Method, Task
+from lth_core.jobs.support.command import command
+from lth_core.jobs.support.loading import load, parser
+from lth_core.report.page import FigureEntry, StudyEntry, image_uri, render
+from lth_core.storage.files import read_bytes, write_text
+from lth_core.storage.paths import (
     captions_file,
     claims_file,
     data_file,
     faults_file,
     figure_file,
-    read_bytes,
-    read_header,
     report_file,
     table_file,
-    write_text,
 )
-from lth_core.cells import Cell
-from lth_core.config import Config, Method, Task
-from lth_core.jobs.command import command
-from lth_core.jobs.loading import load, parser
-from lth_core.reporting import FigureEntry, StudyEntry, image_uri, render
+from lth_core.storage.runs import Cell
+from lth_core.storage.tensors import read_header
 from lth_core.studies.base import Study
 
 FORMATS = ("svg", "png", "pdf")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from lth_core.artifacts import read_header
 from lth_core.config import Method
-from lth_core.divergence import without_tickets
-from lth_core.jobs.command import command
-from lth_core.jobs.inputs import read_mask, read_weights
-from lth_core.jobs.runs import open_task, parser, run
-from lth_core.rewinding import rewind
+from lth_core.jobs.support.command import command
+from lth_core.jobs.support.inputs import read_mask, read_weights
+from lth_core.jobs.support.runs import open_task, parser, run
+from lth_core.storage.tensors import read_header
+from lth_core.tickets.divergence import without_tickets
+from lth_core.tickets.rewinding import rewind
 
 
 @command

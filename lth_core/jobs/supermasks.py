@@ -13,16 +13,17 @@ from typing import get_args
 
 import lth_core.pruning  # noqa: F401 (registers the built-in criteria)
 from lth_core.analysis.supermasks import Values, accuracies, masked, supermasks, untrained
-from lth_core.artifacts import read_header, write_text
 from lth_core.config import Method
-from lth_core.exclusions import prunable
-from lth_core.jobs.command import command
-from lth_core.jobs.inputs import read_weights
-from lth_core.jobs.runs import open_task, parser
-from lth_core.jobs.stacking import unstack
+from lth_core.jobs.support.command import command
+from lth_core.jobs.support.inputs import read_weights
+from lth_core.jobs.support.runs import open_task, parser
+from lth_core.jobs.support.stacking import unstack
+from lth_core.pruning.exclusions import prunable
 from lth_core.pruning.prune import counts
 from lth_core.pruning.rounds import ends_chain
-from lth_core.resume import Resume, Rows, fingerprint
+from lth_core.storage.files import write_text
+from lth_core.storage.tensors import read_header
+from lth_core.training.resume import Resume, Rows, fingerprint
 
 COLUMNS = ("seed", "level", "density", "values", "validation_accuracy", "test_accuracy")
 

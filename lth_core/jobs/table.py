@@ -13,9 +13,11 @@ from dataclasses import astuple, fields
 from pathlib import Path
 
 from lth_core.analysis.faults import Fault, faults
-from lth_core.artifacts import faults_file, provenance, table_file, write_text
-from lth_core.jobs.command import command
-from lth_core.jobs.loading import load, parser
+from lth_core.jobs.support.command import command
+from lth_core.jobs.support.loading import load, parser
+from lth_core.storage.files import write_text
+from lth_core.storage.paths import faults_file, table_file
+from lth_core.storage.provenance import provenance
 
 
 @command

@@ -7,13 +7,14 @@ tidy CSV: seed, step, quantity, value.
 from __future__ import annotations
 
 from lth_core.analysis.telemetry import record
-from lth_core.artifacts import read_header, write_text
-from lth_core.jobs.command import command
-from lth_core.jobs.inputs import read_weights
-from lth_core.jobs.runs import open_task, parser
-from lth_core.progress import Progress
-from lth_core.resume import Resume, fingerprint
-from lth_core.training import State, start_state
+from lth_core.jobs.support.command import command
+from lth_core.jobs.support.inputs import read_weights
+from lth_core.jobs.support.runs import open_task, parser
+from lth_core.runtime.progress import Progress
+from lth_core.storage.files import write_text
+from lth_core.storage.tensors import read_header
+from lth_core.training.loop import State, start_state
+from lth_core.training.resume import Resume, fingerprint
 
 
 @command

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 
 from lth_core.analysis.weights import Bin, weight_histograms
-from lth_core.artifacts import read_header, read_tensors, write_text
 from lth_core.config import seeds_of
-from lth_core.jobs.command import command
-from lth_core.jobs.inputs import read_mask, read_weights
+from lth_core.jobs.support.command import command
+from lth_core.jobs.support.inputs import read_mask, read_weights
+from lth_core.storage.files import write_text
+from lth_core.storage.tensors import read_header, read_tensors
 
 
 @command

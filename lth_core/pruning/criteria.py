@@ -14,8 +14,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from lth_core.artifacts import Tensors
 from lth_core.registry import criterion
+from lth_core.storage.tensors import Tensors
 
 TIE_BREAK = 1e-30
 """The largest score that breaks a tie among scores of 0: far below any difference between two weights."""

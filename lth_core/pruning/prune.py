@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from lth_core.artifacts import Tensors
 from lth_core.config import Method
+from lth_core.storage.tensors import Tensors
 
 
 class PruningError(ValueError):

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from lth_core import registry
-from lth_core.artifacts import Tensors
 from lth_core.config import Method
-from lth_core.filters import filter_fractions
+from lth_core.pruning.filters import filter_fractions
 from lth_core.pruning.prune import fractions, prune
 from lth_core.pruning.structured import Consumers, prune_filters
 from lth_core.randomness import stream
+from lth_core.storage.tensors import Tensors
 
 
 def ends_chain(

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from lth_core.artifacts import Tensors
-from lth_core.filters import filters_left
+from lth_core.pruning.filters import filters_left
 from lth_core.pruning.prune import PruningError, prune
+from lth_core.storage.tensors import Tensors
 
 Consumers = Mapping[str, Sequence]
 """The weights whose filters can be removed -> the weight that reads them, with columns per filter."""

@@ -1,4 +1,4 @@
-"""Studies: one module per paper, registered by import. Nothing outside this package knows a paper's name."""
+"""Studies: one package per paper, registered by import. Nothing outside this package knows a paper's name."""
 
 from lth_core.studies import (
     deconstructing,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from lth_core.cells import Cell
 from lth_core.config import Branch, Config, Dataset, Method, Name, Section, Task
+from lth_core.storage.runs import Cell
 
 if TYPE_CHECKING:  # the workflow imports every study at each start: heavy imports belong inside the methods
     import pandas as pd

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from tests.faults.kinds import KINDS, Skipped
 from tests.faults.scene import Scene, undisturbed
-from tests.workflow.project import Project
+from tests.support.project import Project
 
 
 def strike(finished: Project, folder: Path, name: str, seed: object, pace: float) -> tuple[int, str]:

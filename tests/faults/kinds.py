@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import psutil  # comes with snakemake
 
-from lth_core.artifacts import read_header, read_tensors, sum_file, write_tensors
+from lth_core.storage.paths import sum_file
+from lth_core.storage.tensors import read_header, read_tensors, write_tensors
 from tests.faults.scene import PATIENCE, Scene, mount, must, pause
 
 Fault = Callable[[Scene], int]

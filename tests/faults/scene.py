@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil  # comes with snakemake
 
-from tests.workflow.project import BRANCH, LEVELS, Files, Project, Run
+from tests.support.project import BRANCH, LEVELS, Files, Project, Run
 
 LONGER = ("steps: 40", "steps: 200")
 PATIENCE = 300.0
@@ -126,7 +126,7 @@ class Scene:
                 words, parent = one.cmdline(), one.parent().cmdline()
             except (psutil.NoSuchProcess, AttributeError):
                 continue
-            is_server, of_server = ("lth_core.jobs.server" in line for line in (words, parent))
+            is_server, of_server = ("lth_core.jobs.support.server" in line for line in (words, parent))
             is_client = any(word.endswith("bin/lth-job") for word in words)
             if kind == ("job" if of_server else "server" if is_server else "client" if is_client else "other"):
                 found.append(one)

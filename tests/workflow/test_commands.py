@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.project import AFTER_TRAINING, BRANCH, LEVELS, MINIATURE, ROOT, Project, Run
+from tests.support.project import AFTER_TRAINING, BRANCH, LEVELS, MINIATURE, ROOT, Project, Run
 
 # ---------------------------------------------------------------- which config
 

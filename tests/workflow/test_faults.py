@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.campaign import strike
-from tests.workflow.project import CELL, DENSE, TABLES, Project, touched
+from tests.support.project import CELL, DENSE, TABLES, Project, touched
 
 
 @pytest.mark.parametrize(

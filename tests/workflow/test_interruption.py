@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil  # comes with snakemake
 import pytest
 
-from tests.workflow.project import BRANCH, CLAIMS, DENSE, LEVELS, Project, Run
+from tests.support.project import BRANCH, CLAIMS, DENSE, LEVELS, Project, Run
 
 SAVE_EVERY_STEP = {"LTH_CHECKPOINT_SECONDS": "0"}
 LOGS = {
@@ -43,7 +43,7 @@ def trained(folder: str) -> str:
 def jobs_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
     """The training jobs that a snakemake has running: the processes that its job server has forked."""
     children = psutil.Process(process.pid).children()
-    (server,) = (child for child in children if "lth_core.jobs.server" in child.cmdline())
+    (server,) = (child for child in children if "lth_core.jobs.support.server" in child.cmdline())
     return server.children()
 
 

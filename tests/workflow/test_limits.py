@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from lth_core.config.methods import MAX_LEVELS
-from tests.workflow.project import Project, Run
+from tests.support.project import Project, Run
 
 
 def planned(finished: Project, folder: Path, levels: int) -> Run:

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from lth_core.artifacts import read_header, read_tensors
-from tests.workflow.project import Project
+from lth_core.storage.tensors import read_header, read_tensors
+from tests.support.project import Project
 
 PLUGIN = """
 from dataclasses import replace

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lth_core.artifacts import Tensors, read_tensors
-from tests.workflow.project import Project
+from lth_core.storage.tensors import Tensors, read_tensors
+from tests.support.project import Project
 
 CONFIG = """\
 device: cpu

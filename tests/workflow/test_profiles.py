@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.workflow.project import DENSE, ROOT, Project
+from tests.support.project import DENSE, ROOT, Project
 
 PROFILES = {path.parent.name: yaml.safe_load(path.read_text()) for path in ROOT.glob("profiles/*/config.yaml")}
 CLUSTERS = sorted(set(PROFILES) - {"default"})

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lth_core.artifacts import sum_file
-from tests.workflow.project import (
+from lth_core.storage.paths import sum_file
+from tests.support.project import (
     AFTER_TRAINING,
     BRANCH,
     CELL,
@@ -172,7 +172,7 @@ def test_another_time_rebuilds_nothing_however_large_the_file(project: Project) 
 def test_a_change_of_plot_style_rebuilds_figures_and_the_page_only(project: Project) -> None:
     before = project.files()
     project.edit(
-        "lth_core/plotting.py", ('"random reinitialization", "#D55E00"', '"random reinitialization", "#AA3377"')
+        "lth_core/drawing/plotting.py", ('"random reinitialization", "#D55E00"', '"random reinitialization", "#AA3377"')
     )
     run = project.run()
     assert run.jobs == {"figures frankle2019", f"report {PAGE}"}
@@ -186,7 +186,7 @@ def test_a_change_of_plot_style_rebuilds_figures_and_the_page_only(project: Proj
 def test_comments_docstrings_formatting_and_touching_rebuild_nothing(project: Project) -> None:
     before = project.files()
     project.edit(
-        "lth_core/training.py",
+        "lth_core/training/loop.py",
         ('"""The verb train:', '"""The verb TRAIN:'),
         ("def step(", "# a comment\n\n\ndef step("),
         ("state.step += 1", "state.step  +=  (1)  # one more"),
@@ -203,7 +203,7 @@ def test_comments_docstrings_formatting_and_touching_rebuild_nothing(project: Pr
 
 def test_a_change_of_a_treatment_retrains_its_branches_only(project: Project) -> None:
     before = project.files()
-    project.append("lth_core/branches/controls.py", CODE)
+    project.append("lth_core/treatments/controls.py", CODE)
     run = project.run(TABLES)
     assert run.jobs == {"branch reinit of mini imp level 1 seeds 0-1", "table frankle2019"}
     assert touched(before, project.files()) == in_folder(BRANCH, before) | in_folder("results/tables", before)
@@ -212,13 +212,13 @@ def test_a_change_of_a_treatment_retrains_its_branches_only(project: Project) ->
 @pytest.mark.parametrize(
     ("module", "rebuilt"),
     [
-        ("lth_core/training.py", {"initialize", "dense", "prune", "retrain", "branch"} | PAGES),
+        ("lth_core/training/loop.py", {"initialize", "dense", "prune", "retrain", "branch"} | PAGES),
         ("lth_core/pruning/criteria.py", {"prune", "retrain", "branch"} | PAGES),
-        ("lth_core/studies/frankle2019.py", PAGES),
-        ("lth_core/reporting.py", {"report"}),
-        ("reports/templates/style.css", {"report"}),
+        ("lth_core/studies/frankle2019/study.py", PAGES),
+        ("lth_core/report/page.py", {"report"}),
+        ("lth_core/report/templates/style.css", {"report"}),
         ("lth_core/analysis/distances.py", set()),
-        ("lth_core/plan.py", set()),
+        ("lth_core/planning/plan.py", set()),
     ],
 )
 def test_a_change_of_code_rebuilds_what_depends_on_it(project: Project, module: str, rebuilt: set[str]) -> None:

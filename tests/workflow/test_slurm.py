@@ -17,8 +17,8 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from lth_core.artifacts import read_header, read_tensors
-from tests.workflow.project import DENSE, LEVELS, Project, Run
+from lth_core.storage.tensors import read_header, read_tensors
+from tests.support.project import DENSE, LEVELS, Project, Run
 
 pytestmark = pytest.mark.slurm
 

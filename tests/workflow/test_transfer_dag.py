@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.workflow.project import MINIATURE, Project
+from tests.support.project import MINIATURE, Project
 
 LEVELS = 2
 TRANSFER = {"tasks": {"mini": "imp", "mini-sgd": "imp"}, "groups": {"optimizers": ["mini", "mini-sgd"]}, "levels": [1]}

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import yaml
 
-from lth_core.artifacts import Tensors, read_tensors
-from tests.workflow.project import MINIATURE, Project
+from lth_core.storage.tensors import Tensors, read_tensors
+from tests.support.project import MINIATURE, Project
 
 STUDY = {
     "tasks": {"mini": "imp"},

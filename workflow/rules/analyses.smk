@@ -1,7 +1,7 @@
 # Analyses of weights: tables beside the artifacts that they are computed from.
 rule weight_histograms:
     input:
-        initial=artifacts.initial_file(results, "{task}", "{cohort}"),
+        initial=paths.initial_file(results, "{task}", "{cohort}"),
         dense=Cell("{task}", "{cohort}").trained(results),
         mask=ticket.mask(results),
     output:

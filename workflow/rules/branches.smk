@@ -29,7 +29,7 @@ rule branch:
         "branch {wildcards.branch} of {wildcards.task} {wildcards.method} level {wildcards.level}"
         " seeds {wildcards.cohort}"
     shell:
-        "lth-job launch {resources.processes} branch --spec {params.spec:q} --data {input.data:q}"
+        "lth-job support.launch {resources.processes} branch --spec {params.spec:q} --data {input.data:q}"
         " --network {input.network:q} --initial {input.initial:q} --start {input.start:q} --trained {input.trained:q}"
         " --trained-from {input.trained_from:q} --mask {input.mask:q} --output {output.trained:q} > {log:q} 2>&1"
 
@@ -69,6 +69,6 @@ rule dense_branch:
     message:
         "branch {wildcards.branch} of {wildcards.task} dense seeds {wildcards.cohort}"
     shell:
-        "lth-job launch {resources.processes} branch --spec {params.spec:q} --data {input.data:q}"
+        "lth-job support.launch {resources.processes} branch --spec {params.spec:q} --data {input.data:q}"
         " --network {input.network:q} --initial {input.initial:q} --start {input.start:q}"
         " --output {output.trained:q} > {log:q} 2>&1"

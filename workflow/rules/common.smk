@@ -10,10 +10,11 @@ from pathlib import Path
 root = str(Path(workflow.basedir))
 sys.path.insert(0, root)
 
-from lth_core import artifacts, codedigest, timing
-from lth_core.cells import Cell
-from lth_core.configfile import ConfigError
-from lth_core.plan import Plan
+from lth_core.runtime import timing
+from lth_core.storage import codedigest, paths
+from lth_core.storage.runs import Cell
+from lth_core.planning.configfile import ConfigError
+from lth_core.planning.plan import Plan
 
 codedigest.remember(Path(".snakemake/lth_code_notes"))
 
@@ -85,7 +86,7 @@ def grid(wildcards):
 
 def data_of(wildcards):
     """The data file that a task is trained on."""
-    return artifacts.data_file(results, plan.config.tasks[wildcards.task].dataset)
+    return paths.data_file(results, plan.config.tasks[wildcards.task].dataset)
 
 
 def start_of(wildcards):
@@ -126,7 +127,7 @@ def histories(study):
 
 def tables(study):
     """A study's tables as the figures read them."""
-    return [artifacts.table_file(results, study, table) for table in plan.studies[study].table_names]
+    return [paths.table_file(results, study, table) for table in plan.studies[study].table_names]
 
 
 def table_provenance(study):
@@ -138,7 +139,7 @@ def trained_by_studies():
     """The data and the dense runs of all studies, whose headers say what the page is about."""
     tasks = {task for study in plan.studies.values() for task in study.tasks}
     settings = {task: plan.config.tasks[task] for task in sorted(tasks)}
-    data = {artifacts.data_file(results, task.dataset) for task in settings.values()}
+    data = {paths.data_file(results, task.dataset) for task in settings.values()}
     dense = [Cell(name, cohort).trained(results) for name, task in settings.items() for cohort in task.cohorts]
     return sorted(data) + dense
 
@@ -146,10 +147,10 @@ def trained_by_studies():
 def figures(study):
     """A study's figures in all formats."""
     names = plan.studies[study].figure_names(plan.config)
-    return [artifacts.figure_file(reports, study, name, kind) for name in names for kind in ("svg", "png", "pdf")]
+    return [paths.figure_file(reports, study, name, kind) for name in names for kind in ("svg", "png", "pdf")]
 
 
 def for_readers(study):
     """All files of a study that people read, or pages link to."""
-    faults, captions = artifacts.faults_file(results, study), artifacts.captions_file(reports, study)
+    faults, captions = paths.faults_file(results, study), paths.captions_file(reports, study)
     return [*tables(study), *table_provenance(study), faults, captions, *figures(study)]

@@ -6,7 +6,7 @@ localrules:
 
 rule prepare_data:
     output:
-        artifacts.data_file(results, "{dataset}"),
+        paths.data_file(results, "{dataset}"),
     log:
         f"{logs}/data/{{dataset}}.log",
     conda:

@@ -3,7 +3,7 @@ rule initialize:
     input:
         data=data_of,
     output:
-        artifacts.initial_file(results, "{task}", "{cohort}"),
+        paths.initial_file(results, "{task}", "{cohort}"),
     log:
         f"{logs}/{{task}}/{{cohort}}/initialize.log",
     conda:
@@ -20,7 +20,7 @@ rule initialize:
 rule dense:
     input:
         data=data_of,
-        initial=artifacts.initial_file(results, "{task}", "{cohort}"),
+        initial=paths.initial_file(results, "{task}", "{cohort}"),
     output:
         trained=Cell("{task}", "{cohort}").trained(results),
         history=Cell("{task}", "{cohort}").history(results),
@@ -40,14 +40,14 @@ rule dense:
     message:
         "dense {wildcards.task} seeds {wildcards.cohort}"
     shell:
-        "lth-job launch {resources.processes} dense --spec {params.spec:q} --data {input.data:q}"
+        "lth-job support.launch {resources.processes} dense --spec {params.spec:q} --data {input.data:q}"
         " --initial {input.initial:q} --output {output.trained:q} > {log:q} 2>&1"
 
 
 rule checkpoint:
     input:
         data=data_of,
-        initial=artifacts.initial_file(results, "{task}", "{cohort}"),
+        initial=paths.initial_file(results, "{task}", "{cohort}"),
     output:
         Cell("{task}", "{cohort}").checkpoint(results, "{step}"),
     log:
@@ -66,5 +66,5 @@ rule checkpoint:
     message:
         "checkpoint at step {wildcards.step} of {wildcards.task} seeds {wildcards.cohort}"
     shell:
-        "lth-job launch {resources.processes} checkpoint --spec {params.spec:q} --data {input.data:q}"
+        "lth-job support.launch {resources.processes} checkpoint --spec {params.spec:q} --data {input.data:q}"
         " --initial {input.initial:q} --output {output:q} > {log:q} 2>&1"

@@ -1,7 +1,7 @@
 # Overlap: which weights the tickets of two tasks (or methods) of one architecture have in common, at the same level.
 rule overlap:
     input:
-        initial=artifacts.initial_file(results, "{task}", "{cohort}"),
+        initial=paths.initial_file(results, "{task}", "{cohort}"),
         mask=ticket.mask(results),
         other=Cell("{other_task}", "{cohort}", "{other_method}", "{level}").mask(results),
     output:

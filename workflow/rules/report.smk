@@ -16,7 +16,7 @@ for study in plan.studies:
         output:
             tables(study),
             table_provenance(study),
-            artifacts.faults_file(results, study),
+            paths.faults_file(results, study),
         log:
             f"{logs}/tables/{study}.log",
         conda:
@@ -36,7 +36,7 @@ for study in plan.studies:
             tables(study),
         output:
             figures(study),
-            captions=artifacts.captions_file(reports, study),
+            captions=paths.captions_file(reports, study),
         log:
             f"{logs}/figures/{study}.log",
         conda:
@@ -70,8 +70,8 @@ rule claims:
 rule report:
     input:
         f"{results}/claims.csv",
-        [artifacts.faults_file(results, study) for study in plan.studies],
-        [artifacts.captions_file(reports, study) for study in plan.studies],
+        [paths.faults_file(results, study) for study in plan.studies],
+        [paths.captions_file(reports, study) for study in plan.studies],
         [figures(study) for study in plan.studies],
         [table_provenance(study) for study in plan.studies],
         trained_by_studies(),
@@ -82,7 +82,7 @@ rule report:
     conda:
         "../../environment.yml"
     params:
-        spec=plan.report_spec(Path(root, "reports", "templates")),
+        spec=plan.report_spec(),
     message:
         "report {output}"
     shell:

@@ -4,9 +4,9 @@ from functools import cache
 
 from snakemake.common.tbdstring import TBDString
 
-from lth_core.artifacts import ArtifactError
-from lth_core.jobs.slurm import nodes_of
-from lth_core.resources import Needs
+from lth_core.storage.artifacts import ArtifactError
+from lth_core.runtime.slurm import nodes_of
+from lth_core.planning.resources import Needs
 
 
 @cache

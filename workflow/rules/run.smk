@@ -11,8 +11,9 @@ from contextlib import suppress
 
 import psutil  # comes with snakemake
 
-from lth_core import artifacts
-from lth_core.artifacts import ArtifactError
+from lth_core.storage.files import out_of_the_future, read_bytes
+from lth_core.storage.tensors import read_tensors
+from lth_core.storage.artifacts import ArtifactError
 
 
 def refuse_damaged():
@@ -26,7 +27,7 @@ def refuse_damaged():
     for path in sorted(changed):
         if path.startswith(f"{results}/") and os.path.isfile(path):
             try:
-                (artifacts.read_tensors if path.endswith(".safetensors") else artifacts.read_bytes)(path)
+                (read_tensors if path.endswith(".safetensors") else read_bytes)(path)
             except ArtifactError as error:
                 sys.exit(f"error: {error}")
 
@@ -68,7 +69,7 @@ def serve_jobs(lock):
     if not hasattr(socket, "send_fds") or workflow.non_local_exec:
         return
     address = f"{tempfile.mkdtemp(prefix='lth-')}/jobs"
-    command = [sys.executable, "-m", "lth_core.jobs.server", address, str(lock)]
+    command = [sys.executable, "-m", "lth_core.jobs.support.server", address, str(lock)]
     server = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[lock])
     while not os.path.exists(address) and server.poll() is None:
         time.sleep(0.005)

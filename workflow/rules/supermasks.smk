@@ -3,10 +3,10 @@ rule supermasks:
     # Masks of a method's criterion at every density, all found from the dense run.
     input:
         data=data_of,
-        initial=artifacts.initial_file(results, "{task}", "{cohort}"),
+        initial=paths.initial_file(results, "{task}", "{cohort}"),
         trained=Cell("{task}", "{cohort}").trained(results),
     output:
-        artifacts.supermasks_file(results, "{task}", "{cohort}", "{method}"),
+        paths.supermasks_file(results, "{task}", "{cohort}", "{method}"),
     log:
         f"{logs}/{{task}}/{{cohort}}/{{method}}/supermasks.log",
     conda:
@@ -27,9 +27,9 @@ rule supermasks:
 rule learned_supermasks:
     input:
         data=data_of,
-        initial=artifacts.initial_file(results, "{task}", "{cohort}"),
+        initial=paths.initial_file(results, "{task}", "{cohort}"),
     output:
-        artifacts.learned_supermasks_file(results, "{task}", "{cohort}", "{values}", "{scaling}"),
+        paths.learned_supermasks_file(results, "{task}", "{cohort}", "{values}", "{scaling}"),
     log:
         f"{logs}/{{task}}/{{cohort}}/supermasks_{{values}}_{{scaling}}.log",
     wildcard_constraints:

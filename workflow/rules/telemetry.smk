@@ -2,7 +2,7 @@
 rule telemetry:
     input:
         data=data_of,
-        initial=artifacts.initial_file(results, "{task}", "{cohort}"),
+        initial=paths.initial_file(results, "{task}", "{cohort}"),
         final=Cell("{task}", "{cohort}").trained(results),
     output:
         f"{Cell('{task}', '{cohort}').folder(results)}/telemetry_{{step}}.csv",

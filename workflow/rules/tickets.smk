@@ -7,7 +7,7 @@ chain_first = 1
 
 rule prune:
     input:
-        initial=artifacts.initial_file(results, "{task}", "{cohort}"),
+        initial=paths.initial_file(results, "{task}", "{cohort}"),
         start=before("start"),
         trained=before("trained"),
         mask=before("mask"),
@@ -58,7 +58,7 @@ rule retrain:
     message:
         "retrain {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
     shell:
-        "lth-job launch {resources.processes} retrain --spec {params.spec:q} --data {input.data:q}"
+        "lth-job support.launch {resources.processes} retrain --spec {params.spec:q} --data {input.data:q}"
         " --start {input.start:q} --mask {input.mask:q} --output {output.trained:q} > {log:q} 2>&1"
 
 
@@ -90,6 +90,6 @@ rule retrain_treated:
     message:
         "retrain {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
     shell:
-        "lth-job launch {resources.processes} branch --spec {params.spec:q} --data {input.data:q}"
+        "lth-job support.launch {resources.processes} branch --spec {params.spec:q} --data {input.data:q}"
         " --network {input.network:q} --initial {input.initial:q} --start {input.start:q} --trained {input.trained:q}"
         " --trained-from {input.trained_from:q} --mask {input.mask:q} --output {output.trained:q} > {log:q} 2>&1"

@@ -1,0 +1,1 @@
+"""Drawing: colours, axes, bands, bars and heat maps of all figures."""

@@ -1,0 +1,66 @@
+"""Tables of numbers as coloured maps, in the style of `plotting`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lth_core.drawing.marks import COLOUR, explain_fields, mark_field
+from lth_core.drawing.plotting import legend, panels
+
+SCALE = "PuOr"
+"""From loss (brown) over nothing (white) to gain (purple), which people with any colour vision tell apart."""
+DARK = 0.6
+"""Beyond this part of the scale numbers are printed in white."""
+NOTHING = "#D0D0D0"
+"""Fields without a number: grey is no colour of the scale."""
+
+
+def heatmaps(tables: Mapping[str, pd.DataFrame], columns: str, unit: str) -> Figure:
+    """Differences around 0, one panel per table (title -> table), with the number in each field and one scale for all.
+
+    Every field holds one number per seed, of which the mean is shown. Where some diverged (nan) it is the mean of the
+    others, and a mark says how many; where all did, the field says so. Rows are named once, at the left. `columns`
+    names what the columns are, `unit` what the numbers are.
+    """
+    names = next(iter(tables.values()))
+    left = 0.07 * max(map(len, map(str, names.index)))
+    figure, axes = panels(len(tables), width=1.2 + 0.75 * len(names.columns), height=1.5 + 0.32 * len(names))
+    figure.set_figwidth(figure.get_figwidth() + left)
+    means = {title: table.map(lambda seeds: pd.Series(seeds).mean()).astype(float) for title, table in tables.items()}
+    largest = pd.concat(list(means.values())).abs().max(axis=None)
+    largest = largest if largest > 0 else 1.0  # nothing but zeros, or nothing at all
+    for panel, (title, table) in zip(axes[0], tables.items(), strict=True):
+        image = panel.imshow(means[title], cmap=SCALE, vmin=-largest, vmax=largest, aspect="auto")
+        panel.set_facecolor(NOTHING)
+        for (row, column), seeds in np.ndenumerate(table):
+            _print(panel, row, column, seeds, means[title].iat[row, column], largest)
+        panel.set_title(title)
+        panel.set_xticks(range(len(table.columns)), table.columns, rotation=30, ha="right")
+        panel.set_yticks(range(len(table)), table.index if panel is axes[0, 0] else [""] * len(table))
+        panel.set_xlabel(columns)
+        panel.tick_params(length=0)
+        panel.grid(visible=False)
+        panel.spines[:].set_visible(False)
+    figure.colorbar(image, ax=list(axes[0]), label=unit)
+    fields = np.concatenate([table.to_numpy().ravel() for table in tables.values()])
+    if any(np.isnan(seeds).any() and not np.isnan(seeds).all() for seeds in fields):
+        explain_fields(axes[0, 0], len(fields[0]))
+        legend(figure)
+    return figure
+
+
+def _print(panel: Axes, row: int, column: int, seeds: Sequence[float], mean: float, largest: float) -> None:
+    """The mean of the seeds in its field, and what it lacks."""
+    lost = np.isnan(seeds)
+    if all(lost):
+        panel.text(column, row, "diverged", ha="center", va="center", color=COLOUR, fontsize=8)
+        return
+    mark_field(panel, column, row, lost)
+    colour = "white" if abs(mean) > DARK * largest else "black"
+    text = f"{mean:+.1f}".replace("-", "−") if abs(mean) >= 0.05 else "0.0"  # the scale's minus sign
+    panel.text(column, row, text, ha="center", va="center", color=colour, fontsize=8)

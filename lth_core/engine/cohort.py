@@ -1,0 +1,173 @@
+"""A cohort: the stacked weights of R replicates, each computed as if it were alone.
+
+Networks of linear layers have their gradients computed by hand (linear_network.py; sparse_network.py where little is
+kept), all others by autograd. On a CPU the replicates take turns, which is fastest there; on a GPU they are
+computed together where their module allows it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.func import vmap
+
+from lth_core.engine.linear_network import LinearNetwork
+from lth_core.engine.module_network import ModuleNetwork
+from lth_core.engine.sparse_network import SparseNetwork, columns, pays, pieces
+from lth_core.storage.tensors import Tensors
+from lth_core.tasks.base import Batch, Task, evaluation_piece
+
+
+def all_at_once(device: torch.device) -> bool:
+    """Whether replicates are computed together where they can be, rather than in turn."""
+    return device.type != "cpu"
+
+
+class Cohort:
+    """Gradients and evaluation of R replicates.
+
+    `parameters` and `buffers` map the module's names to tensors (R, ...). A part is what is computed at a time: one
+    replicate's views of the parameters, or all of them. `trained` lists the tensors that training changes: those of all
+    parts or, where few weights are kept, one vector of what is kept per replicate; `gradients` has theirs.
+    """
+
+    def __init__(self, task: Task, weights: dict[str, Tensor], pruned: Tensors | None = None):
+        """`pruned`: masks (R, ...) by name, of weights that are 0 where they are False, and stay so."""
+        self.task = task
+        self.module = task.module.to(task.device)
+        self._parameters = {name: weights[name] for name, _ in self.module.named_parameters()}
+        self.buffers = {name: weights[name] for name, _ in self.module.named_buffers()}
+        self.size = len(next(iter(self._parameters.values())))
+        self.network = ModuleNetwork(task)
+        self.linear = LinearNetwork.of(self.module) if task.recipe.precision == "float32" else None
+        self.together = all_at_once(task.device) and (self.linear is not None or self._stacks())
+        self.parts = [self._parameters] if self.together else [self._replicate(r) for r in range(self.size)]
+        self.trained = [tensor for part in self.parts for tensor in part.values()]
+        self.sparse: list[SparseNetwork] = []
+        if self.linear and pruned and pays(self.linear, self._parameters, pruned):
+            masks = [{name: kept[r] for name, kept in pruned.items()} for r in range(self.size)]
+            self.sparse = [SparseNetwork(self.linear, *tensors) for tensors in zip(self.parts, masks, strict=True)]
+            self.trained = [network.trained for network in self.sparse]
+
+    @property
+    def parameters(self) -> dict[str, Tensor]:
+        for network, part in zip(self.sparse, self.parts, strict=False):
+            network.write_into(part)
+        return self._parameters
+
+    def _stacks(self) -> bool:
+        (batch,) = self.task.sample_batches("validation", 2)
+        return self.network.stacks(self._parameters, self.buffers, batch.inputs)
+
+    def _replicate(self, index: int) -> dict[str, Tensor]:
+        return {name: value[index] for name, value in self._parameters.items()}
+
+    # ------------------------------------------------------------ gradients
+
+    def gradients(self, batch: Batch, noise_seeds: Sequence[int]) -> list[Tensor]:
+        """The gradient of each replicate's mean loss on its own minibatch, one per tensor of `trained`.
+
+        Batch norm updates its statistics (`buffers`) in place.
+        """
+        if self.sparse:
+            return self._sparse_gradients(batch)
+        if self.linear:
+            return self._linear_gradients(batch)
+        self.module.train()
+        if self.together:
+            return self.network.stacked_gradients(self._parameters, self.buffers, batch)
+        found = [self._autograd(r, batch.replicate(r), noise_seeds[r]) for r in range(self.size)]
+        return [gradient for gradients in found for gradient in gradients]
+
+    def _linear_gradients(self, batch: Batch) -> list[Tensor]:
+        inputs = batch.inputs.flatten(2)
+        pieces = [inputs] if self.together else inputs.unbind()
+        values = [self.linear.activations(part, piece) for part, piece in zip(self.parts, pieces, strict=True)]
+        outputs = values[0][-1] if self.together else torch.stack([activations[-1] for activations in values])
+        by_outputs = self.task.output_gradient(outputs, batch)
+        by_piece = [by_outputs] if self.together else by_outputs.unbind()
+        found = []
+        for part, activations, gradient in zip(self.parts, values, by_piece, strict=True):
+            gradients = self.linear.gradients(part, activations, gradient)
+            found += [gradients[name] for name in part]
+        return found
+
+    def _sparse_gradients(self, batch: Batch) -> list[Tensor]:
+        count, inputs = batch.inputs.shape[1], columns(batch.inputs.flatten(2))
+        units = [network.units(piece) for network, piece in zip(self.sparse, inputs, strict=True)]
+        outputs = np.stack([network.outputs(found, count) for network, found in zip(self.sparse, units, strict=True)])
+        by_outputs = columns(self.task.output_gradient(torch.from_numpy(outputs), batch))
+        for network, *found in zip(self.sparse, inputs, units, by_outputs, strict=True):
+            network.find_gradient(*found)
+        return [network.gradient for network in self.sparse]
+
+    def _autograd(self, index: int, batch: Batch, noise_seed: int) -> list[Tensor]:
+        torch.default_generator.manual_seed(noise_seed)  # for dropout, or whatever else the module draws
+        if self.task.device.type == "cuda":
+            torch.cuda.manual_seed(noise_seed)
+        return self.network.gradients(self.parts[index], self._buffers(index), batch)
+
+    def _buffers(self, index: int) -> dict[str, Tensor]:
+        return {name: value[index] for name, value in self.buffers.items()}
+
+    # ------------------------------------------------------------ evaluation
+
+    @torch.no_grad()
+    def evaluate(self, split: str) -> tuple[list[float], list[float]]:
+        """Mean loss and accuracy of every replicate on a split; changes nothing.
+
+        A replicate with a weight that is not finite has no loss (nan), one without a finite loss has no accuracy.
+        """
+        self.module.eval()
+        sums = torch.zeros(2, self.size, dtype=torch.float64, device=self.task.device)
+        examples = 0
+        for batch in self.task.evaluation_batches(split, evaluation_piece(self.linear is not None, self.task.device)):
+            sums += torch.stack([values.double().sum(dim=1) for values in self._evaluated(batch)])
+            examples += len(batch.inputs)
+        sums, examples = self.totals(sums, examples)
+        loss, accuracy = sums / examples
+        loss = loss.where(self.finite(), math.nan)
+        loss, accuracy = torch.stack([loss, accuracy.where(loss.isfinite(), math.nan)]).tolist()
+        return loss, accuracy
+
+    def finite(self) -> Tensor:
+        """Whether all weights of a replicate are finite: booleans (R,)."""
+        if self.sparse:
+            return torch.stack([network.trained.isfinite().all() for network in self.sparse])
+        weights = [value.detach().reshape(self.size, -1) for value in self.parameters.values()]
+        finite = torch.stack([value.sum(dim=1) for value in weights]).isfinite().all(dim=0)  # quick, but may overflow
+        if not finite.all():
+            finite = torch.stack([value.isfinite().all(dim=1) for value in weights]).all(dim=0)
+        return finite
+
+    def totals(self, sums: Tensor, examples: int) -> tuple[Tensor, int]:
+        """Sums over the evaluated examples of losses and of right predictions (2, R), and the number of examples."""
+        return sums, examples
+
+    def _evaluated(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The loss of every replicate on every example, and whether it is right: (R, B)."""
+        if self.together:
+            return vmap(lambda outputs: self.task.losses(outputs, batch))(self._stacked_outputs(batch.inputs))
+        if self.sparse:
+            inputs, count = pieces(batch.inputs.flatten(1)), len(batch.inputs)
+            outputs = [torch.from_numpy(network.evaluated(inputs, count)) for network in self.sparse]
+        else:
+            outputs = [self._outputs(index, batch.inputs) for index in range(self.size)]
+        losses, right = zip(*(self.task.losses(values, batch) for values in outputs), strict=True)
+        return torch.stack(losses), torch.stack(right)
+
+    def _stacked_outputs(self, inputs: Tensor) -> Tensor:
+        if self.linear:
+            return self.linear.activations(self._parameters, inputs.flatten(1).expand(self.size, -1, -1))[-1]
+        return self.network.stacked_outputs(self._parameters, self.buffers, inputs)
+
+    def _outputs(self, index: int, inputs: Tensor) -> Tensor:
+        """One replicate's outputs."""
+        replicate = self._replicate(index)
+        if self.linear:
+            return self.linear.activations(replicate, inputs.flatten(1))[-1]
+        return self.network.outputs(replicate, self._buffers(index), inputs)

@@ -1,0 +1,49 @@
+"""What jobs read: weights and masks that fit their network, or the file that does not is named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lth_core.storage.errors import ArtifactError
+from lth_core.storage.tensors import Tensors, read_tensors
+
+if TYPE_CHECKING:  # analyses of weights do without torch
+    from torch import nn
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+def read_weights(path: str | Path, like: nn.Module | Tensors, replicates: int | None = None) -> Tensors:
+    """The stacked weights (R, ...) of a network, given as such or as other stacked weights of it.
+
+    Raises ArtifactError when a tensor is missing, has another shape or is not one of `replicates` (any number if None).
+    """
+    if isinstance(like, Mapping):
+        shapes = {name: value.shape[1:] for name, value in like.items()}
+    else:
+        shapes = {name: tuple(value.shape) for name, value in like.state_dict().items()}
+    tensors = read_tensors(path)
+    for name in shapes.keys() - tensors.keys():
+        raise ArtifactError.unusable(path, f"does not fit its network ('{name}' is missing)")
+    _check(path, tensors, shapes, replicates)
+    return tensors
+
+
+def read_mask(path: str | Path, weights: Tensors) -> Tensors:
+    """A stacked mask (R, ...) of some of the weights. Raises ArtifactError when it does not fit them."""
+    mask = read_tensors(path)
+    replicates = len(next(iter(weights.values())))
+    _check(path, mask, {name: value.shape[1:] for name, value in weights.items()}, replicates)
+    return mask
+
+
+def _check(path: str | Path, tensors: Tensors, shapes: Shapes, replicates: int | None) -> None:
+    for name, value in tensors.items():
+        if name not in shapes:
+            raise ArtifactError.unusable(path, f"does not fit its network (which has no '{name}')")
+        replicates = replicates or len(value)
+        if value.shape != (replicates, *shapes[name]):
+            found, wanted = ("x".join(map(str, shape)) for shape in (value.shape, (replicates, *shapes[name])))
+            raise ArtifactError.unusable(path, f"does not fit its network ('{name}' is {found}, not {wanted})")

@@ -1,0 +1,47 @@
+"""What the jobs of tables, figures, claims and report share: the config and studies of a spec, tables read back."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import lth_core.studies  # noqa: F401 (registers them)
+from lth_core import registry
+from lth_core.config import Config
+from lth_core.jobs.support.command import import_plugins
+from lth_core.storage.paths import table_file
+from lth_core.studies.base import Study, expand
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TEXT_COLUMNS = ("task", "cohort", "method", "branch", "network", "layer", "group", "target", "source", "other")
+"""Columns that stay text whatever they look like: a task may be named `1` or `nan`."""
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    arguments = argparse.ArgumentParser(description=description)
+    arguments.add_argument("--spec", type=json.loads, required=True, help="JSON: the validated config, under `config`")
+    return arguments
+
+
+def load(spec: Mapping[str, Any]) -> tuple[Config, dict[str, Study]]:
+    """The config of a spec, with what its studies derive, and the studies that it names, oldest paper first."""
+    config = Config.model_validate(spec["config"])
+    import_plugins(config.plugins)
+    names = sorted(config.studies, key=lambda name: (registry.study.facts(name).get("published", "9999"), name))
+    studies = {name: registry.study.get(name)(**config.studies[name]) for name in names}
+    return expand(config, studies.values()), studies
+
+
+def read_tables(config: Config, name: str, study: Study) -> dict[str, pd.DataFrame]:
+    """A study's tables as they were written. Raises ArtifactError when one cannot be read."""
+    return {table: _read(table_file(config.results, name, table)) for table in study.table_names}
+
+
+def _read(path: str) -> pd.DataFrame:
+    from lth_core.analysis.tables import read_table
+
+    return read_table(path, dtype=dict.fromkeys(TEXT_COLUMNS, str), keep_default_na=False, na_values=[""])

@@ -1,0 +1,183 @@
+"""What the training jobs share: the task of a spec, a resumable run, and the files that it leaves."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+import lth_core.models  # noqa: F401 (registers the built-in models)
+from lth_core import registry
+from lth_core.config import Task as TaskSettings
+from lth_core.data.reading import open_data
+from lth_core.engine.distributed import agree, join, local_index
+from lth_core.engine.synchronized import synchronized
+from lth_core.jobs.support.command import import_plugins
+from lth_core.runtime.gpus import take_gpu
+from lth_core.runtime.memory import keep_freed_memory
+from lth_core.runtime.progress import Progress
+from lth_core.runtime.shares import Share
+from lth_core.runtime.timing import spent
+from lth_core.storage.files import write_text
+from lth_core.storage.provenance import provenance
+from lth_core.storage.tensors import write_tensors
+from lth_core.tasks.classification import ImageClassification
+from lth_core.tickets.divergence import diverged
+from lth_core.tickets.rewinding import Ticket
+from lth_core.training.loop import State, start_state, train
+from lth_core.training.resume import Resume, fingerprint
+
+HISTORY_COLUMNS = ("seed", "draw", "step", "split", "loss", "accuracy")
+DEVICE_VARIABLE = "LTH_DEVICE"
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """The arguments that all training jobs take."""
+    arguments = argparse.ArgumentParser(description=description)
+    arguments.add_argument("--spec", type=json.loads, required=True, help="JSON: what to train (task, seeds, ...)")
+    arguments.add_argument("--data", required=True, help="the data set's file")
+    arguments.add_argument("--output", required=True, help="the trained weights to write")
+    return arguments
+
+
+class DeviceError(ValueError):
+    """A device that is not there, in one line."""
+
+
+def kind_of_device() -> str:
+    """The device named by LTH_DEVICE: cpu, cuda, or auto (a GPU when there is one)."""
+    wanted = os.environ.get(DEVICE_VARIABLE, "auto")
+    if wanted == "auto":
+        wanted = "cuda" if torch.cuda.is_available() else "cpu"
+    return wanted
+
+
+def choose_device() -> torch.device:
+    """The device to use; one of several GPUs. Raises DeviceError."""
+    wanted = kind_of_device()
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise DeviceError("device: cuda, but torch finds no GPU that it can use; use 'auto' or 'cpu'")
+    if wanted == "cuda" and (gpus := torch.cuda.device_count()) > 1:
+        own = local_index()
+        # "cuda" means this one from now on; artifacts do not name it.
+        torch.cuda.set_device(take_gpu(gpus) if own is None else own)
+    return torch.device(wanted)
+
+
+def prepare(device: torch.device) -> None:
+    """Set in this process what torch and the C library leave open for the device."""
+    if device.type == "cpu":
+        keep_freed_memory()
+        # Adam's mean of a gradient that stays 0, as a dead unit's, decays to numbers below 1.2e-38 and remains there.
+        # Processors compute with them so slowly that a few make a step half as long again. Later threads inherit this.
+        torch.set_flush_denormal(True)
+    else:
+        torch.backends.cudnn.allow_tf32 = False  # float32 means float32, in convolutions as in products
+        torch.backends.cudnn.deterministic = True
+
+
+def model_factory(settings: TaskSettings, classes: int, input_shape: Sequence[int]) -> Callable[[], nn.Module]:
+    """Builds the task's network for its data set."""
+    offered = {"classes": classes, "input_shape": tuple(input_shape)}
+    return lambda: registry.model.call(settings.model.name, offered, settings.model.options)
+
+
+def open_task(spec: Mapping[str, Any], data: str) -> ImageClassification:
+    """The task of a spec on its data file."""
+    device = choose_device()
+    prepare(device)  # before plugins, which may start threads
+    import_plugins(spec["plugins"])
+    settings = TaskSettings(**spec["task"])
+    share = join(device)
+    images = open_data(data, device, share)
+    print(f"device {computed_on(device, share)}, {torch.get_num_threads()} thread(s)", flush=True)
+    with torch.random.fork_rng():
+        module = synchronized(model_factory(settings, images.classes, images.input_shape)(), share)
+    return ImageClassification(module, images, settings.train, device)
+
+
+def computed_on(device: torch.device, share: Share) -> str:
+    """Where a training's numbers come from: they may differ by rounding from those of another place."""
+    return f"{device.type}, {share.processes} processes" if share.processes > 1 else str(device)
+
+
+def run(
+    spec: Mapping[str, Any],
+    task: ImageClassification,
+    ticket: Ticket,
+    output: str,
+    *,
+    draws: int = 1,
+    last_step: int | None = None,
+) -> None:
+    """Train a stacked ticket (R = seeds x draws, seed-major), resumably, and write what is left of it.
+
+    Writes `output` and, unless the run stops early at `last_step`, history.csv beside it. Of several processes that
+    share the training, the first writes.
+    """
+    steps, share = task.recipe.steps, task.data.share
+    seeds = [seed for seed in spec["seeds"] for _ in range(draws)]
+    state = start_state(task, ticket.weights, ticket.mask, ticket.first_step)
+    resume = Resume(output, fingerprint(spec, ticket.weights, ticket.mask))
+    if resume.restore(state):
+        print(f"resumed at step {state.step}", flush=True)
+    agree(share, state.step, "the step that they resume at")
+    progress = Progress(last_step or steps)
+
+    def after_step(state: State) -> None:
+        if state.step % task.recipe.evaluate_every == 0:
+            progress.report(state.step, latest_accuracy(state))
+        if share.first:
+            resume.save_when_due(state)
+
+    trained = train(
+        task,
+        state,
+        seeds,
+        last_step or steps,
+        order=ticket.order,
+        order_from=ticket.order_from,
+        last_rate=ticket.last_rate,
+        evaluate=last_step is None,
+        after_step=after_step,
+    )
+    lost = diverged(trained.history, state.cohort.finite().tolist())
+    header = {"provenance": provenance(spec, computed_on(task.device, share)), "step": state.step, "diverged": lost}
+    if not share.first:
+        return
+    if last_step is None:
+        write_history(Path(output).with_name("history.csv"), trained.history, spec["seeds"], draws)
+    write_tensors(output, trained.weights, header)
+    resume.forget()
+    cores = share.processes * torch.get_num_threads()
+    print(spent(trained.train_seconds, trained.evaluate_seconds, cores), flush=True)
+
+
+def latest_accuracy(state: State) -> str:
+    """The validation accuracy of the last evaluation, averaged over replicates, for the progress line."""
+    found = [row["accuracy"] for row in state.history[-3 * state.cohort.size :] if row["split"] == "validation"]
+    known = [accuracy for accuracy in found if math.isfinite(accuracy)]
+    words = [f"validation accuracy {100 * float(np.mean(known)):.1f}%"] if known else []
+    words += [f"{len(found) - len(known)} of {len(found)} diverged"] if len(known) < len(found) else []
+    return ", ".join(words)
+
+
+def write_history(path: Path, rows: list[dict[str, Any]], seeds: Sequence[int], draws: int) -> None:
+    """The tidy history: seed, draw, step, split, loss (nats), accuracy (fraction)."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(HISTORY_COLUMNS)
+    for row in rows:
+        seed, draw = seeds[row["replicate"] // draws], row["replicate"] % draws
+        writer.writerow([seed, draw, row["step"], row["split"], f"{row['loss']:.9g}", f"{row['accuracy']:.9g}"])
+    write_text(path, text.getvalue())

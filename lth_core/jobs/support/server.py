@@ -1,0 +1,181 @@
+"""The job server: imports torch once per run and forks a process for every job, which then starts in milliseconds.
+
+`workflow/bin/lth-job` hands a job over: its arguments, folder, environment and open files. The forked process is the
+job in every respect, and dies with the `lth-job` that asked for it; that one exits as the job does. The server ends
+with the process at the other end of its standard input, and its jobs with it, however it ends. Till then they hold the
+lock that keeps the next snakemake out, so that no job writes beside its successor.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import selectors
+import shutil
+import signal
+import socket
+import sys
+import traceback
+from contextlib import suppress
+from pathlib import Path
+
+from lth_core.runtime.lifetime import end_with
+
+FIRST = ("torch", "lth_core.jobs.dense", "lth_core.jobs.prune", "lth_core.jobs.branch", "lth_core.jobs.initialize")
+"""What nearly every job imports."""
+LATER = (
+    "lth_core.engine.kernels",
+    "pandas",
+    "scipy.special",
+    "matplotlib.backends.backend_agg",
+    "lth_core.drawing.plotting",
+    "lth_core.jobs.report",
+)
+"""What some jobs import, taken in while no job is waiting."""
+SLOWEST_REQUEST = 10.0
+"""Seconds after which a client that has not said what it wants is given up."""
+
+
+class JobServer:
+    """Accepts requests on a socket, forks, and tells every client how its job ended.
+
+    `lock` is an open file that jobs keep open.
+    """
+
+    def __init__(self, address: str, lock: int):
+        self.lock = lock
+        self.process = os.getpid()
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(address)
+        self.listener.listen(64)
+        self.jobs: dict[int, socket.socket] = {}
+        """Process of a job -> the connection to its client."""
+        self.selector = selectors.DefaultSelector()
+        self.ended = os.pipe()
+        for fd in self.ended:
+            os.set_blocking(fd, False)
+
+    def serve(self) -> None:
+        """Until standard input is closed."""
+        signal.set_wakeup_fd(self.ended[1])
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        for source in (self.listener, self.ended[0], sys.stdin.fileno()):
+            self.selector.register(source, selectors.EVENT_READ)
+        waiting = list(LATER)
+        while True:
+            events = self.selector.select(timeout=0.05 if waiting else None)
+            if not events and waiting:
+                importlib.import_module(waiting.pop(0))
+            sources = [key.fileobj for key, _ in events]
+            if sys.stdin.fileno() in sources:
+                return
+            if self.ended[0] in sources:
+                os.read(self.ended[0], 4096)
+                self.reap()
+            for connection in sources:
+                if isinstance(connection, socket.socket) and connection is not self.listener:
+                    self.abandon(connection)
+            if self.listener in sources:
+                connection, _ = self.listener.accept()
+                try:
+                    self.accept(connection)
+                except OSError as error:  # the client is gone, or there is no memory for another process
+                    print(f"job server: {error}", file=sys.stderr, flush=True)
+                    connection.close()
+
+    def accept(self, connection: socket.socket) -> None:
+        """Fork for the next request."""
+        connection.settimeout(SLOWEST_REQUEST)
+        message, files, *_ = socket.recv_fds(connection, 8, 3)
+        try:
+            size = int.from_bytes(message, "little")
+            request = b""
+            while len(request) < size and (piece := connection.recv(size - len(request))):
+                request += piece
+            if len(files) != 3 or len(request) != size:
+                raise ConnectionError("a client ended before it had said what it wants")
+            process = os.fork()
+            if not process:
+                self.become(json.loads(request), files)
+            self.jobs[process] = connection
+            self.selector.register(connection, selectors.EVENT_READ)
+        finally:
+            for file in files:
+                os.close(file)
+
+    def become(self, request: dict[str, object], files: list[int]) -> None:
+        """In the forked process: run the job as `python -m` would, and exit."""
+        status = 1
+        try:
+            end_with(self.process)
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            for target, file in enumerate(files):
+                os.dup2(file, target)
+            os.closerange(3, self.lock)  # the server's own
+            os.closerange(max(3, self.lock + 1), 4096)
+            os.environ.clear()
+            os.environ.update(request["environment"])
+            os.chdir(request["folder"])
+            sys.path[0] = request["folder"]
+            status = run(request["job"], request["arguments"])
+        except SystemExit as error:
+            status = error.code if isinstance(error.code, int) else int(error.code is not None)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+
+    def reap(self) -> None:
+        """Tell the clients of jobs that have ended how they did."""
+        for process in list(self.jobs):
+            ended, status = os.waitpid(process, os.WNOHANG)
+            if not ended:
+                continue
+            connection = self.jobs.pop(process)
+            self.selector.unregister(connection)
+            with suppress(OSError):  # the client may be gone
+                connection.sendall(os.waitstatus_to_exitcode(status).to_bytes(4, "little", signed=True))
+            connection.close()
+
+    def abandon(self, connection: socket.socket) -> None:
+        """End the job of a client that is gone."""
+        for process, client in self.jobs.items():
+            if client is connection:
+                os.kill(process, signal.SIGKILL)
+
+
+def run(job: str, arguments: list[str]) -> int:
+    """The job in this process, on as many threads as its environment says."""
+    import torch
+
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    if threads.isdigit() and int(threads) != torch.get_num_threads():
+        torch.set_num_threads(int(threads))
+    sys.argv = [f"lth_core.jobs.{job}", *arguments]
+    importlib.import_module(f"lth_core.jobs.{job}").main()
+    return 0
+
+
+def main() -> None:
+    """Arguments: the address, whose folder is removed at the end, and the number of the lock's open file (0: none)."""
+    address, lock = sys.argv[1], int(sys.argv[2])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the jobs
+    server = JobServer(address, lock)
+    try:
+        for module in FIRST:
+            importlib.import_module(module)
+        server.serve()
+    finally:
+        for process in server.jobs:
+            os.kill(process, signal.SIGKILL)
+        shutil.rmtree(Path(address).parent, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
+    os._exit(0)  # taking everything apart would take longer than all else that is left to do

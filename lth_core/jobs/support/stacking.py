@@ -1,0 +1,20 @@
+"""One replicate at a time and back: files are stacked along a leading replicate axis, criteria and branches see one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lth_core.storage.tensors import Tensors
+
+
+def stack(replicates: Sequence[Tensors]) -> Tensors:
+    """Tensors of single replicates -> tensors with a leading replicate axis."""
+    return {name: np.stack([tensors[name] for tensors in replicates]) for name in replicates[0]}
+
+
+def unstack(tensors: Tensors) -> list[Tensors]:
+    """The inverse of `stack`."""
+    count = len(next(iter(tensors.values())))
+    return [{name: value[r] for name, value in tensors.items()} for r in range(count)]

@@ -1,0 +1,194 @@
+"""Shrinking: a network with whole filters or neurons pruned -> a smaller dense module that computes the same.
+
+Hidden units come from the symmetries of the network: a unit is a row of one layer, its bias, its entries of batch norm,
+and columns of the layer that consumes it. A unit whose row is zero has a constant output, c = ReLU(bias) or what batch
+norm makes of 0, which must not get lost with it. A linear consumer takes the constants into its bias. A convolution
+pads with zeros, which no bias can imitate: one of the constant units stays and stands for all of them, its columns
+being the sum of theirs, each weighted by c. Units that a residual sum consumes stay, as do those of layers that share
+weights.
+"""
+
+from __future__ import annotations
+
+import copy
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
+from torch.utils.flop_counter import FlopCounterMode
+
+from lth_core.models.symmetries import Group, Place, symmetries
+
+TOLERANCE = 1e-9
+"""Of the proof, in double precision: the largest difference between outputs, in proportion to the largest output."""
+
+
+class ShrinkingError(ValueError):
+    """A network that cannot be shrunk, in one line."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a network costs."""
+
+    parameters: int
+    flops: int
+    """Floating-point operations of one image, as torch counts them: two for a multiplication with addition."""
+    latency: float
+    """Median seconds of one evaluation of the batch."""
+
+
+def shrink(module: nn.Module, input_shape: Sequence[int]) -> nn.Module:
+    """A smaller copy of the module, in evaluation mode, without the units that its zeros make superfluous.
+
+    `input_shape` is (C, H, W). The outputs are those of the module in evaluation mode: proved in double precision on
+    random inputs before it is returned. Raises ShrinkingError for a network that cannot be traced.
+    """
+    groups = symmetries(module, input_shape)
+    if groups is None:
+        raise ShrinkingError(
+            f"this network cannot be traced with inputs of shape {tuple(input_shape)} (masks of torch.nn.utils.prune "
+            "must be made permanent before), so it is not known which layers consume which units"
+        )
+    small = copy.deepcopy(module).double().eval()
+    inputs = torch.randn(4, *input_shape, generator=torch.Generator().manual_seed(0)).double()
+    inputs = inputs.to(next(module.parameters()).device)
+    with torch.no_grad():
+        expected = small(inputs)
+        for group in groups:
+            _remove_units(small, group, inputs)
+        difference = (small(inputs) - expected).abs().max()
+    if not difference <= TOLERANCE * (1 + expected.abs().max()):
+        raise ShrinkingError(f"the smaller network would compute something else (outputs differ by {difference:.2g})")
+    kinds = {name: value.dtype for name, value in module.state_dict().items()}
+    return small.to(next(dtype for dtype in kinds.values() if dtype.is_floating_point))
+
+
+def consumers_of(module: nn.Module, input_shape: Sequence[int]) -> dict[str, tuple[str, int]] | None:
+    """The weights whose rows (filters, neurons) can be taken out -> the weight that reads them, with columns per row.
+
+    Filters that enter a residual sum, or that several layers read, cannot. None for a network that cannot be traced.
+    """
+    groups = symmetries(module, input_shape)
+    if groups is None:
+        return None
+    found = [_producers_and_consumers(module, group) for group in groups]
+    return {
+        producers[0].tensor: (consumers[0].tensor, consumers[0].repeats)
+        for producers, consumers in found
+        if len(producers) == len(consumers) == 1
+    }
+
+
+def compare_costs(
+    first: nn.Module, second: nn.Module, input_shape: Sequence[int], batch: int = 1, repeats: int = 50
+) -> tuple[Cost, Cost]:
+    """What two networks cost on their device; their evaluations are timed in turns, `repeats` of each."""
+    modules = [copy.deepcopy(module).eval() for module in (first, second)]
+    inputs = torch.randn(batch, *input_shape, device=next(first.parameters()).device)
+    seconds: list[list[float]] = [[], []]
+    with torch.no_grad():
+        flops = [_flops(module, inputs[:1]) for module in modules]
+        for turn in range(repeats + 3):
+            for module, measured in zip(modules, seconds, strict=True):
+                start = time.perf_counter()
+                module(inputs)
+                if inputs.is_cuda:
+                    torch.cuda.synchronize()
+                if turn >= 3:  # the first ones prepare buffers
+                    measured.append(time.perf_counter() - start)
+    parameters = [sum(parameter.numel() for parameter in module.parameters()) for module in modules]
+    costs = [
+        Cost(count, operations, statistics.median(measured))
+        for count, operations, measured in zip(parameters, flops, seconds, strict=True)
+    ]
+    return costs[0], costs[1]
+
+
+def _flops(module: nn.Module, image: Tensor) -> int:
+    with FlopCounterMode(display=False) as counter:
+        module(image)
+    return counter.get_total_flops()
+
+
+# ---------------------------------------------------------------- one group of units
+
+
+def _remove_units(module: nn.Module, group: Group, inputs: Tensor) -> None:
+    """Take the superfluous units of a group out of the module, in place, where its outputs can be kept."""
+    producers, consumers = _producers_and_consumers(module, group)
+    if len(producers) != 1 or len(consumers) != 1:  # a residual sum, several branches or shared weights
+        return
+    consumer = module.get_submodule(_layer(consumers[0]))
+    columns = _columns(consumer, group.size)
+    silent = ~_tensor(module, producers[0]).flatten(1).any(dim=1)
+    unread = ~columns.flatten(2).any(dim=2).any(dim=0)
+    constants, constant = _outputs(module, consumer, group.size, inputs)
+    removed = (silent & constant) | unread
+    given = constants * (removed & ~unread)
+    if isinstance(consumer, nn.Linear):
+        shift = (columns * given[None, :, None]).sum(dim=(1, 2))
+        if shift.any():
+            bias = 0 if consumer.bias is None else consumer.bias
+            consumer.bias = nn.Parameter(bias + shift)
+    elif given.any():
+        carrier = int(given.abs().argmax())
+        columns[:, carrier] = (columns * (given / given[carrier])[None, :, None]).sum(dim=1)
+        removed[carrier] = False
+    if removed.all():  # a layer has at least one unit; nothing reads it
+        removed[0] = False
+        columns[:, 0] = 0
+    _keep(module, group, (~removed).nonzero().flatten())
+
+
+def _producers_and_consumers(module: nn.Module, group: Group) -> tuple[list[Place], list[Place]]:
+    """The weights that a group's units are rows of, and those that they are columns of."""
+    producers = [place for place in group.places if place.axis == 0 and _tensor(module, place).ndim > 1]
+    return producers, [place for place in group.places if place.axis == 1]
+
+
+def _outputs(module: nn.Module, consumer: nn.Module, size: int, inputs: Tensor) -> tuple[Tensor, Tensor]:
+    """Per unit, its output as the consumer sees it (in one place), and whether it is the same everywhere."""
+    seen: list[Tensor] = []
+    handle = consumer.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0].detach()))
+    module(inputs)
+    handle.remove()
+    values = seen[0].flatten(0, -2) if isinstance(consumer, nn.Linear) else seen[0]
+    units = values.reshape(len(values), size, -1).transpose(0, 1).flatten(1)
+    return units[:, 0], (units - units[:, :1]).abs().amax(dim=1) <= 1e-12 * (1 + units[:, 0].abs())
+
+
+def _columns(consumer: nn.Module, size: int) -> Tensor:
+    """A view of the consumer's weight: (outputs, units, what each output takes from a unit)."""
+    return consumer.weight.data.view(len(consumer.weight), size, -1)
+
+
+def _keep(module: nn.Module, group: Group, units: Tensor) -> None:
+    """Reduce every tensor of the group to the units, and what the layers know of their sizes."""
+    for place in group.places:
+        entries = (units[:, None] * place.repeats + torch.arange(place.repeats, device=units.device)).flatten()
+        layer, name = module.get_submodule(_layer(place)), place.tensor.rpartition(".")[2]
+        smaller = getattr(layer, name).data.index_select(place.axis, entries).clone()
+        if name in layer._buffers:
+            setattr(layer, name, smaller)
+        else:
+            setattr(layer, name, nn.Parameter(smaller))
+        if isinstance(layer, _BatchNorm):
+            layer.num_features = len(entries)
+        elif isinstance(layer, _ConvNd):
+            layer.out_channels, layer.in_channels = layer.weight.shape[:2]
+        elif isinstance(layer, nn.Linear):
+            layer.out_features, layer.in_features = layer.weight.shape
+
+
+def _layer(place: Place) -> str:
+    return place.tensor.rpartition(".")[0]
+
+
+def _tensor(module: nn.Module, place: Place) -> Tensor:
+    return getattr(module.get_submodule(_layer(place)), place.tensor.rpartition(".")[2])

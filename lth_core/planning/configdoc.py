@@ -1,0 +1,210 @@
+"""The config's documentation, generated from its models: `python -m lth_core.planning.configdoc` writes it.
+
+config/schema.json is what editors complete and check config files with; the reference of all keys and registered names
+stands between two markers of README.md. With `--check` nothing is written: exit status 1 when either is out of date.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from lth_core import registry
+from lth_core.config import COHORT_PATTERN, FOLDER_PATTERN, NAME_PATTERN, Config
+from lth_core.planning.configfile import ROOMS
+from lth_core.storage.files import write_whole
+
+ROOT = Path(__file__).resolve().parents[2]
+START, END = "<!-- config reference: start -->", "<!-- config reference: end -->"
+
+Schema = dict[str, Any]
+
+# ---------------------------------------------------------------- the JSON schema
+
+_CHOICES = (
+    ("Dataset", "source", registry.dataset),
+    ("Dataset", "transforms", registry.transform),
+    ("Task", "model", registry.model),
+    ("Method", "criterion", registry.criterion),
+    ("Branch", "treatment", registry.branch),
+)
+
+
+def schema() -> Schema:
+    """The JSON schema of a config file, with the registered names and the options of the registered studies.
+
+    No key of the top level or of a study is required: a file may be one of several that are merged.
+    """
+    config = Config.model_json_schema()
+    del config["required"]
+    for section, key, known in _CHOICES:
+        field = config["$defs"][section]["properties"][key]
+        field = field.get("items", field)  # one choice, or a list of them
+        field["anyOf"] = [{"enum": known.names()}, {"$ref": field.pop("$ref")}]
+    studies = {name: registry.study.get(name).model_json_schema() for name in registry.study.names()}
+    for study in studies.values():
+        config["$defs"] |= study.pop("$defs", {})
+        study.pop("required", None)
+    for model in (config, *config["$defs"].values()):
+        for field in model.get("properties", {}).values():
+            if "patternProperties" in field:
+                field["additionalProperties"] = False
+    meaning = config["properties"]["studies"]["description"]
+    config["properties"]["studies"] = {
+        "description": meaning,
+        "type": "object",
+        "minProperties": 1,
+        "properties": studies,
+        "additionalProperties": {"type": "object"},
+    }
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | config
+
+
+# ---------------------------------------------------------------- the reference
+
+
+def reference() -> str:
+    """Markdown: every key of the config with type, default and meaning, then the registered names and their options."""
+    return f"{_table(('key', 'type', 'default', 'meaning'), _keys())}\n\n{_names()}"
+
+
+def _keys() -> list[tuple[str, ...]]:
+    config = schema()
+    studies = config["properties"].pop("studies")
+    rows = list(_rows(config, _required(Config), "", config["$defs"]))
+    rows.append(("`studies`", "section", "needed", studies["description"]))
+    for name, study in studies["properties"].items():
+        rows += _rows(study, _required(registry.study.get(name)), f"studies.{name}.", config["$defs"])
+    return rows
+
+
+def _required(model: type[BaseModel]) -> list[str]:
+    return [key for key, field in model.model_fields.items() if field.is_required()]
+
+
+def _rows(section: Schema, required: list[str], prefix: str, definitions: Schema) -> Iterator[tuple[str, ...]]:
+    for key, field in section["properties"].items():
+        inner, path = _section(field, definitions), f"{prefix}{key}"
+        default = "needed" if key in required else f"`{_default(field['default'])}`"
+        if key not in required and inner and field["default"] is not None:
+            default = ""  # its own keys have theirs
+        yield (
+            f"`{path}`",
+            "section" if inner else _type(field),
+            default,
+            field.get("description") or inner["description"],
+        )
+        if inner:
+            path += ".<name>" if "patternProperties" in field else ""
+            yield from _rows(inner, inner.get("required", []), f"{path}.", definitions)
+
+
+def _section(field: Schema, definitions: Schema) -> Schema | None:
+    """The section that a field holds, if it holds one, or that each entry of its map is."""
+    for entry in field.get("patternProperties", {}).values():
+        return _section(entry, definitions)
+    options = [field, *field.get("anyOf", [])]
+    names = [option["$ref"].rpartition("/")[2] for option in options if "$ref" in option]
+    return next((definitions[name] for name in names if "properties" in definitions[name]), None)
+
+
+def _default(value: Any) -> str:
+    """A default as it would be written in a config file; a choice without options as its bare name."""
+    if isinstance(value, Mapping) and set(value) == {"name"}:
+        value = value["name"]
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+_PATTERNS = {NAME_PATTERN: "name", COHORT_PATTERN: "`first-last`", FOLDER_PATTERN: "folder"}
+_BOUNDS = {"exclusiveMinimum": "> {}", "minimum": "≥ {}", "exclusiveMaximum": "< {}", "maximum": "≤ {}"}
+
+
+def _type(field: Schema) -> str:
+    """A field's type in words."""
+    if "enum" in field:
+        return " or ".join(f"`{value}`" for value in field["enum"])
+    if "anyOf" in field:
+        if any("$ref" in option for option in field["anyOf"]):
+            return "name, or map with `name` and options"
+        return " or ".join(map(_type, field["anyOf"]))
+    kind = field.get("type")
+    if kind in ("integer", "number"):
+        bounds = [words.format(field[key]) for key, words in _BOUNDS.items() if key in field]
+        return f"{'whole number' if kind == 'integer' else 'number'} {' and '.join(bounds)}".strip()
+    if kind == "array":
+        return f"list of {_type(field['items'])}"
+    if kind == "object":
+        key = _type(field["propertyNames"]) if "propertyNames" in field else "name"
+        values = [*field.get("patternProperties", {}).values(), field.get("additionalProperties")]
+        return f"map: {key} → {_type(values[0])}" if isinstance(values[0], dict) else "map"
+    return {"string": _PATTERNS.get(field.get("pattern", ""), "text"), "boolean": "`true` or `false`"}.get(
+        kind, kind or "any"
+    )
+
+
+def _names() -> str:
+    rows = []
+    for known in (registry.dataset, registry.transform, registry.model, registry.criterion, registry.branch):
+        for name in known.names():
+            options = [_option(option) for option in known.options(name).values()]
+            meaning = (known.get(name).__doc__ or "").strip().partition("\n")[0]
+            rows.append((known.noun, f"`{name}`", ", ".join(options), meaning))
+    rows += [
+        ("study", f"`{name}`", "`studies` above", registry.study.get(name).title) for name in registry.study.names()
+    ]
+    return _table(("registered", "name", "options", "meaning"), rows)
+
+
+def _option(option: Any) -> str:
+    return f"`{option.name}`" if option.default is option.empty else f"`{option.name}: {json.dumps(option.default)}`"
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join(
+        f"| {' | '.join(' '.join(cell.split()).replace('|', chr(92) + '|') for cell in line)} |" for line in lines
+    )
+
+
+# ---------------------------------------------------------------- files
+
+
+def documents() -> dict[Path, str]:
+    """The generated files as they ought to be. Raises ValueError when README.md has lost its markers."""
+    readme = ROOT / "README.md"
+    text = readme.read_text(encoding="utf-8") if readme.exists() else f"# lth\n\n{START}\n{END}\n"
+    before, start, rest = text.partition(START)
+    _, end, after = rest.partition(END)
+    if not (start and end):
+        raise ValueError(f"README.md: needs the lines {START} and {END}")
+    return {
+        ROOT / "config" / "schema.json": json.dumps(schema(), indent=2, ensure_ascii=False) + "\n",
+        readme: f"{before}{START}\n\n{reference()}\n\n{END}{after}",
+    }
+
+
+def main(arguments: list[str]) -> int:
+    for room in ROOMS:
+        importlib.import_module(room)
+    stale = {
+        path: text
+        for path, text in documents().items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    }
+    for path, text in stale.items():
+        if "--check" in arguments:
+            print(f"{path.relative_to(ROOT)}: out of date; run `python -m lth_core.planning.configdoc`")
+        else:
+            write_whole(path, lambda part, text=text: part.write_text(text, encoding="utf-8"), summed=False)
+            print(f"{path.relative_to(ROOT)}: written")
+    return 1 if stale and "--check" in arguments else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

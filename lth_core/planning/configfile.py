@@ -1,0 +1,178 @@
+"""Loading the configuration: YAML files, merged, checked, with every error in one plain line.
+
+Later files are merged over earlier ones, key by key: maps are merged, everything else is replaced.
+`python -m lth_core.planning.configfile FILE ...` checks files and runs nothing; it also explains a file that Snakemake,
+which reads it first, cannot parse.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from lth_core.config import Config
+from lth_core.planning import crosscheck
+from lth_core.planning.configerrors import ConfigError, at, explain
+from lth_core.planning.references import references
+from lth_core.studies.base import Study
+
+ROOMS = ("lth_core.models", "lth_core.data", "lth_core.pruning", "lth_core.treatments", "lth_core.studies")
+"""The modules that register the built-in names."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A config that holds together, and its studies."""
+
+    config: Config
+    studies: dict[str, Study]
+
+
+def load(paths: Sequence[str | Path], overrides: Mapping[str, Any] | None = None) -> Loaded:
+    """Read, merge and check config files. Raises ConfigError with one line per error.
+
+    References between parts of the config are looked at only when each part is valid.
+    """
+    data: dict[str, Any] = {}
+    for part in [*map(read, paths), _reread(overrides or {})]:
+        data = merge(data, part)
+    for room in ROOMS:
+        importlib.import_module(room)
+    problems = _import_plugins(data.get("plugins"))
+    names_known = not problems  # a plugin that failed would make all of its names unknown
+
+    try:  # by way of JSON, strictly: nothing is guessed (no "5" for 5, no 1 for true), but a list can be a tuple
+        config = Config.model_validate_json(json.dumps(data, default=str), strict=True)
+    except ValidationError as error:
+        problems += explain(error, Config)
+    studies: dict[str, Study] = {}
+    if names_known:
+        problems += crosscheck.choices(data)
+        studies, study_problems = crosscheck.build_studies(data)
+        problems += study_problems
+    if problems:
+        raise ConfigError(problems)
+    problems = references(config, studies)
+    if problems:
+        raise ConfigError(problems)
+    return Loaded(config, studies)
+
+
+def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """`above` over `below`: maps key by key, anything else is replaced."""
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        merged[key] = merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def _import_plugins(names: Any) -> list[str]:
+    """Import the user's modules, found from the current folder; one line per module that does not import."""
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        return []  # absent, or an error that validation reports
+    folder = str(Path.cwd())
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    problems = []
+    for index, name in enumerate(names):
+        try:
+            importlib.import_module(name)
+        except (Exception, SystemExit) as error:  # a plugin may fail in any way
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            problems.append(at(("plugins", index), f"module '{name}' does not import ({reason})"))
+    return problems
+
+
+# ---------------------------------------------------------------- YAML
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with text as keys, no key twice in a map, no dates, and 1e-3 as a number (YAML 1.2; PyYAML reads 1.1)."""
+
+    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(problem="a key must be text", problem_mark=key.start_mark)
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    problem=f"duplicate key '{key.value}'", problem_mark=key.start_mark
+                )
+            seen.add(key.value)
+            if key.tag != "tag:yaml.org,2002:merge":
+                key.tag = "tag:yaml.org,2002:str"
+        return node
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
+
+
+def _reread(value: Any) -> Any:
+    """A value of `--config` as a file would give it: Snakemake leaves 1e-3, and any number inside a map, as text."""
+    if isinstance(value, Mapping):
+        return {key: _reread(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_reread(item) for item in value]
+    try:
+        return yaml.load(value, Loader=_Loader) if isinstance(value, str) else value  # noqa: S506 (a SafeLoader)
+    except yaml.YAMLError:
+        return value
+
+
+def read(path: str | Path) -> dict[str, Any]:
+    """The map that a YAML file holds. Raises ConfigError, with the line where there is one."""
+    try:
+        data = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a SafeLoader)
+        json.dumps(data, default=str)
+    except FileNotFoundError:
+        raise ConfigError([f"{path}: no such file"]) from None
+    except OSError as error:
+        raise ConfigError([f"{path}: cannot be read ({error.strerror})"]) from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigError([f"{path}:{line}: not UTF-8 text (byte 0x{error.object[error.start]:02x})"]) from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        raise ConfigError([f"{where}: broken YAML: {' '.join(str(error.problem or error.context).split())}"]) from None
+    except yaml.YAMLError as error:
+        raise ConfigError([f"{path}: broken YAML: {' '.join(str(error).split())}"]) from None
+    except (RecursionError, ValueError):
+        raise ConfigError([f"{path}: broken YAML: nested too deeply, or in itself"]) from None
+    if data is None:
+        raise ConfigError([f"{path}: empty; a config needs tasks, methods and studies"])
+    if not isinstance(data, dict):
+        kind = "a list" if isinstance(data, list) else "a single value"
+        raise ConfigError([f"{path}: must be a map of keys (got {kind})"])
+    return data
+
+
+def main(paths: Sequence[str]) -> int:
+    """Print what is wrong with the files, merged; exit status 1 when something is."""
+    try:
+        load(paths)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:] or ["config.yaml"]))

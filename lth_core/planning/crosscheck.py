@@ -1,0 +1,130 @@
+"""Checks of the config against the registries: names of functions and their options, studies.
+
+They look at one place each, so they work on a config with other errors in it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
+
+from lth_core import registry
+from lth_core.config import Choice
+from lth_core.planning.configerrors import Location, at, explain, shown, unknown_key
+from lth_core.registry import Registry, UnknownName
+from lth_core.studies.base import Study
+
+VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+# ---------------------------------------------------------------- registered names and their options
+
+_CHOICES = (
+    ("datasets", "source", registry.dataset),
+    ("tasks", "model", registry.model),
+    ("methods", "criterion", registry.criterion),
+    ("methods", "treatment", registry.branch),
+    ("branches", "treatment", registry.branch),
+)
+
+
+def choices(data: Mapping[str, Any]) -> list[str]:
+    """Unknown names and bad options among the registered functions that the (raw) config chooses."""
+    problems = []
+    for section, key, known in _CHOICES:
+        for name, entry in _entries(data, section):
+            try:
+                choice = Choice.model_validate(entry[key]) if key in entry else None
+            except ValidationError:
+                continue  # not even a choice: validation of the whole config says so
+            if choice:
+                problems += _choice(known, choice, (section, name, key))
+    return problems + _transforms(data)
+
+
+def _transforms(data: Mapping[str, Any]) -> list[str]:
+    problems = []
+    for name, entry in _entries(data, "datasets"):
+        chosen = entry.get("transforms")
+        for position, item in enumerate(chosen if isinstance(chosen, list) else []):
+            try:
+                choice = Choice.model_validate(item)
+            except ValidationError:
+                continue
+            problems += _choice(registry.transform, choice, ("datasets", name, "transforms", position))
+    return problems
+
+
+def _entries(data: Mapping[str, Any], section: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    entries = data.get(section)
+    if isinstance(entries, Mapping):
+        yield from ((name, entry) for name, entry in entries.items() if isinstance(entry, Mapping))
+
+
+def _choice(known: Registry, choice: Choice, location: Location) -> list[str]:
+    try:
+        options = known.options(choice.name)
+    except UnknownName as error:
+        return [at(location, str(error))]
+    named = {key: option for key, option in options.items() if option.kind not in VARIADIC}
+    takes_any = any(option.kind == option.VAR_KEYWORD for option in options.values())
+    problems = []
+    for key, value in choice.options.items():
+        if key in named:
+            problems += _typed(known.get(choice.name), named[key], value, (*location, key))
+        elif not takes_any:
+            problems.append(at((*location, key), unknown_key(key, named, f"option of {known.noun} '{choice.name}'")))
+    for key in missing_options(known, choice.name):
+        if key not in choice.options:
+            problems.append(at((*location, key), f"missing: {known.noun} '{choice.name}' needs it"))
+    return problems
+
+
+def missing_options(known: Registry, name: str) -> list[str]:
+    """The options without a default."""
+    return [
+        key
+        for key, option in known.options(name).items()
+        if option.default is option.empty and option.kind not in VARIADIC
+    ]
+
+
+def _typed(function: Any, option: inspect.Parameter, value: Any, location: Location) -> list[str]:
+    """Whether the value is of the type that the signature names; no judgement where the type cannot be told."""
+    if option.annotation is option.empty:
+        return []
+    stub = types.SimpleNamespace(__annotations__={option.name: option.annotation})
+    try:  # this one annotation, for others of the signature may name types that are imported for checkers only
+        hints = typing.get_type_hints(stub, globalns=getattr(function, "__globals__", {}), include_extras=True)
+        adapter = TypeAdapter(hints[option.name])
+    except (NameError, TypeError, SyntaxError, PydanticSchemaGenerationError, PydanticUserError):
+        return []
+    try:
+        adapter.validate_json(json.dumps(value, default=str), strict=True)
+    except ValidationError as error:
+        if typing.get_origin(hints[option.name]) in (types.UnionType, typing.Union) and error.error_count() > 1:
+            return [at(location, f"must be {option.annotation} (got {shown(value)})")]
+        return explain(error, None, location)
+    return []
+
+
+# ---------------------------------------------------------------- studies
+
+
+def build_studies(data: Mapping[str, Any]) -> tuple[dict[str, Study], list[str]]:
+    """The studies that the (raw) config names, and what is wrong with their options."""
+    studies, problems = {}, []
+    for name, options in _entries(data, "studies"):
+        try:
+            kind = registry.study.get(name)
+            studies[name] = kind.model_validate_json(json.dumps(options, default=str), strict=True)
+        except UnknownName as error:
+            problems.append(at(("studies", name), str(error)))
+        except ValidationError as error:
+            problems += explain(error, kind, ("studies", name))
+    return studies, problems

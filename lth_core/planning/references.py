@@ -1,0 +1,221 @@
+"""Checks of what the parts of a valid config say of one another: names, levels and steps that distant keys share."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lth_core import registry
+from lth_core.config import RESERVED_BRANCH_NAMES, Branch, Config, Method, Task
+from lth_core.data.facts import known_facts
+from lth_core.planning.configerrors import Location, at
+from lth_core.planning.crosscheck import missing_options
+from lth_core.registry import UnknownName
+from lth_core.storage.runs import DENSE, Cell
+from lth_core.studies.base import Study
+
+
+def references(config: Config, studies: Mapping[str, Study]) -> list[str]:
+    """What is wrong between the parts of a config that is valid in each part."""
+    problems, usable = [], {}
+    for name, study in studies.items():
+        unknown = _tasks_of_study(config, name, study)
+        problems += unknown
+        if not unknown:
+            usable[name] = study
+    expanded, more = _expanded(config, usable)
+    problems += more + _datasets(expanded)
+    return problems if problems else _studies(expanded, usable)
+
+
+def _expanded(config: Config, studies: Mapping[str, Study]) -> tuple[Config, list[str]]:
+    """The config with the data sets and tasks that studies derive, and what is wrong with these."""
+    problems, tasks, datasets = [], dict(config.tasks), dict(config.datasets)
+    for name, study in studies.items():
+        try:
+            derived_datasets, derived_tasks = study.datasets(config), study.derived_tasks(config)
+        except ValueError as error:
+            problems.append(_of_study(name, error))
+            continue
+        problems += _collisions(("datasets",), name, derived_datasets, datasets)
+        problems += _collisions(("tasks",), name, derived_tasks, tasks)
+        datasets |= derived_datasets
+        tasks |= derived_tasks
+    return config.model_copy(update={"datasets": datasets, "tasks": tasks}), problems
+
+
+def _of_study(name: str, error: ValueError) -> str:
+    """Whatever a study cannot work with; its message may name the key itself."""
+    text = str(error)
+    return text if text.startswith(f"studies.{name}") else at(("studies", name), text)
+
+
+def _studies(config: Config, studies: Mapping[str, Study]) -> list[str]:
+    """What is wrong with what studies derive and train."""
+    problems = []
+    methods, branches = dict(config.methods), dict(config.branches)
+    for name, study in studies.items():
+        try:
+            derived_methods, derived_branches = study.methods(config), study.branches(config)
+            cells = study.cells(config)
+        except ValueError as error:
+            problems.append(_of_study(name, error))
+            continue
+        problems += _collisions(("methods",), name, derived_methods, methods)
+        problems += _collisions(("branches",), name, derived_branches, branches)
+        methods |= derived_methods
+        branches |= derived_branches
+        problems += _cells(config, name, study, cells, methods, branches)
+    return problems
+
+
+def _datasets(config: Config) -> list[str]:
+    problems = []
+    for name, task in config.tasks.items():
+        location, dataset = ("tasks", name, "dataset"), config.dataset(task.dataset)
+        source = dataset.source
+        if source.name not in registry.dataset.names():
+            known = {*config.datasets, *registry.dataset.names()}
+            problems.append(at(location, str(UnknownName("data set", task.dataset, known))))
+            continue
+        missing = [key for key in missing_options(registry.dataset, source.name) if key not in source.options]
+        if missing:
+            needs = f"data set '{source.name}' needs {', '.join(missing)}: give it an entry under datasets"
+            problems.append(at(location, needs))
+            continue
+        place = "source"
+        try:
+            known_facts(source)
+            place = "transforms"
+            problems += _facts(name, task, known_facts(source, dataset.transforms))
+        except ValueError as error:
+            problems.append(at(("datasets", task.dataset, place), str(error)))
+    return problems
+
+
+def _facts(name: str, task: Task, images: Mapping[str, Any]) -> list[str]:
+    """What does not go together with what is known of the images before they are read."""
+    problems = []
+    examples, (_, *sides) = images.get("train_examples"), images.get("input_shape", (None,))
+    if examples is not None and task.train.batch_size > examples:
+        larger = f"{task.train.batch_size} is more than the {examples} training examples of '{task.dataset}'"
+        problems.append(at(("tasks", name, "train", "batch_size"), larger))
+    if task.train.augment == "resized-crop-flip" and not images.get("streamed", False):
+        cut = (
+            f"'resized-crop-flip' cuts parts out of image files: '{task.dataset}' is no image-folder with stream: true"
+        )
+        problems.append(at(("tasks", name, "train", "augment"), cut))
+    least = registry.model.facts(task.model.name).get("least_side", 1)
+    if any(side < least for side in sides):
+        size = "x".join(map(str, sides))
+        small = (
+            f"'{task.model.name}' needs images of at least {least}x{least} pixels, not {size} as in '{task.dataset}'"
+        )
+        problems.append(at(("tasks", name, "model"), small))
+    return problems
+
+
+def _tasks_of_study(config: Config, name: str, study: Study) -> list[str]:
+    problems = []
+    for task, method in study.tasks.items():
+        location = ("studies", name, "tasks", task)
+        if task not in config.tasks:
+            problems.append(at(location, str(UnknownName("task", task, config.tasks))))
+        if method not in config.methods:
+            problems.append(at(location, str(UnknownName("method", method, config.methods))))
+    return problems
+
+
+def _collisions(section: Location, name: str, derived: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
+    """Names that a study derives for something else than they stand for already."""
+    return [
+        at((*section, key), f"study '{name}' derives something else under this name: choose another")
+        for key, value in derived.items()
+        if known.get(key, value) != value
+    ]
+
+
+def _cells(
+    config: Config,
+    name: str,
+    study: Study,
+    cells: Iterable[Cell],
+    methods: Mapping[str, Method],
+    branches: Mapping[str, Branch],
+) -> list[str]:
+    """Names, levels and steps of the trainings that a study asks for."""
+    problems = []
+    for noun, used, known in (
+        ("task", {cell.task for cell in cells}, config.tasks),
+        ("method", {cell.method for cell in cells} - {DENSE}, methods),
+        ("branch", {cell.branch for cell in cells} - {None}, {*branches, *registry.branch.names()}),
+    ):
+        for word in sorted(used - set(known)):
+            problems.append(at(_mention(name, study, word), str(UnknownName(noun, word, known))))
+    if problems:
+        return problems
+    for word in sorted({cell.branch for cell in cells} & set(RESERVED_BRANCH_NAMES)):
+        problems.append(at(_mention(name, study, word), f"'{word}' is reserved (artifact folders and tables use it)"))
+    repeated = [cell for cell, count in Counter(cells).items() if count > 1]
+    for cell in repeated[:1]:
+        same = f"asks for the same training twice ({cell.folder(config.results)})"
+        problems.append(at(_mention(name, study, cell.branch) if cell.branch else ("studies", name), same))
+    problems += _rewind_steps(config, name, study, cells, methods)
+    for cell in {(cell.task, cell.branch): cell for cell in cells if cell.branch in branches}.values():
+        location = ("branches", cell.branch) if cell.branch in config.branches else ("studies", name)
+        problems += _branch(config, cell, branches, location)
+    for branch in sorted({cell.branch for cell in cells} - {None} - set(branches)):
+        missing = missing_options(registry.branch, branch)
+        if missing:
+            needs = f"branch '{branch}' needs {', '.join(missing)}: give it an entry under branches"
+            problems.append(at(_mention(name, study, branch), needs))
+    return problems
+
+
+def _rewind_steps(
+    config: Config, name: str, study: Study, cells: Iterable[Cell], methods: Mapping[str, Method]
+) -> list[str]:
+    """Steps to rewind to that training does not reach; one that derived methods have from a task's own is its."""
+    late = {}
+    for task, method in sorted({(cell.task, cell.method) for cell in cells if cell.method != DENSE}):
+        step, steps = methods[method].rewind.step, config.tasks[task].train.steps
+        own = method if method in config.methods else study.tasks.get(task)
+        if own and config.methods[own].rewind.step == step:
+            where, what = ("methods", own, "rewind", "step"), str(step)
+        else:
+            where, what = ("studies", name), f"step {step} of method '{method}'"
+        if step >= steps:
+            late[at(where, f"{what} is beyond training of task '{task}' ({steps} steps) in study '{name}'")] = None
+    return list(late)
+
+
+def _branch(config: Config, cell: Cell, branches: Mapping[str, Branch], location: Location) -> list[str]:
+    """Steps and other tasks that a branch of a cell refers to."""
+    settings, steps = branches[cell.branch], config.tasks[cell.task].train.steps
+    problems = []
+    if settings.order_from >= steps:
+        late = f"{settings.order_from} is beyond training of task '{cell.task}' ({steps} steps)"
+        problems.append(at((*location, "order_from"), late))
+    weights = settings.weights
+    for key, other in (("source", settings.source), ("weights", weights.task if weights else None)):
+        if other is None:
+            continue
+        if other not in config.tasks:
+            problems.append(at((*location, key), str(UnknownName("task", other, config.tasks))))
+        elif cell.cohort not in config.tasks[other].cohorts:
+            problems.append(at((*location, key), f"task '{other}' has no cohort '{cell.cohort}' as task '{cell.task}'"))
+        elif key == "weights" and weights.step > (last := config.tasks[other].train.steps):
+            beyond = f"{weights.step} is beyond training of task '{other}' ({last} steps)"
+            problems.append(at((*location, key, "step"), beyond))
+    if weights and weights.branch and weights.branch not in branches:
+        problems.append(at((*location, "weights", "branch"), str(UnknownName("branch", weights.branch, branches))))
+    return problems
+
+
+def _mention(name: str, study: Study, word: str) -> Location:
+    """The option of the study that names `word`, or the study when none does."""
+    for key, value in study:
+        if value == word or (isinstance(value, list | tuple | set | dict) and word in value):
+            return ("studies", name, key)
+    return ("studies", name)

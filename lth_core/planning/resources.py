@@ -1,0 +1,168 @@
+"""What jobs ask of a cluster: memory, time and GPUs, from what the task costs.
+
+What one image costs a network stands in the header of theta_0, so these numbers are known once a cohort is initialized.
+They are upper bounds with a margin: a job that asks for too much waits longer, one that asks for too little is killed.
+`--set-resources` overrides them; no result depends on them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from lth_core.config import seeds_of
+from lth_core.data.facts import known_facts
+from lth_core.planning.plan import Plan, canonical
+from lth_core.storage.errors import ArtifactError
+from lth_core.storage.paths import data_file, initial_file
+from lth_core.storage.runs import Cell
+from lth_core.storage.tensors import read_header
+
+BYTES = 4
+"""Of a number: float32."""
+MEGABYTE = 10**6
+IMAGES_AT_ONCE = 1000
+"""In an evaluation (lth_core.tasks.base.PIECE)."""
+COPIES = 16
+"""Of the weights: start, mask, gradients, the optimizer's, and those of a file that is being written."""
+MARGIN = 1.5
+DECODERS = 4
+"""Cores that decode image files for one GPU: one does 480 JPEGs of 500x375 pixels a second where that was measured."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a job needs besides its arrays, and how fast it computes at the least."""
+
+    mem_mb: int
+    """PyTorch with its libraries, and the snakemakes that start a job on a cluster's node."""
+    flops: float
+    """Per second."""
+    latency: float
+    """Seconds of a training step of one replicate, however small."""
+
+
+CPU = Machine(mem_mb=1500, flops=2e10, latency=0.002)
+"""One core."""
+GPU = Machine(mem_mb=4000, flops=1e12, latency=0.02)
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a job asks for; of several nodes, each."""
+
+    mem_mb: int
+    runtime: int
+    """Minutes."""
+
+
+class Needs:
+    """The needs of a plan's jobs. Raises ArtifactError while the theta_0 of a cell is not there."""
+
+    def __init__(self, plan: Plan, on_slurm: Callable[[], bool] = lambda: False):
+        """`on_slurm`: whether jobs are SLURM's, of which one may be given several nodes."""
+        self.plan, self.on_slurm = plan, on_slurm
+        self.gpus = 0 if plan.config.device == "cpu" else 1
+        """GPUs of a job that trains or evaluates networks."""
+        self.machine = GPU if self.gpus else CPU
+
+    def training(self, cell: Cell) -> Need:
+        """Of a training to its last step, with its evaluations."""
+        recipe, (_, examples) = self.plan.config.tasks[cell.task].train, self._measured(cell)
+        evaluations = recipe.steps // recipe.evaluate_every + 2
+        evaluated = 2 * examples["validation"] + examples["test"]
+        return self._need(cell, recipe.steps, recipe.batch_size, evaluations * evaluated, shared=True)
+
+    def nodes(self, task: str) -> int:
+        """Nodes that a training is spread over."""
+        nodes = self.plan.config.tasks[task].nodes
+        return nodes if nodes > 1 and self.on_slurm() else 1
+
+    def processes(self, task: str) -> int:
+        """Processes of a training on each of its nodes."""
+        return self.plan.config.tasks[task].processes // self.nodes(task)
+
+    def threads(self, task: str) -> int:
+        """Cores for each process of a job: one, as on a CPU the numbers depend on how many there are."""
+        dataset = self.plan.config.dataset(self.plan.config.tasks[task].dataset)
+        streamed = known_facts(dataset.source, dataset.transforms).get("streamed", False)
+        return DECODERS if streamed and self.plan.config.device == "cuda" else 1
+
+    def telemetry(self, cell: Cell) -> Need:
+        """Of the first steps of a training, each of which is evaluated."""
+        recipe, (_, examples) = self.plan.config.tasks[cell.task].train, self._measured(cell)
+        steps = min(recipe.steps, 1000)
+        return self._need(cell, steps, recipe.batch_size, steps * sum(examples.values()))
+
+    def connectivity(self, cell: Cell) -> Need:
+        """Of evaluations along a line, with and without alignment and batch statistics."""
+        settings, (_, examples) = self.plan.config.connectivity, self._measured(cell)
+        found = (min(examples[split], settings.examples or examples[split]) for split in ("train", "test"))
+        return self._need(cell, 0, 0, 4 * settings.points * sum(found))
+
+    def supermasks(self, cell: Cell) -> Need:
+        """Of learning masks, or of evaluating masks of every density: at most a training and 200 evaluations."""
+        recipe, (_, examples) = self.plan.config.tasks[cell.task].train, self._measured(cell)
+        steps = self.plan.config.supermasks.steps or recipe.steps
+        evaluated = 200 * (examples["validation"] + examples["test"])
+        return self._need(cell, steps, recipe.batch_size, evaluated)
+
+    def weights(self, cell: Cell) -> Need:
+        """Of jobs that look at weights and masks: pruning, distances, histograms."""
+        cost, _ = self._measured(cell)
+        numbers = self._replicates(cell) * cost["parameters"]
+        return Need(CPU.mem_mb + math.ceil(MARGIN * COPIES * BYTES * numbers / MEGABYTE), 10 + numbers // 10**7)
+
+    # ------------------------------------------------------------ parts
+
+    def _need(self, cell: Cell, steps: int, batch: int, evaluated: int, shared: bool = False) -> Need:
+        """Of `steps` training steps and of evaluating so many images, for every replicate; by the task's processes."""
+        processes = self.processes(cell.task) if shared else 1
+        everywhere = self.plan.config.tasks[cell.task].processes if shared else 1
+        cost, _ = self._measured(cell)
+        replicates = self._replicates(cell)
+        # Backward passes keep all activations, with their gradients; evaluations only those at hand.
+        kept = max(2 * cost["activations"] * batch, 4 * cost["largest_activation"] * IMAGES_AT_ONCE)
+        numbers = COPIES * processes * replicates * cost["parameters"] + (0 if self.gpus else kept)
+        memory = MARGIN * (BYTES * numbers / MEGABYTE + self._data_mb(cell)) + processes * self.machine.mem_mb
+        flops = cost["flops"] * (3 * steps * batch + evaluated)  # a backward pass costs two forward passes
+        seconds = replicates * (flops / everywhere / self.machine.flops + steps * self.machine.latency)
+        return Need(math.ceil(memory), 10 + math.ceil(MARGIN * seconds / 60))
+
+    def _replicates(self, cell: Cell) -> int:
+        draws = self.plan.treated(cell).draws if cell.branch else 1
+        return draws * len(seeds_of(cell.cohort))
+
+    def _measured(self, cell: Cell) -> tuple[Mapping[str, int], Mapping[str, int]]:
+        """What an image costs the cell's network, and how many there are by split."""
+        path = Path(initial_file(self.plan.config.results, cell.task, cell.cohort))
+        if not path.exists():
+            raise ArtifactError(f"{path}: is not there yet")
+        header = _header(str(path), path.stat().st_mtime_ns)
+        if header["spec"] != self._initialize_spec(cell.task, cell.cohort):
+            raise ArtifactError(f"{path}: is of another network, and will be made anew")
+        return header["cost"], header["examples"]
+
+    @cache  # noqa: B019 (there is one for a run)
+    def _initialize_spec(self, task: str, cohort: str) -> str:
+        return self.plan.initialize_spec(task, cohort)
+
+    def _data_mb(self, cell: Cell) -> float:
+        try:
+            path = Path(data_file(self.plan.config.results, self.plan.config.tasks[cell.task].dataset))
+            return path.stat().st_size / MEGABYTE
+        except FileNotFoundError:
+            raise ArtifactError(f"{path}: is not there yet") from None
+
+
+@cache
+def _header(path: str, time: int) -> dict[str, Any]:
+    """`cost`, `examples` and `spec` of theta_0 as it was written at that time."""
+    header = read_header(path)
+    if "cost" not in header:
+        raise ArtifactError(f"{path}: does not say what its network costs")
+    return header | {"spec": canonical(header["provenance"]["spec"])}

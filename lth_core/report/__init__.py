@@ -1,0 +1,1 @@
+"""The page that shows figures and claims of a run."""

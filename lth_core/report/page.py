@@ -1,0 +1,170 @@
+"""The report: one self-contained HTML page of claims, figures and provenance. Pure: facts in, text out."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from lth_core.analysis.faults import Line
+from lth_core.config import HOW_TO_COMPUTE, Choice, Config, Method, Task, seeds_of
+
+TEMPLATES = Path(__file__).with_name("templates")
+VERDICTS = ("supported", "contradicted", "inconclusive")
+LARGEST_SVG = 400_000
+"""Bytes above which the page shows a figure's png instead of its svg."""
+
+
+@dataclass(frozen=True)
+class FigureEntry:
+    """A figure as the page shows it: image as a data URI, links to its files by extension."""
+
+    name: str
+    caption: str
+    image: str
+    links: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class StudyEntry:
+    """A study as the page shows it: `claims` are rows of claims.csv, `tables` link by name and extension."""
+
+    name: str
+    title: str
+    citation: str
+    claims: Sequence[Mapping[str, Any]]
+    figures: Sequence[FigureEntry]
+    tables: Mapping[str, Mapping[str, str]]
+
+
+def render(
+    config: Config,
+    tasks: Mapping[str, Task],
+    methods: Mapping[str, Method],
+    studies: Sequence[StudyEntry],
+    sources: Mapping[str, str],
+    provenance: Sequence[Mapping[str, Any]],
+    claims_link: str,
+    faults: Sequence[Line] = (),
+) -> str:
+    """The whole page.
+
+    `tasks` are those that were trained; `methods` those by which masks were found, derived ones too; `sources` says in
+    a sentence where each data set comes from; `provenance` has one entry per cohort: task, cohort, and what its dense
+    run's header says about versions, commit and device; `faults` are those of all trainings in words.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(number=number)
+    every_claim = [claim for study in studies for claim in study.claims]
+    return environment.get_template("index.html.j2").render(
+        tasks=[_task_facts(name, task, config, sources) for name, task in tasks.items()],
+        methods={name: _method_words(method) for name, method in methods.items()},
+        studies=studies,
+        claims_by_task=_claims_by_task,
+        interval_bar=interval_bar,
+        decimals=decimals,
+        verdicts={verdict: Counter(claim["verdict"] for claim in every_claim)[verdict] for verdict in VERDICTS},
+        claim_count=len(every_claim),
+        claims_link=claims_link,
+        provenance=provenance,
+        faults=faults,
+        configuration=yaml.safe_dump(
+            config.model_dump(mode="json", exclude=HOW_TO_COMPUTE), sort_keys=False, allow_unicode=True
+        ),
+    )
+
+
+def image_uri(svg: bytes, png: bytes) -> str:
+    """The figure as a data URI: sharp lines (svg) unless that is large."""
+    kind, content = ("svg+xml", svg) if len(svg) <= LARGEST_SVG else ("png", png)
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def number(value: float, decimals: int | None = None) -> str:
+    """A number as readers write it: with so many decimals, or as short as it is; an unknown number is a dash."""
+    if math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    text = f"{value:.6g}" if decimals is None else f"{round(value, decimals) + 0.0:,.{decimals}f}"
+    return text.replace("-", "−")
+
+
+def decimals(claim: Mapping[str, Any]) -> int:
+    """How many decimals of a claim's numbers tell something: two digits of half its interval's width."""
+    half = (claim["high"] - claim["low"]) / 2
+    digits = half if math.isfinite(half) and half > 0 else abs(claim["estimate"])
+    return min(6, max(0, 1 - math.floor(math.log10(digits)))) if math.isfinite(digits) and digits > 0 else 0
+
+
+def interval_bar(claim: Mapping[str, Any]) -> dict[str, float] | None:
+    """Where a claim's interval, estimate and margin lie on a bar, in percent of its width; None if unbounded."""
+    low, high, estimate, margin = (claim[key] for key in ("low", "high", "estimate", "margin"))
+    if not all(map(math.isfinite, (low, high, estimate, margin))):
+        return None
+    left, right = min(low, margin), max(high, margin)
+    scale = 90 / (right - left) if right > left else 0.0
+    at = {"low": low, "high": high, "estimate": estimate, "margin": margin}
+    return {key: round(5 + (value - left) * scale, 2) if scale else 50.0 for key, value in at.items()}
+
+
+def _claims_by_task(study: StudyEntry) -> list[tuple[str, list[Mapping[str, Any]]]]:
+    ordered = sorted(study.claims, key=lambda claim: claim["task"])
+    return [(task, list(claims)) for task, claims in groupby(ordered, key=lambda claim: claim["task"])]
+
+
+def _choice(choice: Choice) -> str:
+    options = ", ".join(f"{key} {value}" for key, value in choice.options.items())
+    return f"{choice.name} ({options})" if options else choice.name
+
+
+def _task_facts(name: str, task: Task, config: Config, sources: Mapping[str, str]) -> dict[str, Any]:
+    recipe = task.train
+    seeds = [seed for cohort in task.cohorts for seed in seeds_of(cohort)]
+    schedule = "" if recipe.schedule.name == "constant" else f", {recipe.schedule.name} schedule"
+    warmup = f", warmup of {recipe.schedule.warmup_steps:,} steps" if recipe.schedule.warmup_steps else ""
+    methods = {study["tasks"][name] for study in config.studies.values() if name in study.get("tasks", {})}
+    return {
+        "name": name,
+        "data": sources[task.dataset],
+        "model": _choice(task.model),
+        "recipe": f"{recipe.steps:,} steps of {recipe.batch_size} examples, {recipe.optimizer.name} at "
+        f"{recipe.optimizer.learning_rate:g}{schedule}{warmup}",
+        "seeds": f"{len(seeds)} ({', '.join(task.cohorts)})",
+        "methods": sorted(methods),
+    }
+
+
+def _method_words(method: Method) -> str:
+    """A method in one sentence."""
+    rates = "".join(f", {kind} {rate:.0%}" for kind, rate in method.rate_by_kind.items())
+    kind = "iterative" if method.iterative else "one-shot"
+    k = method.rewind.step
+    starts = {
+        "reset": "reset",
+        "rewind": f"rewind to step {k}",
+        "rewind-low-rate": f"rewind to step {k}, at the last learning rate",
+        "continue": f"training continues, learning rate from step {k}",
+        "fine-tune": f"training continues from step {k} at the last learning rate",
+    }
+    treated = f"; each ticket treated: {_choice(method.treatment)}" if method.treatment else ""
+    excluded = f"; never pruned: {', '.join(method.exclude)}" if method.exclude else ""
+    ranking = "one ranking per layer" if method.scope == "layer" else "one global ranking"
+    return (
+        f"{kind}, {_choice(method.criterion)}, {ranking}; {method.levels} levels at {method.rate:.0%} of the surviving "
+        f"weights per round{rates}; {starts[method.rewind.policy]}{treated}{excluded}"
+    )

@@ -1,0 +1,1 @@
+"""The machine: GPUs, memory, processes, progress and time."""

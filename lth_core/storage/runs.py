@@ -1,0 +1,65 @@
+"""Cells of the grid task x cohort x method x level x branch, and where each one's files lie."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lth_core.storage.errors import ArtifactError
+from lth_core.storage.paths import dense_folder, level_folder
+
+DENSE = "dense"
+
+
+@dataclass(frozen=True, order=True)
+class Cell:
+    """One training of a cohort: a ticket, the dense run (level 0), or a counterfactual of either (a branch)."""
+
+    task: str
+    cohort: str
+    method: str = DENSE
+    level: int = 0
+    branch: str | None = None
+
+    def folder(self, results: str) -> str:
+        """Where the files of this training lie."""
+        if self.level == 0:
+            return dense_folder(results, self.task, self.cohort, self.branch)
+        return level_folder(results, self.task, self.cohort, self.method, self.level, self.branch)
+
+    def history(self, results: str) -> str:
+        """Tidy CSV: seed, draw, step, split, loss, accuracy."""
+        return f"{self.folder(results)}/history.csv"
+
+    def trained(self, results: str) -> str:
+        """The weights at the end of training."""
+        return f"{self.folder(results)}/trained.safetensors"
+
+    def checkpoint(self, results: str, step: int | str) -> str:
+        """The weights at a step of this very training."""
+        return f"{self.folder(results)}/at_{step}.safetensors"
+
+    def mask(self, results: str) -> str:
+        """The mask that the cell is trained with; dense networks have none."""
+        return f"{self.folder(results)}/mask.safetensors"
+
+    def ticket(self) -> Cell:
+        """The ticket, or the dense run, that a branch is a counterfactual of."""
+        return replace(self, branch=None)
+
+
+def cell_of(folder: str | Path) -> tuple[str, Cell]:
+    """The results folder and the cell of a training's folder: the inverse of `Cell.folder`.
+
+    Raises ArtifactError for a folder that is none.
+    """
+    parts = [*Path(folder).parts]
+    level = re.compile(r"level_([1-9]\d*)$")
+    branch = None if parts and (level.match(parts[-1]) or parts[-1] == DENSE) else parts.pop() if parts else None
+    match parts:
+        case [*results, task, cohort, method, last] if found := level.match(last):
+            return str(Path(*results)), Cell(task, cohort, method, int(found[1]), branch)
+        case [*results, task, cohort, last] if last == DENSE:
+            return str(Path(*results)), Cell(task, cohort, branch=branch)
+    raise ArtifactError(f"{folder}: is no training's folder (results/TASK/SEEDS/METHOD/level_N or .../SEEDS/dense)")

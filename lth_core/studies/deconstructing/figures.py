@@ -1,0 +1,135 @@
+"""The figures of Zhou et al. 2019 (arXiv 1905.01067), drawn from the study's tables, and their captions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lth_core.config import Config
+from lth_core.drawing.plotting import SERIES, band, density_axis, interval_note, legend, panels, percent_axis, reference
+from lth_core.studies.base import Drawing
+from lth_core.studies.captions import data_note
+from lth_core.studies.deconstructing.study import KEPT_ACTIONS, PRUNED_ACTIONS, REWIND, ZERO
+
+if TYPE_CHECKING:
+    from lth_core.studies.deconstructing.study import Deconstructing
+
+CRITERION_LOOKS = {
+    "large-final": (SERIES[0], "-"),
+    "small-final": (SERIES[0], "--"),
+    "large-init": (SERIES[1], "-"),
+    "small-init": (SERIES[1], "--"),
+    "large-init-large-final": (SERIES[2], "-"),
+    "small-init-small-final": (SERIES[2], "--"),
+    "magnitude-increase": (SERIES[3], "-"),
+    "movement": (SERIES[4], "-"),
+    "random": (SERIES[7], "-"),
+    "large-final-same-sign": (SERIES[0], "-."),
+    "large-final-diff-sign": (SERIES[0], ":"),
+    "magnitude-increase-same-sign": (SERIES[3], "-."),
+    "magnitude-increase-diff-sign": (SERIES[3], ":"),
+}
+"""Criterion -> colour and line; those not listed take OTHER_LOOK."""
+OTHER_LOOK = (SERIES[6], "-")
+SIGN_FORMS = ("-same-sign", "-diff-sign")
+
+ACTION_LABELS = {
+    ZERO: "set to 0",
+    "freeze-init": "frozen at start",
+    "freeze-init-zero-mask": "0 if moved toward 0, else frozen",
+    "freeze-init-zero-all": "0 if moved toward 0 (kept ones, too), else frozen",
+    "freeze-init-zero-reverse": "0 if moved away from 0, else frozen",
+    "freeze-init-zero-reshuffle": "random ones 0, else frozen",
+    REWIND: "own starting values",
+    **{name: name.replace("-signed", ", signs kept") for name in KEPT_ACTIONS},
+}
+ACTION_COLOURS = dict(zip([ZERO, *PRUNED_ACTIONS], SERIES, strict=False)) | {
+    REWIND: SERIES[0],
+    "redraw": SERIES[1],
+    "reshuffle": SERIES[2],
+    "constant": SERIES[3],
+}
+
+CAPTIONS = {
+    "criteria": "Test accuracy at early stopping of chains that find their masks by different criteria (section 2), "
+    "against density. w_i: weights that a level's training starts from; w_f: those it ends with. Left: |w_f| (large "
+    "final), |w_i| (large init), both, |w_f| - |w_i| (magnitude increase), |w_f - w_i| (movement), and opposites. "
+    "Right: kept only where the sign of w_i is that of w_f, or only where it is not.",
+    "kept-weights": "Test accuracy at early stopping by what kept weights start from (mask-1 actions, section 3), "
+    "against density: their own starting values, values redrawn from the layer's whole starting tensor, their values "
+    "reshuffled, or plus or minus the layer's standard deviation. Solid: every place keeps its sign. Dashed: signs "
+    "change, too. The action is applied at every level.",
+    "pruned-weights": "Test accuracy at early stopping by what becomes of pruned weights (mask-0 actions, section 4), "
+    "against density: set to 0; frozen at their starting values; 0 where their magnitude fell in training and frozen "
+    "elsewhere, with or without kept weights of falling magnitude starting from 0, too; and two controls.",
+}
+
+
+def drawings(study: Deconstructing, config: Config, task: str, accuracies: pd.DataFrame) -> list[Drawing]:
+    """The figures of one task."""
+    table = accuracies[accuracies["task"] == task]
+    chains = study.chains(config, study.tasks[task])
+    draw = {
+        "criteria": lambda: _criteria(table, chains["criteria"]),
+        "kept-weights": lambda: _actions(table, chains["kept"]),
+        "pruned-weights": lambda: _actions(table, chains["pruned"]),
+    }
+    data = data_note(config.tasks[task], table["seed"].nunique())
+    return [Drawing(f"{kind}-{task}", f"{CAPTIONS[kind]} {data}", draw[kind]) for kind in draw]
+
+
+def _criteria(table: pd.DataFrame, chains: dict[str, str]) -> Figure:
+    """Criteria without and with a condition on signs, side by side."""
+    groups = criterion_groups(list(chains))
+    figure, axes = panels(len(groups), height=3.2)
+    for panel, names in zip(axes[0], groups, strict=True):
+        panel.sharey(axes[0, 0])
+        for name in names:
+            colour, line = CRITERION_LOOKS.get(name, OTHER_LOOK)
+            _line(panel, table, chains[name], criterion_label(name), colour, line)
+    return _finished(figure, axes[0], table)
+
+
+def criterion_groups(criteria: Sequence[str]) -> list[list[str]]:
+    """Criteria without a condition on signs; if there are any, those with one beside those that these are forms of."""
+    forms = [name for name in criteria if name.endswith(SIGN_FORMS)]
+    plain = [name for name in criteria if name not in forms]
+    of_forms = [name for name in plain if name == "random" or any(form.startswith(f"{name}-") for form in forms)]
+    return [plain, [*of_forms, *forms]] if forms else [plain]
+
+
+def criterion_label(name: str) -> str:
+    """A criterion as legends name it."""
+    return name.replace("-same-sign", ", same sign").replace("-diff-sign", ", other sign").replace("-", " ")
+
+
+def _actions(table: pd.DataFrame, chains: dict[str, str]) -> Figure:
+    """One curve per action; of actions on kept weights, solid where signs are kept."""
+    figure, axes = panels(width=5.2, height=3.2)
+    for name, method in chains.items():
+        loses_signs = name in KEPT_ACTIONS and not name.endswith("-signed")
+        colour = ACTION_COLOURS[name.removesuffix("-signed")]
+        _line(axes[0, 0], table, method, ACTION_LABELS[name], colour, "--" if loses_signs else "-")
+    return _finished(figure, axes[0], table)
+
+
+def _line(axes: Axes, table: pd.DataFrame, method: str, label: str, colour: str, line: str) -> None:
+    rows = table[table["method"] == method]
+    band(axes, rows, "density", "accuracy", label=label, colour=colour, linestyle=line, markers=False)
+
+
+def _finished(figure: Figure, row: Sequence[Axes], table: pd.DataFrame) -> Figure:
+    """With the dense network's accuracy, axes and legend."""
+    levels = table[table["level"] > 0]
+    for panel in row:
+        reference(panel, table.loc[table["level"] == 0, "accuracy"])
+        density_axis(panel, levels.groupby("level")["density"].mean())
+        percent_axis(panel.yaxis, "test accuracy")
+    for panel in row[1:]:
+        panel.set_ylabel("")
+    legend(figure, interval_note(table["seed"].nunique()))
+    return figure

@@ -1,0 +1,101 @@
+"""The figure of Frankle, Schwab & Morcos 2020 (arXiv 2002.10365) that shows pretrained tickets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lth_core.drawing.plotting import (
+    interval_note,
+    legend,
+    panels,
+    percent_axis,
+    percent_text,
+    reference,
+    series,
+    step_axis,
+    threshold,
+)
+from lth_core.studies.base import Drawing
+from lth_core.studies.early_phase.point_figures import point, with_bars
+from lth_core.studies.early_phase.study import REFERENCES, reference_labels
+from lth_core.studies.early_phase.tables import by_seed
+
+if TYPE_CHECKING:
+    from lth_core.studies.early_phase.study import EarlyPhase
+
+KINDS = {
+    "random-labels": "random labels",
+    "rotation": "rotation",
+    "blur": "blurred images",
+    "blur-rotation": "rotation of blurred images",
+}
+SHIFT = 1.02
+"""Kinds of pretraining are drawn beside one another: each at the square of this factor times the place before."""
+MOST_LEVELS = 3
+"""How many levels the figure shows at most."""
+
+
+def pretraining_drawing(study: EarlyPhase, task: str, k: int, tables: Mapping[str, pd.DataFrame], data: str) -> Drawing:
+    """Accuracy against the length of pretraining."""
+    perturbed, pretrained = (tables[name][tables[name]["k"] == k] for name in ("measurements", "pretraining"))
+    return Drawing(
+        f"pretraining-{task}-k{k}",
+        "Test accuracy at the end of training of tickets that start from pretrained weights instead of those of step "
+        f"k = {k}, against the length of pretraining. Masks are those of the tickets rewound to k; training goes from "
+        f"step {k} of the schedule on. Pretraining starts from initialization: on labels drawn at random (once, for "
+        "all seeds), on telling by how many quarter turns an image is rotated (that output layer is dropped), on "
+        "images blurred by a factor of 4, or on rotations of those. Dense: the whole network is pretrained, then "
+        "masked; sparse: it is masked first. Dashed: the ticket rewound to k, its mask reset to initialization, and "
+        f"reinitialized. Dotted: as many steps of pretraining as the ticket has had of the task. {with_bars(data)}",
+        lambda: _pretraining(study, k, perturbed, pretrained),
+    )
+
+
+def _pretraining(study: EarlyPhase, k: int, perturbed: pd.DataFrame, pretrained: pd.DataFrame) -> Figure:
+    """A row per level and a column per pretrained network."""
+    levels, kinds = _spread(study.levels), [kind for kind in KINDS if kind in study.pretraining]
+    colours, last = series(len(kinds), besides=REFERENCES), len(kinds) - 1
+    figure, axes = panels(len(study.pretrained_networks), len(levels), height=2.5)
+    for row, level in zip(axes, levels, strict=True):
+        for panel, network in zip(row, study.pretrained_networks, strict=True):
+            panel.sharey(row[0])
+            for role, label in reference_labels(k).items():
+                values = perturbed[(perturbed["level"] == level) & (perturbed["network"] == role)]
+                reference(panel, values["accuracy"], role, label)
+            here = pretrained[(pretrained["level"] == level) & (pretrained["network"] == network)]
+            for place, kind in enumerate(kinds):
+                _line(
+                    panel, here[here["pretraining"] == kind], KINDS[kind], colours[place], SHIFT ** (2 * place - last)
+                )
+            threshold(panel, k, "k steps", vertical=True)
+            step_axis(panel, study.pretraining_steps)
+            panel.set_xlim(min(k, study.pretraining_steps[0]) / 1.3, max(k, study.pretraining_steps[-1]) * 1.2)
+            panel.set_title(f"{network} pretraining, {percent_text(here['density'].mean())}% of weights")
+        percent_axis(row[0].yaxis, "test accuracy")
+    for panel in axes.flat:
+        panel.label_outer()
+    for panel in axes[-1]:
+        panel.set_xlabel("steps of pretraining")
+    legend(figure, with_bars(interval_note(perturbed["seed"].nunique())))
+    return figure
+
+
+def _line(axes: Axes, rows: pd.DataFrame, label: str, colour: str, shift: float) -> None:
+    """Means with bars, one per length, joined by a line; a bit beside their place, so that none hides another."""
+    steps = sorted(set(rows["steps"]))
+    means = [
+        point(axes, by_seed(rows[rows["steps"] == length]), label, x=length * shift, colour=colour) for length in steps
+    ]
+    axes.plot([length * shift for length in steps], means, color=colour)
+
+
+def _spread(levels: list[int]) -> list[int]:
+    """At most three of the levels, the first and the last among them."""
+    chosen = np.linspace(0, len(levels) - 1, min(MOST_LEVELS, len(levels))).round().astype(int)
+    return [levels[place] for place in chosen]

@@ -1,0 +1,3 @@
+"""Frankle & Carbin 2019: winning tickets exist, and their initialization matters."""
+
+from lth_core.studies.frankle2019 import study as study  # registers it

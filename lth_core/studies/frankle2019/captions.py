@@ -1,0 +1,128 @@
+"""The captions of the figures of Frankle & Carbin 2019: they name what is drawn, and nothing that is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lth_core.studies.captions import data_note, listing
+from lth_core.studies.frankle2019.histogram_figures import LAYERS_SHOWN
+from lth_core.studies.frankle2019.study import drops_rate
+from lth_core.studies.frankle2019.view import View
+
+CENSORED = "Early stopping at the last step means that validation loss was still falling."
+
+
+def caption(kind: str, view: View) -> str:
+    """What a kind of figure shows of these tasks, on what data and of how many seeds."""
+    return f"{CAPTIONS[kind](view)} {data_note(view.config.tasks[view.task], view.seeds())}"
+
+
+def tickets(view: View) -> str:
+    """The curves of most figures: tickets, and their reinitializations where there are any."""
+    return "winning tickets" + (" and the same masks on new initial weights" if view.reinits() else "")
+
+
+def training_caption(view: View) -> str:
+    """Figure 3."""
+    large, small = view.curve_levels()
+    panels = ["tickets with many of its weights"] if large else []
+    panels += ["tickets with few of its weights"] if small else []
+    panels += ["tickets against the same masks reinitialized"] if large and view.reinits() else []
+    order = "from left to right, " if len(panels) > 1 else ""
+    drawn = f"the dense network and {order}{listing(panels)}" if panels else "the dense network"
+    return (
+        f"Test accuracy in the course of training, by density, as in Figure 3: {drawn}. The axis starts near the "
+        "lowest mean after the first sixth of training."
+    )
+
+
+def tickets_caption(view: View) -> str:
+    """Figure 4."""
+    panels = ["(a) step of early stopping (minimum validation loss)", "(b) test accuracy at the end of training"]
+    if view.one_shots():
+        reinits = ["one-shot masks on new initial weights"] if view.reinits() else []
+        drawn = ["winning tickets", "one-shot tickets", *reinits]
+        panels.append(f"(c) test accuracy at early stop of {listing(drawn)}")
+    return f"{tickets(view).capitalize()}, by density, as in Figure 4: {'; '.join(panels)}. {CENSORED}"
+
+
+def early_stop_caption(view: View) -> str:
+    """Figure 5."""
+    return (
+        f"{tickets(view).capitalize()}: step of early stopping (minimum validation loss) and the test and training "
+        "accuracy at that step, against density, as in Figure 5. Training accuracy is measured on a fixed subset of "
+        f"the training split, as large as the validation split. {CENSORED}"
+    )
+
+
+def dropout_caption(view: View) -> str:
+    """Figure 6."""
+    without = ", against the tickets of the same network trained without dropout (dashed)" if view.tasks[1:] else ""
+    return (
+        f"Step of early stopping and test accuracy at that step of a network trained with dropout{without}, as in "
+        f"Figure 6: {tickets(view)}. {CENSORED}"
+    )
+
+
+def thirds_caption(view: View) -> str:
+    """Figures 7 and 8."""
+    compared = ", by learning rate and warmup (solid: tickets" if len(view.tasks) > 1 else " (solid: tickets"
+    reinits = "; dashed: the same masks on new initial weights)" if view.reinits() else ")"
+    return (
+        "Test accuracy after one third, two thirds and all of training with a stepwise falling learning rate"
+        f"{compared}{reinits}, as in Figures 7 and 8. Early stopping is not shown: it follows the rate's steps."
+    )
+
+
+def strategies_caption(view: View) -> str:
+    """Figures 9 and 10."""
+    return (
+        "Step of early stopping and test accuracy at that step, for masks found by iterative pruning with and without "
+        f"resetting the weights in every round, as in Figures 9 and 10. All are trained from the original "
+        f"initialization. {CENSORED}"
+    )
+
+
+def controls_caption(view: View) -> str:
+    """Figure 14."""
+    by_rate = drops_rate(view.config.tasks[view.task])
+    measured = "Test accuracy at the end of training" if by_rate else "Step of early stopping and test accuracy there"
+    controls = "; ".join(dict.fromkeys(view.control_label(name) for name in view.study.controls))
+    end = "" if by_rate else f" {CENSORED}"
+    return f"{measured}, of winning tickets against their controls, as in Figure 14: {controls}.{end}"
+
+
+def per_layer(view: View) -> str:
+    """Which layers the histograms show."""
+    count = len(view.layers())
+    return "per layer" if count <= LAYERS_SHOWN else f"in {LAYERS_SHOWN} of {count} layers, from first to last"
+
+
+def initial_values_caption(view: View) -> str:
+    """Figures 15 and 16."""
+    return (
+        "Initial values of the weights that the ticket keeps, against those of all weights, "
+        f"{per_layer(view)} (columns) and by density (rows), as in Figures 15 and 16."
+    )
+
+
+def distances_caption(view: View) -> str:
+    """Figure 19."""
+    return (
+        "Distance between initial and final value in the training of the dense network, for weights in the ticket and "
+        f"for pruned ones, {per_layer(view)}, as in Figure 19."
+    )
+
+
+CAPTIONS: dict[str, Callable[[View], str]] = {
+    "fig03-training": training_caption,
+    "fig04-tickets": tickets_caption,
+    "fig05-early-stop": early_stop_caption,
+    "fig06-dropout": dropout_caption,
+    "fig07-thirds": thirds_caption,
+    "fig09-strategies": strategies_caption,
+    "fig14-controls": controls_caption,
+    "fig15-initial-values": initial_values_caption,
+    "fig19-distances": distances_caption,
+}
+"""Kind of figure -> its caption, without the note on data and seeds."""

@@ -1,0 +1,228 @@
+"""The figures of Frankle & Carbin 2019, drawn from the study's tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lth_core.analysis.measurements import select, select_dense
+from lth_core.config import Config
+from lth_core.drawing import plotting
+from lth_core.drawing.plotting import (
+    band,
+    density_axis,
+    legend,
+    panels,
+    percent_axis,
+    percent_text,
+    positive_axis,
+    ramp,
+    reference,
+    series,
+)
+from lth_core.studies.base import Drawing
+from lth_core.studies.frankle2019.captions import caption
+from lth_core.studies.frankle2019.histogram_figures import distances_figure, initial_values_figure
+from lth_core.studies.frankle2019.study import Frankle2019, continued, drops_rate, one_shot, treatment
+from lth_core.studies.frankle2019.view import View
+
+EARLY_STEP = ("early_stop_step", "early-stop step")
+EARLY_TEST = ("test_accuracy_early_stop", "test accuracy at early stop")
+EARLY_TRAIN = ("train_accuracy_early_stop", "training accuracy at early stop")
+END_TEST = ("test_accuracy_end", "final test accuracy")
+THIRDS = (
+    ("test_accuracy_one_third", "test accuracy at 1/3 of training"),
+    ("test_accuracy_two_thirds", "test accuracy at 2/3 of training"),
+    END_TEST,
+)
+
+
+def drawing(
+    study: Frankle2019, config: Config, tables: Mapping[str, pd.DataFrame], kind: str, tasks: tuple[str, ...]
+) -> Drawing:
+    """The figure of one kind for the tasks that it shows."""
+    view = View(study, config, tables, tasks)
+    return Drawing(f"{kind}-{view.task}", caption(kind, view), lambda: DRAWINGS[kind](view))
+
+
+# ---------------------------------------------------------------- panels over densities
+
+
+@dataclass(frozen=True)
+class Line:
+    """One curve over densities and how it is drawn."""
+
+    rows: pd.DataFrame
+    role: str
+    label: str | None = None
+    colour: str | None = None
+    linestyle: str = "-"
+
+
+def over_densities(axes: Axes, view: View, quantity: tuple[str, str], lines: Iterable[Line]) -> None:
+    """A measurement against density, with the dense network's mean as a horizontal line."""
+    column, label = quantity
+    if len(view.tasks) == 1:
+        reference(axes, view.curve().query("level == 0")[column])
+    for line in lines:
+        look = {"role": line.role, "label": line.label, "colour": line.colour, "linestyle": line.linestyle}
+        band(axes, line.rows, "density", column, **look)
+    density_axis(axes, view.densities())
+    if "accuracy" in column:
+        percent_axis(axes.yaxis, label)
+    else:
+        positive_axis(axes, label)
+
+
+def row_of_panels(view: View, quantities: Iterable[tuple[str, str]], lines: list[Line]) -> Figure:
+    """The same curves in one panel per measurement."""
+    quantities = list(quantities)
+    figure, axes = panels(len(quantities), width=3.4 if len(quantities) > 1 else 4.6)
+    for panel, quantity in zip(axes.flat, quantities, strict=True):
+        over_densities(panel, view, quantity, lines)
+    legend(figure, plotting.interval_note(view.seeds()))
+    return figure
+
+
+def tickets_and_reinits(view: View) -> list[Line]:
+    """The tickets and the same masks on new initializations."""
+    return [
+        Line(view.curve(), "ticket"),
+        *(Line(view.curve(name), "reinit") for name in view.reinits()),
+    ]
+
+
+def tickets_figure(view: View) -> Figure:
+    """Figure 4: (a) early stopping, (b) the end of training, (c) one-shot pruning."""
+    figure, axes = panels(3 if view.one_shots() else 2)
+    lines = tickets_and_reinits(view)
+    over_densities(axes[0, 0], view, EARLY_STEP, lines)
+    over_densities(axes[0, 1], view, END_TEST, lines)
+    if view.one_shots():
+        method = one_shot(view.method)
+        pruned_once = [Line(view.curve(method=method), "one-shot")]
+        for name in view.reinits():
+            rows = view.curve(name, method=method)
+            pruned_once.append(Line(rows, "reinit", "one-shot mask, reinitialized", linestyle="--"))
+        over_densities(axes[0, 2], view, EARLY_TEST, [lines[0], *pruned_once])
+    for panel, letter in zip(axes.flat, "abc", strict=False):
+        panel.set_title(f"({letter})", loc="left")
+    legend(figure, plotting.interval_note(view.seeds()))
+    return figure
+
+
+def early_stop_figure(view: View) -> Figure:
+    """Figure 5: early stopping of tickets and their reinitializations."""
+    return row_of_panels(view, [EARLY_STEP, EARLY_TEST, EARLY_TRAIN], tickets_and_reinits(view))
+
+
+def dropout_figure(view: View) -> Figure:
+    """Figure 6: the same networks with and without dropout."""
+    lines = tickets_and_reinits(view)
+    for task in view.tasks[1:]:
+        lines.append(Line(view.curve(task=task), "ticket", "winning ticket, no dropout", linestyle="--"))
+    return row_of_panels(view, [EARLY_STEP, EARLY_TEST], lines)
+
+
+def thirds_figure(view: View) -> Figure:
+    """Figures 7 and 8: accuracy in the course of training, for each learning rate or warmup."""
+    lines = []
+    for task, colour in zip(view.tasks, series(len(view.tasks)), strict=True):
+        lines.append(Line(view.curve(task=task), "ticket", f"{task}: winning ticket", colour))
+        for name in view.reinits():
+            lines.append(Line(view.curve(name, task=task), "reinit", f"{task}: reinitialized", colour, "--"))
+    return row_of_panels(view, THIRDS, lines)
+
+
+def strategies_figure(view: View) -> Figure:
+    """Figures 9 and 10: resetting to theta_0 in every round, or only at the end."""
+    masks_without_resetting = view.curve("reset", method=continued(view.method))
+    lines = [
+        Line(view.curve(), "ticket", "pruned with resetting"),
+        Line(masks_without_resetting, "continued", "pruned with continued training"),
+    ]
+    return row_of_panels(view, [EARLY_STEP, EARLY_TEST], lines)
+
+
+def controls_figure(view: View) -> Figure:
+    """Figure 14: what the mask and what the initialization contribute."""
+    roles = {name: treatment(view.config, name) for name in view.study.controls}
+    controls = [Line(view.curve(name), role, view.control_label(name)) for name, role in roles.items()]
+    lines = [Line(view.curve(), "ticket"), *controls]
+    quantities = [END_TEST] if drops_rate(view.config.tasks[view.task]) else [EARLY_STEP, EARLY_TEST]
+    return row_of_panels(view, quantities, lines)
+
+
+# ---------------------------------------------------------------- training curves
+
+
+def training_figure(view: View) -> Figure:
+    """Figure 3: test accuracy in the course of training, by density."""
+    curves = view.tables["curves"]
+    large, small = view.curve_levels()
+    reinits = view.reinits() if large else []
+    shown = [[0, *part] for part in (large, small, large if reinits else []) if part] or [[0]]
+    colours = dict(zip([*large, *small], ramp(len(large) + len(small)), strict=True))
+    figure, axes = panels(len(shown))
+    for panel, some in zip(axes.flat, shown, strict=True):
+        _training_panel(panel, view, some, colours)
+    for name in reinits:
+        rows = select(curves, view.task, view.method, name)
+        for level in [level for level in large if (rows["level"] == level).any()]:
+            label = f"{_density_label(rows, level)}, reinitialized"
+            _training_curve(axes[0, -1], rows[rows["level"] == level], label, colours[level], "--")
+    _crop_start(list(axes.flat))
+    legend(figure, f"weights remaining; {plotting.interval_note(view.seeds())}")
+    return figure
+
+
+def _training_panel(axes: Axes, view: View, levels: list[int], colours: Mapping[int, str]) -> None:
+    curves = view.tables["curves"]
+    rows = pd.concat([select_dense(curves, view.task), select(curves, view.task, view.method)])
+    for level in levels:
+        colour = colours[level] if level else plotting.style("dense").colour
+        _training_curve(axes, rows[rows["level"] == level], _density_label(rows, level), colour)
+    axes.set_xlabel("training step")
+    percent_axis(axes.yaxis, "test accuracy")
+
+
+def _density_label(rows: pd.DataFrame, level: int) -> str:
+    return f"{percent_text(rows.loc[rows['level'] == level, 'density'].iloc[0])}%" if level else "100%"
+
+
+def _training_curve(axes: Axes, rows: pd.DataFrame, label: str, colour: str, linestyle: str = "-") -> None:
+    band(axes, rows, "step", "accuracy", label=label, colour=colour, linestyle=linestyle, markers=False)
+
+
+def _crop_start(panels: list[Axes]) -> None:
+    """One accuracy axis for all panels, without the steep first sixth of training below it."""
+    lines = [line.get_data() for axes in panels for line in axes.get_lines()]
+    steps, accuracies = (np.concatenate(values).astype(float) for values in zip(*lines, strict=True))
+    known = np.isfinite(accuracies)
+    if not known.any():  # everything diverged
+        return
+    late = known & (steps >= steps.max() / 6)
+    low, high = accuracies[late if late.any() else known].min(), accuracies[known].max()
+    for axes in panels:
+        axes.set_ylim(low - 0.05 * (high - low), min(high + 0.1 * (high - low), 1.002))
+
+
+# ---------------------------------------------------------------- all kinds
+
+DRAWINGS: dict[str, Callable[[View], Figure]] = {
+    "fig03-training": training_figure,
+    "fig04-tickets": tickets_figure,
+    "fig05-early-stop": early_stop_figure,
+    "fig06-dropout": dropout_figure,
+    "fig07-thirds": thirds_figure,
+    "fig09-strategies": strategies_figure,
+    "fig14-controls": controls_figure,
+    "fig15-initial-values": initial_values_figure,
+    "fig19-distances": distances_figure,
+}
+"""Kind of figure -> how it is drawn."""

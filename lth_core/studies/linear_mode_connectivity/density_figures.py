@@ -1,0 +1,233 @@
+"""The figures of Frankle et al. 2020 (arXiv 1912.05671) against density and against accuracy, and those beyond it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator
+
+from lth_core.drawing.plotting import (
+    band,
+    density_axis,
+    interval_note,
+    legend,
+    panels,
+    percent_axis,
+    positive_axis,
+    ramp,
+    reference,
+    style,
+    threshold,
+)
+from lth_core.storage.runs import DENSE
+from lth_core.studies.captions import listing
+from lth_core.studies.linear_mode_connectivity.study import RANDOM, STABLE, TICKET, focus
+from lth_core.studies.linear_mode_connectivity.tables import FEWEST, mean, rank_correlation, successes, where
+from lth_core.studies.linear_mode_connectivity.view import View
+
+BARRIER = "barrier of test error\n(percentage points)"
+PAIRS = ("order", "level", "seed")
+"""Kinds of pairs, in the order of panels."""
+ALIGNMENT = {"none": ("as trained", "-"), "aligned": ("hidden units permuted to fit", "--")}
+
+
+def density_drawings(view: View) -> dict[str, tuple[str, Callable[[View], Figure]]]:
+    """Kind of figure -> its caption, and how it is drawn."""
+    return {
+        "ranges": (_ranges_caption(view), _ranges),
+        "success": (_success_caption(view), _success),
+        "alignment": (_alignment_caption(view), _alignment),
+    }
+
+
+# ---------------------------------------------------------------- three ranges of density
+
+
+def _ranges_caption(view: View) -> str:
+    ranges = (
+        f"I, random subnetworks match the dense network, too; II, only {view.found()} do; III, none does"
+        if RANDOM in view.study.controls
+        else f"I and II, {view.found()} match the dense network (random ones were not trained); III, none does"
+    )
+    return (
+        "Barrier between two copies of a subnetwork (top) and its validation accuracy at the end of training (bottom), "
+        "by which ranges are judged, against density (section 4), for subnetworks that are rewound, and copied, at "
+        f"step k. Ranges of density: {ranges}. They end at the "
+        "sparsest level where such a subnetwork matches: its accuracy, averaged over seeds, is at most 0.2 percentage "
+        f"points lower than that of the dense network (dashed). Networks below {STABLE:g} points (dotted) are stable."
+    )
+
+
+def _ranges(view: View) -> Figure:
+    """A column per rewind step; barrier above accuracy."""
+    steps = focus(view.study.rewinds())
+    figure, axes = panels(len(steps), 2, height=2.3)
+    rows = view.lines().assign(barrier=100 * view.lines()["barrier_test"])
+    for (top, bottom), k in zip(axes.T, steps, strict=True):
+        at_step = rows[(rows["k"] == k) & (rows["network"] != DENSE)]
+        reference(bottom, where(rows, {"network": DENSE}).drop_duplicates("seed")["validation_accuracy"])
+        for network in view.networks()[1:]:
+            lines = at_step[at_step["network"] == network]
+            band(top, lines, "density", "barrier", role=network, label=view.label(network))
+            band(bottom, lines, "density", "validation_accuracy", role=network, label=view.label(network))
+        threshold(top, STABLE, f"{STABLE:g} points: stable below")
+        top.sharey(axes[0, 0])
+        bottom.sharey(axes[1, 0])
+        density_axis(top, at_step["density"])
+        density_axis(bottom, at_step["density"])
+        top.set_xlabel("")
+        top.set_title(f"k = {k}", pad=14)
+        _shade(top, bottom, view, k, at_step)
+    positive_axis(axes[0, 0], BARRIER)
+    percent_axis(axes[1, 0].yaxis, "validation accuracy")
+    legend(figure, interval_note(view.seeds()))
+    return figure
+
+
+def _shade(top: Axes, bottom: Axes, view: View, k: int, rows: pd.DataFrame) -> None:
+    """Grounds of the three ranges, named above them; of two where no random subnetworks were trained."""
+    densities = rows.groupby("level")["density"].mean()
+    high, low = top.get_xlim()
+    edges = [high]
+    for network in (RANDOM, TICKET):
+        edges.append(min(edges[-1], _edge(densities, view.last_matching(network, k), high, low)))
+    names = ("I", "II" if RANDOM in view.study.controls else "I, II", "III")
+    for name, start, end, shade in zip(names, edges, [*edges[1:], low], (0.0, 0.05, 0.1), strict=True):
+        if start <= end:
+            continue
+        for panel in (top, bottom):
+            panel.axvspan(start, end, color="black", alpha=shade, linewidth=0, zorder=0)
+        top.text(np.sqrt(start * end), 1.01, name, transform=top.get_xaxis_transform(), ha="center", va="bottom")
+
+
+def _edge(densities: pd.Series, last: int, high: float, low: float) -> float:
+    """The end of a range in the middle, as the axis shows it, between the last level in it and the next one."""
+    if not last:
+        return high
+    sparser = densities[densities.index > last]
+    return float(np.sqrt(densities[last] * sparser.iloc[0])) if len(sparser) else low
+
+
+# ---------------------------------------------------------------- barrier against success
+
+
+def _success_caption(view: View) -> str:
+    kinds = listing([view.label(network) for network in view.networks()[1:]])
+    averaged = f"averaged over {view.seeds()} seeds" if view.seeds() > 1 else "of one seed"
+    return (
+        "Success of subnetworks against their barrier (section 4): test accuracy at the end of training, minus that of "
+        "the dense network, against the barrier between two copies. One marker per step k, level and kind "
+        f"({kinds}), {averaged}; ρ: rank correlation over the markers, where there are at least {FEWEST} (that of the "
+        "claim is computed for each seed). Dotted: the barrier below which networks are "
+        "stable, and the accuracy from which on they match the dense network. The barrier's axis is linear up to "
+        f"{STABLE:g} points, logarithmic beyond."
+    )
+
+
+def _success(view: View) -> Figure:
+    """One marker per step, level and kind of subnetwork."""
+    points = (
+        successes(view.instability).groupby(["k", "level", "network"], as_index=False)[["barrier", "success"]].agg(mean)
+    )
+    figure, axes = panels(width=4.6, height=3.2)
+    panel = axes[0, 0]
+    for network in view.networks()[1:]:
+        found = points[points["network"] == network]
+        look = style(network)
+        panel.plot(
+            100 * found["barrier"],
+            100 * found["success"],
+            look.marker,
+            color=look.colour,
+            label=view.label(network),
+            alpha=0.8,
+        )
+    panel.set_xscale("symlog", linthresh=STABLE)
+    panel.xaxis.set_major_locator(FixedLocator([0, 1, 2, 5, 10, 20, 50, 100]))
+    panel.xaxis.set_minor_locator(NullLocator())
+    panel.xaxis.set_major_formatter(lambda barrier, position: f"{barrier:g}")
+    panel.set_xlim(-0.08, max(3.0, 115 * points["barrier"].max()))
+    panel.set_xlabel(BARRIER.replace("\n", " "))
+    panel.set_ylabel("test accuracy minus dense\n(percentage points)")
+    threshold(panel, STABLE, "stable below, matching above", vertical=True)
+    threshold(panel, -0.2, "stable below, matching above")
+    whole = points.dropna()
+    left_out = f", {len(points) - len(whole)} with diverged seeds left out" if len(whole) < len(points) else ""
+    correlation = f"ρ = {rank_correlation(whole['barrier'], whole['success']):.2f} " * (len(whole) >= FEWEST)
+    subnetworks = f"{len(whole)} subnetwork{'s' * (len(whole) != 1)}"
+    panel.set_title(f"{correlation.replace('-', '−')}({subnetworks}{left_out})")
+    legend(figure)
+    return figure
+
+
+# ---------------------------------------------------------------- beyond the paper
+
+
+def _alignment_caption(view: View) -> str:
+    how = (
+        "before and after the hidden units of one end are permuted to fit the other's"
+        if view.aligned()
+        else "as they are (this network's hidden units could not be matched)"
+    )
+    share = "; these share seeds, and their intervals are rough" * view.study.pairs_share_seeds(view.config, view.task)
+    pairs = {
+        "order": "copies of a network that part at step k",
+        "level": "subnetworks of successive levels of pruning, on the same data order, rewound to step k (of the first "
+        "level: with the dense network)",
+        "seed": f"subnetworks of different seeds, at 100% the dense networks ({_pairs_of_seeds(view)} in place of "
+        f"seeds{share})",
+    }
+    return (
+        f"Beyond the paper: barrier on the straight line between the two networks of a pair, {how}. "
+        f"Pairs: {'; '.join(pairs[kind] for kind in _kinds(view))}. "
+        f"Networks below {STABLE:g} percentage points (dotted) are connected."
+    )
+
+
+def _alignment(view: View) -> Figure:
+    """A column per kind of pair, a row per kind of statistics; one colour per rewind step."""
+    kinds, titles = _kinds(view), _titles(view)
+    steps = focus(view.study.rewinds())
+    figure, axes = panels(len(kinds), len(view.statistics()), height=2.6)
+    for row, statistics in zip(axes, view.statistics(), strict=True):
+        for panel, kind in zip(row, kinds, strict=True):
+            for matching, (words, linestyle) in ALIGNMENT.items():
+                for k, colour in zip(steps, ramp(len(steps)), strict=True):
+                    lines = view.lines(pair=kind, matching=matching, statistics=statistics)
+                    lines = _chain(lines.assign(barrier=100 * lines["barrier_test"]), kind, k)
+                    look = {"label": f"k = {k}, {words}", "colour": colour, "linestyle": linestyle}
+                    band(panel, lines, "density", "barrier", role="ticket", **look)
+            density_axis(panel, view.instability["density"])
+            threshold(panel, STABLE, f"{STABLE:g} points: connected below")
+            positive_axis(panel, "")
+        row[0].set_ylabel(BARRIER.replace("\n", "\nstatistics re-estimated\n" if statistics == "estimated" else "\n"))
+    for panel, kind in zip(axes[0], kinds, strict=True):
+        panel.set_title(titles[kind])
+    legend(figure, interval_note(view.seeds()))
+    return figure
+
+
+def _kinds(view: View) -> list[str]:
+    """The kinds of pairs that were connected."""
+    return [kind for kind in PAIRS if (view.instability["pair"] == kind).any()]
+
+
+def _titles(view: View) -> dict[str, str]:
+    """What panels are about; the intervals of the last are over pairs."""
+    copies = f"copies on {view.study.copies} data orders"
+    return {"order": copies, "level": "successive levels", "seed": f"different seeds ({_pairs_of_seeds(view)})"}
+
+
+def _pairs_of_seeds(view: View) -> str:
+    count = view.lines(pair="seed")["seed"].nunique()
+    return f"{count} pair{'s' * (count != 1)} of seeds"
+
+
+def _chain(lines: pd.DataFrame, kind: str, k: int) -> pd.DataFrame:
+    """The tickets of one chain and, at density 100%, the dense network: its seeds differ from initialization on."""
+    dense = where(lines, {"network": DENSE, "k": 0 if kind == "seed" else k})
+    return pd.concat([dense, where(lines, {"network": TICKET, "k": k})])

@@ -1,0 +1,214 @@
+"""The figures of Frankle et al. 2020 (arXiv 1912.05671), drawn from the study's tables, and their captions.
+
+Here are those against the step k; those against density and accuracy are in the module next to this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lth_core.config import Config
+from lth_core.drawing.plotting import (
+    band,
+    interval_note,
+    legend,
+    panels,
+    percent_axis,
+    positive_axis,
+    ramp,
+    reference,
+    step_axis,
+    threshold,
+)
+from lth_core.storage.runs import DENSE
+from lth_core.studies.base import Drawing
+from lth_core.studies.captions import data_note, listing
+from lth_core.studies.linear_mode_connectivity.density_figures import density_drawings
+from lth_core.studies.linear_mode_connectivity.study import STABLE, TICKET, LinearModeConnectivity
+from lth_core.studies.linear_mode_connectivity.tables import where
+from lth_core.studies.linear_mode_connectivity.view import View
+
+ERRORS = {"test": "test error", "train": "training error"}
+ESTIMATED = "\nstatistics re-estimated"
+ACCURACY = ("accuracy", "test accuracy")
+DISTANCES = (("l2", "L2 distance"), ("degrees", "angle (°)"), ("disagreement_test", "test disagreement"))
+
+
+def drawings(
+    study: LinearModeConnectivity, config: Config, task: str, tables: dict[str, pd.DataFrame]
+) -> list[Drawing]:
+    """The figures of one task, in the order of the page."""
+    of_task = {name: table[table["task"] == task] for name, table in tables.items()}
+    view = View(study, config, task, **of_task)
+    notes = {"success": data_note(config.tasks[task])}  # markers without intervals
+    data = data_note(config.tasks[task], view.seeds())
+    found = {
+        "paths": (_paths_caption(view), _paths),
+        "instability": (_instability_caption(view), _instability),
+        "distances": (_distances_caption(view), _distances),
+    } | density_drawings(view)
+    return [
+        Drawing(f"{kind}-{task}", f"{found[kind][0]} {notes.get(kind, data)}", lambda draw=found[kind][1]: draw(view))
+        for kind in study.drawn(config, task)
+    ]
+
+
+# ---------------------------------------------------------------- error along the line
+
+
+def _paths_caption(view: View) -> str:
+    return (
+        "Error on the straight line between two copies of a network that part at step k and are trained on with "
+        "different data orders, from one end (α = 0) to the other (α = 1). Left: dense network (section 3); then "
+        f"subnetworks found by {_pruning(view)} and rewound to step k (section 4). The barrier is the highest error on "
+        "the line minus the mean of its ends: between ends of unequal error it is at least half of their difference, "
+        f"even on a line that falls or dips. {_statistics(view)}"
+    )
+
+
+def _pruning(view: View) -> str:
+    """How the subnetworks are found, with the short name that legends use."""
+    method = view.method()
+    how = f"{'iterative' if method.iterative else 'one-shot'} {method.criterion.name} pruning"
+    return f"{how} (IMP)" if view.found().startswith("IMP") else how
+
+
+def _statistics(view: View) -> str:
+    """What captions of batch-norm networks say about their statistics."""
+    if "estimated" not in view.statistics():
+        return "All weights are interpolated."
+    return (
+        "All weights are interpolated, batch-norm statistics too; in the rows 're-estimated' these are measured anew "
+        "on training examples at each point of the line."
+    )
+
+
+def _paths(view: View) -> Figure:
+    """A column for the dense network and one per level, a row per split and kind of statistics; one curve per k."""
+    columns = [(DENSE, 0), *((TICKET, level) for level in view.levels())]
+    rows = [(split, statistics) for statistics in view.statistics() for split in ERRORS]
+    figure, axes = panels(len(columns), len(rows), width=2.6, height=2.1)
+    colours = dict(zip(view.study.steps, ramp(len(view.study.steps)), strict=True))
+    for row, (split, statistics) in zip(axes, rows, strict=True):
+        for panel, (network, level) in zip(row, columns, strict=True):
+            panel.sharey(row[0])
+            lines = where(view.paths, {"network": network, "level": level, "split": split, "statistics": statistics})
+            for k in sorted(lines["k"].unique()):
+                band(
+                    panel, lines[lines["k"] == k], "alpha", "error", label=f"k = {k}", colour=colours[k], markers=False
+                )
+        percent_axis(row[0].yaxis, ERRORS[split] + ESTIMATED * (statistics == "estimated"))
+        _include_stability(row)
+    for panel, (network, level) in zip(axes[0], columns, strict=True):
+        panel.set_title(view.label(network) + (f", {view.density(level)}" if level else ""))
+    for panel in axes[-1]:
+        panel.set_xlabel("α")
+    legend(figure, interval_note(view.seeds()))
+    return figure
+
+
+def _include_stability(row: np.ndarray) -> None:
+    """Let the axis show all means, and at least the rise that a stable line may have: stable ones look flat."""
+    errors = np.concatenate([line.get_ydata() for panel in row for line in panel.get_lines()])
+    errors = errors[np.isfinite(errors)]  # of diverged seeds they are nan
+    if not len(errors):
+        return
+    low, high = errors.min(), max(errors.max(), errors.min() + STABLE / 100)
+    margin = 0.1 * (high - low)
+    row[0].set_ylim(low - margin, min(high + margin, 1.02))
+
+
+# ---------------------------------------------------------------- barriers and distances against k
+
+
+def _instability_caption(view: View) -> str:
+    return (
+        "Barrier between two copies against the step k at which they part: the highest error on the straight line "
+        f"between them minus the mean of its ends. Networks below {STABLE:g} percentage points (dotted) are stable to "
+        f"their data order. {_networks(view)} Bottom: test accuracy at the end of training. {_statistics(view)}"
+    )
+
+
+def _networks(view: View) -> str:
+    """Which networks panels show, and at which densities."""
+    densities = listing([view.density(level) for level in view.levels()])
+    others = {
+        "random-mask": "random subnetworks of the same layerwise counts",
+        "reinit": f"{view.found()} on a new initialization (copied after k steps of their own training)",
+    }
+    controls = [others[control] for control in view.study.controls]
+    kinds = listing([f"{view.found()} with {densities} of the weights, rewound to step k", *controls])
+    return f"Shown are the dense network and {kinds}."
+
+
+def _instability(view: View) -> Figure:
+    """Rows: barrier of test error per kind of statistics, of training error, accuracy."""
+    rows = [
+        ("barrier_test", f"barrier of test error{ESTIMATED * (kind == 'estimated')}", kind)
+        for kind in view.statistics()
+    ]
+    rows += [("barrier_train", "barrier of training error", "interpolated"), (*ACCURACY, "interpolated")]
+    return _against_k(view, rows)
+
+
+def _distances_caption(view: View) -> str:
+    return (
+        "How far two copies end from each other, against the step k at which they part (appendix). Top: L2 distance "
+        "between their weights. Middle: angle between the vectors of their weights. Bottom: part of the test examples "
+        f"that they classify differently. {_networks(view)}"
+    )
+
+
+def _distances(view: View) -> Figure:
+    """Rows: L2 distance, angle, disagreement."""
+    return _against_k(view, [(column, label, "interpolated") for column, label in DISTANCES])
+
+
+def _against_k(view: View, rows: Sequence[tuple[str, str, str]]) -> Figure:
+    """A row per quantity (column, label, statistics) and a column per level; one curve per kind of network."""
+    levels = view.levels()
+    figure, axes = panels(len(levels), len(rows), height=2.1)
+    for row, (column, label, statistics) in zip(axes, rows, strict=True):
+        lines = view.lines(statistics=statistics)
+        lines = lines.assign(degrees=np.degrees(lines["angle"]))
+        for panel, level in zip(row, levels, strict=True):
+            panel.sharey(row[0])
+            panel.sharex(axes[0, 0])
+            _curves(panel, view, lines[lines["level"].isin([0, level])], column)
+            step_axis(panel, view.study.steps)
+        _quantity_axis(row, column, label)
+    for panel, level in zip(axes[0], levels, strict=True):
+        panel.set_title(f"{view.density(level)} of weights")
+    for panel in axes[-1]:
+        panel.set_xlabel("step k")
+    legend(figure, interval_note(view.seeds()))
+    return figure
+
+
+def _curves(panel: Axes, view: View, lines: pd.DataFrame, column: str) -> None:
+    """One curve per kind of network; the dense network's accuracy does not depend on k."""
+    scale = 100 if column.startswith("barrier") else 1
+    lines = lines.assign(**{column: scale * lines[column]})
+    for network in view.networks():
+        of_network = lines[lines["network"] == network]
+        if network == DENSE and column == "accuracy":
+            reference(panel, of_network.drop_duplicates("seed")[column])
+        else:
+            band(panel, of_network, "k", column, role=network, label=view.label(network))
+
+
+def _quantity_axis(row: np.ndarray, column: str, label: str) -> None:
+    """The vertical axis that the panels of a row share."""
+    if column.startswith("barrier"):
+        for panel in row:
+            threshold(panel, STABLE, f"{STABLE:g} points: stable below")
+        positive_axis(row[0], f"{label}\n(percentage points)")
+    elif column in ("accuracy", "disagreement_test"):
+        percent_axis(row[0].yaxis, label)
+    else:
+        positive_axis(row[0], label)

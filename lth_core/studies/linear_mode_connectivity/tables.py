@@ -1,0 +1,107 @@
+"""The tables of Frankle et al. 2020 (arXiv 1912.05671): made of the lines between the ends of all pairs, and read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from lth_core.analysis.barriers import barriers
+from lth_core.analysis.measurements import CELL, final_accuracies, read_histories
+from lth_core.analysis.tables import read_table
+from lth_core.config import Config
+from lth_core.storage.runs import DENSE
+from lth_core.studies.linear_mode_connectivity.study import TICKET, LinearModeConnectivity, Pair, focus
+
+PAIR = ["task", "k", "level", "network", "pair", "order"]
+"""Columns that name a pair of trainings."""
+LINE = ["seed", "draw", "matching", "statistics"]
+"""Columns that name one line between the ends of one replicate of a pair."""
+COLUMNS = (
+    *("task", "k", "level", "density", "network", "pair", "order", *LINE),
+    *("barrier_train", "barrier_test", "loss_barrier_train", "loss_barrier_test"),
+    *("l2", "angle", "disagreement_train", "disagreement_test", "accuracy", "validation_accuracy"),
+)
+"""Of the table of instability: barriers of error and disagreements are fractions, losses in nats, angles in radians."""
+PATH_COLUMNS = ("task", "k", "level", "density", "network", "statistics", "split", "alpha", "seed", "error")
+"""Of the table of paths; errors are fractions."""
+ORDER = {"pair": "order", "matching": "none", "statistics": "interpolated"}
+"""The lines that stability is about: between copies on two data orders, as they are."""
+FEWEST = 6
+"""Subnetworks (steps x levels x kinds) that a correlation needs: of two it is always 1 or -1."""
+
+
+def tables(study: LinearModeConnectivity, config: Config) -> dict[str, pd.DataFrame]:
+    """Both tables of the study, all tasks together.
+
+    instability: one row per line (PAIR and LINE), with the accuracies of its end on data order 0 (test and validation)
+    at the last step. paths: errors on the lines between copies of dense networks and of tickets, at the levels that the
+    figures show, averaged over data orders.
+    """
+    pairs = list(study.pairs(config))
+    ends = final_accuracies(read_histories(config.results, dict.fromkeys(pair.own for pair in pairs)))
+    instability, paths = [], []
+    for pair in pairs:
+        path_file, ends_file = pair.files(config.results)
+        path = read_table(path_file)
+        measured = _by_line(barriers(path)).merge(read_table(ends_file), on=["seed", "draw", "matching"], how="left")
+        instability.append(_named(measured, pair))
+        if _is_drawn(pair, study.levels_of(config, pair.own.task)):
+            paths.append(_named(path[path["matching"] == "none"], pair))
+    found = pd.concat(instability, ignore_index=True).merge(ends, on=[*CELL, "seed", "draw"], how="left")
+    densities = ends.drop_duplicates(CELL)[[*CELL, "density"]]
+    drawn = pd.concat(paths, ignore_index=True).merge(densities, on=CELL, how="left")
+    averaged = drawn.groupby(list(PATH_COLUMNS[:-1]), sort=False, as_index=False)["error"].agg(mean)
+    return {"instability": found[list(COLUMNS)], "paths": averaged}
+
+
+def _by_line(measured: pd.DataFrame) -> pd.DataFrame:
+    """Barriers with one row per line: of error and loss, on training and test split side by side."""
+    wide = measured.pivot(index=LINE, columns="split", values=["barrier", "loss_barrier"])
+    wide.columns = [f"{quantity}_{split}" for quantity, split in wide.columns]
+    return wide.reset_index()
+
+
+def _named(table: pd.DataFrame, pair: Pair) -> pd.DataFrame:
+    """With the columns PAIR, and the columns CELL of the end on data order 0."""
+    own = pair.own
+    cell = dict(zip(CELL, [own.task, own.cohort, own.method, own.level, pair.network], strict=True))
+    return table.assign(**cell, k=pair.k, network=pair.network, pair=pair.kind, order=pair.order)
+
+
+def _is_drawn(pair: Pair, levels: list[int]) -> bool:
+    return pair.kind == "order" and pair.network in (DENSE, TICKET) and pair.own.level in (0, *focus(levels))
+
+
+# ---------------------------------------------------------------- reading the tables
+
+
+def where(table: pd.DataFrame, values: Mapping[str, object]) -> pd.DataFrame:
+    """The rows of a table whose columns have these values."""
+    for column, value in values.items():
+        table = table[table[column] == value]
+    return table
+
+
+def mean(values: pd.Series) -> float:
+    """nan where a value is missing: diverged replicates are never left out silently."""
+    return values.mean(skipna=False)
+
+
+def successes(instability: pd.DataFrame) -> pd.DataFrame:
+    """Per k, level and network (all but the dense one) and seed of one task: `barrier` and `success`, both fractions.
+
+    barrier: of test error; success: test accuracy minus that of the same seed's dense network.
+    """
+    rows = where(instability, ORDER)
+    dense = rows[rows["network"] == DENSE].groupby("seed")["accuracy"].first()
+    rows = rows[rows["network"] != DENSE]
+    rows = rows.assign(barrier=rows["barrier_test"], success=rows["accuracy"] - rows["seed"].map(dense))
+    return rows.groupby(["k", "level", "network", "seed"], as_index=False)[["barrier", "success"]].agg(mean)
+
+
+def rank_correlation(first: pd.Series, second: pd.Series) -> float:
+    """Spearman's; nan where a value is missing or all are equal."""
+    if first.isna().any() or second.isna().any():
+        return float("nan")
+    return first.rank().corr(second.rank())

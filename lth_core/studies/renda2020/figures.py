@@ -1,0 +1,154 @@
+"""The figures of Renda et al. 2020 (arXiv 2003.02389), drawn from the table of measurements, and their captions."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lth_core.config import Task
+from lth_core.drawing.plotting import (
+    band,
+    density_axis,
+    follow_means,
+    interval_note,
+    legend,
+    panels,
+    percent_text,
+    positive_axis,
+    reference,
+    step_axis,
+)
+from lth_core.studies.base import Drawing
+from lth_core.studies.captions import data_note, listing
+from lth_core.studies.renda2020.study import (
+    FINE_TUNING,
+    ITERATIVE,
+    LOW_RATE_REWINDING,
+    ONE_SHOT,
+    PRUNED,
+    RATE_REWINDING,
+    REINIT,
+    WEIGHT_REWINDING,
+)
+from lth_core.studies.renda2020.view import MATCHING, View
+
+LINES = {
+    FINE_TUNING: ("fine-tune", "fine-tuning"),
+    WEIGHT_REWINDING: ("ticket", "weight rewinding"),
+    RATE_REWINDING: ("continued", "learning-rate rewinding"),
+    LOW_RATE_REWINDING: ("rewind-low-rate", "weight rewinding at the last rate"),
+}
+"""Technique -> how it looks and what it is called."""
+DELTA = "test accuracy minus\ndense (points)"
+PRUNINGS = (ONE_SHOT, ITERATIVE)
+
+
+def drawings(view: View, task: Task) -> list[Drawing]:
+    """The figures of one task."""
+    data = data_note(task, view.table["seed"].nunique())
+    where = listing([f"{percent_text(view.density(level))}%" for level in view.levels])
+    pruned = [view.rows(ONE_SHOT, PRUNED, level)["delta"].mean() for level in view.levels]
+    floor = listing([f"{round(-delta, 1) + 0:.1f}" for delta in pruned])  # + 0: no minus before 0.0
+    epochs = f" ({view.epoch:.4g} are an epoch of the training data)" if view.epoch else ""
+    below = "Test accuracy at the end of retraining, minus that of the same seed's dense network, in percentage points"
+    return [
+        Drawing(
+            f"delta-density-{view.task}",
+            f"{below}, against the weights that remain (compression), each technique with the retraining budget t that "
+            "is best on the validation split at that level. Left: one-shot pruning, straight from the dense network; "
+            "the reinitialized masks are trained for all T steps. Right: iterative pruning. The proposed algorithm is "
+            f"iterative learning-rate rewinding with the full budget, t = T = {view.full} steps. {data}",
+            lambda: _against_density(view),
+        ),
+        Drawing(
+            f"delta-budget-{view.task}",
+            f"{below}, against the retraining budget t in steps, with {where} of the weights (columns). Top: one-shot "
+            "pruning. Bottom: iterative pruning, where every round is retrained for t steps. The dense network was "
+            f"trained for T = {view.full} steps{epochs}; weight rewinding with t = T goes back to the initialization. "
+            f"Before any retraining, one-shot pruned networks are {floor} points below dense.{_no_drops(view)} {data}",
+            lambda: _against_budget(view),
+        ),
+        Drawing(
+            f"frontier-{view.task}",
+            "What a retraining cost buys: the largest compression (prunable weights of the dense network over those "
+            f"kept) whose validation accuracy is at most {MATCHING} percentage points below that of the same seed's "
+            "dense network, among all runs of a technique that cost no more. Cost: retraining steps of all rounds "
+            f"together{epochs}. Compression 1 is the dense network: nothing pruned was lossless. {data}",
+            lambda: _frontier(view),
+        ),
+    ]
+
+
+def _no_drops(view: View) -> str:
+    """A remark on budgets at which rewinding the learning rate changes nothing."""
+    if not any(budget <= view.constant for budget in view.budgets(ONE_SHOT) + view.budgets(ITERATIVE)):
+        return ""
+    return (
+        f" The last {view.constant} steps have no drop of the learning rate: with budgets up to that, rewinding it is "
+        "fine-tuning, and rewinding weights is rewinding them at the last rate."
+    )
+
+
+def _against_density(view: View) -> Figure:
+    """One panel for each pruning; one line per technique over density, at its best budgets."""
+    prunings = [pruning for pruning in PRUNINGS if view.budgets(pruning)]
+    figure, axes = panels(len(prunings))
+    for panel, pruning in zip(axes[0], prunings, strict=True):
+        reference(panel, pd.Series([0.0]))
+        for technique, (role, label) in LINES.items():
+            band(panel, view.at_best(pruning, technique), "density", "delta", role=role, label=label)
+        if pruning == ONE_SHOT:
+            band(panel, view.rows(pruning, REINIT), "density", "delta", role="reinit")
+        else:
+            proposed = view.rows(pruning, RATE_REWINDING, budget=view.full)
+            style = {"role": "dense", "label": "proposed algorithm", "linestyle": ":", "markers": False}
+            band(panel, proposed, "density", "delta", **style)
+        density_axis(panel, view.rows(pruning, RATE_REWINDING)["density"])
+        panel.set_title(f"{pruning} pruning")
+        _delta_axis(panel)
+    legend(figure, interval_note(view.table["seed"].nunique()))
+    return figure
+
+
+def _against_budget(view: View) -> Figure:
+    """One row per pruning and one column per level; techniques over the budget."""
+    prunings = [pruning for pruning in PRUNINGS if view.budgets(pruning)]
+    figure, axes = panels(len(view.levels), len(prunings), width=2.7, height=2.3)
+    for row, pruning in zip(axes, prunings, strict=True):
+        for panel, level in zip(row, view.levels, strict=True):
+            reference(panel, pd.Series([0.0]))
+            for technique, (role, label) in LINES.items():
+                band(panel, view.rows(pruning, technique, level), "budget", "delta", role=role, label=label)
+            if pruning == ONE_SHOT:
+                reference(panel, view.rows(pruning, REINIT, level)["delta"], "reinit")
+            step_axis(panel, view.budgets(pruning))
+            panel.set_title(f"{pruning}, {percent_text(view.density(level))}% of weights")
+            _delta_axis(panel)
+    for panel in axes[-1]:
+        panel.set_xlabel("retraining budget t (steps)")
+    legend(figure, interval_note(view.table["seed"].nunique()))
+    return figure
+
+
+def _frontier(view: View) -> Figure:
+    """One panel for each pruning; lossless compression over cost."""
+    prunings = [pruning for pruning in PRUNINGS if view.budgets(pruning)]
+    figure, axes = panels(len(prunings))
+    for panel, pruning in zip(axes[0], prunings, strict=True):
+        for technique, (role, label) in LINES.items():
+            band(panel, view.frontier(pruning, technique), "cost", "compression", role=role, label=label)
+        costs = view.rows(pruning, RATE_REWINDING)["cost"]
+        doubled = [view.full * 2**power for power in range(-3, 12)]
+        step_axis(panel, [cost for cost in doubled if costs.min() <= cost <= costs.max()])
+        panel.set_title(f"{pruning} pruning")
+        panel.set_xlabel("total retraining cost (steps)")
+        positive_axis(panel, "lossless compression (times)")
+    legend(figure, interval_note(view.table["seed"].nunique()))
+    return figure
+
+
+def _delta_axis(panel: Axes) -> None:
+    """Call it after drawing."""
+    follow_means(panel)
+    panel.set_ylabel(DELTA)

@@ -1,0 +1,118 @@
+"""The figures of Frankle et al. 2019 (arXiv 1903.01611), drawn from the table of measurements, and their captions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from lth_core.config import Config
+from lth_core.drawing.plotting import (
+    band,
+    density_axis,
+    interval_note,
+    legend,
+    panels,
+    percent_axis,
+    percent_text,
+    positive_axis,
+    ramp,
+    reference,
+    step_axis,
+)
+from lth_core.studies.base import Drawing
+from lth_core.studies.captions import data_note, listing
+
+if TYPE_CHECKING:
+    from lth_core.studies.stabilizing2019.study import Stabilizing2019
+
+NETWORKS = {"ticket": "IMP subnetwork", "random-mask": "random subnetwork"}
+DISTANCES = {"order_l2": "L2 distance\nbetween data orders", "pruning_l2": "L2 distance\nto dense network"}
+ANGLES = {"order_degrees": "angle between\ndata orders (°)", "pruning_degrees": "angle to\ndense network (°)"}
+ACCURACY = {"accuracy": "test accuracy"}
+FRESH_STATE = (
+    "For k > 0 the subnetwork starts from step k with a fresh optimizer state, while the dense network's continues."
+)
+
+
+def drawings(study: Stabilizing2019, config: Config, task: str, measurements: pd.DataFrame) -> list[Drawing]:
+    """The figures of one task."""
+    table = measurements[measurements["task"] == task]
+    table = table.assign(
+        order_degrees=np.degrees(table["order_angle"]), pruning_degrees=np.degrees(table["pruning_angle"])
+    )
+    densities = [table.loc[table["level"] == level, "density"].mean() for level in study.levels]
+    where = listing([f"{percent_text(density)}%" for density in densities])
+    data = data_note(config.tasks[task], table["seed"].nunique())
+    return [
+        Drawing(
+            f"fig04-stability-{task}",
+            "Stability and accuracy against the rewind step k (Figure 4): subnetworks found by iterative magnitude "
+            f"pruning (IMP) and random ones of the same layerwise counts, with {where} of the weights. Top: L2 "
+            "distance between the weights of a subnetwork after training on two data orders. Middle: L2 distance "
+            "between its trained weights and the same weights of the dense network, trained on the same data order. "
+            f"{FRESH_STATE} Bottom: test accuracy at the end of training. {data}",
+            lambda: _against_k(table, study.levels, study.rewind_steps, DISTANCES | ACCURACY),
+        ),
+        Drawing(
+            f"fig05-accuracy-{task}",
+            "Test accuracy at the end of training against density for each rewind step k (Figure 5). Left: subnetworks "
+            "found by IMP. Right: random subnetworks of the same layerwise counts, at the densities where they were "
+            f"trained. {data}",
+            lambda: _against_density(table, study.rewind_steps),
+        ),
+        Drawing(
+            f"angles-{task}",
+            "Stability against the rewind step k, as angles between the weight vectors instead of L2 distances "
+            f"(appendix): IMP and random subnetworks with {where} of the weights. Top: angle between the weights of a "
+            "subnetwork after training on two data orders. Bottom: angle between its trained weights and the same "
+            f"weights of the dense network, trained on the same data order. {FRESH_STATE} {data}",
+            lambda: _against_k(table, study.levels, study.rewind_steps, ANGLES),
+        ),
+    ]
+
+
+def _against_k(table: pd.DataFrame, levels: list[int], steps: list[int], quantities: dict[str, str]) -> Figure:
+    """One row per quantity and one column per level; IMP and random subnetworks over the rewind step."""
+    figure, axes = panels(len(levels), len(quantities), height=2.1)
+    for row, (quantity, label) in zip(axes, quantities.items(), strict=True):
+        for panel, level in zip(row, levels, strict=True):
+            panel.sharey(row[0])
+            panel.sharex(axes[0, 0])
+            here = table[table["level"] == level]
+            for network, name in NETWORKS.items():
+                band(panel, here[here["network"] == network], "k", quantity, role=network, label=name)
+            if quantity in ACCURACY:
+                reference(panel, table.loc[table["network"] == "dense", quantity])
+            step_axis(panel, steps)
+        if quantity in ACCURACY:
+            percent_axis(row[0].yaxis, label)
+        else:
+            positive_axis(row[0], label)
+    for panel, level in zip(axes[0], levels, strict=True):
+        density = table.loc[table["level"] == level, "density"].mean()
+        panel.set_title(f"{percent_text(density)}% of weights")
+    for panel in axes[-1]:
+        panel.set_xlabel("rewind step k")
+    legend(figure, interval_note(table["seed"].nunique()))
+    return figure
+
+
+def _against_density(table: pd.DataFrame, steps: list[int]) -> Figure:
+    """IMP and random subnetworks side by side; one curve per rewind step, dark (k = 0) to light."""
+    figure, axes = panels(2)
+    dense = table[table["network"] == "dense"]
+    for panel, (network, name) in zip(axes[0], NETWORKS.items(), strict=True):
+        reference(panel, dense["accuracy"])
+        for step, colour in zip(steps, ramp(len(steps)), strict=True):
+            rows = table[(table["network"] == network) & (table["k"] == step)]
+            band(panel, rows, "density", "accuracy", role=network, label=f"k = {step}", colour=colour)
+        panel.set_title(f"{name}s")
+        panel.sharey(axes[0, 0])
+        density_axis(panel, table["density"])
+    for panel in axes[0]:
+        percent_axis(panel.yaxis, ACCURACY["accuracy"])
+    legend(figure, interval_note(table["seed"].nunique()))
+    return figure

@@ -1,0 +1,30 @@
+"""Tickets: a mask with the weights to train from; rewinding, fitting them to other tasks, and what users load.
+
+from lth_core.tickets import load_inputs, load_mask, load_module, prune_masks, export_onnx
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lth_core.tickets.loading import (
+        Inputs,
+        TicketError,
+        export_onnx,
+        load_inputs,
+        load_mask,
+        load_module,
+        prune_masks,
+    )
+
+__all__ = ["Inputs", "TicketError", "export_onnx", "load_inputs", "load_mask", "load_module", "prune_masks"]
+
+
+def __getattr__(name: str) -> Any:
+    # The workflow and jobs that do without torch import this package for its other modules.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module("lth_core.tickets.loading"), name)

@@ -1,0 +1,188 @@
+"""Using a found ticket elsewhere: as an ordinary module with zeros in place, as torch's own pruning masks, as ONNX.
+
+A folder is that of any training under the results folder: `results/TASK/SEEDS/METHOD/level_N`, a branch below it, or
+the dense run. The network is rebuilt from the settings in the files' headers; nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import prune
+
+import lth_core.models  # noqa: F401 (registers the built-in models)
+from lth_core import registry
+from lth_core.config import Branch, Method, Task
+from lth_core.storage.files import write_whole
+from lth_core.storage.paths import data_file, initial_file
+from lth_core.storage.runs import Cell, cell_of
+from lth_core.storage.tensors import Tensors, read_header, read_tensors
+from lth_core.tickets.rewinding import apply_mask
+
+ONNX_PACKAGES = ("onnx", "onnxscript")
+"""What torch needs to export; this project needs them for its tests only."""
+
+
+class TicketError(ValueError):
+    """A ticket that cannot be used as asked, in one line: which, why, what to do."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a network takes: normalised images (N, *input_shape) of its data set."""
+
+    classes: int
+    input_shape: tuple[int, int, int]
+    mean: Tensor
+    """Per channel (C, 1, 1), in the pixels' units as the data set stores them."""
+    std: Tensor
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """Pixels (..., C, H, W) -> what the network was trained on, float32."""
+        return images * (1 / self.std) - self.mean / self.std
+
+
+def load_inputs(folder: str | Path) -> Inputs:
+    """What the networks of a folder take, from the header of their data file."""
+    results, cell = cell_of(folder)
+    return _inputs(results, _spec(cell.trained(results)))
+
+
+def load_module(
+    folder: str | Path, seed: int, weights: Literal["trained", "start"] = "trained", draw: int = 0
+) -> nn.Module:
+    """One replicate of a training as an ordinary module on the CPU, with zeros in place.
+
+    Where its mask is False a weight is zero, or has the value that a treatment has frozen it at. `weights`: those at
+    the end of training, or those that it started from. A branch with several draws has a replicate for each. The module
+    is in training mode, as torch builds it. Raises TicketError for a seed that is not there, for the start of a branch
+    (which is not stored) and for a network of a plugin that is not imported.
+    """
+    if weights not in ("trained", "start"):
+        raise TicketError(f"weights are 'trained' or 'start', not '{weights}'")
+    results, cell = cell_of(folder)
+    spec = _spec(cell.trained(results))
+    place = _replicate(folder, spec, seed, draw)
+    module = _network(folder, spec, _inputs(results, spec))
+    treated = Path(cell.folder(results), "start.safetensors")
+    if weights == "trained":
+        path = cell.trained(results)
+    else:
+        path = str(treated) if treated.exists() else _start_file(results, cell)
+    values = {name: value[place] for name, value in read_tensors(path).items()}
+    if weights == "start" and not treated.exists():  # a treatment may have set weights outside of the mask, too
+        values = apply_mask(values, _mask(results, cell, place))
+    module.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in values.items()})
+    return module
+
+
+def load_mask(folder: str | Path, seed: int, draw: int = 0) -> dict[str, Tensor]:
+    """The mask of one replicate by weight name: boolean, True where a weight is trained. The dense run has none."""
+    results, cell = cell_of(folder)
+    place = _replicate(folder, _spec(cell.trained(results)), seed, draw)
+    return {name: torch.from_numpy(kept.copy()) for name, kept in _mask(results, cell, place).items()}
+
+
+def prune_masks(module: nn.Module, mask: Mapping[str, Tensor], overwrite: bool = False) -> nn.Module:
+    """Put the mask on the module's layers, in place, the way torch.nn.utils.prune does; returns the module.
+
+    Each masked `weight` becomes `weight_orig` and the buffer `weight_mask`, and is their product from then on, so that
+    pruned weights stay zero in anyone's training. `torch.nn.utils.prune.remove` makes it permanent. Raises TicketError
+    for weights that this would set to zero, unless they are to be overwritten: frozen ones are part of their ticket.
+    """
+    for name, kept in mask.items():
+        if not overwrite and module.get_parameter(name)[~kept].any():
+            raise TicketError(
+                f"{name} has other values than zero outside of the mask, as frozen weights have; "
+                "overwrite=True sets them to zero"
+            )
+    for name, kept in mask.items():
+        layer, _, tensor = name.rpartition(".")
+        prune.custom_from_mask(module.get_submodule(layer), tensor, kept)
+    return module
+
+
+def export_onnx(module: nn.Module, input_shape: Sequence[int], path: str | Path) -> None:
+    """Write the module, as it evaluates, as an ONNX file: input `images` (N, *input_shape), output `scores`.
+
+    Raises TicketError when the packages that torch needs for it are not installed.
+    """
+    if missing := [package for package in ONNX_PACKAGES if find_spec(package) is None]:
+        raise TicketError(f"export to ONNX needs packages that are not installed: pip install {' '.join(missing)}")
+    was_training = module.training
+    # Two images: torch.export takes a batch of one for a constant.
+    example = torch.zeros(2, *input_shape, device=next(module.parameters()).device)
+    try:
+        program = torch.onnx.export(
+            module.eval(),
+            (example,),
+            input_names=["images"],
+            output_names=["scores"],
+            dynamic_shapes=({0: torch.export.Dim("images")},),
+            dynamo=True,
+            verbose=False,
+        )
+    finally:
+        module.train(was_training)
+    write_whole(path, lambda temporary: program.save(temporary), summed=False)
+
+
+# ---------------------------------------------------------------- what the files say
+
+
+def _spec(path: str) -> dict[str, Any]:
+    return read_header(path)["provenance"]["spec"]
+
+
+def _replicate(folder: str | Path, spec: Mapping[str, Any], seed: int, draw: int) -> int:
+    """The place of a seed's draw in the stacked tensors, which hold the draws of a seed one after the other."""
+    draws = Branch(**spec["branch"]).draws if "branch" in spec else 1
+    if seed not in spec["seeds"]:
+        raise TicketError(f"{folder}: has no seed {seed} (seeds: {', '.join(map(str, spec['seeds']))})")
+    if not 0 <= draw < draws:
+        raise TicketError(f"{folder}: has no draw {draw} (draws: 0 to {draws - 1})")
+    return spec["seeds"].index(seed) * draws + draw
+
+
+def _inputs(results: str, spec: Mapping[str, Any]) -> Inputs:
+    facts = read_header(data_file(results, spec["task"]["dataset"]))
+    mean, std = (torch.tensor(facts[key])[:, None, None] for key in ("mean", "std"))
+    return Inputs(facts["classes"], tuple(facts["input_shape"]), mean, std)
+
+
+def _network(folder: str | Path, spec: Mapping[str, Any], inputs: Inputs) -> nn.Module:
+    settings = Task(**spec["task"]).model
+    if settings.name not in registry.model.names() and spec["plugins"]:
+        plugins = ", ".join(spec["plugins"])
+        raise TicketError(f"{folder}: its network '{settings.name}' is of a plugin: import it first ({plugins})")
+    offered = {"classes": inputs.classes, "input_shape": inputs.input_shape}
+    return registry.model.call(settings.name, offered, settings.options)
+
+
+def _mask(results: str, cell: Cell, place: int) -> Tensors:
+    if not Path(cell.mask(results)).exists() and cell.level == 0:
+        return {}
+    if read_header(cell.mask(results)).get("diverged", [])[place : place + 1] == [True]:
+        raise TicketError(f"{cell.mask(results)}: there is no ticket of this seed, for a training before it diverged")
+    return {name: kept[place] for name, kept in read_tensors(cell.mask(results)).items()}
+
+
+def _start_file(results: str, cell: Cell) -> str:
+    """What a ticket's training, or the dense one, started from, before it was masked."""
+    if cell.branch:
+        raise TicketError(f"{cell.folder(results)}: the starting weights of a branch are not stored; load 'trained'")
+    initial = initial_file(results, cell.task, cell.cohort)
+    if cell.level == 0:
+        return initial
+    rewind = Method(**_spec(cell.trained(results))["method"]).rewind
+    if rewind.keeps_trained:
+        iterative = Method(**_spec(cell.mask(results))["method"]).iterative
+        return Cell(cell.task, cell.cohort, cell.method, cell.level - 1 if iterative else 0).trained(results)
+    return Cell(cell.task, cell.cohort).checkpoint(results, rewind.step) if rewind.step else initial

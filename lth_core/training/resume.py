@@ -1,0 +1,108 @@
+"""Resume: a long job saves its state beside its output, and one that was killed continues from it on the same bits."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from lth_core.storage.errors import ArtifactError
+from lth_core.storage.files import discard_parts
+from lth_core.storage.tensors import Tensors, read_header, read_tensors, write_tensors
+
+SECONDS_VARIABLE = "LTH_CHECKPOINT_SECONDS"
+"""Environment variable: seconds between two saved states of a training (default 30)."""
+
+
+class ResumeError(ValueError):
+    """A setting of this that cannot be followed, in one line."""
+
+
+def seconds_between_states() -> float:
+    """What LTH_CHECKPOINT_SECONDS says. Raises ResumeError where that is no number."""
+    said = os.environ.get(SECONDS_VARIABLE, "30")
+    try:
+        return float(said)
+    except ValueError:
+        raise ResumeError(f"{SECONDS_VARIABLE} is {said!r}: a number of seconds is needed, such as 30") from None
+
+
+class State(Protocol):
+    """A loop in progress: `history` is JSON-able, `tensors` gives what else the next step depends on, to be copied."""
+
+    step: int
+    history: list[Any]
+
+    def tensors(self) -> Mapping[str, torch.Tensor]: ...
+
+
+@dataclass
+class Rows:
+    """The state of a job that makes its rows (JSON-able) step by step, none from another."""
+
+    step: int = 0
+    history: list[Any] = field(default_factory=list)
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        return {}
+
+
+def fingerprint(spec: Mapping[str, Any], *tensors: Tensors) -> str:
+    """Identifies a training by its spec and inputs, so that another training's state is never picked up."""
+    digest = hashlib.blake2b(json.dumps(spec, sort_keys=True).encode(), digest_size=16)
+    for arrays in tensors:
+        for name in sorted(arrays):
+            digest.update(name.encode())
+            digest.update(np.ascontiguousarray(arrays[name]).tobytes())
+    return digest.hexdigest()
+
+
+class Resume:
+    """The saved state of one training, in a file that Snakemake does not know and therefore does not delete."""
+
+    def __init__(self, output: str | Path, identity: str):
+        output = Path(output)
+        self.path = output.with_name(f".{output.stem}.resume.safetensors")
+        self.identity = identity
+        self.seconds = seconds_between_states()
+        self._saved_at = time.monotonic()
+
+    def restore(self, state: State) -> bool:
+        """Put a saved state of this very training into `state`; False when there is none (or it is damaged)."""
+        if not self.path.exists():
+            return False
+        try:
+            header, tensors = read_header(self.path), read_tensors(self.path)
+        except (ArtifactError, json.JSONDecodeError):
+            return False
+        if header.get("identity") != self.identity:
+            return False
+        expected = state.tensors()
+        if {name: value.shape for name, value in tensors.items()} != {name: v.shape for name, v in expected.items()}:
+            return False  # another version of this code stores other tensors
+        with torch.no_grad():
+            for name, value in expected.items():
+                value.copy_(torch.from_numpy(tensors[name]))
+        state.step, state.history = header["step"], header["history"]
+        return True
+
+    def save_when_due(self, state: State) -> None:
+        """Save the state if the last save is long enough ago; call it after every step."""
+        if time.monotonic() - self._saved_at < self.seconds:
+            return
+        tensors = {name: value.detach().cpu().numpy() for name, value in state.tensors().items()}
+        write_tensors(self.path, tensors, {"identity": self.identity, "step": state.step, "history": state.history})
+        self._saved_at = time.monotonic()
+
+    def forget(self) -> None:
+        """Remove the saved state once the outputs are written."""
+        self.path.unlink(missing_ok=True)
+        discard_parts(self.path)

@@ -1,0 +1,184 @@
+"""Measurements from histories written by hand: early stopping, accuracies in the course of training, divergence."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lth_core.analysis.measurements import (
+    at_densities,
+    level_densities,
+    measure,
+    nearest_level,
+    per_seed,
+    read_histories,
+    select,
+    select_dense,
+)
+from lth_core.storage.errors import ArtifactError
+from lth_core.storage.runs import Cell
+from lth_core.storage.tensors import write_tensors
+
+STEPS = [0, 10, 20, 30]
+
+
+def history(
+    validation_loss: list[float], *, steps: list[int] = STEPS, seed: int = 0, draw: int = 0, level: int = 0
+) -> pd.DataFrame:
+    """One replicate whose accuracies say where they were measured: test 0.5 + step / 1000, train 0.7 + step / 1000."""
+    cell = {"task": "t", "cohort": "0-4", "method": "imp", "level": level, "branch": "ticket", "density": 0.8**level}
+    start = {"train": 0.7, "validation": 0.6, "test": 0.5}
+    rows = [
+        cell | {"seed": seed, "draw": draw, "step": step, "split": split, "loss": loss, "accuracy": base + step / 1000}
+        for step, loss in zip(steps, validation_loss, strict=True)
+        for split, base in start.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_early_stopping_is_at_minimum_validation_loss():
+    (row,) = measure(history([2.0, 0.5, 0.4, 0.6])).to_dict("records")
+    assert (row["early_stop_step"], row["validation_loss"]) == (20, 0.4)
+    assert row["test_accuracy_early_stop"] == pytest.approx(0.52)
+    assert row["train_accuracy_early_stop"] == pytest.approx(0.72)
+    assert not row["diverged"]
+
+
+def test_of_equal_minima_the_first_one_stops_training():
+    table = history([2.0, 0.4, 0.9, 0.4]).sample(frac=1, random_state=0)  # in any order of rows
+    assert measure(table)["early_stop_step"].item() == 10
+
+
+def test_accuracy_in_the_course_of_training():
+    row = measure(history([2.0, 0.5, 0.4, 0.6])).iloc[0]
+    assert row[["test_accuracy_one_third", "test_accuracy_two_thirds", "test_accuracy_end"]].tolist() == [
+        pytest.approx(0.51),
+        pytest.approx(0.52),
+        pytest.approx(0.53),
+    ]
+    assert row["train_accuracy_end"] == pytest.approx(0.73)
+
+
+def test_a_part_of_training_is_measured_at_the_evaluated_step_next_to_it():
+    row = measure(history([2.0, 0.5, 0.4, 0.6, 0.7], steps=[0, 30, 45, 60, 100])).iloc[0]
+    assert row["test_accuracy_one_third"] == pytest.approx(0.53)  # 33.3 is next to 30
+    assert row["test_accuracy_two_thirds"] == pytest.approx(0.56)
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf])
+def test_a_diverged_replicate_is_counted_and_has_no_measurements(loss: float):
+    measured = measure(pd.concat([history([2.0, 0.1, loss, loss], seed=0), history([2.0, 0.5, 0.4, 0.6], seed=1)]))
+    assert measured["diverged"].tolist() == [True, False]
+    assert measured.loc[0].filter(like="accuracy").isna().all()
+    assert np.isnan(measured.loc[0, "early_stop_step"]) and measured.loc[1, "early_stop_step"] == 20
+
+
+def test_every_replicate_diverged():
+    assert measure(history([math.nan] * 4))["diverged"].tolist() == [True]
+
+
+def with_validation_accuracy(accuracies: list[float], branch: str, **replicate: int) -> pd.DataFrame:
+    table = history([2.0, 0.5, 0.4, 0.6], **replicate).assign(branch=branch)
+    table.loc[table["split"] == "validation", "accuracy"] = accuracies
+    return table
+
+
+def steps_to_dense(accuracies: list[float]) -> float:
+    """Of the ticket of seed 1, whose dense network ends at 90%; that of seed 0 ends at 50%."""
+    dense = [with_validation_accuracy([0.1, 0.95, 0.8, end], "dense", seed=s) for s, end in enumerate((0.5, 0.9))]
+    ticket = with_validation_accuracy(accuracies, "ticket", seed=1, level=3)
+    measured = measure(pd.concat([*dense, ticket])).set_index(["branch", "seed"])
+    assert measured.loc[("dense", 1), "steps_to_dense"] == 10
+    return measured.loc[("ticket", 1), "steps_to_dense"]
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "step"),
+    [
+        ([0.1, 0.8, 0.95, 0.95], 20),
+        ([0.1, 0.8, 0.898, 0.7], 20),  # 0.2 percentage points below match
+        ([0.1, 0.8, 0.897, 0.9], 30),
+        ([0.9, 0.8, 0.8, 0.8], 0),
+        ([0.1, 0.8, 0.8, 0.89], math.nan),
+    ],
+)
+def test_the_step_that_first_matches_the_dense_network_of_the_same_seed(accuracies: list[float], step: float):
+    assert steps_to_dense(accuracies) == pytest.approx(step, nan_ok=True)
+
+
+def test_without_a_sound_dense_network_there_is_nothing_to_match():
+    ticket = with_validation_accuracy([1.0] * 4, "ticket", level=3)
+    diverged = history([2.0, math.nan, math.nan, math.nan]).assign(branch="dense")
+    assert measure(ticket)["steps_to_dense"].isna().all()
+    assert measure(pd.concat([ticket, diverged]))["steps_to_dense"].isna().all()
+
+
+def test_replicates_are_measured_apart():
+    cells = [history([2.0, 0.5, 0.4, 0.6], seed=s, draw=d, level=n) for s in (0, 1) for d in (0, 1) for n in (0, 3)]
+    assert len(measure(pd.concat(cells))) == 8
+
+
+# ---------------------------------------------------------------- reading and selecting
+
+
+def write_history(path: str, accuracy: float) -> None:
+    lines = [
+        f"{seed},0,{step},{split},1.0,{accuracy}" for seed in (0, 1) for step in STEPS for split in ("train", "test")
+    ]
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text("seed,draw,step,split,loss,accuracy\n" + "\n".join(lines) + "\n")
+
+
+def test_histories_are_read_with_their_cell_and_the_density_of_its_mask(tmp_path: Path):
+    cells = [Cell("t", "0-1"), Cell("t", "0-1", "imp", 2), Cell("t", "0-1", "imp", 2, "reinit")]
+    for number, cell in enumerate(cells):
+        write_history(cell.history(str(tmp_path)), number / 10)
+        if cell.level:
+            write_tensors(cell.mask(str(tmp_path)), {"w": np.ones((2, 1), bool)}, {"density": 0.64})
+    table = read_histories(str(tmp_path), cells)
+    found = table.groupby("branch", sort=False)[["method", "level", "density", "accuracy"]].first()
+    assert found.T.to_dict("list") == {
+        "dense": ["dense", 0, 1.0, 0.0],
+        "ticket": ["imp", 2, 0.64, 0.1],
+        "reinit": ["imp", 2, 0.64, 0.2],
+    }
+    assert len(table) == 3 * 2 * len(STEPS) * 2
+    assert len(select_dense(table, "t")) == len(select(table, "t", "imp")) == len(select(table, "t", "imp", "reinit"))
+
+
+def test_a_missing_or_empty_history_is_named(tmp_path: Path):
+    cell = Cell("t", "0-1")
+    with pytest.raises(ArtifactError, match=r"dense/history\.csv"):
+        read_histories(str(tmp_path), [cell])
+    path = Path(cell.history(str(tmp_path)))
+    path.parent.mkdir(parents=True)
+    path.write_text("")
+    with pytest.raises(ArtifactError, match=r"dense/history\.csv"):
+        read_histories(str(tmp_path), [cell])
+
+
+def test_per_seed_averages_the_draws_of_a_seed():
+    rows = pd.DataFrame(
+        {"seed": [0, 0, 1, 1], "level": [3, 3, 3, 3], "draw": [0, 1, 0, 1], "accuracy": [0.2, 0.4, 0.9, math.nan]}
+    )
+    table = per_seed(rows, "accuracy")
+    assert table[3].tolist() == [pytest.approx(0.3), pytest.approx(math.nan, nan_ok=True)]
+
+
+def test_a_quantity_at_other_densities_is_interpolated_in_the_logarithm_and_never_extrapolated():
+    values = pd.DataFrame([[1.0, 3.0], [0.0, math.nan]], index=[7, 8], columns=[1, 2])
+    own = level_densities(pd.DataFrame({"level": [1, 1, 2], "density": [0.4, 0.4, 0.1]}))
+    found = at_densities(values, own, pd.Series({1: 0.5, 2: 0.4, 3: 0.2, 4: 0.1, 5: 0.09}))
+    assert list(found.columns) == [2, 3, 4]
+    assert found.loc[7].tolist() == pytest.approx([1, 2, 3])
+    assert found.loc[8].isna().tolist() == [False, True, True]
+
+
+@pytest.mark.parametrize(("density", "level"), [(0.5, 3), (0.21, 7), (0.05, 13), (0.9, 0), (0.02, None)])
+def test_nearest_level_on_the_ladder_of_one_fifth(density: float, level: int | None):
+    rows = pd.DataFrame({"level": range(16), "density": [0.8**level for level in range(16)]})
+    assert nearest_level(rows, density) == level  # the 15th level has 3.5%: 2% is too far off

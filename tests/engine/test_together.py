@@ -1,0 +1,224 @@
+"""Replicates computed all at once, as on a GPU, get what they get in turn. Here on a CPU, and the graph is played."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from lth_core.engine.cohort import Cohort
+from lth_core.engine.cuda_graph import EAGER_STEPS, GraphedStep
+from lth_core.training.loop import noise_seeds
+from lth_core.training.resume import Resume
+from tests.engine.test_precision import SGD, Residual, plain
+from tests.support.small_trainings import (
+    SEEDS,
+    OwnForward,
+    convolutional,
+    dense,
+    initial,
+    linear,
+    run,
+    same_bits,
+    sparse_mask,
+)
+from tests.training.test_resume import Cut, train_with
+
+CPU = torch.device("cpu")
+
+
+def batch_norm_first() -> nn.Module:
+    return nn.Sequential(nn.BatchNorm2d(1), nn.Flatten(), nn.Linear(36, 3))
+
+
+STACKED = [dense, linear, plain, Residual, batch_norm_first]
+IN_TURN = [convolutional, OwnForward]  # each replicate draws its own noise
+
+
+def at_once(device: Any) -> bool:
+    return True
+
+
+def do(work: Callable[[], None]) -> None:
+    work()
+
+
+played = partial(GraphedStep, record=lambda work: work, aside=do)
+"""A graph whose replay is the work itself."""
+
+
+@pytest.fixture
+def together(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    monkeypatch.setattr("lth_core.engine.cohort.all_at_once", at_once)
+    monkeypatch.setattr("lth_core.training.loop.GraphedStep", played)
+    return monkeypatch
+
+
+def cohort(task: Any, network: Any) -> Cohort:
+    return Cohort(task, {name: torch.from_numpy(value.copy()) for name, value in initial(network).items()})
+
+
+@pytest.mark.parametrize(
+    "network, precision", [*((n, "float32") for n in STACKED), (linear, "bf16"), (Residual, "bf16")]
+)
+def test_gradients_and_statistics_are_those_in_turn(
+    make_task: Any, monkeypatch: pytest.MonkeyPatch, network: Any, precision: str
+) -> None:
+    task = make_task(network(), precision=precision)
+    (batch,) = task.minibatches(SEEDS, 0, 3, 4)
+    in_turn = cohort(task, network)
+    monkeypatch.setattr("lth_core.engine.cohort.all_at_once", at_once)
+    stacked = cohort(task, network)
+    assert stacked.together and not in_turn.together
+    assert len(stacked.trained) * len(SEEDS) == len(in_turn.trained)
+    # one replicate after the other -> one tensor after the other
+    found = in_turn.gradients(batch, noise_seeds(SEEDS, 0, 3))
+    expected = [torch.stack(found[index :: len(stacked.trained)]) for index in range(len(stacked.trained))]
+    close = {"rtol": 1e-5, "atol": 1e-6} if precision == "float32" else {"rtol": 0.05, "atol": 0.01}
+    for gradient, value in zip(stacked.gradients(batch, []), expected, strict=True):
+        torch.testing.assert_close(gradient, value, **close)
+        assert gradient.dtype == torch.float32 and gradient.is_contiguous()
+    for name, value in in_turn.buffers.items():
+        torch.testing.assert_close(stacked.buffers[name], value, **close)
+        assert not torch.equal(value, torch.from_numpy(initial(network)[name]))
+
+
+@pytest.mark.parametrize("network", STACKED)
+def test_evaluation_is_that_in_turn_and_changes_nothing(
+    make_task: Any, monkeypatch: pytest.MonkeyPatch, network: Any
+) -> None:
+    task = make_task(network())
+    expected = cohort(task, network).evaluate("test")
+    monkeypatch.setattr("lth_core.engine.cohort.all_at_once", at_once)
+    stacked = cohort(task, network)
+    for found, value in zip(stacked.evaluate("test"), expected, strict=True):
+        assert found == pytest.approx(value, rel=1e-5)
+    for name, value in initial(network).items():
+        assert torch.equal((stacked.parameters | stacked.buffers)[name], torch.from_numpy(value))
+
+
+@pytest.mark.parametrize("network", [plain, Residual, batch_norm_first])
+def test_ten_steps_are_those_in_turn(make_task: Any, together: pytest.MonkeyPatch, network: Any) -> None:
+    task, weights = make_task(network(), SGD, steps=10), initial(network)
+    mask = sparse_mask(weights, network)
+    found = run(task, weights, mask)
+    together.undo()
+    expected = run(task, weights, mask)
+    for name, value in expected.weights.items():
+        np.testing.assert_allclose(found.weights[name], value, rtol=1e-5, atol=1e-6)
+        assert name not in mask or not found.weights[name][~mask[name]].any()
+    losses = [[row["loss"] for row in trained.history] for trained in (found, expected)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+@pytest.mark.parametrize("network", IN_TURN)
+def test_modules_that_draw_noise_take_turns(make_task: Any, together: pytest.MonkeyPatch, network: Any) -> None:
+    task, weights = make_task(network(), steps=5), initial(network)
+    assert not cohort(task, network).together
+    found = run(task, weights, {}).weights
+    together.undo()
+    assert same_bits(found, run(task, weights, {}).weights)
+
+
+def test_modules_that_decide_by_their_values_take_turns(make_task: Any, together: pytest.MonkeyPatch) -> None:
+    class Deciding(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.output = nn.Linear(36, 3)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            outputs = self.output(images.flatten(1))
+            return outputs if outputs.max() > 0 else -outputs
+
+    assert not cohort(make_task(Deciding()), Deciding).together
+
+
+def test_a_lack_of_memory_is_said_and_not_taken_for_a_reason_to_take_turns(
+    make_task: Any, together: pytest.MonkeyPatch
+) -> None:
+    class Large(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.output = nn.Linear(36, 3)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(torch.OutOfMemoryError):
+        cohort(make_task(Large()), Large)
+
+
+@pytest.mark.parametrize("optimizer", [SGD, {"name": "adam", "learning_rate": 0.01}])
+def test_a_resumed_training_has_the_bits_of_an_undisturbed_one(
+    make_task: Any, tmp_path: Path, together: pytest.MonkeyPatch, optimizer: dict
+) -> None:
+    task, weights = make_task(Residual(), optimizer), initial(Residual)
+    _, undisturbed = train_with(task, weights, {}, Resume(tmp_path / "never", "x"))
+    together.setenv("LTH_CHECKPOINT_SECONDS", "0")
+    with pytest.raises(Cut):
+        train_with(task, weights, {}, Resume(tmp_path / "trained", "x"), cut_at=13)
+    first, resumed = train_with(task, weights, {}, Resume(tmp_path / "trained", "x"))
+    assert first == 13 and same_bits(resumed.weights, undisturbed.weights)
+
+
+# ---------------------------------------------------------------- the graph
+
+
+@dataclass(frozen=True)
+class Numbers:
+    values: torch.Tensor
+
+
+class Diary:
+    """A step that sums the batch's values times the rate, and notes where it read them."""
+
+    def __init__(self) -> None:
+        self.total = torch.zeros(2)
+        self.places: list[tuple[int, int]] = []
+
+    def __call__(self, batch: Numbers, rate: torch.Tensor) -> None:
+        self.total += batch.values * rate
+        self.places.append((batch.values.data_ptr(), rate.data_ptr()))
+
+
+def test_every_call_is_one_step_on_its_batch_and_rate_read_from_the_same_places() -> None:
+    diary, recordings = Diary(), []
+
+    def record(work: Callable[[], None]) -> Callable[[], None]:
+        recordings.append(len(diary.places))
+        return work
+
+    step = GraphedStep(diary, CPU, record=record, aside=do)
+    for number in range(1, 8):
+        step(Numbers(torch.tensor([number, 1.0])), 0.5 * number)
+    assert recordings == [EAGER_STEPS]
+    assert diary.total.tolist() == [sum(0.5 * n * n for n in range(1, 8)), sum(0.5 * n for n in range(1, 8))]
+    assert len(set(diary.places)) == 1 and len(diary.places) == 7
+
+
+def test_batches_keep_their_layout() -> None:
+    seen = []
+    step = GraphedStep(lambda batch, rate: seen.append(batch.values.stride()), CPU, record=do, aside=do)
+    step(Numbers(torch.zeros(2, 4, 4, 3).movedim(-1, -3)), 1.0)
+    assert seen == [(48, 1, 12, 3)]
+
+
+def test_where_recording_fails_steps_go_on_without(capsys: pytest.CaptureFixture[str]) -> None:
+    diary = Diary()
+
+    def refuse(work: Callable[[], None]) -> Callable[[], None]:
+        raise RuntimeError("operation not permitted when stream is capturing\nand more")
+
+    step = GraphedStep(diary, CPU, record=refuse, aside=do)
+    for _ in range(6):
+        step(Numbers(torch.ones(2)), 1.0)
+    assert diary.total.tolist() == [6, 6]
+    expected = "steps are not recorded as a CUDA graph: operation not permitted when stream is capturing\n"
+    assert capsys.readouterr().out == expected

@@ -1,0 +1,57 @@
+"""Weights and masks that a job reads fit its network, or the file that does not is named in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from torch import nn
+
+from lth_core.jobs.support.inputs import read_mask, read_weights
+from lth_core.storage.errors import ArtifactError
+from lth_core.storage.tensors import Tensors, write_tensors
+
+NETWORK = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
+WEIGHTS = {
+    "0.weight": np.zeros((4, 2, 3), np.float32),
+    "0.bias": np.zeros((4, 2), np.float32),
+    **{f"1.{name}": np.zeros((4, 2), np.float32) for name in ("weight", "bias", "running_mean", "running_var")},
+    "1.num_batches_tracked": np.zeros(4, np.int64),
+}
+
+
+def written(folder: Path, tensors: Tensors) -> Path:
+    write_tensors(folder / "it", tensors, {})
+    return folder / "it"
+
+
+def test_what_fits_is_read(tmp_path: Path) -> None:
+    path = written(tmp_path, WEIGHTS)
+    for like in (NETWORK, {name: value[:1] for name, value in WEIGHTS.items()}):
+        assert read_weights(path, like).keys() == read_weights(path, like, replicates=4).keys() == WEIGHTS.keys()
+    mask = {"0.weight": np.ones((4, 2, 3), bool)}
+    assert read_mask(written(tmp_path, mask), WEIGHTS).keys() == mask.keys()
+
+
+WITHOUT_BIAS = {name: value for name, value in WEIGHTS.items() if name != "0.bias"}
+WRONG = [
+    (WITHOUT_BIAS, "'0.bias' is missing"),
+    (WEIGHTS | {"0.weight": np.zeros((4, 2, 2), np.float32)}, "'0.weight' is 4x2x2, not 4x2x3"),
+    (WEIGHTS | {"0.bias": np.zeros((3, 2), np.float32)}, "'0.bias' is 3x2, not 4x2"),
+    (WEIGHTS | {"2.weight": np.zeros((4, 2), np.float32)}, "which has no '2.weight'"),
+]
+
+
+@pytest.mark.parametrize(("tensors", "problem"), WRONG)
+def test_weights_that_do_not_fit_are_named(tmp_path: Path, tensors: Tensors, problem: str) -> None:
+    path = written(tmp_path, tensors)
+    with pytest.raises(ArtifactError) as raised:
+        read_weights(path, NETWORK, 4)
+    assert str(raised.value).startswith(f"{path}: does not fit its network ({problem}); make it again")
+
+
+def test_a_mask_of_fewer_replicates_is_named(tmp_path: Path) -> None:
+    path = written(tmp_path, {"0.weight": np.ones((2, 2, 3), bool)})
+    with pytest.raises(ArtifactError, match=r"'0\.weight' is 2x2x3, not 4x2x3"):
+        read_mask(path, WEIGHTS)

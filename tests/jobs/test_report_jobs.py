@@ -1,0 +1,192 @@
+"""The jobs after training, run in turn on a study of one's own: distances, table, figures, claims, report."""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lth_core.config import Config, Method
+from lth_core.jobs.report import used_methods
+from lth_core.storage.tensors import write_tensors
+from lth_core.studies.base import Study
+
+PLUGIN = """
+from typing import ClassVar
+
+import pandas as pd
+
+from lth_core.analysis.claims import judge
+from lth_core.drawing.plotting import band, panels
+from lth_core.registry import study
+from lth_core.studies.base import Drawing, Study
+
+
+@study("toy")
+class Toy(Study):
+    title: ClassVar[str] = "A <b>toy</b>"
+    citation: ClassVar[str] = "Nobody, 2019"
+    table_names: ClassVar[tuple[str, ...]] = ("measurements",)
+    scale: float = 1.0
+
+    def cells(self, config):
+        return []
+
+    def tables(self, config):
+        rows = [("1", seed, level, self.scale * (seed + level) / 3) for seed in range(3) for level in (1, 2)]
+        return {"measurements": pd.DataFrame(rows, columns=["task", "seed", "level", "value"])}
+
+    def figure_names(self, config):
+        return ["line"]
+
+    def figures(self, config, tables):
+        table = tables["measurements"]
+        assert table["task"].to_list() == ["1"] * 6  # a task's name stays text
+
+        def draw():
+            figure, axes = panels()
+            band(axes[0, 0], table, "level", "value")
+            return figure
+
+        return [Drawing("line", "Value < 3 against level.", draw)]
+
+    def claims(self, config, tables):
+        level = tables["measurements"].query("level == 2").set_index("seed")["value"]
+        words = {"claim": "Values exceed 0", "source": "Fig. 1", "effect": "value, at level 2", "unit": "pp"}
+        return [judge(level, study="toy", task="1", **words)]
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a plugin study, and the artifacts whose headers the report reads."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "toy_study.py").write_text(PLUGIN)
+    write_tensors("results/data/digits.safetensors", {"x": np.zeros(1)}, {"source": "digits & co"})
+    made = {"versions": {"torch": "2.12"}, "git_commit": "abc", "device": "cpu"}
+    write_tensors("results/1/0-2/dense/trained.safetensors", {"x": np.zeros(1)}, {"provenance": made})
+    yield tmp_path
+    sys.modules.pop("toy_study", None)
+
+
+@pytest.fixture
+def run(project: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """run(job, *arguments): the job's main with the project's config."""
+    recipe = {"optimizer": {"name": "sgd", "learning_rate": 0.1}, "batch_size": 10, "steps": 100, "evaluate_every": 50}
+    config = {
+        "plugins": ["toy_study"],
+        "tasks": {"1": {"dataset": "digits", "model": "lenet", "train": recipe, "cohorts": ["0-2"]}},
+        "methods": {"imp": {"levels": 2}},
+        "studies": {"toy": {"tasks": {"1": "imp"}, "scale": 0.7}},
+    }
+    spec = json.dumps({"config": config, "code": "0"})
+
+    def call(job: str, *arguments: str) -> None:
+        monkeypatch.setattr(sys, "argv", [job, "--spec", spec, *arguments])
+        importlib.import_module(f"lth_core.jobs.{job}").main()
+
+    return call
+
+
+def run_all(run: Callable[..., None]) -> None:
+    run("table", "--study", "toy")
+    run("figures", "--study", "toy")
+    run("claims")
+    run("report")
+
+
+def test_the_jobs_make_tables_figures_claims_and_the_page(run: Callable[..., None], project: Path):
+    run_all(run)
+    assert (project / "results/tables/toy/measurements.csv").read_text().startswith("task,seed,level,value\n1,0,1,")
+    made = json.loads((project / "results/tables/toy/measurements.json").read_text())
+    assert made["spec"]["study"] == "toy" and made["spec"]["config"]["studies"]["toy"]["scale"] == 0.7
+    assert {path.name for path in (project / "reports/toy").glob("[!.]*")} == {
+        "line.svg",
+        "line.png",
+        "line.pdf",
+        "captions.json",
+    }
+    page = (project / "reports/index.html").read_text()
+    assert "Value &lt; 3 against level." in page and "A &lt;b&gt;toy&lt;/b&gt;" in page and "digits &amp; co" in page
+    for link in (
+        "toy/line.pdf",
+        "../results/tables/toy/measurements.csv",
+        "../results/tables/toy/measurements.json",
+        "../results/claims.csv",
+    ):
+        assert f'href="{link}"' in page and (project / "reports" / link).exists()
+
+
+def test_claims_are_rows_with_the_effect_its_interval_and_the_verdict(run: Callable[..., None], project: Path):
+    run("table", "--study", "toy")
+    run("claims")
+    with open(project / "results/claims.csv", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert list(row) == [
+        *("study", "task", "claim", "source", "effect", "unit", "estimate", "low", "high", "n", "unmeasured", "margin"),
+        "verdict",
+    ]
+    assert row["effect"] == "value, at level 2" and row["n"] == "3" and row["verdict"] == "supported"
+    # values 0.7 * (2, 3, 4) / 3: mean 0.7, standard error 0.7 / 3 / sqrt(3), t(2) = 4.302653
+    assert float(row["estimate"]) == pytest.approx(0.7)
+    assert float(row["high"]) == pytest.approx(0.7 + 4.302653 * 0.7 / 3 / 3**0.5)
+
+
+def test_running_the_jobs_again_gives_the_same_bytes(run: Callable[..., None], project: Path):
+    def contents() -> dict[Path, bytes]:
+        folders = (project / "results", project / "reports")
+        return {path: path.read_bytes() for folder in folders for path in folder.rglob("[!.]*") if path.is_file()}
+
+    run_all(run)
+    before = contents()
+    run_all(run)
+    assert contents() == before and len(before) == 11
+
+
+@pytest.mark.parametrize(
+    ("job", "missing"), [("claims", "results/tables/toy/measurements.csv"), ("report", "results/claims.csv")]
+)
+def test_a_missing_input_is_told_in_one_line(run: Callable[..., None], capsys, job: str, missing: str):
+    with pytest.raises(SystemExit):
+        run(job)
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {missing}: cannot be read") and error.count("\n") == 1
+
+
+def test_distances_are_written_per_seed_and_draw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    write_tensors(tmp_path / "mask", {"w": np.ones((4, 1), bool)}, {})
+    write_tensors(tmp_path / "first", {"w": np.array([[1.0], [2.0]])}, {})
+    write_tensors(tmp_path / "second", {"w": np.array([[1.0], [4.0], [-2.0], [2.5]])}, {})
+    files = [f"--{name}={tmp_path / name}" for name in ("mask", "first", "second", "output")]
+    monkeypatch.setattr(sys, "argv", ["distances", "--cohort", "3-4", *files])
+    importlib.import_module("lth_core.jobs.distances").main()
+    assert (tmp_path / "output").read_text().splitlines() == [
+        "seed,draw,l2,angle",
+        "3,0,0,0",
+        "3,1,3,0",
+        "4,0,4,3.14159265",
+        "4,1,0.5,0",
+    ]
+
+
+def test_the_methods_of_the_page_are_those_of_the_tasks_and_those_that_studies_derive():
+    methods = {"imp": {"levels": 2}, "never": {"levels": 1}}
+    recipe = {"optimizer": {"name": "sgd", "learning_rate": 0.1}, "batch_size": 1, "steps": 1, "evaluate_every": 1}
+    task = {"dataset": "digits", "model": "lenet", "train": recipe, "cohorts": ["0-2"]}
+    config = Config.model_validate(
+        {"tasks": {"digits": task}, "methods": methods, "studies": {"toy": {"tasks": {"digits": "imp"}}}}
+    )
+
+    class Deriving(Study):
+        def methods(self, config: Config) -> dict[str, Method]:
+            return {"imp-once": config.methods["imp"].model_copy(update={"iterative": False})}
+
+    used = used_methods(config, {"toy": Deriving(tasks={"digits": "imp"})})
+    assert {name: method.iterative for name, method in used.items()} == {"imp": True, "imp-once": False}

@@ -1,0 +1,168 @@
+"""Files of the config and the user's plugins: what cannot be read is one line, never a traceback; later files win."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lth_core import registry
+from lth_core.planning.configfile import ConfigError, load, merge, read
+from tests.support.config_samples import GOOD, Toy, errors_of
+
+BAD_FILES = {
+    "empty": ("", "0.yaml: empty; a config needs tasks, methods and studies"),
+    "only a comment": ("# nothing\n", "0.yaml: empty; a config needs tasks, methods and studies"),
+    "a list": ("- tasks\n", "0.yaml: must be a map of keys (got a list)"),
+    "a word": ("tasks\n", "0.yaml: must be a map of keys (got a single value)"),
+    "duplicate key": (GOOD + "tasks: {}\n", "0.yaml:21: broken YAML: duplicate key 'tasks'"),
+    "duplicate task": ("tasks:\n  a: {}\n  a: {}\n", "0.yaml:3: broken YAML: duplicate key 'a'"),
+    "duplicate in one line": ("tasks: {a: 1, a: 2}\n", "0.yaml:1: broken YAML: duplicate key 'a'"),
+    "a key that is a list": ("? [a]\n: 1\n", "0.yaml:1: broken YAML: a key must be text"),
+    "not UTF-8": ("tasks:\n  größe: 1\n".encode("latin-1"), "0.yaml:2: not UTF-8 text (byte 0xf6)"),
+    "unclosed bracket": ("tasks: [a\nmethods: {}\n", "0.yaml:2: broken YAML: expected ',' or ']', but got ':'"),
+    "tab": ("tasks:\n\ta: 1\n", "0.yaml:2: broken YAML: found character '\\t' that cannot start any token"),
+    "python object": (
+        "tasks: !!python/object/apply:os.system [ls]\n",
+        "0.yaml:1: broken YAML: could not determine a constructor for the tag "
+        "'tag:yaml.org,2002:python/object/apply:os.system'",
+    ),
+    "in itself": ("tasks: &a\n  b: *a\n", "0.yaml: broken YAML: nested too deeply, or in itself"),
+    "too deep": ("a: " + "[" * 1500, "0.yaml: broken YAML: nested too deeply, or in itself"),
+    "control character": ("tasks: \x00\n", "0.yaml: broken YAML: unacceptable character #x0000: special characters "
+                          "are not allowed in \"<unicode string>\", position 7"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "expected"), BAD_FILES.values(), ids=BAD_FILES)
+def test_a_bad_file_is_one_line(text: str | bytes, expected: str) -> None:
+    assert errors_of(text) == [expected]
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    for path, expected in (("none.yaml", "none.yaml: no such file"), (".", ".: cannot be read (Is a directory)")):
+        with pytest.raises(ConfigError) as caught:
+            load([path])
+        assert str(caught.value) == expected
+
+
+def test_a_plugin_that_does_not_exist_is_one_line() -> None:
+    reason = "ModuleNotFoundError: No module named 'no_such_module'"
+    expected = f"plugins[0]: module 'no_such_module' does not import ({reason})"
+    assert errors_of(GOOD, "plugins: [no_such_module]") == [expected]
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("import nowhere_to_be_found", "ModuleNotFoundError: No module named 'nowhere_to_be_found'"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("def f(:\n  pass", "SyntaxError: invalid syntax (broken_plugin.py, line 1)"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
+        ("raise ValueError('two\\nlines')", "ValueError: two lines"),
+    ],
+)
+def test_a_plugin_that_fails_is_one_line_and_its_names_are_not_held_against_the_config(code: str, reason: str) -> None:
+    Path("broken_plugin.py").write_text(code)
+    plugin = "plugins: [broken_plugin]\ntasks: {digits-lenet: {model: net-of-the-plugin}}"
+    assert errors_of(GOOD, plugin) == [f"plugins[0]: module 'broken_plugin' does not import ({reason})"]
+
+
+def test_a_plugin_of_the_current_folder_adds_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry.model, "_functions", dict(registry.model._functions))
+    Path("my_plugin_of_config_errors.py").write_text(
+        "from lth_core.registry import model\n@model('my-net')\ndef my_net(classes, input_shape, width=64): ...\n"
+    )
+    fragment = "plugins: [my_plugin_of_config_errors]\ntasks: {digits-lenet: {model: %s}}"
+    assert errors_of(GOOD.replace("{name: lenet, hidden: [30, 10]}", "my-net"), fragment % "my-net") == []
+    assert errors_of(GOOD, fragment % "{name: my-net, hidden: null}") == [
+        "tasks.digits-lenet.model.hidden: unknown option of model 'my-net' (known: width)"
+    ]
+
+
+def run_python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONIOENCODING": "ascii"}
+    return subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True, check=False)
+
+
+def test_from_the_command_line_there_is_no_traceback() -> None:
+    Path("bad.yaml").write_text(GOOD + "device: größe\n", encoding="utf-8")
+    for path, expected in (
+        ("bad.yaml", "device: must be one of 'auto', 'cpu', 'cuda' (got 'gr\\xf6\\xdfe')"),
+        ("none.yaml", "none.yaml: no such file"),
+    ):
+        done = run_python("-m", "lth_core.planning.configfile", path)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.splitlines()[0] == expected  # `toy` of the good config is known to this process only
+
+
+def test_checking_a_config_imports_no_framework() -> None:
+    """It is done at every start of the workflow."""
+    root = Path(__file__).parents[2]
+    code = f"""
+import sys
+from lth_core.planning.configfile import load
+load([{str(root / "config.yaml")!r}])
+print(sorted({{"torch", "torchvision", "sklearn", "pandas", "matplotlib"}} & set(sys.modules)))
+"""
+    done = run_python("-c", code)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+# ---------------------------------------------------------------- what loading gives
+
+
+def test_later_files_and_overrides_win_key_by_key() -> None:
+    Path("a.yaml").write_text(GOOD)
+    Path("b.yaml").write_text("tasks: {digits-lenet: {train: {steps: 300}, cohorts: ['5-9']}}")
+    config = load(["a.yaml", "b.yaml"], {"methods": {"imp": {"levels": 7, "rate": "1e-1"}}}).config
+    assert config.methods["imp"].rate == 0.1  # `--config` gives it as text
+    task = config.tasks["digits-lenet"]
+    assert (task.train.steps, task.train.batch_size, task.cohorts, config.methods["imp"].levels) == (
+        300,
+        60,
+        ["5-9"],
+        7,
+    )
+
+
+def test_studies_are_built_with_their_options() -> None:
+    Path("a.yaml").write_text(GOOD)
+    loaded = load(["a.yaml"], {"studies": {"toy": {"rewind_steps": [5, 10]}}})
+    assert loaded.studies["toy"] == Toy(tasks={"digits-lenet": "imp"}, rewind_steps=(5, 10))
+
+
+def test_yaml_is_read_without_surprises() -> None:
+    Path("a.yaml").write_text(
+        "a: &shared {x: 1, y: 2}\nb: {<<: *shared, y: 3}\nc: 1e-3\nd: 2026-01-01\nno: yes\n1: one\n",
+        encoding="utf-8-sig",
+    )
+    assert read("a.yaml") == {
+        "a": {"x": 1, "y": 2},
+        "b": {"x": 1, "y": 3},
+        "c": 0.001,
+        "d": "2026-01-01",
+        "no": True,
+        "1": "one",
+    }
+
+
+values = st.recursive(st.integers(), lambda held: st.dictionaries(st.sampled_from("abc"), held, max_size=3))
+maps = st.dictionaries(st.sampled_from("abc"), values, max_size=3)
+
+
+@given(maps, maps)
+def test_merging_goes_key_by_key_and_changes_neither_side(below: dict, above: dict) -> None:
+    before = yaml.safe_dump([below, above])
+    merged = merge(below, above)
+    for key in {*below, *above}:
+        both_maps = isinstance(below.get(key), dict) and isinstance(above.get(key), dict)
+        wanted = merge(below[key], above[key]) if both_maps else above.get(key, below.get(key))
+        assert merged[key] == wanted
+    assert yaml.safe_dump([below, above]) == before

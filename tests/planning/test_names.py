@@ -1,0 +1,143 @@
+"""Names: those that become folders, those of registered functions and their options, those that refer to each other."""
+
+# ruff: noqa: E501 (the table has the lines as users see them)
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from lth_core.config import Cohort, Name, seeds_of
+from tests.support.config_samples import GOOD, METHOD, TASK, TRAIN, errors_of, with_known_names
+
+NAMES = "a name has only a-z, 0-9, '-' and '_', starts with a letter or digit and has at most 64 characters"
+
+
+BAD = [
+    # names that become folders
+    ("methods: {IMP: {levels: 1}}", f"methods.IMP: {NAMES} (got 'IMP')"),
+    ("methods: {../imp: {levels: 1}}", f"methods.'../imp': {NAMES} (got '../imp')"),
+    ("methods: {dense: {levels: 1}}", "methods.dense: this name is reserved (artifact folders and tables use it)"),
+    (
+        "branches: {ticket: {treatment: reinit}}",
+        "branches.ticket: this name is reserved (artifact folders and tables use it)",
+    ),
+    ("branches: {'re init': {treatment: reinit}}", f"branches.'re init': {NAMES} (got 're init')"),
+    # registered names
+    (TASK % "model: lenett", "tasks.digits-lenet.model: unknown model 'lenett'; did you mean 'lenet'? (known: {model})"),
+    (TASK % "dataset: digit", "tasks.digits-lenet.dataset: unknown data set 'digit'; did you mean 'digits'? (known: {dataset})"),
+    ("datasets: {mine: {source: mnits}}", "datasets.mine.source: unknown data set 'mnits'; did you mean 'mnist'? (known: {dataset})"),
+    (METHOD % "criterion: magnitud", "methods.imp.criterion: unknown criterion 'magnitud'; did you mean 'magnitude'? (known: {criterion})"),
+    (METHOD % "treatment: re-init", "methods.imp.treatment: unknown branch 're-init'; did you mean 'reinit'? (known: {branch})"),
+    (METHOD % "treatment: {name: freeze-init, zero: towards-zero}", "methods.imp.treatment.zero: must be one of 'none', 'toward-zero', 'all-toward-zero', 'away-from-zero', 'random' (got 'towards-zero'); did you mean 'toward-zero'?"),
+    ("branches: {other: {treatment: re-init}}", "branches.other.treatment: unknown branch 're-init'; did you mean 'reinit'? (known: {branch})"),
+    ("studies: {tyo: {tasks: {digits-lenet: imp}}}", "studies.tyo: unknown study 'tyo'; did you mean 'toy'? (known: {study})"),
+    # options of registered functions
+    (TASK % "model: {hiden: [3]}", "tasks.digits-lenet.model.hiden: unknown option of model 'lenet'; did you mean 'hidden'?"),
+    (TASK % "model: {hidden: 300}", "tasks.digits-lenet.model.hidden: must be a list (got 300)"),
+    (TASK % "model: {hidden: [300, many]}", "tasks.digits-lenet.model.hidden[1]: must be a whole number (got 'many')"),
+    (TASK % "model: {hidden: [300, -1]}", "tasks.digits-lenet.model.hidden[1]: must be greater than 0 (got -1)"),
+    (TASK % "model: {dropout: 1.5}", "tasks.digits-lenet.model.dropout: must be less than 1 (got 1.5)"),
+    (TASK % "model: {dropout: half}", "tasks.digits-lenet.model.dropout: must be a number (got 'half')"),
+    ("datasets: {mine: {source: grid}}", "datasets.mine.source.folds: missing: data set 'grid' needs it"),
+    ("datasets: {mine: {source: {name: grid, folds: half}}}", "datasets.mine.source.folds: must be int | float (got 'half')"),
+    ("datasets: {mine: {source: {name: grid, folds: 2, quick: 1}}}", "datasets.mine.source.quick: must be true or false (got 1)"),
+    (TASK % "dataset: grid", "tasks.digits-lenet.dataset: data set 'grid' needs folds: give it an entry under datasets"),
+    ("branches: {reinit: {treatment: {name: reinit, draws: 3}}}", "branches.reinit.treatment.draws: unknown option of branch 'reinit'"),
+    ("branches: {noise: {treatment: noisy}}", "branches.noise.treatment.scale: missing: branch 'noisy' needs it"),
+    # transforms
+    ("datasets: {mine: {source: digits, transforms: [blurr]}}", "datasets.mine.transforms[0]: unknown transform 'blurr'; did you mean 'blur'? (known: {transform})"),
+    ("datasets: {mine: {source: digits, transforms: [blur, {name: half, part: c}]}}", "datasets.mine.transforms[1].part: must be one of 'a', 'b' (got 'c')"),
+    ("datasets: {mine: {source: digits, transforms: blur}}", "datasets.mine.transforms: must be a list (got 'blur')"),
+    ("{datasets: {mine: {source: digits, transforms: [{name: subset, examples: 9999}]}}, tasks: {digits-lenet: {dataset: mine}}}", "datasets.mine.transforms: subset: 9999 examples are more than the 1257 in the train split"),
+    ("{datasets: {mine: {source: digits, transforms: [{name: half, part: a}]}}, tasks: {digits-lenet: {dataset: mine, train: {batch_size: 630}}}}", "tasks.digits-lenet.train.batch_size: 630 is more than the 629 training examples of 'mine'"),
+    ("{datasets: {mine: {source: {name: image-folder, path: x, size: 8, stream: true}, transforms: [blur]}}, tasks: {digits-lenet: {dataset: mine}}}", "datasets.mine.transforms: transform 'blur' needs the pixels, which 'stream: true' leaves in their files: set 'stream: false'"),
+    # branches that take from other tasks, or change the data order on the way
+    ("branches: {reinit: {order: 1, order_from: 200}}", "branches.reinit.order_from: 200 is beyond training of task 'digits-lenet' (200 steps)"),
+    ("branches: {reinit: {order_from: 20}}", "branches.reinit: order_from needs another data order: give order"),
+    ("branches: {reinit: {source: digits}}", "branches.reinit.source: unknown task 'digits'; did you mean 'digits-lenet'? (known: digits-lenet)"),
+    ("branches: {reinit: {weights: {task: other, step: 5}}}", "branches.reinit.weights: unknown task 'other' (known: digits-lenet)"),
+    ("branches: {reinit: {weights: {task: digits-lenet, step: 201}}}", "branches.reinit.weights.step: 201 is beyond training of task 'digits-lenet' (200 steps)"),
+    ("branches: {reinit: {weights: {task: digits-lenet, step: 0}}}", "branches.reinit.weights.step: must be greater than 0 (got 0)"),
+    ("branches: {reinit: {weights: {task: digits-lenet, step: 5, branch: random}}}", "branches.reinit.weights.branch: unknown branch 'random' (known: reinit)"),
+    ("supermasks: {samples: 0}", "supermasks.samples: must be greater than 0 (got 0)"),
+    ("connectivity: {points: 2}", "connectivity.points: must be at least 3 (got 2)"),
+    # studies
+    ("studies: {toy: {draw: 5}}", "studies.toy.draw: unknown key; did you mean 'draws'?"),
+    ("studies: {toy: {draws: five}}", "studies.toy.draws: must be a whole number (got 'five')"),
+    ("studies: {toy: {draws: 5}}", "studies.toy: draws of 5 are more than there are"),
+    ("studies: {toy: {tasks: {digits: imp}}}", "studies.toy.tasks.digits: unknown task 'digits'; did you mean 'digits-lenet'? (known: digits-lenet)"),
+    ("studies: {toy: {tasks: {digits-lenet: inp}}}", "studies.toy.tasks.digits-lenet: unknown method 'inp'; did you mean 'imp'? (known: imp)"),
+    ("studies: {toy: {branch: reinitt}}", "studies.toy.branch: unknown branch 'reinitt'; did you mean 'reinit'? (known: {branch})"),
+    ("studies: {toy: {branch: noisy}}", "studies.toy.branch: branch 'noisy' needs scale: give it an entry under branches"),
+    ("{studies: {toy: {rewind_steps: [5]}}, methods: {imp-at-5: {levels: 1}}}", "methods.imp-at-5: study 'toy' derives something else under this name: choose another"),
+    ("studies: {toy: {others: [ticket]}}", "studies.toy.others: 'ticket' is reserved (artifact folders and tables use it)"),
+    ("studies: {toy: {others: [random-mask, random-mask]}}", "studies.toy.others: asks for the same training twice (results/digits-lenet/0-1/imp/level_1/random-mask)"),
+    ("studies: {toy: {rewind_steps: [5, 5]}}", "studies.toy: asks for the same training twice (results/digits-lenet/0-1/imp-at-5/level_1)"),
+    # numbers that do not go together
+    (METHOD % "rewind: {policy: rewind, step: 200}", "methods.imp.rewind.step: 200 is beyond training of task 'digits-lenet' (200 steps) in study 'toy'"),
+    ("studies: {toy: {rewind_steps: [20, 300]}}", "studies.toy: step 300 of method 'imp-at-300' is beyond training of task 'digits-lenet' (200 steps) in study 'toy'"),
+    (TRAIN % "batch_size: 1258", "tasks.digits-lenet.train.batch_size: 1258 is more than the 1257 training examples of 'digits'"),
+    ("{datasets: {mine: {source: digits}}, tasks: {digits-lenet: {dataset: mine, train: {batch_size: 1258}}}}", "tasks.digits-lenet.train.batch_size: 1258 is more than the 1257 training examples of 'mine'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("fragment", "expected"), BAD, ids=[expected.split(" ")[0] for _, expected in BAD])
+def test_a_bad_name_is_one_line(fragment: str, expected: str) -> None:
+    assert errors_of(GOOD, fragment) == [with_known_names(expected)]
+
+
+def test_a_rewind_step_that_a_study_hands_on_to_many_methods_is_one_line_per_study() -> None:
+    step = METHOD % "rewind: {policy: rewind, step: 400}"
+    lines = errors_of(GOOD, step, "studies: {deconstructing: {tasks: {digits-lenet: imp}, levels: [2]}}")
+    where = "methods.imp.rewind.step: 400 is beyond training of task 'digits-lenet' (200 steps) in study"
+    assert sorted(lines) == [f"{where} 'deconstructing'", f"{where} 'toy'"]
+
+
+@pytest.mark.parametrize(
+    ("network", "expected"),
+    [
+        ("{name: conv-4, width: 0}", "model.width: must be greater than 0 (got 0)"),
+        ("{name: resnet-20, width: .inf}", "model.width: must be a finite number (got inf)"),
+        ("vgg-19", "model: 'vgg-19' needs images of at least 16x16 pixels, not 8x8 as in 'digits'"),
+    ],
+)
+def test_an_impossible_network_is_one_line(network: str, expected: str) -> None:
+    text = GOOD.replace("{name: lenet, hidden: [30, 10]}", network)
+    assert errors_of(text) == [f"tasks.digits-lenet.{expected}"]
+
+
+# ---------------------------------------------------------------- names become folders
+
+allowed = "abcdefghijklmnopqrstuvwxyz0123456789_-"
+
+
+@given(st.text(min_size=1, max_size=70), st.sampled_from(["/", "\\", ".", "..", " ", "\n", "\0", "{", "é", "ß", "數", "A", "*"]), st.integers(0, 70))  # fmt: skip
+def test_names_with_separators_dots_spaces_or_unicode_never_validate(text: str, foreign: str, place: int) -> None:
+    name = text[:place] + foreign + text[place:]
+    with pytest.raises(ValidationError):
+        TypeAdapter(Name).validate_python(name)
+
+
+@given(st.text())
+def test_a_name_that_validates_is_one_plain_folder(text: str) -> None:
+    try:
+        name = TypeAdapter(Name).validate_python(text)
+    except ValidationError:
+        assert not (0 < len(text) <= 64 and set(text) <= set(allowed) and text[0] not in "-_")
+    else:
+        assert name == text and set(name) <= set(allowed) and Path("results", name).name == name
+
+
+@given(st.text(alphabet="0123456789-٣ \n", max_size=9))
+def test_a_cohort_that_validates_has_seeds_and_one_spelling(text: str) -> None:
+    try:
+        cohort = TypeAdapter(Cohort).validate_python(text)
+    except ValidationError:
+        return
+    seeds = seeds_of(cohort)
+    assert seeds == list(range(seeds[0], seeds[-1] + 1)) and cohort == f"{seeds[0]}-{seeds[-1]}"

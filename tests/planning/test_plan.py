@@ -1,0 +1,124 @@
+"""The plan: which file a ticket starts from, and which is its counterpart on its own data order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lth_core.storage.runs import Cell
+from tests.support import example_plan
+
+plan_of = example_plan.plan_of  # a fixture
+
+
+# ---------------------------------------------------------------- where a ticket starts
+
+
+@pytest.mark.parametrize(
+    ("method", "level", "start"),
+    [
+        ("reset", 0, "init.safetensors"),
+        ("reset", 2, "init.safetensors"),
+        ("rewound", 0, "init.safetensors"),
+        ("rewound", 1, "dense/at_7.safetensors"),
+        ("rewound", 3, "dense/at_7.safetensors"),
+        ("from-zero", 2, "init.safetensors"),
+        ("continued", 0, "init.safetensors"),
+        ("continued", 1, "dense/trained.safetensors"),
+        ("continued", 3, "continued/level_2/trained.safetensors"),
+        ("at-once", 3, "init.safetensors"),
+        ("fine-tuned", 2, "fine-tuned/level_1/trained.safetensors"),
+        ("fine-tuned-at-once", 3, "dense/trained.safetensors"),
+        ("low-rate", 2, "dense/at_7.safetensors"),
+    ],
+)
+def test_a_training_starts_where_its_method_rewinds_to(plan_of: Any, method: str, level: int, start: str) -> None:
+    assert plan_of().start_file("mini", "0-1", method, level) == f"results/mini/0-1/{start}"
+
+
+@pytest.mark.parametrize(("method", "before"), [("reset", [0, 1, 2]), ("continued", [0, 1, 2]), ("at-once", [0, 0, 0])])
+def test_a_mask_comes_from_the_level_before_or_straight_from_the_dense_run(
+    plan_of: Any, method: str, before: list[int]
+) -> None:
+    found = [plan_of().level_before("mini", "0-1", method, level) for level in (1, 2, 3)]
+    assert found == [Cell("mini", "0-1", method, level) for level in before]
+    assert found[0].trained("results") == "results/mini/0-1/dense/trained.safetensors"
+
+
+@pytest.mark.parametrize(
+    ("cell", "start"),
+    [
+        (Cell("mini", "0-1"), "init"),
+        (Cell("mini", "0-1", "reset", 2), "init"),
+        (Cell("mini", "0-1", "rewound", 2), "dense/at_7"),
+        (Cell("mini", "0-1", "treated", 2), "treated/level_2/start"),
+    ],
+)
+def test_a_criterion_sees_what_the_last_training_began_with(plan_of: Any, cell: Cell, start: str) -> None:
+    assert plan_of().started_from(cell) == f"results/mini/0-1/{start}.safetensors"
+
+
+def test_a_ticket_is_treated_by_its_branch_or_else_by_its_method(plan_of: Any) -> None:
+    plan = plan_of()
+    assert plan.treated(Cell("mini", "0-1", "treated", 1)).treatment.name == "redraw-kept"
+    assert plan.treated(Cell("mini", "0-1", "treated", 1, "twice")).treatment.name == "reinit"
+
+
+MASK = "mini/reset/level_1/mask"
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        (Cell("mini", "0-1", "reset", 1, "twice"), ["mini/init", "mini/init", "mini/init", MASK]),
+        (
+            Cell("mini", "0-1", "rewound", 2, "twice"),
+            ["mini/init", "mini/init", "mini/dense/at_7", "mini/rewound/level_2/mask"],
+        ),
+        (Cell("mini", "0-1", branch="elsewhere"), ["mini/init", "mini/init", "mini/init", None]),
+        (
+            Cell("mini", "0-1", "rewound", 1, "from-other"),
+            ["mini/init", "other/init", "other/dense/at_7", "other/rewound/level_1/mask"],
+        ),
+        (Cell("mini", "0-1", "reset", 1, "pretrained"), ["mini/init", "mini/init", "other/dense/at_5", MASK]),
+        (
+            Cell("mini", "0-1", "reset", 1, "pretrained-sparse"),
+            ["mini/init", "mini/init", "other/reset/level_1/from-mini/at_5", MASK],
+        ),
+        (Cell("other", "0-1", "reset", 1, "from-mini"), ["other/init", "mini/init", "mini/init", MASK]),
+    ],
+)
+def test_a_branch_is_made_from_its_own_task_or_from_another_one(plan_of: Any, cell: Cell, expected: list[str]) -> None:
+    files = plan_of().branch_inputs(cell)
+    found = [files.get(key) for key in ("network", "initial", "start", "mask")]
+    assert found == [name and f"results/{name.replace('/', '/0-1/', 1)}.safetensors" for name in expected]
+
+
+# ---------------------------------------------------------------- counterparts on the ticket's own data order
+
+
+@pytest.mark.parametrize(
+    ("branch", "counterpart"),
+    [("elsewhere", None), ("twice-elsewhere", "twice"), ("spawned", "twice"), ("mask-elsewhere", "random-mask")],
+)
+def test_the_counterpart_on_the_own_order_is_the_same_treatment(
+    plan_of: Any, branch: str, counterpart: str | None
+) -> None:
+    cell = Cell("mini", "0-1", "reset", 2, branch)
+    assert plan_of().on_own_order(cell) == Cell("mini", "0-1", "reset", 2, counterpart)
+
+
+def test_a_branch_without_a_counterpart_is_an_error_that_names_its_treatment(plan_of: Any) -> None:
+    with pytest.raises(ValueError, match="no branch of treatment 'redraw-kept' is trained on data order 0"):
+        plan_of().on_own_order(Cell("mini", "0-1", "reset", 2, "alone"))
+
+
+# ---------------------------------------------------------------- names without an entry in the config
+
+
+def test_a_registered_name_needs_no_entry(plan_of: Any) -> None:
+    plan = plan_of()
+    assert plan.branch("random-mask").treatment.name == "random-mask" and plan.branch("random-mask").draws == 1
+    assert plan.branch("twice").draws == 2
+    assert plan.config.dataset("digits").source.name == "digits"

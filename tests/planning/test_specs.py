@@ -1,0 +1,196 @@
+"""Specs: they hold exactly what a job's result depends on."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lth_core import registry
+from lth_core.planning.configfile import ConfigError
+from lth_core.planning.plan import Plan, canonical
+from lth_core.storage import codedigest
+from lth_core.storage.runs import Cell
+from tests.support import example_plan
+from tests.support.example_plan import CONFIG, Change
+
+ROOT = Path(__file__).parents[2]
+
+plan_of = example_plan.plan_of  # a fixture
+
+
+def specs(plan: Plan) -> dict[str, str]:
+    """The spec of one job of every kind."""
+    return {
+        "data": plan.data_spec("digits"),
+        "initialize": plan.initialize_spec("mini", "0-1"),
+        "dense": plan.dense_spec("mini", "0-1"),
+        "checkpoint": plan.checkpoint_spec("mini", "0-1", 7),
+        "prune": plan.prune_spec("0-1", "reset", 2),
+        "retrain": plan.retrain_spec("mini", "0-1", "reset", 2),
+        "branch": plan.branch_spec(Cell("mini", "0-1", "reset", 2, "twice")),
+        "table": plan.table_spec("frankle2019"),
+        "figures": plan.figures_spec("frankle2019"),
+        "claims": plan.claims_spec(),
+        "report": plan.report_spec(),
+    }
+
+
+def test_specs_are_one_line_of_canonical_json(plan_of: Any) -> None:
+    for spec in specs(plan_of()).values():
+        assert spec == json.dumps(json.loads(spec), sort_keys=True) and "\n" not in spec
+
+
+def test_the_order_of_keys_does_not_matter(plan_of: Any) -> None:
+    def reverse(value: Any) -> Any:
+        return {key: reverse(value[key]) for key in reversed(value)} if isinstance(value, dict) else value
+
+    def reorder(config: dict[str, Any]) -> None:
+        reordered = reverse(copy.deepcopy(config))
+        config.clear()
+        config.update(reordered)
+
+    assert specs(plan_of(reorder)) == specs(plan_of())
+
+
+values = st.recursive(st.integers(), lambda held: st.dictionaries(st.text(max_size=2), held, max_size=3), max_leaves=6)
+
+
+@given(spec=st.dictionaries(st.text(max_size=2), values, max_size=4))
+def test_equal_specs_are_equal_texts(spec: dict[str, Any]) -> None:
+    assert canonical(dict(reversed(spec.items()))) == canonical(spec)
+    assert json.loads(canonical(spec)) == spec
+
+
+STABILIZING = {"tasks": {"mini": "reset"}, "rewind_steps": [0, 5], "levels": [1]}
+AFTER_TRAINING = {"table", "figures", "claims", "report"}
+TRAININGS = {"dense", "checkpoint", "retrain", "branch"}
+
+
+@pytest.mark.parametrize(
+    ("change", "changed"),
+    [
+        pytest.param(lambda c: c.update(device="cpu", data_root="elsewhere"), set(), id="device and data folder"),
+        pytest.param(lambda c: c["tasks"]["mini"].update(processes=2), set(), id="processes"),
+        pytest.param(lambda c: c.update(reports="pages"), {"figures", "report"}, id="folder of the reports"),
+        pytest.param(lambda c: c["tasks"]["mini"]["cohorts"].append("5-9"), AFTER_TRAINING, id="another cohort"),
+        pytest.param(lambda c: c["tasks"]["mini"]["train"].update(steps=50), TRAININGS | AFTER_TRAINING, id="recipe"),
+        pytest.param(
+            lambda c: c["tasks"]["mini"]["model"].update(hidden=[9]),
+            TRAININGS | AFTER_TRAINING | {"initialize"},
+            id="network",
+        ),
+        pytest.param(
+            lambda c: c["tasks"]["mini"].update(initialization={"weights": "kaiming-normal"}),
+            TRAININGS | AFTER_TRAINING | {"initialize"},
+            id="initialization",
+        ),
+        pytest.param(lambda c: c["methods"]["reset"].update(rate=0.5), {"prune"} | AFTER_TRAINING, id="pruning rate"),
+        pytest.param(lambda c: c["methods"]["reset"].update(levels=9), AFTER_TRAINING, id="more levels"),
+        pytest.param(
+            lambda c: c["methods"]["reset"].update(rewind={"policy": "rewind", "step": 3}),
+            {"retrain", "branch"} | AFTER_TRAINING,
+            id="rewinding",
+        ),
+        pytest.param(lambda c: c["methods"]["rewound"].update(rate=0.5), AFTER_TRAINING, id="another method"),
+        pytest.param(lambda c: c["branches"]["twice"].update(draws=3), {"branch"} | AFTER_TRAINING, id="branch"),
+        pytest.param(
+            lambda c: c["studies"].update(stabilizing2019=STABILIZING),
+            {"claims", "report"},
+            id="another study",
+        ),
+    ],
+)  # fmt: skip
+def test_a_spec_changes_with_what_its_job_depends_on(plan_of: Any, change: Change, changed: set[str]) -> None:
+    before, after = specs(plan_of()), specs(plan_of(change))
+    assert {job for job in before if before[job] != after[job]} == changed
+
+
+def test_jobs_of_other_seeds_levels_and_steps_have_other_specs(plan_of: Any) -> None:
+    plan = plan_of()
+    assert plan.dense_spec("mini", "0-1") != plan.dense_spec("mini", "2-4")
+    assert plan.checkpoint_spec("mini", "0-1", 7) != plan.checkpoint_spec("mini", "0-1", 8)
+    assert plan.prune_spec("0-1", "reset", 1) != plan.prune_spec("0-1", "reset", 2)
+    assert json.loads(plan.dense_spec("mini", "2-4"))["seeds"] == [2, 3, 4]
+
+
+PLUGIN = """
+from lth_core.registry import criterion, study
+from lth_core.studies.frankle2019.study import Frankle2019
+
+@criterion("mine")
+def mine(trained, mask):
+    return {name: trained[name] ** 2 for name in mask}
+
+@study("mine2026")
+class Mine(Frankle2019):
+    '''A study of my own.'''
+"""
+
+
+def test_a_plugin_counts_where_its_functions_are_used_and_nowhere_else(
+    plan_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    for room in (registry.criterion, registry.study):  # other tests list what is registered
+        monkeypatch.setattr(room, "_functions", dict(room._functions))
+    (tmp_path / "plan_plugin.py").write_text(PLUGIN)
+
+    def use(config: dict[str, Any]) -> None:
+        config["plugins"] = ["plan_plugin"]
+        config["methods"]["reset"]["criterion"] = "mine"
+        config["studies"]["mine2026"] = config["studies"]["frankle2019"]
+
+    def all_specs() -> dict[str, str]:
+        forget()
+        plan = plan_of(use)
+        return specs(plan) | {"own table": plan.table_spec("mine2026"), "own figures": plan.figures_spec("mine2026")}
+
+    before = all_specs()
+    (tmp_path / "plan_plugin.py").write_text(PLUGIN.replace("** 2", "** 4").replace("my own", "mine"))
+    after = all_specs()
+    changed = {job for job in before if before[job] != after[job]}
+    assert changed == {"prune", "claims", "report", "own table", "own figures"}
+    assert json.loads(before["prune"])["plugins"] == ["plan_plugin"] and json.loads(before["dense"])["plugins"] == []
+
+
+def forget() -> None:
+    """Read the files of the code anew, as a new process does."""
+    codedigest._read.cache_clear()
+    codedigest.closure.cache_clear()
+
+
+def test_a_folder_of_images_is_watched_by_the_names_of_its_files(plan_of: Any, tmp_path: Path) -> None:
+    def spec(root: Path) -> str:
+        source = {"name": "image-folder", "path": "pets", "size": 8}
+        datasets = {"pets": {"source": source}}
+        return plan_of(lambda c: c.update(datasets=datasets, data_root=str(root))).data_spec("pets")
+
+    for place in ("here", "moved"):
+        (tmp_path / place / "pets/train/cat").mkdir(parents=True)
+        (tmp_path / place / "pets/train/cat/1.png").write_text("")
+    before = spec(tmp_path / "here")
+    assert spec(tmp_path / "moved") == before
+    (tmp_path / "here/pets/train/cat/2.png").write_text("")
+    assert spec(tmp_path / "here") != before
+
+
+def test_a_config_that_no_job_could_be_told_is_an_error_before_anything_runs(tmp_path: Path) -> None:
+    """At 131,072 bytes, Linux refuses to start a job with it."""
+
+    def read(tasks: int) -> Plan:
+        config = yaml.safe_load(CONFIG)
+        config["tasks"] |= {f"copy-{index}": config["tasks"]["mini"] for index in range(tasks)}
+        (tmp_path / "large.yaml").write_text(yaml.safe_dump(config))
+        return Plan.read([tmp_path / "large.yaml"])
+
+    assert 100_000 < len(read(230).report_spec()) < 131_072
+    with pytest.raises(ConfigError, match=r"^the config is too large for one run \(1\d\d,\d{3} bytes, .* by task$"):
+        read(280)

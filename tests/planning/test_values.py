@@ -1,0 +1,116 @@
+"""Keys and values: every error is one plain line that says where, what is wrong and, if there is one, the nearest key."""
+
+# ruff: noqa: E501 (the table has the lines as users see them)
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.config_samples import GOOD, METHOD, OPTIMIZER, TASK, TRAIN, errors_of
+
+BAD = [
+    # misspelt and unknown keys
+    (TRAIN % "optimiser: {name: adam}", "tasks.digits-lenet.train.optimiser: unknown key; did you mean 'optimizer'?"),
+    (METHOD % "rates: 0.2", "methods.imp.rates: unknown key; did you mean 'rate'?"),
+    ("task: {}", "task: unknown key; did you mean 'tasks'?"),
+    ("branches: {reinit: {draw: 2}}", "branches.reinit.draw: unknown key; did you mean 'draws'?"),
+    (METHOD % "rewind: {steps: 3}", "methods.imp.rewind.steps: unknown key; did you mean 'step'?"),
+    (METHOD % "rewind: {xyz: 3}", "methods.imp.rewind.xyz: unknown key (known: policy, step)"),
+    (OPTIMIZER % "lr: 0.1", "tasks.digits-lenet.train.optimizer.lr: unknown key (known: learning_rate, momentum, name, nesterov, weight_decay)"),
+    (TASK % "no: 3", "tasks.digits-lenet.no: unknown key (known: cohorts, dataset, initialization, model, nodes, processes, train)"),
+    # wrong types
+    (TRAIN % "steps: many", "tasks.digits-lenet.train.steps: must be a whole number (got 'many')"),
+    (TRAIN % "steps: 2.5", "tasks.digits-lenet.train.steps: must be a whole number (got 2.5)"),
+    (TRAIN % "steps: '600'", "tasks.digits-lenet.train.steps: must be a whole number (got '600')"),
+    (TRAIN % "steps: true", "tasks.digits-lenet.train.steps: must be a whole number (got true)"),
+    (TRAIN % "steps:", "tasks.digits-lenet.train.steps: must be a whole number (got nothing)"),
+    (METHOD % "rate: high", "methods.imp.rate: must be a number (got 'high')"),
+    (METHOD % "iterative: 2", "methods.imp.iterative: must be true or false (got 2)"),
+    (METHOD % "exclude: output", "methods.imp.exclude: must be a list (got 'output')"),
+    (METHOD % "criterion: [magnitude]", "methods.imp.criterion: must be a name, or a map with a name (got a list)"),
+    ("tasks: [digits-lenet]", "tasks: must be a map of keys (got a list)"),
+    ("tasks: {digits-lenet: digits}", "tasks.digits-lenet: must be a map of keys (got 'digits')"),
+    ("studies: {toy: [digits-lenet]}", "studies.toy: must be a map of keys (got a list)"),
+    ("plugins: my_plugin", "plugins: must be a list (got 'my_plugin')"),
+    ("results: 7", "results: must be text (got 7)"),
+    # bounds and choices
+    (METHOD % "rate: -0.2", "methods.imp.rate: must be greater than 0 (got -0.2)"),
+    (METHOD % "rate: 1.2", "methods.imp.rate: must be less than 1 (got 1.2)"),
+    (METHOD % "rate: 0", "methods.imp.rate: must be greater than 0 (got 0)"),
+    (METHOD % "rate_by_kind: {conv: 1}", "methods.imp.rate_by_kind.conv: must be less than 1 (got 1)"),
+    (METHOD % "rate_by_kind: {hiden: 0.1}", "methods.imp.rate_by_kind.hiden: must be one of 'conv', 'hidden', 'output' (got 'hiden'); did you mean 'hidden'?"),
+    (METHOD % "exclude: [outptu]", "methods.imp.exclude: 'outptu' is neither a kind of weight nor a pattern of weight names; did you mean 'output'?"),
+    (METHOD % "levels: 0", "methods.imp.levels: must be greater than 0 (got 0)"),
+    (METHOD % "levels: 201", "methods.imp.levels: 201 levels make a longer chain of jobs than Snakemake can follow: at most 200"),
+    (METHOD % "rewind: {policy: rewind, step: -1}", "methods.imp.rewind.step: must be at least 0 (got -1)"),
+    (METHOD % "scope: globally", "methods.imp.scope: must be one of 'layer', 'global' (got 'globally'); did you mean 'global'?"),
+    (OPTIMIZER % "name: adma", "tasks.digits-lenet.train.optimizer.name: must be one of 'adam', 'sgd' (got 'adma'); did you mean 'adam'?"),
+    (OPTIMIZER % "learning_rate: .inf", "tasks.digits-lenet.train.optimizer.learning_rate: must be a finite number (got inf)"),
+    (OPTIMIZER % "learning_rate: .nan", "tasks.digits-lenet.train.optimizer.learning_rate: must be a finite number (got nan)"),
+    (OPTIMIZER % "name: sgd, momentum: 1.0", "tasks.digits-lenet.train.optimizer.momentum: must be less than 1 (got 1.0)"),
+    ("device: cude", "device: must be one of 'auto', 'cpu', 'cuda' (got 'cude'); did you mean 'cuda'?"),
+    ("device: tensor", "device: must be one of 'auto', 'cpu', 'cuda' (got 'tensor')"),
+    ("results: 'a{b}'", "results: must be a folder, without braces or control characters (got 'a{b}')"),
+    # seeds
+    (TASK % "cohorts: []", "tasks.digits-lenet.cohorts: must not be empty"),
+    (TASK % "cohorts: ['4-0']", "tasks.digits-lenet.cohorts[0]: cohort '4-0' has no seeds: write the lower seed first"),
+    (TASK % "cohorts: ['0-1', '4']", "tasks.digits-lenet.cohorts[1]: must be seeds as 'first-last', for example '0-4' (got '4')"),
+    (TASK % "cohorts: [3]", "tasks.digits-lenet.cohorts[0]: must be text (got 3)"),
+    (TASK % "cohorts: ['0-4', '4-9']", "tasks.digits-lenet: cohorts overlap: each seed belongs to one cohort"),
+    # keys that do not go together
+    (TASK % "processes: 7", "tasks.digits-lenet: train.batch_size (60) is no multiple of processes (7)"),
+    (TASK % "processes: 6, nodes: 4", "tasks.digits-lenet: processes (6) is no multiple of nodes (4)"),
+    (TRAIN % "augment: resized-crop-flip", "tasks.digits-lenet.train.augment: 'resized-crop-flip' cuts parts out of image files: 'digits' is no image-folder with stream: true"),
+    ("datasets: {pets: {source: {name: image-folder, path: p, size: 64, resize: 32}}}\n" + TASK % "dataset: pets", "datasets.pets.source: resize (32) must be at least size (64)"),
+    (OPTIMIZER % "momentum: 0.9", "tasks.digits-lenet.train.optimizer: momentum and nesterov belong to 'sgd', not to 'adam'"),
+    (OPTIMIZER % "name: sgd, nesterov: true", "tasks.digits-lenet.train.optimizer: nesterov needs momentum > 0"),
+    (TRAIN % "schedule: {name: step}", "tasks.digits-lenet.train.schedule: drop_steps belong to schedule 'step', which needs at least one"),
+    (TRAIN % "schedule: {name: step, drop_steps: [90, 50]}", "tasks.digits-lenet.train.schedule: drop_steps must rise"),
+    (TRAIN % "schedule: {warmup_steps: 200}", "tasks.digits-lenet.train: schedule.warmup_steps (200) is beyond training (200 steps)"),
+    (TRAIN % "evaluate_every: 201", "tasks.digits-lenet.train: evaluate_every (201) is beyond training (200 steps)"),
+    (METHOD % "scope: global", "methods.imp: rate_by_kind needs scope 'layer': a global ranking has one rate"),
+    (METHOD % "rewind: {step: 5}", "methods.imp.rewind: policy 'reset' goes back to step 0: use 'rewind' for another step"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("fragment", "expected"), BAD, ids=[expected.split(" ")[0] for _, expected in BAD])
+def test_a_bad_value_is_one_line(fragment: str, expected: str) -> None:
+    assert errors_of(GOOD, fragment) == [expected]
+
+
+def test_a_good_config_has_no_errors() -> None:
+    assert errors_of(GOOD) == []
+
+
+def test_missing_keys_are_named() -> None:
+    assert errors_of("tasks: {a: {dataset: digits, cohorts: ['0-0']}}\nmethods: {imp: {}}\n") == [
+        "tasks.a.model: missing",
+        "tasks.a.train: missing",
+        "methods.imp.levels: missing",
+        "studies: missing",
+    ]
+
+
+def test_a_misspelt_key_is_not_reported_as_missing_too() -> None:
+    text = GOOD.replace("optimizer:", "optimiser:")
+    assert errors_of(text) == ["tasks.digits-lenet.train.optimiser: unknown key; did you mean 'optimizer'?"]
+
+
+def test_all_errors_are_reported_at_once() -> None:
+    """Of the file's keys, of registered names, of options and of studies together."""
+    fragments = [
+        TRAIN % "optimiser: {}, steps: -5",
+        TASK % "model: {name: lenet, hiden: [3]}",
+        METHOD % "rate: 2, criterion: magnitud",
+        "studies: {toy: {draw: 5}, tyo: {}}",
+    ]
+    lines = errors_of(GOOD, *fragments)
+    assert [line.split(":")[0] for line in lines] == [
+        "tasks.digits-lenet.train.steps",
+        "tasks.digits-lenet.train.optimiser",
+        "methods.imp.rate",
+        "tasks.digits-lenet.model.hiden",
+        "methods.imp.criterion",
+        "studies.toy.draw",
+        "studies.tyo",
+    ]

@@ -1,0 +1,233 @@
+"""The report page: self-contained, escaped, the same bytes every time, and honest about every verdict."""
+
+from __future__ import annotations
+
+import base64
+import math
+import re
+from collections.abc import Sequence
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lth_core.analysis.faults import Line
+from lth_core.config import Config
+from lth_core.report.page import LARGEST_SVG, FigureEntry, StudyEntry, decimals, image_uri, interval_bar, number, render
+
+EVIL = "<script>alert('1')</script>&\"x"
+SVG = b"<svg xmlns='http://www.w3.org/2000/svg'/>"
+
+
+def config(task: str = "digits") -> Config:
+    recipe = {
+        "optimizer": {"name": "adam", "learning_rate": 0.001},
+        "batch_size": 60,
+        "steps": 600,
+        "evaluate_every": 20,
+    }
+    return Config(
+        tasks={
+            task: {"dataset": "digits", "model": {"name": "lenet", "note": EVIL}, "train": recipe, "cohorts": ["0-4"]},
+            "unused": {"dataset": "nowhere", "model": "lenet", "train": recipe, "cohorts": ["0-1"]},
+        },
+        methods={"imp": {"levels": 15}, "never": {"levels": 1}},
+        studies={"study2019": {"tasks": {task: "imp"}}},
+    )
+
+
+def claim(verdict: str, **changes) -> dict:
+    row = {"study": "study2019", "task": "digits", "claim": f"This is {verdict}", "source": "Paper, Fig. 1"}
+    row |= {"effect": "test accuracy, a - b", "unit": "pp", "estimate": 1.5, "low": 1.0, "high": 2.0, "n": "5"}
+    row |= {"unmeasured": "0"}
+    return row | {"margin": 0.0, "verdict": verdict} | changes
+
+
+def page(
+    claims: list[dict] | None = None,
+    caption: str = "What is plotted; mean of 5 seeds.",
+    title: str = "A Study",
+    faults: Sequence[Line] = (),
+) -> str:
+    claims = [claim("supported"), claim("contradicted")] if claims is None else claims
+    links = {kind: f"study2019/fig01.{kind}" for kind in ("svg", "png", "pdf")}
+    figure = FigureEntry("fig01", caption, image_uri(SVG, b""), links)
+    tables = {"measurements": {"csv": "../results/tables/m.csv", "json": "../results/tables/m.json"}}
+    study = StudyEntry("study2019", title, "A & B, 2019", claims, [figure], tables)
+    made = {"task": "digits", "cohort": "0-4", "device": "cpu", "versions": {"torch": "2.12"}, "git_commit": None}
+    settings = config()
+    tasks = {"digits": settings.tasks["digits"]}
+    imp = settings.methods["imp"]
+    methods = {"imp": imp, "imp-one-shot": imp.model_copy(update={"iterative": False})}
+    sources = {"digits": "scikit-learn digits: 1,797 8x8 images"}
+    return render(settings, tasks, methods, [study], sources, [made], "../results/claims.csv", faults)
+
+
+class Reader(HTMLParser):
+    """Collects tags, attributes and visible text; checks that tags are closed in order."""
+
+    VOID = ("meta", "img", "br", "line", "circle")
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.tags: list[tuple[str, dict]] = []
+        self.text = ""
+        self.open: list[str] = []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if not self.open or self.open[-1] != "style":
+            self.text += data
+
+
+def words(text: str) -> str:
+    return " ".join(Reader(text).text.split())
+
+
+# ---------------------------------------------------------------- the page
+
+
+def test_the_page_needs_nothing_but_itself():
+    reader = Reader(page())
+    assert not {"script", "link", "iframe", "object", "base"} & {tag for tag, _ in reader.tags}
+    sources = [attributes["src"] for _, attributes in reader.tags if "src" in attributes]
+    assert sources and all(source.startswith("data:image/") for source in sources)
+    for _, attributes in reader.tags:
+        assert "srcset" not in attributes and not any(name.startswith("on") for name in attributes)
+        assert not re.match(r"[a-z]+:|//|/", attributes.get("href", ""))  # to files beside it, or within the page
+    assert not re.search(r"https?://|url\(|@import", page())
+
+
+def test_links_within_the_page_lead_somewhere():
+    reader = Reader(page())
+    ids = {attributes.get("id") for _, attributes in reader.tags}
+    assert {
+        attributes["href"][1:] for _, attributes in reader.tags if attributes.get("href", "").startswith("#")
+    } <= ids
+
+
+def test_text_from_outside_is_escaped_everywhere():
+    claims = [claim("supported", claim=EVIL, effect=EVIL, source=EVIL, unit=EVIL, task=EVIL)]
+    text = page(claims, caption=EVIL, title=EVIL)
+    assert "<script" not in text
+    assert words(text).count(EVIL) >= 7
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.text(st.sampled_from("<>&\"'/= aäscript!-{}%#;\n"), min_size=1), st.integers(0, 6))
+def test_no_text_from_outside_becomes_markup(text, place):
+    """Whatever stands in a claim, a caption or a title: the page has the same tags and attributes."""
+    keys = ("claim", "effect", "source", "unit", "task")
+
+    def shape(text):
+        claims = [claim("supported", **({keys[place]: text} if place < len(keys) else {}))]
+        found = Reader(page(claims, **({("caption", "title")[place - 5]: text} if 5 <= place < 7 else {})))
+        return [(tag, sorted(attributes)) for tag, attributes in found.tags]
+
+    assert shape(text) == shape("plain")
+
+
+def test_the_page_is_the_same_bytes_every_time():
+    assert page() == page()
+
+
+def test_every_claim_is_told_with_its_verdict_in_words_its_interval_and_its_margin():
+    text = words(page([claim("supported"), claim("contradicted"), claim("inconclusive", low=-3.25, margin=1.3)]))
+    for verdict in ("supported", "contradicted", "inconclusive"):
+        assert f"1 {verdict}" in text and f"{verdict} This is {verdict} Paper, Fig. 1" in text
+    assert "3 claims tested" in text
+    assert "must exceed 1.3 pp" in text and "[−3.2, 2.0]" in text
+
+
+def test_the_config_is_shown_without_what_no_result_depends_on():
+    shown = page()
+    assert "batch_size: 60" in shown
+    assert not any(f"{key}:" in shown for key in ("processes", "nodes", "data_root"))
+
+
+def test_only_what_was_trained_is_called_trained():
+    text = words(page())
+    summary = text[text.index("What was trained") : text.index("A Study")]
+    assert "scikit-learn digits: 1,797 8x8 images" in summary and "5 (0-4)" in summary and "15 levels" in summary
+    assert "imp-one-shotone-shot, magnitude" in summary
+    assert "unused" not in summary and "never" not in summary
+
+
+def test_a_study_without_claims_or_figures_still_makes_a_page():
+    assert "0 claims tested" in words(page(claims=[]))
+
+
+# ---------------------------------------------------------------- its parts
+
+
+def test_figures_are_inlined_as_svg_or_as_png_where_that_is_large():
+    assert base64.b64decode(image_uri(SVG, b"png").removeprefix("data:image/svg+xml;base64,")) == SVG
+    large = b"<svg>" + b" " * LARGEST_SVG
+    assert base64.b64decode(image_uri(large, b"png").removeprefix("data:image/png;base64,")) == b"png"
+
+
+@pytest.mark.parametrize(
+    ("value", "places", "text"),
+    [
+        (0.0, None, "0"),
+        (-0.2, None, "−0.2"),
+        (1.3, None, "1.3"),
+        (-3.7e-15, 2, "0.00"),
+        (1234.5, 0, "1,234"),
+        (2.345, 2, "2.35"),
+        (math.nan, 1, "–"),
+        (-math.inf, 1, "−∞"),
+    ],
+)
+def test_numbers_are_written_as_readers_write_them(value: float, places: int | None, text: str):
+    assert number(value, places) == text
+
+
+@pytest.mark.parametrize(
+    ("estimate", "half", "places"),
+    [
+        (3.0, 0.68, 2),
+        (2.59, 0.0236, 3),
+        (13.1, 20, 0),
+        (1234, 300, 0),
+        (0.5, math.inf, 2),
+        (1.0, 0.0, 1),
+        (0.0, 0.0, 0),
+    ],
+)
+def test_decimals_follow_the_width_of_the_interval(estimate: float, half: float, places: int):
+    assert decimals({"estimate": estimate, "low": estimate - half, "high": estimate + half}) == places
+
+
+def test_the_drawn_interval_is_to_scale_and_holds_the_margin():
+    bar = interval_bar(claim("supported", low=1.0, estimate=2.0, high=3.0, margin=0.0))
+    assert bar == {"margin": 5, "low": 35, "estimate": 65, "high": 95}
+
+
+def test_an_interval_without_bounds_is_not_drawn():
+    assert interval_bar(claim("inconclusive", low=-math.inf, high=math.inf)) is None
+
+
+def test_numerical_faults_are_listed_where_there_are_any() -> None:
+    assert '<h3 id="faults">' not in page()
+    line = Line("digits", "0-4", "imp", "ticket", ["seed 1 diverged at level 3", "nothing is left of <b>fc2</b>"])
+    text = Reader(page(faults=[line])).text
+    assert "Numerical faults" in text and "seed 1 diverged at level 3; nothing is left of <b>fc2</b>" in text
+
+
+def test_a_claim_says_how_many_replicates_it_could_not_measure() -> None:
+    assert "unmeasured</small>" not in page([claim("supported")])
+    assert "and 2 unmeasured</small>" in page([claim("inconclusive", unmeasured="2")])

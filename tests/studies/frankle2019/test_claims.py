@@ -1,0 +1,183 @@
+"""Claims of Frankle & Carbin 2019, on synthetic artifacts with effects of known sizes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from lth_core.storage.runs import Cell
+from tests.support import frankle2019_results
+from tests.support.frankle2019_results import LEVELS, accuracy_of, make_config, make_study, read_back, write_artifacts
+
+results = frankle2019_results.results  # a fixture
+
+
+def claims_of(results, task: str) -> dict[str, Any]:
+    config, study, tables = results
+    return {claim.claim: claim for claim in study.claims(config, tables) if claim.task == task}
+
+
+def find(claims: dict[str, Any], words: str) -> Any:
+    (claim,) = (claim for sentence, claim in claims.items() if words in sentence)
+    return claim
+
+
+def test_the_advantage_over_reinitialization_is_a_paired_t_interval_over_seeds(results):
+    claim = find(claims_of(results, "plain"), "tickets beat the same masks reinitialized, with 21%")
+    level = 7  # 0.8**7 = 21.0%
+    pairs = [
+        accuracy_of(Cell("plain", "0-2", "imp", level), seed, 0)
+        - np.mean([accuracy_of(Cell("plain", "0-2", "imp", level, "reinit"), seed, draw) for draw in (0, 1)])
+        for seed in range(3)
+    ]
+    expected = stats.ttest_1samp(100 * np.array(pairs), 0).confidence_interval(0.95)
+    assert (claim.estimate, claim.low, claim.high) == pytest.approx((100 * np.mean(pairs), expected.low, expected.high))
+    assert (claim.n, claim.unit, claim.margin) == (3, "percentage points", 0)
+    assert "at 21.0% density" in claim.effect
+
+
+def test_every_claim_of_the_paper_is_tested_on_a_plain_task(results):
+    claims = claims_of(results, "plain")
+    assert len(claims) == 13
+    verdicts = {
+        "50% to 10% of the weights match (within 0.2 percentage points) or exceed": "supported",
+        "learn faster than the dense network.": "supported",
+        "(steps to the dense network's validation accuracy)": "inconclusive",  # all of them at step 20
+        "reinitialized, with 5%": "supported",
+        "grows as fewer weights remain": "supported",
+        "learn slower than the dense": "supported",
+        "fall below the dense": "supported",
+        "beat random masks, with 5%": "supported",
+        "beats one-shot": "supported",
+        "Resetting the weights": "supported",
+        "farther than the pruned": "supported",
+    }
+    assert {words: find(claims, words).verdict for words in verdicts} == verdicts
+
+
+def test_effects_have_the_sizes_that_were_put_in(results):
+    claims = claims_of(results, "plain")
+    third = pytest.approx(100 * np.mean([1 / 3, 1 / 3, 1 / 4]))
+    assert find(claims, "learn faster than the dense network.").estimate == third  # steps 20, 20, 30; dense 30, 30, 40
+    assert find(claims, "learn slower").estimate == third  # steps 40, 40, 50
+    assert find(claims, "50% to 10%").margin == -0.2
+    assert "51.2% to 10.7%" in find(claims, "50% to 10%").effect
+    assert find(claims, "grows").estimate == pytest.approx(100 * 0.004 * 6, abs=0.3)  # from level 7 to level 13
+    moved = find(claims, "farther")
+    kept = [(0.25 + 0.75 * (3 + seed)) / (4 + seed) for seed in range(3)]  # means of the bins' centres
+    assert moved.estimate == pytest.approx(100 * (np.mean(kept) / 0.375 - 1))
+
+
+def with_changes(results, *changes: tuple[str, str, Any]) -> dict[str, Any]:
+    """The claims about the plain task, after setting a column of the measurements to values where a query holds."""
+    config, study, tables = results
+    table = tables["measurements"].copy()
+    for query, column, values in changes:
+        table.loc[table.query(f"task == 'plain' and {query}").sort_values("seed").index, column] = values
+    claims = study.claims(config, tables | {"measurements": table})
+    return {claim.claim: claim for claim in claims if claim.task == "plain"}
+
+
+TICKET_7 = "method == 'imp' and branch == 'ticket' and level == 7"
+
+
+def test_effects_on_early_stopping_say_how_often_training_ended_first(results):
+    untouched = claims_of(results, "plain")
+    assert not any("still falling" in claim.effect for claim in untouched.values())
+    claims = with_changes(
+        results,
+        (TICKET_7, "early_stop_step", [60, 50, 50]),
+        ("branch == 'dense'", "early_stop_step", [60, 60, 50]),
+        ("method == 'imp' and branch == 'reinit' and level == 7", "early_stop_step", [60] * 5 + [50]),
+    )
+    told = "validation loss still falling at the last step in"
+    assert find(claims, "faster than the dense network.").effect.endswith(
+        f"{told} 1 of 3 ticket runs and 2 of 3 dense runs"
+    )
+    assert find(claims, "learn slower").effect.endswith(f"{told} 5 of 6 reinitialized runs and 2 of 3 dense runs")
+
+
+def test_learning_speed_is_also_told_by_the_step_that_matches_the_dense_network(results):
+    words = "(steps to the dense network's validation accuracy)"
+    steps_of_dense = ("branch == 'dense'", "steps_to_dense", [40, 40, 50])
+    claim = find(with_changes(results, (TICKET_7, "steps_to_dense", [20, 10, 20]), steps_of_dense), words)
+    assert claim.estimate == pytest.approx(np.mean([50, 75, 60])) and "not reached" not in claim.effect
+    claim = find(with_changes(results, (TICKET_7, "steps_to_dense", [20, 10, np.nan]), steps_of_dense), words)
+    assert claim.estimate == pytest.approx(np.mean([50, 75, -20]))  # never: the last step, 60 for 50
+    assert "not reached in 1 of 3 runs, counted as the last step" in claim.effect
+
+
+def test_a_diverged_ticket_is_not_one_that_never_matches(results):
+    lost = (TICKET_7, "steps_to_dense", np.nan), (TICKET_7, "diverged", True)
+    claim = find(with_changes(results, *lost), "(steps to the dense network's validation accuracy)")
+    assert np.isnan(claim.estimate) and claim.unmeasured == 3 and "not reached" not in claim.effect
+
+
+def test_iterative_and_one_shot_pruning_are_compared_at_equal_densities(results):
+    config, study, tables = results
+    table = tables["measurements"].copy()
+    once = (table["method"] == "imp-one-shot") & (table["branch"] == "ticket")
+    iterative = (table["method"] == "imp") & (table["branch"] == "ticket")
+    table.loc[once, "density"] = 0.82 ** table["level"]
+    loss = {seed: 0.02 + seed / 1000 for seed in range(3)}
+    table["test_accuracy_early_stop"] = 1 + 0.05 * np.log10(table["density"]) - once * table["seed"].map(loss)
+    claims = {c.claim: c for c in study.claims(config, tables | {"measurements": table}) if c.task == "plain"}
+    claim = find(claims, "beats one-shot")
+    assert claim.estimate == pytest.approx(100 * np.mean(list(loss.values())))
+    assert "13.7% to 5.1% left by one-shot pruning (iterative pruning leaves 10.7% to 3.5%" in claim.effect
+    assert (table[iterative].groupby("level")["density"].first() < 0.82 ** np.arange(1, LEVELS + 1)).all()
+
+
+def test_equal_densities_need_no_interpolation(results):
+    effect = find(claims_of(results, "plain"), "beats one-shot").effect
+    assert effect.endswith("iterative minus one-shot, mean over 7 densities, 13.4% to 3.5%")
+
+
+def test_a_contradiction_is_reported(results):
+    config, study, tables = results
+    table = tables["measurements"].copy()
+    worse = (table["branch"] == "ticket") & (table["method"] == "imp")
+    table.loc[worse, "test_accuracy_early_stop"] -= 0.2
+    claims = {c.claim: c for c in study.claims(config, tables | {"measurements": table}) if c.task == "plain"}
+    assert find(claims, "match (within").verdict == "contradicted"
+    assert find(claims, "reinitialized, with 21%").verdict == "contradicted"
+
+
+def test_a_diverged_seed_leaves_its_claims_open(results):
+    config, study, tables = results
+    table = tables["measurements"].copy()
+    lost = (table["branch"] == "reinit") & (table["level"] == 7) & (table["seed"] == 0) & (table["draw"] == 1)
+    table.loc[lost, "test_accuracy_early_stop"] = np.nan
+    claims = {c.claim: c for c in study.claims(config, tables | {"measurements": table}) if c.task == "plain"}
+    open_claim = find(claims, "reinitialized, with 21%")
+    assert (open_claim.verdict, open_claim.n, open_claim.unmeasured) == ("inconclusive", 2, 1)
+    assert find(claims, "reinitialized, with 5%").verdict == "supported"
+
+
+def test_claims_about_levels_that_were_not_trained_are_not_made(tmp_path: Path):
+    config = make_config(str(tmp_path), levels=4)  # down to 41% density
+    study = make_study(config)
+    write_artifacts(config, study)
+    assert study.claims(config, read_back(study.tables(config))) == []
+
+
+def test_collapse_is_claimed_where_it_was_looked_for(tmp_path: Path):
+    config = make_config(str(tmp_path), levels=18)  # down to 1.8%
+    study = make_study(config, controls=[], one_shot=False, continued=False, histogram_levels=[])
+    write_artifacts(config, study)
+    claims = {claim.claim: claim for claim in study.claims(config, read_back(study.tables(config)))}
+    assert len(claims) == 4 and "at 1.8% density" in find(claims, "2% of the weights").effect
+
+
+def test_learning_rates_that_fall_in_steps_are_compared_with_each_other(results):
+    assert set(claims_of(results, "fast")) == {
+        "Training moves the weights of the winning ticket farther than the pruned ones."
+    }
+    slow = claims_of(results, "slow")
+    gap, change = find(slow, "tickets beat"), find(slow, "need a lower learning rate")
+    assert gap.verdict == "supported" and "final" not in change.effect
+    assert change.estimate == pytest.approx(0, abs=1e-9) and change.verdict != "supported"  # equal by construction

@@ -1,0 +1,83 @@
+"""The study of Frankle & Carbin 2019: which trainings and analyses it asks for."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+
+from lth_core.storage.runs import Cell
+from tests.support.frankle2019_results import make_config, make_study, task
+
+
+def test_the_trainings_of_a_small_config():
+    config = make_config(levels=3)
+    cells = make_study(config).cells(config)
+    assert len(cells) == len(set(cells))
+    assert Counter((cell.method, cell.branch) for cell in cells) == {
+        ("dense", None): 1,
+        ("imp", None): 3,
+        ("imp", "reinit"): 3,
+        ("imp", "random-mask"): 3,
+        ("imp-one-shot", None): 3,
+        ("imp-one-shot", "reinit"): 3,
+        ("imp-continued", "reset"): 3,
+    }
+
+
+def test_levels_of_controls_and_strategies_can_be_chosen():
+    config = make_config(levels=4)
+    study = make_study(config, control_levels=[2, 4, 9], strategy_levels=[3], one_shot=False)
+    cells = study.cells(config)
+    assert sorted(cell.level for cell in cells if cell.branch == "random-mask") == [2, 4]
+    assert sorted(cell.level for cell in cells if cell.method == "imp" and not cell.branch) == [1, 2, 3, 4]
+    assert [cell for cell in cells if cell.method not in ("imp", "dense")] == [
+        Cell("digits", "0-2", "imp-continued", 3, "reset")
+    ]
+
+
+def test_the_derived_methods_differ_in_one_thing():
+    config = make_config()
+    derived = make_study(config).methods(config)
+    assert set(derived) == {"imp-one-shot", "imp-continued"}
+    imp = config.methods["imp"]
+    assert derived["imp-one-shot"] == imp.model_copy(update={"iterative": False})
+    assert derived["imp-continued"].rewind.policy == "continue"
+    assert derived["imp-continued"].model_dump(exclude={"rewind"}) == imp.model_dump(exclude={"rewind"})
+
+
+def test_strategies_that_the_method_cannot_be_compared_with_are_left_out():
+    config = make_config(levels=2)
+    once = config.model_copy(update={"methods": {"imp": config.methods["imp"].model_copy(update={"iterative": False})}})
+    study = make_study(once)
+    assert study.methods(once) == {}
+    assert {cell.method for cell in study.cells(once)} == {"dense", "imp"}
+
+
+def test_every_cohort_is_trained_apart():
+    config = make_config(levels=2, digits=task(cohorts=("0-2", "3-4")))
+    cells = make_study(config).cells(config)
+    assert Counter(cell.cohort for cell in cells) == {"0-2": 13, "3-4": 13}
+
+
+@pytest.mark.parametrize("option", ["control_levels", "strategy_levels", "histogram_levels"])
+def test_a_list_of_levels_that_no_method_reaches_is_an_error_in_one_line(option: str):
+    config = make_config(levels=3)
+    with pytest.raises(ValueError, match=rf"^{option}: none of \[4, 9\] is among the 3 levels of the methods$"):
+        make_study(config, **{option: [4, 9]}).cells(config)
+    assert make_study(config, **{option: [3, 9]}).cells(config)
+
+
+def test_histograms_are_asked_for_at_levels_that_exist():
+    config = make_config(levels=4)
+    assert make_study(config, histogram_levels=[2, 9]).analyses(config) == [
+        "results/digits/0-2/imp/level_2/weight_histograms.csv"
+    ]
+
+
+def test_importing_the_studies_is_light():
+    code = "import sys, lth_core.studies; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"pandas", "matplotlib", "scipy", "torch", "seaborn"} & set(loaded)

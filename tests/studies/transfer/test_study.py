@@ -1,0 +1,74 @@
+"""The transfer study: which trainings and comparisons of masks it asks for."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from itertools import product
+
+from lth_core.config import Branch, Choice
+from lth_core.planning.plan import Plan
+from lth_core.storage.runs import Cell
+from lth_core.studies.transfer.study import Transfer
+from tests.support.transfer_results import config, study
+
+
+def test_every_member_of_a_group_is_trained_from_the_ticket_of_every_other_beside_its_own_and_the_controls() -> None:
+    cells = study({"three": ["a", "b", "whole"]}, levels=[2, 4]).cells(config())
+    of_b = [cell for cell in cells if cell.task == "b" and cell.cohort == "0-1"]
+    branches = [None, "from-a", "from-whole", "random-ticket", "random-mask-reinit", "reinit"]
+    wanted = {Cell("b", "0-1", "imp", level, branch) for level, branch in product((2, 4), branches)}
+    assert set(of_b) == {Cell("b", "0-1")} | wanted
+    assert len(cells) == len(set(cells)) == 3 * 2 * (1 + 2 * len(branches))  # tasks, cohorts
+
+
+def test_without_levels_every_level_of_the_method_is_measured() -> None:
+    assert {cell.level for cell in study().cells(config())} == {0, 1, 2, 3, 4}
+
+
+def test_a_task_of_two_groups_is_trained_once() -> None:
+    groups = {"one": ["a", "b"], "two": ["whole", "a"]}
+    cells = study(groups).cells(config())
+    assert len(cells) == len(set(cells))
+    assert {cell.branch for cell in cells if cell.task == "a"} >= {"from-b", "from-whole"}
+    assert not {cell.branch for cell in cells if cell.task == "b"} & {"from-whole"}
+
+
+def test_a_foreign_ticket_is_the_same_treatment_with_another_source() -> None:
+    branches = study().branches(config())
+    assert branches["from-a"] == Branch(treatment=Choice(name="ticket"), source="a")
+    assert set(branches) == {"from-a", "from-b", "from-whole", "from-whole-sgd"}
+
+
+def test_controls_are_those_that_the_config_defines() -> None:
+    plan = Plan(config(branches={"reinit": {"treatment": "reinit", "draws": 3}}), {"transfer": study()})
+    assert plan.branch("reinit").draws == 3
+    assert plan.branch("random-ticket") == Branch(treatment=Choice(name="random-ticket"))
+
+
+def test_the_masks_of_every_pair_are_compared_once_per_cohort_and_level() -> None:
+    files = study({"one": ["a", "b"], "two": ["b", "whole", "a"]}, levels=[3]).analyses(config())
+    folders = [f"results/{task}/{cohort}/imp/level_3/overlap" for task, cohort in product("ab", ("0-1", "2-2"))]
+    assert sorted(files) == sorted(
+        [f"{folder}/b/imp.csv" for folder in folders[:2]] + [f"{folder}/whole/imp.csv" for folder in folders]
+    )
+
+
+def test_the_grid_is_known_where_nothing_but_studies_is_imported() -> None:
+    code = f"""
+import sys
+from lth_core.studies.transfer.study import Transfer
+from lth_core.config import Config
+study = Transfer.model_validate_json({study().model_dump_json()!r})
+print(len(study.cells(Config.model_validate_json({config().model_dump_json()!r}))), "torch" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(len(study().cells(config()))), "False"]
+
+
+def test_the_order_of_the_configs_keys_does_not_matter() -> None:
+    groups, tasks = {"two": ["whole", "b"], "one": ["b", "a"]}, {"whole": "imp", "b": "imp", "a": "imp"}
+    first = Transfer(tasks=tasks, groups=groups)
+    second = Transfer(tasks=dict(sorted(tasks.items())), groups=dict(sorted(groups.items())))
+    assert set(first.analyses(config())) == set(second.analyses(config()))
+    assert set(first.cells(config())) == set(second.cells(config()))

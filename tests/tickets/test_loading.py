@@ -1,0 +1,270 @@
+"""Using a ticket: modules, pruning masks and ONNX files from a results folder; the README's example."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.func import functional_call
+from torch.nn.utils import prune
+
+from lth_core import registry
+from lth_core.config import Initialization
+from lth_core.data.reading import open_data
+from lth_core.models.initialization import initialize_cohort
+from lth_core.storage.errors import ArtifactError
+from lth_core.storage.runs import Cell, cell_of
+from lth_core.storage.tensors import read_header, read_tensors, write_tensors
+from lth_core.tickets.loading import (
+    ONNX_PACKAGES,
+    Inputs,
+    TicketError,
+    export_onnx,
+    load_inputs,
+    load_mask,
+    load_module,
+    prune_masks,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+SHAPE = (1, 8, 8)
+SEEDS = [0, 1, 2, 3, 4]
+FACTS = {"classes": 10, "input_shape": list(SHAPE), "mean": [4.0], "std": [2.0]}
+TICKET = Cell("digits-lenet", "0-4", "imp", 7)
+
+
+def spec(model: str = "lenet", **more) -> dict:
+    recipe = {"optimizer": {"name": "adam", "learning_rate": 0.01}, "batch_size": 9, "steps": 9, "evaluate_every": 9}
+    task = {"dataset": "digits", "model": model, "train": recipe, "cohorts": ["0-4"]}
+    return {"provenance": {"spec": {"plugins": [], "seeds": SEEDS, "task": task, **more}}}
+
+
+def network(model: str = "lenet") -> nn.Module:
+    return registry.model.call(model, {"classes": 10, "input_shape": SHAPE}, {})
+
+
+def write_weights(path: str, header: dict, replicates: int = len(SEEDS), shift: float = 0.0, mask=None) -> dict:
+    """Networks drawn with the first seeds, shifted and masked, with statistics of batch norm, as a training's file."""
+    weights = initialize_cohort(network, Initialization(), range(replicates))
+    weights = {name: value + np.float32(shift) for name, value in weights.items()}
+    weights = {name: value * mask[name] if mask and name in mask else value for name, value in weights.items()}
+    write_tensors(path, weights, header)
+    return weights
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> str:
+    """theta_0, theta_3 and the dense run of five seeds; tickets of level 7 that reset, rewind to step 3 or continue."""
+    folder = str(tmp_path / "results")
+    write_tensors(f"{folder}/data/digits.safetensors", {"x": np.zeros(1)}, FACTS)
+    dense = Cell(TICKET.task, TICKET.cohort)
+    initial = write_weights(f"{folder}/digits-lenet/0-4/init.safetensors", spec())
+    write_weights(dense.checkpoint(folder, 3), spec(), shift=0.03)
+    write_weights(dense.trained(folder), spec(), shift=0.1)
+    draw = np.random.default_rng(0)
+    mask = {name: draw.random(value.shape) < 0.3 for name, value in initial.items() if name.endswith("weight")}
+    for method, policy, iterative in (
+        ("imp", {"policy": "reset"}, True),
+        ("late", {"policy": "rewind", "step": 3}, True),
+        ("chain", {"policy": "continue"}, True),
+        ("cut", {"policy": "fine-tune", "step": 3}, False),
+    ):
+        cell = Cell("digits-lenet", "0-4", method, 7)
+        settings = {"levels": 7, "rewind": policy}
+        pruning = {"provenance": {"spec": {"method": {"levels": 7, "iterative": iterative}}}}
+        write_tensors(cell.mask(folder), mask, {"density": 0.3} | pruning)
+        write_weights(cell.trained(folder), spec(method=settings, level=7), shift=0.2, mask=mask)
+    write_weights(Cell("digits-lenet", "0-4", "chain", 6).trained(folder), spec(), shift=0.06)
+    return folder
+
+
+def replicate(path: str, place: int) -> dict[str, torch.Tensor]:
+    return {name: torch.from_numpy(np.array(value[place])) for name, value in read_tensors(path).items()}
+
+
+# ---------------------------------------------------------------- modules
+
+
+def test_a_network_with_batch_norm_is_loaded_with_its_statistics(results: str) -> None:
+    path = Cell("digits-lenet", "0-4").trained(results)
+    write_tensors(path, initialize_cohort(lambda: network("resnet-8"), Initialization(), SEEDS), spec("resnet-8"))
+    module = load_module(Path(path).parent, seed=3)
+    stored = replicate(path, 3)
+    assert {name for name in stored if name.endswith("num_batches_tracked")}
+    for name, value in module.state_dict().items():
+        assert torch.equal(value, stored[name])
+
+
+def test_a_trained_ticket_is_an_ordinary_module_that_computes_with_the_files_weights(results: str) -> None:
+    module = load_module(TICKET.folder(results), seed=3)
+    stored = replicate(TICKET.trained(results), 3)
+    images = torch.randn(4, *SHAPE)
+    assert torch.equal(module(images), functional_call(network(), stored, images))
+    assert {name: value.tolist() for name, value in module.state_dict().items()} == {
+        name: value.tolist() for name, value in stored.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("method", "start"),
+    [
+        ("imp", "init.safetensors"),
+        ("late", "dense/at_3.safetensors"),
+        ("chain", "chain/level_6/trained.safetensors"),
+        ("cut", "dense/trained.safetensors"),  # one-shot methods are pruned from the dense network
+    ],
+)
+def test_the_start_of_a_ticket_is_what_its_method_rewinds_to_with_zeros_in_place(
+    results: str, method: str, start: str
+) -> None:
+    folder = f"{results}/digits-lenet/0-4/{method}/level_7"
+    module, mask = load_module(folder, seed=1, weights="start"), load_mask(folder, seed=1)
+    expected = replicate(f"{results}/digits-lenet/0-4/{start}", 1)
+    for name, value in module.named_parameters():
+        assert torch.equal(value, expected[name] * mask[name] if name in mask else expected[name])
+    zeros = {name: int((value == 0).sum()) for name, value in module.named_parameters() if name in mask}
+    assert zeros == {name: int((~kept).sum()) for name, kept in mask.items()}
+
+
+def test_starting_weights_that_a_treatment_has_set_are_not_masked(results: str) -> None:
+    treated = write_weights(f"{TICKET.folder(results)}/start.safetensors", spec(), shift=0.5)
+    module = load_module(TICKET.folder(results), seed=2, weights="start")
+    assert torch.equal(module.fc1.weight, torch.from_numpy(treated["fc1.weight"][2]))
+
+
+def test_a_dense_run_has_no_mask(results: str) -> None:
+    folder = f"{results}/digits-lenet/0-4/dense"
+    assert load_mask(folder, seed=0) == {}
+    start = load_module(folder, seed=4, weights="start")
+    assert torch.equal(start.fc2.weight, replicate(f"{results}/digits-lenet/0-4/init.safetensors", 4)["fc2.weight"])
+
+
+def test_draws_of_a_branch_are_replicates_of_their_seed(results: str) -> None:
+    cell = Cell("digits-lenet", "0-4", "imp", 7, "reinit")
+    header = spec(branch={"treatment": {"name": "reinit"}, "draws": 2})
+    weights = write_weights(cell.trained(results), header, replicates=2 * len(SEEDS))
+    write_tensors(cell.mask(results), {"fc1.weight": weights["fc1.weight"] > 0}, {"density": 0.5})
+    module = load_module(cell.folder(results), seed=3, draw=1)
+    assert torch.equal(module.fc1.weight, torch.from_numpy(weights["fc1.weight"][7]))
+    assert torch.equal(load_mask(cell.folder(results), seed=3, draw=1)["fc1.weight"], module.fc1.weight > 0)
+    with pytest.raises(TicketError, match=r"reinit: has no draw 2 \(draws: 0 to 1\)$"):
+        load_module(cell.folder(results), seed=3, draw=2)
+    with pytest.raises(TicketError, match=r"starting weights of a branch are not stored; load 'trained'$"):
+        load_module(cell.folder(results), seed=3, weights="start")
+
+
+def test_images_are_normalised_as_in_training(results: str) -> None:
+    inputs = load_inputs(TICKET.folder(results))
+    assert (inputs.classes, inputs.input_shape) == (10, SHAPE)
+    assert torch.equal(inputs.normalise(torch.full((2, *SHAPE), 16, dtype=torch.uint8)), torch.full((2, *SHAPE), 6.0))
+
+
+def test_normalised_images_have_the_bits_of_those_in_training(data_file: Path) -> None:
+    pixels = torch.arange(252, dtype=torch.uint8).view(7, 1, 6, 6)
+    mean, std = (torch.tensor(read_header(data_file)[name])[:, None, None] for name in ("mean", "std"))
+    assert torch.equal(Inputs(3, (1, 6, 6), mean, std).normalise(pixels), open_data(data_file).normalise(pixels))
+
+
+def test_wrong_folders_seeds_and_plugins_are_one_clear_line(results: str, tmp_path: Path) -> None:
+    with pytest.raises(TicketError, match=r"level_7: has no seed 9 \(seeds: 0, 1, 2, 3, 4\)$"):
+        load_module(TICKET.folder(results), seed=9)
+    with pytest.raises(TicketError, match=r"^weights are 'trained' or 'start', not 'strat'$"):
+        load_module(TICKET.folder(results), seed=0, weights="strat")
+    with pytest.raises(ArtifactError, match="is no training's folder"):
+        load_module(tmp_path, seed=0)
+    elsewhere = Cell("digits-lenet", "0-4", "imp", 6)
+    header = spec(model="theirs")
+    header["provenance"]["spec"]["plugins"] = ["my_lab"]
+    write_tensors(elsewhere.trained(results), {}, header)
+    with pytest.raises(TicketError, match=r"its network 'theirs' is of a plugin: import it first \(my_lab\)$"):
+        load_module(elsewhere.folder(results), seed=0)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [Cell("a", "0-4"), Cell("a", "0-4", branch="order-1"), TICKET, Cell("a", "0-1", "imp", 12, "reinit")],
+)
+def test_a_folder_names_its_cell(cell: Cell) -> None:
+    assert cell_of(cell.folder("some/results")) == ("some/results", cell)
+
+
+# ---------------------------------------------------------------- pruning masks and ONNX
+
+
+def test_pruning_masks_are_torchs_own_and_survive_training_by_anyone(results: str) -> None:
+    folder = TICKET.folder(results)
+    module, mask = load_module(folder, seed=0, weights="start"), load_mask(folder, seed=0)
+    assert prune_masks(module, mask) is module and prune.is_pruned(module)
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1, momentum=0.9, weight_decay=0.1)
+    for _ in range(3):
+        optimizer.zero_grad()
+        module(torch.randn(5, *SHAPE)).square().sum().backward()
+        optimizer.step()
+    module(torch.randn(1, *SHAPE))
+    for name, kept in mask.items():
+        layer = module.get_submodule(name.removesuffix(".weight"))
+        assert torch.equal(layer.weight_mask, kept.float())
+        assert not layer.weight[~kept].any() and layer.weight[kept].all()
+        prune.remove(layer, "weight")
+    assert not prune.is_pruned(module)
+
+
+def test_frozen_weights_are_not_set_to_zero_unawares(results: str) -> None:
+    write_weights(f"{TICKET.folder(results)}/start.safetensors", spec(), shift=0.5)
+    folder = TICKET.folder(results)
+    module, mask = load_module(folder, seed=0, weights="start"), load_mask(folder, seed=0)
+    with pytest.raises(TicketError, match=r"^fc1.weight has other values than zero outside of the mask"):
+        prune_masks(module, mask)
+    assert not prune.is_pruned(module)
+    assert not prune_masks(module, mask, overwrite=True).fc1.weight[~mask["fc1.weight"]].any()
+
+
+def test_export_without_its_packages_is_one_clear_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("lth_core.tickets.find_spec", lambda package: None)
+    with pytest.raises(TicketError, match=r"not installed: pip install onnx onnxscript$"):
+        export_onnx(network(), SHAPE, tmp_path / "ticket.onnx")
+
+
+@pytest.mark.skipif(
+    any(importlib.util.find_spec(name) is None for name in (*ONNX_PACKAGES, "onnxruntime")),
+    reason="needs onnx, onnxscript and onnxruntime",
+)
+@pytest.mark.parametrize("model", ["lenet", "conv-2", "resnet-8"])
+def test_the_exported_file_computes_what_the_module_does_for_any_number_of_images(model: str, tmp_path: Path) -> None:
+    import onnxruntime
+
+    module = network(model)
+    export_onnx(module, SHAPE, tmp_path / "ticket.onnx")
+    assert module.training
+    session = onnxruntime.InferenceSession(tmp_path / "ticket.onnx")
+    for count in (1, 7):
+        images = torch.randn(count, *SHAPE)
+        (scores,) = session.run(["scores"], {"images": images.numpy()})
+        assert np.allclose(scores, module.eval()(images).detach().numpy(), atol=1e-5)
+
+
+def test_the_example_of_the_readme_runs(results: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(Path(results).parent)
+    section = (ROOT / "README.md").read_text().partition("## Using a ticket")[2]
+    (example,) = re.findall(r"```python\n(.*?)```", section.partition("\n## ")[0], re.DOTALL)
+    names: dict = {}
+    exec(example, names)  # noqa: S102 (our own README)
+    assert names["scores"].shape == (1, 10) and prune.is_pruned(names["start"])
+    assert torch.allclose(names["small"](torch.ones(2, *SHAPE)), names["trained"](torch.ones(2, *SHAPE)), atol=1e-4)
+
+
+@pytest.mark.parametrize("load", [load_mask, lambda folder, seed: load_module(folder, seed, "start")])
+def test_where_a_chain_has_ended_there_is_no_ticket_to_load(results: str, load: Callable[..., Any]) -> None:
+    mask = read_tensors(TICKET.mask(results))
+    about = {"density": 0.3, "diverged": [False, True, False, False, False]}
+    write_tensors(TICKET.mask(results), mask, about | {"provenance": {"spec": {"method": {"levels": 7}}}})
+    load(TICKET.folder(results), 2)
+    with pytest.raises(TicketError, match="there is no ticket of this seed, for a training before it diverged"):
+        load(TICKET.folder(results), 1)

@@ -1,0 +1,83 @@
+"""A training cut anywhere and resumed gives the bits of an undisturbed one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lth_core.training.loop import start_state, train
+from lth_core.training.resume import Resume, ResumeError, fingerprint
+from tests.support.small_trainings import NETWORKS, OPTIMIZERS, SEEDS, initial, same_bits, sparse_mask
+
+
+class Cut(Exception):
+    pass
+
+
+def train_with(task: Any, weights: Any, mask: Any, resume: Resume, cut_at: int | None = None) -> Any:
+    masked = {name: value * mask[name] if name in mask else value for name, value in weights.items()}
+    state = start_state(task, masked, mask)
+    resume.restore(state)
+    first = state.step
+
+    def after_step(state: Any) -> None:
+        resume.save_when_due(state)
+        if state.step == cut_at:
+            raise Cut
+
+    return first, train(task, state, SEEDS, task.recipe.steps, after_step=after_step)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("network", NETWORKS)
+def test_cut_and_resumed_equals_undisturbed(
+    make_task: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, network: Any, optimizer: dict
+) -> None:
+    task, weights = make_task(network(), optimizer), initial(network)
+    mask = sparse_mask(weights, network)
+    _, undisturbed = train_with(task, weights, mask, Resume(tmp_path / "never", "x"))
+    monkeypatch.setenv("LTH_CHECKPOINT_SECONDS", "0")
+    with pytest.raises(Cut):
+        train_with(task, weights, mask, Resume(tmp_path / "trained", "x"), cut_at=13)
+    first, resumed = train_with(task, weights, mask, Resume(tmp_path / "trained", "x"))
+    assert first == 13
+    assert same_bits(resumed.weights, undisturbed.weights)
+    assert resumed.history == undisturbed.history
+
+
+def test_the_state_of_another_training_or_a_damaged_one_is_not_picked_up(make_task: Any, tmp_path: Path) -> None:
+    task, weights = make_task(NETWORKS[0]()), initial(NETWORKS[0])
+    state = start_state(task, weights, {})
+    mine = Resume(tmp_path / "trained.safetensors", "mine")
+    mine.seconds = 0
+    mine.save_when_due(state)
+    assert mine.restore(state)
+    assert not Resume(tmp_path / "trained.safetensors", "another").restore(state)
+    mine.path.write_bytes(mine.path.read_bytes()[:100])
+    assert not mine.restore(state)
+    mine.forget()
+    assert not mine.path.exists() and not mine.restore(state)
+
+
+def test_no_state_is_saved_before_its_time(make_task: Any, tmp_path: Path) -> None:
+    resume = Resume(tmp_path / "trained.safetensors", "x")
+    resume.save_when_due(start_state(make_task(NETWORKS[0]()), initial(NETWORKS[0]), {}))
+    assert not resume.path.exists()
+
+
+def test_a_fingerprint_sees_spec_names_and_bits() -> None:
+    tensors = {"a": np.zeros(3, dtype=np.float32)}
+    base = fingerprint({"x": 1, "y": 2}, tensors)
+    assert fingerprint({"y": 2, "x": 1}, {"a": np.zeros(3, dtype=np.float32)}) == base
+    same = {"x": 1, "y": 2}
+    changed = [({"x": 2, "y": 2}, tensors), (same, {"b": tensors["a"]}), (same, {"a": tensors["a"] + 1})]
+    assert all(fingerprint(spec, arrays) != base for spec, arrays in changed)
+
+
+def test_an_interval_that_is_no_number_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LTH_CHECKPOINT_SECONDS", "30s")
+    with pytest.raises(ResumeError, match="LTH_CHECKPOINT_SECONDS is '30s': a number of seconds is needed"):
+        Resume(tmp_path / "trained", "x")

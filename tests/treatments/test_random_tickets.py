@@ -1,0 +1,92 @@
+"""The globally random ticket: the count of the whole, the densities of chance in each layer, a fresh start."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lth_core.config import Rewind
+from lth_core.randomness import stream
+from lth_core.registry import branch
+from lth_core.tickets.rewinding import Ticket, rewind
+from lth_core.treatments.checkpoints import BranchCheckpoints
+
+SHAPES = {"first.weight": (100, 200), "second.weight": (50, 100), "output.weight": (10, 50)}
+DENSITIES = {"first.weight": 0.05, "second.weight": 0.3, "output.weight": 0.8}
+
+
+def weights(seed: int) -> dict[str, np.ndarray]:
+    random = np.random.default_rng(seed)
+    shapes = SHAPES | {"first.bias": (100,), "excluded.weight": (4, 4)}
+    return {name: random.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
+
+
+RANDOM = np.random.default_rng(7)
+MASK = {name: RANDOM.random(shape) < DENSITIES[name] for name, shape in SHAPES.items()}
+FRESH = weights(2)
+
+
+def drawn(mask: dict[str, np.ndarray] = MASK, seed: int = 3) -> Ticket:
+    ticket = rewind(Rewind(policy="rewind", step=5), weights(1), mask)
+    checkpoints = BranchCheckpoints(
+        initial=weights(0), start=weights(1), trained={}, trained_from={}, fresh=lambda: FRESH
+    )
+    offered = {"ticket": ticket, "checkpoints": checkpoints, "stream": stream(seed, "branch", "random-ticket")}
+    return branch.call("random-ticket", offered, {})
+
+
+def test_as_many_weights_are_kept_as_in_the_ticket() -> None:
+    assert sum(kept.sum() for kept in drawn().mask.values()) == sum(kept.sum() for kept in MASK.values())
+    assert {name: kept.shape for name, kept in drawn().mask.items()} == SHAPES
+
+
+@given(counts=st.lists(st.integers(0, 6), min_size=1, max_size=4), seed=st.integers(0, 5))
+def test_the_count_is_exact_whatever_the_mask(counts: list[int], seed: int) -> None:
+    mask = {f"{layer}": np.arange(6) < count for layer, count in enumerate(counts)}
+    ticket = Ticket({name: np.ones(6) for name in mask}, mask)
+    nothing = {key: {} for key in ("initial", "start", "trained", "trained_from")}
+    checkpoints = BranchCheckpoints(**nothing, fresh=lambda: {name: np.ones(6) for name in mask})
+    offered = {"ticket": ticket, "checkpoints": checkpoints, "stream": stream(seed, "x")}
+    assert sum(kept.sum() for kept in branch.call("random-ticket", offered, {}).mask.values()) == sum(counts)
+
+
+def test_every_layer_gets_the_density_of_the_whole_up_to_chance() -> None:
+    size = sum(kept.size for kept in MASK.values())
+    whole = sum(kept.sum() for kept in MASK.values()) / size
+    for kept in drawn().mask.values():
+        # Hypergeometric: draws without replacement vary less than with it.
+        deviation = np.sqrt(whole * (1 - whole) / kept.size * (size - kept.size) / (size - 1))
+        assert abs(kept.mean() - whole) < 4 * deviation
+
+
+def test_every_position_is_as_likely_as_any_other() -> None:
+    small = {"a": np.array([True, False]), "b": np.array([False, False])}
+    places = [np.concatenate([*drawn_small(small, seed).values()]).argmax() for seed in range(400)]
+    assert np.bincount(places, minlength=4) == pytest.approx([100] * 4, abs=40)
+
+
+def drawn_small(mask: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:
+    ones = {name: np.ones(kept.shape) for name, kept in mask.items()}
+    checkpoints = BranchCheckpoints(initial=ones, start=ones, trained={}, trained_from={}, fresh=lambda: ones)
+    return branch.call(
+        "random-ticket", {"ticket": Ticket(ones, mask), "checkpoints": checkpoints, "stream": stream(seed, "x")}, {}
+    ).mask
+
+
+def test_the_weights_are_fresh_where_kept_and_zero_elsewhere_and_training_starts_at_step_0() -> None:
+    ticket = drawn()
+    assert ticket.first_step == 0
+    for name, kept in ticket.mask.items():
+        assert np.array_equal(ticket.weights[name][kept], FRESH[name][kept])
+        assert not ticket.weights[name][~kept].any()
+    for name in ("first.bias", "excluded.weight"):
+        assert np.array_equal(ticket.weights[name], FRESH[name])
+
+
+def test_a_draw_depends_on_its_stream_alone_and_leaves_the_ticket_as_it_is() -> None:
+    before = {name: kept.copy() for name, kept in MASK.items()}
+    first, again, other = (drawn(seed=seed).mask["first.weight"] for seed in (3, 3, 4))
+    assert np.array_equal(first, again) and not np.array_equal(first, other)
+    assert all(np.array_equal(MASK[name], kept) for name, kept in before.items())
