@@ -14,7 +14,7 @@ import torch
 
 from benchmarks.linear_step import BATCHES, Lenet, compare, mnist
 from benchmarks.rows import Row
-from lth_core.jobs.support.runs import prepare
+from lth_core.jobs.support.trainings import prepare
 
 REPLICATES = (5, 10)
 

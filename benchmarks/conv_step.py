@@ -31,7 +31,7 @@ from benchmarks.rows import Row, in_new_process
 from lth_core.config import Initialization, Recipe
 from lth_core.data.reading import open_data
 from lth_core.data.splits import Images, Splits
-from lth_core.jobs.support.runs import prepare
+from lth_core.jobs.support.trainings import prepare
 from lth_core.models.initialization import initialize_cohort
 from lth_core.registry import model
 from lth_core.storage.tensors import write_tensors

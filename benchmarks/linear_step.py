@@ -29,7 +29,7 @@ from lth_core.data.reading import ImageData, open_data
 from lth_core.engine import sparse_network
 from lth_core.engine.linear_network import linear
 from lth_core.jobs.prepare_data import prepare as prepare_data
-from lth_core.jobs.support.runs import prepare
+from lth_core.jobs.support.trainings import prepare
 from lth_core.models.initialization import initialize_cohort
 from lth_core.registry import model
 from lth_core.storage.tensors import Tensors

@@ -1,6 +1,6 @@
-"""What the plan of a run costs before the first job starts: from 1 to 1,000 grid cells.
+"""What the plan of a run costs before the first job starts: from 1 to 1,000 tickets.
 
-A grid cell is a ticket: task, cohort, method and level, here with the two counterfactuals of the default study.
+A ticket has a task, cohort, method and level, here with the two counterfactuals of the default study.
 Processor time of `snakemake --dry-run` as a whole, imports included; larger plans are in docs/scale.md.
 
     python -m benchmarks plan [--repetitions 2]
@@ -34,9 +34,9 @@ def plan_seconds(project: Project, cohorts: int, levels: int) -> float:
 
 
 def measure(root: str = "data", repetitions: int = 2) -> Iterator[Row]:
-    """A row per number of cells; ROOT is not read."""
+    """A row per number of runs; ROOT is not read."""
     with copied_project() as project:
         for cohorts, levels in GRIDS:
             seconds = [plan_seconds(project, cohorts, levels) for _ in range(repetitions)]
-            cells = cohorts * levels
-            yield Row(f"plan of {cells:,} grid cell{'s' * (cells > 1)}", seconds, "s")
+            runs = cohorts * levels
+            yield Row(f"plan of {runs:,} ticket{'s' * (runs > 1)}", seconds, "s")

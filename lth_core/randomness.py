@@ -16,7 +16,7 @@ def _key(seed: int, purpose: str, index: tuple[int | str, ...]) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=16).digest(), "little")
 
 
-def stream(seed: int, purpose: str, *index: int | str) -> np.random.Generator:
+def random_generator(seed: int, purpose: str, *index: int | str) -> np.random.Generator:
     """A fresh NumPy generator at the start of the stream (seed, purpose, index)."""
     return np.random.Generator(np.random.Philox(key=_key(seed, purpose, index)))
 

@@ -2,7 +2,7 @@
 
 A user adds one decorated function in a module of their own and lists the module under `plugins` in the config.
 A registered function is called with the arguments that its signature names: what the pipeline offers
-(`mask`, `stream`, ...) plus the options given in the config.
+(`mask`, `rng`, ...) plus the options given in the config.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Registry:
 
 model = Registry("model", offered=["classes", "input_shape"])
 dataset = Registry("data set", offered=["root"])
-transform = Registry("transform", offered=["splits", "stream"])
-criterion = Registry("criterion", offered=["initial", "start", "trained", "mask", "stream"])
-branch = Registry("branch", offered=["ticket", "checkpoints", "stream"])
+transform = Registry("transform", offered=["splits", "rng"])
+criterion = Registry("criterion", offered=["initial", "trained_from", "trained", "mask", "rng"])
+treatment = Registry("treatment", offered=["ticket", "checkpoints", "rng"])
 study = Registry("study", offered=[])

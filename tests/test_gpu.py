@@ -10,7 +10,7 @@ import torch
 
 from lth_core.data.reading import open_data
 from lth_core.engine.cuda_graph import EAGER_STEPS, GraphedStep
-from lth_core.jobs.support.runs import prepare
+from lth_core.jobs.support.trainings import prepare
 from lth_core.tasks.classification import ImageClassification
 from tests.engine.test_precision import SGD, Residual, plain
 from tests.support.small_trainings import NETWORKS, initial, run, same_bits, sparse_mask

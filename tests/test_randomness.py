@@ -8,12 +8,12 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lth_core.randomness import stream, torch_seed
+from lth_core.randomness import random_generator, torch_seed
 
 
 @given(st.integers(0, 2**31), st.sampled_from(["init", "order", "mask"]), st.integers(0, 10**6))
 def test_a_stream_is_a_pure_function_of_its_key(seed: int, purpose: str, index: int) -> None:
-    first, second = stream(seed, purpose, index), stream(seed, purpose, index)
+    first, second = random_generator(seed, purpose, index), random_generator(seed, purpose, index)
     assert np.array_equal(first.random(5), second.random(5))
     assert torch_seed(seed, purpose, index) == torch_seed(seed, purpose, index)
 
@@ -21,7 +21,7 @@ def test_a_stream_is_a_pure_function_of_its_key(seed: int, purpose: str, index: 
 def test_streams_of_different_keys_differ() -> None:
     orders = [(0, "order", *index) for index in ((), (1,), (2,), (1, 2), (12,))]
     keys = [(0, "init"), (1, "init"), *orders]
-    draws = [tuple(stream(*key).random(4)) for key in keys]
+    draws = [tuple(random_generator(*key).random(4)) for key in keys]
     assert all(a != b for a, b in combinations(draws, 2))
     assert len({torch_seed(*key) for key in keys}) == len(keys)
 

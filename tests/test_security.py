@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from lth_core.config import Cohort, Name
 from lth_core.storage import paths
-from lth_core.storage.runs import Cell
+from lth_core.storage.runs import Run
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -113,11 +113,11 @@ def test_no_accepted_name_leads_out_of_the_results(task: str, cohort: str, metho
     if not all(accepted(kind, text) for kind, text in texts):
         return
     top = Path("/somewhere/results")
-    cell = Cell(task, cohort, method, 1, branch)
+    run = Run(task, cohort, method, 1, branch)
     for path in (
-        cell.trained(str(top)),
-        cell.mask(str(top)),
-        Cell(task, cohort, branch=branch).history(str(top)),
+        run.trained(str(top)),
+        run.mask(str(top)),
+        Run(task, cohort, branch=branch).history(str(top)),
         paths.initial_file(str(top), task, cohort),
         paths.data_file(str(top), task),
         paths.table_file(str(top), method, branch),

@@ -64,7 +64,7 @@ def verdict(low: float, high: float, margin: float) -> str:
     return "contradicted" if high < margin else "inconclusive"
 
 
-def judge(
+def evaluate_claim(
     differences: Sequence[float],
     *,
     study: str,

@@ -12,14 +12,14 @@ import numpy as np
 import pandas as pd
 
 from lth_core.analysis.tables import read_table
-from lth_core.storage.runs import DENSE, Cell
+from lth_core.storage.runs import DENSE, Run
 from lth_core.storage.tensors import read_header
 
-CELL = ["task", "cohort", "method", "level", "branch"]
-"""Columns that name a cell; `branch` is `dense` at level 0 and `ticket` where the ticket itself is trained."""
+RUN = ["task", "cohort", "method", "level", "branch"]
+"""Columns that name a run; `branch` is `dense` at level 0 and `ticket` where the ticket itself is trained."""
 
-REPLICATE = [*CELL, "density", "seed", "draw"]
-"""Columns that name one replicate of a cell, with the density it is trained at."""
+REPLICATE = [*RUN, "density", "seed", "draw"]
+"""Columns that name one replicate of a run, with the density it is trained at."""
 
 FRACTIONS = {"one_third": 1 / 3, "two_thirds": 2 / 3, "end": 1.0}
 """Places in training, besides early stopping, where accuracy is measured."""
@@ -28,18 +28,18 @@ MATCHING = 0.002
 """Accuracy below dense at which a network still matches it, as Frankle et al. 2020 define it: 0.2 percentage points."""
 
 
-def read_histories(results: str, cells: Iterable[Cell]) -> pd.DataFrame:
-    """The histories of all cells in one tidy table: CELL, density, seed, draw, step, split, loss, accuracy.
+def read_histories(results: str, runs: Iterable[Run]) -> pd.DataFrame:
+    """The histories of all runs in one tidy table: RUN, density, seed, draw, step, split, loss, accuracy.
 
     Raises ArtifactError when a history or a mask cannot be read.
     """
     tables = []
-    for cell in cells:
-        history = read_table(cell.history(results))
-        branch = cell.branch or ("ticket" if cell.level else DENSE)
-        density = read_header(cell.mask(results))["density"] if cell.level else 1.0
-        named = [cell.task, cell.cohort, cell.method, cell.level, branch, density]
-        tables.append(history.assign(**dict(zip([*CELL, "density"], named, strict=True))))
+    for run in runs:
+        history = read_table(run.history(results))
+        branch = run.branch or ("ticket" if run.level else DENSE)
+        density = read_header(run.mask(results))["density"] if run.level else 1.0
+        named = [run.task, run.cohort, run.method, run.level, branch, density]
+        tables.append(history.assign(**dict(zip([*RUN, "density"], named, strict=True))))
     columns = [*REPLICATE, "step", "split", "loss", "accuracy"]
     return pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)
 

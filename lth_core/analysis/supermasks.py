@@ -40,7 +40,7 @@ def supermasks(
     masks = [full_mask(initial, layers)]
     for level in range(1, method.levels + 1):
         before = masks[-1] if method.iterative else masks[0]
-        weights = {"initial": initial, "start": initial, "trained": trained}
+        weights = {"initial": initial, "trained_from": initial, "trained": trained}
         about = {"consumers": consumers, "ended": ended}
         masks.append(next_mask(method, layers, level, seed, before, **weights, **about))
     return masks

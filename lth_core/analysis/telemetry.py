@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from lth_core.engine.cohort import Cohort
-from lth_core.randomness import stream
+from lth_core.randomness import random_generator
 from lth_core.storage.tensors import Tensors
 from lth_core.tasks.base import Task
 from lth_core.training.loop import State, noise_seeds, train
@@ -30,7 +30,7 @@ def logged_steps(last: int) -> list[int]:
 
 def traced_weights(count: int) -> np.ndarray:
     """The places of the ten weights that are followed among `count`: drawn once, the same for all seeds and cohorts."""
-    return np.sort(stream(0, "telemetry").choice(count, min(TRACES, count), replace=False))
+    return np.sort(random_generator(0, "telemetry").choice(count, min(TRACES, count), replace=False))
 
 
 def record(

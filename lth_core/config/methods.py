@@ -16,8 +16,8 @@ MAX_LEVELS = 200
 class Rewind(Section):
     """The weights and the learning rate that a ticket is trained with."""
 
-    policy: Literal["reset", "rewind", "rewind-low-rate", "continue", "fine-tune"] = "reset"
-    """Weights of theta_0 (`reset`), of step k (`rewind`, `rewind-low-rate`) or trained (`continue`, `fine-tune`)."""
+    policy: Literal["reset", "rewind", "rewind-low-rate", "lr-rewind", "fine-tune"] = "reset"
+    """Weights of theta_0 (`reset`), of step k (`rewind`, `rewind-low-rate`) or trained (`lr-rewind`, `fine-tune`)."""
     step: Step = 0
     """The step k that the schedule goes back to; `rewind-low-rate` and `fine-tune` keep its last rate instead."""
 
@@ -30,7 +30,7 @@ class Rewind(Section):
     @property
     def keeps_trained(self) -> bool:
         """Whether tickets start from trained weights."""
-        return self.policy in ("continue", "fine-tune")
+        return self.policy in ("lr-rewind", "fine-tune")
 
     @property
     def last_rate(self) -> bool:

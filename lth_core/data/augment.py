@@ -12,7 +12,7 @@ from lth_core.runtime.shares import ALONE, Share
 
 
 def crop_flip(
-    images: Tensor, streams: Sequence[np.random.Generator], black: Tensor, padding: int = 4, share: Share = ALONE
+    images: Tensor, rngs: Sequence[np.random.Generator], black: Tensor, padding: int = 4, share: Share = ALONE
 ) -> Tensor:
     """Pad with black, crop back to the old size at a random place, and flip left-right with probability 1/2.
 
@@ -28,9 +28,7 @@ def crop_flip(
     """
     replicates, batch, channels, height, width = images.shape
     examples = replicates * batch
-    drawn = np.concatenate(
-        [_draw(stream, batch * share.processes, padding)[:, share.slice] for stream in streams], axis=1
-    )
+    drawn = np.concatenate([_draw(rng, batch * share.processes, padding)[:, share.slice] for rng in rngs], axis=1)
     # One copy to the device, which is not waited for.
     rows, columns, flip = torch.from_numpy(drawn).to(images.device, non_blocking=True)
     padded = black.view(1, channels, 1, 1).repeat(examples, 1, height + 2 * padding, width + 2 * padding)
@@ -40,7 +38,7 @@ def crop_flip(
     return torch.where(flip.bool()[:, None, None, None], crops.flip(-1), crops).view_as(images)
 
 
-def _draw(stream: np.random.Generator, examples: int, padding: int) -> np.ndarray:
+def _draw(rng: np.random.Generator, examples: int, padding: int) -> np.ndarray:
     """Row offset, column offset and flip (3, B)."""
-    offsets = stream.integers(0, 2 * padding + 1, size=(2, examples))
-    return np.concatenate([offsets, stream.integers(0, 2, size=(1, examples))])
+    offsets = rng.integers(0, 2 * padding + 1, size=(2, examples))
+    return np.concatenate([offsets, rng.integers(0, 2, size=(1, examples))])

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from lth_core.data.splits import DataError, Images, Splits, hold_out
-from lth_core.randomness import stream
+from lth_core.randomness import random_generator
 from lth_core.registry import dataset
 
 VALIDATION = 5000
@@ -28,8 +28,10 @@ def digits() -> Splits:
 
     bunch = load_digits()
     everything = Images(bunch.images[:, None].astype(np.uint8), bunch.target.astype(np.int64))
-    rest, test = hold_out(everything.labels, 360, stream(0, "split", "digits", "test"), stratified=True)
-    kept, held = hold_out(everything.labels[rest], 180, stream(0, "split", "digits", "validation"), stratified=True)
+    rest, test = hold_out(everything.labels, 360, random_generator(0, "split", "digits", "test"), stratified=True)
+    kept, held = hold_out(
+        everything.labels[rest], 180, random_generator(0, "split", "digits", "validation"), stratified=True
+    )
     return Splits(
         train=everything.take(rest[kept]),
         validation=everything.take(rest[held]),
@@ -114,7 +116,7 @@ def _cifar(class_name: str, name: str, root: str) -> Splits:
 
 def _published(name: str, title: str, classes: int, train: Images, test: Images) -> Splits:
     """The published test split, and the published training split less the validation images."""
-    kept, held = hold_out(train.labels, VALIDATION, stream(0, "split", name))
+    kept, held = hold_out(train.labels, VALIDATION, random_generator(0, "split", name))
     height, width = train.images.shape[2:]
     source = f"{title}: {len(train.labels) + len(test.labels):,} {height}x{width} images"
     return Splits(train.take(kept), train.take(held), test, classes, source)

@@ -15,18 +15,18 @@ TRIES = 10
 Box = tuple[int, int, int, int]
 
 
-def random_box(width: int, height: int, stream: np.random.Generator) -> Box:
+def random_box(width: int, height: int, rng: np.random.Generator) -> Box:
     """(left, top, right, bottom) of a random part of a picture, in pixels.
 
     Area and aspect ratio are uniform within AREA and, on a logarithmic scale, ASPECT (Szegedy et al. 2015, section 6).
     Where none of TRIES draws fits into the picture, it is the largest part in the middle with such an aspect ratio.
     """
     for _ in range(TRIES):
-        area = width * height * stream.uniform(*AREA)
-        aspect = math.exp(stream.uniform(*np.log(ASPECT)))
+        area = width * height * rng.uniform(*AREA)
+        aspect = math.exp(rng.uniform(*np.log(ASPECT)))
         across, down = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
         if 0 < across <= width and 0 < down <= height:
-            left, top = stream.integers(0, (width - across + 1, height - down + 1))
+            left, top = rng.integers(0, (width - across + 1, height - down + 1))
             return int(left), int(top), int(left) + across, int(top) + down
     across, down = min(width, round(height * ASPECT[1])), min(height, round(width / ASPECT[0]))
     left, top = (width - across) // 2, (height - down) // 2

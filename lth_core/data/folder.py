@@ -16,7 +16,7 @@ from pydantic import AfterValidator, PositiveInt
 
 from lth_core.data.crops import random_box
 from lth_core.data.splits import SPLITS, DataError, Images, Splits, channel_statistics, hold_out
-from lth_core.randomness import stream as random_stream
+from lth_core.randomness import random_generator
 from lth_core.registry import dataset
 
 if TYPE_CHECKING:
@@ -63,7 +63,9 @@ class StreamedSplits:
 
     def facts(self) -> dict[str, Any]:
         """The header of the data file; mean and std per channel of at most STATISTICS_IMAGES training images."""
-        chosen = random_stream(0, "statistics", "image-folder").permutation(len(self.train.names))[:STATISTICS_IMAGES]
+        chosen = random_generator(0, "statistics", "image-folder").permutation(len(self.train.names))[
+            :STATISTICS_IMAGES
+        ]
         images = decode_all(self.folder, self.train.take(np.sort(chosen)).names, self.size, self.resize, self.grey)
         mean, std = channel_statistics(images)
         return {
@@ -137,7 +139,7 @@ def image_folder(
             f"{folder}: validation {validation} takes {count} of the {len(train.names)} images in train/: "
             "set a number below that, or a fraction between 0 and 1"
         )
-    kept, held = hold_out(train.labels, count, random_stream(0, "split", "image-folder"), stratified=True)
+    kept, held = hold_out(train.labels, count, random_generator(0, "split", "image-folder"), stratified=True)
     source = f"{Path(folder).resolve().name}: {total:,} {size}x{size} images"
     streamed = StreamedSplits(
         train.take(kept), train.take(held), test, len(classes), source, folder, size, resize, grey
@@ -212,7 +214,7 @@ def decode(path: str, size: int, grey: bool, resize: int | None = None) -> np.nd
     return _pixels(ImageOps.fit(colours, (size, size), method=Image.Resampling.BILINEAR, bleed=border))
 
 
-def decode_crop(path: str, size: int, grey: bool, stream: np.random.Generator) -> np.ndarray:
+def decode_crop(path: str, size: int, grey: bool, rng: np.random.Generator) -> np.ndarray:
     """A random part of an image file as uint8 (C, size, size), flipped left-right with probability 1/2.
 
     Raises DataError naming the file when it cannot be decoded.
@@ -221,14 +223,14 @@ def decode_crop(path: str, size: int, grey: bool, stream: np.random.Generator) -
 
     with _opened(path) as image:
         width, height = image.size
-        left, top, right, bottom = random_box(width, height, stream)
+        left, top, right, bottom = random_box(width, height, rng)
         # A JPEG is decoded at the smallest fraction of its size at which the part has twice the pixels that are needed.
         image.draft(None, (ceil(2 * width * size / (right - left)), ceil(2 * height * size / (bottom - top))))
         colours = image.convert("L" if grey else "RGB")
     across, down = colours.width / width, colours.height / height
     part = colours.crop((round(left * across), round(top * down), round(right * across), round(bottom * down)))
     part = part.resize((size, size), Image.Resampling.BILINEAR)
-    return _pixels(part.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if stream.integers(0, 2) else part)
+    return _pixels(part.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if rng.integers(0, 2) else part)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from lth_core.data.folder import decode, decode_crop, inside
 from lth_core.data.splits import SPLITS, DataError
-from lth_core.randomness import stream
+from lth_core.randomness import random_generator
 from lth_core.runtime.shares import ALONE, Share
 from lth_core.storage.tensors import check_tensors, read_header
 
@@ -162,7 +162,7 @@ class _Decoder(Dataset):
         if crops is None:
             return decode(self.path(index), self.size, self.grey, self.resize)
         replicate, position = place
-        draws = stream(*crops[replicate], self.share.position(position))
+        draws = random_generator(*crops[replicate], self.share.position(position))
         return decode_crop(self.path(index), self.size, self.grey, draws)
 
     def path(self, index: int) -> str:

@@ -102,7 +102,7 @@ def channel_statistics(images: np.ndarray) -> tuple[list[float], list[float]]:
 
 
 def hold_out(
-    labels: np.ndarray, count: int, stream: np.random.Generator, stratified: bool = False
+    labels: np.ndarray, count: int, rng: np.random.Generator, stratified: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """Indices (kept, held out) of a random hold-out of `count` examples, each in rising order.
 
@@ -111,7 +111,7 @@ def hold_out(
     """
     if not 0 < count < len(labels):
         raise DataError(f"cannot hold {count} examples out of {len(labels)}")
-    shuffled = stream.permutation(len(labels))
+    shuffled = rng.permutation(len(labels))
     if stratified:
         classes, sizes = np.unique(labels, return_counts=True)
         share = sizes * count / len(labels)

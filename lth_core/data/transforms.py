@@ -33,12 +33,12 @@ def _subset_facts(facts: Facts, examples: int) -> Facts:
 
 
 @transform("subset", changes=_subset_facts)
-def subset(splits: AnySplits, stream: np.random.Generator, examples: PositiveInt) -> AnySplits:
+def subset(splits: AnySplits, rng: np.random.Generator, examples: PositiveInt) -> AnySplits:
     """`examples` random images of the training split, every class with its share; validation and test stay whole."""
     train = splits.train
     _subset_facts({"train_examples": len(train.labels)}, examples)
     if examples < len(train.labels):
-        _, chosen = hold_out(train.labels, examples, stream, stratified=True)
+        _, chosen = hold_out(train.labels, examples, rng, stratified=True)
         train = train.take(chosen)
     return replace(splits, train=train, source=f"{splits.source}, {examples:,} of them to train on")
 
@@ -102,7 +102,7 @@ def _same(facts: Facts, **options: Any) -> Facts:
 
 @transform("random-labels", changes=_same)
 def random_labels(
-    splits: AnySplits, stream: np.random.Generator, fraction: Annotated[float, Field(gt=0, le=1)] = 1.0
+    splits: AnySplits, rng: np.random.Generator, fraction: Annotated[float, Field(gt=0, le=1)] = 1.0
 ) -> AnySplits:
     """A random `fraction` of the training and validation labels, drawn anew uniformly over the classes.
 
@@ -112,7 +112,7 @@ def random_labels(
     def redrawn(piece: Images | Files) -> Images | Files:
         count = round(fraction * len(piece.labels))
         labels = piece.labels.copy()
-        labels[stream.permutation(len(labels))[:count]] = stream.integers(0, splits.classes, count)
+        labels[rng.permutation(len(labels))[:count]] = rng.integers(0, splits.classes, count)
         return replace(piece, labels=labels)
 
     what = "random labels" if fraction == 1 else f"{100 * fraction:g}% of the labels random"
@@ -129,13 +129,13 @@ def _rotation_facts(facts: Facts) -> Facts:
 
 
 @transform("rotation", changes=_rotation_facts)
-def rotation(splits: AnySplits, stream: np.random.Generator) -> Splits:
+def rotation(splits: AnySplits, rng: np.random.Generator) -> Splits:
     """Every image turned by 0, 90, 180 or 270 degrees, drawn once; its label is the number of quarter turns."""
     splits = _with_pixels("rotation", splits)
     _rotation_facts({"input_shape": splits.train.images.shape[1:]})
 
     def turned(piece: Images) -> Images:
-        turns = stream.integers(0, 4, len(piece.labels))
+        turns = rng.integers(0, 4, len(piece.labels))
         images = piece.images.copy()
         for turn in (1, 2, 3):
             images[turns == turn] = np.rot90(images[turns == turn], turn, axes=(2, 3))

@@ -22,11 +22,11 @@ from lth_core import registry
 from lth_core.config import Branch, Method, Rewind, Task
 from lth_core.jobs.support.command import command
 from lth_core.jobs.support.inputs import read_mask, read_weights
-from lth_core.jobs.support.runs import model_factory, open_task, parser, run
 from lth_core.jobs.support.stacking import stack, unstack
+from lth_core.jobs.support.trainings import model_factory, open_task, parser, train_ticket
 from lth_core.models.initialization import initialize
 from lth_core.pruning.prune import counts
-from lth_core.randomness import stream
+from lth_core.randomness import random_generator
 from lth_core.storage.provenance import provenance
 from lth_core.storage.tensors import Tensors, read_header, read_tensors, write_tensors
 from lth_core.tickets.adaptation import adapt
@@ -77,7 +77,7 @@ def main() -> None:
     stacked = stack_tickets(branch, tickets, ended)
     if task.data.share.first:
         write_treated(spec, branch, pairs, stacked, ended, Path(options.output))
-    run(spec, task, stacked, options.output, draws=branch.draws, last_step=spec.get("step"))
+    train_ticket(spec, task, stacked, options.output, draws=branch.draws, last_step=spec.get("step"))
 
 
 def write_treated(
@@ -152,9 +152,9 @@ def treat(
     offered = {
         "ticket": replicate.ticket,
         "checkpoints": checkpoints,
-        "stream": stream(seed, "branch", branch.treatment.name, level, draw),
+        "rng": random_generator(seed, "branch", branch.treatment.name, level, draw),
     }
-    return registry.branch.call(branch.treatment.name, offered, branch.treatment.options)
+    return registry.treatment.call(branch.treatment.name, offered, branch.treatment.options)
 
 
 def stack_tickets(branch: Branch, tickets: Sequence[Ticket], ended: Sequence[bool]) -> Ticket:

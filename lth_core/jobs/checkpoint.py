@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from lth_core.jobs.support.command import command
 from lth_core.jobs.support.inputs import read_weights
-from lth_core.jobs.support.runs import open_task, parser, run
+from lth_core.jobs.support.trainings import open_task, parser, train_ticket
 from lth_core.tickets.rewinding import Ticket
 
 
@@ -19,7 +19,7 @@ def main() -> None:
     options = arguments.parse_args()
     task = open_task(options.spec, options.data)
     ticket = Ticket(read_weights(options.initial, task.module, len(options.spec["seeds"])), {})
-    run(options.spec, task, ticket, options.output, last_step=options.spec["step"])
+    train_ticket(options.spec, task, ticket, options.output, last_step=options.spec["step"])
 
 
 if __name__ == "__main__":

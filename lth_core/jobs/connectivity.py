@@ -22,11 +22,11 @@ from lth_core.analysis.distances import distances
 from lth_core.config import Connectivity
 from lth_core.jobs.support.command import command
 from lth_core.jobs.support.inputs import read_weights
-from lth_core.jobs.support.runs import open_task, parser
 from lth_core.jobs.support.stacking import unstack
+from lth_core.jobs.support.trainings import open_task, parser
 from lth_core.models.layers import prunable_layers
 from lth_core.models.symmetries import symmetries
-from lth_core.randomness import stream
+from lth_core.randomness import random_generator
 from lth_core.runtime.timing import spent
 from lth_core.storage.files import write_text
 from lth_core.storage.tensors import Tensors
@@ -104,7 +104,7 @@ def with_aligned(task: ImageClassification, replicates: Sequence[Replicate]) -> 
     found = []
     for replicate in replicates:
         first, second = replicate.pair.first, replicate.pair.second
-        random = stream(replicate.seed, "alignment", replicate.draw)
+        random = random_generator(replicate.seed, "alignment", replicate.draw)
         found.append(replace(replicate, pair=Pair(first, second, align(first, second, groups, parameters, random))))
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lth_core.jobs.support.command import command
 from lth_core.jobs.support.inputs import read_weights
-from lth_core.jobs.support.runs import open_task, parser, run
+from lth_core.jobs.support.trainings import open_task, parser, train_ticket
 from lth_core.tickets.rewinding import Ticket
 
 
@@ -15,7 +15,7 @@ def main() -> None:
     options = arguments.parse_args()
     task = open_task(options.spec, options.data)
     theta_0 = read_weights(options.initial, task.module, len(options.spec["seeds"]))
-    run(options.spec, task, Ticket(theta_0, {}), options.output)
+    train_ticket(options.spec, task, Ticket(theta_0, {}), options.output)
 
 
 if __name__ == "__main__":

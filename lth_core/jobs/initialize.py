@@ -18,7 +18,7 @@ from lth_core.config import Method, Task
 from lth_core.data.reading import open_data
 from lth_core.data.splits import SPLITS
 from lth_core.jobs.support.command import command, import_plugins
-from lth_core.jobs.support.runs import model_factory
+from lth_core.jobs.support.trainings import model_factory
 from lth_core.models.cost import network_cost
 from lth_core.models.initialization import initialize_cohort
 from lth_core.models.layers import prunable_layers

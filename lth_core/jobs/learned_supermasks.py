@@ -16,8 +16,8 @@ from lth_core.analysis.supermasks import untrained
 from lth_core.config import Supermasks
 from lth_core.jobs.support.command import command
 from lth_core.jobs.support.inputs import read_weights
-from lth_core.jobs.support.runs import open_task, parser
 from lth_core.jobs.support.stacking import unstack
+from lth_core.jobs.support.trainings import open_task, parser
 from lth_core.runtime.progress import Progress
 from lth_core.storage.files import write_text
 from lth_core.storage.tensors import read_header

@@ -13,7 +13,7 @@ import lth_core.data  # noqa: F401 (registers the built-in data sets)
 from lth_core.data.folder import StreamedSplits
 from lth_core.data.splits import DataError, Splits
 from lth_core.jobs.support.command import command, import_plugins
-from lth_core.randomness import stream
+from lth_core.randomness import random_generator
 from lth_core.registry import dataset, transform
 from lth_core.storage.provenance import provenance
 from lth_core.storage.tensors import write_tensors
@@ -31,7 +31,7 @@ def prepare(name: str, spec: dict[str, Any], root: str, output: str) -> None:
         options = dict(choice)
         change = options.pop("name")
         # Keyed by the transform alone: two halves of one data set come from the same draw.
-        offered = {"splits": splits, "stream": stream(0, "transform", change)}
+        offered = {"splits": splits, "rng": random_generator(0, "transform", change)}
         splits = checked(transform.call(change, offered, options), f"transform '{change}'")
     header = splits.facts() | {"provenance": provenance({"dataset": name, **spec})}
     write_tensors(output, splits.tensors(), header)

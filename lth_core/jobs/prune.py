@@ -22,7 +22,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--spec", type=json.loads, required=True, help="JSON: method, level, seeds")
     arguments.add_argument("--initial", required=True, help="theta_0, whose header names the prunable layers")
-    arguments.add_argument("--start", required=True, help="what the last training started from")
+    arguments.add_argument("--trained-from", required=True, help="what the last training started from")
     arguments.add_argument("--trained", required=True, help="what it ended with")
     arguments.add_argument("--mask", help="the mask it was trained with (none: dense)")
     arguments.add_argument("--output", required=True)
@@ -32,15 +32,15 @@ def main() -> None:
     network = read_header(options.initial)
     layers = prunable(network["layers"], method.exclude)
     theta_0, count = read_tensors(options.initial), len(spec["seeds"])
-    initial, start, trained = (
-        unstack(read_weights(path, theta_0, count)) for path in (options.initial, options.start, options.trained)
+    initial, trained_from, trained = (
+        unstack(read_weights(path, theta_0, count)) for path in (options.initial, options.trained_from, options.trained)
     )
     masks = unstack(read_mask(options.mask, theta_0)) if options.mask else [full_mask(w, layers) for w in trained]
     diverged = read_header(options.trained)["diverged"]
     ended = read_header(options.mask)["diverged"] if options.mask else [False] * len(masks)
     smaller = []
     for index, (seed, mask) in enumerate(zip(spec["seeds"], masks, strict=True)):
-        weights = {"initial": initial[index], "start": start[index], "trained": trained[index]}
+        weights = {"initial": initial[index], "trained_from": trained_from[index], "trained": trained[index]}
         ended[index] |= ends_chain(method, layers, **weights, diverged=diverged[index])
         about = {"consumers": network["consumers"], "ended": ended[index]}
         smaller.append(next_mask(method, layers, spec["level"], seed, mask, **weights, **about))

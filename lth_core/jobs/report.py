@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from lth_core.analysis.faults import lines
+from lth_core.analysis.divergence import lines
 from lth_core.config import Config, Method, Task
 from lth_core.jobs.support.command import command
 from lth_core.jobs.support.loading import load, parser
@@ -20,12 +20,12 @@ from lth_core.storage.paths import (
     captions_file,
     claims_file,
     data_file,
-    faults_file,
+    divergence_file,
     figure_file,
     report_file,
     table_file,
 )
-from lth_core.storage.runs import Cell
+from lth_core.storage.runs import Run
 from lth_core.storage.tensors import read_header
 from lth_core.studies.base import Study
 
@@ -48,12 +48,12 @@ def main() -> None:
             task.dataset: read_header(data_file(config.results, task.dataset))["source"] for task in tasks.values()
         },
         provenance=[
-            {"task": name, "cohort": cohort, **read_header(Cell(name, cohort).trained(config.results))["provenance"]}
+            {"task": name, "cohort": cohort, **read_header(Run(name, cohort).trained(config.results))["provenance"]}
             for name, task in tasks.items()
             for cohort in task.cohorts
         ],
         claims_link=link(config, claims_file(config.results)),
-        faults=lines([row for name in studies for row in _rows(faults_file(config.results, name))]),
+        divergences=lines([row for name in studies for row in _rows(divergence_file(config.results, name))]),
     )
     write_text(report_file(config.reports), page)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lth_core.config import Method
 from lth_core.jobs.support.command import command
 from lth_core.jobs.support.inputs import read_mask, read_weights
-from lth_core.jobs.support.runs import open_task, parser, run
+from lth_core.jobs.support.trainings import open_task, parser, train_ticket
 from lth_core.storage.tensors import read_header
 from lth_core.tickets.divergence import without_tickets
 from lth_core.tickets.rewinding import rewind
@@ -21,7 +21,7 @@ def main() -> None:
     policy = Method(**options.spec["method"]).rewind
     start = read_weights(options.start, task.module, len(options.spec["seeds"]))
     ticket = rewind(policy, start, read_mask(options.mask, start))
-    run(options.spec, task, without_tickets(ticket, read_header(options.mask)["diverged"]), options.output)
+    train_ticket(options.spec, task, without_tickets(ticket, read_header(options.mask)["diverged"]), options.output)
 
 
 if __name__ == "__main__":

@@ -16,8 +16,8 @@ from lth_core.analysis.supermasks import Values, accuracies, masked, supermasks,
 from lth_core.config import Method
 from lth_core.jobs.support.command import command
 from lth_core.jobs.support.inputs import read_weights
-from lth_core.jobs.support.runs import open_task, parser
 from lth_core.jobs.support.stacking import unstack
+from lth_core.jobs.support.trainings import open_task, parser
 from lth_core.pruning.exclusions import prunable
 from lth_core.pruning.prune import counts
 from lth_core.pruning.rounds import ends_chain
@@ -42,7 +42,7 @@ def main() -> None:
     initial, trained = (unstack(read_weights(path, task.module, count)) for path in files)
     diverged = read_header(options.trained)["diverged"]
     ended = [
-        ends_chain(method, layers, initial=theta_0, start=theta_0, trained=after, diverged=lost)
+        ends_chain(method, layers, initial=theta_0, trained_from=theta_0, trained=after, diverged=lost)
         for theta_0, after, lost in zip(initial, trained, diverged, strict=True)
     ]
     replicates = zip(spec["seeds"], initial, trained, ended, strict=True)

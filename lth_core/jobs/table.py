@@ -1,6 +1,6 @@
 """Rule table: the histories and analyses of a study -> its tidy tables, each with its provenance beside it.
 
-And the numerical faults of its trainings.
+And the divergence of its trainings.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from collections.abc import Iterable
 from dataclasses import astuple, fields
 from pathlib import Path
 
-from lth_core.analysis.faults import Fault, faults
+from lth_core.analysis.divergence import Divergence, divergences
 from lth_core.jobs.support.command import command
 from lth_core.jobs.support.loading import load, parser
 from lth_core.storage.files import write_text
-from lth_core.storage.paths import faults_file, table_file
+from lth_core.storage.paths import divergence_file, table_file
 from lth_core.storage.provenance import provenance
 
 
@@ -31,16 +31,16 @@ def main() -> None:
         path = table_file(config.results, options.study, name)
         write_text(Path(path).with_suffix(".json"), made_by + "\n")
         write_text(path, table.to_csv(index=False, lineterminator="\n"))
-    found = faults(config.results, studies[options.study].cells(config))
-    write_text(faults_file(config.results, options.study), faults_csv(found))
+    found = divergences(config.results, studies[options.study].runs(config))
+    write_text(divergence_file(config.results, options.study), divergence_csv(found))
 
 
-def faults_csv(found: Iterable[Fault]) -> str:
-    """One row per fault, one column per field of `Fault`."""
+def divergence_csv(found: Iterable[Divergence]) -> str:
+    """One row per divergence, one column per field of `Divergence`."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([field.name for field in fields(Fault)])
-    writer.writerows(astuple(fault) for fault in found)
+    writer.writerow([field.name for field in fields(Divergence)])
+    writer.writerows(astuple(divergence) for divergence in found)
     return text.getvalue()
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from lth_core.analysis.telemetry import record
 from lth_core.jobs.support.command import command
 from lth_core.jobs.support.inputs import read_weights
-from lth_core.jobs.support.runs import open_task, parser
+from lth_core.jobs.support.trainings import open_task, parser
 from lth_core.runtime.progress import Progress
 from lth_core.storage.files import write_text
 from lth_core.storage.tensors import read_header

@@ -21,7 +21,7 @@ from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
-from lth_core.randomness import stream
+from lth_core.randomness import random_generator
 from lth_core.storage.tensors import Tensors
 
 
@@ -68,7 +68,7 @@ def symmetries(module: nn.Module, input_shape: Sequence[int]) -> list[Group] | N
 
 def _hold(module: nn.Module, input_shape: Sequence[int], groups: Sequence[Group]) -> bool:
     """Whether moving every unit of every group leaves the outputs as they are, in double precision."""
-    random = stream(0, "symmetries")
+    random = random_generator(0, "symmetries")
     weights = {name: _random_values(tensor, random) for name, tensor in _named_tensors(module)}
     moved = weights
     for group in groups:

@@ -32,7 +32,7 @@ _CHOICES = (
     ("Dataset", "transforms", registry.transform),
     ("Task", "model", registry.model),
     ("Method", "criterion", registry.criterion),
-    ("Branch", "treatment", registry.branch),
+    ("Branch", "treatment", registry.treatment),
 )
 
 
@@ -150,7 +150,7 @@ def _type(field: Schema) -> str:
 
 def _names() -> str:
     rows = []
-    for known in (registry.dataset, registry.transform, registry.model, registry.criterion, registry.branch):
+    for known in (registry.dataset, registry.transform, registry.model, registry.criterion, registry.treatment):
         for name in known.names():
             options = [_option(option) for option in known.options(name).values()]
             meaning = (known.get(name).__doc__ or "").strip().partition("\n")[0]

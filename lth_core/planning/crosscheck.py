@@ -28,8 +28,8 @@ _CHOICES = (
     ("datasets", "source", registry.dataset),
     ("tasks", "model", registry.model),
     ("methods", "criterion", registry.criterion),
-    ("methods", "treatment", registry.branch),
-    ("branches", "treatment", registry.branch),
+    ("methods", "treatment", registry.treatment),
+    ("branches", "treatment", registry.treatment),
 )
 
 

@@ -20,7 +20,7 @@ from lth_core.config import HOW_TO_COMPUTE, Branch, Choice, Config, Method, Rewi
 from lth_core.planning.configfile import ConfigError, load
 from lth_core.storage.codedigest import PACKAGE, digest, files_digest
 from lth_core.storage.paths import initial_file
-from lth_core.storage.runs import Cell
+from lth_core.storage.runs import Run
 from lth_core.studies.base import Study, expand
 
 DRAWING_MODULES = ("lth_core.drawing.*", "lth_core.studies.*figures")
@@ -70,9 +70,9 @@ class Plan:
     # ------------------------------------------------------------ what there is
 
     @cached_property
-    def cells(self) -> list[Cell]:
+    def runs(self) -> list[Run]:
         """Every training that some study needs."""
-        return sorted({cell for study in self.studies.values() for cell in study.cells(self.config)}, key=repr)
+        return sorted({run for study in self.studies.values() for run in study.runs(self.config)}, key=repr)
 
     def branch(self, name: str) -> Branch:
         """A configured or derived branch, or the registered treatment of that name without options."""
@@ -86,59 +86,59 @@ class Plan:
         if rewind.keeps_trained:
             return self.level_before(task, cohort, method, level).trained(self.config.results)
         if rewind.step > 0:
-            return Cell(task, cohort).checkpoint(self.config.results, rewind.step)
+            return Run(task, cohort).checkpoint(self.config.results, rewind.step)
         return initial_file(self.config.results, task, cohort)
 
-    def started_from(self, cell: Cell) -> str:
+    def trained_from(self, run: Run) -> str:
         """The weights that the training of a ticket or dense run began with, unmasked where it is not treated."""
-        if cell.level and self.methods[cell.method].treatment:
-            return f"{cell.folder(self.config.results)}/start.safetensors"
-        return self.start_file(cell.task, cell.cohort, cell.method, cell.level)
+        if run.level and self.methods[run.method].treatment:
+            return f"{run.folder(self.config.results)}/start.safetensors"
+        return self.start_file(run.task, run.cohort, run.method, run.level)
 
-    def treated(self, cell: Cell) -> Branch:
-        """How a cell's ticket is treated before it is trained: by its branch, or by its method at every level."""
-        return self.branch(cell.branch) if cell.branch else Branch(treatment=self.methods[cell.method].treatment)
+    def treated(self, run: Run) -> Branch:
+        """How a run's ticket is treated before it is trained: by its branch, or by its method at every level."""
+        return self.branch(run.branch) if run.branch else Branch(treatment=self.methods[run.method].treatment)
 
-    def branch_inputs(self, cell: Cell) -> dict[str, str]:
+    def branch_inputs(self, run: Run) -> dict[str, str]:
         """Files that a treated ticket is made from, by argument of the job; dense networks have no mask."""
-        settings, results = self.treated(cell), self.config.results
-        ticket = replace(cell, task=settings.source or cell.task, branch=None)
+        settings, results = self.treated(run), self.config.results
+        ticket = replace(run, task=settings.source or run.task, branch=None)
         files = {
-            "network": initial_file(results, cell.task, cell.cohort),
+            "network": initial_file(results, run.task, run.cohort),
             "initial": initial_file(results, ticket.task, ticket.cohort),
             "start": self.start_file(ticket.task, ticket.cohort, ticket.method, ticket.level),
         }
         if weights := settings.weights:
-            training = replace(cell, task=weights.task, branch=weights.branch)
-            training = training if weights.branch else Cell(weights.task, cell.cohort)
+            training = replace(run, task=weights.task, branch=weights.branch)
+            training = training if weights.branch else Run(weights.task, run.cohort)
             files["start"] = training.checkpoint(results, weights.step)
-        if not cell.level:
+        if not run.level:
             return files
         before = self.level_before(ticket.task, ticket.cohort, ticket.method, ticket.level)
-        made_from = {"trained": before.trained(results), "trained_from": self.started_from(before)}
+        made_from = {"trained": before.trained(results), "trained_from": self.trained_from(before)}
         return files | made_from | {"mask": ticket.mask(results)}
 
-    def level_before(self, task: str, cohort: str, method: str, level: int) -> Cell:
+    def level_before(self, task: str, cohort: str, method: str, level: int) -> Run:
         """The training whose end a level's mask is made from: the level before, or the dense run for one-shot."""
-        return Cell(task, cohort, method, level - 1 if self.methods[method].iterative else 0)
+        return Run(task, cohort, method, level - 1 if self.methods[method].iterative else 0)
 
-    def on_own_order(self, cell: Cell) -> Cell:
-        """The cell of the same treatment on data order 0: the counterpart of a branch trained on another order."""
-        settings = self.branch(cell.branch)
+    def on_own_order(self, run: Run) -> Run:
+        """The run of the same treatment on data order 0: the counterpart of a branch trained on another order."""
+        settings = self.branch(run.branch)
         if settings.treatment.name == "ticket" and not settings.source and not settings.weights:
-            return cell.ticket()
+            return run.ticket()
         for name in [*self.branches, settings.treatment.name]:
             other = self.branch(name)
             order = {"order": settings.order, "order_from": settings.order_from}
             if other.order == 0 and other.model_copy(update=order) == settings:
-                return replace(cell, branch=name)
+                return replace(run, branch=name)
         raise ValueError(f"no branch of treatment '{settings.treatment.name}' is trained on data order 0")
 
     @cached_property
     def pruned_weights(self) -> str:
         """JSON: task -> method that prunes it -> which weights. No part of a spec: looked at, not used."""
         found: dict[str, dict[str, Any]] = {task: {} for task in self.config.tasks}
-        for task, name in {(cell.task, cell.method) for cell in self.cells if cell.level}:
+        for task, name in {(run.task, run.method) for run in self.runs if run.level}:
             which = self.methods[name].model_dump(include=PRUNED_WEIGHTS, exclude_defaults=True)
             found[task][name] = which | {"levels": self.methods[name].levels}
         return canonical(found)
@@ -188,11 +188,11 @@ class Plan:
         """What a ticket's training depends on beyond its mask: task, rewinding, level and seeds."""
         return canonical(self._training(task, cohort, "retrain") | self._rewinding(method, level))
 
-    def branch_spec(self, cell: Cell, step: int | None = None) -> str:
+    def branch_spec(self, run: Run, step: int | None = None) -> str:
         """What a counterfactual's training, to its end or to a step, depends on beyond what it is made from."""
-        settings = self.treated(cell)
-        spec = self._training(cell.task, cell.cohort, "branch", registry.branch.get(settings.treatment.name))
-        spec |= self._rewinding(cell.method, cell.level) | {"branch": settings.model_dump(), "chain": not cell.branch}
+        settings = self.treated(run)
+        spec = self._training(run.task, run.cohort, "branch", registry.treatment.get(settings.treatment.name))
+        spec |= self._rewinding(run.method, run.level) | {"branch": settings.model_dump(), "chain": not run.branch}
         return canonical(spec | ({"step": step} if step else {}))
 
     def connectivity_spec(self, task: str, cohort: str) -> str:

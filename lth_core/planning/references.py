@@ -12,7 +12,7 @@ from lth_core.data.facts import known_facts
 from lth_core.planning.configerrors import Location, at
 from lth_core.planning.crosscheck import missing_options
 from lth_core.registry import UnknownName
-from lth_core.storage.runs import DENSE, Cell
+from lth_core.storage.runs import DENSE, Run
 from lth_core.studies.base import Study
 
 
@@ -58,7 +58,7 @@ def _studies(config: Config, studies: Mapping[str, Study]) -> list[str]:
     for name, study in studies.items():
         try:
             derived_methods, derived_branches = study.methods(config), study.branches(config)
-            cells = study.cells(config)
+            runs = study.runs(config)
         except ValueError as error:
             problems.append(_of_study(name, error))
             continue
@@ -66,7 +66,7 @@ def _studies(config: Config, studies: Mapping[str, Study]) -> list[str]:
         problems += _collisions(("branches",), name, derived_branches, branches)
         methods |= derived_methods
         branches |= derived_branches
-        problems += _cells(config, name, study, cells, methods, branches)
+        problems += _runs(config, name, study, runs, methods, branches)
     return problems
 
 
@@ -136,37 +136,37 @@ def _collisions(section: Location, name: str, derived: Mapping[str, Any], known:
     ]
 
 
-def _cells(
+def _runs(
     config: Config,
     name: str,
     study: Study,
-    cells: Iterable[Cell],
+    runs: Iterable[Run],
     methods: Mapping[str, Method],
     branches: Mapping[str, Branch],
 ) -> list[str]:
     """Names, levels and steps of the trainings that a study asks for."""
     problems = []
     for noun, used, known in (
-        ("task", {cell.task for cell in cells}, config.tasks),
-        ("method", {cell.method for cell in cells} - {DENSE}, methods),
-        ("branch", {cell.branch for cell in cells} - {None}, {*branches, *registry.branch.names()}),
+        ("task", {run.task for run in runs}, config.tasks),
+        ("method", {run.method for run in runs} - {DENSE}, methods),
+        ("branch", {run.branch for run in runs} - {None}, {*branches, *registry.treatment.names()}),
     ):
         for word in sorted(used - set(known)):
             problems.append(at(_mention(name, study, word), str(UnknownName(noun, word, known))))
     if problems:
         return problems
-    for word in sorted({cell.branch for cell in cells} & set(RESERVED_BRANCH_NAMES)):
+    for word in sorted({run.branch for run in runs} & set(RESERVED_BRANCH_NAMES)):
         problems.append(at(_mention(name, study, word), f"'{word}' is reserved (artifact folders and tables use it)"))
-    repeated = [cell for cell, count in Counter(cells).items() if count > 1]
-    for cell in repeated[:1]:
-        same = f"asks for the same training twice ({cell.folder(config.results)})"
-        problems.append(at(_mention(name, study, cell.branch) if cell.branch else ("studies", name), same))
-    problems += _rewind_steps(config, name, study, cells, methods)
-    for cell in {(cell.task, cell.branch): cell for cell in cells if cell.branch in branches}.values():
-        location = ("branches", cell.branch) if cell.branch in config.branches else ("studies", name)
-        problems += _branch(config, cell, branches, location)
-    for branch in sorted({cell.branch for cell in cells} - {None} - set(branches)):
-        missing = missing_options(registry.branch, branch)
+    repeated = [run for run, count in Counter(runs).items() if count > 1]
+    for run in repeated[:1]:
+        same = f"asks for the same training twice ({run.folder(config.results)})"
+        problems.append(at(_mention(name, study, run.branch) if run.branch else ("studies", name), same))
+    problems += _rewind_steps(config, name, study, runs, methods)
+    for run in {(run.task, run.branch): run for run in runs if run.branch in branches}.values():
+        location = ("branches", run.branch) if run.branch in config.branches else ("studies", name)
+        problems += _branch(config, run, branches, location)
+    for branch in sorted({run.branch for run in runs} - {None} - set(branches)):
+        missing = missing_options(registry.treatment, branch)
         if missing:
             needs = f"branch '{branch}' needs {', '.join(missing)}: give it an entry under branches"
             problems.append(at(_mention(name, study, branch), needs))
@@ -174,11 +174,11 @@ def _cells(
 
 
 def _rewind_steps(
-    config: Config, name: str, study: Study, cells: Iterable[Cell], methods: Mapping[str, Method]
+    config: Config, name: str, study: Study, runs: Iterable[Run], methods: Mapping[str, Method]
 ) -> list[str]:
     """Steps to rewind to that training does not reach; one that derived methods have from a task's own is its."""
     late = {}
-    for task, method in sorted({(cell.task, cell.method) for cell in cells if cell.method != DENSE}):
+    for task, method in sorted({(run.task, run.method) for run in runs if run.method != DENSE}):
         step, steps = methods[method].rewind.step, config.tasks[task].train.steps
         own = method if method in config.methods else study.tasks.get(task)
         if own and config.methods[own].rewind.step == step:
@@ -190,12 +190,12 @@ def _rewind_steps(
     return list(late)
 
 
-def _branch(config: Config, cell: Cell, branches: Mapping[str, Branch], location: Location) -> list[str]:
-    """Steps and other tasks that a branch of a cell refers to."""
-    settings, steps = branches[cell.branch], config.tasks[cell.task].train.steps
+def _branch(config: Config, run: Run, branches: Mapping[str, Branch], location: Location) -> list[str]:
+    """Steps and other tasks that a branch of a run refers to."""
+    settings, steps = branches[run.branch], config.tasks[run.task].train.steps
     problems = []
     if settings.order_from >= steps:
-        late = f"{settings.order_from} is beyond training of task '{cell.task}' ({steps} steps)"
+        late = f"{settings.order_from} is beyond training of task '{run.task}' ({steps} steps)"
         problems.append(at((*location, "order_from"), late))
     weights = settings.weights
     for key, other in (("source", settings.source), ("weights", weights.task if weights else None)):
@@ -203,8 +203,8 @@ def _branch(config: Config, cell: Cell, branches: Mapping[str, Branch], location
             continue
         if other not in config.tasks:
             problems.append(at((*location, key), str(UnknownName("task", other, config.tasks))))
-        elif cell.cohort not in config.tasks[other].cohorts:
-            problems.append(at((*location, key), f"task '{other}' has no cohort '{cell.cohort}' as task '{cell.task}'"))
+        elif run.cohort not in config.tasks[other].cohorts:
+            problems.append(at((*location, key), f"task '{other}' has no cohort '{run.cohort}' as task '{run.task}'"))
         elif key == "weights" and weights.step > (last := config.tasks[other].train.steps):
             beyond = f"{weights.step} is beyond training of task '{other}' ({last} steps)"
             problems.append(at((*location, key, "step"), beyond))

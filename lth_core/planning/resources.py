@@ -19,7 +19,7 @@ from lth_core.data.facts import known_facts
 from lth_core.planning.plan import Plan, canonical
 from lth_core.storage.errors import ArtifactError
 from lth_core.storage.paths import data_file, initial_file
-from lth_core.storage.runs import Cell
+from lth_core.storage.runs import Run
 from lth_core.storage.tensors import read_header
 
 BYTES = 4
@@ -61,7 +61,7 @@ class Need:
 
 
 class Needs:
-    """The needs of a plan's jobs. Raises ArtifactError while the theta_0 of a cell is not there."""
+    """The needs of a plan's jobs. Raises ArtifactError while the theta_0 of a run is not there."""
 
     def __init__(self, plan: Plan, on_slurm: Callable[[], bool] = lambda: False):
         """`on_slurm`: whether jobs are SLURM's, of which one may be given several nodes."""
@@ -70,12 +70,12 @@ class Needs:
         """GPUs of a job that trains or evaluates networks."""
         self.machine = GPU if self.gpus else CPU
 
-    def training(self, cell: Cell) -> Need:
+    def training(self, run: Run) -> Need:
         """Of a training to its last step, with its evaluations."""
-        recipe, (_, examples) = self.plan.config.tasks[cell.task].train, self._measured(cell)
+        recipe, (_, examples) = self.plan.config.tasks[run.task].train, self._measured(run)
         evaluations = recipe.steps // recipe.evaluate_every + 2
         evaluated = 2 * examples["validation"] + examples["test"]
-        return self._need(cell, recipe.steps, recipe.batch_size, evaluations * evaluated, shared=True)
+        return self._need(run, recipe.steps, recipe.batch_size, evaluations * evaluated, shared=True)
 
     def nodes(self, task: str) -> int:
         """Nodes that a training is spread over."""
@@ -92,58 +92,58 @@ class Needs:
         streamed = known_facts(dataset.source, dataset.transforms).get("streamed", False)
         return DECODERS if streamed and self.plan.config.device == "cuda" else 1
 
-    def telemetry(self, cell: Cell) -> Need:
+    def telemetry(self, run: Run) -> Need:
         """Of the first steps of a training, each of which is evaluated."""
-        recipe, (_, examples) = self.plan.config.tasks[cell.task].train, self._measured(cell)
+        recipe, (_, examples) = self.plan.config.tasks[run.task].train, self._measured(run)
         steps = min(recipe.steps, 1000)
-        return self._need(cell, steps, recipe.batch_size, steps * sum(examples.values()))
+        return self._need(run, steps, recipe.batch_size, steps * sum(examples.values()))
 
-    def connectivity(self, cell: Cell) -> Need:
+    def connectivity(self, run: Run) -> Need:
         """Of evaluations along a line, with and without alignment and batch statistics."""
-        settings, (_, examples) = self.plan.config.connectivity, self._measured(cell)
+        settings, (_, examples) = self.plan.config.connectivity, self._measured(run)
         found = (min(examples[split], settings.examples or examples[split]) for split in ("train", "test"))
-        return self._need(cell, 0, 0, 4 * settings.points * sum(found))
+        return self._need(run, 0, 0, 4 * settings.points * sum(found))
 
-    def supermasks(self, cell: Cell) -> Need:
+    def supermasks(self, run: Run) -> Need:
         """Of learning masks, or of evaluating masks of every density: at most a training and 200 evaluations."""
-        recipe, (_, examples) = self.plan.config.tasks[cell.task].train, self._measured(cell)
+        recipe, (_, examples) = self.plan.config.tasks[run.task].train, self._measured(run)
         steps = self.plan.config.supermasks.steps or recipe.steps
         evaluated = 200 * (examples["validation"] + examples["test"])
-        return self._need(cell, steps, recipe.batch_size, evaluated)
+        return self._need(run, steps, recipe.batch_size, evaluated)
 
-    def weights(self, cell: Cell) -> Need:
+    def weights(self, run: Run) -> Need:
         """Of jobs that look at weights and masks: pruning, distances, histograms."""
-        cost, _ = self._measured(cell)
-        numbers = self._replicates(cell) * cost["parameters"]
+        cost, _ = self._measured(run)
+        numbers = self._replicates(run) * cost["parameters"]
         return Need(CPU.mem_mb + math.ceil(MARGIN * COPIES * BYTES * numbers / MEGABYTE), 10 + numbers // 10**7)
 
     # ------------------------------------------------------------ parts
 
-    def _need(self, cell: Cell, steps: int, batch: int, evaluated: int, shared: bool = False) -> Need:
+    def _need(self, run: Run, steps: int, batch: int, evaluated: int, shared: bool = False) -> Need:
         """Of `steps` training steps and of evaluating so many images, for every replicate; by the task's processes."""
-        processes = self.processes(cell.task) if shared else 1
-        everywhere = self.plan.config.tasks[cell.task].processes if shared else 1
-        cost, _ = self._measured(cell)
-        replicates = self._replicates(cell)
+        processes = self.processes(run.task) if shared else 1
+        everywhere = self.plan.config.tasks[run.task].processes if shared else 1
+        cost, _ = self._measured(run)
+        replicates = self._replicates(run)
         # Backward passes keep all activations, with their gradients; evaluations only those at hand.
         kept = max(2 * cost["activations"] * batch, 4 * cost["largest_activation"] * IMAGES_AT_ONCE)
         numbers = COPIES * processes * replicates * cost["parameters"] + (0 if self.gpus else kept)
-        memory = MARGIN * (BYTES * numbers / MEGABYTE + self._data_mb(cell)) + processes * self.machine.mem_mb
+        memory = MARGIN * (BYTES * numbers / MEGABYTE + self._data_mb(run)) + processes * self.machine.mem_mb
         flops = cost["flops"] * (3 * steps * batch + evaluated)  # a backward pass costs two forward passes
         seconds = replicates * (flops / everywhere / self.machine.flops + steps * self.machine.latency)
         return Need(math.ceil(memory), 10 + math.ceil(MARGIN * seconds / 60))
 
-    def _replicates(self, cell: Cell) -> int:
-        draws = self.plan.treated(cell).draws if cell.branch else 1
-        return draws * len(seeds_of(cell.cohort))
+    def _replicates(self, run: Run) -> int:
+        draws = self.plan.treated(run).draws if run.branch else 1
+        return draws * len(seeds_of(run.cohort))
 
-    def _measured(self, cell: Cell) -> tuple[Mapping[str, int], Mapping[str, int]]:
-        """What an image costs the cell's network, and how many there are by split."""
-        path = Path(initial_file(self.plan.config.results, cell.task, cell.cohort))
+    def _measured(self, run: Run) -> tuple[Mapping[str, int], Mapping[str, int]]:
+        """What an image costs the run's network, and how many there are by split."""
+        path = Path(initial_file(self.plan.config.results, run.task, run.cohort))
         if not path.exists():
             raise ArtifactError(f"{path}: is not there yet")
         header = _header(str(path), path.stat().st_mtime_ns)
-        if header["spec"] != self._initialize_spec(cell.task, cell.cohort):
+        if header["spec"] != self._initialize_spec(run.task, run.cohort):
             raise ArtifactError(f"{path}: is of another network, and will be made anew")
         return header["cost"], header["examples"]
 
@@ -151,9 +151,9 @@ class Needs:
     def _initialize_spec(self, task: str, cohort: str) -> str:
         return self.plan.initialize_spec(task, cohort)
 
-    def _data_mb(self, cell: Cell) -> float:
+    def _data_mb(self, run: Run) -> float:
         try:
-            path = Path(data_file(self.plan.config.results, self.plan.config.tasks[cell.task].dataset))
+            path = Path(data_file(self.plan.config.results, self.plan.config.tasks[run.task].dataset))
             return path.stat().st_size / MEGABYTE
         except FileNotFoundError:
             raise ArtifactError(f"{path}: is not there yet") from None

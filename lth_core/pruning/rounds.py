@@ -11,19 +11,19 @@ from lth_core.config import Method
 from lth_core.pruning.filters import filter_fractions
 from lth_core.pruning.prune import fractions, prune
 from lth_core.pruning.structured import Consumers, prune_filters
-from lth_core.randomness import stream
+from lth_core.randomness import random_generator
 from lth_core.storage.tensors import Tensors
 
 
 def ends_chain(
-    method: Method, layers: Iterable[str], *, initial: Tensors, start: Tensors, trained: Tensors, diverged: bool
+    method: Method, layers: Iterable[str], *, initial: Tensors, trained_from: Tensors, trained: Tensors, diverged: bool
 ) -> bool:
     """Whether one replicate has no next ticket: its criterion would score `layers` by weights that are not finite.
 
     So it has none where the criterion looks at the end of a training that has `diverged`. Criteria that do not look at
     trained weights (random, at initialization) go on.
     """
-    offered = {"initial": initial, "start": start, "trained": trained}
+    offered = {"initial": initial, "trained_from": trained_from, "trained": trained}
     used = [name for name in offered if registry.criterion.uses(method.criterion.name, name)]
     finite = all(np.isfinite(offered[name][layer]).all() for name in used for layer in layers)
     return not finite or (diverged and "trained" in used)
@@ -37,7 +37,7 @@ def next_mask(
     mask: Tensors,
     *,
     initial: Tensors,
-    start: Tensors,
+    trained_from: Tensors,
     trained: Tensors,
     consumers: Consumers,
     ended: bool = False,
@@ -48,8 +48,8 @@ def next_mask(
     keeps as many weights as any other.
     """
     mask = {name: mask[name] for name in layers}  # files list tensors by name, rankings go by network order
-    draw = stream(seed, "criterion", method.criterion.name, level)
-    offered = {"initial": initial, "start": start, "trained": trained, "mask": mask, "stream": draw}
+    draw = random_generator(seed, "criterion", method.criterion.name, level)
+    offered = {"initial": initial, "trained_from": trained_from, "trained": trained, "mask": mask, "rng": draw}
     if ended:
         scores = {name: np.zeros(kept.shape) for name, kept in mask.items()}
     else:

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from lth_core.analysis.faults import Line
+from lth_core.analysis.divergence import Line
 from lth_core.config import HOW_TO_COMPUTE, Choice, Config, Method, Task, seeds_of
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -53,13 +53,13 @@ def render(
     sources: Mapping[str, str],
     provenance: Sequence[Mapping[str, Any]],
     claims_link: str,
-    faults: Sequence[Line] = (),
+    divergences: Sequence[Line] = (),
 ) -> str:
     """The whole page.
 
     `tasks` are those that were trained; `methods` those by which masks were found, derived ones too; `sources` says in
     a sentence where each data set comes from; `provenance` has one entry per cohort: task, cohort, and what its dense
-    run's header says about versions, commit and device; `faults` are those of all trainings in words.
+    run's header says about versions, commit and device; `divergences` are those of all trainings in words.
     """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -81,7 +81,7 @@ def render(
         claim_count=len(every_claim),
         claims_link=claims_link,
         provenance=provenance,
-        faults=faults,
+        divergences=divergences,
         configuration=yaml.safe_dump(
             config.model_dump(mode="json", exclude=HOW_TO_COMPUTE), sort_keys=False, allow_unicode=True
         ),
@@ -158,7 +158,7 @@ def _method_words(method: Method) -> str:
         "reset": "reset",
         "rewind": f"rewind to step {k}",
         "rewind-low-rate": f"rewind to step {k}, at the last learning rate",
-        "continue": f"training continues, learning rate from step {k}",
+        "lr-rewind": f"training continues, learning rate from step {k}",
         "fine-tune": f"training continues from step {k} at the last learning rate",
     }
     treated = f"; each ticket treated: {_choice(method.treatment)}" if method.treatment else ""

@@ -45,9 +45,9 @@ def table_file(results: str, study: str, table: str) -> str:
     return f"{results}/tables/{study}/{table}.csv"
 
 
-def faults_file(results: str, study: str) -> str:
-    """The numerical faults of a study's trainings: what diverged, and which layers were emptied."""
-    return table_file(results, study, "numerical_faults")
+def divergence_file(results: str, study: str) -> str:
+    """Divergence in a study's trainings: what diverged, and which layers were emptied."""
+    return table_file(results, study, "divergence")
 
 
 def claims_file(results: str) -> str:

@@ -1,4 +1,4 @@
-"""Cells of the grid task x cohort x method x level x branch, and where each one's files lie."""
+"""Runs of the grid task x cohort x method x level x branch, and where each one's files lie."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DENSE = "dense"
 
 
 @dataclass(frozen=True, order=True)
-class Cell:
+class Run:
     """One training of a cohort: a ticket, the dense run (level 0), or a counterfactual of either (a branch)."""
 
     task: str
@@ -41,16 +41,16 @@ class Cell:
         return f"{self.folder(results)}/at_{step}.safetensors"
 
     def mask(self, results: str) -> str:
-        """The mask that the cell is trained with; dense networks have none."""
+        """The mask that the run is trained with; dense networks have none."""
         return f"{self.folder(results)}/mask.safetensors"
 
-    def ticket(self) -> Cell:
+    def ticket(self) -> Run:
         """The ticket, or the dense run, that a branch is a counterfactual of."""
         return replace(self, branch=None)
 
 
-def cell_of(folder: str | Path) -> tuple[str, Cell]:
-    """The results folder and the cell of a training's folder: the inverse of `Cell.folder`.
+def run_of(folder: str | Path) -> tuple[str, Run]:
+    """The results folder and the run of a training's folder: the inverse of `Run.folder`.
 
     Raises ArtifactError for a folder that is none.
     """
@@ -59,7 +59,7 @@ def cell_of(folder: str | Path) -> tuple[str, Cell]:
     branch = None if parts and (level.match(parts[-1]) or parts[-1] == DENSE) else parts.pop() if parts else None
     match parts:
         case [*results, task, cohort, method, last] if found := level.match(last):
-            return str(Path(*results)), Cell(task, cohort, method, int(found[1]), branch)
+            return str(Path(*results)), Run(task, cohort, method, int(found[1]), branch)
         case [*results, task, cohort, last] if last == DENSE:
-            return str(Path(*results)), Cell(task, cohort, branch=branch)
+            return str(Path(*results)), Run(task, cohort, branch=branch)
     raise ArtifactError(f"{folder}: is no training's folder (results/TASK/SEEDS/METHOD/level_N or .../SEEDS/dense)")

@@ -1,4 +1,4 @@
-"""What a study is: the grid cells that a paper needs, its tables, its figures and its claims."""
+"""What a study is: the tickets that a paper needs, its tables, its figures and its claims."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from lth_core.config import Branch, Config, Dataset, Method, Name, Section, Task
-from lth_core.storage.runs import Cell
+from lth_core.storage.runs import Run
 
 if TYPE_CHECKING:  # the workflow imports every study at each start: heavy imports belong inside the methods
     import pandas as pd
@@ -66,16 +66,16 @@ class Study(Section):
         """Branches that the study derives, by name, besides the configured ones and the registered treatments."""
         return {}
 
-    def cells(self, config: Config) -> list[Cell]:
+    def runs(self, config: Config) -> list[Run]:
         """The trainings that the study needs."""
         raise NotImplementedError
 
     def analyses(self, config: Config) -> list[str]:
-        """Paths of the analysis tables that the study needs besides the histories of its cells."""
+        """Paths of the analysis tables that the study needs besides the histories of its runs."""
         return []
 
     def tables(self, config: Config) -> dict[str, pd.DataFrame]:
-        """The tidy tables, read from the cells' histories, the headers of their masks and the analyses."""
+        """The tidy tables, read from the runs' histories, the headers of their masks and the analyses."""
         raise NotImplementedError
 
     def figure_names(self, config: Config) -> list[str]:

@@ -15,7 +15,7 @@ from lth_core.config import Recipe
 from lth_core.data.augment import crop_flip
 from lth_core.data.reading import ImageData
 from lth_core.models.layout import channels_last, wants_channels_last
-from lth_core.randomness import stream
+from lth_core.randomness import random_generator
 from lth_core.tasks.base import PIECE, TaskError
 
 
@@ -57,8 +57,8 @@ class ImageClassification:
             crops = ([(seed, "augment", order, step) for seed in seeds] for step in steps)
         for step, (images, labels) in zip(steps, self.data.batches("train", indices, crops), strict=True):
             if self.recipe.augment == "crop-flip":
-                streams = [stream(seed, "augment", order, step) for seed in seeds]
-                images = crop_flip(images, streams, self.data.black, share=self.data.share)
+                rngs = [random_generator(seed, "augment", order, step) for seed in seeds]
+                images = crop_flip(images, rngs, self.data.black, share=self.data.share)
             yield self._batch(images, labels)
 
     def evaluation_batches(self, split: str, size: int = PIECE) -> Iterator[ImageBatch]:
@@ -90,7 +90,7 @@ class ImageClassification:
 
     def _drawn(self, split: str) -> np.ndarray:
         """All examples of a split in an order drawn once for all: the start of it is a random sample."""
-        return stream(0, "evaluation", split).permutation(np.arange(self.data.size(split)))
+        return random_generator(0, "evaluation", split).permutation(np.arange(self.data.size(split)))
 
     def losses(self, outputs: Tensor, batch: ImageBatch) -> tuple[Tensor, Tensor]:
         loss = nn.functional.cross_entropy(outputs, batch.labels, reduction="none")
@@ -114,6 +114,8 @@ def batch_indices(
     for step in steps:
         if step // per_epoch != epoch:
             epoch = step // per_epoch
-            permutations = np.stack([stream(seed, "order", order, epoch).permutation(examples) for seed in seeds])
+            permutations = np.stack(
+                [random_generator(seed, "order", order, epoch).permutation(examples) for seed in seeds]
+            )
         first = (step % per_epoch) * batch_size
         yield permutations[:, first : first + batch_size]

@@ -22,7 +22,7 @@ from lth_core import registry
 from lth_core.config import Branch, Method, Task
 from lth_core.storage.files import write_whole
 from lth_core.storage.paths import data_file, initial_file
-from lth_core.storage.runs import Cell, cell_of
+from lth_core.storage.runs import Run, run_of
 from lth_core.storage.tensors import Tensors, read_header, read_tensors
 from lth_core.tickets.rewinding import apply_mask
 
@@ -51,8 +51,8 @@ class Inputs:
 
 def load_inputs(folder: str | Path) -> Inputs:
     """What the networks of a folder take, from the header of their data file."""
-    results, cell = cell_of(folder)
-    return _inputs(results, _spec(cell.trained(results)))
+    results, run = run_of(folder)
+    return _inputs(results, _spec(run.trained(results)))
 
 
 def load_module(
@@ -67,27 +67,27 @@ def load_module(
     """
     if weights not in ("trained", "start"):
         raise TicketError(f"weights are 'trained' or 'start', not '{weights}'")
-    results, cell = cell_of(folder)
-    spec = _spec(cell.trained(results))
+    results, run = run_of(folder)
+    spec = _spec(run.trained(results))
     place = _replicate(folder, spec, seed, draw)
     module = _network(folder, spec, _inputs(results, spec))
-    treated = Path(cell.folder(results), "start.safetensors")
+    treated = Path(run.folder(results), "start.safetensors")
     if weights == "trained":
-        path = cell.trained(results)
+        path = run.trained(results)
     else:
-        path = str(treated) if treated.exists() else _start_file(results, cell)
+        path = str(treated) if treated.exists() else _start_file(results, run)
     values = {name: value[place] for name, value in read_tensors(path).items()}
     if weights == "start" and not treated.exists():  # a treatment may have set weights outside of the mask, too
-        values = apply_mask(values, _mask(results, cell, place))
+        values = apply_mask(values, _mask(results, run, place))
     module.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in values.items()})
     return module
 
 
 def load_mask(folder: str | Path, seed: int, draw: int = 0) -> dict[str, Tensor]:
     """The mask of one replicate by weight name: boolean, True where a weight is trained. The dense run has none."""
-    results, cell = cell_of(folder)
-    place = _replicate(folder, _spec(cell.trained(results)), seed, draw)
-    return {name: torch.from_numpy(kept.copy()) for name, kept in _mask(results, cell, place).items()}
+    results, run = run_of(folder)
+    place = _replicate(folder, _spec(run.trained(results)), seed, draw)
+    return {name: torch.from_numpy(kept.copy()) for name, kept in _mask(results, run, place).items()}
 
 
 def prune_masks(module: nn.Module, mask: Mapping[str, Tensor], overwrite: bool = False) -> nn.Module:
@@ -166,23 +166,23 @@ def _network(folder: str | Path, spec: Mapping[str, Any], inputs: Inputs) -> nn.
     return registry.model.call(settings.name, offered, settings.options)
 
 
-def _mask(results: str, cell: Cell, place: int) -> Tensors:
-    if not Path(cell.mask(results)).exists() and cell.level == 0:
+def _mask(results: str, run: Run, place: int) -> Tensors:
+    if not Path(run.mask(results)).exists() and run.level == 0:
         return {}
-    if read_header(cell.mask(results)).get("diverged", [])[place : place + 1] == [True]:
-        raise TicketError(f"{cell.mask(results)}: there is no ticket of this seed, for a training before it diverged")
-    return {name: kept[place] for name, kept in read_tensors(cell.mask(results)).items()}
+    if read_header(run.mask(results)).get("diverged", [])[place : place + 1] == [True]:
+        raise TicketError(f"{run.mask(results)}: there is no ticket of this seed, for a training before it diverged")
+    return {name: kept[place] for name, kept in read_tensors(run.mask(results)).items()}
 
 
-def _start_file(results: str, cell: Cell) -> str:
+def _start_file(results: str, run: Run) -> str:
     """What a ticket's training, or the dense one, started from, before it was masked."""
-    if cell.branch:
-        raise TicketError(f"{cell.folder(results)}: the starting weights of a branch are not stored; load 'trained'")
-    initial = initial_file(results, cell.task, cell.cohort)
-    if cell.level == 0:
+    if run.branch:
+        raise TicketError(f"{run.folder(results)}: the starting weights of a branch are not stored; load 'trained'")
+    initial = initial_file(results, run.task, run.cohort)
+    if run.level == 0:
         return initial
-    rewind = Method(**_spec(cell.trained(results))["method"]).rewind
+    rewind = Method(**_spec(run.trained(results))["method"]).rewind
     if rewind.keeps_trained:
-        iterative = Method(**_spec(cell.mask(results))["method"]).iterative
-        return Cell(cell.task, cell.cohort, cell.method, cell.level - 1 if iterative else 0).trained(results)
-    return Cell(cell.task, cell.cohort).checkpoint(results, rewind.step) if rewind.step else initial
+        iterative = Method(**_spec(run.mask(results))["method"]).iterative
+        return Run(run.task, run.cohort, run.method, run.level - 1 if iterative else 0).trained(results)
+    return Run(run.task, run.cohort).checkpoint(results, rewind.step) if rewind.step else initial

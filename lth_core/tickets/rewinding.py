@@ -41,7 +41,7 @@ def apply_mask(weights: Tensors, mask: Tensors) -> Tensors:
 def rewind(policy: Rewind, start: Tensors, mask: Tensors) -> Ticket:
     """The ticket of a mask on the weights and buffers that the policy goes back to.
 
-    `start` is theta_0 (reset), theta_k of the dense run (rewind) or what was trained before (continue, fine-tune). The
+    `start` is theta_0 (reset), theta_k of the dense run (rewind) or what was trained before (lr-rewind, fine-tune). The
     schedule resumes at the policy's step, or stays at its last rate (Renda et al. 2020, section 2). The optimizer's
     state starts afresh in each case.
     """

@@ -6,56 +6,56 @@ from dataclasses import replace
 
 import numpy as np
 
-from lth_core.registry import branch
+from lth_core.registry import treatment
 from lth_core.storage.tensors import Tensors
 from lth_core.tickets.rewinding import Ticket, apply_mask
 from lth_core.treatments.checkpoints import BranchCheckpoints
 
 
-@branch("ticket")
+@treatment("ticket")
 def unchanged(ticket: Ticket) -> Ticket:
     """The ticket itself, for example to train it on another data order."""
     return ticket
 
 
-@branch("reset")
+@treatment("reset")
 def reset(ticket: Ticket, checkpoints: BranchCheckpoints) -> Ticket:
     """The mask on theta_0: how strategy 2 measures its masks (Frankle & Carbin 2019, appendix B)."""
     return replace(ticket, weights=apply_mask(checkpoints.initial, ticket.mask), first_step=0)
 
 
-@branch("reinit")
+@treatment("reinit")
 def reinit(ticket: Ticket, checkpoints: BranchCheckpoints) -> Ticket:
     """The mask on a fresh initialization, trained from step 0."""
     return replace(ticket, weights=apply_mask(checkpoints.fresh(), ticket.mask), first_step=0)
 
 
-@branch("random-mask")
-def random_mask(ticket: Ticket, checkpoints: BranchCheckpoints, stream: np.random.Generator) -> Ticket:
+@treatment("random-mask")
+def random_mask(ticket: Ticket, checkpoints: BranchCheckpoints, rng: np.random.Generator) -> Ticket:
     """A random mask with the ticket's count in every layer, on the ticket's own starting values."""
-    mask = shuffled(ticket.mask, stream)
+    mask = shuffled(ticket.mask, rng)
     return replace(ticket, weights=apply_mask(checkpoints.start, mask), mask=mask)
 
 
-@branch("random-mask-reinit")
-def random_mask_reinit(ticket: Ticket, checkpoints: BranchCheckpoints, stream: np.random.Generator) -> Ticket:
+@treatment("random-mask-reinit")
+def random_mask_reinit(ticket: Ticket, checkpoints: BranchCheckpoints, rng: np.random.Generator) -> Ticket:
     """A random mask with the ticket's count in every layer, on a fresh initialization."""
-    mask = shuffled(ticket.mask, stream)
+    mask = shuffled(ticket.mask, rng)
     return replace(ticket, weights=apply_mask(checkpoints.fresh(), mask), mask=mask, first_step=0)
 
 
-@branch("redraw-kept")
-def redraw_kept(ticket: Ticket, checkpoints: BranchCheckpoints, stream: np.random.Generator) -> Ticket:
+@treatment("redraw-kept")
+def redraw_kept(ticket: Ticket, checkpoints: BranchCheckpoints, rng: np.random.Generator) -> Ticket:
     """The mask on values redrawn, layer by layer, from the initial values of its kept weights (F & C 2019, F.3)."""
     weights = dict(checkpoints.initial)
     for name, kept in ticket.mask.items():
         values = weights[name][kept]
         drawn = np.zeros_like(weights[name])
-        drawn[kept] = stream.choice(values, size=values.size)
+        drawn[kept] = rng.choice(values, size=values.size)
         weights[name] = drawn
     return replace(ticket, weights=weights, first_step=0)
 
 
-def shuffled(mask: Tensors, stream: np.random.Generator) -> Tensors:
+def shuffled(mask: Tensors, rng: np.random.Generator) -> Tensors:
     """The mask with the positions of every layer permuted: same counts, random places."""
-    return {name: stream.permutation(kept.ravel()).reshape(kept.shape) for name, kept in mask.items()}
+    return {name: rng.permutation(kept.ravel()).reshape(kept.shape) for name, kept in mask.items()}

@@ -16,16 +16,16 @@ from typing import Literal
 
 import numpy as np
 
-from lth_core.registry import branch
+from lth_core.registry import treatment
 from lth_core.tickets.rewinding import Ticket, apply_mask
 from lth_core.treatments.checkpoints import BranchCheckpoints
 
 
-@branch("freeze-init")
+@treatment("freeze-init")
 def freeze_init(
     ticket: Ticket,
     checkpoints: BranchCheckpoints,
-    stream: np.random.Generator,
+    rng: np.random.Generator,
     zero: Literal["none", "toward-zero", "all-toward-zero", "away-from-zero", "random"] = "none",
 ) -> Ticket:
     """Pruned weights are frozen at the values that the ticket starts from, except those that `zero` sets to 0.
@@ -48,14 +48,14 @@ def freeze_init(
         else:
             zeroed = pruned & (was_zero | (after < before))
         if zero == "random":
-            zeroed = _elsewhere(zeroed, pruned, pruned & was_zero, stream)
+            zeroed = _elsewhere(zeroed, pruned, pruned & was_zero, rng)
         weights[name] = np.where(zeroed, 0, checkpoints.start[name])
     return replace(ticket, weights=weights)
 
 
-@branch("redraw")
+@treatment("redraw")
 def redraw(
-    ticket: Ticket, checkpoints: BranchCheckpoints, stream: np.random.Generator, keep_signs: bool = False
+    ticket: Ticket, checkpoints: BranchCheckpoints, rng: np.random.Generator, keep_signs: bool = False
 ) -> Ticket:
     """Kept weights start from values of the layer's whole starting tensor, kept and pruned, permuted.
 
@@ -64,14 +64,14 @@ def redraw(
     drawn = {}
     for name in ticket.mask:
         start = checkpoints.start[name]
-        values = stream.permutation(start.ravel()).reshape(start.shape)
+        values = rng.permutation(start.ravel()).reshape(start.shape)
         drawn[name] = np.copysign(values, ticket.weights[name]) if keep_signs else values
     return replace(ticket, weights=ticket.weights | apply_mask(drawn, ticket.mask))
 
 
-@branch("constant")
+@treatment("constant")
 def constant(
-    ticket: Ticket, checkpoints: BranchCheckpoints, stream: np.random.Generator, keep_signs: bool = False
+    ticket: Ticket, checkpoints: BranchCheckpoints, rng: np.random.Generator, keep_signs: bool = False
 ) -> Ticket:
     """Kept weights start from plus or minus the standard deviation of theta_0 in their layer.
 
@@ -81,14 +81,14 @@ def constant(
     for name, kept in ticket.mask.items():
         signs = ticket.weights[name].copy()
         if not keep_signs:
-            signs[kept] = stream.permutation(signs[kept])
+            signs[kept] = rng.permutation(signs[kept])
         constants[name] = np.copysign(checkpoints.initial[name].std(), signs)
     return replace(ticket, weights=ticket.weights | apply_mask(constants, ticket.mask))
 
 
-def _elsewhere(chosen: np.ndarray, allowed: np.ndarray, fixed: np.ndarray, stream: np.random.Generator) -> np.ndarray:
+def _elsewhere(chosen: np.ndarray, allowed: np.ndarray, fixed: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """As many places as are `chosen`, at random among the `allowed` ones, the `fixed` among them always."""
     places = fixed.copy()
     free = np.flatnonzero(allowed & ~fixed)
-    places.flat[stream.choice(free, chosen.sum() - fixed.sum(), replace=False)] = True
+    places.flat[rng.choice(free, chosen.sum() - fixed.sum(), replace=False)] = True
     return places

@@ -11,13 +11,13 @@ from typing import Literal
 
 import numpy as np
 
-from lth_core.registry import branch
+from lth_core.registry import treatment
 from lth_core.storage.tensors import Tensors
 from lth_core.tickets.rewinding import Ticket
 from lth_core.treatments.checkpoints import BranchCheckpoints
 
 
-@branch("sign-magnitude")
+@treatment("sign-magnitude")
 def sign_magnitude(
     ticket: Ticket,
     checkpoints: BranchCheckpoints,
@@ -30,10 +30,10 @@ def sign_magnitude(
     return _with_kept(ticket, np.copysign(magnitude, sign))
 
 
-@branch("shuffle")
+@treatment("shuffle")
 def shuffle(
     ticket: Ticket,
-    stream: np.random.Generator,
+    rng: np.random.Generator,
     within: Literal["network", "layer", "filter"],
     keep_signs: bool = False,
 ) -> Ticket:
@@ -42,19 +42,19 @@ def shuffle(
     With `keep_signs` the magnitudes are permuted and every place keeps its sign.
     """
     values, groups = _kept(ticket.weights, ticket.mask), _groups(ticket.mask, within)
-    order = np.lexsort((stream.random(len(values)), groups))  # groups rise already: each is put in a random order
+    order = np.lexsort((rng.random(len(values)), groups))  # groups rise already: each is put in a random order
     shuffled = np.copysign(values[order], values) if keep_signs else values[order]
     return _with_kept(ticket, shuffled)
 
 
-@branch("gaussian-noise")
-def gaussian_noise(ticket: Ticket, checkpoints: BranchCheckpoints, stream: np.random.Generator, scale: float) -> Ticket:
+@treatment("gaussian-noise")
+def gaussian_noise(ticket: Ticket, checkpoints: BranchCheckpoints, rng: np.random.Generator, scale: float) -> Ticket:
     """Gaussian noise of `scale` times the standard deviation of all of theta_0's values in the layer."""
     deviations = [
         np.full(kept.sum(), checkpoints.initial[name].std(dtype=np.float64)) for name, kept in ticket.mask.items()
     ]
     values = _kept(ticket.weights, ticket.mask)
-    return _with_kept(ticket, values + scale * np.concatenate(deviations) * stream.standard_normal(len(values)))
+    return _with_kept(ticket, values + scale * np.concatenate(deviations) * rng.standard_normal(len(values)))
 
 
 def _kept(weights: Tensors, mask: Tensors) -> np.ndarray:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from lth_core.analysis.claims import judge, mean_interval, verdict
+from lth_core.analysis.claims import evaluate_claim, mean_interval, verdict
 
 TEXT = {"study": "s", "task": "t", "claim": "c", "source": "p", "effect": "e", "unit": "u"}
 
@@ -32,7 +32,7 @@ def test_interval_is_that_of_the_one_sample_t_test(values: list[float]):
 def test_equal_values_tell_nothing_of_the_spread(values: list[float]):
     mean, low, high = mean_interval(values)
     assert mean == pytest.approx(values[0]) and (low, high) == (-math.inf, math.inf)
-    assert judge([value + 10 for value in values], **TEXT).verdict == "inconclusive"
+    assert evaluate_claim([value + 10 for value in values], **TEXT).verdict == "inconclusive"
 
 
 def test_values_that_differ_by_more_than_rounding_have_an_interval():
@@ -54,15 +54,15 @@ def test_fewer_than_two_replicates_give_no_interval(values: list[float]):
 @pytest.mark.parametrize("lost", [math.nan, math.inf, -math.inf])
 def test_a_diverged_replicate_leaves_the_claim_open(lost: float):
     """The others are estimated and shown; what the lost one would have shown is not known."""
-    others = judge([5.0, 5.1, 5.3], **TEXT)
-    claim = judge([5.0, lost, 5.1, 5.3], **TEXT)
+    others = evaluate_claim([5.0, 5.1, 5.3], **TEXT)
+    claim = evaluate_claim([5.0, lost, 5.1, 5.3], **TEXT)
     assert (claim.estimate, claim.low, claim.high) == (others.estimate, others.low, others.high)
     assert (others.n, others.unmeasured, others.verdict) == (3, 0, "supported")
     assert (claim.n, claim.unmeasured, claim.verdict) == (3, 1, "inconclusive")
 
 
 def test_where_all_replicates_diverged_nothing_is_estimated():
-    claim = judge([math.nan, math.nan], **TEXT)
+    claim = evaluate_claim([math.nan, math.nan], **TEXT)
     assert math.isnan(claim.estimate) and (claim.n, claim.unmeasured, claim.verdict) == (0, 2, "inconclusive")
     assert (claim.low, claim.high) == (-math.inf, math.inf)
 
@@ -85,6 +85,6 @@ def test_verdicts(low: float, high: float, margin: float, expected: str):
 
 
 def test_a_claim_carries_its_words_and_numbers():
-    claim = judge([1.0, 2.0, 3.0], **TEXT, margin=-0.2)
+    claim = evaluate_claim([1.0, 2.0, 3.0], **TEXT, margin=-0.2)
     assert (claim.claim, claim.source, claim.effect, claim.unit) == ("c", "p", "e", "u")
     assert (claim.estimate, claim.n, claim.margin, claim.verdict) == (2.0, 3, -0.2, "inconclusive")

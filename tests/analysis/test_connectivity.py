@@ -18,7 +18,7 @@ from lth_core.analysis.barriers import barriers
 from lth_core.analysis.connectivity import Curve, Line, Pair, connect, estimate_statistics, evaluate
 from lth_core.engine.cohort import Cohort
 from lth_core.models.symmetries import symmetries
-from lth_core.randomness import stream
+from lth_core.randomness import random_generator
 from lth_core.storage.tensors import Tensors
 from tests.support.small_trainings import NETWORKS, convolutional, initial, linear, run
 
@@ -156,7 +156,7 @@ def test_a_permuted_copy_is_behind_a_barrier_that_alignment_removes(make_task: A
     for group in groups:
         copy = group.permute(copy, np.roll(np.arange(group.size), 1))
     parameters = dict(task.module.named_parameters())
-    aligned = align(own, copy, groups, parameters, stream(0, "alignment"))
+    aligned = align(own, copy, groups, parameters, random_generator(0, "alignment"))
     for curves in measured(task, Pair(own, copy, aligned)).values():
         assert barrier(curves[0]["none"])[1] > 10 * curves[0]["none"].loss[0]
         assert barrier(curves[0]["aligned"]) == pytest.approx((0, 0), abs=1e-6)
@@ -166,7 +166,7 @@ def test_a_permuted_copy_is_behind_a_barrier_that_alignment_removes(make_task: A
 def test_alignment_keeps_the_ends(make_task: Any):
     task, (first, second, _) = trained(make_task, linear)
     groups = symmetries(task.module, (1, 6, 6))
-    aligned = align(first, second, groups, dict(task.module.named_parameters()), stream(0, "alignment"))
+    aligned = align(first, second, groups, dict(task.module.named_parameters()), random_generator(0, "alignment"))
     pair = Pair(first, second, aligned)
     assert pair.is_moved
     curves = measured(task, pair)["interpolated", "test"][0]

@@ -20,7 +20,7 @@ from lth_core.analysis.measurements import (
     select_dense,
 )
 from lth_core.storage.errors import ArtifactError
-from lth_core.storage.runs import Cell
+from lth_core.storage.runs import Run
 from lth_core.storage.tensors import write_tensors
 
 STEPS = [0, 10, 20, 30]
@@ -30,10 +30,10 @@ def history(
     validation_loss: list[float], *, steps: list[int] = STEPS, seed: int = 0, draw: int = 0, level: int = 0
 ) -> pd.DataFrame:
     """One replicate whose accuracies say where they were measured: test 0.5 + step / 1000, train 0.7 + step / 1000."""
-    cell = {"task": "t", "cohort": "0-4", "method": "imp", "level": level, "branch": "ticket", "density": 0.8**level}
+    run = {"task": "t", "cohort": "0-4", "method": "imp", "level": level, "branch": "ticket", "density": 0.8**level}
     start = {"train": 0.7, "validation": 0.6, "test": 0.5}
     rows = [
-        cell | {"seed": seed, "draw": draw, "step": step, "split": split, "loss": loss, "accuracy": base + step / 1000}
+        run | {"seed": seed, "draw": draw, "step": step, "split": split, "loss": loss, "accuracy": base + step / 1000}
         for step, loss in zip(steps, validation_loss, strict=True)
         for split, base in start.items()
     ]
@@ -118,8 +118,8 @@ def test_without_a_sound_dense_network_there_is_nothing_to_match():
 
 
 def test_replicates_are_measured_apart():
-    cells = [history([2.0, 0.5, 0.4, 0.6], seed=s, draw=d, level=n) for s in (0, 1) for d in (0, 1) for n in (0, 3)]
-    assert len(measure(pd.concat(cells))) == 8
+    runs = [history([2.0, 0.5, 0.4, 0.6], seed=s, draw=d, level=n) for s in (0, 1) for d in (0, 1) for n in (0, 3)]
+    assert len(measure(pd.concat(runs))) == 8
 
 
 # ---------------------------------------------------------------- reading and selecting
@@ -134,12 +134,12 @@ def write_history(path: str, accuracy: float) -> None:
 
 
 def test_histories_are_read_with_their_cell_and_the_density_of_its_mask(tmp_path: Path):
-    cells = [Cell("t", "0-1"), Cell("t", "0-1", "imp", 2), Cell("t", "0-1", "imp", 2, "reinit")]
-    for number, cell in enumerate(cells):
-        write_history(cell.history(str(tmp_path)), number / 10)
-        if cell.level:
-            write_tensors(cell.mask(str(tmp_path)), {"w": np.ones((2, 1), bool)}, {"density": 0.64})
-    table = read_histories(str(tmp_path), cells)
+    runs = [Run("t", "0-1"), Run("t", "0-1", "imp", 2), Run("t", "0-1", "imp", 2, "reinit")]
+    for number, run in enumerate(runs):
+        write_history(run.history(str(tmp_path)), number / 10)
+        if run.level:
+            write_tensors(run.mask(str(tmp_path)), {"w": np.ones((2, 1), bool)}, {"density": 0.64})
+    table = read_histories(str(tmp_path), runs)
     found = table.groupby("branch", sort=False)[["method", "level", "density", "accuracy"]].first()
     assert found.T.to_dict("list") == {
         "dense": ["dense", 0, 1.0, 0.0],
@@ -151,14 +151,14 @@ def test_histories_are_read_with_their_cell_and_the_density_of_its_mask(tmp_path
 
 
 def test_a_missing_or_empty_history_is_named(tmp_path: Path):
-    cell = Cell("t", "0-1")
+    run = Run("t", "0-1")
     with pytest.raises(ArtifactError, match=r"dense/history\.csv"):
-        read_histories(str(tmp_path), [cell])
-    path = Path(cell.history(str(tmp_path)))
+        read_histories(str(tmp_path), [run])
+    path = Path(run.history(str(tmp_path)))
     path.parent.mkdir(parents=True)
     path.write_text("")
     with pytest.raises(ArtifactError, match=r"dense/history\.csv"):
-        read_histories(str(tmp_path), [cell])
+        read_histories(str(tmp_path), [run])
 
 
 def test_per_seed_averages_the_draws_of_a_seed():

@@ -21,7 +21,7 @@ from lth_core.analysis.supermasks import accuracies, supermasks, untrained
 from lth_core.config import Initialization, Method, Supermasks, Task
 from lth_core.jobs import learned_supermasks as learned_job
 from lth_core.jobs import supermasks as job
-from lth_core.jobs.support.runs import model_factory
+from lth_core.jobs.support.trainings import model_factory
 from lth_core.models.initialization import initialize, initialize_cohort
 from lth_core.models.layers import prunable_layers
 from lth_core.storage.tensors import Tensors, read_header, read_tensors, write_tensors

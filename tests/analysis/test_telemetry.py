@@ -22,7 +22,7 @@ from lth_core.config import Initialization, Task
 from lth_core.engine.cohort import Cohort
 from lth_core.jobs import dense as dense_job
 from lth_core.jobs import telemetry as telemetry_job
-from lth_core.jobs.support.runs import model_factory
+from lth_core.jobs.support.trainings import model_factory
 from lth_core.models.initialization import initialize_cohort
 from lth_core.models.layers import prunable_layers
 from lth_core.storage.tensors import Tensors, read_tensors, write_tensors

@@ -75,10 +75,10 @@ def test_a_row_compares_its_median_with_its_target() -> None:
     values = [7.0, 9.0, 7.9]
     slow = Row("speed", values, at_least=8)
     assert slow.median == statistics.median(values) == 7.9
-    assert slow.cells() == ["speed", "7.90", "7.00 to 9.00", "at least 8: missed"]
-    assert Row("speed", values, at_least=7.9).cells()[3] == "at least 7.9: met"
-    assert Row("share", [36.0], "%", at_most=35).cells() == ["share", "36.0%", "", "at most 35%: missed"]
-    assert Row("memory", [1234.5], "MB").cells() == ["memory", "1,234 MB", "", ""]
+    assert slow.runs() == ["speed", "7.90", "7.00 to 9.00", "at least 8: missed"]
+    assert Row("speed", values, at_least=7.9).runs()[3] == "at least 7.9: met"
+    assert Row("share", [36.0], "%", at_most=35).runs() == ["share", "36.0%", "", "at most 35%: missed"]
+    assert Row("memory", [1234.5], "MB").runs() == ["memory", "1,234 MB", "", ""]
     assert list(table([slow]))[2] == "| speed | 7.90 | 7.00 to 9.00 | at least 8: missed |"
     assert [number(value) for value in (0.123, 12.34, 1234.5)] == ["0.12", "12.3", "1,234"]
 
@@ -120,7 +120,7 @@ def test_a_new_process_returns_its_result_and_keeps_its_changes() -> None:
         in_new_process(lambda: 1 // 0)
 
 
-@pytest.mark.parametrize("config", [small(), *(grid(*cells) for cells in GRIDS)])
+@pytest.mark.parametrize("config", [small(), *(grid(*runs) for runs in GRIDS)])
 def test_configs_of_benchmarks_are_valid(config: dict, tmp_path: Path) -> None:
     import yaml
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lth_core.data.augment import crop_flip
-from lth_core.randomness import stream
+from lth_core.randomness import random_generator
 from lth_core.runtime.shares import Share
 
 BLACK = torch.tensor([-2.0, -1.0, 0.5])
@@ -34,16 +34,16 @@ def test_equals_the_augmentation_of_one_image_at_a_time(padding: int, size: tupl
     """And each replicate's are drawn from its own stream."""
     images = torch.from_numpy(np.random.default_rng(0).normal(size=(2, 40, 3, *size)).astype(np.float32))
     untouched = images.clone()
-    found = crop_flip(images, [stream(seed, "augment", 7) for seed in (3, 8)], BLACK, padding)
+    found = crop_flip(images, [random_generator(seed, "augment", 7) for seed in (3, 8)], BLACK, padding)
     for own, replicate, seed in zip(found.numpy(), images.numpy(), (3, 8), strict=True):
-        assert np.array_equal(own, one_by_one(replicate, stream(seed, "augment", 7), BLACK.numpy(), padding))
+        assert np.array_equal(own, one_by_one(replicate, random_generator(seed, "augment", 7), BLACK.numpy(), padding))
     assert torch.equal(images, untouched)
 
 
 def test_every_offset_and_both_directions_occur_equally_often() -> None:
     images = torch.zeros(1, 9000, 1, 3, 3)
     images[..., 1, 1], images[..., 1, 2] = 1, 2  # a centre, and what is right of it
-    (found,) = crop_flip(images, [stream(0, "augment")], torch.zeros(1), padding=1)
+    (found,) = crop_flip(images, [random_generator(0, "augment")], torch.zeros(1), padding=1)
     centres = (found[:, 0] == 1).flatten(1).float().mean(dim=0)
     assert torch.allclose(centres, torch.full((9,), 1 / 9), atol=0.02)
     unmoved = found[:, 0, 1, 1] == 1
@@ -52,14 +52,14 @@ def test_every_offset_and_both_directions_occur_equally_often() -> None:
 
 
 def test_the_border_is_black_in_every_channel() -> None:
-    (found,) = crop_flip(torch.full((1, 50, 3, 2, 2), 9.0), [stream(0, "augment")], BLACK)
+    (found,) = crop_flip(torch.full((1, 50, 3, 2, 2), 9.0), [random_generator(0, "augment")], BLACK)
     for channel, black in enumerate(BLACK):
         assert set(found[:, channel].unique().tolist()) == {9.0, black.item()}
 
 
 def test_an_example_is_augmented_alike_whoever_has_it() -> None:
     images = torch.from_numpy(np.random.default_rng(0).normal(size=(1, 12, 3, 5, 5)).astype(np.float32))
-    whole = crop_flip(images, [stream(3, "augment", 7)], BLACK)
+    whole = crop_flip(images, [random_generator(3, "augment", 7)], BLACK)
     for share in (Share(rank, 3) for rank in range(3)):
-        part = crop_flip(images[:, share.slice], [stream(3, "augment", 7)], BLACK, share=share)
+        part = crop_flip(images[:, share.slice], [random_generator(3, "augment", 7)], BLACK, share=share)
         assert torch.equal(part, whole[:, share.slice])

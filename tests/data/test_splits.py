@@ -12,18 +12,18 @@ from hypothesis import strategies as st
 import lth_core.data  # noqa: F401 (registers the built-in data sets)
 from lth_core.data.builtin import digits
 from lth_core.data.splits import DataError, Images, Splits, channel_statistics, hold_out
-from lth_core.randomness import stream
+from lth_core.randomness import random_generator
 from lth_core.registry import dataset
 
 
 @given(labels=st.lists(st.integers(0, 4), min_size=2, max_size=80), data=st.data(), stratified=st.booleans())
 def test_hold_out_divides_the_examples_exactly(labels: list[int], data: st.DataObject, stratified: bool) -> None:
     count = data.draw(st.integers(1, len(labels) - 1))
-    kept, held = hold_out(np.array(labels), count, stream(0, "split", "x"), stratified)
+    kept, held = hold_out(np.array(labels), count, random_generator(0, "split", "x"), stratified)
     assert len(held) == count
     assert sorted([*kept, *held]) == list(range(len(labels)))
     assert list(kept) == sorted(kept) and list(held) == sorted(held)
-    again = hold_out(np.array(labels), count, stream(0, "split", "x"), stratified)
+    again = hold_out(np.array(labels), count, random_generator(0, "split", "x"), stratified)
     assert np.array_equal(again[1], held)
 
 
@@ -32,7 +32,7 @@ def test_stratified_hold_out_takes_each_class_in_proportion_to_within_one(
     labels: list[int], data: st.DataObject
 ) -> None:
     count = data.draw(st.integers(1, len(labels) - 1))
-    _, held = hold_out(np.array(labels), count, stream(0, "split", "x"), stratified=True)
+    _, held = hold_out(np.array(labels), count, random_generator(0, "split", "x"), stratified=True)
     taken = Counter(labels[index] for index in held)
     for label, size in Counter(labels).items():
         assert abs(taken[label] - size * count / len(labels)) < 1
@@ -40,14 +40,14 @@ def test_stratified_hold_out_takes_each_class_in_proportion_to_within_one(
 
 def test_hold_out_is_random_within_a_class() -> None:
     labels = np.zeros(100, dtype=np.int64)
-    first, second = (hold_out(labels, 50, stream(0, "split", name), stratified=True)[1] for name in "ab")
+    first, second = (hold_out(labels, 50, random_generator(0, "split", name), stratified=True)[1] for name in "ab")
     assert list(first) != list(range(50)) and list(first) != list(second)
 
 
 @pytest.mark.parametrize("count", [0, -1, 10, 11])
 def test_hold_out_leaves_neither_part_empty(count: int) -> None:
     with pytest.raises(DataError, match=f"cannot hold {count} examples out of 10"):
-        hold_out(np.zeros(10, dtype=np.int64), count, stream(0, "split", "x"))
+        hold_out(np.zeros(10, dtype=np.int64), count, random_generator(0, "split", "x"))
 
 
 def test_digits_are_1257_180_360_different_real_images_stratified_by_class() -> None:

@@ -20,7 +20,7 @@ from lth_core.data.folder import decode, decode_crop, file_names
 from lth_core.data.reading import open_data
 from lth_core.data.splits import DataError
 from lth_core.jobs.prepare_data import prepare
-from lth_core.randomness import stream
+from lth_core.randomness import random_generator
 from lth_core.runtime.shares import ALONE, Share
 from lth_core.tasks.classification import ImageBatch, ImageClassification
 
@@ -66,13 +66,13 @@ def same(first: ImageBatch, second: ImageBatch) -> bool:
 
 @given(st.integers(1, 600), st.integers(1, 600), st.integers(0, 10**6))
 def test_a_random_part_lies_in_the_picture_and_is_a_function_of_the_stream(width: int, height: int, seed: int) -> None:
-    left, top, right, bottom = box = random_box(width, height, stream(seed, "augment"))
+    left, top, right, bottom = box = random_box(width, height, random_generator(seed, "augment"))
     assert 0 <= left < right <= width and 0 <= top < bottom <= height
-    assert random_box(width, height, stream(seed, "augment")) == box
+    assert random_box(width, height, random_generator(seed, "augment")) == box
 
 
 def test_parts_are_distributed_as_torchvisions() -> None:
-    found = np.array([random_box(400, 300, stream(seed, "augment")) for seed in range(3000)])
+    found = np.array([random_box(400, 300, random_generator(seed, "augment")) for seed in range(3000)])
     picture, aspects = torch.empty(1, 300, 400), [3 / 4, 4 / 3]
     drawn = np.array([RandomResizedCrop.get_params(picture, [0.08, 1.0], aspects) for _ in range(3000)])
     expected = np.stack([drawn[:, 1], drawn[:, 0], drawn[:, 1] + drawn[:, 3], drawn[:, 0] + drawn[:, 2]], axis=1)
@@ -83,19 +83,19 @@ def test_parts_are_distributed_as_torchvisions() -> None:
 
 
 def test_wide_parts_are_as_frequent_as_high_ones() -> None:
-    boxes = np.array([random_box(300, 300, stream(seed, "augment")) for seed in range(3000)])
+    boxes = np.array([random_box(300, 300, random_generator(seed, "augment")) for seed in range(3000)])
     width, height = (boxes[:, 2:] - boxes[:, :2]).T
     assert abs(np.log(width / height).mean()) < 0.01
 
 
 def test_of_a_narrow_picture_the_middle_is_taken() -> None:
-    assert random_box(1000, 10, stream(0, "augment")) == (493, 0, 506, 10)
-    assert random_box(10, 1000, stream(0, "augment")) == (0, 493, 10, 506)
+    assert random_box(1000, 10, random_generator(0, "augment")) == (493, 0, 506, 10)
+    assert random_box(10, 1000, random_generator(0, "augment")) == (0, 493, 10, 506)
 
 
 def flips(seed: int, path: Path) -> bool:
     """Whether the stream says so, after the part."""
-    draws = stream(seed, "augment")
+    draws = random_generator(seed, "augment")
     random_box(*Image.open(path).size, draws)
     return bool(draws.integers(0, 2))
 
@@ -105,10 +105,14 @@ def test_a_part_is_resized_and_flipped(tmp_path: Path, grey: bool) -> None:
     path = tmp_path / "it.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)).save(path)
     for seed in range(4):
-        part = Image.open(path).convert("L" if grey else "RGB").crop(random_box(120, 90, stream(seed, "augment")))
+        part = (
+            Image.open(path)
+            .convert("L" if grey else "RGB")
+            .crop(random_box(120, 90, random_generator(seed, "augment")))
+        )
         expected = np.asarray(part.resize((SIZE, SIZE), Image.Resampling.BILINEAR)).reshape(SIZE, SIZE, -1)
         expected = expected[:, ::-1] if flips(seed, path) else expected
-        found = decode_crop(str(path), SIZE, grey, stream(seed, "augment"))
+        found = decode_crop(str(path), SIZE, grey, random_generator(seed, "augment"))
         assert np.array_equal(found, expected.transpose(2, 0, 1))
     assert len({flips(seed, path) for seed in range(4)}) == 2
 
@@ -125,7 +129,7 @@ def test_a_part_of_a_large_jpeg_is_decoded_at_a_fraction_and_looks_the_same(tmp_
     Image.open(tmp_path / "it.jpg").save(tmp_path / "it.png")
     for seed in range(4):
         quick, whole = (
-            decode_crop(str(tmp_path / name), 32, True, stream(seed, "augment")).astype(int)
+            decode_crop(str(tmp_path / name), 32, True, random_generator(seed, "augment")).astype(int)
             for name in ("it.jpg", "it.png")
         )
         assert np.abs(quick - whole).mean() < 3

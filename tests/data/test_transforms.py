@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import lth_core.data  # noqa: F401 (registers the built-in transforms)
 from lth_core.data.folder import Files, StreamedSplits
 from lth_core.data.splits import SPLITS, DataError, Images, Splits
-from lth_core.randomness import stream
+from lth_core.randomness import random_generator
 from lth_core.registry import transform
 
 NAMES = ["blur", "class-half", "half", "random-labels", "rotation", "subset"]
@@ -44,7 +44,7 @@ def some_splits(classes: int = 3, each: int = 6, side: int = 4) -> Splits:
 
 
 def apply(name: str, splits: Any, key: int = 0, **options: Any) -> Any:
-    return transform.call(name, {"splits": splits, "stream": stream(key, "transform", name)}, options)
+    return transform.call(name, {"splits": splits, "rng": random_generator(key, "transform", name)}, options)
 
 
 def identities(piece: Images) -> list[tuple[int, bytes]]:

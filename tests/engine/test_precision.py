@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from lth_core.engine.cohort import Cohort
-from lth_core.jobs.support.runs import prepare
+from lth_core.jobs.support.trainings import prepare
 from lth_core.models.layout import channels_last, wants_channels_last
 from lth_core.tasks.base import SMALL_PIECE, evaluation_piece
 from lth_core.training.resume import Resume

@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil  # comes with snakemake
 
-from tests.support.project import BRANCH, LEVELS, Files, Project, Run
+from tests.support.project import BRANCH, LEVELS, Files, Finished, Project
 
 LONGER = ("steps: 40", "steps: 200")
 PATIENCE = 300.0
@@ -68,18 +68,18 @@ class Scene:
         seconds = self.chance.choice(["0", "0.3", "30"])
         return self.project.start(*self.targets, *arguments, LTH_CHECKPOINT_SECONDS=seconds)
 
-    def run(self) -> Run:
+    def run(self) -> Finished:
         """The command, undisturbed."""
         return self.project.snakemake(*self.targets)
 
-    def wait(self, process: subprocess.Popen[str], family: list[psutil.Process] | None = None) -> Run:
+    def wait(self, process: subprocess.Popen[str], family: list[psutil.Process] | None = None) -> Finished:
         """The end of a snakemake and of all that it started, as known before it ended."""
         said, _ = process.communicate(timeout=PATIENCE)
         orphans = psutil.wait_procs(family or [], timeout=10)[1]
         must(not orphans, f"processes outlive their snakemake: {orphans}")
-        return Run(process.returncode, said)
+        return Finished(process.returncode, said)
 
-    def mend(self, run: Run) -> list[str]:
+    def mend(self, run: Finished) -> list[str]:
         """Run the commands that errors name, until the same command as before finishes; the paths that were named."""
         named = []
         while run.status:

@@ -19,7 +19,7 @@ from lth_core.data.builtin import digits
 from lth_core.data.reading import open_data
 from lth_core.jobs import connectivity
 from lth_core.jobs.connectivity import ENDS_COLUMNS, PATH_COLUMNS, next_seeds, same_seeds
-from lth_core.jobs.support.runs import model_factory
+from lth_core.jobs.support.trainings import model_factory
 from lth_core.models.initialization import initialize_cohort
 from lth_core.models.symmetries import symmetries
 from lth_core.storage.tensors import Tensors, write_tensors

@@ -22,7 +22,7 @@ from typing import ClassVar
 
 import pandas as pd
 
-from lth_core.analysis.claims import judge
+from lth_core.analysis.claims import evaluate_claim
 from lth_core.drawing.plotting import band, panels
 from lth_core.registry import study
 from lth_core.studies.base import Drawing, Study
@@ -35,7 +35,7 @@ class Toy(Study):
     table_names: ClassVar[tuple[str, ...]] = ("measurements",)
     scale: float = 1.0
 
-    def cells(self, config):
+    def runs(self, config):
         return []
 
     def tables(self, config):
@@ -59,7 +59,7 @@ class Toy(Study):
     def claims(self, config, tables):
         level = tables["measurements"].query("level == 2").set_index("seed")["value"]
         words = {"claim": "Values exceed 0", "source": "Fig. 1", "effect": "value, at level 2", "unit": "pp"}
-        return [judge(level, study="toy", task="1", **words)]
+        return [evaluate_claim(level, study="toy", task="1", **words)]
 """
 
 

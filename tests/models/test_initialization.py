@@ -133,8 +133,8 @@ def test_the_seed_alone_decides(seed, other, weights, state):
 @pytest.mark.parametrize("weights", ["glorot-normal", "framework"])
 def test_another_purpose_or_index_is_another_draw(weights):
     chosen = Initialization(weights=weights)
-    streams = [("init",), ("reinit", 1, 0), ("reinit", 1, 1), ("reinit", 2, 0)]
-    draws = [initialize(small_network, chosen, 0, *stream)["fc1.weight"] for stream in streams]
+    keys = [("init",), ("reinit", 1, 0), ("reinit", 1, 1), ("reinit", 2, 0)]
+    draws = [initialize(small_network, chosen, 0, *key)["fc1.weight"] for key in keys]
     for index, first in enumerate(draws):
         assert all((first != second).all() for second in draws[index + 1 :])
 

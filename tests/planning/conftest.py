@@ -24,7 +24,7 @@ def _toys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for known, name, function in (
         (registry.study, "toy", Toy),
         (registry.dataset, "grid", grid),
-        (registry.branch, "noisy", noisy),
+        (registry.treatment, "noisy", noisy),
     ):
         monkeypatch.setitem(known._functions, name, function)
         monkeypatch.setitem(known._facts, name, {})

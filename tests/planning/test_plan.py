@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lth_core.storage.runs import Cell
+from lth_core.storage.runs import Run
 from tests.support import example_plan
 
 plan_of = example_plan.plan_of  # a fixture
@@ -42,55 +42,55 @@ def test_a_mask_comes_from_the_level_before_or_straight_from_the_dense_run(
     plan_of: Any, method: str, before: list[int]
 ) -> None:
     found = [plan_of().level_before("mini", "0-1", method, level) for level in (1, 2, 3)]
-    assert found == [Cell("mini", "0-1", method, level) for level in before]
+    assert found == [Run("mini", "0-1", method, level) for level in before]
     assert found[0].trained("results") == "results/mini/0-1/dense/trained.safetensors"
 
 
 @pytest.mark.parametrize(
-    ("cell", "start"),
+    ("run", "start"),
     [
-        (Cell("mini", "0-1"), "init"),
-        (Cell("mini", "0-1", "reset", 2), "init"),
-        (Cell("mini", "0-1", "rewound", 2), "dense/at_7"),
-        (Cell("mini", "0-1", "treated", 2), "treated/level_2/start"),
+        (Run("mini", "0-1"), "init"),
+        (Run("mini", "0-1", "reset", 2), "init"),
+        (Run("mini", "0-1", "rewound", 2), "dense/at_7"),
+        (Run("mini", "0-1", "treated", 2), "treated/level_2/start"),
     ],
 )
-def test_a_criterion_sees_what_the_last_training_began_with(plan_of: Any, cell: Cell, start: str) -> None:
-    assert plan_of().started_from(cell) == f"results/mini/0-1/{start}.safetensors"
+def test_a_criterion_sees_what_the_last_training_began_with(plan_of: Any, run: Run, start: str) -> None:
+    assert plan_of().trained_from(run) == f"results/mini/0-1/{start}.safetensors"
 
 
 def test_a_ticket_is_treated_by_its_branch_or_else_by_its_method(plan_of: Any) -> None:
     plan = plan_of()
-    assert plan.treated(Cell("mini", "0-1", "treated", 1)).treatment.name == "redraw-kept"
-    assert plan.treated(Cell("mini", "0-1", "treated", 1, "twice")).treatment.name == "reinit"
+    assert plan.treated(Run("mini", "0-1", "treated", 1)).treatment.name == "redraw-kept"
+    assert plan.treated(Run("mini", "0-1", "treated", 1, "twice")).treatment.name == "reinit"
 
 
 MASK = "mini/reset/level_1/mask"
 
 
 @pytest.mark.parametrize(
-    ("cell", "expected"),
+    ("run", "expected"),
     [
-        (Cell("mini", "0-1", "reset", 1, "twice"), ["mini/init", "mini/init", "mini/init", MASK]),
+        (Run("mini", "0-1", "reset", 1, "twice"), ["mini/init", "mini/init", "mini/init", MASK]),
         (
-            Cell("mini", "0-1", "rewound", 2, "twice"),
+            Run("mini", "0-1", "rewound", 2, "twice"),
             ["mini/init", "mini/init", "mini/dense/at_7", "mini/rewound/level_2/mask"],
         ),
-        (Cell("mini", "0-1", branch="elsewhere"), ["mini/init", "mini/init", "mini/init", None]),
+        (Run("mini", "0-1", branch="elsewhere"), ["mini/init", "mini/init", "mini/init", None]),
         (
-            Cell("mini", "0-1", "rewound", 1, "from-other"),
+            Run("mini", "0-1", "rewound", 1, "from-other"),
             ["mini/init", "other/init", "other/dense/at_7", "other/rewound/level_1/mask"],
         ),
-        (Cell("mini", "0-1", "reset", 1, "pretrained"), ["mini/init", "mini/init", "other/dense/at_5", MASK]),
+        (Run("mini", "0-1", "reset", 1, "pretrained"), ["mini/init", "mini/init", "other/dense/at_5", MASK]),
         (
-            Cell("mini", "0-1", "reset", 1, "pretrained-sparse"),
+            Run("mini", "0-1", "reset", 1, "pretrained-sparse"),
             ["mini/init", "mini/init", "other/reset/level_1/from-mini/at_5", MASK],
         ),
-        (Cell("other", "0-1", "reset", 1, "from-mini"), ["other/init", "mini/init", "mini/init", MASK]),
+        (Run("other", "0-1", "reset", 1, "from-mini"), ["other/init", "mini/init", "mini/init", MASK]),
     ],
 )
-def test_a_branch_is_made_from_its_own_task_or_from_another_one(plan_of: Any, cell: Cell, expected: list[str]) -> None:
-    files = plan_of().branch_inputs(cell)
+def test_a_branch_is_made_from_its_own_task_or_from_another_one(plan_of: Any, run: Run, expected: list[str]) -> None:
+    files = plan_of().branch_inputs(run)
     found = [files.get(key) for key in ("network", "initial", "start", "mask")]
     assert found == [name and f"results/{name.replace('/', '/0-1/', 1)}.safetensors" for name in expected]
 
@@ -105,13 +105,13 @@ def test_a_branch_is_made_from_its_own_task_or_from_another_one(plan_of: Any, ce
 def test_the_counterpart_on_the_own_order_is_the_same_treatment(
     plan_of: Any, branch: str, counterpart: str | None
 ) -> None:
-    cell = Cell("mini", "0-1", "reset", 2, branch)
-    assert plan_of().on_own_order(cell) == Cell("mini", "0-1", "reset", 2, counterpart)
+    run = Run("mini", "0-1", "reset", 2, branch)
+    assert plan_of().on_own_order(run) == Run("mini", "0-1", "reset", 2, counterpart)
 
 
 def test_a_branch_without_a_counterpart_is_an_error_that_names_its_treatment(plan_of: Any) -> None:
     with pytest.raises(ValueError, match="no branch of treatment 'redraw-kept' is trained on data order 0"):
-        plan_of().on_own_order(Cell("mini", "0-1", "reset", 2, "alone"))
+        plan_of().on_own_order(Run("mini", "0-1", "reset", 2, "alone"))
 
 
 # ---------------------------------------------------------------- names without an entry in the config

@@ -40,7 +40,7 @@ def test_it_loads_and_its_studies_ask_for_trainings(path: Path) -> None:
     found = loaded(path)
     config = expand(found.config, found.studies.values())
     for study in found.studies.values():
-        assert study.cells(config)
+        assert study.runs(config)
         assert study.figure_names(config)
 
 
@@ -151,8 +151,8 @@ def test_the_filters_that_a_config_prunes_are_the_papers_and_can_be_removed(
     text = (ROOT / "config" / file).read_text(encoding="utf-8")
     (tmp_path / file).write_text(text.replace("  # renda2020:", "  renda2020:"), encoding="utf-8")
     found = loaded(tmp_path / file)
-    cells = [cell for cell in found.studies["renda2020"].cells(found.config) if cell.level]  # dense runs are shared
-    assert {cell.task for cell in cells} == {task} and 3 * len(cells) == added  # three seeds
+    runs = [run for run in found.studies["renda2020"].runs(found.config) if run.level]  # dense runs are shared
+    assert {run.task for run in runs} == {task} and 3 * len(runs) == added  # three seeds
     network = build(task, (3, 32, 32), width=0.125)
     layers, removable = prunable_layers(network), consumers_of(network, (3, 32, 32))
     method = found.config.methods["filters"]

@@ -21,7 +21,7 @@ from lth_core.planning.plan import Plan
 from lth_core.planning.resources import Needs
 from lth_core.storage.errors import ArtifactError
 from lth_core.storage.paths import data_file, initial_file
-from lth_core.storage.runs import Cell
+from lth_core.storage.runs import Run
 from lth_core.storage.tensors import write_tensors
 from lth_core.tasks import base
 
@@ -71,7 +71,7 @@ def needs_of(tmp_path: Path):
     return make
 
 
-DENSE, LARGER = Cell("mini", "0-1"), Cell("mini", "2-5")
+DENSE, LARGER = Run("mini", "0-1"), Run("mini", "2-5")
 
 
 def test_of_a_training_as_computed_by_hand(needs_of) -> None:
@@ -98,7 +98,7 @@ def test_grows_with_steps_seeds_and_draws(needs_of) -> None:
     assert long.training(DENSE).runtime > 1.9 * (short.training(DENSE).runtime - 10)
     assert long.training(DENSE).mem_mb == short.training(DENSE).mem_mb
     assert short.training(LARGER).runtime - 10 == pytest.approx(2 * (short.training(DENSE).runtime - 10), abs=1)
-    ticket, branch = Cell("mini", "0-1", "imp", 1), Cell("mini", "0-1", "imp", 1, "reinit")
+    ticket, branch = Run("mini", "0-1", "imp", 1), Run("mini", "0-1", "imp", 1, "reinit")
     assert short.training(ticket) == short.training(DENSE)
     assert short.training(branch).runtime > 2.9 * (short.training(ticket).runtime - 10)
     assert short.training(branch).mem_mb > short.training(ticket).mem_mb
@@ -156,7 +156,7 @@ def test_nothing_is_asked_for_before_the_cohort_is_initialized(needs_of, kind: s
     need = getattr(needs, kind)(DENSE)
     assert need.mem_mb > 0 and need.runtime >= 10 and isinstance(need.mem_mb, int) and isinstance(need.runtime, int)
     with pytest.raises(ArtifactError):
-        getattr(needs, kind)(Cell("mini", "6-9"))
+        getattr(needs, kind)(Run("mini", "6-9"))
 
 
 def test_as_many_images_are_evaluated_at_once_as_tasks_do() -> None:

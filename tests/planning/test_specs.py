@@ -16,7 +16,7 @@ from lth_core import registry
 from lth_core.planning.configfile import ConfigError
 from lth_core.planning.plan import Plan, canonical
 from lth_core.storage import codedigest
-from lth_core.storage.runs import Cell
+from lth_core.storage.runs import Run
 from tests.support import example_plan
 from tests.support.example_plan import CONFIG, Change
 
@@ -34,7 +34,7 @@ def specs(plan: Plan) -> dict[str, str]:
         "checkpoint": plan.checkpoint_spec("mini", "0-1", 7),
         "prune": plan.prune_spec("0-1", "reset", 2),
         "retrain": plan.retrain_spec("mini", "0-1", "reset", 2),
-        "branch": plan.branch_spec(Cell("mini", "0-1", "reset", 2, "twice")),
+        "branch": plan.branch_spec(Run("mini", "0-1", "reset", 2, "twice")),
         "table": plan.table_spec("frankle2019"),
         "figures": plan.figures_spec("frankle2019"),
         "claims": plan.claims_spec(),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import lth_core.pruning  # noqa: F401 (registers the criteria)
 from lth_core.pruning.prune import prune
-from lth_core.randomness import stream
+from lth_core.randomness import random_generator
 from lth_core.registry import criterion
 
 Tensors = dict[str, np.ndarray]
@@ -42,8 +42,8 @@ ALL = [*BY_HAND, "random", "magnitude-at-init"]
 def scores(
     name: str, start: Tensors = START, trained: Tensors = TRAINED, mask: Tensors = FULL, seed: int = 0
 ) -> Tensors:
-    draw = stream(seed, "criterion", name, 1)
-    offered = {"initial": start, "start": start, "trained": trained, "mask": mask, "stream": draw}
+    draw = random_generator(seed, "criterion", name, 1)
+    offered = {"initial": start, "trained_from": start, "trained": trained, "mask": mask, "rng": draw}
     return criterion.call(name, offered, {})
 
 
@@ -113,7 +113,7 @@ def test_large_final_is_magnitude_itself() -> None:
     assert criterion.get("large-final") is criterion.get("magnitude")
 
 
-def test_large_init_is_of_what_the_last_training_started_from() -> None:
-    offered = {"initial": START, "start": TRAINED, "trained": START, "mask": FULL}
+def test_large_init_is_of_what_the_last_training_trained_from() -> None:
+    offered = {"initial": START, "trained_from": TRAINED, "trained": START, "mask": FULL}
     assert np.array_equal(criterion.call("large-init", offered, {})["a.weight"], np.abs(TRAINED["a.weight"]))
     assert np.array_equal(criterion.call("magnitude-at-init", offered, {})["a.weight"], np.abs(START["a.weight"]))

@@ -50,19 +50,19 @@ def test_a_global_ranking_empties_a_layer_of_small_scores_exactly() -> None:
 @pytest.mark.parametrize("scope", ["layer", "global"])
 @pytest.mark.parametrize("criterion", registry.criterion.names())
 def test_pruning_goes_on(criterion: str, scope: str, mask: dict[str, np.ndarray]) -> None:
-    looked_at = {"initial": weights(0), "start": weights(1), "trained": weights(2)}
+    looked_at = {"initial": weights(0), "trained_from": weights(1), "trained": weights(2)}
     method = Method(levels=2, rate=0.25, scope=scope, criterion=criterion)
     smaller = next_mask(method, LAYERS, 2, 0, mask, **looked_at, consumers={})
     assert not smaller["a"].any() and smaller["b"].sum() == mask["b"].sum() * 0.75
 
 
 @pytest.mark.parametrize("mask", [without("a"), without("a", "b")], ids=["one", "all"])
-@pytest.mark.parametrize("treatment", registry.branch.names())
+@pytest.mark.parametrize("treatment", registry.treatment.names())
 def test_every_treatment_takes_such_a_ticket(treatment: str, mask: dict[str, np.ndarray]) -> None:
     checkpoints = BranchCheckpoints(weights(0), weights(1), weights(2), weights(1), lambda: weights(3))
     ticket = Ticket(apply_mask(weights(1), mask), mask)
-    offered = {"ticket": ticket, "checkpoints": checkpoints, "stream": np.random.default_rng(0)}
-    treated = registry.branch.call(treatment, offered, OPTIONS.get(treatment, {}))
+    offered = {"ticket": ticket, "checkpoints": checkpoints, "rng": np.random.default_rng(0)}
+    treated = registry.treatment.call(treatment, offered, OPTIONS.get(treatment, {}))
     assert all(np.isfinite(value).all() for value in treated.weights.values())
     assert sum(kept.sum() for kept in treated.mask.values()) == mask["b"].sum()
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lth_core.analysis.faults import Line
+from lth_core.analysis.divergence import Line
 from lth_core.config import Config
 from lth_core.report.page import LARGEST_SVG, FigureEntry, StudyEntry, decimals, image_uri, interval_bar, number, render
 
@@ -48,7 +48,7 @@ def page(
     claims: list[dict] | None = None,
     caption: str = "What is plotted; mean of 5 seeds.",
     title: str = "A Study",
-    faults: Sequence[Line] = (),
+    divergences: Sequence[Line] = (),
 ) -> str:
     claims = [claim("supported"), claim("contradicted")] if claims is None else claims
     links = {kind: f"study2019/fig01.{kind}" for kind in ("svg", "png", "pdf")}
@@ -61,7 +61,7 @@ def page(
     imp = settings.methods["imp"]
     methods = {"imp": imp, "imp-one-shot": imp.model_copy(update={"iterative": False})}
     sources = {"digits": "scikit-learn digits: 1,797 8x8 images"}
-    return render(settings, tasks, methods, [study], sources, [made], "../results/claims.csv", faults)
+    return render(settings, tasks, methods, [study], sources, [made], "../results/claims.csv", divergences)
 
 
 class Reader(HTMLParser):
@@ -222,10 +222,10 @@ def test_an_interval_without_bounds_is_not_drawn():
 
 
 def test_numerical_faults_are_listed_where_there_are_any() -> None:
-    assert '<h3 id="faults">' not in page()
+    assert '<h3 id="divergence">' not in page()
     line = Line("digits", "0-4", "imp", "ticket", ["seed 1 diverged at level 3", "nothing is left of <b>fc2</b>"])
-    text = Reader(page(faults=[line])).text
-    assert "Numerical faults" in text and "seed 1 diverged at level 3; nothing is left of <b>fc2</b>" in text
+    text = Reader(page(divergences=[line])).text
+    assert "Divergence" in text and "seed 1 diverged at level 3; nothing is left of <b>fc2</b>" in text
 
 
 def test_a_claim_says_how_many_replicates_it_could_not_measure() -> None:

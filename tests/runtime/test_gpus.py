@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lth_core.jobs.support import runs
+from lth_core.jobs.support import trainings
 from lth_core.runtime.gpus import take_gpu
 
 ROOT = Path(__file__).parents[2]
@@ -71,8 +71,10 @@ def test_runs_that_see_other_gpus_do_not_mistake_them_for_their_own(jobs: Jobs) 
 def test_a_gpu_that_is_not_there_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LTH_DEVICE", "cuda")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(runs.DeviceError, match=r"^device: cuda, but torch finds no GPU that it can use; use 'auto' or"):
-        runs.choose_device()
+    with pytest.raises(
+        trainings.DeviceError, match=r"^device: cuda, but torch finds no GPU that it can use; use 'auto' or"
+    ):
+        trainings.choose_device()
 
 
 def test_a_job_trains_on_the_gpu_that_it_takes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -83,8 +85,8 @@ def test_a_job_trains_on_the_gpu_that_it_takes(monkeypatch: pytest.MonkeyPatch, 
     chosen = []
     monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
     take_gpu(3)
-    assert str(runs.choose_device()) == "cuda"  # artifacts say no more
+    assert str(trainings.choose_device()) == "cuda"  # artifacts say no more
     assert chosen == [1]
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    runs.choose_device()
+    trainings.choose_device()
     assert chosen == [1]

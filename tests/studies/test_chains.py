@@ -34,7 +34,7 @@ def test_a_configured_method_that_is_the_same_gives_the_name_so_that_nothing_is_
 
 
 def test_a_continued_method_has_no_rewinding_of_its_own():
-    continued = Method(levels=2, rewind=Rewind(policy="continue"))
+    continued = Method(levels=2, rewind=Rewind(policy="lr-rewind"))
     config = Config.model_construct(methods={"imp": continued})
     assert rewound(config, "imp", 0) == ("imp-rewind-0", Method(levels=2))
 

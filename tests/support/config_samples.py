@@ -7,7 +7,7 @@ from pathlib import Path
 from lth_core import registry
 from lth_core.config import Config, Method
 from lth_core.planning.configfile import ConfigError, load
-from lth_core.storage.runs import Cell
+from lth_core.storage.runs import Run
 from lth_core.studies.base import Study
 
 GOOD = """
@@ -57,11 +57,11 @@ class Toy(Study):
             for k in self.rewind_steps
         }
 
-    def cells(self, config: Config) -> list[Cell]:
+    def runs(self, config: Config) -> list[Run]:
         if self.draws > 3:
             raise ValueError(f"draws of {self.draws} are more than there are")
         return [
-            Cell(task, cohort, name, 1, branch)
+            Run(task, cohort, name, 1, branch)
             for task, method in self.tasks.items()
             for cohort in config.tasks[task].cohorts
             for name in (method, *(f"{method}-at-{k}" for k in self.rewind_steps))
@@ -84,6 +84,6 @@ def errors_of(*texts: str | bytes) -> list[str]:
 
 def with_known_names(expected: str) -> str:
     """The line with `{model}`, `{dataset}`, ... replaced by the registered names."""
-    for known in ("model", "dataset", "transform", "criterion", "branch", "study"):
+    for known in ("model", "dataset", "transform", "criterion", "treatment", "study"):
         expected = expected.replace(f"{{{known}}}", ", ".join(getattr(registry, known).names()))
     return expected

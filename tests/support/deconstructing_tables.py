@@ -40,7 +40,7 @@ OTHERS = 0.91
 
 def known_accuracies() -> pd.DataFrame:
     """One accuracy per method, at every level; seeds differ by very little."""
-    methods = ["dense", *{cell.method: None for cell in study().cells(config()) if cell.level}]
+    methods = ["dense", *{run.method: None for run in study().runs(config()) if run.level}]
     rows = []
     for method in methods:
         for level in [0] if method == "dense" else range(1, 4):

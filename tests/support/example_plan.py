@@ -27,7 +27,7 @@ methods:
   reset: {levels: 3, rate_by_kind: {output: 0.1, hidden: 0.3}}
   rewound: {levels: 3, rewind: {policy: rewind, step: 7}}
   from-zero: {levels: 3, rewind: {policy: rewind, step: 0}}
-  continued: {levels: 3, rewind: {policy: continue}}
+  continued: {levels: 3, rewind: {policy: lr-rewind}}
   at-once: {levels: 3, iterative: false}
   fine-tuned: {levels: 3, rewind: {policy: fine-tune, step: 30}}
   fine-tuned-at-once: {levels: 3, iterative: false, rewind: {policy: fine-tune, step: 30}}

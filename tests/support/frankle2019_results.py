@@ -12,7 +12,7 @@ import pytest
 
 from lth_core.analysis.weights import Bin
 from lth_core.config import Config, seeds_of
-from lth_core.storage.runs import Cell
+from lth_core.storage.runs import Run
 from lth_core.storage.tensors import write_tensors
 from lth_core.studies.frankle2019.study import Frankle2019
 
@@ -52,35 +52,35 @@ LOSS_PER_LEVEL = {"ticket": 0.0, "reinit": 0.004, "random-mask": 0.006, "one-sho
 """Accuracy lost per level."""
 
 
-def kind_of(cell: Cell) -> str:
-    if cell.branch:
-        return cell.branch
-    return "one-shot" if cell.method.endswith("one-shot") else "ticket" if cell.level else "dense"
+def kind_of(run: Run) -> str:
+    if run.branch:
+        return run.branch
+    return "one-shot" if run.method.endswith("one-shot") else "ticket" if run.level else "dense"
 
 
-def accuracy_of(cell: Cell, seed: int, draw: int) -> float:
+def accuracy_of(run: Run, seed: int, draw: int) -> float:
     """Every network's accuracy from step 20 on: a sum of effects of seed, level, kind of network and draw."""
-    wobble = 0.001 * np.cos(7 * seed + 3 * cell.level + sum(map(ord, kind_of(cell))))
-    return 0.95 + 0.002 * seed + wobble + 0.001 * draw - LOSS_PER_LEVEL.get(kind_of(cell), 0.0) * cell.level
+    wobble = 0.001 * np.cos(7 * seed + 3 * run.level + sum(map(ord, kind_of(run))))
+    return 0.95 + 0.002 * seed + wobble + 0.001 * draw - LOSS_PER_LEVEL.get(kind_of(run), 0.0) * run.level
 
 
-def write_cell(config: Config, cell: Cell) -> None:
-    draws = 2 if cell.branch == "reinit" else 1
+def write_cell(config: Config, run: Run) -> None:
+    draws = 2 if run.branch == "reinit" else 1
     lines = ["seed,draw,step,split,loss,accuracy"]
-    for seed in seeds_of(cell.cohort):
-        late = LATE[kind_of(cell)] + 10 * (seed == 2)
+    for seed in seeds_of(run.cohort):
+        late = LATE[kind_of(run)] + 10 * (seed == 2)
         for draw in range(draws):
             for step in STEPS:
-                accuracy = accuracy_of(cell, seed, draw) * min(1, step / 20)
+                accuracy = accuracy_of(run, seed, draw) * min(1, step / 20)
                 loss = 0.1 + abs(step - late) / 100
                 lines += [
                     f"{seed},{draw},{step},{split},{loss},{accuracy}" for split in ("train", "validation", "test")
                 ]
-    path = Path(cell.history(config.results))
+    path = Path(run.history(config.results))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n")
-    if cell.level:
-        write_tensors(cell.mask(config.results), {}, {"density": 0.8**cell.level})
+    if run.level:
+        write_tensors(run.mask(config.results), {}, {"density": 0.8**run.level})
 
 
 def write_histograms(path: str, seeds: list[int]) -> None:
@@ -97,8 +97,8 @@ def write_histograms(path: str, seeds: list[int]) -> None:
 
 
 def write_artifacts(config: Config, study: Frankle2019) -> None:
-    for cell in study.cells(config):
-        write_cell(config, cell)
+    for run in study.runs(config):
+        write_cell(config, run)
     for path in study.analyses(config):
         write_histograms(path, seeds_of(path.split("/")[-4]))
 

@@ -51,9 +51,9 @@ studies:
     continued: false
 """
 
-CELL = "results/mini/0-1"
-DENSE = f"{CELL}/dense"
-LEVELS = [f"{CELL}/imp/level_1", f"{CELL}/imp/level_2"]
+RUN = "results/mini/0-1"
+DENSE = f"{RUN}/dense"
+LEVELS = [f"{RUN}/imp/level_1", f"{RUN}/imp/level_2"]
 BRANCH = f"{LEVELS[0]}/reinit"
 TABLES = "results/tables/frankle2019/measurements.csv"
 CLAIMS = "results/claims.csv"
@@ -64,14 +64,14 @@ AFTER_TRAINING = {"table frankle2019", "figures frankle2019", "claims", f"report
 
 
 @dataclass(frozen=True)
-class Run:
+class Finished:
     """What a snakemake did: its exit status and all that it said."""
 
     status: int
     said: str
 
     @classmethod
-    def of(cls, process: subprocess.Popen[str], seconds: float | None = None) -> Run:
+    def of(cls, process: subprocess.Popen[str], seconds: float | None = None) -> Finished:
         """Of a snakemake that was started, once it has ended. Raises TimeoutExpired."""
         said, _ = process.communicate(timeout=seconds)
         return cls(process.returncode, said)
@@ -132,11 +132,11 @@ class Project:
             preexec_fn=heed_interrupts,
         )
 
-    def snakemake(self, *arguments: str, **environment: str) -> Run:
+    def snakemake(self, *arguments: str, **environment: str) -> Finished:
         """Run snakemake to its end, however it ends."""
-        return Run.of(self.start(*arguments, **environment))
+        return Finished.of(self.start(*arguments, **environment))
 
-    def run(self, *arguments: str) -> Run:
+    def run(self, *arguments: str) -> Finished:
         """Run snakemake, which must succeed."""
         run = self.snakemake(*arguments)
         assert run.status == 0, run.said

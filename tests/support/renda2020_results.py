@@ -43,26 +43,24 @@ def accuracy_of(technique: str, budget: int, level: int, pruning: str) -> float:
 
 
 def write_results(folder: Path) -> Config:
-    """Histories and mask headers of every cell, with known values; the first evaluation is of the pruned network."""
+    """Histories and mask headers of every run, with known values; the first evaluation is of the pruned network."""
     settings, the_study = config(str(folder)), study(iterative_budgets=[60])
     runs = {run.method: run for run in the_study.retrainings(settings, "digits")}
-    for cell in the_study.cells(settings):
-        if cell.level == 0 or cell.branch:
-            accuracy, start = 0.96 if cell.level == 0 else 0.80, 0
+    for run in the_study.runs(settings):
+        if run.level == 0 or run.branch:
+            accuracy, start = 0.96 if run.level == 0 else 0.80, 0
         else:
-            run = runs[cell.method]
-            accuracy = accuracy_of(run.technique, run.budget, cell.level, run.pruning)
+            run = runs[run.method]
+            accuracy = accuracy_of(run.technique, run.budget, run.level, run.pruning)
             start = FULL - run.budget
         lines = ["seed,draw,step,split,loss,accuracy"]
-        for seed in (0, 1) if cell.cohort == "0-1" else (2,):
+        for seed in (0, 1) if run.cohort == "0-1" else (2,):
             noise = 1 + (seed - 1) / 1e5  # every effect differs between seeds, by very little
-            diverged = (seed, cell.method, cell.level) == (1, "imp-fine-tune-0", 2)
+            diverged = (seed, run.method, run.level) == (1, "imp-fine-tune-0", 2)
             for step, value in ((start, 0.3), (FULL, accuracy * noise)):
                 loss = "nan" if diverged and step else "0.5"
                 lines += [f"{seed},0,{step},{split},{loss},{value:.14f}" for split in ("train", "validation", "test")]
-        write_text(cell.history(settings.results), "\n".join(lines) + "\n")
-        if cell.level:
-            write_tensors(
-                cell.mask(settings.results), {"w": np.ones((1, 1), bool)}, {"density": 0.8 ** (4 * cell.level)}
-            )
+        write_text(run.history(settings.results), "\n".join(lines) + "\n")
+        if run.level:
+            write_tensors(run.mask(settings.results), {"w": np.ones((1, 1), bool)}, {"density": 0.8 ** (4 * run.level)})
     return settings

@@ -9,7 +9,7 @@ import numpy as np
 
 import lth_core.treatments  # noqa: F401 (registers the built-in treatments)
 from lth_core.config import Config
-from lth_core.storage.runs import Cell
+from lth_core.storage.runs import Run
 from lth_core.storage.tensors import write_tensors
 from lth_core.studies.transfer.study import Transfer
 
@@ -53,10 +53,10 @@ def study(groups: dict[str, list[str]] = GROUPS, **options: Any) -> Transfer:
 LEVELS = [1, 3, 4]  # of 50%, 12.5% and 6.25% of the weights
 
 
-def loss_of(cell: Cell) -> float:
+def loss_of(run: Run) -> float:
     """Percentage points below the own ticket, the same on all tasks, growing with the level."""
     losses = {None: 0.0, "random-ticket": 5.0, "random-mask-reinit": 3.0, "reinit": 2.0}
-    return losses.get(cell.branch, 1.0) * (cell.level - 1)
+    return losses.get(run.branch, 1.0) * (run.level - 1)
 
 
 def noise(seed: int) -> float:
@@ -70,19 +70,19 @@ def write(path: str, lines: list[str]) -> None:
 
 
 def write_results(folder: Path) -> Config:
-    """Histories, headers of masks and counts of overlaps of every cell, with known values."""
+    """Histories, headers of masks and counts of overlaps of every run, with known values."""
     settings, the_study = config(str(folder)), study(levels=LEVELS)
-    for cell in the_study.cells(settings):
-        seeds = (0, 1) if cell.cohort == "0-1" else (2,)
+    for run in the_study.runs(settings):
+        seeds = (0, 1) if run.cohort == "0-1" else (2,)
         lines = ["seed,draw,step,split,loss,accuracy"]
         for seed in seeds:
-            accuracy = 0.9 - loss_of(cell) / 100 * (1 + noise(seed))
+            accuracy = 0.9 - loss_of(run) / 100 * (1 + noise(seed))
             lines += [f"{seed},0,50,{split},0.7,0.1" for split in ("train", "validation", "test")]
             lines += [f"{seed},0,100,{split},0.5,{accuracy!r}" for split in ("train", "validation", "test")]
-        write(cell.history(settings.results), lines)
-        if cell.level:
-            header = {"density": 0.5**cell.level, "provenance": {}}
-            write_tensors(cell.mask(settings.results), {"w": np.ones((1, 1), bool)}, header)
+        write(run.history(settings.results), lines)
+        if run.level:
+            header = {"density": 0.5**run.level, "provenance": {}}
+            write_tensors(run.mask(settings.results), {"w": np.ones((1, 1), bool)}, header)
     for path in the_study.analyses(settings):
         lines = ["seed,layer,weights,kept,kept_other,common"]
         for seed in (0, 1) if "/0-1/" in path else (2,):

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 import lth_core.pruning  # noqa: F401 (registers the built-in criteria)
 from lth_core import registry
-from lth_core.analysis.faults import Fault, faults, lines
+from lth_core.analysis.divergence import Divergence, divergences, lines
 from lth_core.config import Branch, Choice, Method
 from lth_core.jobs import prune as prune_job
 from lth_core.jobs.branch import stack_tickets
 from lth_core.pruning.rounds import ends_chain, next_mask
 from lth_core.storage.files import write_text
-from lth_core.storage.runs import Cell
+from lth_core.storage.runs import Run
 from lth_core.storage.tensors import read_header, read_tensors, write_tensors
 from lth_core.tickets.divergence import diverged, without_tickets
 from lth_core.tickets.rewinding import Ticket
@@ -54,7 +54,7 @@ def test_a_replicate_has_diverged_if_ever_its_loss_or_in_the_end_its_weights_are
 
 def ends(criterion: str, trained: dict[str, np.ndarray], start: dict[str, np.ndarray] = WEIGHTS, said=False) -> bool:
     method = Method(levels=1, criterion=criterion)
-    return ends_chain(method, LAYERS, initial=WEIGHTS, start=start, trained=trained, diverged=said)
+    return ends_chain(method, LAYERS, initial=WEIGHTS, trained_from=start, trained=trained, diverged=said)
 
 
 @pytest.mark.parametrize("criterion", registry.criterion.names())
@@ -93,7 +93,7 @@ def run_prune(folder: Path, monkeypatch: pytest.MonkeyPatch, level: int, trained
     spec = f'{{"method": {{"levels": 3, "rate": 0.5}}, "level": {level}, "seeds": [0, 1, 2], "plugins": []}}'
     before = ["--mask", str(folder / f"mask_{level - 1}")] if level > 1 else []
     files = [word for name in ("initial", "trained") for word in (f"--{name}", str(folder / name))]
-    output = ["--start", str(folder / "initial"), "--output", str(folder / f"mask_{level}")]
+    output = ["--trained-from", str(folder / "initial"), "--output", str(folder / f"mask_{level}")]
     monkeypatch.setattr(sys, "argv", ["prune", "--spec", spec, *files, *before, *output])
     prune_job.main()
 
@@ -133,10 +133,10 @@ def test_where_training_starts_is_said_by_a_ticket_that_was_treated() -> None:
 
 # ---------------------------------------------------------------- what is said of it
 
-CELL = Cell("digits", "3-4", "imp", 2, "reinit")
+RUN = Run("digits", "3-4", "imp", 2, "reinit")
 
 
-def write_cell(results: Path, cell: Cell, losses: dict[tuple[int, int, int], str], header: dict) -> None:
+def write_cell(results: Path, run: Run, losses: dict[tuple[int, int, int], str], header: dict) -> None:
     """A history with a loss of 0.5, but for some by seed, draw and step; evaluated at steps 0, 10 and 20."""
     rows = [
         f"{seed},{draw},{step},{split},{losses.get((seed, draw, step), '0.5')},0.9"
@@ -145,31 +145,31 @@ def write_cell(results: Path, cell: Cell, losses: dict[tuple[int, int, int], str
         for seed in (3, 4)
         for draw in (0, 1)
     ]
-    write_text(cell.history(str(results)), "\n".join(["seed,draw,step,split,loss,accuracy", *rows]) + "\n")
-    if cell.level:
-        write_tensors(cell.mask(str(results)), {"w": np.ones(4, bool)}, header)
+    write_text(run.history(str(results)), "\n".join(["seed,draw,step,split,loss,accuracy", *rows]) + "\n")
+    if run.level:
+        write_tensors(run.mask(str(results)), {"w": np.ones(4, bool)}, header)
 
 
 def test_faults_are_told_of_each_replicate(tmp_path: Path) -> None:
     kept = {"a.weight": [0, 0, 5, 5], "b.weight": [3, 0, 0, 2], "c.weight": [1, 1, 1, 1]}
     header = {"kept": kept, "diverged": [False, True, False, False]}
     losses = {(3, 1, 0): "nan", (4, 1, 10): "inf", (4, 1, 20): "nan"}
-    write_cell(tmp_path, CELL, losses, header)
-    write_cell(tmp_path, replace(CELL, branch=None, level=0, method="dense"), {(3, 0, 20): "nan"}, {})
-    found = list(faults(str(tmp_path), [CELL, Cell("digits", "3-4")]))
+    write_cell(tmp_path, RUN, losses, header)
+    write_cell(tmp_path, replace(RUN, branch=None, level=0, method="dense"), {(3, 0, 20): "nan"}, {})
+    found = list(divergences(str(tmp_path), [RUN, Run("digits", "3-4")]))
     named = ("digits", "3-4", "imp", 2, "reinit")
     assert found == [
-        Fault(*named, 4, 1, "diverged", 10),
-        Fault(*named, 3, 1, "no ticket"),
-        Fault(*named, 3, 0, "layer collapse", layers="a.weight"),
-        Fault(*named, 4, 0, "layer collapse", layers="b.weight"),
-        Fault("digits", "3-4", "dense", 0, "dense", 3, 0, "diverged", 20),
+        Divergence(*named, 4, 1, "diverged", 10),
+        Divergence(*named, 3, 1, "no ticket"),
+        Divergence(*named, 3, 0, "layer collapse", layers="a.weight"),
+        Divergence(*named, 4, 0, "layer collapse", layers="b.weight"),
+        Divergence("digits", "3-4", "dense", 0, "dense", 3, 0, "diverged", 20),
     ]
 
 
-def row(level: int, fault: str, seed: int = 1, step: str = "", layers: str = "", **other: str) -> dict[str, str]:
+def row(level: int, kind: str, seed: int = 1, step: str = "", layers: str = "", **other: str) -> dict[str, str]:
     named = {"task": "t", "cohort": "0-4", "method": "imp", "branch": "ticket", "draw": "0"} | other
-    return named | {"level": str(level), "seed": str(seed), "fault": fault, "step": step, "layers": layers}
+    return named | {"level": str(level), "seed": str(seed), "kind": kind, "step": step, "layers": layers}
 
 
 def test_the_page_says_them_in_sentences() -> None:

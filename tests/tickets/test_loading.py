@@ -20,7 +20,7 @@ from lth_core.config import Initialization
 from lth_core.data.reading import open_data
 from lth_core.models.initialization import initialize_cohort
 from lth_core.storage.errors import ArtifactError
-from lth_core.storage.runs import Cell, cell_of
+from lth_core.storage.runs import Run, run_of
 from lth_core.storage.tensors import read_header, read_tensors, write_tensors
 from lth_core.tickets.loading import (
     ONNX_PACKAGES,
@@ -37,7 +37,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SHAPE = (1, 8, 8)
 SEEDS = [0, 1, 2, 3, 4]
 FACTS = {"classes": 10, "input_shape": list(SHAPE), "mean": [4.0], "std": [2.0]}
-TICKET = Cell("digits-lenet", "0-4", "imp", 7)
+TICKET = Run("digits-lenet", "0-4", "imp", 7)
 
 
 def spec(model: str = "lenet", **more) -> dict:
@@ -64,7 +64,7 @@ def results(tmp_path: Path) -> str:
     """theta_0, theta_3 and the dense run of five seeds; tickets of level 7 that reset, rewind to step 3 or continue."""
     folder = str(tmp_path / "results")
     write_tensors(f"{folder}/data/digits.safetensors", {"x": np.zeros(1)}, FACTS)
-    dense = Cell(TICKET.task, TICKET.cohort)
+    dense = Run(TICKET.task, TICKET.cohort)
     initial = write_weights(f"{folder}/digits-lenet/0-4/init.safetensors", spec())
     write_weights(dense.checkpoint(folder, 3), spec(), shift=0.03)
     write_weights(dense.trained(folder), spec(), shift=0.1)
@@ -73,15 +73,15 @@ def results(tmp_path: Path) -> str:
     for method, policy, iterative in (
         ("imp", {"policy": "reset"}, True),
         ("late", {"policy": "rewind", "step": 3}, True),
-        ("chain", {"policy": "continue"}, True),
+        ("chain", {"policy": "lr-rewind"}, True),
         ("cut", {"policy": "fine-tune", "step": 3}, False),
     ):
-        cell = Cell("digits-lenet", "0-4", method, 7)
+        run = Run("digits-lenet", "0-4", method, 7)
         settings = {"levels": 7, "rewind": policy}
         pruning = {"provenance": {"spec": {"method": {"levels": 7, "iterative": iterative}}}}
-        write_tensors(cell.mask(folder), mask, {"density": 0.3} | pruning)
-        write_weights(cell.trained(folder), spec(method=settings, level=7), shift=0.2, mask=mask)
-    write_weights(Cell("digits-lenet", "0-4", "chain", 6).trained(folder), spec(), shift=0.06)
+        write_tensors(run.mask(folder), mask, {"density": 0.3} | pruning)
+        write_weights(run.trained(folder), spec(method=settings, level=7), shift=0.2, mask=mask)
+    write_weights(Run("digits-lenet", "0-4", "chain", 6).trained(folder), spec(), shift=0.06)
     return folder
 
 
@@ -93,7 +93,7 @@ def replicate(path: str, place: int) -> dict[str, torch.Tensor]:
 
 
 def test_a_network_with_batch_norm_is_loaded_with_its_statistics(results: str) -> None:
-    path = Cell("digits-lenet", "0-4").trained(results)
+    path = Run("digits-lenet", "0-4").trained(results)
     write_tensors(path, initialize_cohort(lambda: network("resnet-8"), Initialization(), SEEDS), spec("resnet-8"))
     module = load_module(Path(path).parent, seed=3)
     stored = replicate(path, 3)
@@ -147,17 +147,17 @@ def test_a_dense_run_has_no_mask(results: str) -> None:
 
 
 def test_draws_of_a_branch_are_replicates_of_their_seed(results: str) -> None:
-    cell = Cell("digits-lenet", "0-4", "imp", 7, "reinit")
+    run = Run("digits-lenet", "0-4", "imp", 7, "reinit")
     header = spec(branch={"treatment": {"name": "reinit"}, "draws": 2})
-    weights = write_weights(cell.trained(results), header, replicates=2 * len(SEEDS))
-    write_tensors(cell.mask(results), {"fc1.weight": weights["fc1.weight"] > 0}, {"density": 0.5})
-    module = load_module(cell.folder(results), seed=3, draw=1)
+    weights = write_weights(run.trained(results), header, replicates=2 * len(SEEDS))
+    write_tensors(run.mask(results), {"fc1.weight": weights["fc1.weight"] > 0}, {"density": 0.5})
+    module = load_module(run.folder(results), seed=3, draw=1)
     assert torch.equal(module.fc1.weight, torch.from_numpy(weights["fc1.weight"][7]))
-    assert torch.equal(load_mask(cell.folder(results), seed=3, draw=1)["fc1.weight"], module.fc1.weight > 0)
+    assert torch.equal(load_mask(run.folder(results), seed=3, draw=1)["fc1.weight"], module.fc1.weight > 0)
     with pytest.raises(TicketError, match=r"reinit: has no draw 2 \(draws: 0 to 1\)$"):
-        load_module(cell.folder(results), seed=3, draw=2)
+        load_module(run.folder(results), seed=3, draw=2)
     with pytest.raises(TicketError, match=r"starting weights of a branch are not stored; load 'trained'$"):
-        load_module(cell.folder(results), seed=3, weights="start")
+        load_module(run.folder(results), seed=3, weights="start")
 
 
 def test_images_are_normalised_as_in_training(results: str) -> None:
@@ -179,7 +179,7 @@ def test_wrong_folders_seeds_and_plugins_are_one_clear_line(results: str, tmp_pa
         load_module(TICKET.folder(results), seed=0, weights="strat")
     with pytest.raises(ArtifactError, match="is no training's folder"):
         load_module(tmp_path, seed=0)
-    elsewhere = Cell("digits-lenet", "0-4", "imp", 6)
+    elsewhere = Run("digits-lenet", "0-4", "imp", 6)
     header = spec(model="theirs")
     header["provenance"]["spec"]["plugins"] = ["my_lab"]
     write_tensors(elsewhere.trained(results), {}, header)
@@ -188,11 +188,11 @@ def test_wrong_folders_seeds_and_plugins_are_one_clear_line(results: str, tmp_pa
 
 
 @pytest.mark.parametrize(
-    "cell",
-    [Cell("a", "0-4"), Cell("a", "0-4", branch="order-1"), TICKET, Cell("a", "0-1", "imp", 12, "reinit")],
+    "run",
+    [Run("a", "0-4"), Run("a", "0-4", branch="order-1"), TICKET, Run("a", "0-1", "imp", 12, "reinit")],
 )
-def test_a_folder_names_its_cell(cell: Cell) -> None:
-    assert cell_of(cell.folder("some/results")) == ("some/results", cell)
+def test_a_folder_names_its_cell(run: Run) -> None:
+    assert run_of(run.folder("some/results")) == ("some/results", run)
 
 
 # ---------------------------------------------------------------- pruning masks and ONNX

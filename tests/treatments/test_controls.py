@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from lth_core.config import Rewind
-from lth_core.randomness import stream
-from lth_core.registry import branch
+from lth_core.randomness import random_generator
+from lth_core.registry import treatment
 from lth_core.tickets.rewinding import rewind
 from lth_core.treatments.checkpoints import BranchCheckpoints
 
@@ -30,12 +30,19 @@ INITIAL, START, FRESH = weights(0), weights(1), weights(2)
 def treated(name: str, seed: int = 3) -> object:
     ticket = rewind(Rewind(policy="rewind", step=5), START, MASK)
     checkpoints = BranchCheckpoints(initial=INITIAL, start=START, trained={}, trained_from={}, fresh=lambda: FRESH)
-    return branch.call(name, {"ticket": ticket, "checkpoints": checkpoints, "stream": stream(seed, "branch", name)}, {})
+    return treatment.call(
+        name, {"ticket": ticket, "checkpoints": checkpoints, "rng": random_generator(seed, "branch", name)}, {}
+    )
 
 
 @pytest.mark.parametrize(
     ("policy", "first_step"),
-    [(Rewind(), 0), (Rewind(policy="rewind", step=5), 5), (Rewind(policy="rewind"), 0), (Rewind(policy="continue"), 0)],
+    [
+        (Rewind(), 0),
+        (Rewind(policy="rewind", step=5), 5),
+        (Rewind(policy="rewind"), 0),
+        (Rewind(policy="lr-rewind"), 0),
+    ],
 )
 def test_a_ticket_keeps_the_bits_of_its_start_and_is_zero_elsewhere(policy: Rewind, first_step: int) -> None:
     ticket = rewind(policy, START, MASK)

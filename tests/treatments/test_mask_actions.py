@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lth_core.config import Rewind
-from lth_core.randomness import stream
-from lth_core.registry import branch
+from lth_core.randomness import random_generator
+from lth_core.registry import treatment
 from lth_core.tickets.rewinding import Ticket, rewind
 from lth_core.treatments.checkpoints import BranchCheckpoints
 
@@ -32,8 +32,8 @@ def treated(
         initial=initial or start, start=start, trained=trained, trained_from=trained_from, fresh=lambda: start
     )
     ticket = rewind(Rewind(), start, mask)
-    offered = {"ticket": ticket, "checkpoints": checkpoints, "stream": stream(3, "branch", name)}
-    return branch.call(name, offered, options)
+    offered = {"ticket": ticket, "checkpoints": checkpoints, "rng": random_generator(3, "branch", name)}
+    return treatment.call(name, offered, options)
 
 
 # ---------------------------------------------------------------- pruned weights
@@ -58,7 +58,7 @@ def test_frozen_and_zeroed_weights_by_hand(zero: str) -> None:
 
 
 @pytest.mark.parametrize("zero", ["toward-zero", "all-toward-zero", "away-from-zero", "random"])
-def test_what_a_treatment_has_started_from_zero_does_so_again(zero: str) -> None:
+def test_what_a_treatment_has_trained_from_zero_does_so_again(zero: str) -> None:
     """At the next level the weight has not moved, or away from 0 where it was trained, and is 0 once more."""
     before = {"w": np.array([0.0, -2.0, 0.0, -4.0, 5.0, -6.0])}
     after = {"w": np.array([0.7, -3.0, 0.0, -4.0, 5.0, -6.0])}

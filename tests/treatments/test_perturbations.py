@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lth_core.config import Rewind
-from lth_core.randomness import stream
-from lth_core.registry import branch
+from lth_core.randomness import random_generator
+from lth_core.registry import treatment
 from lth_core.tickets.rewinding import Ticket, rewind
 from lth_core.treatments.checkpoints import BranchCheckpoints
 
@@ -49,8 +49,8 @@ TREATMENTS = [
 def treated(name: str, options: dict[str, object], seed: int = 3, mask: Tensors = MASK) -> Ticket:
     ticket = rewind(Rewind(policy="rewind", step=5), START, mask)
     checkpoints = BranchCheckpoints(initial=INITIAL, start=START, trained={}, trained_from={}, fresh=lambda: FRESH)
-    offered = {"ticket": ticket, "checkpoints": checkpoints, "stream": stream(seed, "branch", name)}
-    return branch.call(name, offered, options)
+    offered = {"ticket": ticket, "checkpoints": checkpoints, "rng": random_generator(seed, "branch", name)}
+    return treatment.call(name, offered, options)
 
 
 def kept_values(tensors: Tensors) -> dict[str, np.ndarray]:
@@ -182,8 +182,8 @@ def test_the_deviation_is_that_of_all_weights_kept_or_not():
     pruned = {name: value.copy() for name, value in INITIAL.items()}
     pruned["hidden.weight"][~MASK["hidden.weight"]] *= 100
     checkpoints = BranchCheckpoints(initial=pruned, start=START, trained={}, trained_from={}, fresh=lambda: FRESH)
-    offered = {"ticket": TICKET, "checkpoints": checkpoints, "stream": stream(0, "branch")}
-    noisy = branch.call("gaussian-noise", offered, {"scale": 1.0})
+    offered = {"ticket": TICKET, "checkpoints": checkpoints, "rng": random_generator(0, "branch")}
+    noisy = treatment.call("gaussian-noise", offered, {"scale": 1.0})
     added = (noisy.weights["hidden.weight"] - START["hidden.weight"])[MASK["hidden.weight"]]
     assert added.std() == pytest.approx(pruned["hidden.weight"].std(), rel=0.15)
 

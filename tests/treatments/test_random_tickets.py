@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lth_core.config import Rewind
-from lth_core.randomness import stream
-from lth_core.registry import branch
+from lth_core.randomness import random_generator
+from lth_core.registry import treatment
 from lth_core.tickets.rewinding import Ticket, rewind
 from lth_core.treatments.checkpoints import BranchCheckpoints
 
@@ -33,8 +33,8 @@ def drawn(mask: dict[str, np.ndarray] = MASK, seed: int = 3) -> Ticket:
     checkpoints = BranchCheckpoints(
         initial=weights(0), start=weights(1), trained={}, trained_from={}, fresh=lambda: FRESH
     )
-    offered = {"ticket": ticket, "checkpoints": checkpoints, "stream": stream(seed, "branch", "random-ticket")}
-    return branch.call("random-ticket", offered, {})
+    offered = {"ticket": ticket, "checkpoints": checkpoints, "rng": random_generator(seed, "branch", "random-ticket")}
+    return treatment.call("random-ticket", offered, {})
 
 
 def test_as_many_weights_are_kept_as_in_the_ticket() -> None:
@@ -48,8 +48,8 @@ def test_the_count_is_exact_whatever_the_mask(counts: list[int], seed: int) -> N
     ticket = Ticket({name: np.ones(6) for name in mask}, mask)
     nothing = {key: {} for key in ("initial", "start", "trained", "trained_from")}
     checkpoints = BranchCheckpoints(**nothing, fresh=lambda: {name: np.ones(6) for name in mask})
-    offered = {"ticket": ticket, "checkpoints": checkpoints, "stream": stream(seed, "x")}
-    assert sum(kept.sum() for kept in branch.call("random-ticket", offered, {}).mask.values()) == sum(counts)
+    offered = {"ticket": ticket, "checkpoints": checkpoints, "rng": random_generator(seed, "x")}
+    assert sum(kept.sum() for kept in treatment.call("random-ticket", offered, {}).mask.values()) == sum(counts)
 
 
 def test_every_layer_gets_the_density_of_the_whole_up_to_chance() -> None:
@@ -70,8 +70,10 @@ def test_every_position_is_as_likely_as_any_other() -> None:
 def drawn_small(mask: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:
     ones = {name: np.ones(kept.shape) for name, kept in mask.items()}
     checkpoints = BranchCheckpoints(initial=ones, start=ones, trained={}, trained_from={}, fresh=lambda: ones)
-    return branch.call(
-        "random-ticket", {"ticket": Ticket(ones, mask), "checkpoints": checkpoints, "stream": stream(seed, "x")}, {}
+    return treatment.call(
+        "random-ticket",
+        {"ticket": Ticket(ones, mask), "checkpoints": checkpoints, "rng": random_generator(seed, "x")},
+        {},
     ).mask
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.project import AFTER_TRAINING, BRANCH, LEVELS, MINIATURE, ROOT, Project, Run
+from tests.support.project import AFTER_TRAINING, BRANCH, LEVELS, MINIATURE, ROOT, Finished, Project
 
 # ---------------------------------------------------------------- which config
 
@@ -123,7 +123,7 @@ def test_every_ready_made_config_can_be_planned(project: Project) -> None:
     files = sorted(path.relative_to(project.folder).as_posix() for path in (project.folder / "config").glob("*.yaml"))
     assert len(files) >= 6
 
-    def planned(file: str) -> Run:
+    def planned(file: str) -> Finished:
         over = ["config.yaml"] if file == "config/everything.yaml" else []
         return project.snakemake("--dry-run", "--configfile", *over, file)
 

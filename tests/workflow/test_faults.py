@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.campaign import strike
-from tests.support.project import CELL, DENSE, TABLES, Project, touched
+from tests.support.project import DENSE, RUN, TABLES, Project, touched
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_the_same_command_mends_what_faults_have_left(finished: Project, tmp_pat
     assert struck or kind.startswith("kill"), "nothing happened"  # a process may end before it can be killed
 
 
-@pytest.mark.parametrize("damaged", [f"{CELL}/init.safetensors", f"{DENSE}/trained.safetensors", TABLES])
+@pytest.mark.parametrize("damaged", [f"{RUN}/init.safetensors", f"{DENSE}/trained.safetensors", TABLES])
 def test_what_was_made_of_a_file_outlives_its_damage(project: Project, damaged: str) -> None:
     """Snakemake removes what a job makes when it starts: so none starts on a file that was changed and is damaged."""
     before = project.files()

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil  # comes with snakemake
 import pytest
 
-from tests.support.project import BRANCH, CLAIMS, DENSE, LEVELS, Project, Run
+from tests.support.project import BRANCH, CLAIMS, DENSE, LEVELS, Finished, Project
 
 SAVE_EVERY_STEP = {"LTH_CHECKPOINT_SECONDS": "0"}
 LOGS = {
@@ -133,6 +133,6 @@ def test_a_snakemake_waits_for_the_jobs_of_one_that_was_killed(project: Project)
         process = project.start(CLAIMS)
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(timeout=6)
-    run = Run.of(process, PATIENCE)
+    run = Finished.of(process, PATIENCE)
     assert run.status == 0 and run.jobs == {"claims"}, run.said
     gone.wait()

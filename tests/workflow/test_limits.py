@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 from lth_core.config.methods import MAX_LEVELS
-from tests.support.project import Project, Run
+from tests.support.project import Finished, Project
 
 
-def planned(finished: Project, folder: Path, levels: int) -> Run:
+def planned(finished: Project, folder: Path, levels: int) -> Finished:
     project = Project.create(folder, finished.folder)
     project.edit("config.yaml", ("levels: 2", f"levels: {levels}"))
     return project.snakemake("--dry-run", "--quiet", "rules", "host")

@@ -12,12 +12,12 @@ from lth_core.storage.paths import sum_file
 from tests.support.project import (
     AFTER_TRAINING,
     BRANCH,
-    CELL,
     CLAIMS,
     DENSE,
     LEVELS,
     MINIATURE,
     PAGE,
+    RUN,
     TABLES,
     Project,
     in_folder,
@@ -58,7 +58,7 @@ def test_two_runs_in_two_folders_give_identical_artifacts(finished: Project, tmp
         ("reports/frankle2019/captions.json", {"figures", "report"}),
         (TABLES, PAGES),
         ("results/tables/frankle2019/measurements.json", PAGES),
-        ("results/tables/frankle2019/numerical_faults.csv", PAGES),
+        ("results/tables/frankle2019/divergence.csv", PAGES),
         (CLAIMS, {"claims", "report"}),
         (PAGE, {"report"}),
         (f"{LEVELS[0]}/trained.safetensors", set()),  # weights may be deleted to save space
@@ -79,7 +79,7 @@ def test_another_pruning_rate_rebuilds_from_the_first_mask_on(project: Project) 
     before = project.files()
     project.edit("config.yaml", ("rate: 0.2,", "rate: 0.3,"))
     project.run(CLAIMS)
-    expected = in_folder(f"{CELL}/imp", before) | in_folder("results/tables", before)
+    expected = in_folder(f"{RUN}/imp", before) | in_folder("results/tables", before)
     changed = touched(before, project.files()) - {CLAIMS, SUM_OF_CLAIMS}
     assert changed == expected
     assert f"{DENSE}/trained.safetensors" in before and f"{DENSE}/trained.safetensors" not in changed
@@ -113,7 +113,7 @@ def test_a_new_branch_trains_only_that_branch(project: Project) -> None:
     run = project.run(CLAIMS)
     assert run.jobs == {"branch random-mask of mini imp level 1 seeds 0-1", "table frankle2019", "claims"}
     changed = touched(before, project.files())
-    assert {path for path in changed if path.startswith(CELL)} == {
+    assert {path for path in changed if path.startswith(RUN)} == {
         f"{LEVELS[0]}/random-mask/{name}"
         for name in ("mask.safetensors", "trained.safetensors", "history.csv", ".history.csv.sha256")
     }
@@ -125,8 +125,8 @@ def test_a_new_cohort_leaves_the_old_one_untouched(project: Project) -> None:
     project.run(TABLES)
     after = project.files()
     changed = touched(before, after)
-    assert not changed & in_folder(CELL, before) and "results/data/digits.safetensors" not in changed
-    new = {path.replace("0-1", "2-2") for path in in_folder(CELL, before)}
+    assert not changed & in_folder(RUN, before) and "results/data/digits.safetensors" not in changed
+    new = {path.replace("0-1", "2-2") for path in in_folder(RUN, before)}
     assert new == in_folder("results/mini/2-2", after)
     assert new < changed and changed - new == in_folder("results/tables", before)
 
@@ -159,7 +159,7 @@ def test_where_to_compute_and_where_data_lie_rebuild_nothing(project: Project) -
 
 def test_another_time_rebuilds_nothing_however_large_the_file(project: Project) -> None:
     project.edit("config.yaml", ("hidden: [20, 10]", "hidden: [900, 200]"))
-    initial, trained = f"{CELL}/init.safetensors", f"{DENSE}/trained.safetensors"
+    initial, trained = f"{RUN}/init.safetensors", f"{DENSE}/trained.safetensors"
     project.run(trained)
     assert (project.folder / initial).stat().st_size > 1_000_000  # up to where Snakemake compares contents by itself
     os.utime(project.folder / initial)

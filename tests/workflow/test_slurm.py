@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from lth_core.storage.tensors import read_header, read_tensors
-from tests.support.project import DENSE, LEVELS, Project, Run
+from tests.support.project import DENSE, LEVELS, Finished, Project
 
 pytestmark = pytest.mark.slurm
 
@@ -69,12 +69,12 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     subprocess.run([CLUSTER, "down", folder], check=True)
 
 
-def submitted(run: Run) -> list[str]:
+def submitted(run: Finished) -> list[str]:
     """What was submitted to SLURM, job by job: the folders of their logs."""
     return re.findall(r"submitted with SLURM jobid \d+ \(log: .*/logs/slurm/([^/]+)/", run.said)
 
 
-def numbers(run: Run) -> list[str]:
+def numbers(run: Finished) -> list[str]:
     """SLURM's numbers of the submitted jobs."""
     return re.findall(r"submitted with SLURM jobid (\d+)", run.said)
 
@@ -103,7 +103,7 @@ def test_every_level_of_a_chain_is_one_job_and_the_artifacts_are_those_of_one_ma
     process = project.start()
     # What it is compared with, and what others are, is made while its jobs run: they leave a core idle.
     finished, _ = (request.getfixturevalue(name) for name in ("finished", "trained"))
-    run = Run.of(process)
+    run = Finished.of(process)
     assert run.status == 0, run.said
     levels, reporting = "group_chain_prune_retrain", ["rule_table_frankle2019", "rule_figures_frankle2019"]
     assert submitted(run) == ["rule_initialize", "rule_dense", levels, "rule_branch", *reporting]
@@ -185,7 +185,7 @@ def test_ctrl_c_cancels_the_jobs_and_the_same_command_finishes(
     wait_for(lambda: (untrained.folder / DENSE / ".trained.resume.safetensors").exists())
     assert queue()
     os.killpg(process.pid, signal.SIGINT)
-    run = Run.of(process, PATIENCE)
+    run = Finished.of(process, PATIENCE)
     assert run.status != 0, run.said
     wait_for(lambda: not queue())
     assert not (untrained.folder / TRAINED).exists()

@@ -19,7 +19,7 @@ STUDY = {
     "pruned_actions": ["freeze-init", "freeze-init-zero-mask"],
     "kept_actions": ["constant-signed"],
 }
-CELL = "results/mini/0-1"
+RUN = "results/mini/0-1"
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 def tensors(project: Project, path: str) -> Tensors:
-    return read_tensors(project.folder / CELL / f"{path}.safetensors")
+    return read_tensors(project.folder / RUN / f"{path}.safetensors")
 
 
 def level(project: Project, method: str, number: int) -> tuple[Tensors, Tensors, Tensors]:
@@ -76,14 +76,14 @@ def test_the_next_mask_comes_from_the_treated_training(ran: Project) -> None:
 
 
 def test_a_treatment_that_changes_the_mask_is_one_clear_line(ran: Project) -> None:
-    run = ran.snakemake(f"{CELL}/random/level_1/trained.safetensors")
+    run = ran.snakemake(f"{RUN}/random/level_1/trained.safetensors")
     assert run.status != 0
     log = ran.read("logs/mini/0-1/random/level_1/retrain.log")
     assert "error: treatment 'random-mask' changes the mask: use it in a branch" in log and "Traceback" not in log
 
 
 def rows(project: Project, path: str) -> list[dict[str, str]]:
-    with Path(project.folder, CELL, path).open() as file:
+    with Path(project.folder, RUN, path).open() as file:
         return list(csv.DictReader(file))
 
 

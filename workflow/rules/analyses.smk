@@ -2,7 +2,7 @@
 rule weight_histograms:
     input:
         initial=paths.initial_file(results, "{task}", "{cohort}"),
-        dense=Cell("{task}", "{cohort}").trained(results),
+        dense=Run("{task}", "{cohort}").trained(results),
         mask=ticket.mask(results),
     output:
         f"{ticket.folder(results)}/weight_histograms.csv",
@@ -26,7 +26,7 @@ rule pruning_distance:
     # How far pruning moves the trained weights, on the same data order: dense run against the ticket.
     input:
         mask=ticket.mask(results),
-        first=Cell("{task}", "{cohort}").trained(results),
+        first=Run("{task}", "{cohort}").trained(results),
         second=ticket.trained(results),
     output:
         f"{ticket.folder(results)}/pruning_distance.csv",
@@ -49,7 +49,7 @@ rule pruning_distance:
 use rule pruning_distance as branch_pruning_distance with:
     input:
         mask=counterfactual.mask(results),
-        first=Cell("{task}", "{cohort}").trained(results),
+        first=Run("{task}", "{cohort}").trained(results),
         second=counterfactual.trained(results),
     output:
         f"{counterfactual.folder(results)}/pruning_distance.csv",
@@ -64,7 +64,7 @@ use rule pruning_distance as order_distance with:
     # How far another data order moves the trained weights of one subnetwork.
     input:
         mask=counterfactual.mask(results),
-        first=lambda wildcards: plan.on_own_order(cell_of(wildcards)).trained(results),
+        first=lambda wildcards: plan.on_own_order(run_of(wildcards)).trained(results),
         second=counterfactual.trained(results),
     output:
         f"{counterfactual.folder(results)}/order_distance.csv",

@@ -12,7 +12,7 @@ sys.path.insert(0, root)
 
 from lth_core.runtime import timing
 from lth_core.storage import codedigest, paths
-from lth_core.storage.runs import Cell
+from lth_core.storage.runs import Run
 from lth_core.planning.configfile import ConfigError
 from lth_core.planning.plan import Plan
 
@@ -69,14 +69,14 @@ wildcard_constraints:
     cohort=r"\d+-\d+",
     method=either(plan.methods),
     level=r"[1-9]\d*",
-    branch=either({cell.branch for cell in plan.cells if cell.branch} | set(plan.branches)),
+    branch=either({run.branch for run in plan.runs if run.branch} | set(plan.branches)),
     step=r"[1-9]\d*",
 
 
-def cell_of(wildcards):
-    """The cell of the wildcards of a ticket, a dense run or a branch of either."""
+def run_of(wildcards):
+    """The run of the wildcards of a ticket, a dense run or a branch of either."""
     place = grid(wildcards) if hasattr(wildcards, "level") else (wildcards.task, wildcards.cohort)
-    return Cell(*place, branch=getattr(wildcards, "branch", None))
+    return Run(*place, branch=getattr(wildcards, "branch", None))
 
 
 def grid(wildcards):
@@ -97,32 +97,32 @@ def start_of(wildcards):
 def trained_before(wildcards):
     """The trained ticket of the level before, or the dense run."""
     task, cohort, method, level = grid(wildcards)
-    return Cell(task, cohort, method, level - 1).trained(results)
+    return Run(task, cohort, method, level - 1).trained(results)
 
 
 def branch_inputs(wildcards):
     """What a branch's training starts from, by its job's arguments."""
-    return plan.branch_inputs(cell_of(wildcards))
+    return plan.branch_inputs(run_of(wildcards))
 
 
 def before(kind):
-    """A file of the training that a level's mask is made from: its `start`, `trained` weights or `mask`."""
+    """A file of the training that a level's mask is made from: its weights `trained_from`, those `trained` or `mask`."""
 
     def path(wildcards):
-        cell = plan.level_before(*grid(wildcards))
-        if kind == "start":
-            return plan.started_from(cell)
+        run = plan.level_before(*grid(wildcards))
+        if kind == "trained_from":
+            return plan.trained_from(run)
         if kind == "mask":
-            return cell.mask(results) if cell.level else []
-        return cell.trained(results)
+            return run.mask(results) if run.level else []
+        return run.trained(results)
 
     return path
 
 
 def histories(study):
-    """The histories and masks of a study's cells."""
-    cells = plan.studies[study].cells(plan.config)
-    return [cell.history(results) for cell in cells] + [cell.mask(results) for cell in cells if cell.level]
+    """The histories and masks of a study's runs."""
+    runs = plan.studies[study].runs(plan.config)
+    return [run.history(results) for run in runs] + [run.mask(results) for run in runs if run.level]
 
 
 def tables(study):
@@ -140,7 +140,7 @@ def trained_by_studies():
     tasks = {task for study in plan.studies.values() for task in study.tasks}
     settings = {task: plan.config.tasks[task] for task in sorted(tasks)}
     data = {paths.data_file(results, task.dataset) for task in settings.values()}
-    dense = [Cell(name, cohort).trained(results) for name, task in settings.items() for cohort in task.cohorts]
+    dense = [Run(name, cohort).trained(results) for name, task in settings.items() for cohort in task.cohorts]
     return sorted(data) + dense
 
 
@@ -152,5 +152,5 @@ def figures(study):
 
 def for_readers(study):
     """All files of a study that people read, or pages link to."""
-    faults, captions = paths.faults_file(results, study), paths.captions_file(reports, study)
-    return [*tables(study), *table_provenance(study), faults, captions, *figures(study)]
+    divergence, captions = paths.divergence_file(results, study), paths.captions_file(reports, study)
+    return [*tables(study), *table_provenance(study), divergence, captions, *figures(study)]

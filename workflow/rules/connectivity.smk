@@ -1,13 +1,13 @@
 # Linear connectivity: loss and error along the line between two trained networks, each to {pair}_path.csv and
 # {pair}_ends.csv in the folder of the second.
-dense_run = Cell("{task}", "{cohort}")
+dense_run = Run("{task}", "{cohort}")
 
 
 rule order_connectivity:
     # A branch on another data order against the same treatment on order 0.
     input:
         data=data_of,
-        first=lambda wildcards: plan.on_own_order(cell_of(wildcards)).trained(results),
+        first=lambda wildcards: plan.on_own_order(run_of(wildcards)).trained(results),
         second=counterfactual.trained(results),
     output:
         path=f"{counterfactual.folder(results)}/order_path.csv",
@@ -34,7 +34,7 @@ rule order_connectivity:
 use rule order_connectivity as dense_order_connectivity with:
     input:
         data=data_of,
-        first=lambda wildcards: plan.on_own_order(cell_of(wildcards)).trained(results),
+        first=lambda wildcards: plan.on_own_order(run_of(wildcards)).trained(results),
         second=dense_counterfactual.trained(results),
     output:
         path=f"{dense_counterfactual.folder(results)}/order_path.csv",

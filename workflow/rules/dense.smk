@@ -22,8 +22,8 @@ rule dense:
         data=data_of,
         initial=paths.initial_file(results, "{task}", "{cohort}"),
     output:
-        trained=Cell("{task}", "{cohort}").trained(results),
-        history=Cell("{task}", "{cohort}").history(results),
+        trained=Run("{task}", "{cohort}").trained(results),
+        history=Run("{task}", "{cohort}").history(results),
     log:
         f"{logs}/{{task}}/{{cohort}}/dense.log",
     conda:
@@ -49,7 +49,7 @@ rule checkpoint:
         data=data_of,
         initial=paths.initial_file(results, "{task}", "{cohort}"),
     output:
-        Cell("{task}", "{cohort}").checkpoint(results, "{step}"),
+        Run("{task}", "{cohort}").checkpoint(results, "{step}"),
     log:
         f"{logs}/{{task}}/{{cohort}}/at_{{step}}.log",
     conda:

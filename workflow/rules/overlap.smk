@@ -3,7 +3,7 @@ rule overlap:
     input:
         initial=paths.initial_file(results, "{task}", "{cohort}"),
         mask=ticket.mask(results),
-        other=Cell("{other_task}", "{cohort}", "{other_method}", "{level}").mask(results),
+        other=Run("{other_task}", "{cohort}", "{other_method}", "{level}").mask(results),
     output:
         f"{ticket.folder(results)}/overlap/{{other_task}}/{{other_method}}.csv",
     log:

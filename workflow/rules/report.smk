@@ -16,7 +16,7 @@ for study in plan.studies:
         output:
             tables(study),
             table_provenance(study),
-            paths.faults_file(results, study),
+            paths.divergence_file(results, study),
         log:
             f"{logs}/tables/{study}.log",
         conda:
@@ -70,7 +70,7 @@ rule claims:
 rule report:
     input:
         f"{results}/claims.csv",
-        [paths.faults_file(results, study) for study in plan.studies],
+        [paths.divergence_file(results, study) for study in plan.studies],
         [paths.captions_file(reports, study) for study in plan.studies],
         [figures(study) for study in plan.studies],
         [table_provenance(study) for study in plan.studies],

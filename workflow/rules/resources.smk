@@ -30,7 +30,7 @@ def need(kind, resource):
 
     def amount(wildcards, attempt):
         try:
-            return attempt * getattr(getattr(needs, kind)(cell_of(wildcards)), resource)
+            return attempt * getattr(getattr(needs, kind)(run_of(wildcards)), resource)
         except ArtifactError:
             return TBDString()
 

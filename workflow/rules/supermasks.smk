@@ -4,7 +4,7 @@ rule supermasks:
     input:
         data=data_of,
         initial=paths.initial_file(results, "{task}", "{cohort}"),
-        trained=Cell("{task}", "{cohort}").trained(results),
+        trained=Run("{task}", "{cohort}").trained(results),
     output:
         paths.supermasks_file(results, "{task}", "{cohort}", "{method}"),
     log:

@@ -3,9 +3,9 @@ rule telemetry:
     input:
         data=data_of,
         initial=paths.initial_file(results, "{task}", "{cohort}"),
-        final=Cell("{task}", "{cohort}").trained(results),
+        final=Run("{task}", "{cohort}").trained(results),
     output:
-        f"{Cell('{task}', '{cohort}').folder(results)}/telemetry_{{step}}.csv",
+        f"{Run('{task}', '{cohort}').folder(results)}/telemetry_{{step}}.csv",
     log:
         f"{logs}/{{task}}/{{cohort}}/telemetry_{{step}}.log",
     conda:

@@ -1,5 +1,5 @@
 # Tickets: at each level, prune what was trained before, then train what is left from where the method rewinds to.
-ticket = Cell("{task}", "{cohort}", "{method}", "{level}")
+ticket = Run("{task}", "{cohort}", "{method}", "{level}")
 
 # Levels wait for each other, branches for one level only: with the chains in front no core idles at the end.
 chain_first = 1
@@ -8,7 +8,7 @@ chain_first = 1
 rule prune:
     input:
         initial=paths.initial_file(results, "{task}", "{cohort}"),
-        start=before("start"),
+        trained_from=before("trained_from"),
         trained=before("trained"),
         mask=before("mask"),
     output:
@@ -28,7 +28,7 @@ rule prune:
         "prune {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
     shell:
         "lth-job prune --spec {params.spec:q} --initial {input.initial:q}"
-        " --start {input.start:q} --trained {input.trained:q} {params.mask} --output {output:q} > {log:q} 2>&1"
+        " --trained-from {input.trained_from:q} --trained {input.trained:q} {params.mask} --output {output:q} > {log:q} 2>&1"
 
 
 rule retrain:
@@ -86,7 +86,7 @@ rule retrain_treated:
         mem_mb=need("training", "mem_mb"),
         runtime=need("training", "runtime"),
     params:
-        spec=lambda wildcards: plan.branch_spec(cell_of(wildcards)),
+        spec=lambda wildcards: plan.branch_spec(run_of(wildcards)),
     message:
         "retrain {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
     shell:

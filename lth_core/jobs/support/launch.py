@@ -21,7 +21,7 @@ from pathlib import Path
 
 from lth_core.engine.distributed import LOST
 from lth_core.jobs.support.command import command
-from lth_core.jobs.support.runs import kind_of_device
+from lth_core.jobs.support.trainings import kind_of_device
 from lth_core.runtime.lifetime import PARENT
 from lth_core.runtime.slurm import nodes_of
 

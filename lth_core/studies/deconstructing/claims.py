@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from lth_core.analysis.claims import Claim, judge
+from lth_core.analysis.claims import Claim, evaluate_claim
 from lth_core.config import Config
 from lth_core.studies.deconstructing.study import LARGE_FINAL, RANDOM, REWIND, ZERO
 
@@ -90,7 +90,7 @@ def claim(
     task: str, sentence: str, section: str, effect: str, values: pd.Series, margin: float = 0.0, unit: str = POINTS
 ) -> Claim:
     """Judge one value of the effect per seed."""
-    return judge(
+    return evaluate_claim(
         values.to_numpy(),
         study="deconstructing",
         task=task,

@@ -17,7 +17,7 @@ from lth_core import registry
 from lth_core.config import Choice, Config, Method, Name
 from lth_core.registry import UnknownName, study
 from lth_core.storage.paths import learned_supermasks_file, supermasks_file
-from lth_core.storage.runs import Cell
+from lth_core.storage.runs import Run
 from lth_core.studies.base import Drawing, Study, rising
 
 if TYPE_CHECKING:
@@ -152,21 +152,21 @@ class Deconstructing(Study):
             if name != own
         }
 
-    def cells(self, config: Config) -> list[Cell]:
+    def runs(self, config: Config) -> list[Run]:
         """Dense runs and all tickets of every chain.
 
         Raises ValueError when a task's method has fewer levels than the study looks at.
         """
-        cells = []
+        runs = []
         for task, own in self.tasks.items():
             if (last := config.methods[own].levels) < self.levels[-1]:
                 raise ValueError(f"levels: {self.levels[-1]} is beyond the {last} levels of method '{own}'")
             names = {name for variants in self.chains(config, own).values() for name in variants.values()}
             for cohort in config.tasks[task].cohorts:
-                cells.append(Cell(task, cohort))
+                runs.append(Run(task, cohort))
                 chains = product(sorted(names), range(1, self.levels[-1] + 1))
-                cells += [Cell(task, cohort, name, level) for name, level in chains]
-        return cells
+                runs += [Run(task, cohort, name, level) for name, level in chains]
+        return runs
 
     # ------------------------------------------------------------ tables
 
@@ -205,7 +205,7 @@ class Deconstructing(Study):
         from lth_core.analysis.measurements import measure, read_histories
         from lth_core.studies.deconstructing.tables import comparison, gathered
 
-        table = measure(read_histories(config.results, self.cells(config)))
+        table = measure(read_histories(config.results, self.runs(config)))
         named = {"test_accuracy_early_stop": "accuracy", "test_accuracy_end": "final_accuracy"}
         tables = {
             "accuracies": table.rename(columns=named)[list(COLUMNS)],

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from lth_core.analysis.claims import Claim, judge
+from lth_core.analysis.claims import Claim, evaluate_claim
 from lth_core.analysis.measurements import MATCHING
 from lth_core.studies.captions import listing
 from lth_core.studies.early_phase.study import RESET, TICKET, noise_name
@@ -245,7 +245,7 @@ class TicketClaims:
 def _judge(
     task: str, sentence: str, source: str, effect: str, values: pd.Series, unit: str, margin: float = 0.0
 ) -> Claim:
-    return judge(
+    return evaluate_claim(
         values.to_numpy(),
         study="early-phase",
         task=task,

@@ -17,7 +17,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
 from lth_core.config import Branch, Choice, Config, Dataset, Method, StartingWeights, Task
 from lth_core.registry import study
-from lth_core.storage.runs import Cell
+from lth_core.storage.runs import Run
 from lth_core.studies.base import Drawing, Study, rising
 from lth_core.studies.chains import rewound, rewound_chains
 
@@ -166,16 +166,16 @@ class EarlyPhase(Study):
 
     # ------------------------------------------------------------ trainings
 
-    def cells(self, config: Config) -> list[Cell]:
+    def runs(self, config: Config) -> list[Run]:
         """Dense runs, and at the chosen levels of every chain the tickets, the references and all that is perturbed.
 
         Raises ValueError for steps and levels that a task or its method does not have.
         """
         self._check(config)
-        dense = [Cell(task, cohort) for task in self.tasks for cohort in config.tasks[task].cohorts]
+        dense = [Run(task, cohort) for task in self.tasks for cohort in config.tasks[task].cohorts]
         networks = [None, RESET, REINIT, *self.perturbations()]
         return dense + [
-            Cell(task, cohort, method, level, branch)
+            Run(task, cohort, method, level, branch)
             for task, cohort, _, method in self._chains(config)
             for level in self.levels
             for branch in (*networks, *self.pretrainings(task))
@@ -210,7 +210,7 @@ class EarlyPhase(Study):
     def _telemetry_files(self, config: Config) -> list[tuple[str, str]]:
         """Task and file of every cohort."""
         return [
-            (task, f"{Cell(task, cohort).folder(config.results)}/telemetry_{self.telemetry_steps}.csv")
+            (task, f"{Run(task, cohort).folder(config.results)}/telemetry_{self.telemetry_steps}.csv")
             for task in self.tasks
             for cohort in config.tasks[task].cohorts
         ]

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from lth_core.analysis.measurements import CELL, final_accuracies, read_histories
+from lth_core.analysis.measurements import RUN, final_accuracies, read_histories
 from lth_core.analysis.tables import read_table
 from lth_core.config import Config, seeds_of
-from lth_core.storage.runs import DENSE, Cell
+from lth_core.storage.runs import DENSE, Run
 from lth_core.storage.tensors import read_header
 from lth_core.studies.early_phase.study import PERTURBED, PRETRAINED, REFERENCES, TELEMETRY
 
@@ -23,15 +23,15 @@ NOTED_DENSITY = 0.262
 
 def measurements(study: EarlyPhase, config: Config, chains: Mapping[tuple[str, str], int]) -> dict[str, pd.DataFrame]:
     """The tables of perturbed and of pretrained tickets; `chains` tells the rewind step of a task's method."""
-    cells = study.cells(config)
-    table = final_accuracies(read_histories(config.results, cells))
+    runs = study.runs(config)
+    table = final_accuracies(read_histories(config.results, runs))
     table["k"] = [chains.get(chain, 0) for chain in zip(table["task"], table["method"], strict=True)]
 
     families = dict.fromkeys([DENSE, *REFERENCES], "reference")
     families |= {name: treatment.name for name, treatment in study.perturbations().items()}
     perturbed = table[table["branch"].isin(families)].merge(
-        _effective_std(config.results, [cell for cell in cells if cell.branch in families]),
-        on=[*CELL, "seed", "draw"],
+        _effective_std(config.results, [run for run in runs if run.branch in families]),
+        on=[*RUN, "seed", "draw"],
         how="left",
     )
     perturbed = perturbed.assign(family=perturbed["branch"].map(families)).rename(columns={"branch": "network"})
@@ -47,16 +47,16 @@ def measurements(study: EarlyPhase, config: Config, chains: Mapping[tuple[str, s
     return {"measurements": perturbed[list(PERTURBED)], "pretraining": pretrained[list(PRETRAINED)]}
 
 
-def _effective_std(results: str, cells: Iterable[Cell]) -> pd.DataFrame:
-    """CELL, seed, draw, effective_std: from the headers of the branches' masks."""
+def _effective_std(results: str, runs: Iterable[Run]) -> pd.DataFrame:
+    """RUN, seed, draw, effective_std: from the headers of the branches' masks."""
     rows = []
-    for cell in cells:
-        found, seeds = read_header(cell.mask(results))["effective_std"], seeds_of(cell.cohort)
+    for run in runs:
+        found, seeds = read_header(run.mask(results))["effective_std"], seeds_of(run.cohort)
         draws = len(found) // len(seeds)
         replicates = [(seed, draw) for seed in seeds for draw in range(draws)]
-        named = (cell.task, cell.cohort, cell.method, cell.level, cell.branch)
+        named = (run.task, run.cohort, run.method, run.level, run.branch)
         rows += [(*named, *replicate, value) for replicate, value in zip(replicates, found, strict=True)]
-    return pd.DataFrame(rows, columns=[*CELL, "seed", "draw", "effective_std"])
+    return pd.DataFrame(rows, columns=[*RUN, "seed", "draw", "effective_std"])
 
 
 def telemetry(files: Iterable[tuple[str, str]]) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from pydantic import PositiveInt
 
 from lth_core.config import Branch, Choice, Config, Method, Name, Rewind, Task
 from lth_core.registry import study
-from lth_core.storage.runs import Cell
+from lth_core.storage.runs import Run
 from lth_core.studies.base import Drawing, Study
 
 if TYPE_CHECKING:
@@ -59,10 +59,10 @@ class Frankle2019(Study):
             if self.has_one_shot(settings):
                 derived[one_shot(method)] = settings.model_copy(update={"iterative": False})
             if self.has_continued(settings):
-                derived[continued(method)] = settings.model_copy(update={"rewind": Rewind(policy="continue")})
+                derived[continued(method)] = settings.model_copy(update={"rewind": Rewind(policy="lr-rewind")})
         return derived
 
-    def cells(self, config: Config) -> list[Cell]:
+    def runs(self, config: Config) -> list[Run]:
         """Dense networks, tickets, their controls and the other strategies, for every cohort of every task.
 
         Raises ValueError when a list of levels has none that the methods reach.
@@ -72,25 +72,25 @@ class Frankle2019(Study):
             chosen = getattr(self, option) if option in self.model_fields_set else ()
             if chosen and min(chosen) > last:
                 raise ValueError(f"{option}: none of {list(chosen)} is among the {last} levels of the methods")
-        return [cell for task in self.tasks for cell in self._cells_of(config, task)]
+        return [run for task in self.tasks for run in self._cells_of(config, task)]
 
-    def _cells_of(self, config: Config, task: str) -> Iterator[Cell]:
+    def _cells_of(self, config: Config, task: str) -> Iterator[Run]:
         method = self.tasks[task]
         settings = config.methods[method]
         control_levels = up_to(settings.levels, self.control_levels)
         strategy_levels = up_to(settings.levels, self.strategy_levels)
         for cohort in config.tasks[task].cohorts:
-            yield Cell(task, cohort)
+            yield Run(task, cohort)
             for level in range(1, settings.levels + 1):
-                yield Cell(task, cohort, method, level)
+                yield Run(task, cohort, method, level)
                 for control in self.controls if level in control_levels else ():
-                    yield Cell(task, cohort, method, level, control)
+                    yield Run(task, cohort, method, level, control)
             for level in strategy_levels:
                 if self.has_one_shot(settings):
                     for branch in (None, *self.reinits(config)):
-                        yield Cell(task, cohort, one_shot(method), level, branch)
+                        yield Run(task, cohort, one_shot(method), level, branch)
                 if self.has_continued(settings):
-                    yield Cell(task, cohort, continued(method), level, "reset")
+                    yield Run(task, cohort, continued(method), level, "reset")
 
     def has_one_shot(self, method: Method) -> bool:
         """Whether one-shot pruning is compared with this method."""
@@ -108,11 +108,11 @@ class Frankle2019(Study):
 
     def analyses(self, config: Config) -> list[str]:
         """The histograms of the dense network's weights, at the chosen levels."""
-        return [self._histograms(config, cell) for cell in self._histogram_cells(config)]
+        return [self._histograms(config, run) for run in self._histogram_cells(config)]
 
-    def _histogram_cells(self, config: Config) -> list[Cell]:
+    def _histogram_cells(self, config: Config) -> list[Run]:
         return [
-            Cell(task, cohort, method, level)
+            Run(task, cohort, method, level)
             for task, method in self.tasks.items()
             for cohort in config.tasks[task].cohorts
             for level in self.histogram_levels
@@ -120,23 +120,23 @@ class Frankle2019(Study):
         ]
 
     @staticmethod
-    def _histograms(config: Config, cell: Cell) -> str:
-        return f"{cell.folder(config.results)}/weight_histograms.csv"
+    def _histograms(config: Config, run: Run) -> str:
+        return f"{run.folder(config.results)}/weight_histograms.csv"
 
     def tables(self, config: Config) -> dict[str, pd.DataFrame]:
-        """measurements: one row per cell, seed and draw. curves: test accuracy over the steps at a few densities.
+        """measurements: one row per run, seed and draw. curves: test accuracy over the steps at a few densities.
         weights: histograms of the dense network's weights in and out of the tickets.
         """
         import pandas as pd
 
-        from lth_core.analysis.measurements import CELL, measure, read_histories
+        from lth_core.analysis.measurements import RUN, measure, read_histories
         from lth_core.analysis.tables import read_table
 
-        histories = read_histories(config.results, self.cells(config))
-        weights = [pd.DataFrame(columns=[*CELL, "layer", "quantity", "group", "seed", "left", "right", "count"])]
-        for cell in self._histogram_cells(config):
-            named = dict(zip(CELL, [cell.task, cell.cohort, cell.method, cell.level, "ticket"], strict=True))
-            weights.append(read_table(self._histograms(config, cell)).assign(**named)[weights[0].columns])
+        histories = read_histories(config.results, self.runs(config))
+        weights = [pd.DataFrame(columns=[*RUN, "layer", "quantity", "group", "seed", "left", "right", "count"])]
+        for run in self._histogram_cells(config):
+            named = dict(zip(RUN, [run.task, run.cohort, run.method, run.level, "ticket"], strict=True))
+            weights.append(read_table(self._histograms(config, run)).assign(**named)[weights[0].columns])
         return {
             "measurements": measure(histories),
             "curves": self._curves(config, histories),

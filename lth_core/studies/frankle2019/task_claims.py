@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from lth_core.analysis.claims import Claim, judge
+from lth_core.analysis.claims import Claim, evaluate_claim
 from lth_core.analysis.measurements import (
     MATCHING,
     at_densities,
@@ -75,7 +75,7 @@ class TaskClaims:
     ) -> None:
         """Judge one value of the effect per seed."""
         facts = {"study": "frankle2019", "task": self.task, "claim": claim, "source": f"{PAPER}, {where}"}
-        self.made.append(judge(differences.to_numpy(), **facts, effect=effect, unit=unit, margin=margin))
+        self.made.append(evaluate_claim(differences.to_numpy(), **facts, effect=effect, unit=unit, margin=margin))
 
     # ------------------------------------------------------------ section 2: tickets
 

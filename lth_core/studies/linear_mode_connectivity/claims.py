@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from lth_core.analysis.claims import Claim, judge
+from lth_core.analysis.claims import Claim, evaluate_claim
 from lth_core.analysis.measurements import MATCHING
 from lth_core.config import Config
 from lth_core.storage.runs import DENSE
@@ -109,7 +109,7 @@ class TaskClaims:
         """Judge one value of the effect per seed."""
         sentence = f"{sentence[0].upper()}{sentence[1:]}."
         facts = {"study": NAME, "task": self.task, "claim": sentence, "source": source}
-        self.made.append(judge(values.to_numpy(), **facts, effect=effect, unit=unit, margin=margin))
+        self.made.append(evaluate_claim(values.to_numpy(), **facts, effect=effect, unit=unit, margin=margin))
 
     # ------------------------------------------------------------ section 3: dense networks
 

@@ -22,7 +22,7 @@ from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from lth_core.config import Branch, Choice, Config, Method, Step, seeds_of
 from lth_core.registry import study
-from lth_core.storage.runs import DENSE, Cell
+from lth_core.storage.runs import DENSE, Run
 from lth_core.studies.base import Drawing, Study, rising
 from lth_core.studies.chains import on_order, rewound, rewound_chains
 
@@ -45,9 +45,9 @@ class Pair:
     kind: str
     network: str
     k: int
-    own: Cell
+    own: Run
     """The end on data order 0, whose accuracy is the pair's."""
-    beside: Cell
+    beside: Run
     """The training in whose folder the pair's files lie: the copy on another data order, else `own`."""
     order: int = 0
     """The data order of the copy; 0 for the kinds whose ends both have order 0."""
@@ -155,16 +155,16 @@ class LinearModeConnectivity(Study):
         """All pairs that are connected."""
         for task in self.tasks:
             for cohort in config.tasks[task].cohorts:
-                dense = Cell(task, cohort)
+                dense = Run(task, cohort)
                 for k in self.steps:
                     yield from self._copies(config, DENSE, k, dense)
                 if self._has_seeds(cohort):
                     yield Pair("seed", DENSE, 0, dense, dense)
                 for k, level in product(self.rewinds(), self.levels_of(config, task)):
                     method, _ = rewound(config, self.tasks[task], k)
-                    yield from self._subnetworks(config, k, Cell(task, cohort, method, level))
+                    yield from self._subnetworks(config, k, Run(task, cohort, method, level))
 
-    def _subnetworks(self, config: Config, k: int, ticket: Cell) -> Iterator[Pair]:
+    def _subnetworks(self, config: Config, k: int, ticket: Run) -> Iterator[Pair]:
         """The pairs of one level of a chain."""
         for network in (TICKET, *self.controls):
             yield from self._copies(config, network, k, ticket)
@@ -173,7 +173,7 @@ class LinearModeConnectivity(Study):
         if self._has_seeds(ticket.cohort):
             yield Pair("seed", TICKET, k, ticket, ticket)
 
-    def _copies(self, config: Config, network: str, k: int, ticket: Cell) -> Iterator[Pair]:
+    def _copies(self, config: Config, network: str, k: int, ticket: Run) -> Iterator[Pair]:
         """A network with its copies on other data orders; `ticket` is what it is a counterfactual of, or itself."""
         own = replace(ticket, branch=network) if network in self.controls else ticket
         for order in range(1, self.copies):
@@ -187,18 +187,18 @@ class LinearModeConnectivity(Study):
     def _has_seeds(self, cohort: str) -> bool:
         return self.seeds and len(seeds_of(cohort)) > 1
 
-    def cells(self, config: Config) -> list[Cell]:
+    def runs(self, config: Config) -> list[Run]:
         """The dense runs, all tickets of every chain down to the last measured level, the controls and the copies.
 
         Raises ValueError for a step after training and for a level that a method does not reach.
         """
         self._check(config)
-        cells = [cell for pair in self.pairs(config) for cell in (pair.own, pair.beside)]
+        runs = [run for pair in self.pairs(config) for run in (pair.own, pair.beside)]
         for task, k in product(self.tasks, self.rewinds()):
             method, _ = rewound(config, self.tasks[task], k)
             chain = product(config.tasks[task].cohorts, range(1, self.levels_of(config, task)[-1] + 1))
-            cells += [Cell(task, cohort, method, level) for cohort, level in chain]
-        return list(dict.fromkeys(cells))
+            runs += [Run(task, cohort, method, level) for cohort, level in chain]
+        return list(dict.fromkeys(runs))
 
     # ------------------------------------------------------------ tables, figures and claims
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from lth_core.analysis.barriers import barriers
-from lth_core.analysis.measurements import CELL, final_accuracies, read_histories
+from lth_core.analysis.measurements import RUN, final_accuracies, read_histories
 from lth_core.analysis.tables import read_table
 from lth_core.config import Config
 from lth_core.storage.runs import DENSE
@@ -48,9 +48,9 @@ def tables(study: LinearModeConnectivity, config: Config) -> dict[str, pd.DataFr
         instability.append(_named(measured, pair))
         if _is_drawn(pair, study.levels_of(config, pair.own.task)):
             paths.append(_named(path[path["matching"] == "none"], pair))
-    found = pd.concat(instability, ignore_index=True).merge(ends, on=[*CELL, "seed", "draw"], how="left")
-    densities = ends.drop_duplicates(CELL)[[*CELL, "density"]]
-    drawn = pd.concat(paths, ignore_index=True).merge(densities, on=CELL, how="left")
+    found = pd.concat(instability, ignore_index=True).merge(ends, on=[*RUN, "seed", "draw"], how="left")
+    densities = ends.drop_duplicates(RUN)[[*RUN, "density"]]
+    drawn = pd.concat(paths, ignore_index=True).merge(densities, on=RUN, how="left")
     averaged = drawn.groupby(list(PATH_COLUMNS[:-1]), sort=False, as_index=False)["error"].agg(mean)
     return {"instability": found[list(COLUMNS)], "paths": averaged}
 
@@ -63,10 +63,10 @@ def _by_line(measured: pd.DataFrame) -> pd.DataFrame:
 
 
 def _named(table: pd.DataFrame, pair: Pair) -> pd.DataFrame:
-    """With the columns PAIR, and the columns CELL of the end on data order 0."""
+    """With the columns PAIR, and the columns RUN of the end on data order 0."""
     own = pair.own
-    cell = dict(zip(CELL, [own.task, own.cohort, own.method, own.level, pair.network], strict=True))
-    return table.assign(**cell, k=pair.k, network=pair.network, pair=pair.kind, order=pair.order)
+    run = dict(zip(RUN, [own.task, own.cohort, own.method, own.level, pair.network], strict=True))
+    return table.assign(**run, k=pair.k, network=pair.network, pair=pair.kind, order=pair.order)
 
 
 def _is_drawn(pair: Pair, levels: list[int]) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from lth_core.analysis.choices import best
-from lth_core.analysis.claims import Claim, judge
+from lth_core.analysis.claims import Claim, evaluate_claim
 from lth_core.analysis.measurements import nearest_level
 from lth_core.studies.renda2020.study import (
     FINE_TUNING,
@@ -67,7 +67,7 @@ class Comparison:
         self, sentence: str, section: str, effect: str, values: pd.Series, level: int, margin: float = 0.0
     ) -> Claim:
         """Judge one value of the effect per seed."""
-        return judge(
+        return evaluate_claim(
             values.to_numpy(),
             study="renda2020",
             task=self.view.task,

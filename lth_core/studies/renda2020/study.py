@@ -18,7 +18,7 @@ from pydantic import Field, PositiveInt, field_validator
 
 from lth_core.config import Config, Method, Rewind
 from lth_core.registry import study
-from lth_core.storage.runs import DENSE, Cell
+from lth_core.storage.runs import DENSE, Run
 from lth_core.studies.base import Drawing, Study, rising
 
 if TYPE_CHECKING:
@@ -36,12 +36,12 @@ PRUNED = "pruned"
 POLICIES = {
     FINE_TUNING: "fine-tune",
     WEIGHT_REWINDING: "rewind",
-    RATE_REWINDING: "continue",
+    RATE_REWINDING: "lr-rewind",
     LOW_RATE_REWINDING: "rewind-low-rate",
 }
 """Technique -> the rewind policy that it is."""
 
-AT_LAST_RATE = {"continue": "fine-tune", "rewind": "rewind-low-rate"}
+AT_LAST_RATE = {"lr-rewind": "fine-tune", "rewind": "rewind-low-rate"}
 """Rewind policy -> the one that it is where the learning rate does not change any more."""
 
 ONE_SHOT, ITERATIVE = "one-shot", "iterative"
@@ -112,10 +112,10 @@ class Renda2020(Study):
         for task in self.tasks:
             self._check(config, task)
         return {
-            run.method: method
+            retraining.method: method
             for task, own in self.tasks.items()
-            for run, method in self._derived(config, task)
-            if run.method != own
+            for retraining, method in self._derived(config, task)
+            if retraining.method != own
         }
 
     def _check(self, config: Config, task: str) -> None:
@@ -139,17 +139,17 @@ class Renda2020(Study):
         if (last := config.methods[method].levels) < self.levels[-1]:
             raise ValueError(f"levels: {self.levels[-1]} is beyond the {last} levels of method '{method}'")
 
-    def cells(self, config: Config) -> list[Cell]:
+    def runs(self, config: Config) -> list[Run]:
         """Dense runs, one-shot tickets at the chosen levels, all iterative tickets, and the reinit control."""
-        cells = []
+        runs = []
         for task in self.tasks:
             for cohort in config.tasks[task].cohorts:
-                cells.append(Cell(task, cohort))
-                for run in self.retrainings(config, task):
-                    levels = self.levels if run.pruning == ONE_SHOT else range(1, self.levels[-1] + 1)
-                    cells += [Cell(task, cohort, run.method, level) for level in levels]
-                cells += [Cell(task, cohort, self._reset(config, task), level, REINIT) for level in self.levels]
-        return list(dict.fromkeys(cells))
+                runs.append(Run(task, cohort))
+                for retraining in self.retrainings(config, task):
+                    levels = self.levels if retraining.pruning == ONE_SHOT else range(1, self.levels[-1] + 1)
+                    runs += [Run(task, cohort, retraining.method, level) for level in levels]
+                runs += [Run(task, cohort, self._reset(config, task), level, REINIT) for level in self.levels]
+        return list(dict.fromkeys(runs))
 
     def _reset(self, config: Config, task: str) -> str:
         """The one-shot method that goes back to theta_0; its masks are those of all one-shot methods."""
@@ -167,7 +167,7 @@ class Renda2020(Study):
 
         from lth_core.analysis.measurements import REPLICATE, final_accuracies, read_histories
 
-        histories = read_histories(config.results, self.cells(config))
+        histories = read_histories(config.results, self.runs(config))
         first = histories[histories["step"] == histories.groupby(REPLICATE)["step"].transform("min")]
         ends, starts = final_accuracies(histories), final_accuracies(first)
         parts = []
@@ -177,13 +177,13 @@ class Renda2020(Study):
             parts.append(dense.assign(pruning=DENSE, technique=DENSE, budget=0, cost=0))
             reinit = here[(here["method"] == self._reset(config, task)) & (here["branch"] == REINIT)]
             parts.append(reinit.assign(pruning=ONE_SHOT, technique=REINIT, budget=full, cost=full))
-            for run in self.retrainings(config, task):
-                rows = here[(here["method"] == run.method) & (here["branch"] == "ticket")]
-                rounds = rows["level"] if run.pruning == ITERATIVE else 1
-                named = {"pruning": run.pruning, "technique": run.technique, "budget": run.budget}
-                parts.append(rows.assign(**named, cost=run.budget * rounds))
+            for retraining in self.retrainings(config, task):
+                rows = here[(here["method"] == retraining.method) & (here["branch"] == "ticket")]
+                rounds = rows["level"] if retraining.pruning == ITERATIVE else 1
+                named = {"pruning": retraining.pruning, "technique": retraining.technique, "budget": retraining.budget}
+                parts.append(rows.assign(**named, cost=retraining.budget * rounds))
                 if named == {"pruning": ONE_SHOT, "technique": RATE_REWINDING, "budget": full}:
-                    pruned = starts[(starts["task"] == task) & (starts["method"] == run.method)]
+                    pruned = starts[(starts["task"] == task) & (starts["method"] == retraining.method)]
                     parts.append(pruned.assign(pruning=ONE_SHOT, technique=PRUNED, budget=0, cost=0))
         return {"measurements": pd.concat(parts, ignore_index=True)[list(COLUMNS)]}
 

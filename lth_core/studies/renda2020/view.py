@@ -88,7 +88,7 @@ class View:
         """Per seed and retraining cost: the largest compression without loss that was reached at no more cost.
 
         Loss is judged on the validation split, seed by seed. Where nothing is lossless the compression is 1: dense. It
-        is nan where there is nothing to judge, for all trainings of a seed, or its dense network, diverged.
+        is nan where there is nothing to test, for all trainings of a seed, or its dense network, diverged.
         """
         rows = self.rows(pruning, technique)
         found = []

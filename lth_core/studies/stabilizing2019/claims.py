@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from lth_core.analysis.choices import best
-from lth_core.analysis.claims import Claim, judge
+from lth_core.analysis.claims import Claim, evaluate_claim
 from lth_core.config import Config
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class LevelClaims:
         self, sentence: str, figure: str, effect: str, values: pd.Series, unit: str = POINTS, margin: float = 0.0
     ) -> Claim:
         """Judge one value of the effect per seed."""
-        return judge(
+        return evaluate_claim(
             values.to_numpy(),
             study="stabilizing2019",
             task=self.task,

@@ -15,7 +15,7 @@ from pydantic import Field, PositiveInt, field_validator
 
 from lth_core.config import Branch, Choice, Config, Method, Step
 from lth_core.registry import study
-from lth_core.storage.runs import Cell
+from lth_core.storage.runs import Run
 from lth_core.studies.base import Drawing, Study, rising
 from lth_core.studies.chains import on_order, rewound, rewound_chains
 
@@ -81,7 +81,7 @@ class Stabilizing2019(Study):
         random_mask = config.branches.get(RANDOM, Branch(treatment=Choice(name="random-mask")))
         return {RANDOM: random_mask} | dict([on_order(None, None, 1), on_order(RANDOM, random_mask, 1)])
 
-    def cells(self, config: Config) -> list[Cell]:
+    def runs(self, config: Config) -> list[Run]:
         """Dense runs, all tickets of every chain, and the branches of the chosen levels.
 
         Raises ValueError when a task's method has fewer levels than the study looks at.
@@ -89,12 +89,12 @@ class Stabilizing2019(Study):
         for method in self.tasks.values():
             if (last := config.methods[method].levels) < self.levels[-1]:
                 raise ValueError(f"levels: {self.levels[-1]} is beyond the {last} levels of method '{method}'")
-        cells = [Cell(task, cohort) for task in self.tasks for cohort in config.tasks[task].cohorts]
+        runs = [Run(task, cohort) for task in self.tasks for cohort in config.tasks[task].cohorts]
         for task, cohort, _, method in self._chains(config):
-            cells += [Cell(task, cohort, method, level) for level in range(1, self.levels[-1] + 1)]
+            runs += [Run(task, cohort, method, level) for level in range(1, self.levels[-1] + 1)]
             branches = product(self.levels, (OTHER_ORDER, RANDOM, RANDOM_OTHER_ORDER))
-            cells += [Cell(task, cohort, method, level, branch) for level, branch in branches]
-        return cells
+            runs += [Run(task, cohort, method, level, branch) for level, branch in branches]
+        return runs
 
     def _chains(self, config: Config) -> list[tuple[str, str, int, str]]:
         """Task, cohort, rewind step and method of every chain."""
@@ -111,11 +111,11 @@ class Stabilizing2019(Study):
         """Both distances of both networks at the chosen levels of every chain."""
         return list(self._distance_files(config).values())
 
-    def _distance_files(self, config: Config) -> dict[tuple[Cell, str], str]:
+    def _distance_files(self, config: Config) -> dict[tuple[Run, str], str]:
         """Ticket or random subnetwork, and kind of distance -> its file."""
         return {
-            (Cell(task, cohort, method, level, None if network == TICKET else network), kind): (
-                f"{Cell(task, cohort, method, level, branch).folder(config.results)}/{file}"
+            (Run(task, cohort, method, level, None if network == TICKET else network), kind): (
+                f"{Run(task, cohort, method, level, branch).folder(config.results)}/{file}"
             )
             for task, cohort, _, method in self._chains(config)
             for level in self.levels
@@ -129,18 +129,18 @@ class Stabilizing2019(Study):
         """
         import pandas as pd
 
-        from lth_core.analysis.measurements import CELL, final_accuracies, read_histories
+        from lth_core.analysis.measurements import RUN, final_accuracies, read_histories
         from lth_core.analysis.tables import read_table
 
-        cells = [cell for cell in self.cells(config) if cell.branch in (None, RANDOM)]
-        table = final_accuracies(read_histories(config.results, cells))
+        runs = [run for run in self.runs(config) if run.branch in (None, RANDOM)]
+        table = final_accuracies(read_histories(config.results, runs))
         distances: dict[str, list[pd.DataFrame]] = {"order": [], "pruning": []}
-        for (cell, kind), path in self._distance_files(config).items():
-            named = [cell.task, cell.cohort, cell.method, cell.level, cell.branch or TICKET]
+        for (run, kind), path in self._distance_files(config).items():
+            named = [run.task, run.cohort, run.method, run.level, run.branch or TICKET]
             found = read_table(path).rename(columns={"l2": f"{kind}_l2", "angle": f"{kind}_angle"})
-            distances[kind].append(found.assign(**dict(zip(CELL, named, strict=True))))
+            distances[kind].append(found.assign(**dict(zip(RUN, named, strict=True))))
         for found in distances.values():
-            table = table.merge(pd.concat(found), on=[*CELL, "seed", "draw"], how="left")
+            table = table.merge(pd.concat(found), on=[*RUN, "seed", "draw"], how="left")
         steps = {(task, method): step for task, _, step, method in self._chains(config)}
         table["k"] = [steps.get(chain, 0) for chain in zip(table["task"], table["method"], strict=True)]
         return {"measurements": table.rename(columns={"branch": "network"})[list(COLUMNS)]}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from lth_core.analysis.claims import Claim, judge
+from lth_core.analysis.claims import Claim, evaluate_claim
 from lth_core.analysis.measurements import MATCHING, nearest_level
 from lth_core.analysis.overlap import indices
 from lth_core.config import Config
@@ -86,7 +86,7 @@ class Target:
         own = self.tickets()
         where = _percent(list(own.loc[own["level"].isin(levels)].groupby("level")["density"].mean()))
         averaged = f", averaged over {len(levels)} levels" if len(levels) > 1 else ""
-        return judge(
+        return evaluate_claim(
             (self.values(*first, levels) - self.values(*second, levels)).to_numpy(),
             study="transfer",
             task=self.target,
@@ -148,7 +148,7 @@ def _overlap(rows: pd.DataFrame, task: str, other: str) -> list[Claim]:
     excess = (found["jaccard"] - found["jaccard_by_chance"]).groupby(found["seed"])
     excess = excess.agg(lambda levels: levels.mean(skipna=False))
     return [
-        judge(
+        evaluate_claim(
             excess.to_numpy(),
             study="transfer",
             task=task,

@@ -15,7 +15,7 @@ from pydantic import Field, PositiveInt, field_validator
 
 from lth_core.config import Branch, Choice, Config, Name
 from lth_core.registry import study
-from lth_core.storage.runs import DENSE, Cell
+from lth_core.storage.runs import DENSE, Run
 from lth_core.studies.base import Drawing, Study, rising
 from lth_core.studies.transfer.groups import problem
 
@@ -72,11 +72,11 @@ class Transfer(Study):
         return self.levels or list(range(1, method.levels + 1))
 
     def branches(self, config: Config) -> dict[str, Branch]:
-        """`from-{task}`: that task's ticket, trained on the task of the cell."""
+        """`from-{task}`: that task's ticket, trained on the task of the run."""
         members = {member for group in self.groups.values() for member in group}
         return {of(source): Branch(treatment=Choice(name=TICKET), source=source) for source in sorted(members)}
 
-    def cells(self, config: Config) -> list[Cell]:
+    def runs(self, config: Config) -> list[Run]:
         """Dense runs, own and foreign tickets, and controls of every task of every group.
 
         Raises ValueError when a group's tasks cannot exchange tickets.
@@ -87,15 +87,15 @@ class Transfer(Study):
         for task in self.tasks:
             if not any(task in members for members in self.groups.values()):
                 raise ValueError(f"studies.transfer.tasks.{task}: is in no group that exchanges tickets")
-        cells = []
+        runs = []
         for group, members in self.groups.items():
             for target in members:
                 branches = (None, *CONTROLS, *(of(source) for source in members if source != target))
                 for cohort in config.tasks[target].cohorts:
-                    cells.append(Cell(target, cohort))
+                    runs.append(Run(target, cohort))
                     grid = product(self.group_levels(config, group), branches)
-                    cells += [Cell(target, cohort, self.tasks[target], level, branch) for level, branch in grid]
-        return list(dict.fromkeys(cells))  # a task may be in several groups
+                    runs += [Run(target, cohort, self.tasks[target], level, branch) for level, branch in grid]
+        return list(dict.fromkeys(runs))  # a task may be in several groups
 
     # ------------------------------------------------------------ tables
 
@@ -103,13 +103,13 @@ class Transfer(Study):
         """The overlap of the masks of every two tasks of a group."""
         return list(self._overlap_files(config).values())
 
-    def _overlap_files(self, config: Config) -> dict[tuple[Cell, str], str]:
+    def _overlap_files(self, config: Config) -> dict[tuple[Run, str], str]:
         """Ticket of a task, and the other task -> the counts of both masks."""
         files = {}
         for group, members in self.groups.items():
             for (task, other), level in product(self.pairs(members), self.group_levels(config, group)):
                 for cohort in config.tasks[task].cohorts:
-                    ticket = Cell(task, cohort, self.tasks[task], level)
+                    ticket = Run(task, cohort, self.tasks[task], level)
                     folder = ticket.folder(config.results)
                     files[ticket, other] = f"{folder}/overlap/{other}/{self.tasks[other]}.csv"
         return files
@@ -128,7 +128,7 @@ class Transfer(Study):
         from lth_core.analysis.measurements import final_accuracies, read_histories
         from lth_core.analysis.tables import read_table
 
-        ends = final_accuracies(read_histories(config.results, self.cells(config)))
+        ends = final_accuracies(read_histories(config.results, self.runs(config)))
         accuracy = [self._rows(ends, group, target) for group, members in self.groups.items() for target in members]
         densities = ends[ends["branch"] == TICKET].groupby(["task", "level"])["density"].mean()
         overlap = [

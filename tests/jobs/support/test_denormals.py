@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from lth_core.jobs.support.runs import open_task
+from lth_core.jobs.support.trainings import open_task
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[3]
 def test_they_are_0_in_every_thread_of_a_job() -> None:
     script = """
 import torch
-from lth_core.jobs.support.runs import prepare
+from lth_core.jobs.support.trainings import prepare
 torch.set_num_threads(2)
 prepare(torch.device("cpu"))
 print(int(torch.full((2**20,), 1e-20).mul_(1e-19).count_nonzero()))  # enough elements for both threads
@@ -45,7 +45,7 @@ def test_threads_that_a_plugin_starts_are_prepared_so(tmp_path: Path, data_file:
     (tmp_path / "busy.py").write_text("import torch\ntorch.arange(2**20).float().sqrt()\n")
     script = f"""
 import torch
-from lth_core.jobs.support.runs import open_task
+from lth_core.jobs.support.trainings import open_task
 torch.set_num_threads(2)
 open_task({spec | {"plugins": ["busy"]}!r}, {str(data_file)!r})
 print(int(torch.full((2**20,), 1e-20).mul_(1e-19).count_nonzero()))

@@ -12,7 +12,7 @@ from lth_core import registry
 from lth_core.config import Choice, Method, Rewind
 from lth_core.storage.errors import ArtifactError
 from lth_core.storage.files import write_text
-from lth_core.storage.runs import Cell
+from lth_core.storage.runs import Run
 from lth_core.storage.tensors import write_tensors
 from lth_core.studies.deconstructing.study import COLUMNS, CRITERIA, KEPT_ACTIONS, PRUNED_ACTIONS, SUPERMASK_COLUMNS
 from lth_core.studies.deconstructing.tables import gathered
@@ -31,14 +31,14 @@ def test_every_variant_is_a_chain_of_its_own_and_the_recipe_itself_is_the_tasks_
     zero_all = Choice(name="freeze-init", zero="all-toward-zero")
     assert derived["imp-freeze-init-zero-all"] == Method(levels=4, treatment=zero_all)
     assert derived["imp-constant-signed"].treatment == Choice(name="constant", keep_signs=True)
-    assert {cell.method for cell in study().cells(config())} == {"dense", "imp", *derived}
+    assert {run.method for run in study().runs(config())} == {"dense", "imp", *derived}
 
 
 def test_the_grid_has_every_level_of_every_chain_down_to_the_last_chosen_one():
     few = study(criteria=["large-final", "random"], pruned_actions=["freeze-init"], kept_actions=[])
-    cells = few.cells(config())
-    assert len(cells) == len(set(cells)) == 2 * (1 + 3 * 3)  # two cohorts; dense and three chains of three levels
-    assert Cell("digits", "2-2", "imp-freeze-init", 3) in cells
+    runs = few.runs(config())
+    assert len(runs) == len(set(runs)) == 2 * (1 + 3 * 3)  # two cohorts; dense and three chains of three levels
+    assert Run("digits", "2-2", "imp-freeze-init", 3) in runs
 
 
 def test_a_method_with_another_criterion_is_no_large_final():
@@ -50,7 +50,7 @@ def test_a_method_with_another_criterion_is_no_large_final():
 def test_every_action_is_a_registered_treatment_that_takes_its_options(name: str, choice: Choice):
     import lth_core.treatments  # noqa: F401 (registers them)
 
-    assert choice.options.keys() <= registry.branch.options(choice.name).keys()
+    assert choice.options.keys() <= registry.treatment.options(choice.name).keys()
 
 
 @pytest.mark.parametrize("option", ["pruned_actions", "kept_actions"])
@@ -72,9 +72,9 @@ def test_without_criteria_there_is_nothing_to_compare():
 
 def test_methods_that_cannot_be_varied_and_levels_that_are_not_there_are_refused_in_one_line():
     with pytest.raises(ValueError, match=r"^levels: 5 is beyond the 4 levels of method 'imp'$"):
-        study(levels=[2, 5]).cells(config())
-    with pytest.raises(ValueError, match=r"^method 'imp' starts from trained weights \(rewind policy 'continue'\)"):
-        study().methods(config(rewind=Rewind(policy="continue")))
+        study(levels=[2, 5]).runs(config())
+    with pytest.raises(ValueError, match=r"^method 'imp' starts from trained weights \(rewind policy 'lr-rewind'\)"):
+        study().methods(config(rewind=Rewind(policy="lr-rewind")))
     with pytest.raises(ValueError, match=r"^method 'imp' has a treatment of its own"):
         study().methods(config(treatment="constant"))
     with pytest.raises(ValidationError, match="must rise"):
@@ -97,16 +97,16 @@ def test_supermasks_are_found_by_every_criterion_and_learned_in_four_ways_per_co
 def test_one_row_per_trained_network_with_its_accuracies_at_early_stopping_and_at_the_end(tmp_path: Path):
     settings = config(str(tmp_path))
     few = study(criteria=["large-final"], pruned_actions=[], kept_actions=["redraw"], supermasks=False)
-    for cell in few.cells(settings):
+    for run in few.runs(settings):
         lines = ["seed,draw,step,split,loss,accuracy"]
-        for seed in (0, 1) if cell.cohort == "0-1" else (2,):
-            loss = "nan" if (seed, cell.method, cell.level) == (1, "imp", 3) else "0.7"
+        for seed in (0, 1) if run.cohort == "0-1" else (2,):
+            loss = "nan" if (seed, run.method, run.level) == (1, "imp", 3) else "0.7"
             lines += [f"{seed},0,50,{split},0.5,0.9" for split in ("train", "validation", "test")]
             lines += [f"{seed},0,100,{split},{loss},0.8" for split in ("train", "validation", "test")]
-        write_text(cell.history(settings.results), "\n".join(lines) + "\n")
-        if cell.level:
-            header = {"density": 0.8**cell.level, "provenance": {}}
-            write_tensors(cell.mask(settings.results), {"w": np.ones((1, 1), bool)}, header)
+        write_text(run.history(settings.results), "\n".join(lines) + "\n")
+        if run.level:
+            header = {"density": 0.8**run.level, "provenance": {}}
+            write_tensors(run.mask(settings.results), {"w": np.ones((1, 1), bool)}, header)
     table = few.tables(settings)["accuracies"]
     assert list(table.columns) == list(COLUMNS) and len(table) == SEEDS * (1 + 2 * 3)
     diverged = table["accuracy"].isna()

@@ -14,7 +14,7 @@ from lth_core import registry
 from lth_core.config import Branch, Choice, Config, Dataset, Method, Rewind, StartingWeights, seeds_of
 from lth_core.planning.configfile import ConfigError, load
 from lth_core.storage.files import write_text
-from lth_core.storage.runs import Cell
+from lth_core.storage.runs import Run
 from lth_core.storage.tensors import write_tensors
 from lth_core.studies.base import expand
 from lth_core.studies.early_phase.study import PERTURBED, PRETRAINED, REFERENCES, EarlyPhase
@@ -53,14 +53,14 @@ def test_every_perturbation_of_the_paper_has_a_name_and_a_registered_treatment()
     assert len(set(options)) == 15
     assert Choice(name="sign-magnitude", signs="start", magnitudes="start") not in perturbations.values()
     for choice in perturbations.values():
-        assert set(choice.options) == set(registry.branch.options(choice.name))
+        assert set(choice.options) == set(registry.treatment.options(choice.name))
 
 
 def test_the_grid_holds_tickets_references_and_perturbations_at_the_chosen_levels_of_every_chain():
-    cells = study().cells(config())
-    assert len(cells) == len(set(cells)) == 2 * (1 + len(KS) * len(LEVELS) * (3 + 15))  # two cohorts
-    assert {cell.method for cell in cells} == {"dense", "imp-rewind-20", "imp-rewind-50"}
-    assert {cell.level for cell in cells} == {0, *LEVELS}
+    runs = study().runs(config())
+    assert len(runs) == len(set(runs)) == 2 * (1 + len(KS) * len(LEVELS) * (3 + 15))  # two cohorts
+    assert {run.method for run in runs} == {"dense", "imp-rewind-20", "imp-rewind-50"}
+    assert {run.level for run in runs} == {0, *LEVELS}
     assert study().methods(config()) == {
         f"imp-rewind-{k}": Method(levels=6, rewind=Rewind(policy="rewind", step=k)) for k in KS
     }
@@ -101,9 +101,9 @@ def test_sparse_pretraining_applies_the_tickets_mask_first():
 
 
 def test_pretrained_tickets_are_trained_but_no_pretraining_to_its_end():
-    cells = study(**PRETRAINED_ONES).cells(config(**PRETRAINED_ONES))
-    assert {cell.task for cell in cells} == {"small"}
-    pretrained = {cell.branch for cell in cells if cell.branch and "pretraining" in cell.branch}
+    runs = study(**PRETRAINED_ONES).runs(config(**PRETRAINED_ONES))
+    assert {run.task for run in runs} == {"small"}
+    pretrained = {run.branch for run in runs if run.branch and "pretraining" in run.branch}
     assert len(pretrained) == len(KINDS) * 2 * 2
     only = study(**PRETRAINED_ONES, pretraining=["blur"], pretrained_networks=["dense"])
     assert list(only.pretrainings("small")) == ["dense-pretraining-small-blur-20", "dense-pretraining-small-blur-80"]
@@ -165,28 +165,28 @@ def write_results(folder: Path) -> Config:
     """Every result of the study with known values; seed 1's ticket of k = 50 and level 6 diverged."""
     settings, the_study = config(str(folder), **PRETRAINED_ONES), study(**PRETRAINED_ONES)
     branches = sorted(the_study.branches(settings))
-    for cell in the_study.cells(settings):
+    for run in the_study.runs(settings):
         lines = ["seed,draw,step,split,loss,accuracy"]
-        draws = range(2 if cell.branch == "reinit" else 1)
-        for seed in seeds_of(cell.cohort):
-            diverged = (seed, cell.method, cell.level, cell.branch) == (1, "imp-rewind-50", 6, None)
+        draws = range(2 if run.branch == "reinit" else 1)
+        for seed in seeds_of(run.cohort):
+            diverged = (seed, run.method, run.level, run.branch) == (1, "imp-rewind-50", 6, None)
             for draw in draws:
                 accuracy = 0.9 + seed / 1000 + draw / 10000
                 for split, value in (("train", 1.0), ("validation", accuracy - 0.1), ("test", accuracy)):
                     lines += [f"{seed},{draw},20,{split},0.7,0.1"]
                     lines += [f"{seed},{draw},100,{split},{'nan' if diverged else 0.5},{value}"]
-        Path(cell.folder(settings.results)).mkdir(parents=True)
-        Path(cell.history(settings.results)).write_text("\n".join(lines) + "\n")
-        if cell.level:
-            header = {"density": 0.8**cell.level}
-            if cell.branch:
-                size = branches.index(cell.branch) if cell.branch in branches else 0
-                pairs = [(seed, draw) for seed in seeds_of(cell.cohort) for draw in draws]
+        Path(run.folder(settings.results)).mkdir(parents=True)
+        Path(run.history(settings.results)).write_text("\n".join(lines) + "\n")
+        if run.level:
+            header = {"density": 0.8**run.level}
+            if run.branch:
+                size = branches.index(run.branch) if run.branch in branches else 0
+                pairs = [(seed, draw) for seed in seeds_of(run.cohort) for draw in draws]
                 header["effective_std"] = [size + seed / 10 + draw / 100 for seed, draw in pairs]
-            write_tensors(cell.mask(settings.results), {"w": np.ones((1, 1), bool)}, header)
+            write_tensors(run.mask(settings.results), {"w": np.ones((1, 1), bool)}, header)
     for cohort in ("0-1", "2-2"):
         rows = [f"{seed},{step},mean_magnitude,{seed + step}" for seed in seeds_of(cohort) for step in (0, 40)]
-        path = f"{Cell('small', cohort).folder(settings.results)}/telemetry_40.csv"
+        path = f"{Run('small', cohort).folder(settings.results)}/telemetry_40.csv"
         write_text(path, "seed,step,quantity,value\n" + "\n".join(rows) + "\n")
     return settings
 

@@ -35,12 +35,12 @@ PROMISES = {
 def tables_of(config: Config, study: Frankle2019) -> dict[str, pd.DataFrame]:
     """The least that figures can be drawn from: two steps, one layer, densities that fall by a fifth."""
     rows = []
-    for cell in study.cells(config):
-        branch = cell.branch or ("ticket" if cell.level else "dense")
-        cell_of = {"task": cell.task, "cohort": cell.cohort, "method": cell.method, "level": cell.level}
+    for run in study.runs(config):
+        branch = run.branch or ("ticket" if run.level else "dense")
+        run_of = {"task": run.task, "cohort": run.cohort, "method": run.method, "level": run.level}
         rows += [
-            cell_of | {"branch": branch, "density": 0.8**cell.level, "seed": seed, "draw": 0}
-            for seed in seeds_of(cell.cohort)
+            run_of | {"branch": branch, "density": 0.8**run.level, "seed": seed, "draw": 0}
+            for seed in seeds_of(run.cohort)
         ]
     measurements = pd.DataFrame(rows)
     parts = ("end", "one_third", "two_thirds", "early_stop")

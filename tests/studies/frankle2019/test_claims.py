@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lth_core.storage.runs import Cell
+from lth_core.storage.runs import Run
 from tests.support import frankle2019_results
 from tests.support.frankle2019_results import LEVELS, accuracy_of, make_config, make_study, read_back, write_artifacts
 
@@ -30,8 +30,8 @@ def test_the_advantage_over_reinitialization_is_a_paired_t_interval_over_seeds(r
     claim = find(claims_of(results, "plain"), "tickets beat the same masks reinitialized, with 21%")
     level = 7  # 0.8**7 = 21.0%
     pairs = [
-        accuracy_of(Cell("plain", "0-2", "imp", level), seed, 0)
-        - np.mean([accuracy_of(Cell("plain", "0-2", "imp", level, "reinit"), seed, draw) for draw in (0, 1)])
+        accuracy_of(Run("plain", "0-2", "imp", level), seed, 0)
+        - np.mean([accuracy_of(Run("plain", "0-2", "imp", level, "reinit"), seed, draw) for draw in (0, 1)])
         for seed in range(3)
     ]
     expected = stats.ttest_1samp(100 * np.array(pairs), 0).confidence_interval(0.95)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lth_core.storage.runs import Cell
+from lth_core.storage.runs import Run
 from tests.support import frankle2019_results
 from tests.support.frankle2019_results import (
     LEVELS,
@@ -36,7 +36,7 @@ def test_measurements_have_one_row_per_cell_seed_and_draw(results):
     assert len(table) == 4 * 3 * (1 + LEVELS * (1 + 2 + 1 + 1 + 2 + 1))
     row = table.query("task == 'plain' and method == 'imp' and level == 3 and branch == 'ticket' and seed == 1").iloc[0]
     assert row["density"] == pytest.approx(0.512) and row["early_stop_step"] == 20
-    assert row["test_accuracy_early_stop"] == pytest.approx(accuracy_of(Cell("plain", "0-2", "imp", 3), 1, 0))
+    assert row["test_accuracy_early_stop"] == pytest.approx(accuracy_of(Run("plain", "0-2", "imp", 3), 1, 0))
 
 
 def test_curves_hold_few_densities(results):
@@ -94,8 +94,8 @@ def test_lines_show_the_tables_numbers(results):
     (drawing,) = (d for d in study.figures(config, tables) if d.name == "fig05-early-stop-plain")
     steps, accuracies, _ = drawing.draw().axes
     lines = {line.get_label(): line for line in accuracies.get_lines()}
-    cell = Cell("plain", "0-2", "imp", 2, "reinit")
-    expected = np.mean([accuracy_of(cell, seed, draw) for seed in range(3) for draw in (0, 1)])
+    run = Run("plain", "0-2", "imp", 2, "reinit")
+    expected = np.mean([accuracy_of(run, seed, draw) for seed in range(3) for draw in (0, 1)])
     densities, shown = lines["random reinitialization"].get_data()
     assert shown[np.isclose(densities, 0.64)].tolist() == [pytest.approx(expected)]
     assert {line.get_label(): line.get_ydata()[0] for line in steps.get_lines()} == {

@@ -8,15 +8,15 @@ from collections import Counter
 
 import pytest
 
-from lth_core.storage.runs import Cell
+from lth_core.storage.runs import Run
 from tests.support.frankle2019_results import make_config, make_study, task
 
 
 def test_the_trainings_of_a_small_config():
     config = make_config(levels=3)
-    cells = make_study(config).cells(config)
-    assert len(cells) == len(set(cells))
-    assert Counter((cell.method, cell.branch) for cell in cells) == {
+    runs = make_study(config).runs(config)
+    assert len(runs) == len(set(runs))
+    assert Counter((run.method, run.branch) for run in runs) == {
         ("dense", None): 1,
         ("imp", None): 3,
         ("imp", "reinit"): 3,
@@ -30,11 +30,11 @@ def test_the_trainings_of_a_small_config():
 def test_levels_of_controls_and_strategies_can_be_chosen():
     config = make_config(levels=4)
     study = make_study(config, control_levels=[2, 4, 9], strategy_levels=[3], one_shot=False)
-    cells = study.cells(config)
-    assert sorted(cell.level for cell in cells if cell.branch == "random-mask") == [2, 4]
-    assert sorted(cell.level for cell in cells if cell.method == "imp" and not cell.branch) == [1, 2, 3, 4]
-    assert [cell for cell in cells if cell.method not in ("imp", "dense")] == [
-        Cell("digits", "0-2", "imp-continued", 3, "reset")
+    runs = study.runs(config)
+    assert sorted(run.level for run in runs if run.branch == "random-mask") == [2, 4]
+    assert sorted(run.level for run in runs if run.method == "imp" and not run.branch) == [1, 2, 3, 4]
+    assert [run for run in runs if run.method not in ("imp", "dense")] == [
+        Run("digits", "0-2", "imp-continued", 3, "reset")
     ]
 
 
@@ -44,7 +44,7 @@ def test_the_derived_methods_differ_in_one_thing():
     assert set(derived) == {"imp-one-shot", "imp-continued"}
     imp = config.methods["imp"]
     assert derived["imp-one-shot"] == imp.model_copy(update={"iterative": False})
-    assert derived["imp-continued"].rewind.policy == "continue"
+    assert derived["imp-continued"].rewind.policy == "lr-rewind"
     assert derived["imp-continued"].model_dump(exclude={"rewind"}) == imp.model_dump(exclude={"rewind"})
 
 
@@ -53,21 +53,21 @@ def test_strategies_that_the_method_cannot_be_compared_with_are_left_out():
     once = config.model_copy(update={"methods": {"imp": config.methods["imp"].model_copy(update={"iterative": False})}})
     study = make_study(once)
     assert study.methods(once) == {}
-    assert {cell.method for cell in study.cells(once)} == {"dense", "imp"}
+    assert {run.method for run in study.runs(once)} == {"dense", "imp"}
 
 
 def test_every_cohort_is_trained_apart():
     config = make_config(levels=2, digits=task(cohorts=("0-2", "3-4")))
-    cells = make_study(config).cells(config)
-    assert Counter(cell.cohort for cell in cells) == {"0-2": 13, "3-4": 13}
+    runs = make_study(config).runs(config)
+    assert Counter(run.cohort for run in runs) == {"0-2": 13, "3-4": 13}
 
 
 @pytest.mark.parametrize("option", ["control_levels", "strategy_levels", "histogram_levels"])
 def test_a_list_of_levels_that_no_method_reaches_is_an_error_in_one_line(option: str):
     config = make_config(levels=3)
     with pytest.raises(ValueError, match=rf"^{option}: none of \[4, 9\] is among the 3 levels of the methods$"):
-        make_study(config, **{option: [4, 9]}).cells(config)
-    assert make_study(config, **{option: [3, 9]}).cells(config)
+        make_study(config, **{option: [4, 9]}).runs(config)
+    assert make_study(config, **{option: [3, 9]}).runs(config)
 
 
 def test_histograms_are_asked_for_at_levels_that_exist():

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from lth_core.config import Branch, Choice, Config, Method, Rewind
 from lth_core.storage.files import write_text
-from lth_core.storage.runs import Cell
+from lth_core.storage.runs import Run
 from lth_core.storage.tensors import write_tensors
 from lth_core.studies.linear_mode_connectivity.study import LinearModeConnectivity, focus
 from lth_core.studies.linear_mode_connectivity.tables import COLUMNS, PATH_COLUMNS
@@ -36,33 +36,33 @@ def study(**options) -> LinearModeConnectivity:
 
 
 def test_the_grid_holds_both_ends_of_every_pair_and_all_tickets_of_every_chain() -> None:
-    cells = study().cells(config())
-    assert len(cells) == len(set(cells))
+    runs = study().runs(config())
+    assert len(runs) == len(set(runs))
     dense = 1 + len(STEPS)
     tickets = len(STEPS) * 4
     copies = len(STEPS) * len(LEVELS) * (1 + 2 * len(CONTROLS))  # of the tickets; of both controls, and these
-    assert len(cells) == 2 * (dense + tickets + copies)  # two cohorts
+    assert len(runs) == 2 * (dense + tickets + copies)  # two cohorts
 
 
 def test_copies_of_dense_networks_and_of_reinitialized_tickets_part_on_their_way() -> None:
-    cells = set(study().cells(config()))
+    runs = set(study().runs(config()))
     for branch in ("order-1", "order-1-from-20", "order-1-from-80"):
-        assert Cell("digits", "0-1", branch=branch) in cells
-    assert Cell("digits", "0-1", "imp-rewind-20", 2, "reinit-order-1-from-20") in cells
-    assert Cell("digits", "0-1", "imp", 2, "reinit-order-1") in cells
+        assert Run("digits", "0-1", branch=branch) in runs
+    assert Run("digits", "0-1", "imp-rewind-20", 2, "reinit-order-1-from-20") in runs
+    assert Run("digits", "0-1", "imp", 2, "reinit-order-1") in runs
     branches = study().branches(config())
     assert branches["reinit-order-1-from-20"] == Branch(treatment=Choice(name="reinit"), order=1, order_from=20)
 
 
 def test_copies_of_rewound_subnetworks_part_where_these_start() -> None:
-    branches = {cell.branch for cell in study().cells(config()) if cell.method == "imp-rewind-20"}
+    branches = {run.branch for run in study().runs(config()) if run.method == "imp-rewind-20"}
     assert branches == {None, "order-1", "random-mask", "random-mask-order-1", "reinit", "reinit-order-1-from-20"}
 
 
 def test_more_copies_are_on_further_data_orders() -> None:
-    two, three = (set(study(copies=copies).cells(config())) for copies in (2, 3))
+    two, three = (set(study(copies=copies).runs(config())) for copies in (2, 3))
     assert two < three
-    assert {cell.branch for cell in three - two} == {
+    assert {run.branch for run in three - two} == {
         name.replace("order-1", "order-2") for name in study().branches(config()) if "order-1" in name
     }
 
@@ -70,7 +70,7 @@ def test_more_copies_are_on_further_data_orders() -> None:
 def test_trainings_of_the_stability_study_are_shared() -> None:
     stability = Stabilizing2019(tasks={"digits": "imp"}, rewind_steps=STEPS, levels=LEVELS)
     settings = config()
-    assert set(stability.cells(settings)) < set(study().cells(settings))
+    assert set(stability.runs(settings)) < set(study().runs(settings))
     assert stability.methods(settings) == study().methods(settings)
     assert stability.branches(settings).items() <= study().branches(settings).items()
 
@@ -78,7 +78,7 @@ def test_trainings_of_the_stability_study_are_shared() -> None:
 def test_tickets_may_be_rewound_to_fewer_steps_than_dense_networks_are_copied_at() -> None:
     settings = study(rewind_steps=[20])
     assert settings.methods(config()) == {"imp-rewind-20": Method(levels=4, rewind=Rewind(policy="rewind", step=20))}
-    assert {cell.method for cell in settings.cells(config())} == {"dense", "imp-rewind-20"}
+    assert {run.method for run in settings.runs(config())} == {"dense", "imp-rewind-20"}
     assert {pair.k for pair in settings.pairs(config()) if pair.network == "dense"} == set(STEPS)
 
 
@@ -137,12 +137,12 @@ def test_a_control_on_another_data_order_is_an_error() -> None:
 def test_a_step_that_leaves_no_training_is_an_error_in_one_line(last: int) -> None:
     message = rf"^steps: {last} is not before the end of the training of task 'digits' \(100 steps\)$"
     with pytest.raises(ValueError, match=message):
-        study(steps=[0, last]).cells(config())
+        study(steps=[0, last]).runs(config())
 
 
 def test_a_level_beyond_the_method_is_an_error_in_one_line() -> None:
     with pytest.raises(ValueError, match=r"^levels: 5 is beyond the 4 levels of method 'imp'$"):
-        study(levels=[2, 5]).cells(config())
+        study(levels=[2, 5]).runs(config())
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ RISE = {"dense": 0.1, "ticket": 0.2, "random-mask": 0.4, "reinit": 0.3}
 DRAWS = {"reinit": 2}
 
 
-def seeds_of(pair_or_cell: Cell) -> tuple[int, ...]:
+def seeds_of(pair_or_cell: Run) -> tuple[int, ...]:
     return (0, 1) if pair_or_cell.cohort == "0-1" else (2,)
 
 
@@ -201,19 +201,19 @@ def path_of(rise: float, seeds: tuple[int, ...], draws: int, matchings: tuple[st
 def write_results(folder: Path) -> Config:
     settings = config(str(folder), branches={"reinit": Branch(treatment=Choice(name="reinit"), draws=2)})
     the_study = study(copies=3)
-    for cell in the_study.cells(settings):
-        draws = DRAWS.get(cell.branch or "", 1)
+    for run in the_study.runs(settings):
+        draws = DRAWS.get(run.branch or "", 1)
         lines = ["seed,draw,step,split,loss,accuracy"]
-        for seed in seeds_of(cell):
+        for seed in seeds_of(run):
             for draw in range(draws):
-                loss = "nan" if (seed, cell.method, cell.level) == (1, "imp-rewind-80", 4) else 0.5
+                loss = "nan" if (seed, run.method, run.level) == (1, "imp-rewind-80", 4) else 0.5
                 lines += [f"{seed},{draw},50,{split},0.7,0.1" for split in ("train", "validation", "test")]
                 lines += [f"{seed},{draw},100,train,{loss},1.0", f"{seed},{draw},100,validation,{loss},0.93"]
                 lines += [f"{seed},{draw},100,test,{loss},{0.95 + seed / 1000 + draw / 100}"]
-        write_text(cell.history(settings.results), "\n".join(lines) + "\n")
-        if cell.level:
-            header = {"density": 0.8**cell.level, "provenance": {}}
-            write_tensors(cell.mask(settings.results), {"w": np.ones((1, 1), bool)}, header)
+        write_text(run.history(settings.results), "\n".join(lines) + "\n")
+        if run.level:
+            header = {"density": 0.8**run.level, "provenance": {}}
+            write_tensors(run.mask(settings.results), {"w": np.ones((1, 1), bool)}, header)
     for pair in the_study.pairs(settings):
         path, ends = pair.files(settings.results)
         draws, seeds = DRAWS.get(pair.network, 1), seeds_of(pair.own)
@@ -239,13 +239,13 @@ def test_one_row_per_line_of_every_pair(tables: dict[str, pd.DataFrame]) -> None
     key = ["task", "k", "level", "network", "pair", "order", "seed", "draw", "matching", "statistics"]
     assert not table.duplicated(key).any()
     seeds, chains, levels, orders, both = 3, len(STEPS), len(LEVELS), 2, ("none", "aligned")
-    cells = seeds * chains * levels
+    runs = seeds * chains * levels
     counts = table.groupby(["pair", "network", "matching"]).size().to_dict()
     assert counts == {
         **{("order", "dense", matching): seeds * chains * orders for matching in both},
-        **{("order", network, matching): cells * orders for network in ("ticket", "random-mask") for matching in both},
-        ("order", "reinit", "none"): cells * orders * 2,  # draws
-        **{("level", "ticket", matching): cells for matching in both},
+        **{("order", network, matching): runs * orders for network in ("ticket", "random-mask") for matching in both},
+        ("order", "reinit", "none"): runs * orders * 2,  # draws
+        **{("level", "ticket", matching): runs for matching in both},
         **{("seed", "ticket", matching): chains * levels for matching in both},
         **{("seed", "dense", matching): 1 for matching in both},
     }

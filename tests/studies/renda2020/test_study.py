@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from lth_core.config import Method, Rewind
-from lth_core.storage.runs import Cell
+from lth_core.storage.runs import Run
 from lth_core.studies.renda2020.study import POLICIES
 from tests.support.renda2020_results import BUDGETS, LEVELS, config, study
 
@@ -29,8 +29,8 @@ def test_every_technique_gets_every_budget_and_the_full_one() -> None:
         ("fine-tuning", 20, Rewind(policy="fine-tune", step=80)),  # the last rate, for 20 steps
         ("weight-rewinding", 60, Rewind(policy="rewind", step=40)),  # weights and schedule of step T - t
         ("weight-rewinding", 100, Rewind(policy="reset")),
-        ("rate-rewinding", 60, Rewind(policy="continue", step=40)),  # trained weights, schedule of step T - t
-        ("rate-rewinding", 100, Rewind(policy="continue", step=0)),
+        ("rate-rewinding", 60, Rewind(policy="lr-rewind", step=40)),  # trained weights, schedule of step T - t
+        ("rate-rewinding", 100, Rewind(policy="lr-rewind", step=0)),
         ("low-rate-rewinding", 60, Rewind(policy="rewind-low-rate", step=40)),
     ],
 )
@@ -52,8 +52,8 @@ def test_budgets_that_replay_no_drop_are_trained_once_for_both_techniques_and_sa
         assert of["rate-rewinding", pruning, 15] == of["fine-tuning", pruning, 15]
         assert of["weight-rewinding", pruning, 15] == of["low-rate-rewinding", pruning, 15]
     assert len({method for (_, _, budget), method in of.items() if budget == 16}) == 4
-    cells = short.cells(config())
-    assert len(cells) == len(set(cells))
+    runs = short.runs(config())
+    assert len(runs) == len(set(runs))
     assert short.constant_budget(config(), "digits") == 15
 
 
@@ -64,16 +64,16 @@ def test_the_configured_method_and_other_studies_names_are_shared() -> None:
 
 
 def test_the_grid_holds_one_shot_tickets_at_the_levels_whole_iterative_chains_and_reinit() -> None:
-    cells = study(iterative_budgets=[60]).cells(config())
-    assert len(cells) == len(set(cells))
+    runs = study(iterative_budgets=[60]).runs(config())
+    assert len(runs) == len(set(runs))
     dense, one_shot, iterative, reinit = 1, 4 * 3 * len(LEVELS), 4 * 2 * 3, len(LEVELS)
-    assert len(cells) == 2 * (dense + one_shot + iterative + reinit)  # two cohorts
-    assert {(cell.method, cell.level) for cell in cells if cell.branch} == {("imp-one-shot", n) for n in LEVELS}
+    assert len(runs) == 2 * (dense + one_shot + iterative + reinit)  # two cohorts
+    assert {(run.method, run.level) for run in runs if run.branch} == {("imp-one-shot", n) for n in LEVELS}
 
 
 def test_cells_of_the_reinit_control_lie_beside_the_one_shot_tickets() -> None:
-    reinit = Cell("digits", "0-1", "imp-one-shot", 3, "reinit")
-    assert reinit in study().cells(config())
+    reinit = Run("digits", "0-1", "imp-one-shot", 3, "reinit")
+    assert reinit in study().runs(config())
 
 
 # ---------------------------------------------------------------- mistakes

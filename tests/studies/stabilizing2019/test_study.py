@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from lth_core.config import Branch, Choice, Config, Method, Rewind
 from lth_core.storage.files import write_text
-from lth_core.storage.runs import Cell
+from lth_core.storage.runs import Run
 from lth_core.storage.tensors import write_tensors
 from lth_core.studies.stabilizing2019.study import COLUMNS, Stabilizing2019
 
@@ -36,12 +36,12 @@ def study(**options) -> Stabilizing2019:
 
 
 def test_the_grid_holds_every_ticket_of_every_chain_and_three_branches_at_the_chosen_levels():
-    cells = study().cells(config())
-    assert len(cells) == len(set(cells))
+    runs = study().runs(config())
+    assert len(runs) == len(set(runs))
     dense, tickets, branches = 1, len(STEPS) * 4, len(STEPS) * len(LEVELS) * 3
-    assert len(cells) == 2 * (dense + tickets + branches)  # two cohorts
-    assert {cell.branch for cell in cells} == {None, "order-1", "random-mask", "random-mask-order-1"}
-    assert {cell.level for cell in cells if cell.branch} == set(LEVELS)
+    assert len(runs) == 2 * (dense + tickets + branches)  # two cohorts
+    assert {run.branch for run in runs} == {None, "order-1", "random-mask", "random-mask-order-1"}
+    assert {run.level for run in runs if run.branch} == set(LEVELS)
 
 
 def test_other_rewind_steps_are_derived_and_reset_is_the_configured_method_itself():
@@ -57,12 +57,12 @@ def test_a_method_that_already_rewinds_to_one_of_the_steps_is_not_trained_twice(
         "imp-rewind-0": Rewind(policy="reset"),
         "imp-rewind-80": Rewind(policy="rewind", step=80),
     }
-    assert Cell("digits", "0-1", "imp", 4) in study().cells(rewinding)
+    assert Run("digits", "0-1", "imp", 4) in study().runs(rewinding)
 
 
 def test_derived_chains_are_pruned_down_to_the_last_chosen_level():
-    cells = study(levels=[1, 3]).cells(config())
-    assert {max(cell.level for cell in cells if cell.method == method) for method in ("imp-rewind-20", "imp")} == {3}
+    runs = study(levels=[1, 3]).runs(config())
+    assert {max(run.level for run in runs if run.method == method) for method in ("imp-rewind-20", "imp")} == {3}
 
 
 def test_both_data_orders_of_the_random_subnetwork_share_one_draw():
@@ -80,7 +80,7 @@ def test_a_configured_random_mask_keeps_its_draws_on_both_data_orders():
 
 def test_levels_beyond_the_method_are_an_error_in_one_line():
     with pytest.raises(ValueError, match=r"^levels: 5 is beyond the 4 levels of method 'imp'$"):
-        study(levels=[2, 5]).cells(config())
+        study(levels=[2, 5]).runs(config())
 
 
 def test_random_subnetworks_must_be_trained_on_the_tickets_own_data_order_too() -> None:
@@ -122,33 +122,33 @@ def test_every_distance_lies_in_the_folder_of_the_training_that_it_is_about():
 # ---------------------------------------------------------------- tables
 
 
-def distances_of(cell: Cell, k: int) -> float:
+def distances_of(run: Run, k: int) -> float:
     """Twice as far for random subnetworks; nearer with later rewinding."""
-    return (20.0 if cell.branch else 10.0) - 0.1 * k
+    return (20.0 if run.branch else 10.0) - 0.1 * k
 
 
 def write_results(folder: Path) -> Config:
-    """Histories, mask headers and distances of every cell, with known values."""
+    """Histories, mask headers and distances of every run, with known values."""
     settings = config(str(folder))
     the_study = study()
     steps = {the_study.method(settings, "digits", k): k for k in STEPS}
-    for cell in the_study.cells(settings):
-        seeds = (0, 1) if cell.cohort == "0-1" else (2,)
-        accuracy = 0.9 if cell.branch == "random-mask" else 0.95
+    for run in the_study.runs(settings):
+        seeds = (0, 1) if run.cohort == "0-1" else (2,)
+        accuracy = 0.9 if run.branch == "random-mask" else 0.95
         lines = ["seed,draw,step,split,loss,accuracy"]
         for seed in seeds:
-            loss = "nan" if (seed, cell.method, cell.level) == (1, "imp-rewind-80", 3) else "0.5"
+            loss = "nan" if (seed, run.method, run.level) == (1, "imp-rewind-80", 3) else "0.5"
             lines += [f"{seed},0,50,{split},0.7,0.1" for split in ("train", "validation", "test")]
             lines += [f"{seed},0,100,train,{loss},1.0", f"{seed},0,100,validation,{loss},{accuracy - 0.01}"]
             lines += [f"{seed},0,100,test,{loss},{accuracy + seed / 1000}"]
-        write_text(cell.history(settings.results), "\n".join(lines) + "\n")
-        if cell.level:
-            header = {"density": 0.8**cell.level, "provenance": {}}
-            write_tensors(cell.mask(settings.results), {"w": np.ones((1, 1), bool)}, header)
-        if cell.branch or cell.level in LEVELS:
-            rows = [f"{seed},0,{distances_of(cell, steps[cell.method]) + seed},0.5" for seed in seeds]
+        write_text(run.history(settings.results), "\n".join(lines) + "\n")
+        if run.level:
+            header = {"density": 0.8**run.level, "provenance": {}}
+            write_tensors(run.mask(settings.results), {"w": np.ones((1, 1), bool)}, header)
+        if run.branch or run.level in LEVELS:
+            rows = [f"{seed},0,{distances_of(run, steps[run.method]) + seed},0.5" for seed in seeds]
             for kind in ("order", "pruning"):
-                path = f"{cell.folder(settings.results)}/{kind}_distance.csv"
+                path = f"{run.folder(settings.results)}/{kind}_distance.csv"
                 write_text(path, "\n".join(["seed,draw,l2,angle", *rows]) + "\n")
     return settings
 

@@ -20,7 +20,7 @@ def refused(tasks: dict[str, Any], method: dict[str, Any] = METHOD, **options: A
     group = {"both": list(tasks)}
     given = {"tasks": dict.fromkeys(tasks, "imp"), "groups": group, **options}
     with pytest.raises(ValueError, match=r"^studies\.transfer\.groups\.both: ") as caught:
-        Transfer(**given).cells(config(tasks=tasks, method=method))
+        Transfer(**given).runs(config(tasks=tasks, method=method))
     assert "\n" not in str(caught.value)
     return str(caught.value).removeprefix("studies.transfer.groups.both: ")
 
@@ -64,17 +64,17 @@ def test_a_level_beyond_the_method_is_refused() -> None:
 def test_a_group_needs_one_method() -> None:
     both = config(methods={"imp": METHOD, "other": METHOD})
     with pytest.raises(ValueError, match="'a' has method 'imp', 'b' 'other': a group needs one method"):
-        Transfer(tasks={"a": "imp", "b": "other"}, groups={"halves": ["a", "b"]}).cells(both)
+        Transfer(tasks={"a": "imp", "b": "other"}, groups={"halves": ["a", "b"]}).runs(both)
 
 
 def test_a_member_that_is_no_task_of_the_study_is_refused_with_a_suggestion() -> None:
     with pytest.raises(ValueError, match="unknown task 'whole-sdg'; did you mean 'whole-sgd'"):
-        Transfer(tasks=dict.fromkeys(TASKS, "imp"), groups={"x": ["whole", "whole-sdg"]}).cells(config())
+        Transfer(tasks=dict.fromkeys(TASKS, "imp"), groups={"x": ["whole", "whole-sdg"]}).runs(config())
 
 
 def test_a_task_of_no_group_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^studies\.transfer\.tasks\.whole: is in no group"):
-        Transfer(tasks=dict.fromkeys(["a", "b", "whole"], "imp"), groups={"x": ["a", "b"]}).cells(config())
+        Transfer(tasks=dict.fromkeys(["a", "b", "whole"], "imp"), groups={"x": ["a", "b"]}).runs(config())
 
 
 @pytest.mark.parametrize(
@@ -87,12 +87,12 @@ def test_a_task_of_no_group_is_refused() -> None:
     ],
 )
 def test_tasks_that_fit_or_may_fit_are_accepted(tasks: dict[str, Any]) -> None:
-    assert study({"both": list(tasks)}).cells(config(tasks=tasks))
+    assert study({"both": list(tasks)}).runs(config(tasks=tasks))
 
 
 def test_other_classes_are_no_problem_where_the_output_layer_is_not_pruned() -> None:
     tasks = {"a": task("digits"), "b": task("low")}
-    assert study({"both": ["a", "b"]}).cells(config(tasks=tasks, method=OUTPUT_KEPT))
+    assert study({"both": ["a", "b"]}).runs(config(tasks=tasks, method=OUTPUT_KEPT))
 
 
 @pytest.mark.parametrize(

@@ -8,30 +8,30 @@ from itertools import product
 
 from lth_core.config import Branch, Choice
 from lth_core.planning.plan import Plan
-from lth_core.storage.runs import Cell
+from lth_core.storage.runs import Run
 from lth_core.studies.transfer.study import Transfer
 from tests.support.transfer_results import config, study
 
 
 def test_every_member_of_a_group_is_trained_from_the_ticket_of_every_other_beside_its_own_and_the_controls() -> None:
-    cells = study({"three": ["a", "b", "whole"]}, levels=[2, 4]).cells(config())
-    of_b = [cell for cell in cells if cell.task == "b" and cell.cohort == "0-1"]
+    runs = study({"three": ["a", "b", "whole"]}, levels=[2, 4]).runs(config())
+    of_b = [run for run in runs if run.task == "b" and run.cohort == "0-1"]
     branches = [None, "from-a", "from-whole", "random-ticket", "random-mask-reinit", "reinit"]
-    wanted = {Cell("b", "0-1", "imp", level, branch) for level, branch in product((2, 4), branches)}
-    assert set(of_b) == {Cell("b", "0-1")} | wanted
-    assert len(cells) == len(set(cells)) == 3 * 2 * (1 + 2 * len(branches))  # tasks, cohorts
+    wanted = {Run("b", "0-1", "imp", level, branch) for level, branch in product((2, 4), branches)}
+    assert set(of_b) == {Run("b", "0-1")} | wanted
+    assert len(runs) == len(set(runs)) == 3 * 2 * (1 + 2 * len(branches))  # tasks, cohorts
 
 
 def test_without_levels_every_level_of_the_method_is_measured() -> None:
-    assert {cell.level for cell in study().cells(config())} == {0, 1, 2, 3, 4}
+    assert {run.level for run in study().runs(config())} == {0, 1, 2, 3, 4}
 
 
 def test_a_task_of_two_groups_is_trained_once() -> None:
     groups = {"one": ["a", "b"], "two": ["whole", "a"]}
-    cells = study(groups).cells(config())
-    assert len(cells) == len(set(cells))
-    assert {cell.branch for cell in cells if cell.task == "a"} >= {"from-b", "from-whole"}
-    assert not {cell.branch for cell in cells if cell.task == "b"} & {"from-whole"}
+    runs = study(groups).runs(config())
+    assert len(runs) == len(set(runs))
+    assert {run.branch for run in runs if run.task == "a"} >= {"from-b", "from-whole"}
+    assert not {run.branch for run in runs if run.task == "b"} & {"from-whole"}
 
 
 def test_a_foreign_ticket_is_the_same_treatment_with_another_source() -> None:
@@ -60,10 +60,10 @@ import sys
 from lth_core.studies.transfer.study import Transfer
 from lth_core.config import Config
 study = Transfer.model_validate_json({study().model_dump_json()!r})
-print(len(study.cells(Config.model_validate_json({config().model_dump_json()!r}))), "torch" in sys.modules)
+print(len(study.runs(Config.model_validate_json({config().model_dump_json()!r}))), "torch" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == [str(len(study().cells(config()))), "False"]
+    assert done.stdout.split() == [str(len(study().runs(config()))), "False"]
 
 
 def test_the_order_of_the_configs_keys_does_not_matter() -> None:
@@ -71,4 +71,4 @@ def test_the_order_of_the_configs_keys_does_not_matter() -> None:
     first = Transfer(tasks=tasks, groups=groups)
     second = Transfer(tasks=dict(sorted(tasks.items())), groups=dict(sorted(groups.items())))
     assert set(first.analyses(config())) == set(second.analyses(config()))
-    assert set(first.cells(config())) == set(second.cells(config()))
+    assert set(first.runs(config())) == set(second.runs(config()))

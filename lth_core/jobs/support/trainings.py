@@ -111,7 +111,7 @@ def computed_on(device: torch.device, share: Share) -> str:
     return f"{device.type}, {share.processes} processes" if share.processes > 1 else str(device)
 
 
-def run(
+def train_ticket(
     spec: Mapping[str, Any],
     task: ImageClassification,
     ticket: Ticket,

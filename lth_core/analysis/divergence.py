@@ -1,4 +1,4 @@
-"""Numerical faults: what diverged, which chains ended for it, and which layers were emptied.
+"""Divergence: what diverged, which chains ended for it, and which layers were emptied.
 
 Of each replicate of each training:
 `diverged`: the first evaluated step at which the loss, or a weight, is not finite;
@@ -18,13 +18,13 @@ from typing import Any
 
 from lth_core.config import seeds_of
 from lth_core.storage.files import read_bytes
-from lth_core.storage.runs import DENSE, Cell
+from lth_core.storage.runs import DENSE, Run
 from lth_core.storage.tensors import read_header
 
 
 @dataclass(frozen=True)
-class Fault:
-    """One row of a study's numerical_faults.csv: a fault of one replicate of a cell."""
+class Divergence:
+    """One row of a study's divergence.csv: of one replicate of a run."""
 
     task: str
     cohort: str
@@ -34,7 +34,7 @@ class Fault:
     """As in the studies' tables: `dense`, `ticket`, or the branch's name."""
     seed: int
     draw: int
-    fault: str
+    kind: str
     """`diverged`, `no ticket` or `layer collapse`."""
     step: int | None = None
     """Of a divergence."""
@@ -42,24 +42,24 @@ class Fault:
     """Names of collapsed layers, in network order, with spaces between them."""
 
 
-def faults(results: str, cells: Iterable[Cell]) -> Iterator[Fault]:
-    """The faults of all cells. Raises ArtifactError when a history or a mask cannot be read."""
-    for cell in cells:
-        branch = cell.branch or ("ticket" if cell.level else DENSE)
-        named = (cell.task, cell.cohort, cell.method, cell.level, branch)
-        seeds = seeds_of(cell.cohort)
-        header = read_header(cell.mask(results)) if cell.level else {}
+def divergences(results: str, runs: Iterable[Run]) -> Iterator[Divergence]:
+    """The divergences of all runs. Raises ArtifactError when a history or a mask cannot be read."""
+    for run in runs:
+        branch = run.branch or ("ticket" if run.level else DENSE)
+        named = (run.task, run.cohort, run.method, run.level, branch)
+        seeds = seeds_of(run.cohort)
+        header = read_header(run.mask(results)) if run.level else {}
         ended = _replicates(seeds, header.get("diverged", []))
-        rows = csv.DictReader(io.StringIO(read_bytes(cell.history(results)).decode()))
+        rows = csv.DictReader(io.StringIO(read_bytes(run.history(results)).decode()))
         for replicate, step in _diverged(rows).items():
             if not ended.get(replicate):
-                yield Fault(*named, *replicate, "diverged", step=step)
+                yield Divergence(*named, *replicate, "diverged", step=step)
         for replicate, none in ended.items():
             if none:
-                yield Fault(*named, *replicate, "no ticket")
+                yield Divergence(*named, *replicate, "no ticket")
         for replicate, layers in _collapsed(seeds, header).items():
             if not ended[replicate]:
-                yield Fault(*named, *replicate, "layer collapse", layers=" ".join(layers))
+                yield Divergence(*named, *replicate, "layer collapse", layers=" ".join(layers))
 
 
 def _replicates(seeds: Sequence[int], values: Sequence[Any]) -> dict[tuple[int, int], Any]:
@@ -92,7 +92,7 @@ def _collapsed(seeds: Sequence[int], header: Mapping[str, Any]) -> dict[tuple[in
 
 @dataclass(frozen=True)
 class Line:
-    """The faults of one network of a cohort over all levels, in words."""
+    """The divergences of one network of a cohort over all levels, in words."""
 
     task: str
     cohort: str
@@ -102,7 +102,7 @@ class Line:
 
 
 def lines(found: Sequence[Mapping[str, str]]) -> list[Line]:
-    """Rows of numerical_faults.csv, text by column, in words: one line per task, cohort, method and branch.
+    """Rows of divergence.csv, text by column, in words: one line per task, cohort, method and branch.
 
     Rows may be there more than once, for studies share trainings.
     """
@@ -113,20 +113,20 @@ def lines(found: Sequence[Mapping[str, str]]) -> list[Line]:
 
 
 def _words(rows: Sequence[Mapping[str, str]]) -> list[str]:
-    """The faults of one line: each kind by replicate, collapsed layers by name."""
+    """The divergences of one line: each kind by replicate, collapsed layers by name."""
     told: dict[tuple[str, str], list[Mapping[str, str]]] = {}
     for row in rows:
         replicate = f"seed {row['seed']}" + (f", draw {row['draw']}" if row["draw"] != "0" else "")
         for subject in row["layers"].split() or [replicate]:
-            told.setdefault((row["fault"], subject), []).append(row)
+            told.setdefault((row["kind"], subject), []).append(row)
     found = []
-    for (fault, subject), own in told.items():
+    for (kind, subject), own in told.items():
         levels = sorted({int(row["level"]) for row in own})
         where = f" at {_listed('level', levels)}" if levels != [0] else ""
-        if fault == "diverged":
+        if kind == "diverged":
             steps = sorted({int(row["step"]) for row in own})
             found.append(f"{subject} diverged{where}, seen first at {_listed('step', steps)}")
-        elif fault == "no ticket":
+        elif kind == "no ticket":
             found.append(f"{subject} has no ticket{where}: a training that its mask would come from diverged")
         else:
             seeds = sorted({int(row["seed"]) for row in own})
@@ -136,11 +136,11 @@ def _words(rows: Sequence[Mapping[str, str]]) -> list[str]:
 
 def _listed(noun: str, numbers: Sequence[int]) -> str:
     """Numbers in order, as a reader writes them: step 40; levels 3–5, 8."""
-    runs: list[list[int]] = []
+    spans: list[list[int]] = []
     for number in numbers:
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1].append(number)
+        if spans and number == spans[-1][-1] + 1:
+            spans[-1].append(number)
         else:
-            runs.append([number])
-    words = [f"{run[0]}–{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs]
+            spans.append([number])
+    words = [f"{span[0]}–{span[-1]}" if len(span) > 2 else ", ".join(map(str, span)) for span in spans]
     return f"{noun}{'s' if len(numbers) > 1 else ''} {', '.join(words)}"

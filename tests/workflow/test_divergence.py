@@ -17,10 +17,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from lth_core.registry import branch, criterion
+from lth_core.registry import treatment, criterion
 
 
-@branch("upset")
+@treatment("upset")
 def upset(ticket, stream, below):
     '''Weights too large to be trained, where the draw of this seed and level is low.'''
     scale = np.float32(1e30 if stream.random() < below else 1)
@@ -104,8 +104,8 @@ def test_a_diverged_replicate_is_marked_and_nothing_of_its_chain_is_a_number_fro
 
 
 def test_faults_are_rows_of_a_table_and_lines_of_the_page(ran: Project) -> None:
-    found = table(ran, "numerical_faults")
-    upset = found[found["task"] == "upset"][["level", "branch", "seed", "fault", "step"]]
+    found = table(ran, "divergence")
+    upset = found[found["task"] == "upset"][["level", "branch", "seed", "kind", "step"]]
     assert sorted(upset.fillna(-1).itertuples(index=False, name=None)) == [
         (2, "ticket", 0, "diverged", 0),
         (3, "reinit", 0, "no ticket", -1),
@@ -116,10 +116,10 @@ def test_faults_are_rows_of_a_table_and_lines_of_the_page(ran: Project) -> None:
 
 
 def test_a_layer_without_weights_is_said_and_the_network_measured_all_the_same(ran: Project) -> None:
-    found = table(ran, "numerical_faults").query("task == 'emptied'")
+    found = table(ran, "divergence").query("task == 'emptied'")
     layer = list(read_header(ran.folder / "results/emptied/0-1/init.safetensors")["layers"])[1]
     tickets = found[found["branch"] == "ticket"]
-    assert set(found["fault"]) == {"layer collapse"} and set(found["layers"]) == {layer}
+    assert set(found["kind"]) == {"layer collapse"} and set(found["layers"]) == {layer}
     assert sorted(zip(tickets["level"], tickets["seed"], strict=True)) == list(product((1, 2, 3), (0, 1)))
     measured = table(ran, "measurements").query("task == 'emptied'")
     assert measured["test_accuracy_end"].notna().all() and not measured["diverged"].any()
