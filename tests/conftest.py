@@ -60,7 +60,7 @@ def make_task(data_file: Path) -> Callable[..., ImageClassification]:
     return make
 
 
-BY_THREADS = "from lth_core.jobs import lifetime\nlifetime.KERNEL_ENDS_CHILDREN = False\n"
+BY_THREADS = "from lth_core.runtime import lifetime\nlifetime.KERNEL_ENDS_CHILDREN = False\n"
 
 
 @pytest.fixture(params=["kernel", "thread"])

@@ -67,7 +67,7 @@ def test_a_writer_that_is_killed_leaves_no_file_and_its_successor_clears_up(tmp_
     path = tmp_path / "trained.safetensors"
     code = f"""
 import os, signal
-from lth_core.storage.artifacts import write_whole
+from lth_core.storage.files import write_whole
 def killed(temporary):
     temporary.write_bytes(b"half")
     os.kill(os.getpid(), signal.SIGKILL)

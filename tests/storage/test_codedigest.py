@@ -128,7 +128,7 @@ def test_relative_imports_count(digest_of: Digest, module: str, statement: str) 
 
 def test_what_a_plugin_imports_from_the_package_counts(digest_of: Digest) -> None:
     digest_of({"plugin.py": "from lth_core.tickets import rewinding"})
-    assert {"plugin", "lth_core.tickets.rewinding", "lth_core.storage.artifacts"} <= set(closure(("plugin",)))
+    assert {"plugin", "lth_core.tickets.rewinding", "lth_core.storage.tensors"} <= set(closure(("plugin",)))
 
 
 def test_installed_packages_and_modules_that_are_not_imported_do_not_count(digest_of: Digest) -> None:

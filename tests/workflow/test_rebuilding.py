@@ -91,7 +91,7 @@ def test_more_processes_share_what_is_still_to_be_trained(project: Project) -> N
     project.edit("config.yaml", ('cohorts: ["0-1"]', 'cohorts: ["0-1"]\n    processes: 2\n    nodes: 2'))
     assert project.run("--dry-run").nothing_to_do
     again = project.run("--dry-run", "--printshellcmds", "--forcerun", "dense", "retrain").said
-    assert "lth-job launch 2 dense" in again and "lth-job launch 2 retrain" in again
+    assert "lth-job support.launch 2 dense" in again and "lth-job support.launch 2 retrain" in again
 
 
 def test_excluded_layers_that_the_network_lacks_are_found_before_training(finished: Project, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from functools import cache
 
 from snakemake.common.tbdstring import TBDString
 
-from lth_core.storage.artifacts import ArtifactError
+from lth_core.storage.errors import ArtifactError
 from lth_core.runtime.slurm import nodes_of
 from lth_core.planning.resources import Needs
 

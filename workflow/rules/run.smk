@@ -13,7 +13,7 @@ import psutil  # comes with snakemake
 
 from lth_core.storage.files import out_of_the_future, read_bytes
 from lth_core.storage.tensors import read_tensors
-from lth_core.storage.artifacts import ArtifactError
+from lth_core.storage.errors import ArtifactError
 
 
 def refuse_damaged():
