@@ -1,0 +1,192 @@
+"""Retired words stay out of code and prose. Each has one to say instead; docs/glossary.md defines those in use."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+PHRASES = {
+    "cell": (r"(?<![a-z])cells?(?![a-z])", "run"),
+    "verb": (r"(?<![a-z])verbs?(?![a-z])", "the step itself: train, prune, ..."),
+    "judge": (r"(?<![a-z])judge[sd]?(?![a-z])", "evaluate_claim; or say what is compared with what"),
+    "foreign": (r"(?<![a-z])foreign(?![a-z])", "source and target; another run's (artifacts)"),
+    "random stream": (
+        r"\b(random|named|seeded) streams?\b|\bstream: (np\.random\.)?generator\b",
+        "random generator, rng",
+    ),
+    "numerical fault": (r"(?<![a-z])numerical[ _-]faults?(?![a-z])", "divergence"),
+    "policy continue": (r"policy:? *['\"`]?continue\b|['\"`]continue['\"`]", "lr-rewind"),
+    "so many": (r"\bso many\b", "this many; or name the number"),
+    "of which what": (r"\bof which what\b", "two sentences"),
+    "is none of": (r"\b(is|are) none of\b", "must be one of; is not one of"),
+    "for (because)": (r", for (that|there|they|it|this) (\w+ )?(is|are|has|have|would|will|can|cannot)\b", "because"),
+}
+"""What a text must not say: its pattern, in lower case, and what to say instead."""
+
+NAMES = {
+    **dict.fromkeys(("found", "told", "noted"), "the thing itself: rows, problems, modules, ..."),
+    **dict.fromkeys(("place", "places"), "index, position, location, folder, ..."),
+    "room": "workspace, capacity, width, ...",
+    "own": "what owns it: target, ticket, run, ...",
+    "none": "diverged, empty, ...",
+    "weigh": "spmm",
+    "multiply": "sddmm",
+    **dict.fromkeys(("Fixed", "Trained", "Learning"), "a noun"),
+}
+"""What code must not call a variable, parameter, attribute, function or class, and what to call it instead."""
+
+ORDINARY = {
+    "benchmarks/__main__.py": {"cell"},  # columns of Markdown tables
+    "benchmarks/rows.py": {"cell"},
+    "lth_core/planning/configdoc.py": {"cell", "room"},
+    "lth_core/planning/configfile.py": {"room"},  # the folders of lth_core are rooms
+    "tests/test_architecture.py": {"room"},
+}
+"""Files where one of these words is the ordinary one."""
+
+# Rooms that still have words to lose, and which. Remove a word here once its room is clean; never add one.
+ALLOWED: dict[str, set[str]] = {
+    "CONTRIBUTING.md": {"for (because)", "random stream"},
+    "README.md": {"so many"},
+    "benchmarks": {"found", "is none of", "own", "so many"},
+    "lth_core": {"random stream"},
+    "lth_core/analysis": {"Learning", "foreign", "found", "none", "own", "place", "places", "so many", "told"},
+    "lth_core/config": {"so many"},
+    "lth_core/data": {"found", "place", "random stream"},
+    "lth_core/drawing": {"found", "place"},
+    "lth_core/engine": {"found", "multiply", "own", "place", "places", "room", "weigh"},
+    "lth_core/jobs": {"found", "none", "own", "place", "places", "verb"},
+    "lth_core/models": {"found", "place", "places"},
+    "lth_core/planning": {"found", "own", "place", "so many"},
+    "lth_core/pruning": {"found", "is none of", "none", "so many"},
+    "lth_core/report": {"so many"},
+    "lth_core/runtime": {"found"},
+    "lth_core/storage": {"foreign", "found", "noted", "place"},
+    "lth_core/studies": {"own"},
+    "lth_core/studies/deconstructing": {"found", "judge", "own"},
+    "lth_core/studies/early_phase": {"found", "judge", "noted", "own", "place", "places", "so many"},
+    "lth_core/studies/frankle2019": {"cell", "found", "judge", "own"},
+    "lth_core/studies/linear_mode_connectivity": {"found", "is none of", "judge", "own", "place"},
+    "lth_core/studies/renda2020": {"found", "judge", "own"},
+    "lth_core/studies/stabilizing2019": {"found", "judge"},
+    "lth_core/studies/transfer": {"foreign", "found", "judge", "own"},
+    "lth_core/tasks": {"found"},
+    "lth_core/tickets": {"foreign", "own", "place"},
+    "lth_core/training": {"Fixed", "Trained", "verb"},
+    "lth_core/treatments": {"places"},
+    "profiles/default": {"so many"},
+    "tests": {"found", "own", "random stream"},
+    "tests/analysis": {"cell", "found", "own", "place", "places"},
+    "tests/benchmarks": {"found"},
+    "tests/data": {"found", "own", "place"},
+    "tests/drawing": {"found"},
+    "tests/engine": {"found", "own", "place", "places"},
+    "tests/faults": {"foreign", "found", "room", "so many"},
+    "tests/jobs": {"foreign", "found", "own"},
+    "tests/models": {"found", "place", "places"},
+    "tests/planning": {"foreign", "found", "place", "room"},
+    "tests/pruning": {"found", "so many"},
+    "tests/report": {"found", "numerical fault", "place", "places"},
+    "tests/runtime": {"found"},
+    "tests/storage": {"foreign", "found", "place"},
+    "tests/studies": {"foreign", "found", "own", "place"},
+    "tests/studies/deconstructing": {"found", "own"},
+    "tests/studies/early_phase": {"found", "judge", "noted", "own", "place", "told"},
+    "tests/studies/frankle2019": {"cell", "found", "told"},
+    "tests/studies/linear_mode_connectivity": {"cell", "found", "is none of", "judge", "own"},
+    "tests/studies/renda2020": {"cell", "found", "own"},
+    "tests/studies/stabilizing2019": {"found", "own"},
+    "tests/studies/transfer": {"cell", "foreign", "found"},
+    "tests/support": {"cell", "found", "own", "so many"},
+    "tests/tickets": {"cell", "found", "own", "place"},
+    "tests/training": {"own"},
+    "tests/treatments": {"found", "own", "places"},
+    "tests/workflow": {"for (because)", "foreign", "found", "own", "verb"},
+}
+
+SEARCHED = (
+    *("lth_core", "workflow", "config", "docs", "tests", "benchmarks", "profiles", "snakemake_logger_plugin_lth"),
+    *("Snakefile", "Makefile", "config.yaml", "README.md", "CONTRIBUTING.md"),
+)
+TEXT = {".py", ".smk", ".md", ".yaml", ".html", ".css", ".js", ".sh", ""}
+
+
+def files() -> list[Path]:
+    """The files that are searched, relative to the repository."""
+    paths = [path for name in SEARCHED for path in [ROOT / name, *(ROOT / name).rglob("*")] if path.is_file()]
+    relative = [path.relative_to(ROOT) for path in paths]
+    kept = {path for path in relative if path.suffix in TEXT and "__pycache__" not in path.parts}
+    return sorted(kept - {Path("tests/test_words.py")})  # the list itself
+
+
+def room_of(path: Path) -> str:
+    """`lth_core/pruning`, `lth_core/studies/transfer`, `tests/models`, `docs`, `README.md`."""
+    depth = 3 if path.parts[1:2] == ("studies",) else 2
+    return "/".join(path.parent.parts[:depth]) or path.name
+
+
+FILES = files()
+
+
+def bound_names(source: str) -> Iterator[tuple[int, str]]:
+    """Line and name of everything that the code gives a name to or passes by name, and of attributes."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name):
+                yield node.lineno, name
+            case ast.arg(arg=name) | ast.keyword(arg=str(name)) | ast.ExceptHandler(name=str(name)):
+                yield node.lineno, name
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.MatchAs(name=str(name)):
+                yield node.lineno, name
+
+
+def retired_words(text: str, code: bool) -> list[tuple[int, str]]:
+    """Line and word of every retired word in a text; of names, only in Python code."""
+    hits = [
+        (text.count("\n", 0, match.start()) + 1, word)
+        for word, (pattern, _) in PHRASES.items()
+        for match in re.finditer(pattern, text.lower())
+    ]
+    return sorted([*hits, *((line, name) for line, name in bound_names(text) if name in NAMES)] if code else hits)
+
+
+@pytest.mark.parametrize("room", sorted({room_of(path) for path in FILES}))
+def test_retired_words_stay_out(room: str) -> None:
+    instead = NAMES | {word: say for word, (_, say) in PHRASES.items()}
+    lines = []
+    for path in FILES:
+        if room_of(path) == room:
+            allowed = ALLOWED.get(room, set()) | ORDINARY.get(path.as_posix(), set())
+            hits = retired_words((ROOT / path).read_text(encoding="utf-8"), path.suffix == ".py")
+            lines += [f"{path}:{line}: {word} -> {instead[word]}" for line, word in hits if word not in allowed]
+    assert not lines
+
+
+def test_retired_words_are_seen_in_prose_and_in_names() -> None:
+    code = "class Cell:\n    none: bool\n\n\ndef find(place, rng):\n    found = rng.own\n    return dict(told=found)\n"
+    assert retired_words(code, code=True) == [
+        (1, "cell"),
+        (2, "none"),
+        (5, "place"),
+        (6, "found"),
+        (6, "own"),
+        (7, "told"),
+    ]
+    assert retired_words("judged by two verbs,\nfor it is numerical_faults.csv", code=False) == [
+        (1, "judge"),
+        (1, "verb"),
+        (2, "numerical fault"),
+    ]
+
+
+def test_ordinary_words_are_not_mistaken_for_retired_ones() -> None:
+    code = (
+        "excellent = misjudgement = replaced = None\nrandom.choice(places_left)  # torch finds none; found in place\n"
+    )
+    assert retired_words(code, code=True) == []
