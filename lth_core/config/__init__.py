@@ -1,8 +1,8 @@
 """The configuration as typed models: what each key means, its default and its bounds.
 
-The README's reference and the JSON schema for editors are generated from these models (`configdoc.py`). Files are read
-in `configfile.py`; errors are put into words in `configerrors.py`; what needs the registries (known names, their
-options) is checked in `crosscheck.py`, what compares distant keys in `references.py`.
+`lth_core/planning/` does the rest. It reads the files, puts errors into words, checks what these models cannot know
+(registered names, their options, keys that refer to each other), and generates the README's reference and the JSON
+schema for editors from these models.
 """
 
 from __future__ import annotations
@@ -60,62 +60,62 @@ RESERVED_BRANCH_NAMES = ("dense", "ticket")
 
 
 class Connectivity(Section):
-    """How the straight line between two trained networks is measured."""
+    """How to measure the straight line between two trained networks."""
 
     points: Annotated[int, Field(ge=3)] = 30
-    """Evenly spaced places on the line, both ends included."""
+    """Number of evenly spaced points on the line, including both ends."""
     examples: Annotated[int, Field(ge=2)] | None = None
-    """At most so many examples of the training split, and of the test split; all of them by default."""
+    """The most examples to measure on, of the training split and of the test split each; by default all of them."""
 
 
 class Supermasks(Section):
-    """How supermasks are learned: masks of untrained networks."""
+    """How to learn supermasks: masks that make an untrained network accurate."""
 
     learning_rate: PositiveFloat = 100.0
-    """Rate of stochastic gradient descent on the masks' scores, whose gradients are small."""
+    """Learning rate of SGD on the scores of the masks. It is large because their gradients are small."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    """Its momentum."""
+    """Momentum of SGD on the scores."""
     steps: PositiveInt | None = None
-    """Training steps; those of the task's recipe by default."""
+    """Number of training steps; by default that of the task's recipe."""
     samples: PositiveInt = 10
-    """Masks drawn for evaluation; accuracies are averaged over them."""
+    """Number of masks drawn for an evaluation, which averages their accuracies."""
 
 
 HOW_TO_COMPUTE: dict[str, Any] = {"device": True, "data_root": True, "tasks": {"__all__": {"processes", "nodes"}}}
-"""Keys that say where data lie, and where and how to compute, as pydantic excludes them: none is a reason to compute
-anything again. The last two change results by rounding, as another device does."""
+"""Keys that say where the data are, and where and how to compute, in the form in which pydantic excludes them. Changing
+them recomputes nothing. `device`, `processes` and `nodes` change results by rounding only."""
 
 
 class Config(Section):
     """The whole configuration."""
 
     results: Folder = "results"
-    """Folder of the artifacts."""
+    """Folder for everything that is computed."""
     reports: Folder = "reports"
-    """Folder of figures and report pages."""
+    """Folder for figures and the report page."""
     data_root: Folder = "data"
-    """Folder where data sets are found or downloaded to."""
+    """Folder of the data sets. Missing ones are downloaded into it."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where to train; `auto` takes a GPU when there is one. Not a reason to retrain."""
+    """Where to train. `auto` uses a GPU if there is one. Changing this retrains nothing."""
     plugins: list[str] = []
-    """Python modules of your own (importable from this folder) that register models, data sets, criteria, ..."""
+    """Your own Python modules, importable from this folder, that register models, data sets, criteria, ..."""
     datasets: dict[Name, Dataset] = {}
-    """Data sets with options; registered ones need no entry."""
+    """Data sets with options. A registered data set that needs no options needs no entry."""
     tasks: Annotated[dict[Name, Task], Field(min_length=1)]
-    """What is trained."""
+    """What to train."""
     methods: Annotated[dict[Name, Method], Field(min_length=1)]
-    """How masks are found."""
+    """How to prune, and how to train what is left."""
     branches: dict[Name, Branch] = {}
-    """Counterfactuals with options; registered ones need no entry."""
+    """Counterfactuals with options. A registered treatment that needs no options needs no entry."""
     connectivity: Connectivity = Connectivity()
-    """How connectivity is measured, in every study."""
+    """How every study measures connectivity."""
     supermasks: Supermasks = Supermasks()
-    """How supermasks are learned, in every study."""
+    """How every study learns supermasks."""
     studies: Annotated[dict[Name, dict[str, Any]], Field(min_length=1)]
-    """Which papers to reproduce, each with its own options."""
+    """Which papers to reproduce, each with its options."""
 
     def dataset(self, name: str) -> Dataset:
-        """A data set of `datasets`, or the registered one of that name without options."""
+        """Return the entry of `datasets` with this name, or else the registered data set without options."""
         return self.datasets.get(name) or Dataset(source=Choice(name=name))
 
     @model_validator(mode="after")
@@ -127,5 +127,5 @@ class Config(Section):
         ):
             for name in reserved:
                 if name in names:
-                    raise ValueError(f"{section}.{name}: this name is reserved (artifact folders and tables use it)")
+                    raise ValueError(f"{section}.{name}: this name is reserved for folders and tables: choose another")
         return self

@@ -1,4 +1,4 @@
-"""How masks are found, and what their tickets are compared with: methods and branches."""
+"""How to prune, and what to compare tickets with: methods and branches."""
 
 from __future__ import annotations
 
@@ -10,21 +10,29 @@ from lth_core.config.sections import Choice, Kind, Name, Rate, Section, Step
 from lth_core.registry import suggestion
 
 MAX_LEVELS = 200
-"""Snakemake follows a chain of jobs by recursion: it fails at about 230 levels of two jobs each."""
+"""Snakemake follows a chain of jobs by recursion and fails at about 230 levels of two jobs each."""
 
 
 class Rewind(Section):
-    """The weights and the learning rate that a ticket is trained with."""
+    """The weights and the learning rate that a ticket starts from."""
 
     policy: Literal["reset", "rewind", "rewind-low-rate", "lr-rewind", "fine-tune"] = "reset"
-    """Weights of theta_0 (`reset`), of step k (`rewind`, `rewind-low-rate`) or trained (`lr-rewind`, `fine-tune`)."""
+    """Start from theta_0 (`reset`), from step k (`rewind`, `rewind-low-rate`) or from the trained weights (`lr-rewind`,
+    `fine-tune`)."""
     step: Step = 0
-    """The step k that the schedule goes back to; `rewind-low-rate` and `fine-tune` keep its last rate instead."""
+    """The step k at which the schedule starts again; `rewind-low-rate` and `fine-tune` keep its last learning rate."""
+
+    @field_validator("policy", mode="before")
+    @classmethod
+    def _has_its_new_name(cls, policy: Any) -> Any:
+        if policy == "continue":
+            raise ValueError("'continue' is now called 'lr-rewind'")
+        return policy
 
     @model_validator(mode="after")
     def _reset_is_to_step_0(self) -> Rewind:
         if self.policy == "reset" and self.step:
-            raise ValueError("policy 'reset' goes back to step 0: use 'rewind' for another step")
+            raise ValueError("policy 'reset' goes back to step 0: remove step, or use policy 'rewind'")
         return self
 
     @property
@@ -34,42 +42,45 @@ class Rewind(Section):
 
     @property
     def last_rate(self) -> bool:
-        """Whether they are trained at the schedule's last rate."""
+        """Whether tickets are trained at the schedule's last learning rate throughout."""
         return self.policy in ("fine-tune", "rewind-low-rate")
 
 
 class Method(Section):
-    """How masks are found."""
+    """How to prune, and how to train what is left."""
 
     criterion: Choice = Choice(name="magnitude")
-    """What scores a weight; the lowest scores are pruned."""
+    """What gives each weight a score. The lowest scores are pruned."""
     scope: Literal["layer", "global"] = "layer"
-    """One ranking per layer, or one over all prunable weights."""
+    """Rank the weights of each layer on their own, or all prunable weights together."""
     rate: Rate = 0.2
-    """The fraction of the surviving weights removed per round."""
+    """Fraction of the remaining weights that a round prunes."""
     rate_by_kind: dict[Kind, Rate] = {}
-    """Other rates for convolutions, linear layers or the last linear layer (scope `layer` only)."""
+    """Other rates for convolutions, hidden linear layers or the output layer (scope `layer` only)."""
     granularity: Literal["weight", "filter"] = "weight"
-    """Prune single weights, or whole filters (neurons of linear layers) by the sum of their weights' scores."""
+    """Prune single weights, or whole filters (neurons in linear layers) by the sum of the scores of their weights."""
     fractions: dict[str, Rate] = {}
-    """Patterns of weight names, the first match counts -> the fraction of the filters left removed per round."""
+    """Pattern of weight names -> fraction of the remaining filters that a round prunes. The first pattern that matches
+    counts."""
     exclude: list[str] = []
-    """Kinds (conv, hidden, output) or patterns of weight names (`*.shortcut.*`) that are never pruned."""
+    """What is never pruned: kinds of weights (conv, hidden, output) or patterns of their names (`*.shortcut.*`)."""
     iterative: bool = True
-    """True: one round per level. False: one-shot, every level pruned straight from the dense network."""
+    """`true`: each level prunes the trained ticket of the level before. `false` (one-shot): each level prunes the dense
+    network."""
     levels: PositiveInt
     """Number of pruning rounds."""
     rewind: Rewind = Rewind()
     """The weights and the learning rate that each ticket starts from."""
     treatment: Choice | None = None
-    """A treatment (as of branches) of every level's ticket before it is trained, and the next mask is made from it."""
+    """A treatment (see `branches`) of every ticket before it is trained. The next level prunes the treated, trained
+    ticket."""
 
     @field_validator("levels")
     @classmethod
     def _can_be_chained(cls, levels: int) -> int:
         if levels > MAX_LEVELS:
             raise ValueError(
-                f"{levels} levels make a longer chain of jobs than Snakemake can follow: at most {MAX_LEVELS}"
+                f"must be at most {MAX_LEVELS}: Snakemake cannot follow a longer chain of jobs (got {levels})"
             )
         return levels
 
@@ -79,7 +90,8 @@ class Method(Section):
         for word in exclude:
             if word not in get_args(Kind) and not set(word) & set("*?[."):
                 near = suggestion(word, get_args(Kind))
-                raise ValueError(f"'{word}' is neither a kind of weight nor a pattern of weight names{near}")
+                kinds = ", ".join(get_args(Kind))
+                raise ValueError(f"'{word}' must be a kind of weight ({kinds}) or a pattern of weight names{near}")
         return exclude
 
     @field_validator("fractions", mode="before")
@@ -89,50 +101,52 @@ class Method(Section):
 
     @field_serializer("fractions")
     def _as_pairs(self, fractions: dict[str, float]) -> list[tuple[str, float]]:
-        """Their order counts, and keys of maps are sorted where specs are compared."""
+        """Keep their order, which counts: where specs are compared, the keys of maps are sorted."""
         return list(fractions.items())
 
     @model_validator(mode="after")
     def _consistent(self) -> Method:
         if self.scope == "global" and self.rate_by_kind:
-            raise ValueError("rate_by_kind needs scope 'layer': a global ranking has one rate")
+            raise ValueError("rate_by_kind needs scope 'layer', because a global ranking has one rate")
         if (self.granularity == "filter") != bool(self.fractions):
-            raise ValueError("fractions belong to granularity 'filter', which needs one for every layer that it prunes")
+            raise ValueError(
+                "granularity 'filter' needs fractions, one for every layer to prune, and granularity 'weight' has none"
+            )
         other_rates = self.rate_by_kind or self.rate != Method.model_fields["rate"].default
         if self.granularity == "filter" and (self.scope == "global" or other_rates):
-            raise ValueError("granularity 'filter' has fractions per layer: drop scope 'global', rate and rate_by_kind")
+            raise ValueError("granularity 'filter' prunes by fractions: remove scope 'global', rate and rate_by_kind")
         return self
 
 
 class StartingWeights(Section):
-    """Weights of another task's network, trained for some steps."""
+    """The weights of another task's network at some step of its training."""
 
     task: Name
     """The other task."""
     step: PositiveInt
     """The step of its training."""
     branch: Name | None = None
-    """A branch of that task at the same method and level; its dense run by default."""
+    """A branch of that task at the same method and level; by default its dense run."""
 
 
 class Branch(Section):
-    """A counterfactual retraining of a ticket."""
+    """A counterfactual: a treated ticket, trained beside the real one."""
 
     treatment: Choice
     """The registered treatment and its options."""
     draws: PositiveInt = 1
-    """Independent draws of the treatment per seed."""
+    """Number of independent draws of the treatment per seed."""
     order: Step = 0
-    """Which data order to train with; 0 is the ticket's own."""
+    """Number of the data order to train on. The ticket itself is trained on order 0."""
     order_from: Step = 0
-    """The training step from which on `order` counts; before it the data order is 0."""
+    """The step at which `order` begins. Before it the data order is 0."""
     source: Name | None = None
-    """A task whose ticket of the same method and level is taken: its mask, starting weights and theta_0."""
+    """Another task. Its ticket of the same method and level is used: mask, starting weights and theta_0."""
     weights: StartingWeights | None = None
-    """Starting weights from the training of another task, in place of theta_0 or theta_k."""
+    """Weights from another task's training to start from, in place of theta_0 or theta_k."""
 
     @model_validator(mode="after")
     def _order_begins_after_0(self) -> Branch:
         if self.order_from and not self.order:
-            raise ValueError("order_from needs another data order: give order")
+            raise ValueError("order_from needs a data order to begin with: set order to 1 or more")
         return self

@@ -1,4 +1,4 @@
-"""What all parts of the config are made of: names, numbers, sections, choices of registered functions."""
+"""The parts that every section of the config is made of: names, numbers, seeds, choices of registered functions."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ FOLDER_PATTERN = r"^[^{}\x00-\x1f]+$"
 
 
 def seeds_of(cohort: str) -> list[int]:
-    """The seeds of a cohort: "0-4" -> [0, 1, 2, 3, 4]. Raises ValueError when there are none."""
+    """List the seeds of a cohort: "0-4" -> [0, 1, 2, 3, 4]. Raises ValueError if there are none."""
     first, last = map(int, cohort.split("-"))
     if last < first:
-        raise ValueError(f"cohort '{cohort}' has no seeds: write the lower seed first")
+        raise ValueError(f"cohort '{cohort}' has no seeds: put the lower seed first")
     return list(range(first, last + 1))
 
 
 def _no_device(name: str) -> str:
     if re.fullmatch(r"con|prn|aux|nul|com\d|lpt\d", name):
-        raise ValueError(f"'{name}' is the name of a device on Windows, which has no such folder: choose another")
+        raise ValueError(f"'{name}' cannot be the name of a folder on Windows: choose another")
     return name
 
 
@@ -48,13 +48,13 @@ Folder = Annotated[str, StringConstraints(pattern=FOLDER_PATTERN)]
 
 
 class Section(BaseModel):
-    """A block of the config: unknown keys are errors, values never change after validation."""
+    """A section of the config. Unknown keys are errors, and values never change after validation."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 class Choice(Section):
-    """A registered function by `name`; all other keys are its options. A bare string is a name without options."""
+    """A registered function: its `name`, and its options as further keys. A bare string is a name without options."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -72,5 +72,5 @@ class Choice(Section):
 
     @property
     def options(self) -> dict[str, Any]:
-        """What the function is called with, besides what the pipeline offers."""
+        """The options in the config; the pipeline supplies the function's other arguments."""
         return dict(self.model_extra or {})

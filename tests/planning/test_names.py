@@ -21,10 +21,10 @@ BAD = [
     # names that become folders
     ("methods: {IMP: {levels: 1}}", f"methods.IMP: {NAMES} (got 'IMP')"),
     ("methods: {../imp: {levels: 1}}", f"methods.'../imp': {NAMES} (got '../imp')"),
-    ("methods: {dense: {levels: 1}}", "methods.dense: this name is reserved (artifact folders and tables use it)"),
+    ("methods: {dense: {levels: 1}}", "methods.dense: this name is reserved for folders and tables: choose another"),
     (
         "branches: {ticket: {treatment: reinit}}",
-        "branches.ticket: this name is reserved (artifact folders and tables use it)",
+        "branches.ticket: this name is reserved for folders and tables: choose another",
     ),
     ("branches: {'re init': {treatment: reinit}}", f"branches.'re init': {NAMES} (got 're init')"),
     # registered names
@@ -58,7 +58,7 @@ BAD = [
     ("{datasets: {mine: {source: {name: image-folder, path: x, size: 8, stream: true}, transforms: [blur]}}, tasks: {digits-lenet: {dataset: mine}}}", "datasets.mine.transforms: transform 'blur' needs the pixels, which 'stream: true' leaves in their files: set 'stream: false'"),
     # branches that take from other tasks, or change the data order on the way
     ("branches: {reinit: {order: 1, order_from: 200}}", "branches.reinit.order_from: 200 is beyond training of task 'digits-lenet' (200 steps)"),
-    ("branches: {reinit: {order_from: 20}}", "branches.reinit: order_from needs another data order: give order"),
+    ("branches: {reinit: {order_from: 20}}", "branches.reinit: order_from needs a data order to begin with: set order to 1 or more"),
     ("branches: {reinit: {source: digits}}", "branches.reinit.source: unknown task 'digits'; did you mean 'digits-lenet'? (known: digits-lenet)"),
     ("branches: {reinit: {weights: {task: other, step: 5}}}", "branches.reinit.weights: unknown task 'other' (known: digits-lenet)"),
     ("branches: {reinit: {weights: {task: digits-lenet, step: 201}}}", "branches.reinit.weights.step: 201 is beyond training of task 'digits-lenet' (200 steps)"),
