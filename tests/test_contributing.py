@@ -56,8 +56,34 @@ def test_the_example_of_the_readme_registers_a_model(tmp_path: Path) -> None:
     assert "out_features=100" in run.stdout, run.stderr
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+PAGES = ["README.md", "CONTRIBUTING.md", *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("docs/*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_local_links_and_pictures_exist(page: str) -> None:
     links = re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text())
-    missing = [link for link in links if "://" not in link and not (ROOT / link).is_file()]
+    missing = [link for link in links if "://" not in link and not ((ROOT / page).parent / link).is_file()]
     assert not missing
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_files_and_modules_that_a_page_names_exist(page: str) -> None:
+    code = re.findall(r"`([^`\n]+)`", (ROOT / page).read_text())
+    words = {word for text in code for word in re.findall(r"[\w./<>-]+", text)}
+    paths = {word for word in words if re.match(r"(lth_core|workflow|profiles|tests|docs|config)/", word)}
+    modules = {word for word in words if word.startswith("lth_core.")}
+    missing = [path for path in paths if "<" not in path and not (ROOT / path).exists()]
+    missing += [name for name in modules if not any(map(_is_module, (name, name.rpartition(".")[0])))]
+    assert not missing
+
+
+def _is_module(name: str) -> bool:
+    path = ROOT / name.replace(".", "/")
+    return path.is_dir() or path.with_suffix(".py").is_file()
+
+
+def test_the_glossary_is_in_alphabetical_order() -> None:
+    rows = re.findall(r"^\| ([^|]+) \|", (ROOT / "docs/glossary.md").read_text(), re.MULTILINE)
+    words = [word.lower() for word in rows[2:]]  # below the head and its rule
+    assert words == sorted(words) and len(set(words)) == len(words)
+    assert {"task", "replicate", "cohort", "mask", "level", "ticket", "branch", "run", "claim", "rate"} <= set(words)

@@ -66,8 +66,7 @@ class Recipe(Section):
     steps: PositiveInt
     """Number of steps T of a full training."""
     evaluate_every: PositiveInt
-    """Number of steps between evaluations, on the validation split, the test split and a part of the training split that
-    is as large as the validation split."""
+    """Number of steps between evaluations. The part of the training split that they use is as large as validation."""
     augment: Literal["none", "crop-flip", "resized-crop-flip"] = "none"
     """`crop-flip` pads images with 4 black pixels, crops them at random to their old size, and flips each horizontally
     with probability 1/2. `resized-crop-flip` takes a random part of the picture (8-100% of its area), resizes and flips
