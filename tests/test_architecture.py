@@ -13,7 +13,7 @@ PACKAGE = ROOT / "lth_core"
 
 # A room imports from the floors below its own, and from itself. Later lines are higher floors.
 FLOORS = (
-    ("registry", "randomness", "storage", "runtime"),
+    ("registry", "randomness", "metrics", "storage", "runtime"),
     ("config",),
     ("data", "models", "pruning"),
     ("tasks", "tickets"),
@@ -24,7 +24,7 @@ FLOORS = (
     ("studies",),
     ("planning", "jobs"),
 )
-LOOSE = {"__init__.py", "registry.py", "randomness.py"}
+LOOSE = {"__init__.py", "registry.py", "randomness.py", "metrics.py"}
 """The only files that lie in no room."""
 PAPERS = sorted(path.name for path in (PACKAGE / "studies").iterdir() if (path / "__init__.py").is_file())
 MODULES = sorted(PACKAGE.rglob("*.py"))

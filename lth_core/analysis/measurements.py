@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from lth_core.analysis.tables import read_table
+from lth_core.metrics import ACCURACY
 from lth_core.storage.runs import DENSE, Run
 from lth_core.storage.tensors import read_header
 
@@ -24,8 +25,8 @@ REPLICATE = [*RUN, "density", "seed", "draw"]
 FRACTIONS = {"one_third": 1 / 3, "two_thirds": 2 / 3, "end": 1.0}
 """Places in training, besides early stopping, where accuracy is measured."""
 
-MATCHING = 0.002
-"""Accuracy below dense at which a network still matches it, as Frankle et al. 2020 define it: 0.2 percentage points."""
+MATCHING = ACCURACY.matching / ACCURACY.scale
+"""Accuracy below dense at which a network still matches it: 0.2 percentage points, as a fraction."""
 
 
 def read_histories(results: str, runs: Iterable[Run]) -> pd.DataFrame:
@@ -94,7 +95,7 @@ def _steps_to_dense(ends: pd.DataFrame, steps: pd.DataFrame) -> pd.DataFrame:
     seed = ["task", "cohort", "seed"]
     dense = ends.loc[ends["branch"] == DENSE, [*seed, "validation_accuracy"]]
     pairs = steps.merge(dense, on=seed, suffixes=("", "_of_dense"))
-    matching = pairs["validation_accuracy"] >= pairs["validation_accuracy_of_dense"] - MATCHING - 1e-9  # rounding
+    matching = ACCURACY.matches(pairs["validation_accuracy"], pairs["validation_accuracy_of_dense"])
     first = pairs[matching].groupby(REPLICATE, as_index=False)["step"].min()
     return first.rename(columns={"step": "steps_to_dense"})
 
@@ -119,8 +120,17 @@ def select_dense(table: pd.DataFrame, task: str) -> pd.DataFrame:
 
 def per_seed(rows: pd.DataFrame, quantity: str) -> pd.DataFrame:
     """A quantity with one row per seed and one column per level; draws are averaged within their seed."""
-    draws = rows.groupby(["seed", "level"])[quantity]
-    return draws.agg(lambda values: values.mean(skipna=False)).unstack("level")
+    return rows.groupby(["seed", "level"])[quantity].agg(strict_mean).unstack("level")
+
+
+def seed_means(rows: pd.DataFrame, quantity: str) -> pd.Series:
+    """Return a quantity with one value per seed, averaged over draws; nan where one of them diverged."""
+    return rows.groupby("seed")[quantity].agg(strict_mean)
+
+
+def strict_mean(values: pd.Series) -> float:
+    """Return the mean of values, nan where one is missing: what diverged is never left out silently."""
+    return values.mean(skipna=False)
 
 
 def level_densities(rows: pd.DataFrame) -> pd.Series:

@@ -16,6 +16,7 @@ from lth_core.analysis.measurements import (
     nearest_level,
     per_seed,
     read_histories,
+    seed_means,
     select,
     select_dense,
 )
@@ -182,3 +183,10 @@ def test_a_quantity_at_other_densities_is_interpolated_in_the_logarithm_and_neve
 def test_nearest_level_on_the_ladder_of_one_fifth(density: float, level: int | None):
     rows = pd.DataFrame({"level": range(16), "density": [0.8**level for level in range(16)]})
     assert nearest_level(rows, density) == level  # the 15th level has 3.5%: 2% is too far off
+
+
+def test_draws_are_averaged_within_their_seed_and_a_diverged_one_is_never_left_out():
+    rows = pd.DataFrame({"seed": [0, 0, 1, 1, 2], "accuracy": [0.5, 0.7, 0.9, np.nan, 0.8]})
+    means = seed_means(rows, "accuracy")
+    assert means.index.to_list() == [0, 1, 2]
+    assert means[0] == pytest.approx(0.6) and np.isnan(means[1]) and means[2] == 0.8

@@ -1,0 +1,54 @@
+"""Metrics: how axes, sentences and claims speak of a column of a history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+Values: TypeAlias = Any
+"""A number, or an array or a series of numbers."""
+
+ROUNDING = 1e-9
+"""Values that differ by less than this are equal: they come from different sums of the same examples."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """Describe a measured quantity: what it is called, and when a difference in it counts.
+
+    Tables hold the metric as it is measured (accuracy: a fraction). Claims speak of differences in `unit`: measured
+    differences times `scale`.
+    """
+
+    name: str
+    """The column of histories and tables."""
+    label: str
+    """The name that axes and sentences use."""
+    unit: str
+    """The unit of differences in claims."""
+    higher_is_better: bool = True
+    scale: float = 1.0
+    """What measured values are multiplied by to be in `unit`."""
+    matching: float = 0.0
+    """How much worse still matches, in `unit`: the one definition of it."""
+    percent: bool = False
+    """Whether axes show measured fractions as percentages."""
+
+    @property
+    def tolerance(self) -> str:
+        """How much worse still matches, in words: "0.2 percentage points"."""
+        return f"{self.matching:g} {self.unit}"
+
+    def gain(self, first: Values, second: Values) -> Values:
+        """Return how much better `first` is than `second`, in `unit`; both as measured."""
+        difference = first - second if self.higher_is_better else second - first
+        return self.scale * difference
+
+    def matches(self, values: Values, reference: Values) -> Values:
+        """Return where `values` match `reference`: are better, or at most `matching` worse; both as measured."""
+        tolerance = self.matching / self.scale + ROUNDING
+        return values >= reference - tolerance if self.higher_is_better else values <= reference + tolerance
+
+
+ACCURACY = Metric("accuracy", "accuracy", "percentage points", scale=100.0, matching=0.2, percent=True)
+"""Accuracy matches within 0.2 percentage points, as Frankle et al. 2020 (arXiv 1912.05671) define it."""

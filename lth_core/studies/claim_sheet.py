@@ -1,0 +1,68 @@
+"""A sheet of claims: collects what a study claims about one task, in the unit of the task's metric."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from lth_core.analysis.claims import Claim, evaluate_claim
+from lth_core.metrics import ACCURACY, Metric
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass
+class ClaimSheet:
+    """Collect the claims of one study about one task in `claims`.
+
+    Every effect is a series with one value per seed (`analysis.measurements.seed_means` averages draws), positive where
+    the sentence holds: nan where a training diverged, which leaves the claim inconclusive. Sentences come without their
+    full stop. `source` names the paper, and its section or figure.
+    """
+
+    study: str
+    task: str
+    metric: Metric = ACCURACY
+    claims: list[Claim] = field(default_factory=list)
+
+    def add(
+        self,
+        sentence: str,
+        source: str,
+        effect: str,
+        values: pd.Series,
+        *,
+        unit: str | None = None,
+        margin: float = 0.0,
+    ) -> None:
+        """Claim that an effect is above `margin`; both are in `unit`, which is the metric's unless given.
+
+        `Metric.gain` gives the difference of two networks in the metric's unit.
+        """
+        self.claims.append(
+            evaluate_claim(
+                values.to_numpy(),
+                study=self.study,
+                task=self.task,
+                claim=f"{sentence[0].upper()}{sentence[1:]}.",
+                source=source,
+                effect=effect,
+                unit=self.metric.unit if unit is None else unit,
+                margin=margin,
+            )
+        )
+
+    def match(self, sentence: str, source: str, effect: str, gain: pd.Series) -> None:
+        """Claim that a gain, in the metric's unit, is no loss: at most `metric.matching` below 0."""
+        self.add(sentence, source, effect, gain, margin=-self.metric.matching)
+
+    def ratio(self, sentence: str, source: str, effect: str, values: pd.Series, *, above: float = 1.0) -> None:
+        """Claim that a ratio is larger than `above`."""
+        self.add(sentence, source, effect, values, unit="times", margin=above)
+
+
+def with_weights(*densities: float) -> str:
+    """Return how sentences name densities: "with 10.7% of the weights", or "with 21.0% to 3.5% of the weights"."""
+    first, last = (f"{100 * density:.1f}%" for density in (max(densities), min(densities)))
+    return f"with {first if first == last else f'{first} to {last}'} of the weights"

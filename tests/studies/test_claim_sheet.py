@@ -1,0 +1,70 @@
+"""The sheet that collects a study's claims: sentences, units and margins."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lth_core.metrics import Metric
+from lth_core.studies.claim_sheet import ClaimSheet, with_weights
+
+GAINS = pd.Series([1.0, 2.0, 3.0], index=[0, 1, 2])
+
+
+def test_a_claim_names_its_study_and_task_and_is_a_sentence() -> None:
+    sheet = ClaimSheet("a-study", "digits")
+    sheet.add("tickets win", "A paper, Figure 1", "ticket minus dense", GAINS)
+    (claim,) = sheet.claims
+    assert (claim.study, claim.task, claim.claim) == ("a-study", "digits", "Tickets win.")
+    assert (claim.source, claim.effect) == ("A paper, Figure 1", "ticket minus dense")
+    assert (claim.estimate, claim.n, claim.margin, claim.unit) == (2, 3, 0, "percentage points")
+
+
+def test_claims_are_collected_in_order() -> None:
+    sheet = ClaimSheet("a-study", "digits")
+    for sentence in ("First", "Second"):
+        sheet.add(sentence, "A paper", "effect", GAINS)
+    assert [claim.claim for claim in sheet.claims] == ["First.", "Second."]
+
+
+def test_effects_may_have_a_unit_of_their_own() -> None:
+    sheet = ClaimSheet("a-study", "digits")
+    sheet.add("Tickets learn faster", "A paper", "steps saved", GAINS, unit="% of dense", margin=0.5)
+    (claim,) = sheet.claims
+    assert (claim.unit, claim.margin) == ("% of dense", 0.5)
+
+
+def test_what_matches_is_said_by_the_metric_alone() -> None:
+    bleu = Metric("bleu", "BLEU", "BLEU points", matching=0.5)
+    sheet = ClaimSheet("a-study", "translation", bleu)
+    sheet.match("Tickets match", "A paper", "ticket minus dense", GAINS - 2.4)
+    (claim,) = sheet.claims
+    assert (claim.unit, claim.margin) == ("BLEU points", -0.5)
+
+
+def test_a_ratio_is_compared_with_one() -> None:
+    sheet = ClaimSheet("a-study", "digits")
+    sheet.ratio("Tickets are nearer", "A paper", "random divided by ticket", GAINS)
+    sheet.ratio("Tickets are much nearer", "A paper", "random divided by ticket", GAINS, above=1.3)
+    assert [(claim.unit, claim.margin) for claim in sheet.claims] == [("times", 1.0), ("times", 1.3)]
+
+
+def test_a_diverged_seed_leaves_the_claim_open() -> None:
+    sheet = ClaimSheet("a-study", "digits")
+    sheet.add("Tickets win", "A paper", "ticket minus dense", GAINS.where(GAINS > 1, np.nan))
+    (claim,) = sheet.claims
+    assert (claim.verdict, claim.n, claim.unmeasured) == ("inconclusive", 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("densities", "words"),
+    [
+        ([0.107], "with 10.7% of the weights"),
+        ([0.21, 0.035], "with 21.0% to 3.5% of the weights"),
+        ([0.035, 0.21, 0.1], "with 21.0% to 3.5% of the weights"),
+        ([0.2101, 0.2099], "with 21.0% of the weights"),
+    ],
+)
+def test_densities_are_named_from_most_to_fewest_weights(densities: list[float], words: str) -> None:
+    assert with_weights(*densities) == words
