@@ -42,18 +42,19 @@ class ModuleNetwork:
     def stacks(self, parameters: Weights, buffers: Weights, inputs: Tensor) -> bool:
         """Whether all replicates can be computed at once; `inputs` (B, ...) are any.
 
-        Not so where the module draws noise, which every replicate has from its own seed, or decides by its values.
+        Not so where the module draws noise, which every replicate has from its own seed, decides by its values, or does
+        anything else that vmap cannot follow. Raises torch.OutOfMemoryError.
         """
         own = inputs.expand(len(next(iter(parameters.values()))), *inputs.shape)
         copies = {name: value.clone() for name, value in buffers.items()}
         try:
             self.task.module.train()
-            vmap(self.outputs)(parameters, copies, own)
+            self._training_outputs(_leaves(parameters), copies, own)
             self.task.module.eval()
             self.stacked_outputs(parameters, copies, inputs)
         except torch.OutOfMemoryError:
             raise
-        except RuntimeError:  # which vmap raises
+        except Exception:  # of any type, for modules meet vmap's tensors; their own errors are raised in turn, too
             return False
         return True
 
@@ -65,10 +66,15 @@ class ModuleNetwork:
     def stacked_gradients(self, parameters: Weights, buffers: Weights, batch: Batch) -> list[Tensor]:
         """As `gradients`, of every replicate by its own minibatch. Convolutions become grouped ones."""
         trained = _leaves(parameters)
-        with self._autocast():
-            outputs = vmap(self.outputs)(trained, buffers, batch.inputs)
+        outputs = self._training_outputs(trained, buffers, batch.inputs)
         by_outputs = self.task.output_gradient(_exact(outputs.detach()), batch)
         return _gradients(outputs, trained, by_outputs.to(outputs.dtype))
+
+    @torch.enable_grad()
+    def _training_outputs(self, parameters: Weights, buffers: Weights, inputs: Tensor) -> Tensor:
+        """The outputs (R, B, ...) of every replicate on its own inputs (R, B, ...), at the recipe's precision."""
+        with self._autocast():
+            return vmap(self.outputs)(parameters, buffers, inputs)
 
     # ------------------------------------------------------------ precision
 

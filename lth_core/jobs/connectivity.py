@@ -24,7 +24,7 @@ from lth_core.jobs.support.command import command
 from lth_core.jobs.support.inputs import read_weights
 from lth_core.jobs.support.stacking import unstack
 from lth_core.jobs.support.trainings import open_task, parser
-from lth_core.models.layers import prunable_layers
+from lth_core.models.layers import prunable_weights
 from lth_core.models.symmetries import symmetries
 from lth_core.randomness import random_generator
 from lth_core.runtime.timing import spent
@@ -124,7 +124,7 @@ def path_rows(replicates: Sequence[Replicate], measured: Measured) -> Iterator[t
 
 def ends_rows(task: ImageClassification, replicates: Sequence[Replicate], measured: Measured) -> Iterator[tuple]:
     """ENDS_COLUMNS of every pair and matching."""
-    layers = prunable_layers(task.module)
+    layers = prunable_weights(task.module)
     train, test = (measured["interpolated", split] for split in ("train", "test"))
     for replicate, on_train, on_test in zip(replicates, train, test, strict=True):
         pair = replicate.pair

@@ -67,7 +67,7 @@ def main() -> None:
     weights = initialize_cohort(factory, settings.initialization, spec["seeds"])
     with torch.random.fork_rng():
         module = factory()
-        layers, cost = prunable_layers(module), network_cost(module, images.input_shape)
+        layers, cost = prunable_layers(module, images.input_shape), network_cost(module, images.input_shape)
     consumers = consumers_of(module, images.input_shape)
     check_methods(layers, weights, options.methods[options.task], consumers)
     examples = {split: images.size(split) for split in SPLITS}

@@ -35,7 +35,7 @@ def adapt(foreign: Tensors, own: Tensors, layers: Mapping[str, str]) -> Tensors:
     for name in sorted(set(foreign) ^ set(own)):
         shapes = (str(part[name].shape) if name in part else "no such weight" for part in (foreign, own))
         raise AdaptationError(_unfit(name, *shapes))
-    first = next(iter(layers))
+    first = next((name for name, kind in layers.items() if kind != "output"), next(iter(layers)))
     output = {name.removesuffix("weight") + part for name, kind in layers.items() if kind == "output" for part in PARTS}
 
     def fitted(name: str) -> np.ndarray:

@@ -23,7 +23,7 @@ from lth_core.jobs import learned_supermasks as learned_job
 from lth_core.jobs import supermasks as job
 from lth_core.jobs.support.trainings import model_factory
 from lth_core.models.initialization import initialize, initialize_cohort
-from lth_core.models.layers import prunable_layers
+from lth_core.models.layers import prunable_layers, prunable_weights
 from lth_core.storage.tensors import Tensors, read_header, read_tensors, write_tensors
 from lth_core.tasks.classification import ImageClassification
 
@@ -105,7 +105,7 @@ def test_learning_a_mask_changes_no_weight(make_task, network: Callable[[], nn.M
     task, weights = make_task(network()), tensors(initialize(network, Initialization(), 0))
     before = {name: value.clone() for name, value in weights.items()}
     of_module = {name: value.detach().clone() for name, value in task.module.state_dict().items()}
-    layers, generator = list(prunable_layers(task.module)), torch.random.get_rng_state()
+    layers, generator = prunable_weights(task.module), torch.random.get_rng_state()
     scores, after = learned(task, weights, layers, 0, Supermasks(learning_rate=20), rescaled)
     assert all(torch.equal(weights[name], before[name]) for name in before)
     assert all(torch.equal(after[name], before[name]) for name, _ in task.module.named_parameters())
@@ -117,7 +117,7 @@ def test_learning_a_mask_changes_no_weight(make_task, network: Callable[[], nn.M
 
 def test_a_mask_makes_an_untrained_network_accurate_and_repeats_bit_by_bit(make_task) -> None:
     task, weights = make_task(linear(), steps=150), tensors(initialize(linear, Initialization(), 0))
-    layers, settings = list(prunable_layers(linear())), Supermasks(learning_rate=50)
+    layers, settings = prunable_weights(linear()), Supermasks(learning_rate=50)
     scores, again = (learned(task, weights, layers, 0, settings, rescaled=True)[0] for _ in range(2))
     assert all(torch.equal(scores[name], again[name]) for name in layers)
     _, _, sampled = evaluate(task, weights, drawn_masks(scores, 0, 5), rescaled=True)
@@ -185,7 +185,7 @@ def run(main: Callable[[], None], monkeypatch: pytest.MonkeyPatch, *arguments: s
 def initial(tmp_path: Path) -> Path:
     factory = model_factory(Task(**spec()["task"]), 3, [1, 6, 6])
     path = tmp_path / "init.safetensors"
-    header = {"layers": prunable_layers(factory()), "consumers": {}, "diverged": [False] * len(SEEDS)}
+    header = {"layers": prunable_layers(factory(), (1, 6, 6)), "consumers": {}, "diverged": [False] * len(SEEDS)}
     write_tensors(path, initialize_cohort(factory, Initialization(), SEEDS), header)
     return path
 

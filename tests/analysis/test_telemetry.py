@@ -24,7 +24,7 @@ from lth_core.jobs import dense as dense_job
 from lth_core.jobs import telemetry as telemetry_job
 from lth_core.jobs.support.trainings import model_factory
 from lth_core.models.initialization import initialize_cohort
-from lth_core.models.layers import prunable_layers
+from lth_core.models.layers import prunable_layers, prunable_weights
 from lth_core.storage.tensors import Tensors, read_tensors, write_tensors
 from lth_core.training.loop import State, start_state, train
 
@@ -53,7 +53,7 @@ def watched(task: Any, network: Callable[[], nn.Module], last: int, **options: A
     """The state after a watched training, and its rows with one column per quantity."""
     weights = initial(network)
     final = train(task, start_state(task, weights, {}), SEEDS, task.recipe.steps, evaluate=False).weights
-    state, layers = start_state(task, weights, {}), prunable_layers(network())
+    state, layers = start_state(task, weights, {}), prunable_weights(network())
     generator = torch.random.get_rng_state()
     record(task, state, weights, final, layers, SEEDS, last, **options)
     assert torch.equal(torch.random.get_rng_state(), generator)
@@ -127,7 +127,7 @@ def test_a_watched_training_has_the_bits_of_the_dense_run(make_task, network):
 @pytest.mark.parametrize("network", NETWORKS)
 def test_the_gradient_is_that_of_the_very_step(make_task, network):
     # Plain SGD moves the weights by the learning rate times the gradient.
-    task, layers, seen = make_task(network(), SGD), prunable_layers(network()), []
+    task, layers, seen = make_task(network(), SGD), prunable_weights(network()), []
 
     def after_step(state: State) -> None:
         seen.append({name: state.cohort.parameters[name].detach().clone() for name in layers})
@@ -145,7 +145,7 @@ def test_replicates_that_are_computed_together_have_gradients_of_their_own(make_
             super().__init__(*arguments)
             self.together, self.parts = True, [self.parameters]
 
-    task, layers = make_task(linear()), list(prunable_layers(linear()))
+    task, layers = make_task(linear()), prunable_weights(linear())
     state = start_state(task, initial(linear), {})
     apart = gradient_norms(task, state, layers, SEEDS)
     monkeypatch.setattr(telemetry, "Cohort", Together)
@@ -158,7 +158,7 @@ def test_a_network_starts_at_its_initialization(make_task):
     start = found.xs(0, level="step")
     assert (start["sign_changes"] == 0).all() and (start["l2_to_initial"] == 0).all()
     assert start["cosine_to_initial"].to_numpy() == pytest.approx(1)
-    weights = np.concatenate([initial(linear)[name].reshape(2, -1) for name in prunable_layers(linear())], axis=1)
+    weights = np.concatenate([initial(linear)[name].reshape(2, -1) for name in prunable_weights(linear())], axis=1)
     assert start["mean_magnitude"].to_numpy() == pytest.approx(np.abs(weights).mean(axis=1))
     traces = start[[f"weight_{place}" for place in range(10)]].to_numpy()
     assert np.array_equal(traces, weights[:, traced_weights(36 * 12 + 12 * 3)])
@@ -191,7 +191,7 @@ def job(tmp_path: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
         task = {"dataset": "synthetic", "model": model, "train": recipe, "cohorts": ["3-4"]}
         spec = {"task": task, "seeds": [3, 4], "plugins": [], "code": ""}
         factory = model_factory(Task(**task), 3, (1, 6, 6))
-        header = {"layers": prunable_layers(factory())}
+        header = {"layers": prunable_layers(factory(), (1, 6, 6))}
         write_tensors(paths["init"], initialize_cohort(factory, Initialization(), [3, 4]), header)
         call(dense_job, "dense", spec, "--output", paths["trained"])
         output = tmp_path / "telemetry.csv"

@@ -140,6 +140,61 @@ def test_modules_that_decide_by_their_values_take_turns(make_task: Any, together
     assert not cohort(make_task(Deciding()), Deciding).together
 
 
+class Unstackable(nn.Module):
+    """Raises an error of that type for tensors of vmap, as code that looks into tensors does."""
+
+    def __init__(self, error: type[Exception], always: bool = False, learning: bool = False):
+        super().__init__()
+        self.output, self.error, self.always, self.learning = nn.Linear(36, 3), error, always, learning
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        batched = torch._C._functorch.is_batchedtensor(self.output.weight)
+        if self.always or (batched and torch.is_grad_enabled() >= self.learning):
+            raise self.error("what the module says")
+        return self.output(images.flatten(1))
+
+
+ERRORS = [ValueError, TypeError, AttributeError, IndexError, NotImplementedError, AssertionError, RuntimeError]
+
+
+@pytest.mark.parametrize("learning", [False, True])
+@pytest.mark.parametrize("error", ERRORS)
+def test_modules_that_vmap_cannot_compute_take_turns(
+    make_task: Any, together: pytest.MonkeyPatch, error: type[Exception], learning: bool
+) -> None:
+    network = partial(Unstackable, error, learning=learning)
+    task, weights = make_task(network(), steps=5), initial(network)
+    assert not cohort(task, network).together
+    found = run(task, weights, {}).weights
+    together.undo()
+    assert same_bits(found, run(task, weights, {}).weights)
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_errors_of_a_module_that_have_nothing_to_do_with_vmap_are_raised(
+    make_task: Any, together: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    network = partial(Unstackable, error, always=True)
+    with pytest.raises(error, match="^what the module says$"):
+        run(make_task(network(), steps=5), initial(network), {})
+
+
+@pytest.mark.parametrize("arguments", [lambda x: float(x.detach().sum()), lambda x: x.detach().numpy()])
+def test_modules_that_read_numbers_take_turns(
+    make_task: Any, together: pytest.MonkeyPatch, arguments: Callable[[torch.Tensor], Any]
+) -> None:
+    class Reading(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.output = nn.Linear(36, 3)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            arguments(self.output.weight)
+            return self.output(images.flatten(1))
+
+    assert not cohort(make_task(Reading()), Reading).together
+
+
 def test_a_lack_of_memory_is_said_and_not_taken_for_a_reason_to_take_turns(
     make_task: Any, together: pytest.MonkeyPatch
 ) -> None:

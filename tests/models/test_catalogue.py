@@ -13,7 +13,7 @@ from torch import nn
 import lth_core.models  # noqa: F401 (registers the networks)
 from lth_core.config import Initialization
 from lth_core.models.initialization import initialize, initialize_cohort
-from lth_core.models.layers import prunable_layers
+from lth_core.models.layers import prunable_layers, prunable_weights
 from lth_core.models.requirements import ModelError
 from lth_core.registry import model
 
@@ -36,12 +36,12 @@ def without_storage(name: str, input_shape=CIFAR, classes: int = 10, **options) 
 
 
 def weight_counts(module: nn.Module) -> dict[str, int]:
-    return {name: module.get_parameter(name).numel() for name in prunable_layers(module)}
+    return {name: module.get_parameter(name).numel() for name in prunable_weights(module)}
 
 
-def counts_by_kind(module: nn.Module) -> dict[str, int]:
+def counts_by_kind(module: nn.Module, input_shape=CIFAR) -> dict[str, int]:
     counts: Counter[str] = Counter()
-    for name, kind in prunable_layers(module).items():
+    for name, kind in prunable_layers(module, input_shape).items():
         counts[kind] += weight_counts(module)[name]
     return dict(counts)
 
@@ -65,7 +65,7 @@ def test_the_options_of_a_network_are_read_from_its_signature():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_network_ends_in_its_one_output_layer(name):
-    kinds = list(prunable_layers(without_storage(name, classes=7)).values())
+    kinds = list(prunable_layers(without_storage(name, classes=7), CIFAR).values())
     assert kinds.count("output") == 1
     assert kinds[-1] == "output"
 
@@ -86,7 +86,7 @@ def test_every_network_ends_in_its_one_output_layer(name):
     ],
 )
 def test_weight_counts_are_the_papers(name, input_shape, counts):
-    assert counts_by_kind(without_storage(name, input_shape)) == counts
+    assert counts_by_kind(without_storage(name, input_shape), input_shape) == counts
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_the_shortcuts_of_a_resnet_are_told_apart_by_name():
     ],
 )
 def test_depth_is_the_number_of_layers_without_shortcuts(name, convolutions):
-    layers = prunable_layers(without_storage(name))
+    layers = prunable_layers(without_storage(name), CIFAR)
     assert sum(kind == "conv" and ".shortcut." not in weight for weight, kind in layers.items()) == convolutions
 
 
@@ -147,12 +147,12 @@ def test_scores_are_finite_and_depend_on_the_image(name):
 
 def test_lenet_takes_any_hidden_sizes_and_flat_inputs():
     assert weight_counts(build("lenet", (64,), hidden=[5])) == {"fc1.weight": 320, "fc2.weight": 50}
-    assert prunable_layers(build("lenet", (64,), hidden=[])) == {"fc1.weight": "output"}
+    assert prunable_layers(build("lenet", (64,), hidden=[]), (64,)) == {"fc1.weight": "output"}
 
 
 def test_width_multiplies_filters_and_hidden_units():
     half = without_storage("conv-2", width=0.5)
-    assert [half.get_parameter(name).shape[0] for name in prunable_layers(half)] == [32, 32, 128, 128, 10]
+    assert [half.get_parameter(name).shape[0] for name in prunable_weights(half)] == [32, 32, 128, 128, 10]
     assert without_storage("vgg-11", width=2).get_parameter("fc.weight").shape == (10, 1024)
     assert without_storage("resnet-20", width=2).get_parameter("fc.weight").shape == (10, 128)
 
@@ -224,7 +224,7 @@ def test_a_users_own_network_plugs_in_by_name(monkeypatch):
 
     network = build("own-network", (2, 6, 6))
     assert network(torch.rand(3, 2, 6, 6)).shape == (3, 10)
-    assert prunable_layers(network) == {"left.weight": "conv", "right.weight": "conv", "head.weight": "output"}
+    assert prunable_layers(network, (2, 6, 6)) == {"left.weight": "conv", "right.weight": "conv", "head.weight": "output"}
     assert set(initialize(lambda: network, Initialization(), seed=0)) == set(network.state_dict())
 
 
@@ -239,21 +239,21 @@ def test_networks_said_to_take_images_of_any_size_have_the_same_weights_for_all_
 
 def test_a_network_that_ends_in_a_convolution_has_it_as_output():
     network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Linear(4, 4), nn.ConvTranspose2d(4, 10, 1))
-    assert list(prunable_layers(network).values()) == ["conv", "hidden", "output"]
+    assert list(prunable_layers(network, (1, 6, 6)).values()) == ["conv", "hidden", "output"]
 
 
 def test_a_shared_weight_counts_once():
     encoder, decoder = nn.Linear(5, 5), nn.Linear(5, 5)
     decoder.weight = encoder.weight
-    assert prunable_layers(nn.Sequential(encoder, decoder, nn.Linear(5, 2))) == {
+    assert prunable_layers(nn.Sequential(encoder, decoder, nn.Linear(5, 2)), (5,)) == {
         "0.weight": "hidden",
         "2.weight": "output",
     }
 
 
 def test_a_network_without_prunable_layers_has_none():
-    assert prunable_layers(nn.Sequential(nn.Flatten(), nn.BatchNorm1d(4))) == {}
-    assert prunable_layers(nn.Linear(3, 2)) == {"weight": "output"}
+    assert prunable_layers(nn.Sequential(nn.Flatten(), nn.BatchNorm1d(4)), (4,)) == {}
+    assert prunable_layers(nn.Linear(3, 2), (3,)) == {"weight": "output"}
 
 
 def test_a_stacked_network_computes_what_its_replicates_compute_alone():

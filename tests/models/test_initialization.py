@@ -14,7 +14,7 @@ from torch import nn
 import lth_core.models  # noqa: F401 (registers the networks)
 from lth_core.config import Initialization
 from lth_core.models.initialization import initialize, initialize_cohort
-from lth_core.models.layers import prunable_layers
+from lth_core.models.layers import prunable_weights
 from lth_core.models.requirements import ModelError
 from lth_core.randomness import torch_seed
 from lth_core.registry import model
@@ -40,7 +40,7 @@ def kaiming_std(weight: np.ndarray) -> float:
 def test_weights_are_normal_with_the_named_spread(distribution, std_of, name):
     network = build(name, (1, 16, 16))
     drawn = initialize(lambda: network, Initialization(weights=distribution), seed=0)
-    for layer in prunable_layers(network):
+    for layer in prunable_weights(network):
         weight = drawn[layer]
         standard = (weight / std_of(weight)).ravel().astype(float)
         n = standard.size

@@ -128,7 +128,7 @@ def test_of_a_block_only_the_first_convolution_has_removable_filters() -> None:
 def test_a_masks_density_is_that_of_the_network_left(name: str) -> None:
     options, pruned_layers = INNER[name]
     module = build(name, SHAPE, **options)
-    layers = prunable_layers(module)
+    layers = prunable_layers(module, SHAPE)
     weights = {name: value.numpy() for name, value in module.state_dict().items()}
     fraction = {layer: 0.3 if layer in pruned_layers else 0.0 for layer in layers}
     scores = {layer: np.abs(weights[layer]) for layer in layers}

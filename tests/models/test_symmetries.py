@@ -14,7 +14,7 @@ from torch.nn import functional
 from lth_core.config import Initialization
 from lth_core.models import symmetries as module_under_test
 from lth_core.models.initialization import initialize
-from lth_core.models.layers import prunable_layers
+from lth_core.models.layers import prunable_weights
 from lth_core.models.symmetries import Group, Place, symmetries
 from lth_core.registry import model
 from tests.models.test_catalogue import NAMES, build
@@ -90,9 +90,9 @@ def test_every_built_in_network_is_traced_and_computes_the_same_after_permuting(
     inputs = torch.rand(2, *SHAPE)
     first, second = outputs(network, weights, inputs), outputs(network, moved, inputs)
     torch.testing.assert_close(first, second, rtol=1e-4, atol=1e-4 * float(first.abs().max()))
-    unmoved = {layer for layer in prunable_layers(network) if np.array_equal(weights[layer], moved[layer])}
+    unmoved = {layer for layer in prunable_weights(network) if np.array_equal(weights[layer], moved[layer])}
     assert not unmoved  # all layers take part
-    last = list(prunable_layers(network))[-1].replace("weight", "bias")
+    last = prunable_weights(network)[-1].replace("weight", "bias")
     assert np.array_equal(weights[last], moved[last])  # classes stay where they are
 
 

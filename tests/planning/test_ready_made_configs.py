@@ -154,7 +154,7 @@ def test_the_filters_that_a_config_prunes_are_the_papers_and_can_be_removed(
     runs = [run for run in found.studies["renda2020"].runs(found.config) if run.level]  # dense runs are shared
     assert {run.task for run in runs} == {task} and 3 * len(runs) == added  # three seeds
     network = build(task, (3, 32, 32), width=0.125)
-    layers, removable = prunable_layers(network), consumers_of(network, (3, 32, 32))
+    layers, removable = prunable_layers(network, (3, 32, 32)), consumers_of(network, (3, 32, 32))
     method = found.config.methods["filters"]
     assert {name: rate for name, rate in filter_fractions(method, layers, 1).items() if rate} == fractions
     sizes = {name: len(value) for name, value in build(task, (3, 32, 32)).state_dict().items() if name in layers}

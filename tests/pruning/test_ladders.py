@@ -42,8 +42,9 @@ CONV_6_PRINTED = {7: 26.4, 10: 15.1}
 def masks(name: str, method: Method) -> Iterator[dict[str, np.ndarray]]:
     """The network's mask at every level. Counts do not depend on the scores; rising ones are sorted fastest."""
     with torch.device("meta"):
-        network = model.call(name, {"classes": 10, "input_shape": MNIST if name == "lenet" else CIFAR}, {})
-    layers = prunable(prunable_layers(network), method.exclude)
+        shape = MNIST if name == "lenet" else CIFAR
+        network = model.call(name, {"classes": 10, "input_shape": shape}, {})
+    layers = prunable(prunable_layers(network, shape), method.exclude)
     scores = {layer: np.arange(network.get_parameter(layer).numel(), dtype=np.float32) for layer in layers}
     mask = full_mask(scores, layers)
     yield mask

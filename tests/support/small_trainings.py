@@ -11,7 +11,7 @@ from torch import nn
 
 from lth_core.config import Initialization
 from lth_core.models.initialization import initialize_cohort
-from lth_core.models.layers import prunable_layers
+from lth_core.models.layers import prunable_weights
 from lth_core.storage.tensors import Tensors
 from lth_core.training.loop import Trained, start_state, train
 
@@ -61,7 +61,7 @@ def initial(network: Callable[[], nn.Module], seeds: Sequence[int] = SEEDS) -> d
 
 def sparse_mask(weights: dict[str, np.ndarray], network: Callable[[], nn.Module]) -> dict[str, np.ndarray]:
     random = np.random.default_rng(5)
-    return {name: random.random(weights[name].shape) < 0.8 for name in prunable_layers(network())}
+    return {name: random.random(weights[name].shape) < 0.8 for name in prunable_weights(network())}
 
 
 def run(task: Any, weights: Tensors, mask: Tensors, seeds: Sequence[int] = SEEDS, **options: Any) -> Trained:

@@ -44,7 +44,7 @@ def scores(name: str, weights: Tensors, images: torch.Tensor) -> np.ndarray:
 
 
 def layers_of(name: str) -> dict[str, str]:
-    return prunable_layers(network(name, 10, 1))
+    return prunable_layers(network(name, 10, 1), (1, 16, 16))
 
 
 def grey(count: int = 5) -> torch.Tensor:
@@ -102,6 +102,11 @@ def test_the_mask_of_a_grey_kernel_is_repeated_over_the_channels() -> None:
     adapted = adapt(theirs, masks(3), LAYERS)
     assert all(np.array_equal(adapted["conv.weight"][:, channel], theirs["conv.weight"][:, 0]) for channel in range(3))
     assert adapted["conv.weight"].dtype == bool
+
+
+def test_the_first_layer_may_be_registered_after_the_output_layer() -> None:
+    theirs, head_first = masks(1, seed=0), dict(reversed(LAYERS.items()))
+    assert equal(adapt(theirs, masks(3), head_first), adapt(theirs, masks(3), LAYERS))
 
 
 def test_a_position_is_kept_in_grey_where_any_colour_kept_it() -> None:

@@ -1,0 +1,142 @@
+"""The output layer is the one that is applied last, wherever a module registers it and however it is applied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import lth_core.models  # noqa: F401 (registers the built-in networks)
+from lth_core.models.layers import prunable_layers, prunable_weights
+from lth_core.registry import model
+
+SHAPE = (3, 8, 8)
+
+
+class Network(nn.Module):
+    """Layers in the order of registration, and what is done with them."""
+
+    def __init__(self, forward: Callable[[Any, Tensor], Any], **layers: nn.Module):
+        super().__init__()
+        self.called_with = forward
+        for name, layer in layers.items():
+            self.add_module(name, layer)
+
+    def forward(self, images: Tensor) -> Any:
+        return self.called_with(self, images)
+
+
+def kinds(forward: Callable[[Any, Tensor], Any], **layers: nn.Module) -> dict[str, str]:
+    found = prunable_layers(Network(forward, **layers), SHAPE)
+    assert list(found) == prunable_weights(Network(forward, **layers))
+    return {name.removesuffix(".weight"): kind for name, kind in found.items()}
+
+
+def head() -> nn.Linear:
+    return nn.Linear(4, 5)
+
+
+def body() -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
+def test_a_head_that_is_registered_first_is_the_output() -> None:
+    assert kinds(lambda m, x: m.head(m.body(x)), head=head(), body=body()) == {"head": "output", "body.0": "conv"}
+
+
+def test_weights_keep_the_order_of_registration() -> None:
+    network = Network(lambda m, x: m.head(m.body(x)), head=head(), body=body())
+    assert prunable_weights(network) == ["head.weight", "body.0.weight"]
+
+
+def test_a_layer_that_is_never_applied_is_not_the_output() -> None:
+    found = kinds(lambda m, x: m.head(m.body(x)), body=body(), head=head(), unused=nn.Linear(2, 2))
+    assert found == {"body.0": "conv", "head": "output", "unused": "hidden"}
+
+
+@pytest.mark.parametrize(
+    "together",
+    [
+        lambda a, b: a + b,
+        lambda a, b: torch.cat([a, b], dim=1),
+        lambda a, b: (a, b),
+        lambda a, b: {"classes": a, "boxes": [b]},
+    ],
+)
+def test_outputs_of_several_layers_have_several_output_layers(together: Callable[[Tensor, Tensor], Any]) -> None:
+    def forward(m: Any, images: Tensor) -> Any:
+        hidden = m.body(images)
+        return together(m.first(hidden), m.second(hidden))
+
+    found = kinds(forward, first=head(), body=body(), second=head())
+    assert found == {"first": "output", "body.0": "conv", "second": "output"}
+
+
+def test_what_is_added_to_a_hidden_value_is_hidden() -> None:
+    def forward(m: Any, images: Tensor) -> Tensor:
+        hidden = m.body(images)
+        return m.head(hidden + m.residual(hidden))
+
+    found = kinds(forward, head=head(), body=body(), residual=nn.Linear(4, 4))
+    assert found == {"head": "output", "body.0": "conv", "residual": "hidden"}
+
+
+def test_a_layer_whose_weight_is_used_without_calling_it_counts() -> None:
+    def forward(m: Any, images: Tensor) -> Tensor:
+        return nn.functional.linear(m.body(images), m.head.weight.tanh(), m.head.bias)
+
+    assert kinds(forward, head=head(), body=body()) == {"head": "output", "body.0": "conv"}
+
+
+def test_attention_ends_in_its_output_projection() -> None:
+    def forward(m: Any, images: Tensor) -> Tensor:
+        tokens = m.body[0](images).flatten(2).mT
+        return m.attention(tokens, tokens, tokens)[0].mean(dim=1)
+
+    found = kinds(forward, attention=nn.MultiheadAttention(4, 2, batch_first=True), body=body())
+    assert found == {"attention.out_proj": "output", "body.0": "conv"}
+
+
+@pytest.mark.parametrize("last", [nn.utils.parametrizations.spectral_norm(head()), nn.LSTM(4, 5), nn.Bilinear(4, 4, 5)])
+def test_where_the_last_matrix_cannot_be_pruned_no_layer_is_the_output(last: nn.Module) -> None:
+    def forward(m: Any, images: Tensor) -> Tensor:
+        hidden = m.hidden(m.body(images))
+        outputs = m.last(hidden, hidden) if isinstance(m.last, nn.Bilinear) else m.last(hidden)
+        return outputs[0] if isinstance(outputs, tuple) else outputs
+
+    assert kinds(forward, body=body(), hidden=nn.Linear(4, 4), last=last) == {"body.0": "conv", "hidden": "hidden"}
+
+
+def test_scales_and_batch_norm_after_the_output_layer_leave_it_the_output() -> None:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(192, 4), nn.ReLU(), head(), nn.BatchNorm1d(5), nn.Softplus())
+    assert list(prunable_layers(network, SHAPE).values()) == ["hidden", "output"]
+
+
+def test_frozen_weights_count_and_the_module_stays_as_it_was() -> None:
+    network = Network(lambda m, x: m.head(m.body(x)), head=head(), body=nn.Sequential(*body(), nn.BatchNorm1d(4)))
+    network.requires_grad_(False).train()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    with torch.no_grad():
+        assert prunable_layers(network, SHAPE) == {"head.weight": "output", "body.0.weight": "conv"}
+    assert network.training and network.body.training
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert all(parameter.grad is None and not parameter.requires_grad for parameter in network.parameters())
+
+
+def test_outputs_that_no_gradient_reaches_have_no_output_layer() -> None:
+    assert kinds(lambda m, x: m.head(m.body(x)).detach(), head=head(), body=body()) == {
+        "head": "hidden",
+        "body.0": "conv",
+    }
+
+
+@pytest.mark.parametrize("name", ["resnet-110", "resnet50"])
+def test_deep_networks_are_traced_quickly(name: str) -> None:
+    with torch.device("meta"):
+        network = model.call(name, {"classes": 10, "input_shape": (3, 32, 32)}, {})
+    assert [weight for weight, kind in prunable_layers(network, (3, 32, 32)).items() if kind == "output"] == [
+        "fc.weight"
+    ]
