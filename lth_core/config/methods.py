@@ -63,7 +63,8 @@ class Method(Section):
     """Pattern of weight names -> fraction of the remaining filters that a round prunes. The first pattern that matches
     counts."""
     exclude: list[str] = []
-    """What is never pruned: kinds of weights (conv, hidden, output) or patterns of their names (`*.shortcut.*`)."""
+    """What is never pruned: kinds of weights (conv, hidden, output) or patterns of their names (`*.shortcut.*`). With
+    `filter`, such a layer keeps its own filters; its inputs from the removed filters of other layers still go."""
     iterative: bool = True
     """`true`: each level prunes the trained ticket of the level before. `false` (one-shot): each level prunes the dense
     network."""

@@ -60,7 +60,8 @@ def _applied_last(module: nn.Module, input_shape: Sequence[int]) -> set[str]:
     with torch.enable_grad():
         images = torch.zeros(2, *input_shape, device=device, requires_grad=True)
         try:
-            outputs = functional_call(module.eval(), copies, (images.clone(),))  # modules may change what they are given
+            inputs = images.clone()  # modules may change them in place
+            outputs = functional_call(module.eval(), copies, (inputs,))
         finally:
             module.train(training)
     return _met_last([tensor.grad_fn for tensor in _tensors(outputs) if tensor.grad_fn], images, matrices)

@@ -10,7 +10,7 @@ from lth_core import registry
 from lth_core.config import Method
 from lth_core.pruning.filters import filter_fractions
 from lth_core.pruning.prune import fractions, prune
-from lth_core.pruning.structured import Consumers, prune_filters
+from lth_core.pruning.structured import Consumers, prune_filters, reading_weights
 from lth_core.randomness import random_generator
 from lth_core.storage.tensors import Tensors
 
@@ -44,10 +44,12 @@ def next_mask(
 ) -> Tensors:
     """The mask of `level` of one replicate, from the mask before and what criteria look at.
 
+    It is a mask of `layers` and, where filters are removed, of those weights of other layers that read them.
     `consumers`: of removable filters, see `prune_filters`. Of a chain that has `ended` nothing is scored: the mask
     keeps as many weights as any other.
     """
-    mask = {name: mask[name] for name in layers}  # files list tensors by name, rankings go by network order
+    before = mask
+    mask = {name: before[name] for name in layers}  # files list tensors by name, rankings go by network order
     draw = random_generator(seed, "criterion", method.criterion.name, level)
     offered = {"initial": initial, "trained_from": trained_from, "trained": trained, "mask": mask, "rng": draw}
     if ended:
@@ -55,5 +57,8 @@ def next_mask(
     else:
         scores = registry.criterion.call(method.criterion.name, offered, method.criterion.options)
     if method.granularity == "filter":
-        return prune_filters(scores, mask, filter_fractions(method, layers, level), consumers)
+        fraction = filter_fractions(method, layers, level)
+        excluded = set(reading_weights(fraction, consumers)) - set(layers)
+        mask |= {name: before.get(name, np.ones(initial[name].shape, bool)) for name in sorted(excluded)}
+        return prune_filters(scores, mask, fraction, consumers)
     return prune(scores, mask, fractions(method, layers, level), method.scope)

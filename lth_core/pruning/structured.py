@@ -2,8 +2,8 @@
 
 A filter is a row of a weight: all that one output channel or neuron is computed from. Its score is the sum of its
 weights' scores, so that `magnitude` ranks filters by their L1 norm. With it go the weights that read it: its columns in
-the next layer. Masks stay boolean tensors of the weights' shapes, with whole rows and columns False, so that densities
-are those of the smaller network that is left. All functions see one replicate.
+the next layer, even if a method excludes that layer. Masks stay boolean tensors of the weights' shapes, with whole rows
+and columns False, so that densities are those of the smaller network that is left. All functions see one replicate.
 """
 
 from __future__ import annotations
@@ -20,29 +20,39 @@ Consumers = Mapping[str, Sequence]
 """The weights whose filters can be removed -> the weight that reads them, with columns per filter."""
 
 
+def reading_weights(fraction: Mapping[str, float], consumers: Consumers) -> list[str]:
+    """List the weights that lose columns where `fraction` of each layer's filters go."""
+    return [consumers[name][0] for name, rate in fraction.items() if rate and name in consumers]
+
+
 def prune_filters(scores: Tensors, mask: Tensors, fraction: Mapping[str, float], consumers: Consumers) -> Tensors:
     """Remove the lowest-scored surviving filters: of n in a layer, round(fraction * n), and what reads them.
 
     The sums are over weights that the mask keeps: all layers are ranked before any column goes (what Li et al. 2017,
-    section 3.2, call independent pruning). Raises FilterError for a layer that would be left without any, PruningError
-    for scores as `prune` does.
+    section 3.2, call independent pruning). Layers of the mask without a fraction, which a method excludes, are not
+    ranked and lose columns only. Raises FilterError for a layer that would be left without any, PruningError for scores
+    as `prune` does.
     """
-    for name, kept in mask.items():
+    ranked = {name: mask[name] for name in fraction}
+    for name, kept in ranked.items():
         if name in scores and scores[name].shape != kept.shape:
             raise PruningError(f"the criterion gave no score of shape {kept.shape} for {name}")
     of_filters = {
         name: _rows(np.where(kept, scores[name], 0)).sum(axis=1, dtype=np.float64)
-        for name, kept in mask.items()
+        for name, kept in ranked.items()
         if name in scores
     }
-    filters = {name: _rows(kept).any(axis=1) for name, kept in mask.items()}
-    for name, there in filters.items():
-        filters_left(name, int(there.sum()), fraction[name])
+    filters = {name: _rows(kept).any(axis=1) for name, kept in ranked.items()}
+    for name, surviving in filters.items():
+        filters_left(name, int(surviving.sum()), fraction[name])
     left = prune(of_filters, filters, fraction, "layer")
-    smaller = {name: kept & left[name].reshape(-1, *[1] * (kept.ndim - 1)) for name, kept in mask.items()}
+    smaller = dict(mask)
+    for name, kept in ranked.items():
+        smaller[name] = kept & left[name].reshape(-1, *[1] * (kept.ndim - 1))
     for producer, (consumer, columns) in consumers.items():
         if producer in left and consumer in smaller:
-            smaller[consumer] &= np.repeat(left[producer], columns).reshape(1, -1, *[1] * (mask[consumer].ndim - 2))
+            kept = smaller[consumer]
+            smaller[consumer] = kept & np.repeat(left[producer], columns).reshape(1, -1, *[1] * (kept.ndim - 2))
     return smaller
 
 

@@ -175,7 +175,7 @@ def test_errors_of_a_module_that_have_nothing_to_do_with_vmap_are_raised(
     make_task: Any, together: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
     network = partial(Unstackable, error, always=True)
-    with pytest.raises(error, match="^what the module says$"):
+    with pytest.raises(error, match=r"^what the module says$"):
         run(make_task(network(), steps=5), initial(network), {})
 
 

@@ -224,7 +224,8 @@ def test_a_users_own_network_plugs_in_by_name(monkeypatch):
 
     network = build("own-network", (2, 6, 6))
     assert network(torch.rand(3, 2, 6, 6)).shape == (3, 10)
-    assert prunable_layers(network, (2, 6, 6)) == {"left.weight": "conv", "right.weight": "conv", "head.weight": "output"}
+    layers = {"left.weight": "conv", "right.weight": "conv", "head.weight": "output"}
+    assert prunable_layers(network, (2, 6, 6)) == layers
     assert set(initialize(lambda: network, Initialization(), seed=0)) == set(network.state_dict())
 
 

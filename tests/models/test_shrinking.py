@@ -7,9 +7,13 @@ import pytest
 import torch
 from torch import nn
 
+import lth_core.pruning  # noqa: F401 (registers the built-in criteria)
+from lth_core.config import Method
 from lth_core.models.layers import prunable_layers
 from lth_core.models.shrinking import ShrinkingError, compare_costs, consumers_of, shrink
+from lth_core.pruning.exclusions import prunable
 from lth_core.pruning.prune import counts, full_mask
+from lth_core.pruning.rounds import next_mask
 from lth_core.pruning.structured import prune_filters
 from lth_core.tickets.rewinding import apply_mask
 from tests.models.test_catalogue import build
@@ -136,6 +140,28 @@ def test_a_masks_density_is_that_of_the_network_left(name: str) -> None:
     module.load_state_dict({name: torch.from_numpy(value) for name, value in apply_mask(weights, mask).items()})
     small = shrink(module, SHAPE)
     assert {layer: [small.get_parameter(layer).numel()] for layer in layers} == counts([mask])["kept"]
+
+
+@pytest.mark.parametrize("exclude", [["output"], ["conv2.*"], ["fc*"], ["fc1.*", "conv2.*"]])
+@pytest.mark.parametrize("iterative", [True, False])
+def test_so_it_is_where_a_layer_that_reads_removed_filters_is_excluded(exclude: list[str], iterative: bool) -> None:
+    module, _ = pruned("conv-2", fraction=0.0)  # with biases, so that removed filters have constant outputs
+    every = prunable_layers(module, SHAPE)
+    layers, consumers = prunable(every, exclude), consumers_of(module, SHAPE)
+    patterns = {name: 0.3 for name, kind in layers.items() if kind != "output"}
+    method = Method(granularity="filter", fractions=patterns, exclude=exclude, levels=2, iterative=iterative)
+    weights = {name: value.numpy() for name, value in module.state_dict().items()}
+    mask = full_mask(weights, layers)
+    for level in (1, 2):
+        trained = dict.fromkeys(("initial", "trained_from", "trained"), weights)
+        mask = next_mask(method, layers, level, 0, mask, **trained, consumers=consumers)
+    module.load_state_dict({name: torch.from_numpy(value) for name, value in apply_mask(weights, mask).items()})
+    small = shrink(module, SHAPE)
+    left = {layer: [small.get_parameter(layer).numel()] for layer in every}
+    kept = counts([mask])
+    assert kept["kept"] == {layer: left[layer] for layer in mask}
+    assert kept["density"] == sum(left[layer][0] for layer in mask) / sum(weights[layer].size for layer in mask)
+    assert {layer for layer in every if left[layer] != [weights[layer].size]} <= set(mask)
 
 
 def test_a_layer_keeps_at_least_one_unit() -> None:

@@ -61,8 +61,15 @@ def test_what_reads_a_filter_goes_with_it_so_that_the_density_is_that_of_the_net
     np.testing.assert_array_equal(mask["fc1.weight"], np.outer(np.ones(20, bool), np.repeat(second, 4)))
     smaller = {"conv1.weight": 12 * 3 * 9, "conv2.weight": 4 * 12 * 9, "fc1.weight": 20 * 16, "fc2.weight": 200}
     assert {name: int(kept.sum()) for name, kept in mask.items()} == smaller
-    excluded = {name: kept for name, kept in full_mask(scores, LAYERS).items() if name != "fc1.weight"}
-    assert list(prune_filters(scores, excluded, fraction, consumers)) == list(excluded)
+
+
+def test_a_layer_without_a_fraction_loses_the_columns_of_removed_filters_and_nothing_else() -> None:
+    scores = magnitudes()
+    fraction = {"conv1.weight": 0.0, "conv2.weight": 0.5, "fc2.weight": 0.0}
+    del scores["fc1.weight"]
+    mask = prune_filters(scores, full_mask(weights(), LAYERS), fraction, {"conv2.weight": ["fc1.weight", 4]})
+    left = mask["conv2.weight"].reshape(8, -1).any(axis=1)
+    np.testing.assert_array_equal(mask["fc1.weight"], np.outer(np.ones(20, bool), np.repeat(left, 4)))
 
 
 def test_filters_are_ranked_by_the_weights_that_they_still_have() -> None:
