@@ -2,8 +2,8 @@
 
     python -m benchmarks [NAME ...] [--root data] [--repetitions N] [--dry]
 
-Names are those of the modules in this folder; none: all, in 11 to 18 minutes on 2 cores that do nothing else.
-`--repetitions` replaces each one's own number; `--dry` leaves the document alone.
+NAME is a module of this folder. Without names all of them run, in 11 to 18 minutes on 2 cores that do nothing else.
+`--repetitions` replaces the number that each has; `--dry` leaves the document as it is.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ DOCUMENT = ROOT / "docs" / "benchmarks.md"
 def processor() -> str:
     """What the processor calls itself."""
     cpu_info = Path("/proc/cpuinfo")
-    found = re.search(r"model name\s*: (.+)", cpu_info.read_text()) if cpu_info.exists() else None
-    return found[1] if found else platform.machine()
+    named = re.search(r"model name\s*: (.+)", cpu_info.read_text()) if cpu_info.exists() else None
+    return named[1] if named else platform.machine()
 
 
 def machine() -> str:
@@ -82,7 +82,7 @@ def replaced(document: str, name: str, on: str, text: str) -> str:
 def said(rows: Iterable[Row]) -> Iterator[Row]:
     """The rows, each printed when it is known."""
     for row in rows:
-        print("  ".join(filter(None, row.cells())), flush=True)
+        print("  ".join(filter(None, row.columns())), flush=True)
         yield row
 
 

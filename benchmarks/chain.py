@@ -1,10 +1,11 @@
 """A chain of iterative magnitude pruning, end to end: 15 levels of LeNet-300-100 on digits, on one core.
 
 The project's chain is `snakemake` from nothing to the ticket of level 15: 16 trainings, a job and files for each. The
-ordinary one is a script: DataLoader over tensors, nn.Module, torch.optim, masks multiplied in after each step, with the
-same recipe (600 steps of 60 examples), the same evaluations and the same pruning, its networks saved; seeds one after
-the other. Digits are small images: what the project does around a training weighs more than on any other data set.
-Wall time, interpreters and imports included. For 5 seeds the ordinary chain of one counts five times, its imports once.
+ordinary chain is a script: DataLoader over tensors, nn.Module, torch.optim, masks multiplied in after each step. It has
+the same recipe (600 steps of 60 examples), the same evaluations and the same pruning, saves its networks, and trains
+seeds one after the other. Digits are small images, so what the project does around a training weighs more than on any
+other data set. Times are wall times, including interpreters and imports. For 5 seeds, the ordinary chain of one seed
+counts five times, and its imports once.
 
     python -m benchmarks chain [--repetitions 3]
 """
@@ -56,14 +57,14 @@ def ordinary_chain(seed: int, folder: str) -> None:
     @torch.no_grad()
     def evaluate() -> list[tuple[float, float]]:
         network.eval()
-        found = []
+        evaluations = []
         for loader in splits:
             for inputs, labels in loader:
                 outputs = network(inputs)
                 correct = (outputs.argmax(1) == labels).float().mean().item()
-                found.append((nn.functional.cross_entropy(outputs, labels).item(), correct))
+                evaluations.append((nn.functional.cross_entropy(outputs, labels).item(), correct))
         network.train()
-        return found
+        return evaluations
 
     def train() -> None:
         optimizer = torch.optim.Adam(network.parameters(), lr=1.2e-3)

@@ -1,7 +1,7 @@
 """Cohorts: examples per second of 5 and of 10 replicates that train together, against one alone.
 
-LeNet-300-100 on MNIST with Adam, dense, on one core; every replicate's examples count, so 1 means that a cohort of ten
-takes as long as ten cohorts of one. Time is the processor time of the one thread.
+LeNet-300-100 on MNIST with Adam, dense, on one core. The examples of every replicate count, so 1 means that a cohort of
+ten takes as long as ten cohorts of one. Times are the processor time of the one thread.
 
     python -m benchmarks cohorts [--root data] [--repetitions 3]
 """

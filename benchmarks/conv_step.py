@@ -1,9 +1,9 @@
 """Training steps of convolutional networks on one core: Conv-2 (batch 60, Adam) and ResNet-20 (batch 128, augmented).
 
-The project's loop (`lth_core.training.loop.train`, from its data file), in float32 and in bf16, next to the loop of an
-ordinary PyTorch script (torchvision transforms, DataLoader, nn.Module, torch.optim) with the same network. Time is
-processor time. Every measurement has a process of its own, which inherits the data; the loops take turns. Images are
-CIFAR-10's where ROOT has them, else random ones of the same shape.
+The project's loop (`lth_core.training.loop.train`, from its data file), in float32 and in bf16, is compared with the loop
+of an ordinary PyTorch script (torchvision transforms, DataLoader, nn.Module, torch.optim) with the same network. Times
+are processor times. Every measurement runs in a new process, which inherits the data; the loops take turns. The images
+are CIFAR-10's if ROOT has them, otherwise random ones of the same shape.
 
     python -m benchmarks conv_step [--root data] [--repetitions 3]
 """
@@ -162,7 +162,7 @@ def compare(contest: Contest, images: Images, data: str, repetitions: int) -> It
     ratios: dict[str, list[float]] = {"float32": [], "bf16": []}
     for _ in range(repetitions):
         base = in_new_process(partial(ordinary_loop, contest, images))
-        for precision, found in ratios.items():
-            found.append(base / in_new_process(partial(project_loop, contest, data, precision)))
-    for precision, found in ratios.items():
-        yield Row(f"{contest.title}, {precision}", found, at_least=TARGETS[precision])
+        for precision, values in ratios.items():
+            values.append(base / in_new_process(partial(project_loop, contest, data, precision)))
+    for precision, values in ratios.items():
+        yield Row(f"{contest.title}, {precision}", values, at_least=TARGETS[precision])

@@ -1,8 +1,8 @@
 """The fixed cost of a job, rule by rule: interpreter, imports, files.
 
-Seconds of each job's command in a run of the default config that has 2 levels and 2 training steps, one job at a time:
-with the job server, which imports once per run and forks, and without it, as on a cluster. The first job of a run,
-prepare_data, waits for the server's imports. Medians over the jobs of a rule.
+Seconds of each job's command in a run of the default config with 2 levels and 2 training steps, one job at a time: with
+the job server, which imports once per run and forks, and without it, as on a cluster. The first job of a run,
+prepare_data, waits for the server's imports. Values are medians over the jobs of a rule.
 
     python -m benchmarks jobs [--repetitions 1]
 """
@@ -54,11 +54,11 @@ def job_seconds(project: Project, alone: bool) -> dict[str, list[float]]:
     times = project.folder / "times.txt"
     times.unlink(missing_ok=True)
     project.run(*project.configure("small.yaml", small()), ALONE="yes" if alone else "")
-    found: dict[str, list[float]] = defaultdict(list)
+    seconds: dict[str, list[float]] = defaultdict(list)
     for line in times.read_text().splitlines():
         name, microseconds = line.split()
-        found[name].append(int(microseconds) / 1e6)
-    return found
+        seconds[name].append(int(microseconds) / 1e6)
+    return seconds
 
 
 def measure(root: str = "data", repetitions: int = 1) -> Iterator[Row]:

@@ -1,7 +1,8 @@
 """Training steps of LeNet-300-100 on MNIST with Adam, on one core: ratios of times measured in turns.
 
-Dense: against the loop of an ordinary PyTorch script, and against the step's matrix products alone. Sparse: training
-and evaluation on the kept weights alone against masked dense ones. Time is the processor time of the one thread.
+Dense steps are compared with the loop of an ordinary PyTorch script, and with the step's matrix products alone. Sparse
+training and evaluation, on the kept weights alone, are compared with masked dense ones. Times are the processor time of
+the one thread.
 
     python -m benchmarks linear_step [--root data] [--repetitions 5]
 """
@@ -203,11 +204,11 @@ def measure(root: str = "data", repetitions: int = 5) -> Iterator[Row]:
     """Every comparison, one after the other."""
     with mnist(root) as images:
         lenets = [Lenet(images, batch) for batch in BATCHES]
-        for lenet in lenets:  # in processes of their own: the settings of jobs are none of an ordinary script's
+        for lenet in lenets:  # each in a new process, because an ordinary script does not have the settings of jobs
             ordinary = partial(in_new_process, partial(warm, partial(ordinary_step, root, lenet.batch)))
-            own = partial(in_new_process, partial(as_job, partial(lenet.step, {})))
+            project = partial(in_new_process, partial(as_job, partial(lenet.step, {})))
             title, target = f"ordinary loop / dense step, batch {lenet.batch}", ORDINARY_TARGETS.get(lenet.batch)
-            yield compare(title, ordinary, own, repetitions, at_least=target)
+            yield compare(title, ordinary, project, repetitions, at_least=target)
         prepare(torch.device("cpu"))
         for lenet in lenets:
             yield from dense_rows(lenet, repetitions)

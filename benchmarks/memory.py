@@ -1,8 +1,8 @@
 """Peak memory of training jobs, as the kernel counts it (the largest resident set).
 
 The job is `python -m lth_core.jobs.dense`, as on a cluster: two steps and the evaluations around them, on random images
-of the data sets' shapes. Memory-mapped pages of the data are included; of CIFAR-10's shape there are 7,000 images only.
-The interpreter with PyTorch is part of it.
+of the data sets' shapes (of CIFAR-10's shape, only 7,000). The memory includes memory-mapped pages of the data, and the
+interpreter with PyTorch.
 
     python -m benchmarks memory [--repetitions 1]
 """

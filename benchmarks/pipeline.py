@@ -1,8 +1,8 @@
 """The default run: what it takes outside training and evaluation, and what a second core gains.
 
 Wall time of `snakemake` on config.yaml (digits, 75 trainings of 5 seeds) from nothing to the page, on two cores and,
-once, on one. The share outside is of the cores' time: 1 - (training + evaluation) / (wall time x cores), as in the
-run's last line.
+once, on one. The share outside is a share of the cores' time: 1 - (training + evaluation) / (wall time x cores), as in
+the run's last line.
 
     python -m benchmarks pipeline [--repetitions 2]
 """
@@ -23,10 +23,10 @@ def default_run(project: Project, cores: int) -> tuple[float, float]:
     """Wall seconds, and the share (%) of the cores' time outside training and evaluation."""
     project.clear()
     run = project.run(cores=cores)
-    found = SUMMARY.search(run.said)
-    if not found:
+    summary = SUMMARY.search(run.said)
+    if not summary:
         raise RuntimeError(f"the run's last line has no seconds:\n{run.said}")
-    return run.wall_seconds, 100 * (1 - (int(found[1]) + int(found[2])) / (run.wall_seconds * cores))
+    return run.wall_seconds, 100 * (1 - (int(summary[1]) + int(summary[2])) / (run.wall_seconds * cores))
 
 
 def measure(root: str = "data", repetitions: int = 2) -> Iterator[Row]:

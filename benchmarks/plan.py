@@ -1,7 +1,7 @@
 """What the plan of a run costs before the first job starts: from 1 to 1,000 tickets.
 
-A ticket has a task, cohort, method and level, here with the two counterfactuals of the default study.
-Processor time of `snakemake --dry-run` as a whole, imports included; larger plans are in docs/scale.md.
+A ticket has a task, cohort, method and level; here each has the two counterfactuals of the default study. Times are the
+processor time of the whole `snakemake --dry-run`, including imports. docs/scale.md has larger plans.
 
     python -m benchmarks plan [--repetitions 2]
 """
@@ -19,7 +19,7 @@ GRIDS = ((1, 1), (1, 10), (10, 10), (50, 20))
 
 
 def grid(cohorts: int, levels: int) -> dict[str, Any]:
-    """The default config with so many cohorts of one seed, and so many levels; one chain each."""
+    """The default config with this number of cohorts of one seed each, and of levels; one chain per cohort."""
     config = default_config()
     config["tasks"]["digits-lenet"]["cohorts"] = [f"{seed}-{seed}" for seed in range(cohorts)]
     config["methods"]["imp"]["levels"] = levels

@@ -39,7 +39,7 @@ class Row:
     def unit_after(self) -> str:
         return self.unit if self.unit in ("", "%") else f" {self.unit}"
 
-    def runs(self) -> list[str]:
+    def columns(self) -> list[str]:
         """The row of a table: measure, median, lowest to highest, target."""
         outcome = f"{self.target}: {'missed' if self.missed else 'met'}" if self.target else ""
         spread = f"{number(min(self.values))} to {number(max(self.values))}" if len(self.values) > 1 else ""
@@ -56,7 +56,7 @@ def table(rows: Iterable[Row]) -> Iterator[str]:
     yield "| measure | median | lowest to highest | target |"
     yield "| --- | ---: | ---: | --- |"
     for row in rows:
-        yield f"| {' | '.join(row.cells())} |"
+        yield f"| {' | '.join(row.columns())} |"
 
 
 def in_new_process(function: Callable[[], Result]) -> Result:

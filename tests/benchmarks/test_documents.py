@@ -75,10 +75,10 @@ def test_a_row_compares_its_median_with_its_target() -> None:
     values = [7.0, 9.0, 7.9]
     slow = Row("speed", values, at_least=8)
     assert slow.median == statistics.median(values) == 7.9
-    assert slow.runs() == ["speed", "7.90", "7.00 to 9.00", "at least 8: missed"]
-    assert Row("speed", values, at_least=7.9).runs()[3] == "at least 7.9: met"
-    assert Row("share", [36.0], "%", at_most=35).runs() == ["share", "36.0%", "", "at most 35%: missed"]
-    assert Row("memory", [1234.5], "MB").runs() == ["memory", "1,234 MB", "", ""]
+    assert slow.columns() == ["speed", "7.90", "7.00 to 9.00", "at least 8: missed"]
+    assert Row("speed", values, at_least=7.9).columns()[3] == "at least 7.9: met"
+    assert Row("share", [36.0], "%", at_most=35).columns() == ["share", "36.0%", "", "at most 35%: missed"]
+    assert Row("memory", [1234.5], "MB").columns() == ["memory", "1,234 MB", "", ""]
     assert list(table([slow]))[2] == "| speed | 7.90 | 7.00 to 9.00 | at least 8: missed |"
     assert [number(value) for value in (0.123, 12.34, 1234.5)] == ["0.12", "12.3", "1,234"]
 
