@@ -1,9 +1,9 @@
 """Training steps of convolutional networks on one core: Conv-2 (batch 60, Adam) and ResNet-20 (batch 128, augmented).
 
-The project's loop (`lth_core.training.loop.train`, from its data file), in float32 and in bf16, is compared with the loop
-of an ordinary PyTorch script (torchvision transforms, DataLoader, nn.Module, torch.optim) with the same network. Times
-are processor times. Every measurement runs in a new process, which inherits the data; the loops take turns. The images
-are CIFAR-10's if ROOT has them, otherwise random ones of the same shape.
+The project's loop (`lth_core.training.loop.train`, from its data file), in float32 and in bf16, is compared with the
+loop of an ordinary PyTorch script (torchvision transforms, DataLoader, nn.Module, torch.optim) with the same network.
+Times are processor times. Every measurement runs in a new process, which inherits the data; the loops take turns. The
+images are CIFAR-10's if ROOT has them, otherwise random ones of the same shape.
 
     python -m benchmarks conv_step [--root data] [--repetitions 3]
 """

@@ -39,7 +39,8 @@ def test_images_come_from_a_folder_per_class_where_there_is_one(tmp_path: Path) 
             pixels = np.full((32, 32, 3), 10 * label + index, dtype=np.uint8)
             Image.fromarray(pixels).save(folder / f"{index}.png")
     photographs = conv_step.photographs(str(tmp_path), 6)
-    assert photographs.images[:, 0, 0, 0].tolist() == [0, 1, 2, 10, 11, 12] and photographs.labels.tolist() == [0, 0, 0, 1, 1, 1]
+    assert photographs.images[:, 0, 0, 0].tolist() == [0, 1, 2, 10, 11, 12]
+    assert photographs.labels.tolist() == [0, 0, 0, 1, 1, 1]
     random = conv_step.photographs(str(tmp_path / "nothing"), 6)
     assert random.images.shape == (6, 3, 32, 32) and random.images.dtype == np.uint8
 
