@@ -1,4 +1,4 @@
-"""Tables of numbers as coloured maps, in the style of `plotting`."""
+"""Heat maps: tables of differences as coloured fields with their numbers."""
 
 from __future__ import annotations
 
@@ -9,23 +9,20 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lth_core.drawing.marks import COLOUR, explain_fields, mark_field
-from lth_core.drawing.plotting import legend, panels
+from lth_core.drawing.colours import DIFFERENCES, DIVERGED, NO_NUMBER
+from lth_core.drawing.figures import legend, panels
+from lth_core.drawing.marks import explain_fields, mark_field
 
-SCALE = "PuOr"
-"""From loss (brown) over nothing (white) to gain (purple), which people with any colour vision tell apart."""
 DARK = 0.6
-"""Beyond this part of the scale numbers are printed in white."""
-NOTHING = "#D0D0D0"
-"""Fields without a number: grey is no colour of the scale."""
+"""Beyond this part of the colour map numbers are printed in white."""
 
 
 def heatmaps(tables: Mapping[str, pd.DataFrame], columns: str, unit: str) -> Figure:
-    """Differences around 0, one panel per table (title -> table), with the number in each field and one scale for all.
+    """Draw differences around 0, one panel per table (title -> table), with the number in each field, on one scale.
 
-    Every field holds one number per seed, of which the mean is shown. Where some diverged (nan) it is the mean of the
+    Every field holds one number per seed and shows their mean. Where some seeds diverged (nan) it is the mean of the
     others, and a mark says how many; where all did, the field says so. Rows are named once, at the left. `columns`
-    names what the columns are, `unit` what the numbers are.
+    says what the columns are, `unit` what the numbers are.
     """
     names = next(iter(tables.values()))
     left = 0.07 * max(map(len, map(str, names.index)))
@@ -33,10 +30,10 @@ def heatmaps(tables: Mapping[str, pd.DataFrame], columns: str, unit: str) -> Fig
     figure.set_figwidth(figure.get_figwidth() + left)
     means = {title: table.map(lambda seeds: pd.Series(seeds).mean()).astype(float) for title, table in tables.items()}
     largest = pd.concat(list(means.values())).abs().max(axis=None)
-    largest = largest if largest > 0 else 1.0  # nothing but zeros, or nothing at all
+    largest = largest if largest > 0 else 1.0  # only zeros, or no number at all
     for panel, (title, table) in zip(axes[0], tables.items(), strict=True):
-        image = panel.imshow(means[title], cmap=SCALE, vmin=-largest, vmax=largest, aspect="auto")
-        panel.set_facecolor(NOTHING)
+        image = panel.imshow(means[title], cmap=DIFFERENCES, vmin=-largest, vmax=largest, aspect="auto")
+        panel.set_facecolor(NO_NUMBER)
         for (row, column), seeds in np.ndenumerate(table):
             _print(panel, row, column, seeds, means[title].iat[row, column], largest)
         panel.set_title(title)
@@ -55,12 +52,12 @@ def heatmaps(tables: Mapping[str, pd.DataFrame], columns: str, unit: str) -> Fig
 
 
 def _print(panel: Axes, row: int, column: int, seeds: Sequence[float], mean: float, largest: float) -> None:
-    """The mean of the seeds in its field, and what it lacks."""
-    lost = np.isnan(seeds)
-    if all(lost):
-        panel.text(column, row, "diverged", ha="center", va="center", color=COLOUR, fontsize=8)
+    """Print the mean of the seeds in its field, and how many diverged."""
+    diverged = np.isnan(seeds)
+    if all(diverged):
+        panel.text(column, row, "diverged", ha="center", va="center", color=DIVERGED, fontsize=8)
         return
-    mark_field(panel, column, row, lost)
+    mark_field(panel, column, row, diverged)
     colour = "white" if abs(mean) > DARK * largest else "black"
     text = f"{mean:+.1f}".replace("-", "−") if abs(mean) >= 0.05 else "0.0"  # the scale's minus sign
     panel.text(column, row, text, ha="center", va="center", color=colour, fontsize=8)

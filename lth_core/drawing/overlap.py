@@ -1,4 +1,4 @@
-"""Figures of overlapping masks for any study, drawn from tidy tables."""
+"""Figures of the overlap of masks and of layerwise densities, for any study, drawn from tidy tables."""
 
 from __future__ import annotations
 
@@ -10,65 +10,59 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from lth_core.analysis.overlap import indices
-from lth_core.drawing.plotting import (
-    band,
-    density_axis,
-    interval_note,
-    legend,
-    panels,
-    percent_text,
-    positive_axis,
-    series,
-)
+from lth_core.drawing.axes import density_axis, percent_text, positive_axis
+from lth_core.drawing.colours import NEUTRAL, series
+from lth_core.drawing.figures import interval_note, legend, panels
+from lth_core.drawing.lines import band
 
 INDICES = {"jaccard": "Jaccard index of the masks", "hamming": "Hamming distance of the masks"}
 MOST_LETTERS = 30
-"""Of the names of layers below a panel."""
+"""How many letters of layer names fit below a panel."""
 TICKS = [digit * 10.0**power for power in range(-5, 1) for digit in (1, 2, 5)]
 
 
 def overlap_figure(table: pd.DataFrame, names: Mapping[tuple[str, str], str]) -> Figure:
-    """Jaccard index and Hamming distance of every two masks over the density; dashed: by chance.
+    """Draw Jaccard index and Hamming distance of pairs of masks against density; dashed: by chance.
 
     Args:
         table: task, other, level, density, seed and the columns of `lth_core.analysis.overlap.Overlap`.
-        names: (task, other) -> how the pair is called.
+        names: (task, other) -> label of the pair.
     """
-    found = {}
+    by_pair = {}
     for (task, other), name in names.items():
         rows = table[(table["task"] == task) & (table["other"] == other)]
-        found[name] = indices(rows, ["density", "seed"])
-    colours = dict(zip(found, series(len(found)), strict=True))
-    chances = _chances(found)
+        by_pair[name] = indices(rows, ["density", "seed"])
+    colours = dict(zip(by_pair, series(len(by_pair)), strict=True))
+    chances = _chances(by_pair)
     figure, axes = panels(2)
     for panel, (index, label) in zip(axes[0], INDICES.items(), strict=True):
-        for name, rows in found.items():
+        for name, rows in by_pair.items():
             band(panel, rows, "density", index, label=name, colour=colours[name])
         for sharing in chances:
-            look = {"colour": colours[sharing[0]] if len(sharing) == 1 else "#404040", "linestyle": "--"}
+            style = {"colour": colours[sharing[0]] if len(sharing) == 1 else NEUTRAL, "linestyle": "--"}
             chance = "by chance" if len(chances) == 1 else f"by chance: {'; '.join(sharing)}"
-            band(panel, found[sharing[0]], "density", f"{index}_by_chance", label=chance, markers=False, **look)
+            band(panel, by_pair[sharing[0]], "density", f"{index}_by_chance", label=chance, markers=False, **style)
         density_axis(panel, table["density"])
         positive_axis(panel, label)
     legend(figure, interval_note(table["seed"].nunique()))
     return figure
 
 
-def _chances(found: Mapping[str, pd.DataFrame]) -> list[list[str]]:
-    """The names of pairs, those together whose masks keep equal counts and have the same overlap by chance."""
+def _chances(by_pair: Mapping[str, pd.DataFrame]) -> list[list[str]]:
+    """Group the names of pairs that have the same overlap by chance: their masks keep equal counts."""
     sharing: dict[tuple[float, ...], list[str]] = {}
-    for name, rows in found.items():
+    for name, rows in by_pair.items():
         by_chance = rows[["density", *(f"{index}_by_chance" for index in INDICES)]]
         sharing.setdefault(tuple(by_chance.fillna(-1).to_numpy().round(9).ravel()), []).append(name)
     return list(sharing.values())
 
 
 def layerwise_figure(table: pd.DataFrame, names: Mapping[str, str], levels: Sequence[int]) -> Figure:
-    """The density of every layer, from input to output, one line per mask and one panel per level.
+    """Draw the density of every layer, from input to output, one line per mask and one panel per level.
 
     Args:
         table: mask, level, density (of the whole network), seed, layer (in network order), layer_density.
-        names: mask -> how it is called.
+        names: mask -> its label.
     """
     layers = list(dict.fromkeys(table["layer"]))
     numbered = table.assign(number=table["layer"].map(layers.index))
@@ -78,7 +72,7 @@ def layerwise_figure(table: pd.DataFrame, names: Mapping[str, str], levels: Sequ
         for (mask, name), colour in zip(names.items(), series(len(names)), strict=True):
             band(panel, here[here["mask"] == mask], "number", "layer_density", label=name, colour=colour)
         density = here["density"].mean()
-        panel.axhline(density, color="#000000", linestyle=(0, (4, 3)), linewidth=0.9, label="whole network")
+        panel.axhline(density, color="black", linestyle=(0, (4, 3)), linewidth=0.9, label="whole network")
         panel.set_title(f"{percent_text(density)}% of weights")
         panel.sharey(axes[0, 0])
         _layer_axis(panel, layers)
@@ -88,7 +82,7 @@ def layerwise_figure(table: pd.DataFrame, names: Mapping[str, str], levels: Sequ
 
 
 def _layer_axis(axes: Axes, layers: Sequence[str]) -> None:
-    """Layers by name where there is room for the names, otherwise by number from the input on."""
+    """Name the layers where there is room for the names; otherwise number them from the input on."""
     names = [layer.removesuffix(".weight") for layer in layers]
     named = sum(map(len, names)) <= MOST_LETTERS
     stride = 1 if named else -(-len(layers) // 10)
@@ -99,7 +93,7 @@ def _layer_axis(axes: Axes, layers: Sequence[str]) -> None:
 
 
 def _log_percent_axis(axes: Axes, densities: pd.Series) -> None:
-    """Mean densities of layers, which lie orders of magnitude apart: wide bands may leave the axis, empty layers do."""
+    """Show mean densities of layers, which differ by orders of magnitude. Wide bands and empty layers leave the axis."""
     axes.set_yscale("log")
     axes.set_ylabel("weights remaining in the layer (%)")
     known = densities[densities > 0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from lth_core.drawing.plotting import save
+from lth_core.drawing.figures import save
 from lth_core.jobs.support.command import command
 from lth_core.jobs.support.loading import load, parser, read_tables
 from lth_core.storage.files import write_text

@@ -9,7 +9,7 @@ from lth_core.config import Task
 
 def data_note(task: Task, seeds: int | None = None) -> str:
     """On what data and network a figure is based, and what its lines and bands show, if it has such."""
-    from lth_core.drawing.plotting import interval_note  # with matplotlib, which the workflow's start does without
+    from lth_core.drawing.figures import interval_note  # with matplotlib, which the workflow's start does without
 
     bands = f"; {interval_note(seeds)}" if seeds is not None else ""
     return f"Data: {task.dataset}, network: {task.model.name}{bands}."

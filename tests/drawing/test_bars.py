@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lth_core.drawing.bars import bars
-from lth_core.drawing.plotting import panels
+from lth_core.drawing.figures import panels
 
 COLOURS = {"plain": "#111111", "rescaled": "#222222"}
 

@@ -23,7 +23,8 @@ from typing import ClassVar
 import pandas as pd
 
 from lth_core.analysis.claims import evaluate_claim
-from lth_core.drawing.plotting import band, panels
+from lth_core.drawing.figures import panels
+from lth_core.drawing.lines import band
 from lth_core.registry import study
 from lth_core.studies.base import Drawing, Study
 

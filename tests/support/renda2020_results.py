@@ -45,14 +45,14 @@ def accuracy_of(technique: str, budget: int, level: int, pruning: str) -> float:
 def write_results(folder: Path) -> Config:
     """Histories and mask headers of every run, with known values; the first evaluation is of the pruned network."""
     settings, the_study = config(str(folder)), study(iterative_budgets=[60])
-    runs = {run.method: run for run in the_study.retrainings(settings, "digits")}
+    retrainings = {retraining.method: retraining for retraining in the_study.retrainings(settings, "digits")}
     for run in the_study.runs(settings):
         if run.level == 0 or run.branch:
             accuracy, start = 0.96 if run.level == 0 else 0.80, 0
         else:
-            run = runs[run.method]
-            accuracy = accuracy_of(run.technique, run.budget, run.level, run.pruning)
-            start = FULL - run.budget
+            retraining = retrainings[run.method]
+            accuracy = accuracy_of(retraining.technique, retraining.budget, run.level, retraining.pruning)
+            start = FULL - retraining.budget
         lines = ["seed,draw,step,split,loss,accuracy"]
         for seed in (0, 1) if run.cohort == "0-1" else (2,):
             noise = 1 + (seed - 1) / 1e5  # every effect differs between seeds, by very little

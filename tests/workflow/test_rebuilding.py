@@ -172,7 +172,7 @@ def test_another_time_rebuilds_nothing_however_large_the_file(project: Project) 
 def test_a_change_of_plot_style_rebuilds_figures_and_the_page_only(project: Project) -> None:
     before = project.files()
     project.edit(
-        "lth_core/drawing/plotting.py", ('"random reinitialization", "#D55E00"', '"random reinitialization", "#AA3377"')
+        "lth_core/drawing/colours.py", ('"random reinitialization", "#D55E00"', '"random reinitialization", "#AA3377"')
     )
     run = project.run()
     assert run.jobs == {"figures frankle2019", f"report {PAGE}"}

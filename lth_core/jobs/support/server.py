@@ -29,7 +29,8 @@ LATER = (
     "pandas",
     "scipy.special",
     "matplotlib.backends.backend_agg",
-    "lth_core.drawing.plotting",
+    "lth_core.drawing.figures",
+    "lth_core.drawing.lines",
     "lth_core.jobs.report",
 )
 """What some jobs import, taken in while no job is waiting."""

@@ -10,7 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lth_core.config import Config
-from lth_core.drawing.plotting import SERIES, band, density_axis, interval_note, legend, panels, percent_axis, reference
+from lth_core.drawing.axes import density_axis, percent_axis
+from lth_core.drawing.colours import SERIES
+from lth_core.drawing.figures import interval_note, legend, panels
+from lth_core.drawing.lines import band, reference
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import data_note
 from lth_core.studies.deconstructing.study import KEPT_ACTIONS, PRUNED_ACTIONS, REWIND, ZERO

@@ -8,8 +8,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from lth_core.config import Config
+from lth_core.drawing.axes import density_axis, percent_axis
 from lth_core.drawing.bars import bars
-from lth_core.drawing.plotting import SERIES, band, density_axis, interval_note, legend, panels, percent_axis
+from lth_core.drawing.colours import NEUTRAL, SERIES
+from lth_core.drawing.figures import interval_note, legend, panels
+from lth_core.drawing.lines import band
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import data_note
 from lth_core.studies.deconstructing.figures import CRITERION_LOOKS, OTHER_LOOK, criterion_groups, criterion_label
@@ -103,6 +106,6 @@ def _learned(tables: dict[str, pd.DataFrame], task: str) -> Figure:
     for kind, values, _, accuracies in compared(tables, task):
         rows.setdefault(KIND_LABELS[kind], {})[labels[values]] = accuracies.to_list()
     figure, axes = panels(width=5.2, height=0.6 + 0.45 * len(rows))
-    bars(axes[0, 0], rows, COLOURS | {TRAINED_LABEL: "#404040"}, "test accuracy")
+    bars(axes[0, 0], rows, COLOURS | {TRAINED_LABEL: NEUTRAL}, "test accuracy")
     legend(figure)
     return figure

@@ -10,19 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from lth_core.config import Choice, Config
-from lth_core.drawing.plotting import (
-    band,
-    density_axis,
-    interval_note,
-    legend,
-    panels,
-    percent_axis,
-    percent_text,
-    ramp,
-    reference,
-    series,
-    style,
-)
+from lth_core.drawing.axes import density_axis, percent_axis, percent_text
+from lth_core.drawing.colours import ramp, role_style, series
+from lth_core.drawing.figures import interval_note, legend, panels
+from lth_core.drawing.lines import band, reference
 from lth_core.storage.runs import DENSE
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import data_note, listing
@@ -87,9 +78,11 @@ def _dots(study: EarlyPhase, table: pd.DataFrame, k: int) -> Figure:
         here = table[table["level"] == level]
         for name, (role, label) in networks.items():
             values = by_seed(here[here["network"] == name])
-            point(panel, values, label if role in REFERENCES else style(role).label, role=role, y=places[name])
+            point(panel, values, label if role in REFERENCES else role_style(role).label, role=role, y=places[name])
             if role in REFERENCES:
-                panel.axvline(values.mean(), color=style(role).colour, linestyle=(0, (4, 3)), linewidth=0.9, zorder=1)
+                panel.axvline(
+                    values.mean(), color=role_style(role).colour, linestyle=(0, (4, 3)), linewidth=0.9, zorder=1
+                )
         panel.set_yticks(list(places.values()), [label for _, label in networks.values()])
         panel.set_ylim(max(places.values()) + 0.7, -0.7)
         panel.label_outer()
@@ -120,7 +113,7 @@ def _curves(study: EarlyPhase, table: pd.DataFrame, k: int) -> Figure:
                 panel, rows, "density", "accuracy", role=family, label=label, colour=colour, linestyle=linestyle,
                 markers=False,
             )  # fmt: skip
-        panel.set_title(style(family).label)
+        panel.set_title(role_style(family).label)
         density_axis(panel, table.loc[table["level"] > 0, "density"])
     for panel in axes[0]:
         percent_axis(panel.yaxis, "test accuracy")
@@ -191,7 +184,7 @@ def _effective_std(study: EarlyPhase, table: pd.DataFrame) -> Figure:
         reference(panel, here.loc[here["network"] == TICKET, "accuracy"], TICKET, "rewound to step k")
         for name, treatment in study.perturbations().items():
             rows, signed = here[here["network"] == name], bool(treatment.options.get("keep_signs"))
-            label = style(treatment.name).label + (", signs kept" if signed else "")
+            label = role_style(treatment.name).label + (", signs kept" if signed else "")
             place = by_seed(rows, "effective_std").mean()
             point(panel, by_seed(rows), label, role=treatment.name, x=place, filled=not signed)
         panel.set_title(f"k = {k}: correlation {_mean_of_known(correlation(here))}")

@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from lth_core.analysis.claims import mean_interval
+from lth_core.drawing.colours import role_style
 from lth_core.drawing.marks import mark_diverged
-from lth_core.drawing.plotting import style
 
 
 def point(
@@ -29,10 +29,10 @@ def point(
     mean, low, high = mean_interval(values.dropna())
     bar = [[mean - low], [high - mean]] if np.isfinite([low, high]).all() else None
     at = {"x": [mean], "y": [y], "xerr": bar} if x is None else {"x": [x], "y": [mean], "yerr": bar}
-    colour = colour or style(role).colour
+    colour = colour or role_style(role).colour
     face = colour if filled else "white"
     axes.errorbar(
-        **at, fmt=style(role).marker, color=colour, markerfacecolor=face, label=label, elinewidth=1.1, markersize=5
+        **at, fmt=role_style(role).marker, color=colour, markerfacecolor=face, label=label, elinewidth=1.1, markersize=5
     )
     if values.isna().any():
         mark_diverged(axes, at["x"], at["y"], label, values.isna())

@@ -10,17 +10,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lth_core.drawing.plotting import (
-    interval_note,
-    legend,
-    panels,
-    percent_axis,
-    percent_text,
-    reference,
-    series,
-    step_axis,
-    threshold,
-)
+from lth_core.drawing.axes import percent_axis, percent_text, step_axis
+from lth_core.drawing.colours import series
+from lth_core.drawing.figures import interval_note, legend, panels
+from lth_core.drawing.lines import reference, threshold
 from lth_core.studies.base import Drawing
 from lth_core.studies.early_phase.point_figures import point, with_bars
 from lth_core.studies.early_phase.study import REFERENCES, reference_labels

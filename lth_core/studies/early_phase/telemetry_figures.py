@@ -8,18 +8,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lth_core.drawing.plotting import (
-    band,
-    interval_note,
-    legend,
-    panels,
-    percent_axis,
-    positive_axis,
-    ramp,
-    series,
-    step_axis,
-    threshold,
-)
+from lth_core.drawing.axes import percent_axis, positive_axis, step_axis
+from lth_core.drawing.colours import NEUTRAL, ramp, series
+from lth_core.drawing.figures import interval_note, legend, panels
+from lth_core.drawing.lines import band, threshold
 from lth_core.studies.base import Drawing
 
 if TYPE_CHECKING:
@@ -49,7 +41,7 @@ def _telemetry(table: pd.DataFrame, rewind_steps: list[int]) -> Figure:
         for split, colour in zip(("validation", "test"), splits, strict=True):
             _line(panel, table, f"{split}_{quantity}", f"{split} split", colour)
     for panel, quantity in ((magnitude, "mean_magnitude"), (signs, "sign_changes"), (gradient, "gradient_norm")):
-        _line(panel, table, quantity, "", "#404040")
+        _line(panel, table, quantity, "", NEUTRAL)
     for panel, quantity in ((distance, "l2"), (cosine, "cosine")):
         for end, label, colour in zip(("initial", "final"), ("initialization", "end of training"), ends, strict=True):
             _line(panel, table, f"{quantity}_to_{end}", f"to {label}", colour)

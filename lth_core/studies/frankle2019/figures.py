@@ -12,19 +12,10 @@ from matplotlib.figure import Figure
 
 from lth_core.analysis.measurements import select, select_dense
 from lth_core.config import Config
-from lth_core.drawing import plotting
-from lth_core.drawing.plotting import (
-    band,
-    density_axis,
-    legend,
-    panels,
-    percent_axis,
-    percent_text,
-    positive_axis,
-    ramp,
-    reference,
-    series,
-)
+from lth_core.drawing.axes import density_axis, percent_axis, percent_text, positive_axis
+from lth_core.drawing.colours import ramp, role_style, series
+from lth_core.drawing.figures import interval_note, legend, panels
+from lth_core.drawing.lines import band, reference
 from lth_core.studies.base import Drawing
 from lth_core.studies.frankle2019.captions import caption
 from lth_core.studies.frankle2019.histogram_figures import distances_figure, initial_values_figure
@@ -85,7 +76,7 @@ def row_of_panels(view: View, quantities: Iterable[tuple[str, str]], lines: list
     figure, axes = panels(len(quantities), width=3.4 if len(quantities) > 1 else 4.6)
     for panel, quantity in zip(axes.flat, quantities, strict=True):
         over_densities(panel, view, quantity, lines)
-    legend(figure, plotting.interval_note(view.seeds()))
+    legend(figure, interval_note(view.seeds()))
     return figure
 
 
@@ -112,7 +103,7 @@ def tickets_figure(view: View) -> Figure:
         over_densities(axes[0, 2], view, EARLY_TEST, [lines[0], *pruned_once])
     for panel, letter in zip(axes.flat, "abc", strict=False):
         panel.set_title(f"({letter})", loc="left")
-    legend(figure, plotting.interval_note(view.seeds()))
+    legend(figure, interval_note(view.seeds()))
     return figure
 
 
@@ -177,7 +168,7 @@ def training_figure(view: View) -> Figure:
             label = f"{_density_label(rows, level)}, reinitialized"
             _training_curve(axes[0, -1], rows[rows["level"] == level], label, colours[level], "--")
     _crop_start(list(axes.flat))
-    legend(figure, f"weights remaining; {plotting.interval_note(view.seeds())}")
+    legend(figure, f"weights remaining; {interval_note(view.seeds())}")
     return figure
 
 
@@ -185,7 +176,7 @@ def _training_panel(axes: Axes, view: View, levels: list[int], colours: Mapping[
     curves = view.tables["curves"]
     rows = pd.concat([select_dense(curves, view.task), select(curves, view.task, view.method)])
     for level in levels:
-        colour = colours[level] if level else plotting.style("dense").colour
+        colour = colours[level] if level else role_style("dense").colour
         _training_curve(axes, rows[rows["level"] == level], _density_label(rows, level), colour)
     axes.set_xlabel("training step")
     percent_axis(axes.yaxis, "test accuracy")

@@ -9,7 +9,7 @@ import pandas as pd
 
 from lth_core.analysis.measurements import nearest_level, select, select_dense
 from lth_core.config import Config
-from lth_core.drawing.plotting import ROLES
+from lth_core.drawing.colours import ROLES
 from lth_core.studies.frankle2019.study import CURVE_DENSITIES, Frankle2019, treatment
 
 

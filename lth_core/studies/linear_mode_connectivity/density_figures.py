@@ -10,19 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from lth_core.drawing.plotting import (
-    band,
-    density_axis,
-    interval_note,
-    legend,
-    panels,
-    percent_axis,
-    positive_axis,
-    ramp,
-    reference,
-    style,
-    threshold,
-)
+from lth_core.drawing.axes import density_axis, percent_axis, positive_axis
+from lth_core.drawing.colours import ramp, role_style
+from lth_core.drawing.figures import interval_note, legend, panels
+from lth_core.drawing.lines import band, reference, threshold
 from lth_core.storage.runs import DENSE
 from lth_core.studies.captions import listing
 from lth_core.studies.linear_mode_connectivity.study import RANDOM, STABLE, TICKET, focus
@@ -137,7 +128,7 @@ def _success(view: View) -> Figure:
     panel = axes[0, 0]
     for network in view.networks()[1:]:
         found = points[points["network"] == network]
-        look = style(network)
+        look = role_style(network)
         panel.plot(
             100 * found["barrier"],
             100 * found["success"],

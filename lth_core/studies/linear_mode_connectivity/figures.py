@@ -13,18 +13,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lth_core.config import Config
-from lth_core.drawing.plotting import (
-    band,
-    interval_note,
-    legend,
-    panels,
-    percent_axis,
-    positive_axis,
-    ramp,
-    reference,
-    step_axis,
-    threshold,
-)
+from lth_core.drawing.axes import percent_axis, positive_axis, step_axis
+from lth_core.drawing.colours import ramp
+from lth_core.drawing.figures import interval_note, legend, panels
+from lth_core.drawing.lines import band, reference, threshold
 from lth_core.storage.runs import DENSE
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import data_note, listing

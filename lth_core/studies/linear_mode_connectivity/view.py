@@ -8,7 +8,7 @@ import pandas as pd
 
 from lth_core.analysis.measurements import MATCHING
 from lth_core.config import Config, Method
-from lth_core.drawing.plotting import percent_text
+from lth_core.drawing.axes import percent_text
 from lth_core.storage.runs import DENSE
 from lth_core.studies.linear_mode_connectivity.study import (
     RANDOM,

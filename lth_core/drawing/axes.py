@@ -1,0 +1,84 @@
+"""Axes of densities, steps, accuracies and other quantities, with the ticks and labels that all figures share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.ticker import FixedLocator, NullLocator
+
+
+def density_axis(axes: Axes, densities: Iterable[float]) -> None:
+    """Make the horizontal axis one of density: logarithmic, falling to the right, ticks at some of the `densities`."""
+    axes.set_xscale("log")
+    known = sorted(set(densities), reverse=True)
+    ticks = _spread_ticks(known)
+    axes.set_xlim(known[0] * 1.06, known[-1] / 1.06)
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(lambda density, position: percent_text(density))
+    axes.set_xlabel("weights remaining (%)")
+
+
+def _spread_ticks(values: Sequence[float], most: int = 7) -> list[float]:
+    """Return about `most` of the values or fewer, at equal strides, with the first and the last."""
+    stride = max(1, -(-(len(values) - 1) // (most - 1)))
+    ticks = list(values[::stride])
+    if ticks[-1] != values[-1]:
+        crowded = len(values) - 1 - stride * (len(ticks) - 1) <= stride / 2
+        ticks = [*(ticks[:-1] if crowded else ticks), values[-1]]
+    return ticks
+
+
+def percent_text(fraction: float) -> str:
+    """Write a fraction in percent as tick labels and legends do: 100, 51, 6.9, 3.6."""
+    percent = 100 * fraction
+    return f"{percent:.0f}" if percent >= 9.95 else f"{percent:.1f}"
+
+
+def step_axis(axes: Axes, steps: Sequence[int]) -> None:
+    """Make the horizontal axis one of steps, with a tick at each: logarithmic, but linear from 0 to the first step."""
+    linear = {"linthresh": min([step for step in steps if step > 0], default=1), "linscale": 0.6}
+    axes.set_xscale("symlog", **linear) if 0 in steps else axes.set_xscale("log")
+    axes.xaxis.set_major_locator(FixedLocator(steps))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(lambda step, position: f"{step:g}")
+
+
+def percent_axis(axis: Axis, label: str) -> None:
+    """Show the fractions 0..1 of a vertical axis (`axes.yaxis`) in percent.
+
+    Call it after drawing: bands are cut off beyond 0% and 100%, and where they are wide (`follow_means`).
+    """
+    axes = axis.axes
+    follow_means(axes)
+    low, high = max(axes.get_ylim()[0], 0.0), axes.get_ylim()[1]
+    axes.set_ylim(low, min(high, 1 + 0.03 * (1 - low)))
+    axis.set_major_formatter(lambda fraction, position: f"{round(100 * fraction, 6):g}")
+    axes.set_ylabel(f"{label} (%)")
+
+
+def positive_axis(axes: Axes, label: str) -> None:
+    """Let the vertical axis start at 0. Call it after drawing: wide bands are cut off (`follow_means`)."""
+    follow_means(axes)
+    axes.set_ylim(bottom=0)
+    axes.set_ylabel(label)
+
+
+def follow_means(axes: Axes) -> None:
+    """Cut the vertical axis, and those shared with it, to the means and at most their range above and below.
+
+    Bands of few seeds may be many times wider than the range of the means; these bands leave the axis.
+    """
+    sharing = axes.get_shared_y_axes().get_siblings(axes)
+    lines = [np.asarray(line.get_ydata(), dtype=float) for panel in sharing for line in panel.get_lines()]
+    means = np.concatenate([*lines, []])
+    means = means[np.isfinite(means)]
+    if not len(means):
+        return
+    low, high = means.min(), means.max()
+    beyond = high - low or 0.05 * abs(high) or 1.0
+    bottom, top = axes.get_ylim()
+    axes.set_ylim(max(bottom, low - beyond), min(top, high + beyond))

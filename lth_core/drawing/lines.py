@@ -1,0 +1,66 @@
+"""Lines: means with the band of their interval, and reference lines to compare them with."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from lth_core.analysis.claims import mean_interval
+from lth_core.drawing.colours import THRESHOLD, role_style
+from lth_core.drawing.marks import mark_diverged
+
+
+def band(
+    axes: Axes,
+    frame: pd.DataFrame,
+    x: str,
+    y: str,
+    *,
+    role: str = "other",
+    label: str | None = None,
+    replicate: str = "seed",
+    colour: str | None = None,
+    linestyle: str = "-",
+    markers: bool = True,
+) -> None:
+    """Draw a line through the mean of `y` at each `x`, with a band: the 95% interval over replicates.
+
+    Draws of one replicate are averaged first. Where a replicate diverged (y is nan), the line shows the others, a cross
+    marks the point (without `markers` only the first) and the legend says how many diverged. An unbounded interval has
+    no band; one without neighbours is drawn as a bar. A single point always has a marker, hollow without `markers`.
+    """
+    if frame.empty:
+        return
+    style = role_style(role)
+    colour = colour or style.colour
+    by_replicate = frame.groupby([x, replicate], as_index=False)[y].agg(lambda draws: draws.mean(skipna=False))
+    summary = pd.DataFrame(
+        [(at, *mean_interval(group[y].dropna()), group[y].isna().any()) for at, group in by_replicate.groupby(x)],
+        columns=["x", "mean", "low", "high", "incomplete"],
+    )
+    shape = {"marker": style.marker, "mfc": colour if markers else "white"} if markers or len(summary) == 1 else {}
+    axes.plot(summary["x"], summary["mean"], color=colour, linestyle=linestyle, label=label or style.label, **shape)
+    bounded = np.isfinite(summary["high"])
+    alone = bounded & ~bounded.shift(1, fill_value=False) & ~bounded.shift(-1, fill_value=False)
+    low, high = summary["low"].where(bounded & ~alone), summary["high"].where(bounded & ~alone)
+    if high.notna().any():
+        axes.fill_between(summary["x"], low, high, color=colour, alpha=0.16, linewidth=0)
+    if alone.any():
+        bars = summary[alone]
+        axes.vlines(bars["x"], bars["low"], bars["high"], color=colour, alpha=0.5, linewidth=1)
+    diverged = by_replicate[y].isna().groupby(by_replicate[replicate]).any()
+    crosses = summary[summary["incomplete"]][: None if markers else 1]
+    mark_diverged(axes, crosses["x"], crosses["mean"].fillna(summary["mean"].min()), label or style.label, diverged)
+
+
+def reference(axes: Axes, values: pd.Series, role: str = "dense", label: str | None = None) -> None:
+    """Draw a thin horizontal line at the mean of `values`, with which the other curves are compared."""
+    style = role_style(role)
+    axes.axhline(values.mean(), color=style.colour, linestyle=(0, (4, 3)), linewidth=0.9, label=label or style.label)
+
+
+def threshold(axes: Axes, value: float, label: str, *, vertical: bool = False) -> None:
+    """Draw a thin dotted line at a value that a definition names: horizontal, or `vertical`."""
+    draw = axes.axvline if vertical else axes.axhline
+    draw(value, color=THRESHOLD, linestyle=":", linewidth=1.1, label=label, zorder=1)

@@ -1,0 +1,80 @@
+"""Axes: ticks, labels, and limits that follow the means."""
+
+from __future__ import annotations
+
+import pytest
+
+from lth_core.drawing.axes import density_axis, percent_axis, percent_text, positive_axis, step_axis
+from lth_core.drawing.figures import panels
+from lth_core.drawing.lines import band
+from tests.support.replicates import replicates
+
+LADDER = [0.8**level for level in range(16)]
+
+
+def test_density_falls_to_the_right_on_a_log_axis_with_percent_labels():
+    figure, ((axes,),) = panels()
+    density_axis(axes, LADDER)
+    figure.draw_without_rendering()
+    assert axes.get_xscale() == "log"
+    left, right = axes.get_xlim()
+    assert left > 1 > LADDER[-1] > right
+    labels = [label.get_text() for label in axes.get_xticklabels()]
+    assert labels == ["100", "51", "26", "13", "6.9", "3.5"]
+
+
+@pytest.mark.parametrize("levels", range(2, 31))
+def test_ticks_are_few_and_include_both_ends(levels: int):
+    _, ((axes,),) = panels()
+    density_axis(axes, LADDER[:1] + [0.8**level for level in range(1, levels)])
+    ticks = axes.get_xticks()
+    assert ticks[0] == 1 and ticks[-1] == 0.8 ** (levels - 1) and 2 <= len(ticks) <= 8
+
+
+@pytest.mark.parametrize(
+    ("fraction", "text"), [(1.0, "100"), (0.512, "51"), (0.0995, "10"), (0.0687, "6.9"), (0.00352, "0.4")]
+)
+def test_percent_labels(fraction: float, text: str):
+    assert percent_text(fraction) == text
+
+
+def test_accuracies_are_shown_in_percent():
+    figure, ((axes,),) = panels()
+    axes.set_ylim(0.5, 1)
+    percent_axis(axes.yaxis, "test accuracy")
+    figure.draw_without_rendering()
+    assert axes.get_ylabel() == "test accuracy (%)"
+    assert {"50", "100"} <= {label.get_text() for label in axes.get_yticklabels()}
+
+
+def test_wide_bands_leave_the_axis_and_lines_do_not():
+    _, ((axes,),) = panels()
+    band(axes, replicates({1.0: [0.5, 0.9], 2.0: [0.79, 0.81]}), "x", "y")  # the interval at 1 is -1.84 to 3.24
+    percent_axis(axes.yaxis, "test accuracy")
+    assert axes.get_ylim() == pytest.approx((0.6, 0.9))  # means 0.7 and 0.8, and their range on either side
+
+
+def test_bands_that_are_not_wide_are_shown_whole():
+    _, ((axes,),) = panels()
+    band(axes, replicates({1.0: [0.5, 0.51, 0.52], 2.0: [0.8, 0.81, 0.82]}), "x", "y")
+    before = axes.get_ylim()
+    percent_axis(axes.yaxis, "test accuracy")
+    assert axes.get_ylim() == before
+
+
+def test_a_shared_axis_follows_the_means_of_all_its_panels():
+    _, ((left, right),) = panels(2)
+    right.sharey(left)
+    band(left, replicates({1.0: [10, 12], 2.0: [10, 12]}), "x", "y")
+    band(right, replicates({1.0: [1, 21], 2.0: [30, 32]}), "x", "y")  # the interval at 1 is -116 to 138
+    positive_axis(left, "distance")
+    assert left.get_ylim() == right.get_ylim() == (0, 51)
+    assert left.get_ylabel() == "distance"
+
+
+@pytest.mark.parametrize(("steps", "scale"), [([0, 10, 100], "symlog"), ([10, 100], "log"), ([5], "log")])
+def test_an_axis_of_steps_has_a_tick_at_each_and_room_for_0_where_it_is_one_of_them(steps: list[int], scale: str):
+    _, axes = panels()
+    step_axis(axes[0, 0], steps)
+    assert axes[0, 0].get_xscale() == scale
+    assert list(axes[0, 0].get_xticks()) == steps
