@@ -93,7 +93,7 @@ def _layer_axis(axes: Axes, layers: Sequence[str]) -> None:
 
 
 def _log_percent_axis(axes: Axes, densities: pd.Series) -> None:
-    """Show mean densities of layers, which differ by orders of magnitude. Wide bands and empty layers leave the axis."""
+    """Show densities of layers, which differ by orders of magnitude. Wide bands and empty layers leave the axis."""
     axes.set_yscale("log")
     axes.set_ylabel("weights remaining in the layer (%)")
     known = densities[densities > 0]

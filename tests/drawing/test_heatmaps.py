@@ -21,11 +21,11 @@ TABLES = {
 
 def printed(figure: Figure, panel: int) -> dict[tuple[int, int], list[str]]:
     """Column and row -> what is printed in the field."""
-    found: dict[tuple[int, int], list[str]] = {}
+    texts: dict[tuple[int, int], list[str]] = {}
     for text in figure.axes[panel].texts:
         column, row = text.get_position()
-        found.setdefault((round(column), round(row)), []).append(text.get_text())
-    return found
+        texts.setdefault((round(column), round(row)), []).append(text.get_text())
+    return texts
 
 
 def explained(figure: Figure) -> list[str]:

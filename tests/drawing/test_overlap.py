@@ -46,8 +46,8 @@ def test_pairs_that_keep_as_many_weights_share_a_line_of_chance() -> None:
         "by chance",
     }
     fewer = table[table["other"] == "c"].assign(other="d", kept=5, kept_other=5)
-    found = lines(overlap_figure(pd.concat([table, fewer]), names).axes[0])
-    assert set(found) - set(names.values()) == {"by chance: a and b; a and c", "by chance: a and d"}
+    curves = lines(overlap_figure(pd.concat([table, fewer]), names).axes[0])
+    assert set(curves) - set(names.values()) == {"by chance: a and b; a and c", "by chance: a and d"}
 
 
 def masks(layers: list[str]) -> pd.DataFrame:

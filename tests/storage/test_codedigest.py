@@ -156,13 +156,13 @@ def test_nothing_is_imported(digest_of: Digest) -> None:
         (
             "dense",
             {"training", "cohort", "tasks", "linear_network", "models.resnet"},
-            {"branches", "pruning.prune", "plotting"},
+            {"branches", "pruning.prune", "drawing.lines"},
         ),
         ("initialize", {"models.initialization", "exclusions"}, {"pruning", "branches"}),
         ("prune", {"exclusions", "pruning.criteria", "randomness"}, {"training", "branches", "models"}),
-        ("branch", {"training", "branches", "models.initialization"}, {"plotting", "studies"}),
+        ("branch", {"training", "branches", "models.initialization"}, {"drawing.lines", "studies"}),
         ("prepare_data", {"data.splits"}, {"training", "config", "plan"}),
-        ("figures", {"plotting", "studies.frankle2019_figures"}, {"training", "reporting"}),
+        ("figures", {"drawing.lines", "studies.frankle2019_figures"}, {"training", "reporting"}),
     ],
 )
 def test_jobs_depend_on_what_they_use(job: str, depends_on: set[str], not_on: set[str]) -> None:
