@@ -58,21 +58,21 @@ def imports(path: Path) -> set[str]:
 
 def imported_modules(path: Path) -> set[str]:
     """The modules of this package that a module imports, by their names inside the package."""
-    found = set()
+    modules = set()
     for name in imports(path):
         inside = name.removeprefix("lth_core.")
         if inside != name:
-            found.add(inside if inside in NAMES else inside.rpartition(".")[0])
-    return found - {""}
+            modules.add(inside if inside in NAMES else inside.rpartition(".")[0])
+    return modules - {""}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_rooms_import_from_floors_below_their_own(path: Path) -> None:
-    own = name_of(path)
+    importer = name_of(path)
     if path == PACKAGE / "__init__.py":
         return
-    others = {name for name in imported_modules(path) if room(name) != room(own)}
-    assert not sorted(name for name in others if floor(name) >= floor(own))
+    others = {name for name in imported_modules(path) if room(name) != room(importer)}
+    assert not sorted(name for name in others if floor(name) >= floor(importer))
 
 
 def test_every_module_lies_in_a_room() -> None:

@@ -40,9 +40,9 @@ def test_ten_steps_equal_those_on_a_cpu(make_task: Any, on_gpu: Any, network: An
             layer.p = 0.0  # noise is drawn by the device
     weights = initial(network)
     expected = run(make_task(module, steps=10), weights, {})
-    found = run(on_gpu(module, steps=10), weights, {})
+    on_device = run(on_gpu(module, steps=10), weights, {})
     for name, value in expected.weights.items():
-        np.testing.assert_allclose(found.weights[name], value, rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(on_device.weights[name], value, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("network", NETWORKS)

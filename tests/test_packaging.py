@@ -46,8 +46,8 @@ def declared() -> dict[str, SpecifierSet]:
 
 def conda() -> dict[str, SpecifierSet]:
     """environment.yml: package under its name in the package index -> bounds."""
-    found = bounds(yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"])
-    return {CONDA_NAMES.get(name, name): specifier for name, specifier in found.items()}
+    packages = bounds(yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"])
+    return {CONDA_NAMES.get(name, name): specifier for name, specifier in packages.items()}
 
 
 def test_pyproject_and_requirements_name_the_same_packages() -> None:
@@ -86,14 +86,14 @@ def test_no_list_names_a_place_to_install_from() -> None:
 
 def imports_of(folder: str) -> dict[str, Path]:
     """Top-level packages that the Python files of a folder import, with one file that does."""
-    found: dict[str, Path] = {}
+    packages: dict[str, Path] = {}
     for path in (ROOT / folder).rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):
-                found |= {alias.name.split(".")[0]: path for alias in node.names}
+                packages |= {alias.name.split(".")[0]: path for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                found[node.module.split(".")[0]] = path
-    return found
+                packages[node.module.split(".")[0]] = path
+    return packages
 
 
 @pytest.mark.parametrize("folder", ["lth_core", "benchmarks"])
@@ -127,12 +127,12 @@ def test_an_unsuitable_python_is_one_clear_line(tmp_path: Path) -> None:
     old = tmp_path / "python3.9"
     old.write_text('#!/bin/sh\n[ "$1" = --version ] && echo Python 3.9.2 || exit 1\n')
     old.chmod(0o755)
-    for python, found in [(str(old), "Python 3.9.2"), ("no-such-python", "none called no-such-python")]:
+    for python, version in [(str(old), "Python 3.9.2"), ("no-such-python", "none called no-such-python")]:
         made = subprocess.run(
             ["bash", "workflow/venv.sh", python], cwd=tmp_path, env=os.environ, capture_output=True, text=True
         )
         assert made.returncode == 1 and made.stdout == ""
-        assert made.stderr.startswith(f"error: Python 3.11, 3.12 or 3.13 is needed, found {found};")
+        assert made.stderr.startswith(f"error: Python 3.11, 3.12 or 3.13 is needed, found {version};")
         assert len(made.stderr.splitlines()) == 1
     assert not (tmp_path / ".venv").exists()
 

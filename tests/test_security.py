@@ -51,8 +51,8 @@ def test_lint_fails_where_code_would_run_what_a_file_says(path: str) -> None:
         check=False,
     )
     assert done.returncode == 1
-    found = {tuple(line.split(":")[1:4:2]) for line in done.stdout.splitlines() if line.startswith(path)}
-    codes = {(line, code.split()[0]) for line, code in found}
+    findings = {tuple(line.split(":")[1:4:2]) for line in done.stdout.splitlines() if line.startswith(path)}
+    codes = {(line, code.split()[0]) for line, code in findings}
     number = 0
     for text, code in FORBIDDEN:
         numbers = {str(number + offset + 1) for offset in range(len(text.splitlines()))}

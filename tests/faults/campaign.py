@@ -43,7 +43,7 @@ def strike(finished: Project, folder: Path, name: str, seed: object, pace: float
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faults", type=int, default=200, help="how many")
-    parser.add_argument("--seconds", type=float, default=3600, help="start no more after so many")
+    parser.add_argument("--seconds", type=float, default=3600, help="start no further fault after this time")
     parser.add_argument("--seed", type=int, default=0, help="the first fault's number; another one, other faults")
     parser.add_argument("--kinds", nargs="*", choices=sorted(KINDS), default=sorted(KINDS), metavar="KIND")
     options = parser.parse_args(arguments)

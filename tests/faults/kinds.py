@@ -48,11 +48,11 @@ def strike_some(sort: str, harm: Callable[[psutil.Process], None]) -> Fault:
         family: list[psutil.Process] = []
         pause(scene.chance, scene.pace / 4)
         while process.poll() is None and struck < strikes:
-            if found := scene.some(process, sort):
+            if targets := scene.some(process, sort):
                 pause(scene.chance, scene.chance.choice([0.02, 0.2, 1]))
                 family = scene.family(process) or family
                 try:
-                    harm(scene.chance.choice(found))
+                    harm(scene.chance.choice(targets))
                 except (psutil.NoSuchProcess, ProcessLookupError):
                     continue
                 struck += 1
@@ -139,8 +139,8 @@ def disk_full(scene: Scene) -> int:
     folder.rename(kept)
     folder.mkdir()
     used = sum(path.stat().st_size // 4096 + 1 for path in kept.rglob("*")) * 4
-    room = used + scene.chance.randrange(4, 60)
-    if not mount("-t", "tmpfs", "-o", f"size={room}k", "none", str(folder)):
+    capacity = used + scene.chance.randrange(4, 60)
+    if not mount("-t", "tmpfs", "-o", f"size={capacity}k", "none", str(folder)):
         folder.rmdir()
         kept.rename(folder)
         raise Skipped("needs the right to mount")
@@ -221,7 +221,7 @@ def empty(path: Path, scene: Scene) -> None:
     path.write_bytes(b"")
 
 
-def foreign(path: Path, scene: Scene) -> None:
+def swapped(path: Path, scene: Scene) -> None:
     others = [scene.project.folder / name for name in MADE_OF]
     others = [other for other in others if other.exists() and other.read_bytes() != path.read_bytes()]
     other = scene.chance.choice([other for other in others if other.suffix == path.suffix] or others)
@@ -255,7 +255,7 @@ def damage(scene: Scene) -> int:
         stat = os.stat(name)
         times[name] = stat.st_atime_ns, stat.st_mtime_ns
         scene.targets = sorted({*scene.targets, MADE_OF[name]})
-        scene.chance.choice([truncate, flip, empty, foreign, wrong_shape])(Path(name), scene)
+        scene.chance.choice([truncate, flip, empty, swapped, wrong_shape])(Path(name), scene)
         if scene.chance.random() < 0.7:  # as disks do it; else as people do
             os.utime(name, ns=times[name])
     for target in scene.targets:

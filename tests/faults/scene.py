@@ -120,7 +120,7 @@ class Scene:
 
     def some(self, process: subprocess.Popen[str], kind: str) -> list[psutil.Process]:
         """The running processes of a kind: `server`, `job` (forked by the server) or `client` (waits for one)."""
-        found = []
+        processes = []
         for one in self.family(process):
             try:
                 words, parent = one.cmdline(), one.parent().cmdline()
@@ -129,8 +129,8 @@ class Scene:
             is_server, of_server = ("lth_core.jobs.support.server" in line for line in (words, parent))
             is_client = any(word.endswith("bin/lth-job") for word in words)
             if kind == ("job" if of_server else "server" if is_server else "client" if is_client else "other"):
-                found.append(one)
-        return found
+                processes.append(one)
+        return processes
 
     def recorded(self) -> list[str]:
         """The outputs of which Snakemake has a record."""
@@ -155,9 +155,9 @@ class Scene:
 
     def equal(self) -> None:
         """Every artifact is that of an undisturbed run, and there are no others."""
-        found = self.project.hashes()
+        hashes = self.project.hashes()
         differing = sorted(
-            path for path in found.keys() | self.undisturbed.keys() if found.get(path) != self.undisturbed.get(path)
+            path for path in hashes.keys() | self.undisturbed.keys() if hashes.get(path) != self.undisturbed.get(path)
         )
         must(not differing, f"differs from an undisturbed run: {differing}")
 

@@ -37,7 +37,7 @@ def in_processes(count: int, work: Callable[[Share], Any]) -> list[Any]:
     processes = [context.Process(target=process, args=(rank,)) for rank in range(count)]
     for started in processes:
         started.start()
-    found = dict(answers.get(timeout=60) for _ in processes)
+    results = dict(answers.get(timeout=60) for _ in processes)
     for started in processes:
         started.join()
-    return [found[rank] for rank in range(count)]
+    return [results[rank] for rank in range(count)]

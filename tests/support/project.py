@@ -157,7 +157,7 @@ class Project:
         (self.folder / path).write_text(text)
 
     def make_unsteady(self, steps: int) -> None:
-        """Train the network of the plugin `unsteady`, for so many steps."""
+        """Train the network of the plugin `unsteady`, for this number of steps."""
         shutil.copy2(Path(__file__).with_name("unsteady.py"), self.folder)
         self.edit("config.yaml", ("{name: lenet, hidden: [20, 10]}", "unsteady"), ("steps: 40", f"steps: {steps}"))
         self.append("config.yaml", "plugins: [unsteady]\n")
@@ -173,13 +173,13 @@ class Project:
 
     def files(self) -> Files:
         """Every artifact, hidden files included."""
-        found = [path for top in ("results", "reports") for path in (self.folder / top).rglob("*") if path.is_file()]
+        paths = [path for top in ("results", "reports") for path in (self.folder / top).rglob("*") if path.is_file()]
         return {
             path.relative_to(self.folder).as_posix(): (
                 path.stat().st_mtime_ns,
                 hashlib.sha256(path.read_bytes()).hexdigest(),
             )
-            for path in found
+            for path in paths
         }
 
     def job_times(self, output: str) -> tuple[float, float]:
