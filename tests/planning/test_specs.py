@@ -122,7 +122,7 @@ def test_jobs_of_other_seeds_levels_and_steps_have_other_specs(plan_of: Any) -> 
 
 PLUGIN = """
 from lth_core.registry import criterion, study
-from lth_core.studies.frankle2019.study import Frankle2019
+from lth_core.studies.frankle2019 import Frankle2019
 
 @criterion("mine")
 def mine(trained, mask):

@@ -14,7 +14,7 @@ from lth_core.analysis.weights import Bin
 from lth_core.config import Config, seeds_of
 from lth_core.storage.runs import Run
 from lth_core.storage.tensors import write_tensors
-from lth_core.studies.frankle2019.study import Frankle2019
+from lth_core.studies.frankle2019 import Frankle2019
 
 LEVELS = 15
 STEPS = range(0, 61, 10)
@@ -64,7 +64,7 @@ def accuracy_of(run: Run, seed: int, draw: int) -> float:
     return 0.95 + 0.002 * seed + wobble + 0.001 * draw - LOSS_PER_LEVEL.get(kind_of(run), 0.0) * run.level
 
 
-def write_cell(config: Config, run: Run) -> None:
+def write_run(config: Config, run: Run) -> None:
     draws = 2 if run.branch == "reinit" else 1
     lines = ["seed,draw,step,split,loss,accuracy"]
     for seed in seeds_of(run.cohort):
@@ -98,7 +98,7 @@ def write_histograms(path: str, seeds: list[int]) -> None:
 
 def write_artifacts(config: Config, study: Frankle2019) -> None:
     for run in study.runs(config):
-        write_cell(config, run)
+        write_run(config, run)
     for path in study.analyses(config):
         write_histograms(path, seeds_of(path.split("/")[-4]))
 

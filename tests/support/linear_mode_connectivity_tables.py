@@ -8,7 +8,7 @@ import pandas as pd
 from lth_core.analysis.claims import Claim
 from lth_core.config import Config
 from lth_core.storage.runs import DENSE
-from lth_core.studies.linear_mode_connectivity.study import LinearModeConnectivity
+from lth_core.studies.linear_mode_connectivity import LinearModeConnectivity
 from lth_core.studies.linear_mode_connectivity.tables import COLUMNS, PATH_COLUMNS
 
 STEPS, LEVELS, SEEDS = [0, 20, 80], [2, 4], 3
@@ -37,7 +37,7 @@ def known_instability(statistics: tuple[str, ...] = ("interpolated",)) -> pd.Dat
         late = pair.k / 80
         for seed in range(SEEDS):
             spread = (
-                1 + (seed - 1) * (1 + pair.k + pair.own.level) / 1e5
+                1 + (seed - 1) * (1 + pair.k + pair.run.level) / 1e5
             )  # every effect differs a little around its mean
             for matching in ("none", "aligned"):
                 for kind in statistics:
@@ -48,7 +48,7 @@ def known_instability(statistics: tuple[str, ...] = ("interpolated",)) -> pd.Dat
                     barrier *= spread
                     gain = 0.012 * late if pair.network != DENSE else 0
                     accuracy = (ACCURACY[pair.network] + gain) * spread
-                    name = ("digits", pair.k, pair.own.level, 0.8**pair.own.level, pair.network, pair.kind, pair.order)
+                    name = ("digits", pair.k, pair.run.level, 0.8**pair.run.level, pair.network, pair.kind, pair.order)
                     barriers = (2 * barrier, barrier, 20 * barrier, 10 * barrier)
                     rows.append((*name, seed, 0, matching, kind, *barriers, 5.0, 0.5, 0.1, 0.2, accuracy, accuracy))
     return pd.DataFrame(rows, columns=list(COLUMNS))

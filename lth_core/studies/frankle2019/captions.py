@@ -13,17 +13,17 @@ CENSORED = "Early stopping at the last step means that validation loss was still
 
 
 def caption(kind: str, view: View) -> str:
-    """What a kind of figure shows of these tasks, on what data and of how many seeds."""
+    """Say what a kind of figure shows of these tasks, on what data and for how many seeds."""
     return f"{CAPTIONS[kind](view)} {data_note(view.config.tasks[view.task], view.seeds())}"
 
 
 def tickets(view: View) -> str:
-    """The curves of most figures: tickets, and their reinitializations where there are any."""
+    """Name the curves of most figures: tickets, and their reinitializations if there are any."""
     return "winning tickets" + (" and the same masks on new initial weights" if view.reinits() else "")
 
 
 def training_caption(view: View) -> str:
-    """Figure 3."""
+    """Describe Figure 3."""
     large, small = view.curve_levels()
     panels = ["tickets with many of its weights"] if large else []
     panels += ["tickets with few of its weights"] if small else []
@@ -31,13 +31,13 @@ def training_caption(view: View) -> str:
     order = "from left to right, " if len(panels) > 1 else ""
     drawn = f"the dense network and {order}{listing(panels)}" if panels else "the dense network"
     return (
-        f"Test accuracy in the course of training, by density, as in Figure 3: {drawn}. The axis starts near the "
-        "lowest mean after the first sixth of training."
+        f"Test accuracy over the training steps, by density, as in Figure 3: {drawn}. The axis starts near the lowest "
+        "mean after the first sixth of training."
     )
 
 
 def tickets_caption(view: View) -> str:
-    """Figure 4."""
+    """Describe Figure 4."""
     panels = ["(a) step of early stopping (minimum validation loss)", "(b) test accuracy at the end of training"]
     if view.one_shots():
         reinits = ["one-shot masks on new initial weights"] if view.reinits() else []
@@ -47,7 +47,7 @@ def tickets_caption(view: View) -> str:
 
 
 def early_stop_caption(view: View) -> str:
-    """Figure 5."""
+    """Describe Figure 5."""
     return (
         f"{tickets(view).capitalize()}: step of early stopping (minimum validation loss) and the test and training "
         "accuracy at that step, against density, as in Figure 5. Training accuracy is measured on a fixed subset of "
@@ -56,7 +56,7 @@ def early_stop_caption(view: View) -> str:
 
 
 def dropout_caption(view: View) -> str:
-    """Figure 6."""
+    """Describe Figure 6."""
     without = ", against the tickets of the same network trained without dropout (dashed)" if view.tasks[1:] else ""
     return (
         f"Step of early stopping and test accuracy at that step of a network trained with dropout{without}, as in "
@@ -65,17 +65,18 @@ def dropout_caption(view: View) -> str:
 
 
 def thirds_caption(view: View) -> str:
-    """Figures 7 and 8."""
+    """Describe Figures 7 and 8."""
     compared = ", by learning rate and warmup (solid: tickets" if len(view.tasks) > 1 else " (solid: tickets"
     reinits = "; dashed: the same masks on new initial weights)" if view.reinits() else ")"
     return (
         "Test accuracy after one third, two thirds and all of training with a stepwise falling learning rate"
-        f"{compared}{reinits}, as in Figures 7 and 8. Early stopping is not shown: it follows the rate's steps."
+        f"{compared}{reinits}, as in Figures 7 and 8. Early stopping follows the drops of the rate, so it is not "
+        "shown."
     )
 
 
 def strategies_caption(view: View) -> str:
-    """Figures 9 and 10."""
+    """Describe Figures 9 and 10."""
     return (
         "Step of early stopping and test accuracy at that step, for masks found by iterative pruning with and without "
         f"resetting the weights in every round, as in Figures 9 and 10. All are trained from the original "
@@ -84,7 +85,7 @@ def strategies_caption(view: View) -> str:
 
 
 def controls_caption(view: View) -> str:
-    """Figure 14."""
+    """Describe Figure 14."""
     by_rate = drops_rate(view.config.tasks[view.task])
     measured = "Test accuracy at the end of training" if by_rate else "Step of early stopping and test accuracy there"
     controls = "; ".join(dict.fromkeys(view.control_label(name) for name in view.study.controls))
@@ -93,13 +94,13 @@ def controls_caption(view: View) -> str:
 
 
 def per_layer(view: View) -> str:
-    """Which layers the histograms show."""
+    """Say which layers the histograms show."""
     count = len(view.layers())
     return "per layer" if count <= LAYERS_SHOWN else f"in {LAYERS_SHOWN} of {count} layers, from first to last"
 
 
 def initial_values_caption(view: View) -> str:
-    """Figures 15 and 16."""
+    """Describe Figures 15 and 16."""
     return (
         "Initial values of the weights that the ticket keeps, against those of all weights, "
         f"{per_layer(view)} (columns) and by density (rows), as in Figures 15 and 16."
@@ -107,7 +108,7 @@ def initial_values_caption(view: View) -> str:
 
 
 def distances_caption(view: View) -> str:
-    """Figure 19."""
+    """Describe Figure 19."""
     return (
         "Distance between initial and final value in the training of the dense network, for weights in the ticket and "
         f"for pruned ones, {per_layer(view)}, as in Figure 19."

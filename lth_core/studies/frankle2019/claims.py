@@ -7,13 +7,13 @@ import pandas as pd
 from lth_core.analysis.claims import Claim
 from lth_core.analysis.measurements import nearest_level
 from lth_core.config import Config
-from lth_core.studies.frankle2019.study import Frankle2019, drops_rate
-from lth_core.studies.frankle2019.task_claims import MODERATE, TaskClaims
+from lth_core.studies.frankle2019.study import Design, drops_rate
+from lth_core.studies.frankle2019.task_claims import MODERATE, PAPER, TaskClaims
 
 
-def claims(study: Frankle2019, config: Config, tables: dict[str, pd.DataFrame]) -> list[Claim]:
-    """All claims that the configured tasks allow, task by task."""
-    found: list[Claim] = []
+def claims(study: Design, config: Config, tables: dict[str, pd.DataFrame]) -> list[Claim]:
+    """Make all claims that the configured tasks allow, task by task."""
+    tested: list[Claim] = []
     for task in study.tasks:
         about = TaskClaims(study, config, tables, task)
         if not drops_rate(config.tasks[task]):
@@ -21,51 +21,48 @@ def claims(study: Frankle2019, config: Config, tables: dict[str, pd.DataFrame]) 
             about.controls()
             about.strategies()
         about.movement()
-        found += about.made
+        tested += about.sheet.claims
     for tasks in study.rate_groups(config):
-        found += rate_claims(study, config, tables, tasks)
-    return found
+        tested += rate_claims(study, config, tables, tasks)
+    return tested
 
 
 # ---------------------------------------------------------------- section 4: learning rates that fall in steps
 
 
-def rate_claims(
-    study: Frankle2019, config: Config, tables: dict[str, pd.DataFrame], tasks: tuple[str, ...]
-) -> list[Claim]:
-    """Deep networks: the highest learning rate without warmup against each lower rate or warmup (Figures 7 and 8)."""
+def rate_claims(study: Design, config: Config, tables: dict[str, pd.DataFrame], tasks: tuple[str, ...]) -> list[Claim]:
+    """Compare the highest learning rate without warmup with each lower rate or warmup (Figures 7 and 8)."""
 
     def standard(task: str) -> tuple[bool, float]:
         recipe = config.tasks[task].train
         return recipe.schedule.warmup_steps == 0, recipe.optimizer.learning_rate
 
     highest = max(tasks, key=standard)
-    gaps = {}
+    gains = {}
     for task in tasks:
         about = TaskClaims(study, config, tables, task)
         reinit = about.control("reinit")
         level = nearest_level(about.rows(reinit), MODERATE) if reinit else None
         if level:
-            gaps[task] = about, level, about.gap(about.rows(), about.rows(reinit), "test_accuracy_end")[level]
-    made = []
-    for task, (about, level, gap) in gaps.items():
-        if task == highest or highest not in gaps:
+            gains[task] = about, level, about.gain(about.rows(), about.rows(reinit), "test_accuracy_end")[level]
+    tested = []
+    for task, (about, level, gain) in gains.items():
+        if task == highest or highest not in gains:
             continue
-        reference = gaps[highest][2]
-        shared = gap.index.intersection(reference.index)
-        at = f"at {about.density(about.rows(), level)} density"
-        effect = "test accuracy at end of training, ticket minus reinitialized ticket"
-        about.add(
-            "With a lower learning rate or warmup, tickets beat the same masks reinitialized.",
-            "section 4, Figures 7 and 8",
-            f"{effect}, {at}",
-            gap,
+        reference = gains[highest][2]
+        shared = gain.index.intersection(reference.index)
+        effect = f"test accuracy at end of training, ticket minus reinitialized ticket, {about.at(about.rows(), level)}"
+        about.sheet.add(
+            "With a lower learning rate or warmup, tickets beat the same masks reinitialized",
+            f"{PAPER}, section 4, Figures 7 and 8",
+            effect,
+            gain,
         )
-        about.add(
-            "Tickets of deep networks need a lower learning rate or warmup.",
-            "section 4, Figures 7 and 8",
-            f"{effect}, {at}, compared with task {highest}",
-            gap[shared] - reference[shared],
+        about.sheet.add(
+            "Tickets of deep networks need a lower learning rate or warmup",
+            f"{PAPER}, section 4, Figures 7 and 8",
+            f"{effect}, compared with task {highest}",
+            gain[shared] - reference[shared],
         )
-        made += about.made
-    return made
+        tested += about.sheet.claims
+    return tested

@@ -19,7 +19,7 @@ from lth_core.drawing.lines import band, reference
 from lth_core.studies.base import Drawing
 from lth_core.studies.frankle2019.captions import caption
 from lth_core.studies.frankle2019.histogram_figures import distances_figure, initial_values_figure
-from lth_core.studies.frankle2019.study import Frankle2019, continued, drops_rate, one_shot, treatment
+from lth_core.studies.frankle2019.study import Design, continued, drops_rate, one_shot, treatment
 from lth_core.studies.frankle2019.view import View
 
 EARLY_STEP = ("early_stop_step", "early-stop step")
@@ -34,9 +34,9 @@ THIRDS = (
 
 
 def drawing(
-    study: Frankle2019, config: Config, tables: Mapping[str, pd.DataFrame], kind: str, tasks: tuple[str, ...]
+    study: Design, config: Config, tables: Mapping[str, pd.DataFrame], kind: str, tasks: tuple[str, ...]
 ) -> Drawing:
-    """The figure of one kind for the tasks that it shows."""
+    """Return the figure of one kind for the tasks that it shows."""
     view = View(study, config, tables, tasks)
     return Drawing(f"{kind}-{view.task}", caption(kind, view), lambda: DRAWINGS[kind](view))
 
@@ -56,7 +56,7 @@ class Line:
 
 
 def over_densities(axes: Axes, view: View, quantity: tuple[str, str], lines: Iterable[Line]) -> None:
-    """A measurement against density, with the dense network's mean as a horizontal line."""
+    """Draw a measurement against density, with the dense network's mean as a horizontal line."""
     column, label = quantity
     if len(view.tasks) == 1:
         reference(axes, view.curve().query("level == 0")[column])
@@ -71,7 +71,7 @@ def over_densities(axes: Axes, view: View, quantity: tuple[str, str], lines: Ite
 
 
 def row_of_panels(view: View, quantities: Iterable[tuple[str, str]], lines: list[Line]) -> Figure:
-    """The same curves in one panel per measurement."""
+    """Draw the same curves in one panel per measurement."""
     quantities = list(quantities)
     figure, axes = panels(len(quantities), width=3.4 if len(quantities) > 1 else 4.6)
     for panel, quantity in zip(axes.flat, quantities, strict=True):
@@ -81,7 +81,7 @@ def row_of_panels(view: View, quantities: Iterable[tuple[str, str]], lines: list
 
 
 def tickets_and_reinits(view: View) -> list[Line]:
-    """The tickets and the same masks on new initializations."""
+    """Return the curves of the tickets and of the same masks on new initializations."""
     return [
         Line(view.curve(), "ticket"),
         *(Line(view.curve(name), "reinit") for name in view.reinits()),
@@ -89,7 +89,7 @@ def tickets_and_reinits(view: View) -> list[Line]:
 
 
 def tickets_figure(view: View) -> Figure:
-    """Figure 4: (a) early stopping, (b) the end of training, (c) one-shot pruning."""
+    """Draw Figure 4: (a) early stopping, (b) the end of training, (c) one-shot pruning."""
     figure, axes = panels(3 if view.one_shots() else 2)
     lines = tickets_and_reinits(view)
     over_densities(axes[0, 0], view, EARLY_STEP, lines)
@@ -108,12 +108,12 @@ def tickets_figure(view: View) -> Figure:
 
 
 def early_stop_figure(view: View) -> Figure:
-    """Figure 5: early stopping of tickets and their reinitializations."""
+    """Draw Figure 5: early stopping of tickets and their reinitializations."""
     return row_of_panels(view, [EARLY_STEP, EARLY_TEST, EARLY_TRAIN], tickets_and_reinits(view))
 
 
 def dropout_figure(view: View) -> Figure:
-    """Figure 6: the same networks with and without dropout."""
+    """Draw Figure 6: the same networks with and without dropout."""
     lines = tickets_and_reinits(view)
     for task in view.tasks[1:]:
         lines.append(Line(view.curve(task=task), "ticket", "winning ticket, no dropout", linestyle="--"))
@@ -121,7 +121,7 @@ def dropout_figure(view: View) -> Figure:
 
 
 def thirds_figure(view: View) -> Figure:
-    """Figures 7 and 8: accuracy in the course of training, for each learning rate or warmup."""
+    """Draw Figures 7 and 8: accuracy at three points of training, for each learning rate or warmup."""
     lines = []
     for task, colour in zip(view.tasks, series(len(view.tasks)), strict=True):
         lines.append(Line(view.curve(task=task), "ticket", f"{task}: winning ticket", colour))
@@ -131,7 +131,7 @@ def thirds_figure(view: View) -> Figure:
 
 
 def strategies_figure(view: View) -> Figure:
-    """Figures 9 and 10: resetting to theta_0 in every round, or only at the end."""
+    """Draw Figures 9 and 10: resetting to theta_0 in every round, or only at the end."""
     masks_without_resetting = view.curve("reset", method=continued(view.method))
     lines = [
         Line(view.curve(), "ticket", "pruned with resetting"),
@@ -141,7 +141,7 @@ def strategies_figure(view: View) -> Figure:
 
 
 def controls_figure(view: View) -> Figure:
-    """Figure 14: what the mask and what the initialization contribute."""
+    """Draw Figure 14: what the mask and what the initialization contribute."""
     roles = {name: treatment(view.config, name) for name in view.study.controls}
     controls = [Line(view.curve(name), role, view.control_label(name)) for name, role in roles.items()]
     lines = [Line(view.curve(), "ticket"), *controls]
@@ -153,7 +153,7 @@ def controls_figure(view: View) -> Figure:
 
 
 def training_figure(view: View) -> Figure:
-    """Figure 3: test accuracy in the course of training, by density."""
+    """Draw Figure 3: test accuracy over the training steps, by density."""
     curves = view.tables["curves"]
     large, small = view.curve_levels()
     reinits = view.reinits() if large else []

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -12,16 +10,14 @@ from matplotlib.figure import Figure
 from lth_core.drawing.axes import percent_text
 from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.lines import band
-
-if TYPE_CHECKING:
-    from lth_core.studies.frankle2019.view import View
+from lth_core.studies.frankle2019.view import View
 
 LAYERS_SHOWN = 5
-"""Columns of a figure at most."""
+"""The most columns that a figure has."""
 
 
 def initial_values_figure(view: View) -> Figure:
-    """Figures 15 and 16: the initial values of the weights that survive, per layer and level."""
+    """Draw Figures 15 and 16: the initial values of the weights that survive, per layer and level."""
     levels = sorted(view.tables["weights"].query("task == @view.task")["level"].unique())
     layers = _layers(view)
     figure, axes = panels(len(layers), len(levels), width=2.9, height=2.1)
@@ -39,7 +35,7 @@ def initial_values_figure(view: View) -> Figure:
 
 
 def distances_figure(view: View) -> Figure:
-    """Figure 19: how far dense training moves the weights in and out of the ticket."""
+    """Draw Figure 19: how far dense training moves the weights in and out of the ticket."""
     levels = sorted(view.tables["weights"].query("task == @view.task")["level"].unique())
     level, layers = levels[len(levels) // 2], _layers(view)
     figure, axes = panels(len(layers), width=2.9, height=2.3)
@@ -54,7 +50,7 @@ def distances_figure(view: View) -> Figure:
 
 
 def _layers(view: View) -> list[str]:
-    """Layers in network order; of deep networks some, evenly spread from first to last."""
+    """Return the layers in network order; of a deep network only some, evenly spread from first to last."""
     names = view.layers()
     spread = np.linspace(0, len(names) - 1, min(len(names), LAYERS_SHOWN)).round().astype(int)
     return [names[index] for index in spread]
@@ -66,21 +62,21 @@ def _histogram(view: View, layer: str, quantity: str, level: int) -> pd.DataFram
 
 
 def _density_curve(axes: Axes, bins: pd.DataFrame, role: str, label: str) -> None:
-    """The histogram of each seed as a probability density, on one grid (cohorts may differ in their bins)."""
+    """Draw each seed's histogram as a probability density, on one grid (cohorts may differ in their bins)."""
     grid = np.linspace(bins["left"].min(), bins["right"].max(), _bins(bins) + 1)
     centres = (grid[:-1] + grid[1:]) / 2
     seeds = []
-    for seed, own in bins.groupby("seed"):
-        own = own.sort_values("left")
-        counted = own["count"].sum(skipna=False) or 1  # nothing is left of the layer; nan: diverged
-        share = own["count"] / counted / (own["right"] - own["left"])
-        shares = np.interp(centres, (own["left"] + own["right"]) / 2, share)
+    for seed, histogram in bins.groupby("seed"):
+        histogram = histogram.sort_values("left")
+        total = histogram["count"].sum(skipna=False) or 1  # 0: nothing is left of the layer; nan: diverged
+        share = histogram["count"] / total / (histogram["right"] - histogram["left"])
+        shares = np.interp(centres, (histogram["left"] + histogram["right"]) / 2, share)
         seeds.append(pd.DataFrame({"seed": seed, "value": centres, "share": shares}))
     band(axes, pd.concat(seeds), "value", "share", role=role, label=label, markers=False)
 
 
 def _bins(bins: pd.DataFrame) -> int:
-    """Bins per seed."""
+    """Return the number of bins per seed."""
     return len(bins) // bins["seed"].nunique()
 
 

@@ -12,9 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from lth_core.analysis.claims import Claim, evaluate_claim
 from lth_core.analysis.measurements import (
-    MATCHING,
     at_densities,
     level_densities,
     nearest_level,
@@ -24,11 +22,13 @@ from lth_core.analysis.measurements import (
 )
 from lth_core.config import Config
 from lth_core.studies.captions import listing
-from lth_core.studies.frankle2019.study import Frankle2019, continued, one_shot, treatment
+from lth_core.studies.claim_sheet import ClaimSheet
+from lth_core.studies.frankle2019.study import Design, continued, one_shot, treatment
+from lth_core.studies.published import trains_lenet_as_published
 
 PAPER = "Frankle & Carbin 2019"
-POINTS = "percentage points"
-ACCURACY = "test_accuracy_early_stop"
+EARLY = "test accuracy at early stop"
+EARLY_ACCURACY = "test_accuracy_early_stop"
 STEP = "early_stop_step"
 TO_DENSE = "steps_to_dense"
 MODERATE, SPARSE = 0.21, 0.05
@@ -37,81 +37,80 @@ MODERATE, SPARSE = 0.21, 0.05
 
 @dataclass
 class TaskClaims:
-    """The claims about one task; each method adds to `made` what can be tested."""
+    """Collects the claims about one task; each method adds to the sheet what can be tested."""
 
-    study: Frankle2019
+    study: Design
     config: Config
     tables: dict[str, pd.DataFrame]
     task: str
-    made: list[Claim] = field(default_factory=list)
+    sheet: ClaimSheet = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sheet = ClaimSheet("frankle2019", self.task)
 
     # ------------------------------------------------------------ reading the tables
 
     def rows(self, branch: str = "ticket", method: str | None = None) -> pd.DataFrame:
-        """The measurements of one curve, without the dense network."""
+        """Return the measurements of one curve, without the dense network."""
         return select(self.tables["measurements"], self.task, method or self.study.tasks[self.task], branch)
 
     def dense(self, quantity: str) -> pd.Series:
-        """The dense network's measurement, one value per seed."""
+        """Return the dense network's measurement, one value per seed."""
         return per_seed(select_dense(self.tables["measurements"], self.task), quantity)[0]
 
-    def gap(self, first: pd.DataFrame, second: pd.DataFrame, quantity: str = ACCURACY) -> pd.DataFrame:
-        """first - second per seed (rows) and common level (columns); accuracies in percentage points."""
+    def gain(self, first: pd.DataFrame, second: pd.DataFrame, quantity: str = EARLY_ACCURACY) -> pd.DataFrame:
+        """Return how much more accurate `first` is per seed (rows) and common level (columns), in points."""
         one, other = per_seed(first, quantity), per_seed(second, quantity)
         common = one.columns.intersection(other.columns)
-        difference = one[common] - other[common]
-        return 100 * difference if "accuracy" in quantity else difference
+        return self.sheet.metric.gain(one[common], other[common])
 
     def control(self, name: str) -> str | None:
-        """The first control with this treatment."""
+        """Return the first control with this treatment."""
         return next((c for c in self.study.controls if treatment(self.config, c) == name), None)
 
-    def density(self, rows: pd.DataFrame, level: int) -> str:
-        """A level's density in percent, for effects."""
-        return f"{100 * rows.loc[rows['level'] == level, 'density'].iloc[0]:.1f}%"
+    def at(self, rows: pd.DataFrame, level: int) -> str:
+        """Return the density of a level, for effects: "at 21.0% density"."""
+        return f"at {self.density(rows, level)} density"
 
-    def add(
-        self, claim: str, where: str, effect: str, differences: pd.Series, unit: str = POINTS, margin: float = 0.0
-    ) -> None:
-        """Judge one value of the effect per seed."""
-        facts = {"study": "frankle2019", "task": self.task, "claim": claim, "source": f"{PAPER}, {where}"}
-        self.made.append(evaluate_claim(differences.to_numpy(), **facts, effect=effect, unit=unit, margin=margin))
+    def density(self, rows: pd.DataFrame, level: int) -> str:
+        """Return a level's density in percent."""
+        return f"{100 * rows.loc[rows['level'] == level, 'density'].iloc[0]:.1f}%"
 
     # ------------------------------------------------------------ section 2: tickets
 
     def tickets(self) -> None:
-        """Tickets against the dense network."""
-        rows = self.rows()
+        """Compare tickets with the dense network."""
+        rows, metric = self.rows(), self.sheet.metric
+        accuracy, dense = per_seed(rows, EARLY_ACCURACY), self.dense(EARLY_ACCURACY)
         levels = levels_between(rows, 0.50, 0.10)
         if levels:
             spread = f"mean over densities {self.density(rows, levels[0])} to {self.density(rows, levels[-1])}"
-            accuracy = 100 * per_seed(rows, ACCURACY)[levels].sub(self.dense(ACCURACY), axis="index")
-            self.add(
-                "Winning tickets with 50% to 10% of the weights match (within 0.2 percentage points) or exceed the "
-                "dense network's test accuracy.",
-                "Figures 4 and 5",
-                f"test accuracy at early stop, ticket minus dense, {spread}",
-                accuracy.mean(axis="columns", skipna=False),
-                margin=-100 * MATCHING,
+            gain = accuracy[levels].apply(metric.gain, second=dense)
+            self.sheet.match(
+                f"Winning tickets with 50% to 10% of the weights match (within {metric.tolerance}) or exceed the dense "
+                "network's test accuracy",
+                f"{PAPER}, Figures 4 and 5",
+                f"{EARLY}, ticket minus dense, {spread}",
+                gain.mean(axis="columns", skipna=False),
             )
         level = nearest_level(rows, MODERATE)
         if level:
-            self._faster(rows[rows["level"] == level], f"at {self.density(rows, level)} density")
+            self._faster(rows[rows["level"] == level], self.at(rows, level))
         level = nearest_level(rows, 0.02)
         if level:
-            self.add(
-                "Tickets with 2% of the weights no longer reach the dense network's accuracy.",
-                "Figures 4 and 5",
-                f"test accuracy at early stop, dense minus ticket, at {self.density(rows, level)} density",
-                100 * (self.dense(ACCURACY) - per_seed(rows, ACCURACY)[level]),
+            self.sheet.add(
+                "Tickets with 2% of the weights no longer reach the dense network's accuracy",
+                f"{PAPER}, Figures 4 and 5",
+                f"{EARLY}, dense minus ticket, {self.at(rows, level)}",
+                metric.gain(dense, accuracy[level]),
             )
 
     def _faster(self, rows: pd.DataFrame, at: str) -> None:
-        """Two claims: by early stopping as in the paper, and by a step that the end of training does not cut off."""
-        claim = "Winning tickets with 21% of the weights learn faster than the dense network"
-        self.add(
-            f"{claim}.",
-            "Figure 4a",
+        """Make two claims: by early stopping as in the paper, and by a step that the end of training cannot cut off."""
+        sentence = "Winning tickets with 21% of the weights learn faster than the dense network"
+        self.sheet.add(
+            sentence,
+            f"{PAPER}, Figure 4a",
             f"steps to early stop saved by the ticket {at}{self._still_falling('ticket', rows)}",
             100 * (1 - per_seed(rows, STEP).squeeze("columns") / self.dense(STEP)),
             unit="% of dense",
@@ -122,133 +121,140 @@ class TaskClaims:
         reached = (
             f"; not reached in {missed.sum()} of {len(rows)} runs, counted as the last step" if missed.any() else ""
         )
-        self.add(
-            f"{claim} (steps to the dense network's validation accuracy).",
-            "after Figure 4a",
-            "steps to the dense network's final validation accuracy (within 0.2 percentage points) saved by the ticket "
-            f"{at}{reached}",
+        self.sheet.add(
+            f"{sentence} (steps to the dense network's validation accuracy)",
+            f"{PAPER}, after Figure 4a",
+            f"steps to the dense network's final validation accuracy (within {self.sheet.metric.tolerance}) saved by "
+            f"the ticket {at}{reached}",
             100 * (1 - per_seed(steps, TO_DENSE).squeeze("columns") / self.dense(TO_DENSE)),
             unit="% of dense",
         )
 
     def _still_falling(self, name: str, rows: pd.DataFrame) -> str:
-        """For effects on early stopping: in how many runs training ended before validation loss rose."""
+        """Say, for effects on early stopping, in how many runs training ended before validation loss rose."""
         last = self.config.tasks[self.task].train.steps
         runs = {name: rows, "dense": select_dense(self.tables["measurements"], self.task)}
-        cut_off = {network: int((found[STEP] == last).sum()) for network, found in runs.items()}
+        cut_off = {network: int((measured[STEP] == last).sum()) for network, measured in runs.items()}
         if not any(cut_off.values()):
             return ""
-        counts = [f"{cut_off[network]} of {len(found)} {network} runs" for network, found in runs.items()]
+        counts = [f"{cut_off[network]} of {len(measured)} {network} runs" for network, measured in runs.items()]
         return f"; validation loss still falling at the last step in {listing(counts)}"
 
     # ------------------------------------------------------------ section 2, appendix E: controls
 
     def controls(self) -> None:
-        """Tickets against the same masks on other weights, and these against random masks."""
+        """Compare tickets with the same masks on other weights, and these with random masks."""
         reinit, random = self.control("reinit"), self.control("random-mask")
         if reinit:
             self._reinit(self.rows(reinit))
-        if reinit and random and self.config.tasks[self.task].model.name == "lenet":
+        if reinit and random and trains_lenet_as_published(self.config.tasks[self.task]):
             rows = self.rows(reinit)
             self._at_both_densities(
                 "The mask helps even without its initialization: on LeNet, reinitialized tickets beat random masks",
                 "appendix E, Figure 14",
                 "reinitialized ticket minus random mask",
                 rows,
-                self.gap(rows, self.rows(random)),
+                self.gain(rows, self.rows(random)),
             )
 
     def _reinit(self, rows: pd.DataFrame) -> None:
-        gap = self.gap(self.rows(), rows)
+        gain = self.gain(self.rows(), rows)
         self._at_both_densities(
             "The initialization matters: tickets beat the same masks reinitialized",
             "Figures 4 and 5",
             "ticket minus reinitialized ticket",
             rows,
-            gap,
+            gain,
         )
         moderate, sparse = nearest_level(rows, MODERATE), nearest_level(rows, SPARSE)
         if moderate and sparse:
-            self.add(
-                "The advantage over reinitialization grows as fewer weights remain.",
-                "Figures 4 and 5",
-                "test accuracy at early stop, ticket minus reinitialized ticket, "
-                f"at {self.density(rows, sparse)} minus at {self.density(rows, moderate)} density",
-                gap[sparse] - gap[moderate],
+            self.sheet.add(
+                "The advantage over reinitialization grows as fewer weights remain",
+                f"{PAPER}, Figures 4 and 5",
+                f"{EARLY}, ticket minus reinitialized ticket, at {self.density(rows, sparse)} minus "
+                f"{self.at(rows, moderate)}",
+                gain[sparse] - gain[moderate],
             )
         if moderate:
-            at = f"at {self.density(rows, moderate)} density"
-            self.add(
-                "Reinitialized tickets with 21% of the weights learn slower than the dense network.",
-                "Figure 4a",
-                f"further steps to early stop of the reinitialized ticket {at}"
-                + self._still_falling("reinitialized", rows[rows["level"] == moderate]),
+            at = self.at(rows, moderate)
+            still_falling = self._still_falling("reinitialized", rows[rows["level"] == moderate])
+            self.sheet.add(
+                "Reinitialized tickets with 21% of the weights learn slower than the dense network",
+                f"{PAPER}, Figure 4a",
+                f"further steps to early stop of the reinitialized ticket {at}{still_falling}",
                 100 * (per_seed(rows, STEP)[moderate] / self.dense(STEP) - 1),
                 unit="% of dense",
             )
-            self.add(
-                "Reinitialized tickets with 21% of the weights fall below the dense network's test accuracy.",
-                "Figure 4",
-                f"test accuracy at early stop, dense minus reinitialized ticket, {at}",
-                100 * (self.dense(ACCURACY) - per_seed(rows, ACCURACY)[moderate]),
+            self.sheet.add(
+                "Reinitialized tickets with 21% of the weights fall below the dense network's test accuracy",
+                f"{PAPER}, Figure 4",
+                f"{EARLY}, dense minus reinitialized ticket, {at}",
+                self.sheet.metric.gain(self.dense(EARLY_ACCURACY), per_seed(rows, EARLY_ACCURACY)[moderate]),
             )
 
-    def _at_both_densities(self, claim: str, where: str, effect: str, rows: pd.DataFrame, gap: pd.DataFrame) -> None:
-        """One claim at 21% and one at 5% density."""
+    def _at_both_densities(
+        self, sentence: str, where: str, effect: str, rows: pd.DataFrame, gain: pd.DataFrame
+    ) -> None:
+        """Make one claim at 21% and one at 5% density."""
         for target in (MODERATE, SPARSE):
             level = nearest_level(rows, target)
-            if level in gap:
-                at = f"at {self.density(rows, level)} density"
-                text = f"{claim}, with {target:.0%} of the weights."
-                self.add(text, where, f"test accuracy at early stop, {effect}, {at}", gap[level])
+            if level in gain:
+                self.sheet.add(
+                    f"{sentence}, with {target:.0%} of the weights",
+                    f"{PAPER}, {where}",
+                    f"{EARLY}, {effect}, {self.at(rows, level)}",
+                    gain[level],
+                )
 
     # ------------------------------------------------------------ section 2, appendix B: ways of pruning
 
     def strategies(self) -> None:
-        """Iterative pruning with resetting against one-shot pruning and pruning without resetting."""
+        """Compare iterative pruning with resetting to one-shot pruning and to pruning without resetting."""
         method = self.study.tasks[self.task]
         settings, tickets = self.config.methods[method], self.rows()
         if self.study.has_one_shot(settings):
             self._against_one_shot(tickets, self.rows(method=one_shot(method)))
         if self.study.has_continued(settings):
-            gap = self.gap(tickets, self.rows("reset", continued(method)))
-            densities = compared(level_densities(tickets)[gap.columns], 0.10)
-            self._mean_gap(
+            gain = self.gain(tickets, self.rows("reset", continued(method)))
+            densities = compared(level_densities(tickets)[gain.columns], 0.10)
+            self._mean_gain(
                 "Resetting the weights in every round of pruning finds masks that reach higher accuracy, below 10% of "
-                "the weights.",
+                "the weights",
                 "appendix B, Figures 9 and 10",
                 f"with resetting minus without, {mean_over(densities)}",
-                gap[densities.index],
+                gain[densities.index],
             )
 
     def _against_one_shot(self, tickets: pd.DataFrame, pruned_once: pd.DataFrame) -> None:
-        """At the densities of one-shot pruning, which keeps more weights per level where layers have their own rates.
+        """Compare at the densities of one-shot pruning, which keeps more weights where layers have rates of their own.
 
         Iterative pruning has a ticket at every level, so its accuracy is interpolated.
         """
-        own = level_densities(tickets)
-        iterative = at_densities(per_seed(tickets, ACCURACY), own, level_densities(pruned_once))
+        by_level = level_densities(tickets)
+        iterative = at_densities(per_seed(tickets, EARLY_ACCURACY), by_level, level_densities(pruned_once))
         densities = compared(level_densities(pruned_once)[iterative.columns], 0.15)
         levels = densities.index
         effect = f"iterative minus one-shot, {mean_over(densities)}"
-        if not np.allclose(densities, own[levels], rtol=0.01):
+        if not np.allclose(densities, by_level[levels], rtol=0.01):
             effect += (
                 " left by one-shot pruning (iterative pruning leaves "
-                f"{own[levels[0]]:.1%} to {own[levels[-1]]:.1%} at these levels; its accuracy is interpolated)"
+                f"{by_level[levels[0]]:.1%} to {by_level[levels[-1]]:.1%} at these levels; its accuracy is "
+                "interpolated)"
             )
-        gap = 100 * (iterative[levels] - per_seed(pruned_once, ACCURACY)[levels])
-        claim = "Iterative pruning beats one-shot pruning below 15% of the weights."
-        self._mean_gap(claim, "Figure 4c", effect, gap)
+        gain = self.sheet.metric.gain(iterative[levels], per_seed(pruned_once, EARLY_ACCURACY)[levels])
+        sentence = "Iterative pruning beats one-shot pruning below 15% of the weights"
+        self._mean_gain(sentence, "Figure 4c", effect, gain)
 
-    def _mean_gap(self, claim: str, where: str, effect: str, gap: pd.DataFrame) -> None:
-        """A claim on the mean over levels, where there are any."""
-        if len(gap.columns):
-            self.add(claim, where, f"test accuracy at early stop, {effect}", gap.mean(axis="columns", skipna=False))
+    def _mean_gain(self, sentence: str, where: str, effect: str, gain: pd.DataFrame) -> None:
+        """Make a claim about the mean over levels, if there are any."""
+        if len(gain.columns):
+            mean = gain.mean(axis="columns", skipna=False)
+            self.sheet.add(sentence, f"{PAPER}, {where}", f"{EARLY}, {effect}", mean)
 
     # ------------------------------------------------------------ appendix F: weights
 
     def movement(self) -> None:
-        """Kept weights against pruned ones in dense training, over all layers."""
+        """Compare kept weights with pruned ones in dense training, over all layers."""
         weights = self.tables["weights"]
         weights = weights[(weights["task"] == self.task) & (weights["quantity"] == "distance")]
         rows = self.rows()
@@ -259,17 +265,17 @@ class TaskClaims:
         bins = bins.assign(total=bins["count"] * (bins["left"] + bins["right"]) / 2)
         sums = bins.groupby(["seed", "group"])[["total", "count"]].sum()
         means = (sums["total"] / sums["count"]).unstack("group")
-        self.add(
-            "Training moves the weights of the winning ticket farther than the pruned ones.",
-            "appendix F, Figure 19",
-            f"mean distance moved in dense training, kept over pruned weights, at {self.density(rows, level)} density",
+        self.sheet.add(
+            "Training moves the weights of the winning ticket farther than the pruned ones",
+            f"{PAPER}, appendix F, Figure 19",
+            f"mean distance moved in dense training, kept over pruned weights, {self.at(rows, level)}",
             100 * (means["kept"] / means["pruned"] - 1),
             unit="% of pruned",
         )
 
 
 def levels_between(rows: pd.DataFrame, high: float, low: float) -> Sequence[int]:
-    """The levels from the one nearest to density `high` to the one nearest to `low`; none when either is missing."""
+    """List the levels from the one nearest to density `high` to the one nearest to `low`; none if either is missing."""
     first, last = nearest_level(rows, high), nearest_level(rows, low)
     if first is None or last is None:
         return []
@@ -277,12 +283,12 @@ def levels_between(rows: pd.DataFrame, high: float, low: float) -> Sequence[int]
 
 
 def compared(densities: pd.Series, highest: float) -> pd.Series:
-    """The densities (by level) that strategies are compared at: below the highest, and above the collapse at 2%."""
+    """Return the densities (by level) at which strategies are compared: below `highest`, above the collapse at 2%."""
     return densities[(densities > 0.02) & (densities < highest)]
 
 
 def mean_over(densities: pd.Series) -> str:
-    """Which densities an effect averages over."""
+    """Say which densities an effect averages over."""
     if len(densities) < 2:
         return "".join(f"at {density:.1%}" for density in densities)
     return f"mean over {len(densities)} densities, {densities.iloc[0]:.1%} to {densities.iloc[-1]:.1%}"

@@ -10,63 +10,63 @@ import pandas as pd
 from lth_core.analysis.measurements import nearest_level, select, select_dense
 from lth_core.config import Config
 from lth_core.drawing.colours import ROLES
-from lth_core.studies.frankle2019.study import CURVE_DENSITIES, Frankle2019, treatment
+from lth_core.studies.frankle2019.study import CURVE_DENSITIES, Design, treatment
 
 
 @dataclass(frozen=True)
 class View:
-    """What the figures of some tasks are drawn from; `task` is the first one."""
+    """What the figures of some tasks are drawn from; `task` is the first of them."""
 
-    study: Frankle2019
+    study: Design
     config: Config
     tables: Mapping[str, pd.DataFrame]
     tasks: tuple[str, ...]
 
     @property
     def task(self) -> str:
-        """The task that the figure is named after."""
+        """Return the task that the figure is named after."""
         return self.tasks[0]
 
     @property
     def method(self) -> str:
-        """The method that finds the tickets of `task`."""
+        """Return the method that finds the tickets of `task`."""
         return self.study.tasks[self.task]
 
     def curve(self, branch: str = "ticket", *, task: str | None = None, method: str | None = None) -> pd.DataFrame:
-        """Measurements over densities, from the dense network on."""
+        """Return the measurements over densities, from the dense network on."""
         task = task or self.task
         rows = self.tables["measurements"]
         return pd.concat([select_dense(rows, task), select(rows, task, method or self.study.tasks[task], branch)])
 
     def densities(self) -> pd.Series:
-        """The densities of the tickets and of the dense network, one per measurement."""
+        """Return the densities of the tickets and of the dense network, one per measurement."""
         return self.curve()["density"]
 
     def seeds(self) -> int:
-        """The number of seeds of `task`."""
+        """Return the number of seeds of `task`."""
         return self.curve()["seed"].nunique()
 
     def reinits(self) -> list[str]:
-        """The controls that keep the mask and draw a new initialization."""
+        """List the controls that keep the mask and draw a new initialization."""
         return self.study.reinits(self.config)
 
     def one_shots(self) -> bool:
-        """Whether one-shot pruning is compared with the method."""
+        """Return whether one-shot pruning is compared with the method."""
         return self.study.has_one_shot(self.config.methods[self.method])
 
     def control_label(self, name: str) -> str:
-        """How figures call a control: as its treatment, or by its own name where the treatment is a user's own."""
+        """Return the label of a control: that of its treatment, or its name if a user registered the treatment."""
         role = treatment(self.config, name)
         return ROLES[role].label if role in ROLES else name
 
     def curve_levels(self) -> tuple[list[int], list[int]]:
-        """Levels whose training curves are drawn: of large tickets (the first two densities), and of small ones."""
+        """Return the levels whose training curves are drawn: two of large tickets, then small ones."""
         tickets = select(self.tables["curves"], self.task, self.method)
         levels = [nearest_level(tickets, density) for density in CURVE_DENSITIES]
         large, small = ([level for level in part if level is not None] for part in (levels[:2], levels[2:]))
         return large, small
 
     def layers(self) -> list[str]:
-        """The layers whose weights were put into histograms, in network order."""
+        """List the layers whose weights were put into histograms, in network order."""
         weights = self.tables["weights"]
         return [str(name) for name in weights.loc[weights["task"] == self.task, "layer"].unique()]

@@ -10,14 +10,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
+from lth_core.analysis.measurements import strict_mean
 from lth_core.drawing.axes import density_axis, percent_axis, positive_axis
 from lth_core.drawing.colours import ramp, role_style
 from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.lines import band, reference, threshold
+from lth_core.metrics import ACCURACY
 from lth_core.storage.runs import DENSE
 from lth_core.studies.captions import listing
 from lth_core.studies.linear_mode_connectivity.study import RANDOM, STABLE, TICKET, focus
-from lth_core.studies.linear_mode_connectivity.tables import FEWEST, mean, rank_correlation, successes, where
+from lth_core.studies.linear_mode_connectivity.tables import FEWEST, rank_correlation, successes, where
 from lth_core.studies.linear_mode_connectivity.view import View
 
 BARRIER = "barrier of test error\n(percentage points)"
@@ -27,7 +29,7 @@ ALIGNMENT = {"none": ("as trained", "-"), "aligned": ("hidden units permuted to 
 
 
 def density_drawings(view: View) -> dict[str, tuple[str, Callable[[View], Figure]]]:
-    """Kind of figure -> its caption, and how it is drawn."""
+    """Return, by kind of figure, its caption and how it is drawn."""
     return {
         "ranges": (_ranges_caption(view), _ranges),
         "success": (_success_caption(view), _success),
@@ -40,21 +42,22 @@ def density_drawings(view: View) -> dict[str, tuple[str, Callable[[View], Figure
 
 def _ranges_caption(view: View) -> str:
     ranges = (
-        f"I, random subnetworks match the dense network, too; II, only {view.found()} do; III, none does"
+        f"I, random subnetworks also match the dense network; II, only {view.subnetworks()} do; III, no subnetworks do"
         if RANDOM in view.study.controls
-        else f"I and II, {view.found()} match the dense network (random ones were not trained); III, none does"
+        else f"I and II, {view.subnetworks()} match the dense network (random ones were not "
+        "trained); III, no subnetworks do"
     )
     return (
         "Barrier between two copies of a subnetwork (top) and its validation accuracy at the end of training (bottom), "
-        "by which ranges are judged, against density (section 4), for subnetworks that are rewound, and copied, at "
-        f"step k. Ranges of density: {ranges}. They end at the "
-        "sparsest level where such a subnetwork matches: its accuracy, averaged over seeds, is at most 0.2 percentage "
-        f"points lower than that of the dense network (dashed). Networks below {STABLE:g} points (dotted) are stable."
+        "against density (section 4), for subnetworks that are rewound, and copied, at step k. Ranges of density: "
+        f"{ranges}. Each ends at the sparsest level where such a subnetwork matches: its validation accuracy, averaged "
+        f"over seeds, is at most {ACCURACY.tolerance} lower than that of the dense network (dashed). "
+        f"Networks below {STABLE:g} points (dotted) are stable."
     )
 
 
 def _ranges(view: View) -> Figure:
-    """A column per rewind step; barrier above accuracy."""
+    """Draw a column per rewind step; barrier above accuracy."""
     steps = focus(view.study.rewinds())
     figure, axes = panels(len(steps), 2, height=2.3)
     rows = view.lines().assign(barrier=100 * view.lines()["barrier_test"])
@@ -80,7 +83,7 @@ def _ranges(view: View) -> Figure:
 
 
 def _shade(top: Axes, bottom: Axes, view: View, k: int, rows: pd.DataFrame) -> None:
-    """Grounds of the three ranges, named above them; of two where no random subnetworks were trained."""
+    """Shade the three ranges and name them at the top; two ranges if no random subnetworks were trained."""
     densities = rows.groupby("level")["density"].mean()
     high, low = top.get_xlim()
     edges = [high]
@@ -96,7 +99,7 @@ def _shade(top: Axes, bottom: Axes, view: View, k: int, rows: pd.DataFrame) -> N
 
 
 def _edge(densities: pd.Series, last: int, high: float, low: float) -> float:
-    """The end of a range in the middle, as the axis shows it, between the last level in it and the next one."""
+    """Return where a range ends: halfway on the axis between the last level in it and the next one."""
     if not last:
         return high
     sparser = densities[densities.index > last]
@@ -114,24 +117,26 @@ def _success_caption(view: View) -> str:
         "the dense network, against the barrier between two copies. One marker per step k, level and kind "
         f"({kinds}), {averaged}; ρ: rank correlation over the markers, where there are at least {FEWEST} (that of the "
         "claim is computed for each seed). Dotted: the barrier below which networks are "
-        "stable, and the accuracy from which on they match the dense network. The barrier's axis is linear up to "
+        "stable, and the accuracy above which they match the dense network. The barrier's axis is linear up to "
         f"{STABLE:g} points, logarithmic beyond."
     )
 
 
 def _success(view: View) -> Figure:
-    """One marker per step, level and kind of subnetwork."""
+    """Draw one marker per step, level and kind of subnetwork."""
     points = (
-        successes(view.instability).groupby(["k", "level", "network"], as_index=False)[["barrier", "success"]].agg(mean)
+        successes(view.instability)
+        .groupby(["k", "level", "network"], as_index=False)[["barrier", "success"]]
+        .agg(strict_mean)
     )
     figure, axes = panels(width=4.6, height=3.2)
     panel = axes[0, 0]
     for network in view.networks()[1:]:
-        found = points[points["network"] == network]
+        of_network = points[points["network"] == network]
         look = role_style(network)
         panel.plot(
-            100 * found["barrier"],
-            100 * found["success"],
+            100 * of_network["barrier"],
+            100 * of_network["success"],
             look.marker,
             color=look.colour,
             label=view.label(network),
@@ -145,7 +150,7 @@ def _success(view: View) -> Figure:
     panel.set_xlabel(BARRIER.replace("\n", " "))
     panel.set_ylabel("test accuracy minus dense\n(percentage points)")
     threshold(panel, STABLE, "stable below, matching above", vertical=True)
-    threshold(panel, -0.2, "stable below, matching above")
+    threshold(panel, -ACCURACY.matching, "stable below, matching above")
     whole = points.dropna()
     left_out = f", {len(points) - len(whole)} with diverged seeds left out" if len(whole) < len(points) else ""
     correlation = f"ρ = {rank_correlation(whole['barrier'], whole['success']):.2f} " * (len(whole) >= FEWEST)
@@ -180,7 +185,7 @@ def _alignment_caption(view: View) -> str:
 
 
 def _alignment(view: View) -> Figure:
-    """A column per kind of pair, a row per kind of statistics; one colour per rewind step."""
+    """Draw a column per kind of pair, a row per kind of statistics; one colour per rewind step."""
     kinds, titles = _kinds(view), _titles(view)
     steps = focus(view.study.rewinds())
     figure, axes = panels(len(kinds), len(view.statistics()), height=2.6)
@@ -203,12 +208,12 @@ def _alignment(view: View) -> Figure:
 
 
 def _kinds(view: View) -> list[str]:
-    """The kinds of pairs that were connected."""
+    """Return the kinds of pairs that were connected."""
     return [kind for kind in PAIRS if (view.instability["pair"] == kind).any()]
 
 
 def _titles(view: View) -> dict[str, str]:
-    """What panels are about; the intervals of the last are over pairs."""
+    """Return the titles of panels; the intervals of the last one are over pairs."""
     copies = f"copies on {view.study.copies} data orders"
     return {"order": copies, "level": "successive levels", "seed": f"different seeds ({_pairs_of_seeds(view)})"}
 
@@ -219,6 +224,6 @@ def _pairs_of_seeds(view: View) -> str:
 
 
 def _chain(lines: pd.DataFrame, kind: str, k: int) -> pd.DataFrame:
-    """The tickets of one chain and, at density 100%, the dense network: its seeds differ from initialization on."""
+    """Return the tickets of one chain and the dense network at 100% density, whose seeds differ from the start."""
     dense = where(lines, {"network": DENSE, "k": 0 if kind == "seed" else k})
     return pd.concat([dense, where(lines, {"network": TICKET, "k": k})])

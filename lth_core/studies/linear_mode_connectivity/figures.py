@@ -21,7 +21,7 @@ from lth_core.storage.runs import DENSE
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import data_note, listing
 from lth_core.studies.linear_mode_connectivity.density_figures import density_drawings
-from lth_core.studies.linear_mode_connectivity.study import STABLE, TICKET, LinearModeConnectivity
+from lth_core.studies.linear_mode_connectivity.study import STABLE, TICKET, Design
 from lth_core.studies.linear_mode_connectivity.tables import where
 from lth_core.studies.linear_mode_connectivity.view import View
 
@@ -31,21 +31,19 @@ ACCURACY = ("accuracy", "test accuracy")
 DISTANCES = (("l2", "L2 distance"), ("degrees", "angle (°)"), ("disagreement_test", "test disagreement"))
 
 
-def drawings(
-    study: LinearModeConnectivity, config: Config, task: str, tables: dict[str, pd.DataFrame]
-) -> list[Drawing]:
-    """The figures of one task, in the order of the page."""
+def drawings(study: Design, config: Config, task: str, tables: dict[str, pd.DataFrame]) -> list[Drawing]:
+    """Return the figures of one task, in the order of the page."""
     of_task = {name: table[table["task"] == task] for name, table in tables.items()}
     view = View(study, config, task, **of_task)
     notes = {"success": data_note(config.tasks[task])}  # markers without intervals
     data = data_note(config.tasks[task], view.seeds())
-    found = {
+    kinds = {
         "paths": (_paths_caption(view), _paths),
         "instability": (_instability_caption(view), _instability),
         "distances": (_distances_caption(view), _distances),
     } | density_drawings(view)
     return [
-        Drawing(f"{kind}-{task}", f"{found[kind][0]} {notes.get(kind, data)}", lambda draw=found[kind][1]: draw(view))
+        Drawing(f"{kind}-{task}", f"{kinds[kind][0]} {notes.get(kind, data)}", lambda draw=kinds[kind][1]: draw(view))
         for kind in study.drawn(config, task)
     ]
 
@@ -64,14 +62,14 @@ def _paths_caption(view: View) -> str:
 
 
 def _pruning(view: View) -> str:
-    """How the subnetworks are found, with the short name that legends use."""
+    """Say how the subnetworks are found, with the short name that legends use."""
     method = view.method()
     how = f"{'iterative' if method.iterative else 'one-shot'} {method.criterion.name} pruning"
-    return f"{how} (IMP)" if view.found().startswith("IMP") else how
+    return f"{how} (IMP)" if view.subnetworks().startswith("IMP") else how
 
 
 def _statistics(view: View) -> str:
-    """What captions of batch-norm networks say about their statistics."""
+    """Say which batch-norm statistics the networks on the line have."""
     if "estimated" not in view.statistics():
         return "All weights are interpolated."
     return (
@@ -81,7 +79,7 @@ def _statistics(view: View) -> str:
 
 
 def _paths(view: View) -> Figure:
-    """A column for the dense network and one per level, a row per split and kind of statistics; one curve per k."""
+    """Draw a column for the dense network and one per level, a row per split and statistics; one curve per k."""
     columns = [(DENSE, 0), *((TICKET, level) for level in view.levels())]
     rows = [(split, statistics) for statistics in view.statistics() for split in ERRORS]
     figure, axes = panels(len(columns), len(rows), width=2.6, height=2.1)
@@ -127,19 +125,19 @@ def _instability_caption(view: View) -> str:
 
 
 def _networks(view: View) -> str:
-    """Which networks panels show, and at which densities."""
+    """Say which networks the panels show, and at which densities."""
     densities = listing([view.density(level) for level in view.levels()])
     others = {
         "random-mask": "random subnetworks of the same layerwise counts",
-        "reinit": f"{view.found()} on a new initialization (copied after k steps of their own training)",
+        "reinit": f"{view.subnetworks()} on a new initialization (copied after k steps of their own training)",
     }
     controls = [others[control] for control in view.study.controls]
-    kinds = listing([f"{view.found()} with {densities} of the weights, rewound to step k", *controls])
+    kinds = listing([f"{view.subnetworks()} with {densities} of the weights, rewound to step k", *controls])
     return f"Shown are the dense network and {kinds}."
 
 
 def _instability(view: View) -> Figure:
-    """Rows: barrier of test error per kind of statistics, of training error, accuracy."""
+    """Draw rows for the barrier of test error per kind of statistics, that of training error, and accuracy."""
     rows = [
         ("barrier_test", f"barrier of test error{ESTIMATED * (kind == 'estimated')}", kind)
         for kind in view.statistics()
@@ -151,18 +149,18 @@ def _instability(view: View) -> Figure:
 def _distances_caption(view: View) -> str:
     return (
         "How far two copies end from each other, against the step k at which they part (appendix). Top: L2 distance "
-        "between their weights. Middle: angle between the vectors of their weights. Bottom: part of the test examples "
-        f"that they classify differently. {_networks(view)}"
+        "between their weights. Middle: angle between the vectors of their weights. Bottom: the fraction of test "
+        f"examples that they classify differently. {_networks(view)}"
     )
 
 
 def _distances(view: View) -> Figure:
-    """Rows: L2 distance, angle, disagreement."""
+    """Draw rows for L2 distance, angle and disagreement."""
     return _against_k(view, [(column, label, "interpolated") for column, label in DISTANCES])
 
 
 def _against_k(view: View, rows: Sequence[tuple[str, str, str]]) -> Figure:
-    """A row per quantity (column, label, statistics) and a column per level; one curve per kind of network."""
+    """Draw a row per quantity (column, label, statistics) and a column per level; one curve per kind of network."""
     levels = view.levels()
     figure, axes = panels(len(levels), len(rows), height=2.1)
     for row, (column, label, statistics) in zip(axes, rows, strict=True):
@@ -183,7 +181,7 @@ def _against_k(view: View, rows: Sequence[tuple[str, str, str]]) -> Figure:
 
 
 def _curves(panel: Axes, view: View, lines: pd.DataFrame, column: str) -> None:
-    """One curve per kind of network; the dense network's accuracy does not depend on k."""
+    """Draw one curve per kind of network; the dense network's accuracy does not depend on k."""
     scale = 100 if column.startswith("barrier") else 1
     lines = lines.assign(**{column: scale * lines[column]})
     for network in view.networks():
@@ -195,7 +193,7 @@ def _curves(panel: Axes, view: View, lines: pd.DataFrame, column: str) -> None:
 
 
 def _quantity_axis(row: np.ndarray, column: str, label: str) -> None:
-    """The vertical axis that the panels of a row share."""
+    """Set the vertical axis that the panels of a row share."""
     if column.startswith("barrier"):
         for panel in row:
             threshold(panel, STABLE, f"{STABLE:g} points: stable below")

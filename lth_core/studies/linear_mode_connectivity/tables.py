@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import pandas as pd
 
 from lth_core.analysis.barriers import barriers
-from lth_core.analysis.measurements import RUN, final_accuracies, read_histories
+from lth_core.analysis.measurements import RUN, final_accuracies, read_histories, strict_mean
 from lth_core.analysis.tables import read_table
 from lth_core.config import Config
 from lth_core.storage.runs import DENSE
-from lth_core.studies.linear_mode_connectivity.study import TICKET, LinearModeConnectivity, Pair, focus
+from lth_core.studies.linear_mode_connectivity.study import TICKET, Design, Pair, focus
 
 PAIR = ["task", "k", "level", "network", "pair", "order"]
 """Columns that name a pair of trainings."""
@@ -31,65 +31,60 @@ FEWEST = 6
 """Subnetworks (steps x levels x kinds) that a correlation needs: of two it is always 1 or -1."""
 
 
-def tables(study: LinearModeConnectivity, config: Config) -> dict[str, pd.DataFrame]:
-    """Both tables of the study, all tasks together.
+def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
+    """Make both tables of the study, all tasks together.
 
     instability: one row per line (PAIR and LINE), with the accuracies of its end on data order 0 (test and validation)
     at the last step. paths: errors on the lines between copies of dense networks and of tickets, at the levels that the
     figures show, averaged over data orders.
     """
     pairs = list(study.pairs(config))
-    ends = final_accuracies(read_histories(config.results, dict.fromkeys(pair.own for pair in pairs)))
+    ends = final_accuracies(read_histories(config.results, dict.fromkeys(pair.run for pair in pairs)))
     instability, paths = [], []
     for pair in pairs:
         path_file, ends_file = pair.files(config.results)
         path = read_table(path_file)
         measured = _by_line(barriers(path)).merge(read_table(ends_file), on=["seed", "draw", "matching"], how="left")
         instability.append(_named(measured, pair))
-        if _is_drawn(pair, study.levels_of(config, pair.own.task)):
+        if _is_drawn(pair, study.levels_of(config, pair.run.task)):
             paths.append(_named(path[path["matching"] == "none"], pair))
-    found = pd.concat(instability, ignore_index=True).merge(ends, on=[*RUN, "seed", "draw"], how="left")
+    lines = pd.concat(instability, ignore_index=True).merge(ends, on=[*RUN, "seed", "draw"], how="left")
     densities = ends.drop_duplicates(RUN)[[*RUN, "density"]]
     drawn = pd.concat(paths, ignore_index=True).merge(densities, on=RUN, how="left")
-    averaged = drawn.groupby(list(PATH_COLUMNS[:-1]), sort=False, as_index=False)["error"].agg(mean)
-    return {"instability": found[list(COLUMNS)], "paths": averaged}
+    averaged = drawn.groupby(list(PATH_COLUMNS[:-1]), sort=False, as_index=False)["error"].agg(strict_mean)
+    return {"instability": lines[list(COLUMNS)], "paths": averaged}
 
 
 def _by_line(measured: pd.DataFrame) -> pd.DataFrame:
-    """Barriers with one row per line: of error and loss, on training and test split side by side."""
+    """Put barriers of error and loss on training and test split side by side, with one row per line."""
     wide = measured.pivot(index=LINE, columns="split", values=["barrier", "loss_barrier"])
     wide.columns = [f"{quantity}_{split}" for quantity, split in wide.columns]
     return wide.reset_index()
 
 
 def _named(table: pd.DataFrame, pair: Pair) -> pd.DataFrame:
-    """With the columns PAIR, and the columns RUN of the end on data order 0."""
-    own = pair.own
-    run = dict(zip(RUN, [own.task, own.cohort, own.method, own.level, pair.network], strict=True))
-    return table.assign(**run, k=pair.k, network=pair.network, pair=pair.kind, order=pair.order)
+    """Add the columns PAIR, and the columns RUN of the end on data order 0."""
+    run = pair.run
+    run_columns = dict(zip(RUN, [run.task, run.cohort, run.method, run.level, pair.network], strict=True))
+    return table.assign(**run_columns, k=pair.k, network=pair.network, pair=pair.kind, order=pair.order)
 
 
 def _is_drawn(pair: Pair, levels: list[int]) -> bool:
-    return pair.kind == "order" and pair.network in (DENSE, TICKET) and pair.own.level in (0, *focus(levels))
+    return pair.kind == "order" and pair.network in (DENSE, TICKET) and pair.run.level in (0, *focus(levels))
 
 
 # ---------------------------------------------------------------- reading the tables
 
 
 def where(table: pd.DataFrame, values: Mapping[str, object]) -> pd.DataFrame:
-    """The rows of a table whose columns have these values."""
+    """Return the rows of a table whose columns have these values."""
     for column, value in values.items():
         table = table[table[column] == value]
     return table
 
 
-def mean(values: pd.Series) -> float:
-    """nan where a value is missing: diverged replicates are never left out silently."""
-    return values.mean(skipna=False)
-
-
 def successes(instability: pd.DataFrame) -> pd.DataFrame:
-    """Per k, level and network (all but the dense one) and seed of one task: `barrier` and `success`, both fractions.
+    """Return `barrier` and `success`, both fractions, per k, level, network (all but the dense one) and seed of a task.
 
     barrier: of test error; success: test accuracy minus that of the same seed's dense network.
     """
@@ -97,11 +92,11 @@ def successes(instability: pd.DataFrame) -> pd.DataFrame:
     dense = rows[rows["network"] == DENSE].groupby("seed")["accuracy"].first()
     rows = rows[rows["network"] != DENSE]
     rows = rows.assign(barrier=rows["barrier_test"], success=rows["accuracy"] - rows["seed"].map(dense))
-    return rows.groupby(["k", "level", "network", "seed"], as_index=False)[["barrier", "success"]].agg(mean)
+    return rows.groupby(["k", "level", "network", "seed"], as_index=False)[["barrier", "success"]].agg(strict_mean)
 
 
 def rank_correlation(first: pd.Series, second: pd.Series) -> float:
-    """Spearman's; nan where a value is missing or all are equal."""
+    """Return Spearman's rank correlation; nan if a value is missing or all are equal."""
     if first.isna().any() or second.isna().any():
         return float("nan")
     return first.rank().corr(second.rank())

@@ -1,33 +1,29 @@
 """The claims of Frankle et al. 2019 (arXiv 1903.01611), tested per task and chosen level on the table of measurements.
 
 Every effect is one number per seed (draws are averaged within their seed). The paper finds that subnetworks of IMP beat
-random ones where they are stable: at k = 0 on LeNet, after rewinding on deeper networks. A best k is chosen by
-validation accuracy, the same for all seeds.
+random ones where they are stable: at k = 0 for LeNet as it is trained there, after rewinding for deeper networks. A
+LeNet that is trained in another way is tested as deeper networks are. A best k is chosen by validation accuracy, the
+same for all seeds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from lth_core.analysis.choices import best
-from lth_core.analysis.claims import Claim, evaluate_claim
+from lth_core.analysis.claims import Claim
+from lth_core.analysis.measurements import seed_means
 from lth_core.config import Config
+from lth_core.studies.claim_sheet import ClaimSheet, with_weights
+from lth_core.studies.published import trains_lenet_as_published
+from lth_core.studies.stabilizing2019.study import Design
 
-if TYPE_CHECKING:
-    from lth_core.studies.stabilizing2019.study import Stabilizing2019
-
-STABLE_AT_INITIALIZATION = ("lenet",)
-"""Models whose subnetworks the paper finds stable without rewinding (Figure 3)."""
+PAPER = "Frankle et al. 2019"
 LEAST_RATIO = 1.3
 """Distance of random over distance of IMP subnetworks that counts as more stable."""
-MATCHING = 0.2
-"""Percentage points of accuracy within which two networks match, as Frankle et al. 2020 define it."""
-POINTS = "percentage points"
-
 DISTANCES = {
     "order_l2": ("data order", "L2 distance between data orders"),
     "pruning_l2": ("pruning", "L2 distance to the dense network"),
@@ -35,90 +31,97 @@ DISTANCES = {
 """Column -> what the subnetwork is stable to, and how that is measured."""
 
 
-def claims(study: Stabilizing2019, config: Config, task: str, measurements: pd.DataFrame) -> list[Claim]:
-    """All claims about one task."""
-    stable = config.tasks[task].model.name in STABLE_AT_INITIALIZATION
+def claims(study: Design, config: Config, task: str, measurements: pd.DataFrame) -> list[Claim]:
+    """Make all claims about one task."""
+    stable = trains_lenet_as_published(config.tasks[task])
     table = measurements[measurements["task"] == task]
-    found = []
+    sheet = ClaimSheet("stabilizing2019", task)
     for level in study.levels:
-        about = LevelClaims(table[table["level"] == level], task, study.rewind_steps, stable)
-        found += [*about.against_random(), *about.of_stability(), *about.of_rewinding()]
-    return found
+        about = LevelClaims(sheet, table[table["level"] == level], study.rewind_steps, stable)
+        about.against_random()
+        about.of_stability()
+        about.of_rewinding()
+    return sheet.claims
 
 
 @dataclass(frozen=True)
 class LevelClaims:
-    """The claims at one level; `stable`: whether the paper finds such a network stable at k = 0."""
+    """Adds the claims at one level to the sheet; `stable`: whether the paper finds such networks stable at k = 0."""
 
+    sheet: ClaimSheet
     table: pd.DataFrame
-    task: str
     steps: list[int]
     stable: bool
 
     def values(self, network: str, k: int, column: str) -> pd.Series:
-        """A measurement by seed; nan where a draw diverged."""
-        rows = self.table[(self.table["network"] == network) & (self.table["k"] == k)]
-        return rows.groupby("seed")[column].agg(lambda draws: draws.mean(skipna=False))
+        """Return a measurement by seed; nan where a draw diverged."""
+        return seed_means(self.table[(self.table["network"] == network) & (self.table["k"] == k)], column)
 
     def best(self, steps: Iterable[int]) -> int:
-        """The step with the highest validation accuracy, averaged over seeds; one where a seed diverged comes last."""
+        """Return the step with the highest mean validation accuracy; steps where a seed diverged come last."""
         return best({k: self.values("ticket", k, "validation_accuracy") for k in steps})
 
-    def points(self, first: tuple[str, int], second: tuple[str, int]) -> pd.Series:
-        """The difference in test accuracy between two networks, each given with its k, in percentage points."""
-        return 100 * (self.values(*first, "accuracy") - self.values(*second, "accuracy"))
+    def gain(self, first: tuple[str, int], second: tuple[str, int]) -> pd.Series:
+        """Return how much more accurate the first network is in the test, in points; each is given with its k."""
+        return self.sheet.metric.gain(self.values(*first, "accuracy"), self.values(*second, "accuracy"))
 
-    def claim(
-        self, sentence: str, figure: str, effect: str, values: pd.Series, unit: str = POINTS, margin: float = 0.0
-    ) -> Claim:
-        """Judge one value of the effect per seed."""
-        return evaluate_claim(
-            values.to_numpy(),
-            study="stabilizing2019",
-            task=self.task,
-            claim=f"{sentence}, with {100 * self.table['density'].mean():.1f}% of the weights.",
-            source=f"Frankle et al. 2019, {figure}",
-            effect=effect,
-            unit=unit,
-            margin=margin,
-        )
+    def sentence(self, text: str) -> str:
+        """Return a sentence about this level."""
+        return f"{text}, {with_weights(self.table['density'].mean())}"
 
-    def against_random(self) -> list[Claim]:
-        """Figure 3: IMP subnetworks are more stable and more accurate than random ones of the same layerwise counts."""
+    def against_random(self) -> None:
+        """Compare stability and accuracy with random subnetworks of the same layerwise counts (Figure 3)."""
         k = 0 if self.stable else self.best(self.steps[1:])
         start = "reset to initialization" if self.stable else f"rewound to step {k}"
         at = f"at k={k}" if self.stable else f"at k={k} (best by validation accuracy)"
-        found = []
         for column, (noun, distance) in DISTANCES.items():
-            sentence = f"IMP subnetworks {start} are more stable to {noun} than random ones"
-            ratio = self.values("random-mask", k, column) / self.values("ticket", k, column)
-            effect = f"{distance}, random divided by IMP, {at}"
-            found.append(self.claim(sentence, "Figure 3", effect, ratio, "times", LEAST_RATIO))
-        sentence = f"IMP subnetworks {start} are more accurate than random ones"
-        gap = self.points(("ticket", k), ("random-mask", k))
-        return [*found, self.claim(sentence, "Figure 3", f"test accuracy, IMP minus random, {at}", gap)]
+            self.sheet.ratio(
+                self.sentence(f"IMP subnetworks {start} are more stable to {noun} than random ones"),
+                f"{PAPER}, Figure 3",
+                f"{distance}, random divided by IMP, {at}",
+                self.values("random-mask", k, column) / self.values("ticket", k, column),
+                above=LEAST_RATIO,
+            )
+        self.sheet.add(
+            self.sentence(f"IMP subnetworks {start} are more accurate than random ones"),
+            f"{PAPER}, Figure 3",
+            f"test accuracy, IMP minus random, {at}",
+            self.gain(("ticket", k), ("random-mask", k)),
+        )
 
-    def of_stability(self) -> list[Claim]:
-        """Figure 4: both distances fall with k."""
+    def of_stability(self) -> None:
+        """Claim that both distances fall with k (Figure 4)."""
         last = self.steps[-1]
-        found = []
         for column, (noun, distance) in DISTANCES.items():
-            sentence = f"Later rewinding makes IMP subnetworks more stable to {noun}"
-            fall = 100 * (1 - self.values("ticket", last, column) / self.values("ticket", 0, column))
-            effect = f"{distance}, fall from k=0 to k={last}"
-            found.append(self.claim(sentence, "Figure 4", effect, fall, "% of k=0"))
-        return found
+            self.sheet.add(
+                self.sentence(f"Later rewinding makes IMP subnetworks more stable to {noun}"),
+                f"{PAPER}, Figure 4",
+                f"{distance}, fall from k=0 to k={last}",
+                100 * (1 - self.values("ticket", last, column) / self.values("ticket", 0, column)),
+                unit="% of k=0",
+            )
 
-    def of_rewinding(self) -> list[Claim]:
-        """Figure 4: accuracy rises with k (on LeNet it need not) and declines at the latest."""
-        best, early, last = self.best(self.steps[1:]), self.best(self.steps[:-1]), self.steps[-1]
-        gain = self.points(("ticket", best), ("ticket", 0))
+    def of_rewinding(self) -> None:
+        """Claim that accuracy rises with k, unless networks are stable at k = 0, and falls at the last k (Figure 4)."""
+        chosen, early, last = self.best(self.steps[1:]), self.best(self.steps[:-1]), self.steps[-1]
+        gain = self.gain(("ticket", chosen), ("ticket", 0))
         if self.stable:
-            effect = f"test accuracy, k=0 minus k={best} (best by validation accuracy)"
-            helps = self.claim("IMP subnetworks need no rewinding", "Figure 3", effect, -gain, margin=-MATCHING)
+            self.sheet.match(
+                self.sentence("IMP subnetworks need no rewinding"),
+                f"{PAPER}, Figure 3",
+                f"test accuracy, k=0 minus k={chosen} (best by validation accuracy)",
+                -gain,
+            )
         else:
-            effect = f"test accuracy, k={best} (best by validation accuracy) minus k=0"
-            helps = self.claim("Rewinding makes IMP subnetworks more accurate", "Figure 4", effect, gain)
-        effect = f"test accuracy, k={early} (best earlier k by validation accuracy) minus k={last}"
-        decline = self.points(("ticket", early), ("ticket", last))
-        return [helps, self.claim("Rewinding too late costs accuracy", "Figure 4", effect, decline)]
+            self.sheet.add(
+                self.sentence("Rewinding makes IMP subnetworks more accurate"),
+                f"{PAPER}, Figure 4",
+                f"test accuracy, k={chosen} (best by validation accuracy) minus k=0",
+                gain,
+            )
+        self.sheet.add(
+            self.sentence("Rewinding too late costs accuracy"),
+            f"{PAPER}, Figure 4",
+            f"test accuracy, k={early} (best earlier k by validation accuracy) minus k={last}",
+            self.gain(("ticket", early), ("ticket", last)),
+        )

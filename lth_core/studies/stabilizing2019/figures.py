@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -15,9 +13,7 @@ from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.lines import band, reference
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import data_note, listing
-
-if TYPE_CHECKING:
-    from lth_core.studies.stabilizing2019.study import Stabilizing2019
+from lth_core.studies.stabilizing2019.study import Design
 
 NETWORKS = {"ticket": "IMP subnetwork", "random-mask": "random subnetwork"}
 DISTANCES = {"order_l2": "L2 distance\nbetween data orders", "pruning_l2": "L2 distance\nto dense network"}
@@ -28,8 +24,8 @@ FRESH_STATE = (
 )
 
 
-def drawings(study: Stabilizing2019, config: Config, task: str, measurements: pd.DataFrame) -> list[Drawing]:
-    """The figures of one task."""
+def drawings(study: Design, config: Config, task: str, measurements: pd.DataFrame) -> list[Drawing]:
+    """Return the figures of one task."""
     table = measurements[measurements["task"] == task]
     table = table.assign(
         order_degrees=np.degrees(table["order_angle"]), pruning_degrees=np.degrees(table["pruning_angle"])
@@ -66,7 +62,7 @@ def drawings(study: Stabilizing2019, config: Config, task: str, measurements: pd
 
 
 def _against_k(table: pd.DataFrame, levels: list[int], steps: list[int], quantities: dict[str, str]) -> Figure:
-    """One row per quantity and one column per level; IMP and random subnetworks over the rewind step."""
+    """Draw one row per quantity and one column per level; IMP and random subnetworks over the rewind step."""
     figure, axes = panels(len(levels), len(quantities), height=2.1)
     for row, (quantity, label) in zip(axes, quantities.items(), strict=True):
         for panel, level in zip(row, levels, strict=True):
@@ -92,7 +88,7 @@ def _against_k(table: pd.DataFrame, levels: list[int], steps: list[int], quantit
 
 
 def _against_density(table: pd.DataFrame, steps: list[int]) -> Figure:
-    """IMP and random subnetworks side by side; one curve per rewind step, dark (k = 0) to light."""
+    """Draw IMP and random subnetworks side by side; one curve per rewind step, dark (k = 0) to light."""
     figure, axes = panels(2)
     dense = table[table["network"] == "dense"]
     for panel, (network, name) in zip(axes[0], NETWORKS.items(), strict=True):

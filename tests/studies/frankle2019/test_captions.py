@@ -10,7 +10,7 @@ import pytest
 from lth_core.config import Branch, Choice, Config, seeds_of
 from lth_core.planning.configfile import load
 from lth_core.studies.base import Drawing
-from lth_core.studies.frankle2019.study import Frankle2019
+from lth_core.studies.frankle2019 import Frankle2019
 
 ROOT = Path(__file__).parents[3]
 DEFAULT = ROOT / "config.yaml"

@@ -13,9 +13,10 @@ from lth_core.config import Branch, Choice, Config, Method, Rewind
 from lth_core.storage.files import write_text
 from lth_core.storage.runs import Run
 from lth_core.storage.tensors import write_tensors
-from lth_core.studies.linear_mode_connectivity.study import LinearModeConnectivity, focus
+from lth_core.studies.linear_mode_connectivity import LinearModeConnectivity
+from lth_core.studies.linear_mode_connectivity.study import focus
 from lth_core.studies.linear_mode_connectivity.tables import COLUMNS, PATH_COLUMNS
-from lth_core.studies.stabilizing2019.study import Stabilizing2019
+from lth_core.studies.stabilizing2019 import Stabilizing2019
 
 STEPS, LEVELS = [0, 20, 80], [2, 4]
 CONTROLS = ("random-mask", "reinit")
@@ -84,12 +85,12 @@ def test_tickets_may_be_rewound_to_fewer_steps_than_dense_networks_are_copied_at
 
 def test_without_levels_all_are_measured() -> None:
     settings = study(levels=[])
-    assert {pair.own.level for pair in settings.pairs(config())} == {0, 1, 2, 3, 4}
+    assert {pair.run.level for pair in settings.pairs(config())} == {0, 1, 2, 3, 4}
 
 
 def test_pairs_of_seeds_need_a_cohort_with_several() -> None:
     pairs = [pair for pair in study().pairs(config()) if pair.kind == "seed"]
-    assert {pair.own.cohort for pair in pairs} == {"0-1"}
+    assert {pair.run.cohort for pair in pairs} == {"0-1"}
     assert len(pairs) == 1 + len(STEPS) * len(LEVELS)
     assert not any(pair.kind == "seed" for pair in study(seeds=False).pairs(config()))
 
@@ -216,12 +217,12 @@ def write_results(folder: Path) -> Config:
             write_tensors(run.mask(settings.results), {"w": np.ones((1, 1), bool)}, header)
     for pair in the_study.pairs(settings):
         path, ends = pair.files(settings.results)
-        draws, seeds = DRAWS.get(pair.network, 1), seeds_of(pair.own)
+        draws, seeds = DRAWS.get(pair.network, 1), seeds_of(pair.run)
         seeds = (0,) if pair.kind == "seed" else seeds  # two seeds make one pair
         matchings = ("none",) if pair.network == "reinit" else ("none", "aligned")
         write_text(path, path_of(RISE[pair.network] + pair.k / 1000 + pair.order / 10, seeds, draws, matchings))
         rows = [
-            f"{s},{d},{m},{10 * pair.own.level},0.5,0.1,0.2" for s in seeds for d in range(draws) for m in matchings
+            f"{s},{d},{m},{10 * pair.run.level},0.5,0.1,0.2" for s in seeds for d in range(draws) for m in matchings
         ]
         header = "seed,draw,matching,l2,angle,disagreement_train,disagreement_test"
         write_text(ends, "\n".join([header, *rows]) + "\n")

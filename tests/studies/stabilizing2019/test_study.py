@@ -13,7 +13,8 @@ from lth_core.config import Branch, Choice, Config, Method, Rewind
 from lth_core.storage.files import write_text
 from lth_core.storage.runs import Run
 from lth_core.storage.tensors import write_tensors
-from lth_core.studies.stabilizing2019.study import COLUMNS, Stabilizing2019
+from lth_core.studies.stabilizing2019 import Stabilizing2019
+from lth_core.studies.stabilizing2019.tables import COLUMNS
 
 STEPS, LEVELS = [0, 20, 80], [2, 4]
 SEEDS = 3

@@ -1,0 +1,50 @@
+"""The tables of the study of Frankle & Carbin 2019, read from histories and from histograms of weights."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from lth_core.analysis.measurements import RUN, measure, nearest_level, read_histories, select, select_dense
+from lth_core.analysis.tables import read_table
+from lth_core.config import Config
+from lth_core.studies.frankle2019.study import CURVE_DENSITIES, Design
+
+WEIGHTS = [*RUN, "layer", "quantity", "group", "seed", "left", "right", "count"]
+"""Columns of the table of weights."""
+
+
+def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
+    """Make the three tables of the study.
+
+    measurements: one row per run, seed and draw. curves: test accuracy over the steps at a few densities. weights:
+    histograms of the dense network's weights in and out of the tickets.
+    """
+    histories = read_histories(config.results, study.runs(config))
+    return {
+        "measurements": measure(histories),
+        "curves": curves(study, config, histories),
+        "weights": weights(study, config),
+    }
+
+
+def curves(study: Design, config: Config, histories: pd.DataFrame) -> pd.DataFrame:
+    """Return test accuracy over the steps: dense, tickets at the levels nearest CURVE_DENSITIES, and their reinits."""
+    tests = histories[histories["split"] == "test"].drop(columns=["split", "loss"])
+    parts = []
+    for task, method in study.tasks.items():
+        tickets = select(tests, task, method)
+        levels = {nearest_level(tickets, density) for density in CURVE_DENSITIES} - {None}
+        parts.append(select_dense(tests, task))
+        for branch in ("ticket", *study.reinits(config)):
+            rows = select(tests, task, method, branch)
+            parts.append(rows[rows["level"].isin(levels)])
+    return pd.concat(parts, ignore_index=True)
+
+
+def weights(study: Design, config: Config) -> pd.DataFrame:
+    """Read the histograms at the chosen levels; no rows where no method reaches one of them."""
+    parts = []
+    for run, path in study.histograms(config).items():
+        run_columns = dict(zip(RUN, [run.task, run.cohort, run.method, run.level, "ticket"], strict=True))
+        parts.append(read_table(path).assign(**run_columns)[WEIGHTS])
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=WEIGHTS)
