@@ -11,9 +11,9 @@ Choice = TypeVar("Choice")
 
 
 def best(values: Mapping[Choice, pd.Series]) -> Choice:
-    """The choice with the highest mean over replicates, given one value per replicate; the first of equal ones.
+    """Return the choice with the highest mean over replicates, given one value per replicate; the first of equal ones.
 
-    Choices at which fewer replicates diverged (nan) go before all others; the mean is that of those which did not.
+    Choices at which fewer replicates diverged (nan) come before all others; the mean is that of the other replicates.
     """
 
     def rank(choice: Choice) -> tuple[int, float]:

@@ -16,9 +16,9 @@ ROUNDING = 1e-6
 class Claim:
     """One row of results/claims.csv. `low` and `high` bound the 95% interval of `estimate` over n replicates.
 
-    The sentence holds when the effect is above `margin` (0 unless the literature names a tolerance). Besides the n
-    replicates there are those that are `unmeasured`: one of their trainings diverged, or what is compared is not there
-    (the correlation of equal values). What they would have shown is not known, so the claim is inconclusive.
+    The sentence holds when the effect is above `margin` (0 unless the literature names a tolerance). Further
+    replicates are `unmeasured`: one of their trainings diverged, or the effect is undefined (the correlation of equal
+    values). What they would have shown is unknown, so the claim is inconclusive.
     """
 
     study: str
@@ -37,7 +37,7 @@ class Claim:
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """Mean and its 95% Student-t interval (low, high) over replicates.
+    """Return the mean and its 95% Student-t interval (low, high) over replicates.
 
     One replicate gives no interval (unbounded), and neither do replicates that are all equal up to rounding: nothing is
     known of their spread (accuracies come in steps of one example, so equal values are no proof of a spread of 0). A
@@ -58,7 +58,7 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
 
 
 def verdict(low: float, high: float, margin: float) -> str:
-    """supported: the whole interval is above the margin; contradicted: below it; inconclusive otherwise."""
+    """Return supported if the whole interval is above the margin, contradicted if it is below, else inconclusive."""
     if low > margin:
         return "supported"
     return "contradicted" if high < margin else "inconclusive"

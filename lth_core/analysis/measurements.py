@@ -1,6 +1,6 @@
 """Measurements: what a study reads from the history of a training, one row per replicate.
 
-Early stopping is found afterwards, in the history of the full run: the step of minimum validation loss
+Early stopping is determined afterwards, in the history of the full run: the step of minimum validation loss
 (Frankle & Carbin 2019, appendix C). The test split is only reported, at steps that the validation split chose.
 """
 
@@ -23,14 +23,14 @@ REPLICATE = [*RUN, "density", "seed", "draw"]
 """Columns that name one replicate of a run, with the density it is trained at."""
 
 FRACTIONS = {"one_third": 1 / 3, "two_thirds": 2 / 3, "end": 1.0}
-"""Places in training, besides early stopping, where accuracy is measured."""
+"""Points in training, besides early stopping, where accuracy is measured."""
 
 MATCHING = ACCURACY.matching / ACCURACY.scale
 """Accuracy below dense at which a network still matches it: 0.2 percentage points, as a fraction."""
 
 
 def read_histories(results: str, runs: Iterable[Run]) -> pd.DataFrame:
-    """The histories of all runs in one tidy table: RUN, density, seed, draw, step, split, loss, accuracy.
+    """Read the histories of all runs into one tidy table: RUN, density, seed, draw, step, split, loss, accuracy.
 
     Raises ArtifactError when a history or a mask cannot be read.
     """
@@ -39,20 +39,20 @@ def read_histories(results: str, runs: Iterable[Run]) -> pd.DataFrame:
         history = read_table(run.history(results))
         branch = run.branch or ("ticket" if run.level else DENSE)
         density = read_header(run.mask(results))["density"] if run.level else 1.0
-        named = [run.task, run.cohort, run.method, run.level, branch, density]
-        tables.append(history.assign(**dict(zip([*RUN, "density"], named, strict=True))))
+        values = [run.task, run.cohort, run.method, run.level, branch, density]
+        tables.append(history.assign(**dict(zip([*RUN, "density"], values, strict=True))))
     columns = [*REPLICATE, "step", "split", "loss", "accuracy"]
     return pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)
 
 
 def measure(histories: pd.DataFrame) -> pd.DataFrame:
-    """One row per replicate: REPLICATE and the measurements below.
+    """Measure every replicate: one row each, with the columns REPLICATE and those below.
 
     `early_stop_step`: step of minimum validation loss (the first one of several); `validation_loss`: that minimum;
     `{train,test}_accuracy_early_stop`: accuracies at that step; `{train,test}_accuracy_{end,one_third,two_thirds}`:
     accuracies at these parts of training (at the evaluated step next to them); `steps_to_dense`: the first evaluated
-    step whose validation accuracy matches that of the same seed's dense network at the end of training, nan if none
-    does; `diverged`: some loss is not finite, which makes every measurement nan.
+    step whose validation accuracy matches that of the same seed's dense network at the end of training, nan if there is
+    none; `diverged`: some loss is not finite, which makes every measurement nan.
     """
     steps = histories.set_index([*REPLICATE, "step", "split"])[["loss", "accuracy"]].unstack("split").sort_index()
     steps.columns = [f"{split}_{quantity}" for quantity, split in steps.columns]
@@ -63,7 +63,7 @@ def measure(histories: pd.DataFrame) -> pd.DataFrame:
     sound = steps[finite]
 
     early = _rows_of_minimum(sound, sound["validation_loss"])
-    found = early.rename(
+    stopped = early.rename(
         columns={
             "step": "early_stop_step",
             "train_accuracy": "train_accuracy_early_stop",
@@ -72,18 +72,18 @@ def measure(histories: pd.DataFrame) -> pd.DataFrame:
     )[[*REPLICATE, "early_stop_step", "validation_loss", "train_accuracy_early_stop", "test_accuracy_early_stop"]]
     last = sound.groupby(REPLICATE)["step"].transform("max")
     for name, fraction in FRACTIONS.items():
-        there = _rows_of_minimum(sound, (sound["step"] - fraction * last).abs())
-        places = {f"{split}_accuracy": f"{split}_accuracy_{name}" for split in ("train", "test")}
-        found = found.merge(there[[*REPLICATE, *places]].rename(columns=places), on=REPLICATE)
-    found = found.merge(_steps_to_dense(sound[sound["step"] == last], sound), on=REPLICATE, how="left")
-    measured = measured.merge(found, on=REPLICATE, how="left")
+        nearest = _rows_of_minimum(sound, (sound["step"] - fraction * last).abs())
+        names = {f"{split}_accuracy": f"{split}_accuracy_{name}" for split in ("train", "test")}
+        stopped = stopped.merge(nearest[[*REPLICATE, *names]].rename(columns=names), on=REPLICATE)
+    stopped = stopped.merge(_steps_to_dense(sound[sound["step"] == last], sound), on=REPLICATE, how="left")
+    measured = measured.merge(stopped, on=REPLICATE, how="left")
     return measured.assign(diverged=measured["early_stop_step"].isna())
 
 
 def final_accuracies(histories: pd.DataFrame) -> pd.DataFrame:
-    """One row per replicate: REPLICATE, test `accuracy` and `validation_accuracy` at its last step.
+    """Return test `accuracy` and `validation_accuracy` at the last step: one row per replicate, with REPLICATE.
 
-    nan where training diverged.
+    They are nan where training diverged.
     """
     ends = histories[histories["step"] == histories.groupby(REPLICATE)["step"].transform("max")]
     ends = ends.assign(accuracy=ends["accuracy"].where(np.isfinite(ends["loss"])))
@@ -101,7 +101,7 @@ def _steps_to_dense(ends: pd.DataFrame, steps: pd.DataFrame) -> pd.DataFrame:
 
 
 def _rows_of_minimum(steps: pd.DataFrame, values: pd.Series) -> pd.DataFrame:
-    """Per replicate the row where `values` is smallest; among equals the earliest step."""
+    """Return, per replicate, the row where `values` is smallest; among equals the earliest step."""
     return steps.loc[values.groupby([steps[name] for name in REPLICATE]).idxmin()]
 
 
@@ -109,17 +109,17 @@ def _rows_of_minimum(steps: pd.DataFrame, values: pd.Series) -> pd.DataFrame:
 
 
 def select(table: pd.DataFrame, task: str, method: str, branch: str = "ticket") -> pd.DataFrame:
-    """The rows of one curve over levels, without the dense network."""
+    """Return the rows of one curve over levels, without the dense network."""
     return table[(table["task"] == task) & (table["method"] == method) & (table["branch"] == branch)]
 
 
 def select_dense(table: pd.DataFrame, task: str) -> pd.DataFrame:
-    """The rows of a task's dense network."""
+    """Return the rows of a task's dense network."""
     return select(table, task, DENSE, DENSE)
 
 
 def per_seed(rows: pd.DataFrame, quantity: str) -> pd.DataFrame:
-    """A quantity with one row per seed and one column per level; draws are averaged within their seed."""
+    """Return a quantity with one row per seed and one column per level; draws are averaged within their seed."""
     return rows.groupby(["seed", "level"])[quantity].agg(strict_mean).unstack("level")
 
 
@@ -134,24 +134,24 @@ def strict_mean(values: pd.Series) -> float:
 
 
 def level_densities(rows: pd.DataFrame) -> pd.Series:
-    """Density by level, with rising levels."""
+    """Return the density by level, with rising levels."""
     return rows.groupby("level")["density"].mean()
 
 
-def at_densities(values: pd.DataFrame, own: pd.Series, wanted: pd.Series) -> pd.DataFrame:
-    """A quantity (seeds x levels) at other densities (by level) than its `own`: linear in the logarithm of density.
+def at_densities(values: pd.DataFrame, densities: pd.Series, wanted: pd.Series) -> pd.DataFrame:
+    """Interpolate a quantity (seeds x levels) at other densities (by level): linearly in the logarithm of density.
 
-    Wanted densities outside the range of its own are left out.
+    `densities` are those that it was measured at; wanted densities outside their range are left out.
     """
-    inside = wanted[(wanted >= own.min() * (1 - 1e-9)) & (wanted <= own.max() * (1 + 1e-9))]
-    levels = own.sort_values().index
-    places, known = np.log(inside.to_numpy()), np.log(own[levels].to_numpy())
-    found = [np.interp(places, known, row) for row in values[levels].to_numpy(float)]
-    return pd.DataFrame(np.reshape(found, (len(values), len(inside))), index=values.index, columns=inside.index)
+    inside = wanted[(wanted >= densities.min() * (1 - 1e-9)) & (wanted <= densities.max() * (1 + 1e-9))]
+    levels = densities.sort_values().index
+    points, known = np.log(inside.to_numpy()), np.log(densities[levels].to_numpy())
+    rows = [np.interp(points, known, row) for row in values[levels].to_numpy(float)]
+    return pd.DataFrame(np.reshape(rows, (len(values), len(inside))), index=values.index, columns=inside.index)
 
 
 def nearest_level(rows: pd.DataFrame, density: float, within: float = 1.25) -> int | None:
-    """The level whose density is nearest in the logarithm; None when that is off by more than a factor `within`."""
+    """Return the level whose density is nearest in the logarithm; None if it is off by more than a factor `within`."""
     levels = rows.drop_duplicates("level")
     off = np.abs(np.log(levels["density"].to_numpy(float) / density))
     if not len(off) or off.min() > np.log(within) + 1e-9:

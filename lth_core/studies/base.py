@@ -1,4 +1,4 @@
-"""What a study is: the tickets that a paper needs, its tables, its figures and its claims."""
+"""Studies: the trainings that a paper needs, and the tables, figures and claims that are made of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # the workflow imports every study at each start: heavy impor
 
 
 def rising(values: list[float]) -> list[float]:
-    """The validator of options that list levels, steps or scales. Raises ValueError unless they rise."""
+    """Validate an option that lists levels, steps or scales. Raises ValueError unless they rise."""
     if values != sorted(set(values)):
         raise ValueError("must rise")
     return values
@@ -27,7 +27,7 @@ def rising(values: list[float]) -> list[float]:
 
 @dataclass(frozen=True)
 class Drawing:
-    """One figure of a study: its file name, a caption saying what is plotted and on what data, how to draw it."""
+    """One figure of a study: its file name, a caption that says what is plotted and from what data, how to draw it."""
 
     name: str
     caption: str
@@ -37,7 +37,10 @@ class Drawing:
 class Study(Section):
     """A paper's study; its fields are the options that `studies.<name>` of the config takes.
 
-    Subclasses live in one module per paper and register with `@study("name")`.
+    Each paper has a package. Its module `study` holds the options and what they ask for, and imports no other module of
+    the package. The class in the package itself adds tables, figures and claims, each imported where it is made, and
+    registers with `@registry.study("name")`. The workflow reads every study at each start, so pandas and matplotlib
+    are imported inside methods only.
     """
 
     title: ClassVar[str]
@@ -45,54 +48,54 @@ class Study(Section):
     citation: ClassVar[str]
     """Authors, venue, year."""
     table_names: ClassVar[tuple[str, ...]]
-    """The tidy tables that `tables` makes: results/tables/<study>/<name>.csv."""
+    """Names of the tables that `tables` makes: results/tables/<study>/<name>.csv."""
 
     tasks: Annotated[dict[Name, Name], Field(min_length=1)]
     """Task -> the method that finds its tickets."""
 
     def datasets(self, config: Config) -> dict[str, Dataset]:
-        """Data sets that the study derives from the configured ones, by name."""
+        """Derive data sets from the configured ones, by name."""
         return {}
 
     def derived_tasks(self, config: Config) -> dict[str, Task]:
-        """Tasks that the study derives from the configured ones, by name; they may use its derived data sets."""
+        """Derive tasks from the configured ones, by name; they may use the derived data sets."""
         return {}
 
     def methods(self, config: Config) -> dict[str, Method]:
-        """Methods that the study derives from the configured ones, by name (a one-shot variant, other rewind steps)."""
+        """Derive methods from the configured ones, by name (a one-shot variant, other rewind steps)."""
         return {}
 
     def branches(self, config: Config) -> dict[str, Branch]:
-        """Branches that the study derives, by name, besides the configured ones and the registered treatments."""
+        """Derive branches, by name, besides the configured ones and the registered treatments."""
         return {}
 
     def runs(self, config: Config) -> list[Run]:
-        """The trainings that the study needs."""
+        """List the trainings that the study needs."""
         raise NotImplementedError
 
     def analyses(self, config: Config) -> list[str]:
-        """Paths of the analysis tables that the study needs besides the histories of its runs."""
+        """List the paths of the analysis tables that the study needs besides the histories of its runs."""
         return []
 
     def tables(self, config: Config) -> dict[str, pd.DataFrame]:
-        """The tidy tables, read from the runs' histories, the headers of their masks and the analyses."""
+        """Make the tables, by name, from the runs' histories, the headers of their masks and the analyses."""
         raise NotImplementedError
 
     def figure_names(self, config: Config) -> list[str]:
-        """Names of the figures that `figures` draws, known before anything has run."""
+        """Name the figures that `figures` draws, before anything has run."""
         raise NotImplementedError
 
     def figures(self, config: Config, tables: dict[str, pd.DataFrame]) -> list[Drawing]:
-        """One drawing per name of `figure_names`, from tables only (as read back from their CSV files)."""
+        """Return one drawing per name of `figure_names`, from tables only (as read back from their CSV files)."""
         raise NotImplementedError
 
     def claims(self, config: Config, tables: dict[str, pd.DataFrame]) -> list[Claim]:
-        """The paper's claims, tested on the tables."""
+        """Test the paper's claims on the tables."""
         raise NotImplementedError
 
 
 def expand(config: Config, studies: Iterable[Study]) -> Config:
-    """The config with the data sets and tasks that the studies derive: what `config` is for all other methods."""
+    """Return the config with the data sets and tasks that studies derive: the `config` of all other methods."""
     datasets, tasks = dict(config.datasets), dict(config.tasks)
     for study in studies:
         datasets |= study.datasets(config)

@@ -1,4 +1,4 @@
-"""What captions of every study have in common."""
+"""Parts of sentences that captions and claims of all studies share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from lth_core.config import Task
 
 
 def data_note(task: Task, seeds: int | None = None) -> str:
-    """On what data and network a figure is based, and what its lines and bands show, if it has such."""
+    """Say which data and network a figure is based on, and what its lines and bands show, if it has any."""
     from lth_core.drawing.figures import interval_note  # with matplotlib, which the workflow's start does without
 
     bands = f"; {interval_note(seeds)}" if seeds is not None else ""
@@ -16,5 +16,5 @@ def data_note(task: Task, seeds: int | None = None) -> str:
 
 
 def listing(words: Sequence[str]) -> str:
-    """Words as a sentence lists them: a; a and b; a, b and c."""
+    """List words as a sentence does: a; a and b; a, b and c."""
     return " and ".join(part for part in (", ".join(words[:-1]), *words[-1:]) if part)

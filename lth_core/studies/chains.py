@@ -1,4 +1,4 @@
-"""Names that studies share for what they derive alike, so that they share trainings: rewound chains, data orders."""
+"""Methods and branches that several studies derive, under one name each, so that the studies share trainings."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from lth_core.config import Branch, Choice, Config, Method, Rewind
 
 
 def rewound(config: Config, method: str, step: int) -> tuple[str, Method]:
-    """`method` rewinding to `step` instead, with its name: that of a configured method where one is the same."""
-    own = config.methods[method]
-    if own.rewind.policy in ("reset", "rewind") and own.rewind.step == step:
-        return method, own
+    """Derive `method` with another rewind step, and its name: that of a configured method if one is the same."""
+    configured = config.methods[method]
+    if configured.rewind.policy in ("reset", "rewind") and configured.rewind.step == step:
+        return method, configured
     rewind = Rewind(policy="rewind", step=step) if step else Rewind()
-    wanted = own.model_copy(update={"rewind": rewind})
-    same = [name for name, configured in config.methods.items() if configured == wanted]
+    wanted = configured.model_copy(update={"rewind": rewind})
+    same = [name for name, other in config.methods.items() if other == wanted]
     return (same[0] if same else f"{method}-rewind-{step}"), wanted
 
 
 def rewound_chains(config: Config, methods: Iterable[str], steps: Sequence[int]) -> dict[str, Method]:
-    """The methods that must be derived, besides the configured ones, to rewind each of `methods` to each step."""
+    """Derive the methods that are not configured yet, to rewind each of `methods` to each step."""
     chains = [(method, *rewound(config, method, step)) for method in methods for step in steps]
     return {name: derived for _, name, derived in chains if name not in config.methods}
 
 
 def on_order(name: str | None, branch: Branch | None, order: int, order_from: int = 0) -> tuple[str, Branch]:
-    """A branch trained on another data order from step `order_from` on, with its name; no branch: the ticket itself.
+    """Derive a branch on another data order from step `order_from` on, and its name; no branch: the ticket itself.
 
-    Raises ValueError for a branch that is not trained on the ticket's own order before.
+    Raises ValueError for a branch that is already trained on another data order than the ticket.
     """
     branch = branch or Branch(treatment=Choice(name="ticket"))
     if branch.order:
-        raise ValueError(f"branch '{name}' must be trained on the tickets' own data order (order: 0)")
+        raise ValueError(f"branch '{name}' must be trained on the tickets' data order (order: 0)")
     words = [*([name] if name else []), f"order-{order}", *([f"from-{order_from}"] if order_from else [])]
     return "-".join(words), branch.model_copy(update={"order": order, "order_from": order_from})

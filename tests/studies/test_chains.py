@@ -57,5 +57,5 @@ def test_the_name_of_a_branch_on_another_order_says_which_and_from_when(argument
 
 
 def test_a_branch_that_is_on_another_order_already_is_an_error():
-    with pytest.raises(ValueError, match="branch 'reinit' must be trained on the tickets' own data order"):
+    with pytest.raises(ValueError, match="branch 'reinit' must be trained on the tickets' data order"):
         on_order("reinit", REINIT.model_copy(update={"order": 2}), 1)

@@ -19,8 +19,17 @@ ACCURACY = {DENSE: 0.96, "ticket": 0.95, "random-mask": 0.92, "reinit": 0.93}
 OPTIONS = {"tasks": {"digits": "imp"}, "steps": STEPS, "levels": LEVELS}
 
 
-def config(model: str = "resnet-20", cohorts: tuple[str, ...] = ("0-2",), method: dict | None = None) -> Config:
-    recipe = {"optimizer": {"name": "sgd", "learning_rate": 0.1}, "batch_size": 10, "steps": 100, "evaluate_every": 50}
+ADAM = {"name": "adam", "learning_rate": 1.2e-3}
+"""What the paper trains LeNet with."""
+
+
+def config(
+    model: str = "resnet-20",
+    cohorts: tuple[str, ...] = ("0-2",),
+    method: dict | None = None,
+    optimizer: dict | None = None,
+) -> Config:
+    recipe = {"optimizer": optimizer or ADAM, "batch_size": 10, "steps": 100, "evaluate_every": 50}
     task = {"dataset": "digits", "model": model, "train": recipe, "cohorts": list(cohorts)}
     studies = {"linear-mode-connectivity": OPTIONS}
     return Config(tasks={"digits": task}, methods={"imp": {"levels": 4} | (method or {})}, studies=studies)
@@ -65,9 +74,11 @@ def known_paths(instability: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts)[list(PATH_COLUMNS)]
 
 
-def claims_by_sentence(model: str, table: pd.DataFrame | None = None, **options) -> dict[str, Claim]:
+def claims_by_sentence(
+    model: str, table: pd.DataFrame | None = None, optimizer: dict | None = None, **options
+) -> dict[str, Claim]:
     table = known_instability() if table is None else table
-    found = study(**options).claims(config(model), {"instability": table})
-    by_sentence = {claim.claim: claim for claim in found}
-    assert len(by_sentence) == len(found)  # each sentence says what it is about
+    claims = study(**options).claims(config(model, optimizer=optimizer), {"instability": table})
+    by_sentence = {claim.claim: claim for claim in claims}
+    assert len(by_sentence) == len(claims)  # each sentence says what it is about
     return by_sentence

@@ -76,18 +76,18 @@ def check(drawing: Drawing) -> None:
     if "reinit" in legend:
         assert any(words in drawing.caption for words in ("new initial weights", "reinit")), drawing.caption
     for words in ("one-shot", "random mask", "redrawn", "no dropout"):
-        told = words.replace("no dropout", "without dropout")
-        assert (words in legend) <= (told in drawing.caption), (words, drawing.caption)
+        expected = words.replace("no dropout", "without dropout")
+        assert (words in legend) <= (expected in drawing.caption), (words, drawing.caption)
 
 
 @pytest.mark.parametrize("paths", CONFIGS)
 def test_captions_of_the_ready_made_configs_name_what_is_drawn(paths: list[Path]) -> None:
-    found = load(paths)
-    study = found.studies["frankle2019"]
+    loaded = load(paths)
+    study = loaded.studies["frankle2019"]
     assert isinstance(study, Frankle2019)
-    for drawing in drawings(found.config, study).values():
+    for drawing in drawings(loaded.config, study).values():
         check(drawing)
-        task = found.config.tasks[next(name for name in study.tasks if drawing.name.endswith(f"-{name}"))]
+        task = loaded.config.tasks[next(name for name in study.tasks if drawing.name.endswith(f"-{name}"))]
         assert f" Data: {task.dataset}, network: {task.model.name}; " in drawing.caption
         assert drawing.caption.endswith(".") and ".." not in drawing.caption and "  " not in drawing.caption
 
@@ -95,11 +95,11 @@ def test_captions_of_the_ready_made_configs_name_what_is_drawn(paths: list[Path]
 @pytest.mark.parametrize("controls", [[], ["reinit"], ["random-mask"], ["random-mask-reinit", "redraw-kept"]])
 @pytest.mark.parametrize("one_shot", [True, False])
 def test_captions_follow_the_options(controls: list[str], one_shot: bool) -> None:
-    found = drawings(*default(controls=controls, one_shot=one_shot))
-    for drawing in found.values():
+    drawn = drawings(*default(controls=controls, one_shot=one_shot))
+    for drawing in drawn.values():
         check(drawing)
-    assert ("(c)" in found["fig04-tickets-digits-lenet"].caption) == one_shot
-    assert ("reinit" in found["fig03-training-digits-lenet"].caption) == ("reinit" in controls)
+    assert ("(c)" in drawn["fig04-tickets-digits-lenet"].caption) == one_shot
+    assert ("reinit" in drawn["fig03-training-digits-lenet"].caption) == ("reinit" in controls)
 
 
 def test_a_users_own_control_is_called_by_its_name() -> None:

@@ -30,7 +30,7 @@ def test_the_tables_are_those_announced(results):
     assert tuple(tables) == study.table_names
 
 
-def test_measurements_have_one_row_per_cell_seed_and_draw(results):
+def test_measurements_have_one_row_per_run_seed_and_draw(results):
     _, _, tables = results
     table = tables["measurements"]
     assert len(table) == 4 * 3 * (1 + LEVELS * (1 + 2 + 1 + 1 + 2 + 1))
@@ -42,14 +42,14 @@ def test_measurements_have_one_row_per_cell_seed_and_draw(results):
 def test_curves_hold_few_densities(results):
     _, _, tables = results
     levels = tables["curves"].query("task == 'plain'").groupby("branch")["level"].unique()
-    assert {branch: list(found) for branch, found in levels.items()} == {
+    assert {branch: list(by_branch) for branch, by_branch in levels.items()} == {
         "dense": [0],
         "ticket": [3, 7, 12, 15],
         "reinit": [3, 7, 12, 15],
     }
 
 
-def test_histograms_are_joined_with_their_cells(results):
+def test_histograms_are_joined_with_their_runs(results):
     _, _, tables = results
     assert tables["weights"].groupby(["task", "level"]).size().to_dict() == {
         (name, level): 2 * 2 * 2 * 3 * 2 for name in ("plain", "dropout", "fast", "slow") for level in (3, 7, 12)

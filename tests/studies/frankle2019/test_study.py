@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 
 from lth_core.storage.runs import Run
-from tests.support.frankle2019_results import make_config, make_study, task
+from tests.support.frankle2019_results import ADAM, make_config, make_study, sgd, task
 
 
 def test_the_trainings_of_a_small_config():
@@ -65,7 +65,9 @@ def test_every_cohort_is_trained_apart():
 @pytest.mark.parametrize("option", ["control_levels", "strategy_levels", "histogram_levels"])
 def test_a_list_of_levels_that_no_method_reaches_is_an_error_in_one_line(option: str):
     config = make_config(levels=3)
-    with pytest.raises(ValueError, match=rf"^{option}: none of \[4, 9\] is among the 3 levels of the methods$"):
+    with pytest.raises(
+        ValueError, match=rf"^{option}: \[4, 9\] must hold a level from 1 to 3, the last level of the methods$"
+    ):
         make_study(config, **{option: [4, 9]}).runs(config)
     assert make_study(config, **{option: [3, 9]}).runs(config)
 
@@ -75,6 +77,19 @@ def test_histograms_are_asked_for_at_levels_that_exist():
     assert make_study(config, histogram_levels=[2, 9]).analyses(config) == [
         "results/digits/0-2/imp/level_2/weight_histograms.csv"
     ]
+
+
+def test_a_rate_that_drops_counts_whatever_the_optimizer():
+    drops = {"schedule": {"name": "step", "drop_steps": [30]}}
+    config = make_config(adam=task(), adam_drops=task(recipe=ADAM | drops), sgd_drops=task("resnet-20", sgd(0.1)))
+    study = make_study(config)
+    kinds = {
+        tasks[0]: [kind for kind, shown in study.drawn(config) if shown[0] == tasks[0]]
+        for _, tasks in study.drawn(config)
+    }
+    assert "fig05-early-stop" in kinds["adam"] and "fig07-thirds" not in kinds["adam"]
+    for name in ("adam_drops", "sgd_drops"):
+        assert "fig05-early-stop" not in kinds[name] and "fig07-thirds" in kinds[name]
 
 
 def test_importing_the_studies_is_light():

@@ -12,48 +12,53 @@ from tests.support.linear_mode_connectivity_tables import LEVELS, SEEDS, STEPS, 
 
 
 def test_deep_networks_are_unstable_at_initialization_and_stable_later() -> None:
-    found = claims_by_sentence("resnet-20")
-    early = found["The dense network is unstable at initialization (barrier above 2 points)."]
+    claims = claims_by_sentence("resnet-20")
+    early = claims["The dense network is unstable at initialization (barrier above 2 points)."]
     assert (early.estimate, early.margin, early.verdict) == (pytest.approx(10), 2, "supported")
-    late = found["The dense network is stable when its copies part at step 80."]
+    late = claims["The dense network is stable when its copies part at step 80."]
     assert (late.estimate, late.margin, late.verdict) == (pytest.approx(2 - 1), 0, "supported")
-    fall = found["The later its copies part, the more stable is the dense network."]
+    fall = claims["The later its copies part, the more stable the dense network is."]
     assert fall.estimate == pytest.approx(9) and fall.n == SEEDS
 
 
 def test_lenet_is_expected_to_be_stable_from_initialization_on() -> None:
-    found = claims_by_sentence("lenet")
-    stable = found["The dense network is stable from initialization on."]
+    claims = claims_by_sentence("lenet")
+    stable = claims["The dense network is stable from initialization on."]
     assert (stable.estimate, stable.verdict) == (pytest.approx(2 - 10), "contradicted")
-    assert not any("unstable" in sentence for sentence in found)
-    subnetwork = found["IMP subnetworks reset to initialization are stable, with 64.0% of the weights."]
+    assert not any("unstable" in sentence for sentence in claims)
+    subnetwork = claims["IMP subnetworks reset to initialization are stable, with 64.0% of the weights."]
     assert subnetwork.estimate == pytest.approx(2 - 6)
 
 
+@pytest.mark.parametrize("optimizer", [{"name": "sgd", "learning_rate": 0.05}, {"name": "adam", "learning_rate": 0.01}])
+def test_a_lenet_that_is_trained_in_another_way_is_tested_as_deep_networks_are(optimizer: dict) -> None:
+    assert claims_by_sentence("lenet", optimizer=optimizer) == claims_by_sentence("resnet-20")
+
+
 def test_subnetworks_of_deep_networks_are_looked_at_where_they_are_rewound_to_the_last_step() -> None:
-    found = claims_by_sentence("resnet-20")
+    claims = claims_by_sentence("resnet-20")
     at = "with 41.0% of the weights."
-    assert found[
+    assert claims[
         f"IMP subnetworks reset to initialization are unstable (barrier above 2 points), {at}"
     ].estimate == pytest.approx(6)
-    assert found[f"IMP subnetworks rewound to step 80 are stable, {at}"].estimate == pytest.approx(2 - 0.6)
-    assert found[f"Later rewinding makes IMP subnetworks more stable, {at}"].estimate == pytest.approx(6 - 0.6)
+    assert claims[f"IMP subnetworks rewound to step 80 are stable, {at}"].estimate == pytest.approx(2 - 0.6)
+    assert claims[f"Later rewinding makes IMP subnetworks more stable, {at}"].estimate == pytest.approx(6 - 0.6)
     higher = {"random ones": 3 - 0.6, "reinitialized ones": 2 - 0.6}
     for control, gap in higher.items():
-        claim = found[f"IMP subnetworks rewound to step 80 are more stable than {control}, {at}"]
+        claim = claims[f"IMP subnetworks rewound to step 80 are more stable than {control}, {at}"]
         assert claim.estimate == pytest.approx(gap) and claim.verdict == "supported"
 
 
 def test_matching_is_within_a_fifth_of_a_point() -> None:
-    found = claims_by_sentence("resnet-20")
-    claim = found[
-        "IMP subnetworks rewound to step 80 match the dense network's accuracy (within 0.2 points), "
+    claims = claims_by_sentence("resnet-20")
+    claim = claims[
+        "IMP subnetworks rewound to step 80 match the dense network's accuracy (within 0.2 percentage points), "
         "with 41.0% of the weights."
     ]
     assert (claim.estimate, claim.margin, claim.verdict) == (pytest.approx(0.2, abs=1e-4), -0.2, "supported")
-    reset = found[
+    reset = claims[
         "IMP subnetworks reset to initialization are not more accurate than random ones "
-        "by more than 0.2 points, with 41.0% of the weights."
+        "by more than 0.2 percentage points, with 41.0% of the weights."
     ]
     assert (reset.estimate, reset.verdict) == (pytest.approx(-3, abs=1e-4), "contradicted")
 
@@ -82,11 +87,11 @@ def test_the_step_where_the_dense_network_becomes_stable_is_not_one_before_it_is
 
 def test_success_falls_with_the_barrier_over_all_subnetworks() -> None:
     claim = claims_by_sentence("resnet-20")["The more stable a subnetwork, the more accurate it is."]
-    found = successes(known_instability()).query("seed == 1")
-    assert len(found) == len(STEPS) * len(LEVELS) * 3
-    last = found.query("network == 'reinit' and k == 80 and level == 2").iloc[0]
+    points = successes(known_instability()).query("seed == 1")
+    assert len(points) == len(STEPS) * len(LEVELS) * 3
+    last = points.query("network == 'reinit' and k == 80 and level == 2").iloc[0]
     assert (last["barrier"], last["success"]) == pytest.approx((0.02, 0.93 + 0.012 - 0.96))
-    barrier, success = found["barrier"].to_numpy(), found["success"].to_numpy()
+    barrier, success = points["barrier"].to_numpy(), points["success"].to_numpy()
     ranks = [
         np.array([(values < value).sum() + ((values == value).sum() + 1) / 2 for value in values])
         for values in (barrier, success)
@@ -111,7 +116,7 @@ def test_a_few_subnetworks_make_no_claim_about_all() -> None:
 
 
 def test_alignment_and_pairs_of_seeds_and_levels_are_marked_as_beyond_the_paper() -> None:
-    found = claims_by_sentence("resnet-20")
+    claims = claims_by_sentence("resnet-20")
     at = "rewound to step 80, with 41.0% of the weights"
     expected = {
         "Dense networks of different seeds are not connected (barrier above 2 points).": 50,
@@ -123,38 +128,38 @@ def test_alignment_and_pairs_of_seeds_and_levels_are_marked_as_beyond_the_paper(
         f"Permuting hidden units matters more between seeds than between successive levels, {at}.": 25 - 0.5,
     }
     for sentence, estimate in expected.items():
-        assert found[sentence].estimate == pytest.approx(estimate), sentence
-        assert found[sentence].source.startswith("beyond ")
-    of_the_paper = [claim for claim in found.values() if not claim.source.startswith("beyond ")]
+        assert claims[sentence].estimate == pytest.approx(estimate), sentence
+        assert claims[sentence].source.startswith("beyond ")
+    of_the_paper = [claim for claim in claims.values() if not claim.source.startswith("beyond ")]
     assert not any("seeds" in claim.claim or "level" in claim.claim for claim in of_the_paper)
 
 
 def test_networks_whose_units_cannot_be_matched_make_no_claims_about_it() -> None:
     table = known_instability()
-    found = claims_by_sentence("resnet-20", table[table["matching"] == "none"])
-    assert not any("ermut" in sentence for sentence in found)
-    assert any("seeds are not connected (" in sentence for sentence in found)
+    claims = claims_by_sentence("resnet-20", table[table["matching"] == "none"])
+    assert not any("ermut" in sentence for sentence in claims)
+    assert any("seeds are not connected (" in sentence for sentence in claims)
 
 
 def test_one_seed_per_cohort_makes_no_claims_about_seeds() -> None:
     table = known_instability()
-    found = claims_by_sentence("resnet-20", table[table["pair"] != "seed"])
-    assert not any("seeds" in sentence for sentence in found)
+    claims = claims_by_sentence("resnet-20", table[table["pair"] != "seed"])
+    assert not any("seeds" in sentence for sentence in claims)
 
 
-def test_batch_norm_networks_are_judged_with_both_statistics() -> None:
+def test_batch_norm_networks_are_tested_with_both_statistics() -> None:
     table = known_instability(("interpolated", "estimated"))
-    found = claims_by_sentence("resnet-20", table)
+    claims = claims_by_sentence("resnet-20", table)
     for kind, factor in (("interpolated", 1), ("re-estimated", 0.8)):
         sentence = (
             f"The dense network is unstable at initialization (barrier above 2 points), batch-norm statistics {kind}."
         )
-        assert found[sentence].estimate == pytest.approx(10 * factor)
+        assert claims[sentence].estimate == pytest.approx(10 * factor)
     only = "IMP subnetworks rewound to step 80 are more stable than random ones, with 41.0% of the weights."
-    assert found[only].estimate == pytest.approx(3 - 0.6)
-    beyond = [claim for claim in found.values() if claim.source.startswith("beyond ")]
+    assert claims[only].estimate == pytest.approx(3 - 0.6)
+    beyond = [claim for claim in claims.values() if claim.source.startswith("beyond ")]
     assert beyond and all(claim.claim.endswith(", batch-norm statistics re-estimated.") for claim in beyond)
-    apart = found[
+    apart = claims[
         "Dense networks of different seeds are not connected (barrier above 2 points), "
         "batch-norm statistics re-estimated."
     ]
@@ -164,17 +169,17 @@ def test_batch_norm_networks_are_judged_with_both_statistics() -> None:
 def test_without_a_chain_that_resets_nothing_is_claimed_about_resetting() -> None:
     table = known_instability()
     table = table[(table["network"] == DENSE) | (table["k"] == 80)]
-    found = claims_by_sentence("resnet-20", table, rewind_steps=[80])
-    assert not any("reset to initialization" in sentence or "Later rewinding" in sentence for sentence in found)
-    assert "IMP subnetworks rewound to step 80 are stable, with 41.0% of the weights." in found
+    claims = claims_by_sentence("resnet-20", table, rewind_steps=[80])
+    assert not any("reset to initialization" in sentence or "Later rewinding" in sentence for sentence in claims)
+    assert "IMP subnetworks rewound to step 80 are stable, with 41.0% of the weights." in claims
 
 
 def test_several_copies_and_draws_are_one_value_per_seed() -> None:
     table = known_instability()
     other = table[table["pair"] == "order"].assign(order=2)
     other["barrier_test"] += 0.02
-    found = claims_by_sentence("resnet-20", pd.concat([table, other]))
-    claim = found["The dense network is unstable at initialization (barrier above 2 points)."]
+    claims = claims_by_sentence("resnet-20", pd.concat([table, other]))
+    claim = claims["The dense network is unstable at initialization (barrier above 2 points)."]
     assert claim.estimate == pytest.approx(11) and claim.n == SEEDS
 
 
@@ -182,6 +187,6 @@ def test_a_diverged_copy_leaves_its_claims_open() -> None:
     table = known_instability()
     there = (table["network"] == "ticket") & (table["k"] == 80) & (table["level"] == 4) & (table["seed"] == 1)
     table.loc[there, "barrier_test"] = np.nan
-    found = claims_by_sentence("resnet-20", table)
-    assert found["IMP subnetworks rewound to step 80 are stable, with 41.0% of the weights."].verdict == "inconclusive"
-    assert found["The more stable a subnetwork, the more accurate it is."].verdict == "inconclusive"
+    claims = claims_by_sentence("resnet-20", table)
+    assert claims["IMP subnetworks rewound to step 80 are stable, with 41.0% of the weights."].verdict == "inconclusive"
+    assert claims["The more stable a subnetwork, the more accurate it is."].verdict == "inconclusive"

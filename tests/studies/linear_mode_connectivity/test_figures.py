@@ -86,7 +86,7 @@ def captions_of(table: pd.DataFrame, settings: Config | None = None, **options) 
     return {drawing.name.removesuffix("-digits"): drawing for drawing in drawings}
 
 
-def test_the_ranges_show_the_accuracy_that_they_are_judged_by() -> None:
+def test_the_ranges_show_the_accuracy_that_they_end_by() -> None:
     table = known_instability()
     table["validation_accuracy"] = table["accuracy"] - 0.5
     panel = captions_of(table)["ranges"].draw().axes[-1]

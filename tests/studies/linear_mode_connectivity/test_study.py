@@ -96,7 +96,7 @@ def test_pairs_of_seeds_need_a_cohort_with_several() -> None:
 
 
 def test_lines_lie_beside_the_copy_or_else_beside_the_ticket() -> None:
-    found = study().analyses(config(cohorts=("0-1",)))
+    paths = study().analyses(config(cohorts=("0-1",)))
     dense, ticket = "results/digits/0-1/dense", "results/digits/0-1/imp-rewind-20/level_4"
     ends = ["path", "ends"]
     expected = {f"{dense}/{folder}/order_{end}.csv" for folder in ("order-1", "order-1-from-20") for end in ends}
@@ -104,8 +104,8 @@ def test_lines_lie_beside_the_copy_or_else_beside_the_ticket() -> None:
     expected |= {f"{ticket}/{kind}_{end}.csv" for kind in ("level", "seed") for end in ends}
     copies = ("order-1", "random-mask-order-1", "reinit-order-1-from-20")
     expected |= {f"{ticket}/{copy}/order_{end}.csv" for copy in copies for end in ends}
-    assert expected <= set(found)
-    assert len(found) == len(set(found)) == 2 * (len(STEPS) + 1 + len(STEPS) * len(LEVELS) * (3 + 2))
+    assert expected <= set(paths)
+    assert len(paths) == len(set(paths)) == 2 * (len(STEPS) + 1 + len(STEPS) * len(LEVELS) * (3 + 2))
 
 
 def test_what_is_not_asked_for_is_not_connected() -> None:
@@ -120,9 +120,9 @@ def test_what_is_not_asked_for_is_not_connected() -> None:
 
 
 def test_configured_controls_keep_their_draws() -> None:
-    own = Branch(treatment=Choice(name="reinit"), draws=3)
-    branches = study().branches(config(branches={"reinit": own}))
-    assert branches["reinit"] == own and branches["reinit-order-1-from-80"].draws == 3
+    configured = Branch(treatment=Choice(name="reinit"), draws=3)
+    branches = study().branches(config(branches={"reinit": configured}))
+    assert branches["reinit"] == configured and branches["reinit-order-1-from-80"].draws == 3
 
 
 # ---------------------------------------------------------------- errors
@@ -130,7 +130,7 @@ def test_configured_controls_keep_their_draws() -> None:
 
 def test_a_control_on_another_data_order_is_an_error() -> None:
     elsewhere = {"reinit": Branch(treatment=Choice(name="reinit"), order=2)}
-    with pytest.raises(ValueError, match=r"^branch 'reinit' must be trained on the tickets' own data order"):
+    with pytest.raises(ValueError, match=r"^branch 'reinit' must be trained on the tickets' data order"):
         study().branches(config(branches=elsewhere))
 
 
@@ -152,7 +152,7 @@ def test_a_level_beyond_the_method_is_an_error_in_one_line() -> None:
         ({"steps": [0]}, "at least 2"),
         ({"steps": [20, 80]}, "must start with 0"),
         ({"steps": [0, 80, 20]}, "must rise"),
-        ({"rewind_steps": [0, 30]}, r"rewind_steps: 30 is none of steps \[0, 20, 80\]"),
+        ({"rewind_steps": [0, 30]}, r"rewind_steps: 30 must be one of `steps` \[0, 20, 80\]"),
         ({"rewind_steps": [20, 0]}, "must rise"),
         ({"levels": [2, 2]}, "must rise"),
         ({"levels": [0, 2]}, "greater than 0"),
@@ -181,8 +181,8 @@ RISE = {"dense": 0.1, "ticket": 0.2, "random-mask": 0.4, "reinit": 0.3}
 DRAWS = {"reinit": 2}
 
 
-def seeds_of(pair_or_cell: Run) -> tuple[int, ...]:
-    return (0, 1) if pair_or_cell.cohort == "0-1" else (2,)
+def seeds_of(pair_or_run: Run) -> tuple[int, ...]:
+    return (0, 1) if pair_or_run.cohort == "0-1" else (2,)
 
 
 def path_of(rise: float, seeds: tuple[int, ...], draws: int, matchings: tuple[str, ...]) -> str:
@@ -267,8 +267,8 @@ def test_lines_carry_how_far_their_ends_are_apart_and_the_accuracy_of_the_end_on
 ) -> None:
     row = tables["instability"].query("network == 'reinit' and k == 0 and level == 4 and order == 1")
     row = row.query("seed == 2 and draw == 1").iloc[0]
-    found = row[["l2", "angle", "disagreement_train", "disagreement_test"]].to_list()
-    assert found == [40, 0.5, 0.1, 0.2]
+    measured = row[["l2", "angle", "disagreement_train", "disagreement_test"]].to_list()
+    assert measured == [40, 0.5, 0.1, 0.2]
     assert (row["accuracy"], row["validation_accuracy"]) == pytest.approx((0.962, 0.93))
     assert row["density"] == pytest.approx(0.8**4)
 
