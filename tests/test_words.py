@@ -82,7 +82,6 @@ ALLOWED: dict[str, set[str]] = {
     "tests/report": {"found", "numerical fault", "place", "places"},
     "tests/runtime": {"found"},
     "tests/storage": {"foreign", "found", "place"},
-    "tests/studies": {"foreign", "found", "own", "place"},
     "tests/studies/deconstructing": {"found", "own"},
     "tests/studies/early_phase": {"found", "judge", "noted", "own", "place", "told"},
     "tests/studies/renda2020": {"cell", "found", "own"},

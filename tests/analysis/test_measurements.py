@@ -134,15 +134,15 @@ def write_history(path: str, accuracy: float) -> None:
     Path(path).write_text("seed,draw,step,split,loss,accuracy\n" + "\n".join(lines) + "\n")
 
 
-def test_histories_are_read_with_their_cell_and_the_density_of_its_mask(tmp_path: Path):
+def test_histories_are_read_with_their_run_and_the_density_of_its_mask(tmp_path: Path):
     runs = [Run("t", "0-1"), Run("t", "0-1", "imp", 2), Run("t", "0-1", "imp", 2, "reinit")]
     for number, run in enumerate(runs):
         write_history(run.history(str(tmp_path)), number / 10)
         if run.level:
             write_tensors(run.mask(str(tmp_path)), {"w": np.ones((2, 1), bool)}, {"density": 0.64})
     table = read_histories(str(tmp_path), runs)
-    found = table.groupby("branch", sort=False)[["method", "level", "density", "accuracy"]].first()
-    assert found.T.to_dict("list") == {
+    by_branch = table.groupby("branch", sort=False)[["method", "level", "density", "accuracy"]].first()
+    assert by_branch.T.to_dict("list") == {
         "dense": ["dense", 0, 1.0, 0.0],
         "ticket": ["imp", 2, 0.64, 0.1],
         "reinit": ["imp", 2, 0.64, 0.2],
@@ -172,11 +172,11 @@ def test_per_seed_averages_the_draws_of_a_seed():
 
 def test_a_quantity_at_other_densities_is_interpolated_in_the_logarithm_and_never_extrapolated():
     values = pd.DataFrame([[1.0, 3.0], [0.0, math.nan]], index=[7, 8], columns=[1, 2])
-    own = level_densities(pd.DataFrame({"level": [1, 1, 2], "density": [0.4, 0.4, 0.1]}))
-    found = at_densities(values, own, pd.Series({1: 0.5, 2: 0.4, 3: 0.2, 4: 0.1, 5: 0.09}))
-    assert list(found.columns) == [2, 3, 4]
-    assert found.loc[7].tolist() == pytest.approx([1, 2, 3])
-    assert found.loc[8].isna().tolist() == [False, True, True]
+    densities = level_densities(pd.DataFrame({"level": [1, 1, 2], "density": [0.4, 0.4, 0.1]}))
+    interpolated = at_densities(values, densities, pd.Series({1: 0.5, 2: 0.4, 3: 0.2, 4: 0.1, 5: 0.09}))
+    assert list(interpolated.columns) == [2, 3, 4]
+    assert interpolated.loc[7].tolist() == pytest.approx([1, 2, 3])
+    assert interpolated.loc[8].isna().tolist() == [False, True, True]
 
 
 @pytest.mark.parametrize(("density", "level"), [(0.5, 3), (0.21, 7), (0.05, 13), (0.9, 0), (0.02, None)])

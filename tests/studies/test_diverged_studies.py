@@ -118,9 +118,9 @@ def test_wherever_trainings_diverged_no_replicate_is_lost_and_no_claim_with_a_ga
     holes = {
         name: lose(table, pd.Series(random.random(len(table)) < share, table.index)) for name, table in tables.items()
     }
-    found, whole = by_sentence(study, config, holes), by_sentence(study, config, tables)
-    assert found
-    for sentence, claim in found.items():
+    partial, whole = by_sentence(study, config, holes), by_sentence(study, config, tables)
+    assert partial
+    for sentence, claim in partial.items():
         assert claim.n + claim.unmeasured == 3, claim
         assert claim.verdict == "inconclusive" or not claim.unmeasured
         assert np.isfinite(claim.estimate) == (claim.n > 0)
@@ -143,15 +143,15 @@ def test_figures_are_drawn(known: Known, seeds: list[int]) -> None:
 
 
 def heat_map(tables: Tables) -> tuple[str, dict[tuple[int, int, int], list[str]]]:
-    """Of the group of halves: its caption; panel, target and row -> what is printed there."""
+    """Return the caption of the group of halves, and what is printed in each field (panel, column, row)."""
     study = transfer_results.study(levels=transfer_results.LEVELS)
     (drawing,) = (one for one in study.figures(transfer_results.config(), tables) if one.name == "heatmap-halves")
-    found: dict[tuple[int, int, int], list[str]] = {}
+    printed: dict[tuple[int, int, int], list[str]] = {}
     for panel, axes in enumerate(drawing.draw().axes):
         for text in axes.texts:
-            column, row = (round(place) for place in text.get_position())
-            found.setdefault((panel, column, row), []).append(text.get_text())
-    return drawing.caption, found
+            column, row = (round(coordinate) for coordinate in text.get_position())
+            printed.setdefault((panel, column, row), []).append(text.get_text())
+    return drawing.caption, printed
 
 
 @pytest.fixture(scope="module")
@@ -172,23 +172,25 @@ def losing(tables: Tables, where: pd.Series) -> Tables:
 
 def test_a_field_is_the_mean_of_the_seeds_that_did_not_diverge_and_says_how_many_did(exchanged: Tables) -> None:
     rows = exchanged["accuracy"]
-    foreign = (rows["target"] == "b") & (rows["source"] == "a") & (rows["network"] == "ticket") & (rows["level"] > 1)
-    caption, found = heat_map(losing(exchanged, foreign & (rows["seed"] == 1)))
+    transferred = (
+        (rows["target"] == "b") & (rows["source"] == "a") & (rows["network"] == "ticket") & (rows["level"] > 1)
+    )
+    caption, printed = heat_map(losing(exchanged, transferred & (rows["seed"] == 1)))
     whole_caption, whole = heat_map(exchanged)
     _, others = heat_map(without(exchanged, rows["seed"] == 1))
-    lacking = [place for place in found if found[place] != whole[place]]
-    assert lacking and {place[1:] for place in lacking} == {(1, 0)}
-    assert all(found[place] == ["×1", *others[place]] for place in lacking)
+    lacking = [field for field in printed if printed[field] != whole[field]]
+    assert lacking and {field[1:] for field in lacking} == {(1, 0)}
+    assert all(printed[field] == ["×1", *others[field]] for field in lacking)
     assert f"In {len(lacking)} of {len(whole)} fields seeds diverged" in caption and "diverged" not in whole_caption
 
 
-def test_where_the_own_ticket_diverged_all_are_compared_with_it_on_the_other_seeds(exchanged: Tables) -> None:
+def test_where_the_targets_ticket_diverged_all_are_compared_with_it_on_the_other_seeds(exchanged: Tables) -> None:
     rows = exchanged["accuracy"]
-    own = (rows["target"] == "a") & (rows["source"] == "a") & (rows["network"] == "ticket")
-    _, found = heat_map(losing(exchanged, own & (rows["seed"] == 1)))
+    ticket = (rows["target"] == "a") & (rows["source"] == "a") & (rows["network"] == "ticket")
+    _, printed = heat_map(losing(exchanged, ticket & (rows["seed"] == 1)))
     _, others = heat_map(without(exchanged, rows["seed"] == 1))
-    of_a = [place for place in found if place[1] == 0]
-    assert of_a and all(found[place] == ["×1", *others[place]] for place in of_a)
-    _, nothing = heat_map(losing(exchanged, own))
-    assert all(nothing[place] == ["diverged"] for place in of_a)
-    assert not any("diverged" in words for place, words in nothing.items() if place[1] == 1)
+    of_a = [field for field in printed if field[1] == 0]
+    assert of_a and all(printed[field] == ["×1", *others[field]] for field in of_a)
+    _, nothing = heat_map(losing(exchanged, ticket))
+    assert all(nothing[field] == ["diverged"] for field in of_a)
+    assert not any("diverged" in words for field, words in nothing.items() if field[1] == 1)
