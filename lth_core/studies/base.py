@@ -25,6 +25,12 @@ def rising(values: list[float]) -> list[float]:
     return values
 
 
+def require_levels(config: Config, method: str, levels: list[int]) -> None:
+    """Check that a method has the rising `levels`. Raises ValueError if the last one is beyond its levels."""
+    if levels and levels[-1] > (last := config.methods[method].levels):
+        raise ValueError(f"levels: {levels[-1]} must be at most {last}, the number of levels of method '{method}'")
+
+
 @dataclass(frozen=True)
 class Drawing:
     """One figure of a study: its file name, a caption that says what is plotted and from what data, how to draw it."""

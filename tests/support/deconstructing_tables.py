@@ -5,7 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from lth_core.config import Config
-from lth_core.studies.deconstructing.study import COLUMNS, CRITERIA, LEARNED_COLUMNS, SUPERMASK_COLUMNS, Deconstructing
+from lth_core.studies.deconstructing import Deconstructing
+from lth_core.studies.deconstructing.study import CRITERIA
+from lth_core.studies.deconstructing.tables import ACCURACY_COLUMNS, LEARNED_COLUMNS, SUPERMASK_COLUMNS
 
 LEVELS = [2, 3]
 SEEDS = 3
@@ -45,9 +47,9 @@ def known_accuracies() -> pd.DataFrame:
     for method in methods:
         for level in [0] if method == "dense" else range(1, 4):
             for seed in range(SEEDS):
-                found = ACCURACIES.get(method, OTHERS) + (seed - 1) * level * len(method) / 1e7
-                rows.append(("digits", method, level, 0.8**level, seed, found, found))
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+                accuracy = ACCURACIES.get(method, OTHERS) + (seed - 1) * level * len(method) / 1e7
+                rows.append(("digits", method, level, 0.8**level, seed, accuracy, accuracy))
+    return pd.DataFrame(rows, columns=list(ACCURACY_COLUMNS))
 
 
 FOUND = {  # by level: test accuracies of constants; those of initial values are 0.1 below, of validation equal
@@ -63,8 +65,8 @@ def known_supermasks() -> pd.DataFrame:
         for level, accuracy in enumerate(FOUND.get(criterion, FOUND["random"])):
             for values, less in (("initial", 0.1), ("constant", 0.0)):
                 for seed in range(SEEDS):
-                    found = accuracy - less + (seed - 1) * (level + 1 + 10 * less) * len(criterion) / 1e7
-                    rows.append(("digits", criterion, level, 0.8**level, values, seed, found, found))
+                    reached = accuracy - less + (seed - 1) * (level + 1 + 10 * less) * len(criterion) / 1e7
+                    rows.append(("digits", criterion, level, 0.8**level, values, seed, reached, reached))
     return pd.DataFrame(rows, columns=list(SUPERMASK_COLUMNS))
 
 
@@ -79,11 +81,11 @@ def known_learned() -> pd.DataFrame:
     for (values, scaling), accuracy in accuracies.items():
         for mask, less in (("drawn", 0), ("likely", 0.3)):
             for seed in range(SEEDS):
-                found = accuracy - less + (seed - 1) * len(values + scaling) / 1e6
-                rows.append(("digits", values, scaling, mask, 0.5, seed, found, found))
+                reached = accuracy - less + (seed - 1) * len(values + scaling) / 1e6
+                rows.append(("digits", values, scaling, mask, 0.5, seed, reached, reached))
     return pd.DataFrame(rows, columns=list(LEARNED_COLUMNS))
 
 
 def tables(accuracies: pd.DataFrame | None = None) -> dict[str, pd.DataFrame]:
-    found = known_accuracies() if accuracies is None else accuracies
-    return {"accuracies": found, "supermasks": known_supermasks(), "learned_supermasks": known_learned()}
+    accuracies = known_accuracies() if accuracies is None else accuracies
+    return {"accuracies": accuracies, "supermasks": known_supermasks(), "learned_supermasks": known_learned()}

@@ -9,7 +9,7 @@ import numpy as np
 from lth_core.config import Config
 from lth_core.storage.files import write_text
 from lth_core.storage.tensors import write_tensors
-from lth_core.studies.renda2020.study import Renda2020
+from lth_core.studies.renda2020 import Renda2020
 
 FULL, BUDGETS, LEVELS = 100, [20, 60], [1, 3]
 SEEDS = 3

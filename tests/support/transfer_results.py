@@ -11,7 +11,7 @@ import lth_core.treatments  # noqa: F401 (registers the built-in treatments)
 from lth_core.config import Config
 from lth_core.storage.runs import Run
 from lth_core.storage.tensors import write_tensors
-from lth_core.studies.transfer.study import Transfer
+from lth_core.studies.transfer import Transfer
 
 ADAM = {"name": "adam", "learning_rate": 0.001}
 SGD = {"name": "sgd", "learning_rate": 0.1}
@@ -54,7 +54,7 @@ LEVELS = [1, 3, 4]  # of 50%, 12.5% and 6.25% of the weights
 
 
 def loss_of(run: Run) -> float:
-    """Percentage points below the own ticket, the same on all tasks, growing with the level."""
+    """Percentage points below the target ticket, the same on all tasks, growing with the level."""
     losses = {None: 0.0, "random-ticket": 5.0, "random-mask-reinit": 3.0, "reinit": 2.0}
     return losses.get(run.branch, 1.0) * (run.level - 1)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -16,12 +15,9 @@ from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.lines import band, reference
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import data_note
-from lth_core.studies.deconstructing.study import KEPT_ACTIONS, PRUNED_ACTIONS, REWIND, ZERO
+from lth_core.studies.deconstructing.study import KEPT_ACTIONS, PRUNED_ACTIONS, REWIND, ZERO, Design
 
-if TYPE_CHECKING:
-    from lth_core.studies.deconstructing.study import Deconstructing
-
-CRITERION_LOOKS = {
+CRITERION_STYLES = {
     "large-final": (SERIES[0], "-"),
     "small-final": (SERIES[0], "--"),
     "large-init": (SERIES[1], "-"),
@@ -36,8 +32,8 @@ CRITERION_LOOKS = {
     "magnitude-increase-same-sign": (SERIES[3], "-."),
     "magnitude-increase-diff-sign": (SERIES[3], ":"),
 }
-"""Criterion -> colour and line; those not listed take OTHER_LOOK."""
-OTHER_LOOK = (SERIES[6], "-")
+"""Criterion -> colour and line style; unlisted ones have OTHER_STYLE."""
+OTHER_STYLE = (SERIES[6], "-")
 SIGN_FORMS = ("-same-sign", "-diff-sign")
 
 ACTION_LABELS = {
@@ -59,12 +55,12 @@ ACTION_COLOURS = dict(zip([ZERO, *PRUNED_ACTIONS], SERIES, strict=False)) | {
 
 CAPTIONS = {
     "criteria": "Test accuracy at early stopping of chains that find their masks by different criteria (section 2), "
-    "against density. w_i: weights that a level's training starts from; w_f: those it ends with. Left: |w_f| (large "
+    "against density. w_i: weights at the start of a level's training; w_f: those at its end. Left: |w_f| (large "
     "final), |w_i| (large init), both, |w_f| - |w_i| (magnitude increase), |w_f - w_i| (movement), and opposites. "
     "Right: kept only where the sign of w_i is that of w_f, or only where it is not.",
     "kept-weights": "Test accuracy at early stopping by what kept weights start from (mask-1 actions, section 3), "
     "against density: their own starting values, values redrawn from the layer's whole starting tensor, their values "
-    "reshuffled, or plus or minus the layer's standard deviation. Solid: every place keeps its sign. Dashed: signs "
+    "reshuffled, or plus or minus the layer's standard deviation. Solid: every weight keeps its sign. Dashed: signs "
     "change, too. The action is applied at every level.",
     "pruned-weights": "Test accuracy at early stopping by what becomes of pruned weights (mask-0 actions, section 4), "
     "against density: set to 0; frozen at their starting values; 0 where their magnitude fell in training and frozen "
@@ -72,8 +68,8 @@ CAPTIONS = {
 }
 
 
-def drawings(study: Deconstructing, config: Config, task: str, accuracies: pd.DataFrame) -> list[Drawing]:
-    """The figures of one task."""
+def drawings(study: Design, config: Config, task: str, accuracies: pd.DataFrame) -> list[Drawing]:
+    """Draw the figures of one task."""
     table = accuracies[accuracies["task"] == task]
     chains = study.chains(config, study.tasks[task])
     draw = {
@@ -86,19 +82,19 @@ def drawings(study: Deconstructing, config: Config, task: str, accuracies: pd.Da
 
 
 def _criteria(table: pd.DataFrame, chains: dict[str, str]) -> Figure:
-    """Criteria without and with a condition on signs, side by side."""
+    """Draw criteria without and with a condition on signs, side by side."""
     groups = criterion_groups(list(chains))
     figure, axes = panels(len(groups), height=3.2)
     for panel, names in zip(axes[0], groups, strict=True):
         panel.sharey(axes[0, 0])
         for name in names:
-            colour, line = CRITERION_LOOKS.get(name, OTHER_LOOK)
+            colour, line = CRITERION_STYLES.get(name, OTHER_STYLE)
             _line(panel, table, chains[name], criterion_label(name), colour, line)
-    return _finished(figure, axes[0], table)
+    return _finish(figure, axes[0], table)
 
 
 def criterion_groups(criteria: Sequence[str]) -> list[list[str]]:
-    """Criteria without a condition on signs; if there are any, those with one beside those that these are forms of."""
+    """Group criteria: those without a condition on signs, then those with one beside the criteria they vary."""
     forms = [name for name in criteria if name.endswith(SIGN_FORMS)]
     plain = [name for name in criteria if name not in forms]
     of_forms = [name for name in plain if name == "random" or any(form.startswith(f"{name}-") for form in forms)]
@@ -106,18 +102,18 @@ def criterion_groups(criteria: Sequence[str]) -> list[list[str]]:
 
 
 def criterion_label(name: str) -> str:
-    """A criterion as legends name it."""
+    """Return the name of a criterion in legends."""
     return name.replace("-same-sign", ", same sign").replace("-diff-sign", ", other sign").replace("-", " ")
 
 
 def _actions(table: pd.DataFrame, chains: dict[str, str]) -> Figure:
-    """One curve per action; of actions on kept weights, solid where signs are kept."""
+    """Draw one curve per action: solid, but dashed where kept weights lose their signs."""
     figure, axes = panels(width=5.2, height=3.2)
     for name, method in chains.items():
         loses_signs = name in KEPT_ACTIONS and not name.endswith("-signed")
         colour = ACTION_COLOURS[name.removesuffix("-signed")]
         _line(axes[0, 0], table, method, ACTION_LABELS[name], colour, "--" if loses_signs else "-")
-    return _finished(figure, axes[0], table)
+    return _finish(figure, axes[0], table)
 
 
 def _line(axes: Axes, table: pd.DataFrame, method: str, label: str, colour: str, line: str) -> None:
@@ -125,8 +121,8 @@ def _line(axes: Axes, table: pd.DataFrame, method: str, label: str, colour: str,
     band(axes, rows, "density", "accuracy", label=label, colour=colour, linestyle=line, markers=False)
 
 
-def _finished(figure: Figure, row: Sequence[Axes], table: pd.DataFrame) -> Figure:
-    """With the dense network's accuracy, axes and legend."""
+def _finish(figure: Figure, row: Sequence[Axes], table: pd.DataFrame) -> Figure:
+    """Add the dense network's accuracy, axes and legend."""
     levels = table[table["level"] > 0]
     for panel in row:
         reference(panel, table.loc[table["level"] == 0, "accuracy"])

@@ -1,29 +1,24 @@
-"""Zhou et al. 2019: which parts of the recipe for lottery tickets matter.
+"""The options of the study of Zhou et al. 2019, and the trainings, analyses and figures that they ask for.
 
-Three parts are varied one at a time: the criterion of the mask, what becomes of pruned weights (mask-0 action) and what
-kept weights start from (mask-1 action). Each variant is a chain of its own, whose masks come from its own trainings.
-Supermasks are masks that make an untrained network accurate. Figures and claims are in the modules next to this one.
+Three parts of the recipe for lottery tickets are varied one at a time: the criterion of the mask, what becomes of
+pruned weights (mask-0 action) and what kept weights start from (mask-1 action). Each variant is a chain of its own,
+whose masks come from its own trainings. Supermasks are masks that make an untrained network accurate.
 """
 
 from __future__ import annotations
 
 from itertools import product
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import Field, PositiveInt, ValidationInfo, field_validator
 
 import lth_core.pruning  # noqa: F401 (registers the criteria)
 from lth_core import registry
 from lth_core.config import Choice, Config, Method, Name
-from lth_core.registry import UnknownName, study
+from lth_core.registry import UnknownName
 from lth_core.storage.paths import learned_supermasks_file, supermasks_file
 from lth_core.storage.runs import Run
-from lth_core.studies.base import Drawing, Study, rising
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from lth_core.analysis.claims import Claim
+from lth_core.studies.base import Study, require_levels, rising
 
 LARGE_FINAL = "large-final"
 RANDOM = "random"
@@ -35,7 +30,7 @@ CRITERIA = (
 )
 
 ZERO = "zero"
-"""The pruned weights' action of the lottery-ticket recipe: what the task's own method does."""
+"""What the lottery-ticket recipe, and so the task's method, does with pruned weights."""
 PRUNED_ACTIONS = {
     "freeze-init": Choice(name="freeze-init"),
     "freeze-init-zero-mask": Choice(name="freeze-init", zero="toward-zero"),
@@ -45,7 +40,7 @@ PRUNED_ACTIONS = {
 }
 
 REWIND = "rewind"
-"""The kept weights' action of the recipe."""
+"""What the recipe does with kept weights."""
 KEPT_ACTIONS = {
     "redraw": Choice(name="redraw"),
     "redraw-signed": Choice(name="redraw", keep_signs=True),
@@ -55,46 +50,23 @@ KEPT_ACTIONS = {
     "constant-signed": Choice(name="constant", keep_signs=True),
 }
 
-COLUMNS = ("task", "method", "level", "density", "seed", "accuracy", "final_accuracy")
-"""Of the table of accuracies, all on the test split: at early stopping, and at the end of training."""
-
-SUPERMASK_COLUMNS = (
-    *("task", "criterion", "level", "density", "values", "seed"),
-    *("validation_accuracy", "test_accuracy"),
-)
-"""Of the table of supermasks found by a criterion; `values`: kept weights are `initial` or signed `constant`s."""
-
-LEARNED_COLUMNS = (
-    *("task", "values", "scaling", "mask", "density", "seed"),
-    *("validation_accuracy", "test_accuracy"),
-)
-"""Of the table of learned supermasks; `scaling`: plain or rescaled; `mask`: drawn (averages over several) or likely."""
-
-COMPARISON_COLUMNS = ("task", "kind", "values", "chosen", "mean", "low", "high", "seeds")
-"""Of the table that compares kinds of supermasks with training by test accuracy: mean, 95% t interval over seeds."""
-
 LEARNED = tuple(product(("initial", "constant"), ("plain", "rescaled")))
 """Values and scaling of learned supermasks."""
 
 
-@study("deconstructing", published="2019-05")
-class Deconstructing(Study):
-    """Criteria of masks, actions on pruned and on kept weights, supermasks."""
-
-    title: ClassVar[str] = "Deconstructing Lottery Tickets: Zeros, Signs, and the Supermask"
-    citation: ClassVar[str] = "Zhou, Lan, Liu & Yosinski, NeurIPS 2019 (arXiv 1905.01067)"
-    table_names: ClassVar[tuple[str, ...]] = ("accuracies", "supermasks", "learned_supermasks", "supermask_comparison")
+class Design(Study):
+    """The options of the study, and what they ask for: methods, runs, analyses and figures."""
 
     levels: Annotated[list[PositiveInt], Field(min_length=1)]
     """Levels, rising, at which claims are tested; pruning goes on to the last of them."""
     criteria: Annotated[list[Name], Field(min_length=1)] = list(CRITERIA)
-    """Registered criteria to find masks with; one chain each."""
+    """Registered criteria that masks are found by; one chain each."""
     pruned_actions: list[Name] = list(PRUNED_ACTIONS)
     """What becomes of pruned weights, besides being set to 0; one chain each."""
     kept_actions: list[Name] = list(KEPT_ACTIONS)
     """What kept weights start from, besides their own starting values; one chain each."""
     supermasks: bool = True
-    """Also find supermasks by every criterion, and learn them."""
+    """Whether to find supermasks by every criterion, and to learn them."""
 
     _rising = field_validator("levels")(rising)
 
@@ -116,10 +88,10 @@ class Deconstructing(Study):
 
     # ------------------------------------------------------------ trainings
 
-    def chains(self, config: Config, own: str) -> dict[str, dict[str, str]]:
-        """Part of the recipe (criteria, pruned, kept) -> variant -> the method that finds its tickets.
+    def chains(self, config: Config, base: str) -> dict[str, dict[str, str]]:
+        """Return part of the recipe (criteria, pruned, kept) -> variant -> the method that finds its tickets.
 
-        The variant of a task's own method is that method itself.
+        A variant that changes nothing of the task's method `base` is that method itself.
         """
         parts = {
             "criteria": self.criteria,
@@ -128,64 +100,63 @@ class Deconstructing(Study):
         }
         return {
             part: {
-                name: own if _derived(config.methods[own], part, name) == config.methods[own] else f"{own}-{name}"
+                name: base if _derived(config.methods[base], part, name) == config.methods[base] else f"{base}-{name}"
                 for name in names
             }
             for part, names in parts.items()
         }
 
     def methods(self, config: Config) -> dict[str, Method]:
-        """The tasks' methods with other criteria and other actions.
+        """Derive the tasks' methods with other criteria and other actions.
 
-        Raises ValueError when a method cannot be varied so.
+        Raises ValueError for methods that start from trained weights or have a treatment.
         """
-        for own in self.tasks.values():
-            if (policy := config.methods[own].rewind.policy) not in ("reset", "rewind"):
-                raise ValueError(f"method '{own}' starts from trained weights (rewind policy '{policy}'): use 'reset'")
-            if config.methods[own].treatment:
-                raise ValueError(f"method '{own}' has a treatment of its own: name one without")
+        for base in self.tasks.values():
+            if (policy := config.methods[base].rewind.policy) not in ("reset", "rewind"):
+                raise ValueError(f"method '{base}' starts from trained weights (rewind policy '{policy}'): use 'reset'")
+            if config.methods[base].treatment:
+                raise ValueError(f"method '{base}' has a treatment: name a method without one")
         return {
-            name: _derived(config.methods[own], part, variant)
-            for own in self.tasks.values()
-            for part, variants in self.chains(config, own).items()
+            name: _derived(config.methods[base], part, variant)
+            for base in self.tasks.values()
+            for part, variants in self.chains(config, base).items()
             for variant, name in variants.items()
-            if name != own
+            if name != base
         }
 
     def runs(self, config: Config) -> list[Run]:
-        """Dense runs and all tickets of every chain.
+        """List the dense runs and all tickets of every chain.
 
-        Raises ValueError when a task's method has fewer levels than the study looks at.
+        Raises ValueError if a task's method has fewer levels than the study.
         """
         runs = []
-        for task, own in self.tasks.items():
-            if (last := config.methods[own].levels) < self.levels[-1]:
-                raise ValueError(f"levels: {self.levels[-1]} is beyond the {last} levels of method '{own}'")
-            names = {name for variants in self.chains(config, own).values() for name in variants.values()}
+        for task, base in self.tasks.items():
+            require_levels(config, base, self.levels)
+            names = {name for variants in self.chains(config, base).values() for name in variants.values()}
             for cohort in config.tasks[task].cohorts:
                 runs.append(Run(task, cohort))
                 chains = product(sorted(names), range(1, self.levels[-1] + 1))
                 runs += [Run(task, cohort, name, level) for name, level in chains]
         return runs
 
-    # ------------------------------------------------------------ tables
+    # ------------------------------------------------------------ analyses
 
     def analyses(self, config: Config) -> list[str]:
-        """The accuracies of supermasks, found by every criterion and learned."""
-        return [*self._supermask_files(config).values(), *self._learned_files(config).values()]
+        """List the accuracies of supermasks, found by every criterion and learned."""
+        return [*self.supermask_files(config).values(), *self.learned_files(config).values()]
 
-    def _supermask_files(self, config: Config) -> dict[tuple[str, str, str], str]:
-        """Task, criterion and cohort -> the accuracies of the criterion's masks."""
+    def supermask_files(self, config: Config) -> dict[tuple[str, str, str], str]:
+        """Return task, criterion and cohort -> the accuracies of the criterion's masks."""
         return {
             (task, criterion, cohort): supermasks_file(config.results, task, cohort, method)
-            for task, own in self.tasks.items()
-            for criterion, method in self.chains(config, own)["criteria"].items()
+            for task, base in self.tasks.items()
+            for criterion, method in self.chains(config, base)["criteria"].items()
             for cohort in config.tasks[task].cohorts
             if self.supermasks
         }
 
-    def _learned_files(self, config: Config) -> dict[tuple[str, str, str, str], str]:
-        """Task, values, scaling and cohort -> the accuracies of learned masks."""
+    def learned_files(self, config: Config) -> dict[tuple[str, str, str, str], str]:
+        """Return task, values, scaling and cohort -> the accuracies of learned masks."""
         return {
             (task, values, scaling, cohort): learned_supermasks_file(config.results, task, cohort, values, scaling)
             for task in self.tasks
@@ -194,59 +165,17 @@ class Deconstructing(Study):
             if self.supermasks
         }
 
-    def tables(self, config: Config) -> dict[str, pd.DataFrame]:
-        """accuracies: one row per task, method, level (0: the dense network, method `dense`) and seed: test accuracies
-        at early stopping (minimum validation loss) and at the end; nan where training diverged.
-
-        supermasks: one row per task, criterion, level (0: no mask), values and seed; learned_supermasks: one row per
-        task, values, scaling, mask and seed; supermask_comparison: one row per task and kind of supermask, means over
-        seeds, and the trained dense network. All three are empty where the study does without.
-        """
-        from lth_core.analysis.measurements import measure, read_histories
-        from lth_core.studies.deconstructing.tables import comparison, gathered
-
-        table = measure(read_histories(config.results, self.runs(config)))
-        named = {"test_accuracy_early_stop": "accuracy", "test_accuracy_end": "final_accuracy"}
-        tables = {
-            "accuracies": table.rename(columns=named)[list(COLUMNS)],
-            "supermasks": gathered(self._supermask_files(config), SUPERMASK_COLUMNS, ("task", "criterion")),
-            "learned_supermasks": gathered(self._learned_files(config), LEARNED_COLUMNS, ("task", "values", "scaling")),
-        }
-        return tables | {"supermask_comparison": comparison(tables)}
-
-    # ------------------------------------------------------------ figures and claims
+    # ------------------------------------------------------------ figures
 
     def figure_names(self, config: Config) -> list[str]:
-        """Kind of figure and task, in the order of the page."""
+        """Name the figures by kind and task, in the order of the page."""
         kinds = ["criteria", "kept-weights", "pruned-weights"]
         kinds += ["supermask-bars", "supermask-densities", "learned-supermasks"] if self.supermasks else []
         return [f"{kind}-{task}" for task in self.tasks for kind in kinds]
 
-    def figures(self, config: Config, tables: dict[str, pd.DataFrame]) -> list[Drawing]:
-        """The figures of every task, with captions that name what is drawn."""
-        from lth_core.studies.deconstructing.figures import drawings
-        from lth_core.studies.deconstructing.supermask_figures import supermask_drawings
-
-        found = []
-        for task in self.tasks:
-            found += drawings(self, config, task, tables["accuracies"])
-            found += supermask_drawings(self, config, task, tables) if self.supermasks else []
-        return found
-
-    def claims(self, config: Config, tables: dict[str, pd.DataFrame]) -> list[Claim]:
-        """The paper's claims about every task, as far as its variants are trained."""
-        from lth_core.studies.deconstructing.claims import claims
-        from lth_core.studies.deconstructing.supermask_claims import supermask_claims
-
-        found = []
-        for task in self.tasks:
-            found += claims(self, config, task, tables["accuracies"])
-            found += supermask_claims(self, config, task, tables) if self.supermasks else []
-        return found
-
 
 def _derived(method: Method, part: str, variant: str) -> Method:
-    """The method with one part of its recipe replaced."""
+    """Return the method with one part of its recipe replaced."""
     if part == "criteria":
         same = registry.criterion.get(variant) is registry.criterion.get(method.criterion.name)
         return method if same and not method.criterion.options else _with(method, criterion=Choice(name=variant))

@@ -6,91 +6,114 @@ for all seeds; test accuracies are compared.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
-
 import pandas as pd
 
 from lth_core.analysis.choices import best
 from lth_core.analysis.claims import Claim
 from lth_core.config import Config
-from lth_core.studies.deconstructing.claims import MATCHING, claim
-from lth_core.studies.deconstructing.study import LARGE_FINAL, LEARNED, RANDOM
+from lth_core.metrics import ACCURACY
+from lth_core.studies.claim_sheet import ClaimSheet
+from lth_core.studies.deconstructing.study import LARGE_FINAL, LEARNED, RANDOM, Design
 from lth_core.studies.deconstructing.tables import at_best_level, best_criterion, best_level, by_seed, learned
 
-if TYPE_CHECKING:
-    from lth_core.studies.deconstructing.study import Deconstructing
-
 SAME_SIGN = "large-final-same-sign"
-SECTION = "section 5"
+SOURCE = "Zhou et al. 2019, section 5"
 BEST = "at the densities that validation chooses"
+UNTRAINED = "test accuracy without training"
 
-MNIST_FOUND, MNIST_LEARNED = 60.0, 93.0
-"""Percent of MNIST's test images that a mask found by a criterion, and a learned one, should get right without a weight
-trained: below the paper's 86% and 95%, which are of longer trainings."""
+MNIST_BY_CRITERION, MNIST_LEARNED = 60.0, 93.0
+"""Percent of MNIST's test images that untrained weights should get right under a mask found by a criterion and under a
+learned one: below the paper's 86% and 95%, which took longer trainings."""
 
 
-def supermask_claims(study: Deconstructing, config: Config, task: str, tables: dict[str, pd.DataFrame]) -> list[Claim]:
-    """All claims about supermasks of one task."""
-    found, of_learning = (
+def supermask_claims(study: Design, config: Config, task: str, tables: dict[str, pd.DataFrame]) -> list[Claim]:
+    """Test all claims about supermasks of one task."""
+    by_criterion, by_learning = (
         table[table["task"] == task] for table in (tables["supermasks"], tables["learned_supermasks"])
     )
     on_mnist = config.dataset(config.tasks[task].dataset).source.name == "mnist"
-    return [*_of_criteria(study, task, found, on_mnist), *_of_learning(task, found, of_learning, on_mnist)]
+    sheet = ClaimSheet("deconstructing", task)
+    claim_criteria(sheet, study, by_criterion, on_mnist)
+    claim_learning(sheet, by_criterion, by_learning, on_mnist)
+    return sheet.claims
 
 
-def _of_criteria(study: Deconstructing, task: str, found: pd.DataFrame, on_mnist: bool) -> Iterator[Claim]:
+def claim_criteria(sheet: ClaimSheet, study: Design, by_criterion: pd.DataFrame, on_mnist: bool) -> None:
+    """Claim what masks found by criteria make of untrained networks."""
+
     def accuracy(criterion: str, values: str = "initial") -> pd.Series:
-        return 100 * by_seed(at_best_level(found, criterion, values))
+        return ACCURACY.scale * by_seed(at_best_level(by_criterion, criterion, values))
 
     if {LARGE_FINAL, RANDOM} <= {*study.criteria}:
-        effect = f"test accuracy without training, {LARGE_FINAL} minus {RANDOM} masks, {BEST}"
-        gap = accuracy(LARGE_FINAL) - accuracy(RANDOM)
-        yield claim(task, "Masks of large final weights make untrained networks accurate.", SECTION, effect, gap)
+        sheet.add(
+            "Masks of large final weights make untrained networks accurate",
+            SOURCE,
+            f"{UNTRAINED}, {LARGE_FINAL} minus {RANDOM} masks, {BEST}",
+            accuracy(LARGE_FINAL) - accuracy(RANDOM),
+        )
     if SAME_SIGN not in study.criteria:
         return
     if LARGE_FINAL in study.criteria:
-        effect = f"test accuracy without training, {SAME_SIGN} minus {LARGE_FINAL} masks, {BEST}"
-        gap = accuracy(SAME_SIGN) - accuracy(LARGE_FINAL)
-        yield claim(
-            task,
-            "Masks of large final weights do so better if only weights that kept their sign are kept.",
-            SECTION,
-            effect,
-            gap,
+        sheet.add(
+            "Masks of large final weights do so better if only weights that kept their sign are kept",
+            SOURCE,
+            f"{UNTRAINED}, {SAME_SIGN} minus {LARGE_FINAL} masks, {BEST}",
+            accuracy(SAME_SIGN) - accuracy(LARGE_FINAL),
         )
-    effect = f"test accuracy without training, constants minus initial values, {SAME_SIGN} masks, {BEST}"
-    gap = accuracy(SAME_SIGN, "constant") - accuracy(SAME_SIGN)
-    yield claim(task, "Signed constants make better supermasks than initial values.", SECTION, effect, gap)
-    constants = found[(found["criterion"] == SAME_SIGN) & (found["values"] == "constant")]
-    by_level = 100 * constants.pivot(index="seed", columns="level", values="test_accuracy")
-    middle, last = best_level(constants), constants["level"].max()
-    effect = (
-        f"test accuracy without training, level {middle} (best by validation) minus the better of levels 0 and {last}"
+    sheet.add(
+        "Signed constants make better supermasks than initial values",
+        SOURCE,
+        f"{UNTRAINED}, constants minus initial values, {SAME_SIGN} masks, {BEST}",
+        accuracy(SAME_SIGN, "constant") - accuracy(SAME_SIGN),
     )
-    gap = by_level[middle] - by_level[[0, last]].max(axis=1, skipna=False)
-    yield claim(task, "Supermasks are most accurate at an intermediate density.", SECTION, effect, gap)
+    constants = by_criterion[(by_criterion["criterion"] == SAME_SIGN) & (by_criterion["values"] == "constant")]
+    by_level = ACCURACY.scale * constants.pivot(index="seed", columns="level", values="test_accuracy")
+    middle, last = best_level(constants), constants["level"].max()
+    sheet.add(
+        "Supermasks are most accurate at an intermediate density",
+        SOURCE,
+        f"{UNTRAINED}, level {middle} (best by validation) minus the better of levels 0 and {last}",
+        by_level[middle] - by_level[[0, last]].max(axis=1, skipna=False),
+    )
     if on_mnist:
-        effect = f"test accuracy without training, constants, {SAME_SIGN} masks, {BEST}"
-        sentence = f"A mask found by a criterion gets {MNIST_FOUND:g}% of MNIST right without training a weight."
-        yield claim(task, sentence, SECTION, effect, accuracy(SAME_SIGN, "constant"), MNIST_FOUND, "%")
+        sheet.add(
+            f"A mask found by a criterion gets {MNIST_BY_CRITERION:g}% of MNIST right without training a weight",
+            SOURCE,
+            f"{UNTRAINED}, constants, {SAME_SIGN} masks, {BEST}",
+            accuracy(SAME_SIGN, "constant"),
+            unit="%",
+            margin=MNIST_BY_CRITERION,
+        )
 
 
-def _of_learning(task: str, found: pd.DataFrame, of_learning: pd.DataFrame, on_mnist: bool) -> Iterator[Claim]:
+def claim_learning(sheet: ClaimSheet, by_criterion: pd.DataFrame, by_learning: pd.DataFrame, on_mnist: bool) -> None:
+    """Claim what learned masks make of untrained networks."""
+
     def accuracy(values: str, scaling: str) -> pd.Series:
-        return 100 * by_seed(learned(of_learning, values, scaling))
+        return ACCURACY.scale * by_seed(learned(by_learning, values, scaling))
 
     for values, noun in (("initial", "initial values"), ("constant", "signed constants")):
-        criterion = best_criterion(found, values)
-        one_shot = 100 * by_seed(at_best_level(found, criterion, values))
-        effect = f"test accuracy without training, learned minus {criterion} masks, {noun}, {BEST}"
-        sentence = f"Masks of {noun} that are learned beat those that a criterion finds."
-        yield claim(task, sentence, SECTION, effect, accuracy(values, "plain") - one_shot)
-        effect = f"test accuracy without training, learned masks of {noun}, rescaled minus plain"
-        gap = accuracy(values, "rescaled") - accuracy(values, "plain")
-        yield claim(task, f"Rescaling does learned masks of {noun} no harm.", SECTION, effect, gap, -MATCHING)
+        criterion = best_criterion(by_criterion, values)
+        one_shot = ACCURACY.scale * by_seed(at_best_level(by_criterion, criterion, values))
+        sheet.add(
+            f"Learned masks of {noun} beat masks found by a criterion",
+            SOURCE,
+            f"{UNTRAINED}, learned minus {criterion} masks, {noun}, {BEST}",
+            accuracy(values, "plain") - one_shot,
+        )
+        sheet.match(
+            f"Rescaling does no harm to learned masks of {noun}",
+            SOURCE,
+            f"{UNTRAINED}, learned masks of {noun}, rescaled minus plain",
+            accuracy(values, "rescaled") - accuracy(values, "plain"),
+        )
     if on_mnist:
-        kind = best({kind: learned(of_learning, *kind)["validation_accuracy"] for kind in LEARNED})
-        effect = f"test accuracy without training, learned masks, {' and '.join(kind)} (best by validation)"
-        sentence = f"A learned mask gets {MNIST_LEARNED:g}% of MNIST right without training a weight."
-        yield claim(task, sentence, SECTION, effect, accuracy(*kind), MNIST_LEARNED, "%")
+        kind = best({kind: learned(by_learning, *kind)["validation_accuracy"] for kind in LEARNED})
+        sheet.add(
+            f"A learned mask gets {MNIST_LEARNED:g}% of MNIST right without training a weight",
+            SOURCE,
+            f"{UNTRAINED}, learned masks, {' and '.join(kind)} (best by validation)",
+            accuracy(*kind),
+            unit="%",
+            margin=MNIST_LEARNED,
+        )

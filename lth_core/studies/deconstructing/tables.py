@@ -1,4 +1,4 @@
-"""What the study of the recipe's parts reads from the analyses of supermasks, and looks up in it."""
+"""The tables of the study of Zhou et al. 2019, and what its claims and figures look up in those of supermasks."""
 
 from __future__ import annotations
 
@@ -9,8 +9,28 @@ import pandas as pd
 
 from lth_core.analysis.choices import best
 from lth_core.analysis.claims import mean_interval
+from lth_core.analysis.measurements import measure, read_histories
 from lth_core.analysis.tables import read_table
-from lth_core.studies.deconstructing.study import COMPARISON_COLUMNS
+from lth_core.config import Config
+from lth_core.studies.deconstructing.study import Design
+
+ACCURACY_COLUMNS = ("task", "method", "level", "density", "seed", "accuracy", "final_accuracy")
+"""`accuracy` at early stopping and `final_accuracy` at the end of training, both on the test split."""
+
+SUPERMASK_COLUMNS = (
+    *("task", "criterion", "level", "density", "values", "seed"),
+    *("validation_accuracy", "test_accuracy"),
+)
+"""Supermasks found by a criterion; `values`: kept weights are `initial` values or signed `constant`s."""
+
+LEARNED_COLUMNS = (
+    *("task", "values", "scaling", "mask", "density", "seed"),
+    *("validation_accuracy", "test_accuracy"),
+)
+"""Learned supermasks; `scaling`: plain or rescaled; `mask`: drawn (averages over several) or likely."""
+
+COMPARISON_COLUMNS = ("task", "kind", "values", "chosen", "mean", "low", "high", "seeds")
+"""Kinds of supermasks compared with training, by test accuracy: its mean and 95% t interval over seeds."""
 
 VALUES = ("initial", "constant")
 FOUND, TRAINED = "found", "trained"
@@ -23,47 +43,69 @@ LEARNED_KINDS = {
 """Kind of learned supermask -> its scaling, and whether masks are drawn or the likely one."""
 
 
-def gathered(files: Mapping[tuple[str, ...], str], columns: Sequence[str], named: Sequence[str]) -> pd.DataFrame:
-    """The rows of all files, with what the start of each file's key names. Raises ArtifactError for a bad file."""
-    parts = [read_table(path).assign(**dict(zip(named, key, strict=False))) for key, path in files.items()]
+def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
+    """Make the four tables of the study; the last three are empty in a study without supermasks.
+
+    accuracies: one row per task, method, level (0: the dense network, method `dense`) and seed: test accuracies at
+    early stopping (minimum validation loss) and at the end; nan where training diverged. supermasks: one row per task,
+    criterion, level (0: no mask), values and seed. learned_supermasks: one row per task, values, scaling, mask and
+    seed. supermask_comparison: one row per task and kind of supermask, means over seeds, and the trained dense network.
+    """
+    names = {"test_accuracy_early_stop": "accuracy", "test_accuracy_end": "final_accuracy"}
+    accuracies = measure(read_histories(config.results, study.runs(config))).rename(columns=names)
+    learned_keys = ("task", "values", "scaling")
+    by_name = {
+        "accuracies": accuracies[list(ACCURACY_COLUMNS)],
+        "supermasks": gather(study.supermask_files(config), SUPERMASK_COLUMNS, ("task", "criterion")),
+        "learned_supermasks": gather(study.learned_files(config), LEARNED_COLUMNS, learned_keys),
+    }
+    return by_name | {"supermask_comparison": comparison(by_name)}
+
+
+def gather(files: Mapping[tuple[str, ...], str], columns: Sequence[str], keys: Sequence[str]) -> pd.DataFrame:
+    """Read the rows of all files, adding the first parts of each file's key as the columns `keys`.
+
+    Raises ArtifactError for a file that cannot be read.
+    """
+    parts = [read_table(path).assign(**dict(zip(keys, key, strict=False))) for key, path in files.items()]
     return pd.concat(parts, ignore_index=True)[list(columns)] if parts else pd.DataFrame(columns=list(columns))
 
 
 def best_level(rows: pd.DataFrame) -> int:
-    """The level of one criterion and kind of values with the highest validation accuracy, averaged over seeds.
+    """Return the level with the highest validation accuracy, averaged over seeds; the densest of equal ones.
 
-    Among equal ones that with most weights.
+    `rows` are those of one criterion and one kind of values.
     """
-    return int(best({level: own["validation_accuracy"] for level, own in rows.groupby("level")}))
+    return int(best({level: rows_at["validation_accuracy"] for level, rows_at in rows.groupby("level")}))
 
 
 def at_best_level(supermasks: pd.DataFrame, criterion: str, values: str) -> pd.DataFrame:
-    """The rows of a criterion and kind of values at their best level."""
+    """Return the rows of a criterion and kind of values at their best level."""
     rows = supermasks[(supermasks["criterion"] == criterion) & (supermasks["values"] == values)]
     return rows[rows["level"] == best_level(rows)]
 
 
 def best_criterion(supermasks: pd.DataFrame, values: str) -> str:
-    """The criterion whose masks reach the highest validation accuracy, averaged over seeds, at their best level."""
-    found = {
+    """Return the criterion whose masks reach the highest mean validation accuracy over seeds, at their best level."""
+    by_criterion = {
         criterion: at_best_level(supermasks, criterion, values)["validation_accuracy"]
         for criterion in supermasks["criterion"].unique()
     }
-    return best(found)
+    return best(by_criterion)
 
 
 def learned(table: pd.DataFrame, values: str, scaling: str, mask: str = "drawn") -> pd.DataFrame:
-    """The rows of one kind of learned supermasks."""
+    """Return the rows of one kind of learned supermasks."""
     chosen = (table["values"] == values) & (table["scaling"] == scaling) & (table["mask"] == mask)
     return table[chosen]
 
 
 def by_seed(rows: pd.DataFrame, column: str = "test_accuracy") -> pd.Series:
-    """An accuracy with one entry per seed."""
+    """Return an accuracy with one entry per seed."""
     return rows.set_index("seed")[column].sort_index()
 
 
-class Compared(NamedTuple):
+class SupermaskKind(NamedTuple):
     """One bar of the comparison of supermasks with training."""
 
     kind: str
@@ -71,31 +113,31 @@ class Compared(NamedTuple):
     values: str
     """Kept weights are `initial` values or signed `constant`s; or `trained`."""
     chosen: str
-    """What validation accuracy has chosen: criterion and level of the masks that are found."""
+    """What was chosen by validation accuracy: criterion and level of the masks that a criterion finds."""
     accuracies: pd.Series
     """Test accuracy by seed."""
 
 
-def compared(tables: Mapping[str, pd.DataFrame], task: str) -> Iterator[Compared]:
-    """Every kind of supermask with both kinds of values, then the trained dense network of one task."""
-    accuracies, found, of_learning = (
+def supermask_kinds(tables: Mapping[str, pd.DataFrame], task: str) -> Iterator[SupermaskKind]:
+    """Yield every kind of supermask of one task with both kinds of values, then the trained dense network."""
+    accuracies, by_criterion, by_learning = (
         tables[name].loc[tables[name]["task"] == task] for name in ("accuracies", "supermasks", "learned_supermasks")
     )
     for values in VALUES:
-        criterion = best_criterion(found, values)
-        rows = at_best_level(found, criterion, values)
-        yield Compared(FOUND, values, f"{criterion} at level {rows['level'].iloc[0]}", by_seed(rows))
+        criterion = best_criterion(by_criterion, values)
+        rows = at_best_level(by_criterion, criterion, values)
+        yield SupermaskKind(FOUND, values, f"{criterion} at level {rows['level'].iloc[0]}", by_seed(rows))
     for kind, (scaling, mask) in LEARNED_KINDS.items():
         for values in VALUES:
-            yield Compared(kind, values, "", by_seed(learned(of_learning, values, scaling, mask)))
-    yield Compared(TRAINED, TRAINED, "", by_seed(accuracies[accuracies["level"] == 0], "accuracy"))
+            yield SupermaskKind(kind, values, "", by_seed(learned(by_learning, values, scaling, mask)))
+    yield SupermaskKind(TRAINED, TRAINED, "", by_seed(accuracies[accuracies["level"] == 0], "accuracy"))
 
 
 def comparison(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Mean test accuracy of whatever is `compared`, with its interval over seeds, of all tasks with supermasks."""
+    """Return mean test accuracy and its interval over seeds for all `supermask_kinds` of all tasks with supermasks."""
     rows = [
         (task, kind, values, chosen, *mean_interval(accuracies.to_list()), len(accuracies))
         for task in tables["supermasks"]["task"].unique()
-        for kind, values, chosen, accuracies in compared(tables, task)
+        for kind, values, chosen, accuracies in supermask_kinds(tables, task)
     ]
     return pd.DataFrame(rows, columns=list(COMPARISON_COLUMNS))

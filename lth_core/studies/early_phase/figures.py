@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from lth_core.analysis.measurements import seed_means
 from lth_core.config import Choice, Config
 from lth_core.drawing.axes import density_axis, percent_axis, percent_text
 from lth_core.drawing.colours import ramp, role_style, series
@@ -19,40 +19,38 @@ from lth_core.studies.base import Drawing
 from lth_core.studies.captions import data_note, listing
 from lth_core.studies.early_phase.point_figures import point, with_bars
 from lth_core.studies.early_phase.pretraining_figures import pretraining_drawing
-from lth_core.studies.early_phase.study import REFERENCES, TICKET, reference_labels
-from lth_core.studies.early_phase.tables import by_seed, correlation, noted_level
+from lth_core.studies.early_phase.study import REFERENCES, TICKET, Design, reference_labels
+from lth_core.studies.early_phase.tables import correlation, correlation_level
 from lth_core.studies.early_phase.telemetry_figures import telemetry_drawing
 
-if TYPE_CHECKING:
-    from lth_core.studies.early_phase.study import EarlyPhase
-
 FEW_LEVELS = 2
-"""With no more levels than these there are no curves: each perturbation has a line of its own on the page."""
+"""Up to this number of levels the figure has no curves: each perturbation has a line of its own on the page."""
 
 
-def drawings(study: EarlyPhase, config: Config, task: str, tables: Mapping[str, pd.DataFrame]) -> list[Drawing]:
-    """The figures of one task, in the order of the page."""
-    own = {name: table[table["task"] == task] for name, table in tables.items()}
-    data = data_note(config.tasks[task], own["measurements"]["seed"].nunique())
+def drawings(study: Design, config: Config, task: str, tables: Mapping[str, pd.DataFrame]) -> list[Drawing]:
+    """Draw the figures of one task, in the order of the page."""
+    of_task = {name: table[table["task"] == task] for name, table in tables.items()}
+    measurements = of_task["measurements"]
+    data = data_note(config.tasks[task], measurements["seed"].nunique())
     return [
-        telemetry_drawing(study, task, own["telemetry"], data),
-        *(_perturbations_drawing(study, task, k, own["measurements"], data) for k in study.rewind_steps),
-        _effective_std_drawing(study, task, own["measurements"], data),
-        *(pretraining_drawing(study, task, k, own, data) for k in study.rewind_steps if study.pretraining_steps),
+        telemetry_drawing(study, task, of_task["telemetry"], data),
+        *(_perturbations_drawing(study, task, k, measurements, data) for k in study.rewind_steps),
+        _effective_std_drawing(study, task, measurements, data),
+        *(pretraining_drawing(study, task, k, of_task, data) for k in study.rewind_steps if study.pretraining_steps),
     ]
 
 
 # ---------------------------------------------------------------- accuracy of perturbed tickets
 
 
-def _perturbations_drawing(study: EarlyPhase, task: str, k: int, table: pd.DataFrame, data: str) -> Drawing:
+def _perturbations_drawing(study: Design, task: str, k: int, table: pd.DataFrame, data: str) -> Drawing:
     rows = table[(table["k"] == k) | (table["network"] == DENSE)]
     few = len(study.levels) <= FEW_LEVELS
     lines = "Dashed" if few else "Curves with markers"
-    where = "" if few else " against density"
+    against = "" if few else " against density"
     return Drawing(
         f"perturbations-{task}-k{k}",
-        f"Test accuracy at the end of training{where} of tickets rewound to step k = {k} whose kept weights were "
+        f"Test accuracy at the end of training{against} of tickets rewound to step k = {k} whose kept weights were "
         f"perturbed before training from there on: signs and magnitudes of steps 0 and {k} or of a fresh "
         "initialization; kept values shuffled within the network, each layer or each filter (the weights into one "
         "unit), with and without their signs kept in place; Gaussian noise in multiples of the standard deviation σ of "
@@ -63,28 +61,28 @@ def _perturbations_drawing(study: EarlyPhase, task: str, k: int, table: pd.DataF
     )
 
 
-def _dots(study: EarlyPhase, table: pd.DataFrame, k: int) -> Figure:
-    """One panel per level, one line per network; thin vertical lines repeat the means of the references."""
+def _dots(study: Design, table: pd.DataFrame, k: int) -> Figure:
+    """Draw one panel per level, one line per network; thin vertical lines repeat the means of the references."""
     networks = {network: (network, label) for network, label in reference_labels(k).items()}
     networks |= {name: (choice.name, perturbation_label(choice, k)) for name, choice in study.perturbations().items()}
     families = list(dict.fromkeys("" if role in REFERENCES else role for role, _ in networks.values()))
-    places = {  # from the top, with a gap between families
+    heights = {  # from the top, with a gap between families
         name: line + 0.6 * families.index("" if role in REFERENCES else role)
         for line, (name, (role, _)) in enumerate(networks.items())
     }
     width = 5.4 if len(study.levels) == 1 else 3.8  # the names need as much room for one panel as for two
-    figure, axes = panels(len(study.levels), height=0.24 * max(places.values()) + 0.9, width=width)
+    figure, axes = panels(len(study.levels), height=0.24 * max(heights.values()) + 0.9, width=width)
     for panel, level in zip(axes[0], study.levels, strict=True):
         here = table[table["level"] == level]
         for name, (role, label) in networks.items():
-            values = by_seed(here[here["network"] == name])
-            point(panel, values, label if role in REFERENCES else role_style(role).label, role=role, y=places[name])
+            values = seed_means(here[here["network"] == name], "accuracy")
+            point(panel, values, label if role in REFERENCES else role_style(role).label, role=role, y=heights[name])
             if role in REFERENCES:
                 panel.axvline(
                     values.mean(), color=role_style(role).colour, linestyle=(0, (4, 3)), linewidth=0.9, zorder=1
                 )
-        panel.set_yticks(list(places.values()), [label for _, label in networks.values()])
-        panel.set_ylim(max(places.values()) + 0.7, -0.7)
+        panel.set_yticks(list(heights.values()), [label for _, label in networks.values()])
+        panel.set_ylim(max(heights.values()) + 0.7, -0.7)
         panel.label_outer()
         panel.set_title(f"{percent_text(here['density'].mean())}% of weights")
         low, high = panel.get_xlim()
@@ -96,8 +94,8 @@ def _dots(study: EarlyPhase, table: pd.DataFrame, k: int) -> Figure:
     return figure
 
 
-def _curves(study: EarlyPhase, table: pd.DataFrame, k: int) -> Figure:
-    """One panel per family of perturbations; accuracy over density."""
+def _curves(study: Design, table: pd.DataFrame, k: int) -> Figure:
+    """Draw accuracy against density, one panel per family of perturbations."""
     perturbations = study.perturbations()
     families = list(dict.fromkeys(choice.name for choice in perturbations.values()))
     figure, axes = panels(len(families))
@@ -107,7 +105,7 @@ def _curves(study: EarlyPhase, table: pd.DataFrame, k: int) -> Figure:
         for network, label in reference_labels(k).items():
             band(panel, table[table["network"] == network], "density", "accuracy", role=network, label=label)
         members = {name: choice for name, choice in perturbations.items() if choice.name == family}
-        for (name, choice), (colour, linestyle) in zip(members.items(), _looks(members), strict=True):
+        for (name, choice), (colour, linestyle) in zip(members.items(), _line_styles(members), strict=True):
             rows, label = table[table["network"] == name], perturbation_label(choice, k)
             band(
                 panel, rows, "density", "accuracy", role=family, label=label, colour=colour, linestyle=linestyle,
@@ -122,11 +120,11 @@ def _curves(study: EarlyPhase, table: pd.DataFrame, k: int) -> Figure:
     return figure
 
 
-def _looks(members: Mapping[str, Choice]) -> list[tuple[str, str]]:
-    """Colour and line style of the perturbations of one family: colours for one option, line styles for the other."""
+def _line_styles(members: Mapping[str, Choice]) -> list[tuple[str, str]]:
+    """Return the colours and line styles of one family: colours by one option, line styles by the other."""
     options = [choice.options for choice in members.values()]
     if "scale" in options[0]:
-        return [(colour, "-") for colour in ramp(len(options) + 1)[1:]]  # the darkest is too near a reference's
+        return [(colour, "-") for colour in ramp(len(options) + 1)[1:]]  # the darkest is too similar to a reference's
     of_signs, palette = "signs" in options[0], series(6, besides=REFERENCES)
     colours, lines = ("magnitudes", "signs") if of_signs else ("within", "keep_signs")
     palette = palette[:3] if of_signs else palette[3:]  # no colour means two things in one legend
@@ -138,7 +136,7 @@ def _looks(members: Mapping[str, Choice]) -> list[tuple[str, str]]:
 
 
 def perturbation_label(treatment: Choice, k: int) -> str:
-    """What a perturbation does, in a few words."""
+    """Say what a perturbation does, in a few words."""
     options = treatment.options
     if treatment.name == "sign-magnitude":
         steps = {"initial": "of step 0", "start": f"of step {k}"}
@@ -154,8 +152,8 @@ def perturbation_label(treatment: Choice, k: int) -> str:
 # ---------------------------------------------------------------- effective standard deviation
 
 
-def _effective_std_drawing(study: EarlyPhase, task: str, table: pd.DataFrame, data: str) -> Drawing:
-    level = noted_level(table)
+def _effective_std_drawing(study: Design, task: str, table: pd.DataFrame, data: str) -> Drawing:
+    level = correlation_level(table)
     density = percent_text(table.loc[table["level"] == level, "density"].mean())
     steps = listing([str(k) for k in study.rewind_steps])
     return Drawing(
@@ -169,14 +167,14 @@ def _effective_std_drawing(study: EarlyPhase, task: str, table: pd.DataFrame, da
 
 
 def _mean_of_known(by_seed: pd.Series) -> str:
-    """The mean over seeds that did not diverge, and of how many it is where some did."""
+    """Write the mean over the seeds that did not diverge, with their number where some did."""
     known = by_seed.dropna()
     text = f"{known.mean():.2f}".replace("-", "−") if len(known) else "unknown"
     return text if len(known) == len(by_seed) else f"{text} ({len(known)} of {len(by_seed)} seeds)"
 
 
-def _effective_std(study: EarlyPhase, table: pd.DataFrame) -> Figure:
-    """One panel per rewind step."""
+def _effective_std(study: Design, table: pd.DataFrame) -> Figure:
+    """Draw accuracy against effective standard deviation, one panel per rewind step."""
     figure, axes = panels(len(study.rewind_steps), width=3.8 if len(study.rewind_steps) == 1 else 3.4)
     for panel, k in zip(axes[0], study.rewind_steps, strict=True):
         panel.sharey(axes[0, 0])
@@ -185,8 +183,9 @@ def _effective_std(study: EarlyPhase, table: pd.DataFrame) -> Figure:
         for name, treatment in study.perturbations().items():
             rows, signed = here[here["network"] == name], bool(treatment.options.get("keep_signs"))
             label = role_style(treatment.name).label + (", signs kept" if signed else "")
-            place = by_seed(rows, "effective_std").mean()
-            point(panel, by_seed(rows), label, role=treatment.name, x=place, filled=not signed)
+            moved = seed_means(rows, "effective_std").mean()
+            values = seed_means(rows, "accuracy")
+            point(panel, values, label, role=treatment.name, x=moved, filled=not signed)
         panel.set_title(f"k = {k}: correlation {_mean_of_known(correlation(here))}")
         panel.set_xlim(left=0)
         panel.xaxis.set_major_locator(MaxNLocator(5))

@@ -22,9 +22,9 @@ def point(
     colour: str | None = None,
     filled: bool = True,
 ) -> float:
-    """The mean of one value per seed, with its 95% interval as a bar, at a place on the other axis; returns the mean.
+    """Draw the mean of one value per seed, with its 95% interval as a bar, at `x` or `y`; return the mean.
 
-    Where seeds diverged the mean is that of the others, and marked with a cross.
+    Where seeds diverged, the mean is that of the others and marked with a cross.
     """
     mean, low, high = mean_interval(values.dropna())
     bar = [[mean - low], [high - mean]] if np.isfinite([low, high]).all() else None
@@ -40,5 +40,5 @@ def point(
 
 
 def with_bars(note: str) -> str:
-    """A note on intervals that are drawn as bars, not as bands."""
+    """Change a note on bands to one on bars."""
     return note.replace("band: ", "bar: ")

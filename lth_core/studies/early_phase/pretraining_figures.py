@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lth_core.analysis.measurements import seed_means
 from lth_core.drawing.axes import percent_axis, percent_text, step_axis
 from lth_core.drawing.colours import series
 from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.lines import reference, threshold
 from lth_core.studies.base import Drawing
 from lth_core.studies.early_phase.point_figures import point, with_bars
-from lth_core.studies.early_phase.study import REFERENCES, reference_labels
-from lth_core.studies.early_phase.tables import by_seed
-
-if TYPE_CHECKING:
-    from lth_core.studies.early_phase.study import EarlyPhase
+from lth_core.studies.early_phase.study import REFERENCES, Design, reference_labels
 
 KINDS = {
     "random-labels": "random labels",
@@ -29,13 +25,13 @@ KINDS = {
     "blur-rotation": "rotation of blurred images",
 }
 SHIFT = 1.02
-"""Kinds of pretraining are drawn beside one another: each at the square of this factor times the place before."""
+"""Kinds of pretraining are drawn side by side: each at the square of this factor times the x of the one before."""
 MOST_LEVELS = 3
 """How many levels the figure shows at most."""
 
 
-def pretraining_drawing(study: EarlyPhase, task: str, k: int, tables: Mapping[str, pd.DataFrame], data: str) -> Drawing:
-    """Accuracy against the length of pretraining."""
+def pretraining_drawing(study: Design, task: str, k: int, tables: Mapping[str, pd.DataFrame], data: str) -> Drawing:
+    """Draw accuracy against the length of pretraining."""
     perturbed, pretrained = (tables[name][tables[name]["k"] == k] for name in ("measurements", "pretraining"))
     return Drawing(
         f"pretraining-{task}-k{k}",
@@ -50,8 +46,8 @@ def pretraining_drawing(study: EarlyPhase, task: str, k: int, tables: Mapping[st
     )
 
 
-def _pretraining(study: EarlyPhase, k: int, perturbed: pd.DataFrame, pretrained: pd.DataFrame) -> Figure:
-    """A row per level and a column per pretrained network."""
+def _pretraining(study: Design, k: int, perturbed: pd.DataFrame, pretrained: pd.DataFrame) -> Figure:
+    """Draw a row per level and a column per pretrained network."""
     levels, kinds = _spread(study.levels), [kind for kind in KINDS if kind in study.pretraining]
     colours, last = series(len(kinds), besides=REFERENCES), len(kinds) - 1
     figure, axes = panels(len(study.pretrained_networks), len(levels), height=2.5)
@@ -62,10 +58,9 @@ def _pretraining(study: EarlyPhase, k: int, perturbed: pd.DataFrame, pretrained:
                 values = perturbed[(perturbed["level"] == level) & (perturbed["network"] == role)]
                 reference(panel, values["accuracy"], role, label)
             here = pretrained[(pretrained["level"] == level) & (pretrained["network"] == network)]
-            for place, kind in enumerate(kinds):
-                _line(
-                    panel, here[here["pretraining"] == kind], KINDS[kind], colours[place], SHIFT ** (2 * place - last)
-                )
+            for index, kind in enumerate(kinds):
+                rows, shift = here[here["pretraining"] == kind], SHIFT ** (2 * index - last)
+                _line(panel, rows, KINDS[kind], colours[index], shift)
             threshold(panel, k, "k steps", vertical=True)
             step_axis(panel, study.pretraining_steps)
             panel.set_xlim(min(k, study.pretraining_steps[0]) / 1.3, max(k, study.pretraining_steps[-1]) * 1.2)
@@ -80,15 +75,17 @@ def _pretraining(study: EarlyPhase, k: int, perturbed: pd.DataFrame, pretrained:
 
 
 def _line(axes: Axes, rows: pd.DataFrame, label: str, colour: str, shift: float) -> None:
-    """Means with bars, one per length, joined by a line; a bit beside their place, so that none hides another."""
+    """Draw means with bars, one per length, joined by a line, all shifted a bit so that no kind hides another."""
     steps = sorted(set(rows["steps"]))
+    by_length = [seed_means(rows[rows["steps"] == length], "accuracy") for length in steps]
     means = [
-        point(axes, by_seed(rows[rows["steps"] == length]), label, x=length * shift, colour=colour) for length in steps
+        point(axes, values, label, x=length * shift, colour=colour)
+        for length, values in zip(steps, by_length, strict=True)
     ]
     axes.plot([length * shift for length in steps], means, color=colour)
 
 
 def _spread(levels: list[int]) -> list[int]:
-    """At most three of the levels, the first and the last among them."""
+    """Return at most three of the levels, the first and the last among them."""
     chosen = np.linspace(0, len(levels) - 1, min(MOST_LEVELS, len(levels))).round().astype(int)
-    return [levels[place] for place in chosen]
+    return [levels[index] for index in chosen]

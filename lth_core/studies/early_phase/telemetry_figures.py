@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,27 +11,25 @@ from lth_core.drawing.colours import NEUTRAL, ramp, series
 from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.lines import band, threshold
 from lth_core.studies.base import Drawing
-
-if TYPE_CHECKING:
-    from lth_core.studies.early_phase.study import EarlyPhase
+from lth_core.studies.early_phase.study import Design
 
 
-def telemetry_drawing(study: EarlyPhase, task: str, table: pd.DataFrame, data: str) -> Drawing:
-    """The first steps of dense training."""
+def telemetry_drawing(study: Design, task: str, table: pd.DataFrame, data: str) -> Drawing:
+    """Draw the first steps of dense training."""
     return Drawing(
         f"telemetry-{task}",
         f"The first {study.telemetry_steps} steps of dense training, over all prunable weights: accuracy and loss; "
         "mean magnitude of the weights; weights whose sign is not that of their initial value; L2 norm of the gradient "
         "of the minibatch that the step trains on; L2 distance to, and cosine of the angle with, the weights at "
-        "initialization and at the end of training; the values of ten random weights (places drawn once, the same for "
-        f"all seeds) of seed {table['seed'].min()}. The horizontal axis is logarithmic from step 1 on; the dotted line "
+        "initialization and at the end of training; the values of ten random weights (drawn once, the same for all "
+        f"seeds) of seed {table['seed'].min()}. The horizontal axis is logarithmic from step 1 on; the dotted line "
         f"marks rewind steps. {data}",
         lambda: _telemetry(table, study.rewind_steps),
     )
 
 
 def _telemetry(table: pd.DataFrame, rewind_steps: list[int]) -> Figure:
-    """Eight panels over the steps."""
+    """Draw eight panels over the steps."""
     figure, axes = panels(2, 4, height=2.0)
     accuracy, loss, magnitude, signs, gradient, distance, cosine, traces = axes.flat
     splits, ends = series(2), ramp(2)
@@ -76,7 +72,7 @@ def _line(axes: Axes, table: pd.DataFrame, quantity: str, label: str, colour: st
 
 
 def _traces(axes: Axes, table: pd.DataFrame) -> None:
-    """Ten weights of the first seed."""
+    """Draw ten weights of the first seed."""
     rows = table[(table["seed"] == table["seed"].min()) & table["quantity"].str.startswith("weight_")]
     wide = rows.pivot(index="step", columns="quantity", values="value")
     for (_, values), colour in zip(wide.items(), ramp(wide.shape[1]), strict=True):
@@ -84,6 +80,6 @@ def _traces(axes: Axes, table: pd.DataFrame) -> None:
 
 
 def _ticks(last: int) -> list[int]:
-    """0, the powers of ten, and the last step unless a power is close to it."""
+    """Return 0, the powers of ten and the last step, without a power close to it."""
     powers = [10**power for power in range(len(str(last)))]
     return [0, *(power for power in powers if power <= last / 1.8), last]

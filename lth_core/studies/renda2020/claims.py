@@ -11,8 +11,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from lth_core.analysis.choices import best
-from lth_core.analysis.claims import Claim, evaluate_claim
+from lth_core.analysis.claims import Claim
 from lth_core.analysis.measurements import nearest_level
+from lth_core.config import Config
+from lth_core.studies.claim_sheet import ClaimSheet, with_weights
 from lth_core.studies.renda2020.study import (
     FINE_TUNING,
     ITERATIVE,
@@ -21,34 +23,42 @@ from lth_core.studies.renda2020.study import (
     RATE_REWINDING,
     REINIT,
     WEIGHT_REWINDING,
+    Design,
 )
-from lth_core.studies.renda2020.view import MATCHING, View
+from lth_core.studies.renda2020.view import View
 
-POINTS = "percentage points"
+TECHNIQUES = "Renda et al. 2020, section 4"
+PROPOSED = "Renda et al. 2020, section 5"
 LOSSLESS_DENSITY = 0.168
 """The density (5.96 times fewer weights) down to which the proposed algorithm is lossless on ResNet-20 (section 5)."""
 
 
-def claims(view: View, granularity: str) -> list[Claim]:
-    """All claims about one task; `granularity` is that of its method: weight or filter."""
-    sparsest, densest = view.levels[-1], view.levels[0]
-    found = []
+def claims(study: Design, config: Config, task: str, tables: dict[str, pd.DataFrame]) -> list[Claim]:
+    """Test all claims about one task."""
+    view, sheet = View.of(study, config, task, tables["measurements"]), ClaimSheet("renda2020", task)
+    granularity = config.methods[study.tasks[task]].granularity
+    densest, sparsest = study.levels[0], study.levels[-1]
     for pruning in (ONE_SHOT, ITERATIVE):
-        about = Comparison(view, pruning)
-        found += [*about.techniques(sparsest), *about.tie(densest), *about.budgets(sparsest)]
-    about = Comparison(view, ONE_SHOT)
-    return [*found, *about.reinit(sparsest, granularity), *about.proposed(sparsest, granularity)]
+        comparison = PruningClaims(sheet, view, pruning)
+        comparison.claim_techniques(sparsest)
+        comparison.claim_tie(densest)
+        comparison.claim_budgets(sparsest)
+    one_shot = PruningClaims(sheet, view, ONE_SHOT)
+    one_shot.claim_reinit(sparsest, granularity)
+    one_shot.claim_proposed(sparsest, granularity)
+    return sheet.claims
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """The claims about one way of pruning."""
+class PruningClaims:
+    """Claims about one kind of pruning. Effects are differences of test accuracy in percentage points."""
 
+    sheet: ClaimSheet
     view: View
     pruning: str
 
     def best(self, technique: str, level: int) -> tuple[int, pd.Series]:
-        """The best budget of a technique and what it leaves, by seed."""
+        """Return the best budget of a technique and its test accuracy minus dense, by seed."""
         budgets = self.view.budgets(self.pruning)
         if technique == WEIGHT_REWINDING:
             budgets = [budget for budget in budgets if budget < self.view.full] or budgets
@@ -56,117 +66,125 @@ class Comparison:
         return budget, self.view.values(self.pruning, technique, level, budget)
 
     def validation(self, level: int) -> dict[str, pd.Series]:
-        """Validation accuracy of every technique at its best budget, by seed."""
-        found = {}
+        """Return validation accuracy of every technique at its best budget, by seed."""
+        by_technique = {}
         for technique in POLICIES:
             budget, _ = self.best(technique, level)
-            found[technique] = self.view.values(self.pruning, technique, level, budget, "validation_accuracy")
-        return found
+            by_technique[technique] = self.view.values(self.pruning, technique, level, budget, "validation_accuracy")
+        return by_technique
 
-    def claim(
-        self, sentence: str, section: str, effect: str, values: pd.Series, level: int, margin: float = 0.0
-    ) -> Claim:
-        """Judge one value of the effect per seed."""
-        return evaluate_claim(
-            values.to_numpy(),
-            study="renda2020",
-            task=self.view.task,
-            claim=f"{sentence}, with {100 * self.view.density(level):.1f}% of the weights.",
-            source=f"Renda et al. 2020, {section}",
-            effect=effect,
-            unit=POINTS,
-            margin=margin,
-        )
+    def at_level(self, sentence: str, level: int) -> str:
+        """Add the density of a level to a sentence."""
+        return f"{sentence}, {with_weights(self.view.density(level))}"
 
-    def techniques(self, level: int) -> list[Claim]:
-        """Section 4: at high compression both forms of rewinding beat fine-tuning, and equal one another."""
+    def claim_techniques(self, level: int) -> None:
+        """Claim that at high compression both kinds of rewinding beat fine-tuning, and match each other (section 4)."""
         (fine_t, fine), (weight_t, weight), (rate_t, rate) = (
             self.best(technique, level) for technique in (FINE_TUNING, WEIGHT_REWINDING, RATE_REWINDING)
         )
         after = f"after {self.pruning} pruning"
         chosen = "each at its best t by validation accuracy"
-        return [
-            self.claim(
-                f"Learning-rate rewinding is more accurate than fine-tuning {after}",
-                "section 4",
-                f"test accuracy, learning-rate rewinding (t={rate_t}) minus fine-tuning (t={fine_t}), {chosen}",
-                rate - fine,
-                level,
-            ),
-            self.claim(
-                f"Weight rewinding is more accurate than fine-tuning {after}",
-                "section 4",
-                f"test accuracy, weight rewinding (t={weight_t}) minus fine-tuning (t={fine_t}), {chosen}",
-                weight - fine,
-                level,
-            ),
-            self.claim(
-                f"Learning-rate rewinding matches weight rewinding {after}",
-                "section 4",
-                f"test accuracy, learning-rate rewinding (t={rate_t}) minus weight rewinding (t={weight_t}), {chosen}",
-                rate - weight,
-                level,
-                margin=-MATCHING,
-            ),
-        ]
+        self.sheet.add(
+            self.at_level(f"Learning-rate rewinding is more accurate than fine-tuning {after}", level),
+            TECHNIQUES,
+            f"test accuracy, learning-rate rewinding (t={rate_t}) minus fine-tuning (t={fine_t}), {chosen}",
+            rate - fine,
+        )
+        self.sheet.add(
+            self.at_level(f"Weight rewinding is more accurate than fine-tuning {after}", level),
+            TECHNIQUES,
+            f"test accuracy, weight rewinding (t={weight_t}) minus fine-tuning (t={fine_t}), {chosen}",
+            weight - fine,
+        )
+        self.sheet.match(
+            self.at_level(f"Learning-rate rewinding matches weight rewinding {after}", level),
+            TECHNIQUES,
+            f"test accuracy, learning-rate rewinding (t={rate_t}) minus weight rewinding (t={weight_t}), {chosen}",
+            rate - weight,
+        )
 
-    def tie(self, level: int) -> list[Claim]:
-        """Section 4: at low compression fine-tuning is as good as rewinding."""
+    def claim_tie(self, level: int) -> None:
+        """Claim that at low compression fine-tuning is as good as rewinding (section 4)."""
         (fine_t, fine), (rate_t, rate) = (self.best(technique, level) for technique in (FINE_TUNING, RATE_REWINDING))
-        effect = f"test accuracy, fine-tuning (t={fine_t}) minus learning-rate rewinding (t={rate_t}), each at its best"
         sentence = f"At low compression fine-tuning matches learning-rate rewinding after {self.pruning} pruning"
-        return [self.claim(sentence, "section 4", effect, fine - rate, level, margin=-MATCHING)]
+        self.sheet.match(
+            self.at_level(sentence, level),
+            TECHNIQUES,
+            f"test accuracy, fine-tuning (t={fine_t}) minus learning-rate rewinding (t={rate_t}), each at its best",
+            fine - rate,
+        )
 
-    def budgets(self, level: int) -> list[Claim]:
-        """Section 4: more retraining helps what keeps trained weights; weights cannot be rewound all the way."""
+    def claim_budgets(self, level: int) -> None:
+        """Claim that longer retraining helps trained weights, and that rewinding to the start harms (section 4)."""
         shortest, full = self.view.budgets(self.pruning)[0], self.view.full
-        after, found = f"after {self.pruning} pruning", []
+        after = f"after {self.pruning} pruning"
 
         def at(technique: str, budget: int) -> pd.Series:
             return self.view.values(self.pruning, technique, level, budget)
 
         if shortest < full:
-            for technique, name in ((RATE_REWINDING, "learning-rate rewinding"), (FINE_TUNING, "fine-tuning")):
-                sentence = f"Longer retraining makes {name} more accurate {after}"
-                effect = f"test accuracy of {name}, t={full} minus t={shortest}"
-                gain = at(technique, full) - at(technique, shortest)
-                found.append(self.claim(sentence, "section 4", effect, gain, level))
-            best, mid = self.best(WEIGHT_REWINDING, level)
+            for technique, label in ((RATE_REWINDING, "learning-rate rewinding"), (FINE_TUNING, "fine-tuning")):
+                self.sheet.add(
+                    self.at_level(f"Longer retraining makes {label} more accurate {after}", level),
+                    TECHNIQUES,
+                    f"test accuracy of {label}, t={full} minus t={shortest}",
+                    at(technique, full) - at(technique, shortest),
+                )
+            later_t, later = self.best(WEIGHT_REWINDING, level)
             sentence = f"Rewinding weights to initialization is worse than rewinding them to a later step {after}"
-            effect = f"test accuracy of weight rewinding, t={best} (best below T by validation accuracy) minus t={full}"
-            found.append(self.claim(sentence, "section 4", effect, mid - at(WEIGHT_REWINDING, full), level))
+            self.sheet.add(
+                self.at_level(sentence, level),
+                TECHNIQUES,
+                f"test accuracy of weight rewinding, t={later_t} (best below T by validation accuracy) minus t={full}",
+                later - at(WEIGHT_REWINDING, full),
+            )
         sentence = f"With the full budget, learning-rate rewinding is more accurate than weight rewinding {after}"
-        effect = f"test accuracy, learning-rate rewinding minus weight rewinding, both t={full}"
-        gap = at(RATE_REWINDING, full) - at(WEIGHT_REWINDING, full)
-        return [*found, self.claim(sentence, "section 4", effect, gap, level)]
+        self.sheet.add(
+            self.at_level(sentence, level),
+            TECHNIQUES,
+            f"test accuracy, learning-rate rewinding minus weight rewinding, both t={full}",
+            at(RATE_REWINDING, full) - at(WEIGHT_REWINDING, full),
+        )
 
-    def reinit(self, level: int, granularity: str) -> list[Claim]:
-        """Section 4: a new initialization is the worst choice for pruned weights, but not for pruned filters."""
-        fine_t, fine = self.best(FINE_TUNING, level)
+    def claim_reinit(self, level: int, granularity: str) -> None:
+        """Claim that reinitializing is the worst choice for pruned weights, but not for pruned filters (section 4)."""
         reinit = self.view.values(ONE_SHOT, REINIT, level, self.view.full)
         if granularity == "filter":
-            sentence = "Networks without the pruned filters, reinitialized, match fine-tuned ones"
-            effect = f"test accuracy, reinitialized (t={self.view.full}) minus fine-tuning (t={fine_t})"
-            return [self.claim(sentence, "section 4", effect, reinit - fine, level, margin=-MATCHING)]
+            fine_t, fine = self.best(FINE_TUNING, level)
+            self.sheet.match(
+                self.at_level("Networks without the pruned filters, reinitialized, match fine-tuned ones", level),
+                TECHNIQUES,
+                f"test accuracy, reinitialized (t={self.view.full}) minus fine-tuning (t={fine_t})",
+                reinit - fine,
+            )
+            return
         worst = best({technique: -accuracy for technique, accuracy in self.validation(level).items()})
         worst_t, accuracy = self.best(worst, level)
         sentence = "Reinitialized networks are worse than those of any technique after one-shot pruning"
-        effect = f"test accuracy, {worst} (t={worst_t}; the worst technique by validation accuracy) minus reinitialized"
-        return [self.claim(sentence, "section 4", effect, accuracy - reinit, level)]
+        self.sheet.add(
+            self.at_level(sentence, level),
+            TECHNIQUES,
+            f"test accuracy, {worst} (t={worst_t}; the worst technique by validation accuracy) minus reinitialized",
+            accuracy - reinit,
+        )
 
-    def proposed(self, level: int, granularity: str) -> list[Claim]:
-        """Section 5: iterative learning-rate rewinding with the full budget."""
+    def claim_proposed(self, level: int, granularity: str) -> None:
+        """Claim what the paper's algorithm reaches: iterative learning-rate rewinding, full budget (section 5)."""
         view, full = self.view, self.view.full
+        proposed = "Iterative learning-rate rewinding with the full budget"
         rival = best(self.validation(level))
         rival_t, accuracy = self.best(rival, level)
-        gain = view.values(ITERATIVE, RATE_REWINDING, level, full) - accuracy
-        sentence = "Iterative learning-rate rewinding with the full budget is more accurate than one-shot pruning"
-        effect = f"test accuracy, proposed algorithm minus one-shot {rival} (t={rival_t}), best by validation"
-        found = [self.claim(sentence, "section 5", effect, gain, level)]
-        chain = view.rows(ITERATIVE, RATE_REWINDING, budget=full)
-        if granularity == "weight" and (there := nearest_level(chain, LOSSLESS_DENSITY)):
-            sentence = "Iterative learning-rate rewinding with the full budget matches the dense network"
-            delta = view.values(ITERATIVE, RATE_REWINDING, there, full)
-            effect = "test accuracy, proposed algorithm minus dense"
-            found.append(self.claim(sentence, "section 5", effect, delta, there, margin=-MATCHING))
-        return found
+        self.sheet.add(
+            self.at_level(f"{proposed} is more accurate than one-shot pruning", level),
+            PROPOSED,
+            f"test accuracy, proposed algorithm minus one-shot {rival} (t={rival_t}), best by validation",
+            view.values(ITERATIVE, RATE_REWINDING, level, full) - accuracy,
+        )
+        lossless = nearest_level(view.rows(ITERATIVE, RATE_REWINDING, budget=full), LOSSLESS_DENSITY)
+        if granularity == "weight" and lossless:
+            self.sheet.match(
+                self.at_level(f"{proposed} matches the dense network", lossless),
+                PROPOSED,
+                "test accuracy, proposed algorithm minus dense",
+                view.values(ITERATIVE, RATE_REWINDING, lossless, full),
+            )

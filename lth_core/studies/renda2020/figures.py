@@ -6,10 +6,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lth_core.config import Task
+from lth_core.config import Config
 from lth_core.drawing.axes import density_axis, follow_means, percent_text, positive_axis, step_axis
 from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.lines import band, reference
+from lth_core.metrics import ACCURACY
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import data_note, listing
 from lth_core.studies.renda2020.study import (
@@ -21,8 +22,9 @@ from lth_core.studies.renda2020.study import (
     RATE_REWINDING,
     REINIT,
     WEIGHT_REWINDING,
+    Design,
 )
-from lth_core.studies.renda2020.view import MATCHING, View
+from lth_core.studies.renda2020.view import View
 
 LINES = {
     FINE_TUNING: ("fine-tune", "fine-tuning"),
@@ -30,14 +32,15 @@ LINES = {
     RATE_REWINDING: ("continued", "learning-rate rewinding"),
     LOW_RATE_REWINDING: ("rewind-low-rate", "weight rewinding at the last rate"),
 }
-"""Technique -> how it looks and what it is called."""
+"""Technique -> its role and its label."""
 DELTA = "test accuracy minus\ndense (points)"
 PRUNINGS = (ONE_SHOT, ITERATIVE)
 
 
-def drawings(view: View, task: Task) -> list[Drawing]:
-    """The figures of one task."""
-    data = data_note(task, view.table["seed"].nunique())
+def drawings(study: Design, config: Config, task: str, tables: dict[str, pd.DataFrame]) -> list[Drawing]:
+    """Draw the figures of one task."""
+    view = View.of(study, config, task, tables["measurements"])
+    data = data_note(config.tasks[task], view.table["seed"].nunique())
     where = listing([f"{percent_text(view.density(level))}%" for level in view.levels])
     pruned = [view.rows(ONE_SHOT, PRUNED, level)["delta"].mean() for level in view.levels]
     floor = listing([f"{round(-delta, 1) + 0:.1f}" for delta in pruned])  # + 0: no minus before 0.0
@@ -63,16 +66,16 @@ def drawings(view: View, task: Task) -> list[Drawing]:
         Drawing(
             f"frontier-{view.task}",
             "What a retraining cost buys: the largest compression (prunable weights of the dense network over those "
-            f"kept) whose validation accuracy is at most {MATCHING} percentage points below that of the same seed's "
+            f"kept) whose validation accuracy is at most {ACCURACY.tolerance} below that of the same seed's "
             "dense network, among all runs of a technique that cost no more. Cost: retraining steps of all rounds "
-            f"together{epochs}. Compression 1 is the dense network: nothing pruned was lossless. {data}",
+            f"together{epochs}. Compression 1 is the dense network: no pruned network was lossless. {data}",
             lambda: _frontier(view),
         ),
     ]
 
 
 def _no_drops(view: View) -> str:
-    """A remark on budgets at which rewinding the learning rate changes nothing."""
+    """Note the budgets at which rewinding the learning rate changes nothing."""
     if not any(budget <= view.constant for budget in view.budgets(ONE_SHOT) + view.budgets(ITERATIVE)):
         return ""
     return (
@@ -82,7 +85,7 @@ def _no_drops(view: View) -> str:
 
 
 def _against_density(view: View) -> Figure:
-    """One panel for each pruning; one line per technique over density, at its best budgets."""
+    """Draw one panel per kind of pruning: techniques at their best budgets, against density."""
     prunings = [pruning for pruning in PRUNINGS if view.budgets(pruning)]
     figure, axes = panels(len(prunings))
     for panel, pruning in zip(axes[0], prunings, strict=True):
@@ -103,7 +106,7 @@ def _against_density(view: View) -> Figure:
 
 
 def _against_budget(view: View) -> Figure:
-    """One row per pruning and one column per level; techniques over the budget."""
+    """Draw one row per kind of pruning and one column per level: techniques against the budget."""
     prunings = [pruning for pruning in PRUNINGS if view.budgets(pruning)]
     figure, axes = panels(len(view.levels), len(prunings), width=2.7, height=2.3)
     for row, pruning in zip(axes, prunings, strict=True):
@@ -123,7 +126,7 @@ def _against_budget(view: View) -> Figure:
 
 
 def _frontier(view: View) -> Figure:
-    """One panel for each pruning; lossless compression over cost."""
+    """Draw one panel per kind of pruning: lossless compression against cost."""
     prunings = [pruning for pruning in PRUNINGS if view.budgets(pruning)]
     figure, axes = panels(len(prunings))
     for panel, pruning in zip(axes[0], prunings, strict=True):
@@ -140,6 +143,6 @@ def _frontier(view: View) -> Figure:
 
 
 def _delta_axis(panel: Axes) -> None:
-    """Call it after drawing."""
+    """Label the vertical axis. Call it after drawing."""
     follow_means(panel)
     panel.set_ylabel(DELTA)

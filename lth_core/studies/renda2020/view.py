@@ -1,32 +1,27 @@
-"""What the figures and claims of Renda et al. 2020 (arXiv 2003.02389) look up in a task's table of measurements."""
+"""What the claims and figures of Renda et al. 2020 (arXiv 2003.02389) look up in a task's measurements."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from lth_core.analysis.choices import best
+from lth_core.analysis.measurements import seed_means
 from lth_core.config import Config
 from lth_core.data.facts import known_facts
-from lth_core.studies.renda2020.study import POLICIES
-
-if TYPE_CHECKING:
-    from lth_core.studies.renda2020.study import Renda2020
-
-MATCHING = 0.2
-"""Percentage points of accuracy below dense that still count as no loss, as Frankle et al. 2020 define matching."""
+from lth_core.metrics import ACCURACY, ROUNDING
+from lth_core.studies.renda2020.study import POLICIES, Design
 
 
 @dataclass(frozen=True)
 class View:
-    """One task's measurements, with each replicate's distance to its own dense network, and the study's grid."""
+    """One task's measurements, compared with the dense network seed by seed, and the study's grid."""
 
     table: pd.DataFrame
-    """The measurements with `delta` and `validation_delta`: accuracy minus the same seed's dense one, in points."""
+    """The measurements with `delta` and `validation_delta`: percentage points above the same seed's dense network."""
     task: str
     levels: list[int]
     full: int
@@ -37,11 +32,12 @@ class View:
     """Steps that are one pass over the training data; None where its size is not known before it is read."""
 
     @classmethod
-    def of(cls, study: Renda2020, config: Config, task: str, measurements: pd.DataFrame) -> View:
+    def of(cls, study: Design, config: Config, task: str, measurements: pd.DataFrame) -> View:
+        """Select the measurements of one task."""
         table = measurements[measurements["task"] == task]
         dense = table[table["technique"] == "dense"].set_index("seed")
         for column, delta in (("accuracy", "delta"), ("validation_accuracy", "validation_delta")):
-            table = table.assign(**{delta: 100 * (table[column] - table["seed"].map(dense[column]))})
+            table = table.assign(**{delta: ACCURACY.gain(table[column], table["seed"].map(dense[column]))})
         settings = config.tasks[task]
         dataset = config.dataset(settings.dataset)
         examples = known_facts(dataset.source, dataset.transforms).get("train_examples")
@@ -49,28 +45,27 @@ class View:
         return cls(table, task, study.levels, study.full(config, task), study.constant_budget(config, task), epoch)
 
     def budgets(self, pruning: str) -> list[int]:
-        """The budgets that a pruning is retrained with, T the last of them."""
+        """Return the budgets of a kind of pruning, rising to T."""
         here = self.table[(self.table["pruning"] == pruning) & self.table["technique"].isin(POLICIES)]
         return sorted(here["budget"].unique())
 
     def density(self, level: int) -> float:
-        """The density of a level, averaged over whatever is trained there."""
+        """Return the density of a level, averaged over all trainings at that level."""
         return self.table.loc[self.table["level"] == level, "density"].mean()
 
     def rows(self, pruning: str, technique: str, level: int | None = None, budget: int | None = None) -> pd.DataFrame:
-        """The rows of one technique, at one level and budget where these are given."""
-        found = self.table[(self.table["pruning"] == pruning) & (self.table["technique"] == technique)]
+        """Return the rows of one technique, at one level and budget if these are given."""
+        rows = self.table[(self.table["pruning"] == pruning) & (self.table["technique"] == technique)]
         for column, wanted in (("level", level), ("budget", budget)):
-            found = found if wanted is None else found[found[column] == wanted]
-        return found
+            rows = rows if wanted is None else rows[rows[column] == wanted]
+        return rows
 
     def values(self, pruning: str, technique: str, level: int, budget: int, column: str = "delta") -> pd.Series:
-        """A measurement by seed; draws are averaged, nan where one diverged."""
-        rows = self.rows(pruning, technique, level, budget)
-        return rows.groupby("seed")[column].agg(lambda draws: draws.mean(skipna=False))
+        """Return a measurement by seed; draws are averaged, nan where one diverged."""
+        return seed_means(self.rows(pruning, technique, level, budget), column)
 
     def best(self, pruning: str, technique: str, level: int, budgets: Iterable[int] | None = None) -> int:
-        """The budget of highest mean validation accuracy; one at which a seed diverged is the last choice."""
+        """Return the budget of highest mean validation accuracy; those at which a seed diverged are the last choice."""
         return best(
             {
                 budget: self.values(pruning, technique, level, budget, "validation_accuracy")
@@ -79,23 +74,23 @@ class View:
         )
 
     def at_best(self, pruning: str, technique: str) -> pd.DataFrame:
-        """The rows of a technique at its best budget of every level."""
+        """Return the rows of a technique at its best budget of every level."""
         levels = self.rows(pruning, technique)["level"].unique()
         parts = [self.rows(pruning, technique, level, self.best(pruning, technique, level)) for level in levels]
         return pd.concat(parts) if parts else self.rows(pruning, technique)
 
     def frontier(self, pruning: str, technique: str) -> pd.DataFrame:
-        """Per seed and retraining cost: the largest compression without loss that was reached at no more cost.
+        """Return by seed and retraining cost the largest compression without loss that is reached at this cost or less.
 
-        Loss is judged on the validation split, seed by seed. Where nothing is lossless the compression is 1: dense. It
-        is nan where there is nothing to test, for all trainings of a seed, or its dense network, diverged.
+        A loss is one of validation accuracy, seed by seed. Without any lossless network the compression is 1: dense.
+        It is nan for a seed of which the dense network, or every training, diverged.
         """
         rows = self.rows(pruning, technique)
-        found = []
-        for seed, own in rows.groupby("seed"):
-            lossless = own["validation_delta"] >= -MATCHING - 1e-9  # rounding
-            least = np.nan if own["validation_delta"].isna().all() else 1.0
-            compression = np.where(lossless, 1 / own["density"], least)
+        frontier = []
+        for seed, of_seed in rows.groupby("seed"):
+            lossless = of_seed["validation_delta"] >= -ACCURACY.matching - ROUNDING
+            least = np.nan if of_seed["validation_delta"].isna().all() else 1.0
+            compression = np.where(lossless, 1 / of_seed["density"], least)
             for cost in sorted(rows["cost"].unique()):
-                found.append((seed, cost, compression[(own["cost"] <= cost).to_numpy()].max(initial=least)))
-        return pd.DataFrame(found, columns=["seed", "cost", "compression"])
+                frontier.append((seed, cost, compression[(of_seed["cost"] <= cost).to_numpy()].max(initial=least)))
+        return pd.DataFrame(frontier, columns=["seed", "cost", "compression"])

@@ -1,161 +1,141 @@
 """The claims of Morcos et al. 2019 (arXiv 1906.02773) on the tables of the transfer study.
 
-Every effect is one number per seed, paired within the seed (draws are averaged). Claims are made where few weights are
-left: at about a tenth of the weights, or where no such level was measured at the fewest that were.
+Every effect is one number per seed, paired within the seed; draws are averaged. Claims are tested where few weights are
+left: from about a tenth of the weights on, or at the lowest density that was measured.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from lth_core.analysis.claims import Claim, evaluate_claim
-from lth_core.analysis.measurements import MATCHING, nearest_level
+from lth_core.analysis.claims import Claim
+from lth_core.analysis.measurements import nearest_level, strict_mean
 from lth_core.analysis.overlap import indices
 from lth_core.config import Config
+from lth_core.metrics import ACCURACY
+from lth_core.studies.claim_sheet import ClaimSheet, with_weights
 from lth_core.studies.transfer.groups import HALVES, OPTIMIZER, difference
-
-if TYPE_CHECKING:
-    from lth_core.studies.transfer.study import Transfer
+from lth_core.studies.transfer.study import RANDOM, RANDOM_LAYERWISE, TICKET, Design
 
 TENTH = 0.1
 """The density from which on the paper finds all tickets far above random ones."""
 SOURCE = "Morcos et al. 2019"
+ALIKE = {
+    HALVES: "A ticket found on the other half of the examples matches the target ticket",
+    OPTIMIZER: "A ticket found with another optimizer matches the target ticket",
+}
+"""How two tasks differ -> what the paper says of their tickets."""
 
 
-def claims(study: Transfer, config: Config, tables: dict[str, pd.DataFrame]) -> list[Claim]:
-    """All claims; what two groups share is claimed once."""
+def claims(study: Design, config: Config, tables: dict[str, pd.DataFrame]) -> list[Claim]:
+    """Test all claims; what two groups share is claimed once."""
     accuracy, overlap = tables["accuracy"], tables["overlap"]
-    found = []
+    every_claim: list[Claim] = []
     for group, members in study.groups.items():
         for target in members:
-            about = Target(accuracy[(accuracy["group"] == group) & (accuracy["target"] == target)], target)
-            found += [about.layerwise_densities()] if study.finds_densities(config, group) else []
+            rows = accuracy[(accuracy["group"] == group) & (accuracy["target"] == target)]
+            of_target = TargetClaims(ClaimSheet("transfer", target), rows, target)
+            if study.chooses_densities(config, group):
+                of_target.claim_layerwise_densities()
             for source in members:
                 if source != target:
-                    found += [about.beats_random(source), *about.close_to_own(source, config)]
+                    of_target.claim_beats_random(source)
+                    of_target.claim_matches(source, config)
+            every_claim += of_target.sheet.claims
         for task, other in study.pairs(members):
-            found += _overlap(overlap[(overlap["task"] == task) & (overlap["other"] == other)], task, other)
-    return list(dict.fromkeys(found))
+            rows = overlap[(overlap["task"] == task) & (overlap["other"] == other)]
+            every_claim += overlap_claims(rows, task, other)
+    return list(dict.fromkeys(every_claim))
 
 
 def few_weights(rows: pd.DataFrame) -> list[int]:
-    """The levels from the one nearest to a tenth of the weights on; the last one if none is near a tenth or below."""
+    """List the levels from the one nearest to a tenth of the weights on; the last level if none is that low."""
     densities = rows.groupby("level")["density"].mean()
     tenth = nearest_level(rows, TENTH)
     below = [int(level) for level, density in densities.items() if density < TENTH or level == tenth]
     return below or [int(densities.index.max())]
 
 
-def _percent(densities: Sequence[float]) -> str:
-    first, last = (f"{100 * density:.1f}%" for density in (max(densities), min(densities)))
-    return first if first == last else f"{first} to {last}"
-
-
 @dataclass(frozen=True)
-class Target:
-    """The claims about what is trained on one target, from its rows of the table in one group."""
+class TargetClaims:
+    """Claims about what is trained on one target, from the rows of `accuracy` in one group."""
 
+    sheet: ClaimSheet
     rows: pd.DataFrame
     target: str
 
-    def tickets(self) -> pd.DataFrame:
-        return self.rows[(self.rows["network"] == "ticket") & (self.rows["source"] == self.target)]
+    def target_tickets(self) -> pd.DataFrame:
+        """Return the rows of the target ticket."""
+        return self.rows[(self.rows["network"] == TICKET) & (self.rows["source"] == self.target)]
 
-    def values(self, network: str, source: str, levels: Sequence[int]) -> pd.Series:
-        """Final test accuracy by seed, averaged over levels, in percent; nan where a replicate diverged."""
+    def accuracy(self, network: str, source: str, levels: Sequence[int]) -> pd.Series:
+        """Return final test accuracy by seed in percent, averaged over levels; nan where a replicate diverged."""
         rows = self.rows[(self.rows["network"] == network) & (self.rows["source"] == source)]
         rows = rows[rows["level"].isin(levels)]
-        levels_of_seed = rows.groupby(["seed", "level"])["accuracy"].agg(lambda draws: draws.mean(skipna=False))
-        return 100 * levels_of_seed.groupby("seed").agg(lambda means: means.mean(skipna=False))
+        by_level = rows.groupby(["seed", "level"])["accuracy"].agg(strict_mean)
+        return ACCURACY.scale * by_level.groupby("seed").agg(strict_mean)
 
-    def claim(
-        self,
-        sentence: str,
-        effect: str,
-        first: tuple[str, str],
-        second: tuple[str, str],
-        levels: Sequence[int],
-        source: str = SOURCE,
-        margin: float = 0.0,
-    ) -> Claim:
-        """Judge the difference in accuracy between two networks, each given as network and source."""
-        own = self.tickets()
-        where = _percent(list(own.loc[own["level"].isin(levels)].groupby("level")["density"].mean()))
+    def conditions(self, levels: Sequence[int]) -> tuple[str, str]:
+        """Return what sentences say of the densities of levels, and what effects say of averaging over them."""
+        tickets = self.target_tickets()
+        densities = tickets.loc[tickets["level"].isin(levels)].groupby("level")["density"].mean()
         averaged = f", averaged over {len(levels)} levels" if len(levels) > 1 else ""
-        return evaluate_claim(
-            (self.values(*first, levels) - self.values(*second, levels)).to_numpy(),
-            study="transfer",
-            task=self.target,
-            claim=f"{sentence}, with {where} of the weights.",
-            source=source,
-            effect=f"test accuracy, {effect}{averaged}",
-            unit="percentage points",
-            margin=margin,
+        return with_weights(*densities), averaged
+
+    def claim_layerwise_densities(self) -> None:
+        """Claim why the paper's random tickets do not keep them."""
+        levels = few_weights(self.target_tickets())
+        densities, averaged = self.conditions(levels)
+        layerwise = self.accuracy(RANDOM_LAYERWISE, self.target, levels)
+        self.sheet.add(
+            f"Layerwise densities of a ticket are worth something without the ticket, {densities}",
+            SOURCE,
+            f"test accuracy, random ticket with the ticket's layerwise densities minus globally random one{averaged}",
+            layerwise - self.accuracy(RANDOM, self.target, levels),
         )
 
-    def layerwise_densities(self) -> Claim:
-        """Why the paper's random tickets do not keep them."""
-        return self.claim(
-            "Layerwise densities of a ticket are worth something without the ticket",
-            "random ticket with the ticket's layerwise densities minus globally random ticket",
-            ("random-mask-reinit", self.target),
-            ("random-ticket", self.target),
-            few_weights(self.tickets()),
+    def claim_beats_random(self, source: str) -> None:
+        """Claim that all tickets are far above random ones from a tenth of the weights on."""
+        levels = few_weights(self.target_tickets())
+        densities, averaged = self.conditions(levels)
+        self.sheet.add(
+            f"A ticket found on {source} is better than a random ticket, {densities}",
+            SOURCE,
+            f"test accuracy, ticket of {source} minus globally random ticket{averaged}",
+            self.accuracy(TICKET, source, levels) - self.accuracy(RANDOM, self.target, levels),
         )
 
-    def beats_random(self, source: str) -> Claim:
-        """All tickets are far above random ones at a tenth of the weights and fewer."""
-        return self.claim(
-            f"A ticket found on {source} is better than a random ticket",
-            f"ticket of {source} minus globally random ticket",
-            ("ticket", source),
-            ("random-ticket", self.target),
-            few_weights(self.tickets()),
-        )
-
-    def close_to_own(self, source: str, config: Config) -> list[Claim]:
-        """Tickets of the other half of the examples, or of another optimizer, match the own one."""
-        sentences = {
-            HALVES: "A ticket found on the other half of the examples matches the own ticket",
-            OPTIMIZER: "A ticket found with another optimizer matches the own ticket",
-        }
-        sentence = sentences.get(difference(config, source, self.target))
+    def claim_matches(self, source: str, config: Config) -> None:
+        """Claim that tickets of the other half of the examples, or of another optimizer, match the target ticket."""
+        sentence = ALIKE.get(difference(config, source, self.target))
         if sentence is None:
-            return []
-        return [
-            self.claim(
-                f"{sentence} (within {100 * MATCHING:g} points)",
-                f"ticket of {source} minus own ticket",
-                ("ticket", source),
-                ("ticket", self.target),
-                few_weights(self.tickets())[:1],
-                f"{SOURCE}; what matches: Frankle et al. 2020",
-                -100 * MATCHING,
-            )
-        ]
+            return
+        levels = few_weights(self.target_tickets())[:1]
+        densities, _ = self.conditions(levels)
+        self.sheet.match(
+            f"{sentence} (within {ACCURACY.tolerance}), {densities}",
+            f"{SOURCE}; what matches: Frankle et al. 2020",
+            f"test accuracy, ticket of {source} minus target ticket",
+            self.accuracy(TICKET, source, levels) - self.accuracy(TICKET, self.target, levels),
+        )
 
 
-def _overlap(rows: pd.DataFrame, task: str, other: str) -> list[Claim]:
-    """The masks of two tasks have more in common than chance; no claim where no layer has one shape in both."""
+def overlap_claims(rows: pd.DataFrame, task: str, other: str) -> list[Claim]:
+    """Claim that the masks of two tasks share more than by chance; claim nothing if no layer has one shape in both."""
     if rows.empty:
         return []
-    levels = few_weights(rows)
-    found = indices(rows[rows["level"].isin(levels)], ["level", "density", "seed"])
-    excess = (found["jaccard"] - found["jaccard_by_chance"]).groupby(found["seed"])
-    excess = excess.agg(lambda levels: levels.mean(skipna=False))
-    return [
-        evaluate_claim(
-            excess.to_numpy(),
-            study="transfer",
-            task=task,
-            claim=f"Tickets of {task} and {other} keep the same weights more often than by chance, with "
-            f"{_percent(list(found['density'].unique()))} of the weights.",
-            source="Beyond the paper",
-            effect="Jaccard index of both masks minus its value by chance under the layerwise counts",
-            unit="Jaccard index",
-        )
-    ]
+    overlaps = indices(rows[rows["level"].isin(few_weights(rows))], ["level", "density", "seed"])
+    excess = (overlaps["jaccard"] - overlaps["jaccard_by_chance"]).groupby(overlaps["seed"]).agg(strict_mean)
+    sheet = ClaimSheet("transfer", task)
+    sheet.add(
+        f"Tickets of {task} and {other} keep the same weights more often than by chance, "
+        f"{with_weights(*overlaps['density'].unique())}",
+        "Beyond the paper",
+        "Jaccard index of both masks minus its value by chance under the layerwise counts",
+        excess,
+        unit="Jaccard index",
+    )
+    return sheet.claims

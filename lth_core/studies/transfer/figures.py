@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lth_core.analysis.measurements import nearest_level
+from lth_core.analysis.measurements import nearest_level, seed_means
 from lth_core.config import Config
 from lth_core.drawing.axes import density_axis, percent_axis, percent_text
 from lth_core.drawing.colours import series
@@ -17,26 +16,26 @@ from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.heatmaps import heatmaps
 from lth_core.drawing.lines import band, reference
 from lth_core.drawing.overlap import layerwise_figure, overlap_figure
+from lth_core.metrics import ACCURACY
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import listing
 from lth_core.studies.transfer.groups import channels_may_differ
+from lth_core.studies.transfer.study import CONTROLS, RANDOM, RANDOM_LAYERWISE, REINIT, TICKET, Design
 
-if TYPE_CHECKING:
-    from lth_core.studies.transfer.study import Transfer
-
-CONTROLS = {
-    "random-ticket": "random ticket",
-    "random-mask-reinit": "random ticket, densities of layers kept",
-    "reinit": "own mask, reinitialized",
+LABELS = {
+    RANDOM: "random ticket",
+    RANDOM_LAYERWISE: "random ticket, layerwise densities kept",
+    REINIT: "target mask, reinitialized",
 }
-"""Network -> how legends call it."""
+"""Control -> its label."""
 DENSITIES = (0.5, 0.2, 0.1, 0.05)
-"""At these, or the levels next to them, a figure that cannot show every level does."""
+"""A figure without room for every level shows those nearest to these densities."""
 MOST_LEVELS = 4
+"""How many levels such a figure shows at most."""
 
 
-def drawings(study: Transfer, config: Config, group: str, tables: dict[str, pd.DataFrame]) -> list[Drawing]:
-    """The figures of one group."""
+def drawings(study: Design, config: Config, group: str, tables: dict[str, pd.DataFrame]) -> list[Drawing]:
+    """Draw the figures of one group."""
     members = study.groups[group]
     accuracy = tables["accuracy"][tables["accuracy"]["group"] == group]
     pairs = study.pairs(members)
@@ -46,7 +45,7 @@ def drawings(study: Transfer, config: Config, group: str, tables: dict[str, pd.D
     differences = _differences(accuracy, members, levels)
     seeds = accuracy["seed"].nunique()
     tasks = f"Tasks: {listing([_task_note(config, task) for task in members])}."
-    what = f"{tasks} {interval_note(seeds).capitalize()}."
+    data = f"{tasks} {interval_note(seeds).capitalize()}."
     kernels = (
         ", and kernels on one channel are spread over several, or the other way round"
         if channels_may_differ(config, members)
@@ -56,19 +55,19 @@ def drawings(study: Transfer, config: Config, group: str, tables: dict[str, pd.D
         Drawing(
             f"accuracy-{group}",
             "Test accuracy at the end of training against density, on each target: tickets found on the target itself "
-            "and on the other tasks of the group (mask and starting weights; the output layer is the target's own "
-            f"where the numbers of classes differ{kernels}), the target's own mask on a fresh initialization, and "
+            "and on the other tasks of the group (mask and starting weights; the output layer is that of the target "
+            f"where the numbers of classes differ{kernels}), the target's mask on a fresh initialization, and "
             "random tickets on a fresh initialization. "
             "The random ticket permutes the mask over all layers together; the other one keeps the density of every "
-            f"layer. {what}",
+            f"layer. {data}",
             lambda: _accuracies(accuracy, members),
         ),
         Drawing(
             f"heatmap-{group}",
-            "Test accuracy at the end of training minus that of the target's own ticket, in percentage points, mean "
+            "Test accuracy at the end of training minus that of the target ticket, in percentage points, mean "
             f"over {seeds} seed{'s' * (seeds > 1)}, by where the ticket comes from (rows) and what it is trained on "
             f"(columns). {tasks}{_diverged_note(differences)}",
-            lambda: heatmaps(differences, "target", "accuracy minus own ticket (points)"),
+            lambda: heatmaps(differences, "target", "accuracy minus target ticket (points)"),
         ),
         Drawing(
             f"overlap-{group}",
@@ -76,14 +75,14 @@ def drawings(study: Transfer, config: Config, group: str, tables: dict[str, pd.D
             "networks have in the same shape. Left: weights that both keep, divided by those that either keeps. "
             "Right: fraction of positions in which the masks differ. Dashed: what two random masks give that keep as "
             "many weights in every layer. Networks of equal shapes start from the same initialization, which is a "
-            f"part of what their masks share. {what}",
+            f"part of what their masks share. {data}",
             lambda: overlap_figure(overlap, {pair: f"{pair[0]} and {pair[1]}" for pair in pairs}),
         ),
         Drawing(
             f"layers-{group}",
             "Density of each layer, from input to output, in the tickets of the group's tasks (layers that all their "
             "networks have in the same shape). Dashed: density of the whole network, which a random ticket has in "
-            f"every layer. {what}",
+            f"every layer. {data}",
             lambda: layerwise_figure(_masks(overlap, pairs), {task: task for task in members}, levels),
         ),
     ]
@@ -91,19 +90,19 @@ def drawings(study: Transfer, config: Config, group: str, tables: dict[str, pd.D
 
 
 def _task_note(config: Config, name: str) -> str:
-    """What a task is, in words for captions."""
+    """Describe a task for captions."""
     task = config.tasks[name]
     return f"{name} (data: {task.dataset}, network: {task.model.name}, optimizer: {task.train.optimizer.name})"
 
 
 def _shown_levels(accuracy: pd.DataFrame) -> list[int]:
-    """All levels if they are few, otherwise those next to DENSITIES."""
+    """Return all levels if they are few, otherwise those nearest to DENSITIES."""
     tickets = accuracy[accuracy["network"] == "ticket"]
     levels = sorted(tickets["level"].unique())
     if len(levels) <= MOST_LEVELS:
         return levels
-    found = {nearest_level(tickets, density) for density in DENSITIES} - {None}
-    return sorted(found) or levels[-1:]
+    nearest = {nearest_level(tickets, density) for density in DENSITIES} - {None}
+    return sorted(nearest) or levels[-1:]
 
 
 def _select(accuracy: pd.DataFrame, target: str, network: str, source: str) -> pd.DataFrame:
@@ -112,24 +111,24 @@ def _select(accuracy: pd.DataFrame, target: str, network: str, source: str) -> p
 
 
 def _accuracies(accuracy: pd.DataFrame, members: Sequence[str]) -> Figure:
-    """One panel per target; own ticket, tickets of the others, controls."""
+    """Draw one panel per target: target ticket, source tickets, controls."""
     columns = min(len(members), 3)
     figure, axes = panels(columns, -(-len(members) // columns))
-    colours = dict(zip(members, series(len(members), besides=["ticket", *CONTROLS]), strict=True))
+    colours = dict(zip(members, series(len(members), besides=[TICKET, *CONTROLS]), strict=True))
     for panel, target in zip(axes.flat, members, strict=False):
-        own = _select(accuracy, target, "ticket", target)
+        tickets = _select(accuracy, target, TICKET, target)
         reference(panel, _select(accuracy, target, "dense", target)["accuracy"])
-        band(panel, own, "density", "accuracy", role="ticket", label="own ticket")
+        band(panel, tickets, "density", "accuracy", role="ticket", label="target ticket")
         for source in members:
             if source != target:
                 rows = _select(accuracy, target, "ticket", source)
-                look = {"role": "transferred", "colour": colours[source]}
-                band(panel, rows, "density", "accuracy", label=f"ticket of {source}", **look)
-        for control, label in CONTROLS.items():
+                style = {"role": "transferred", "colour": colours[source]}
+                band(panel, rows, "density", "accuracy", label=f"ticket of {source}", **style)
+        for control, label in LABELS.items():
             rows = _select(accuracy, target, control, target)
             band(panel, rows, "density", "accuracy", role=control, label=label)
         panel.set_title(f"target: {target}")
-        density_axis(panel, own["density"])
+        density_axis(panel, tickets["density"])
         percent_axis(panel.yaxis, "test accuracy")
     for panel in list(axes.flat)[len(members) :]:
         panel.remove()
@@ -138,46 +137,43 @@ def _accuracies(accuracy: pd.DataFrame, members: Sequence[str]) -> Figure:
 
 
 def _differences(accuracy: pd.DataFrame, members: Sequence[str], levels: Sequence[int]) -> dict[str, pd.DataFrame]:
-    """Level, as titles call it -> sources and controls x targets: points above the target's own ticket, per seed.
+    """Return title of a level -> sources and controls x targets: by seed, percentage points above the target ticket.
 
-    A seed has a nan where it diverged, there or with the own ticket.
+    A seed has a nan where its training diverged, or that of its target ticket.
     """
     rows = {f"ticket of {task}": ("ticket", task) for task in members}
-    rows |= {label: (control, None) for control, label in CONTROLS.items()}
-    found = {}
+    rows |= {label: (control, None) for control, label in LABELS.items()}
+    by_level = {}
     for level in levels:
         here = accuracy[accuracy["level"] == level]
         columns = {}
         for target in members:
-            own = _per_seed(_select(here, target, "ticket", target))
+            tickets = seed_means(_select(here, target, TICKET, target), "accuracy")
             columns[target] = {
-                label: (100 * (_per_seed(_select(here, target, network, source or target)) - own)).tolist()
+                label: ACCURACY.gain(
+                    seed_means(_select(here, target, network, source or target), "accuracy"), tickets
+                ).tolist()
                 for label, (network, source) in rows.items()
             }
         density = here.loc[here["network"] == "ticket", "density"].mean()
-        found[f"{percent_text(density)}% of weights"] = pd.DataFrame(columns)
-    return found
-
-
-def _per_seed(rows: pd.DataFrame) -> pd.Series:
-    """Seed -> the mean over its draws; nan where one diverged."""
-    return rows.groupby("seed")["accuracy"].agg(lambda draws: draws.mean(skipna=False))
+        by_level[f"{percent_text(density)}% of weights"] = pd.DataFrame(columns)
+    return by_level
 
 
 def _diverged_note(differences: dict[str, pd.DataFrame]) -> str:
-    """In how many fields of heat maps seeds diverged, in words for captions; nothing if in none."""
+    """Say in how many fields of heat maps seeds diverged; say nothing if in none."""
     fields = [field for table in differences.values() for field in table.to_numpy().flat]
     lacking = sum(bool(np.isnan(field).any()) for field in fields)
     if not lacking:
         return ""
     return (
-        f" In {lacking} of {len(fields)} fields seeds diverged, there or with the target's own ticket: × says "
-        "how many, and the field is the mean of the others; where all did it says diverged."
+        f" In {lacking} of {len(fields)} fields seeds diverged, there or with the target ticket: × says how many, and "
+        "the number is the mean of the others; fields where all seeds diverged say so."
     )
 
 
 def _masks(overlap: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
-    """The density of each layer of each task's mask, once, for layers that are compared in every pair."""
+    """Return the density of each layer of each task's mask, once, for the layers that every pair compares."""
     compared = overlap.groupby("layer")[["task", "other"]].apply(lambda rows: len(rows.drop_duplicates()))
     everywhere = overlap[overlap["layer"].map(compared) == len(pairs)]
     parts = [

@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lth_core.studies.deconstructing.study import COMPARISON_COLUMNS
-from lth_core.studies.deconstructing.tables import comparison
+from lth_core.studies.deconstructing.tables import COMPARISON_COLUMNS, comparison
 from tests.support.deconstructing_tables import LEVELS, SEEDS, config, known_accuracies, known_learned, study, tables
 
 # ---------------------------------------------------------------- figures and claims
@@ -22,11 +21,11 @@ def test_figures_have_the_names_that_were_promised_and_say_what_they_are_drawn_f
         assert drawing.caption.endswith(f"Data: digits, network: lenet; mean of 3 seeds; {shown}")
         assert drawing.draw().axes
     without = study(supermasks=False)
-    assert [found.name for found in without.figures(config(), tables())] == without.figure_names(config())
+    assert [drawing.name for drawing in without.figures(config(), tables())] == without.figure_names(config())
 
 
 def test_bars_show_the_density_that_validation_chooses():
-    (drawing,) = (found for found in study().figures(config(), tables()) if found.name == "supermask-bars-digits")
+    (drawing,) = (one for one in study().figures(config(), tables()) if one.name == "supermask-bars-digits")
     (axes,) = drawing.draw().axes
     rows = [label.get_text() for label in axes.get_yticklabels()]
     same_sign = rows.index("large final, same sign")
@@ -36,7 +35,7 @@ def test_bars_show_the_density_that_validation_chooses():
 
 @pytest.mark.parametrize(("kind", "lines"), [("criteria", [9, 7]), ("kept-weights", [7]), ("pruned-weights", [6])])
 def test_every_variant_is_drawn_beside_the_dense_network(kind: str, lines: list[int]):
-    (drawing,) = (found for found in study().figures(config(), tables()) if found.name == f"{kind}-digits")
+    (drawing,) = (one for one in study().figures(config(), tables()) if one.name == f"{kind}-digits")
     assert [len(axes.get_lines()) for axes in drawing.draw().axes] == [count + 1 for count in lines]
 
 
@@ -47,16 +46,16 @@ def test_a_study_without_actions_has_figures_of_the_recipe_alone_and_no_claims_a
     assert few.claims(config(), tables()) == []
 
 
-def test_criteria_of_a_users_own_are_drawn_too():
-    own = study(criteria=["large-final", "magnitude-at-init"])
+def test_criteria_of_a_user_are_drawn_too():
+    two_criteria = study(criteria=["large-final", "magnitude-at-init"])
     table = known_accuracies().replace({"method": {"imp-movement": "imp-magnitude-at-init"}})
-    (axes,) = own.figures(config(), tables(table))[0].draw().axes
+    (axes,) = two_criteria.figures(config(), tables(table))[0].draw().axes
     assert [line.get_label() for line in axes.get_lines()] == ["large final", "magnitude at init", "dense network"]
 
 
-def claims_of(sentence: str, found: list | None = None) -> list:
-    found = study().claims(config(), tables()) if found is None else found
-    return [claim for claim in found if claim.claim.startswith(sentence)]
+def claims_of(sentence: str, claims: list | None = None) -> list:
+    claims = study().claims(config(), tables()) if claims is None else claims
+    return [claim for claim in claims if claim.claim.startswith(sentence)]
 
 
 @pytest.mark.parametrize(
@@ -74,9 +73,9 @@ def claims_of(sentence: str, found: list | None = None) -> list:
     ],
 )
 def test_claims_on_known_accuracies(sentence: str, points: float, margin: float, verdict: str):
-    found = claims_of(sentence)
-    assert [claim.claim[-21:] for claim in found] == ["64.0% of the weights.", "51.2% of the weights."]
-    for claim in found:
+    claims = claims_of(sentence)
+    assert [claim.claim[-21:] for claim in claims] == ["64.0% of the weights.", "51.2% of the weights."]
+    for claim in claims:
         assert claim.estimate == pytest.approx(points, abs=1e-3) and claim.n == SEEDS
         assert (claim.margin, claim.verdict, claim.unit) == (margin, verdict, "percentage points")
 
@@ -91,8 +90,8 @@ def test_there_is_one_claim_per_comparison_and_level_and_none_without_its_varian
 def test_a_diverged_replicate_leaves_its_claims_open():
     table = known_accuracies()
     table.loc[(table["method"] == "imp-random") & (table["seed"] == 1), "accuracy"] = np.nan
-    found = study().claims(config(), tables(table))
-    assert {claim.verdict for claim in claims_of("Keeping large final weights", found)} == {"inconclusive"}
+    claims = study().claims(config(), tables(table))
+    assert {claim.verdict for claim in claims_of("Keeping large final weights", claims)} == {"inconclusive"}
 
 
 @pytest.mark.parametrize(
@@ -102,10 +101,10 @@ def test_a_diverged_replicate_leaves_its_claims_open():
         ("Masks of large final weights do so better if only weights that kept their sign", 30, "supported"),
         ("Signed constants make better supermasks than initial values", 10, "supported"),
         ("Supermasks are most accurate at an intermediate density", 50, "supported"),
-        ("Masks of initial values that are learned beat", 22, "supported"),
-        ("Masks of signed constants that are learned beat", 14, "supported"),
-        ("Rescaling does learned masks of initial values no harm", 3, "supported"),
-        ("Rescaling does learned masks of signed constants no harm", -3, "contradicted"),
+        ("Learned masks of initial values beat masks found by a criterion", 22, "supported"),
+        ("Learned masks of signed constants beat masks found by a criterion", 14, "supported"),
+        ("Rescaling does no harm to learned masks of initial values", 3, "supported"),
+        ("Rescaling does no harm to learned masks of signed constants", -3, "contradicted"),
     ],
 )
 def test_claims_on_known_supermasks(sentence: str, points: float, verdict: str):
@@ -115,13 +114,13 @@ def test_claims_on_known_supermasks(sentence: str, points: float, verdict: str):
 
 
 def test_on_mnist_accuracies_are_compared_with_what_the_paper_leads_to_expect():
-    found = study().claims(config(dataset="mnist"), tables())
-    (by_criterion,) = claims_of("A mask found by a criterion gets 60% of MNIST right", found)
+    claims = study().claims(config(dataset="mnist"), tables())
+    (by_criterion,) = claims_of("A mask found by a criterion gets 60% of MNIST right", claims)
     assert by_criterion.estimate == pytest.approx(80, abs=1e-3) and by_criterion.verdict == "supported"
-    (learned,) = claims_of("A learned mask gets 93% of MNIST right", found)
+    (learned,) = claims_of("A learned mask gets 93% of MNIST right", claims)
     assert learned.estimate == pytest.approx(95, abs=1e-3) and learned.verdict == "supported"
     assert "initial and rescaled (best by validation)" in learned.effect
-    assert len(found) == len(study().claims(config(), tables())) + 2
+    assert len(claims) == len(study().claims(config(), tables())) + 2
 
 
 # ---------------------------------------------------------------- what validation chooses
@@ -129,10 +128,10 @@ def test_on_mnist_accuracies_are_compared_with_what_the_paper_leads_to_expect():
 
 def disagreeing() -> dict[str, pd.DataFrame]:
     """Tables in which other levels, another criterion and another kind of mask are best by validation than by test."""
-    found = tables()
+    changed = tables()
 
     def believe(table: str, accuracy: float, **where: object) -> None:
-        rows = found[table]
+        rows = changed[table]
         chosen = np.logical_and.reduce([rows[column] == value for column, value in where.items()])
         rows.loc[chosen, "validation_accuracy"] = accuracy
         assert chosen.sum() == SEEDS
@@ -141,7 +140,7 @@ def disagreeing() -> dict[str, pd.DataFrame]:
         believe("supermasks", 0.90, criterion="large-final-same-sign", values=values, level=3)  # by test 2
         believe("supermasks", 0.95, criterion="large-final", values=values, level=2)  # by test 3, and the other one
     believe("learned_supermasks", 0.99, values="constant", scaling="plain", mask="drawn")  # by test initial, rescaled
-    return found
+    return changed
 
 
 @pytest.mark.parametrize(
@@ -150,8 +149,12 @@ def disagreeing() -> dict[str, pd.DataFrame]:
         ("Masks of large final weights make", 30 - 2, "large-final minus random"),  # at levels 2 and 4
         ("Masks of large final weights do so better", 40 - 30, "large-final-same-sign minus large-final"),  # 3 and 2
         ("Supermasks are most accurate at an intermediate", 50 - 30, "level 3 (best by validation)"),
-        ("Masks of initial values that are learned beat", 92 - 30, "learned minus large-final masks"),
-        ("Masks of signed constants that are learned beat", 94 - 40, "learned minus large-final masks"),
+        ("Learned masks of initial values beat masks found by a criterion", 92 - 30, "learned minus large-final masks"),
+        (
+            "Learned masks of signed constants beat masks found by a criterion",
+            94 - 40,
+            "learned minus large-final masks",
+        ),
         ("A mask found by a criterion gets 60% of MNIST", 50, ""),
         ("A learned mask gets 93% of MNIST", 94, "constant and plain (best by validation)"),
     ],

@@ -14,8 +14,8 @@ from lth_core.storage.errors import ArtifactError
 from lth_core.storage.files import write_text
 from lth_core.storage.runs import Run
 from lth_core.storage.tensors import write_tensors
-from lth_core.studies.deconstructing.study import COLUMNS, CRITERIA, KEPT_ACTIONS, PRUNED_ACTIONS, SUPERMASK_COLUMNS
-from lth_core.studies.deconstructing.tables import gathered
+from lth_core.studies.deconstructing.study import CRITERIA, KEPT_ACTIONS, PRUNED_ACTIONS
+from lth_core.studies.deconstructing.tables import ACCURACY_COLUMNS, SUPERMASK_COLUMNS, gather
 from tests.support.deconstructing_tables import SEEDS, config, study
 
 # ---------------------------------------------------------------- what is trained
@@ -71,11 +71,11 @@ def test_without_criteria_there_is_nothing_to_compare():
 
 
 def test_methods_that_cannot_be_varied_and_levels_that_are_not_there_are_refused_in_one_line():
-    with pytest.raises(ValueError, match=r"^levels: 5 is beyond the 4 levels of method 'imp'$"):
+    with pytest.raises(ValueError, match=r"^levels: 5 must be at most 4, the number of levels of method 'imp'$"):
         study(levels=[2, 5]).runs(config())
     with pytest.raises(ValueError, match=r"^method 'imp' starts from trained weights \(rewind policy 'lr-rewind'\)"):
         study().methods(config(rewind=Rewind(policy="lr-rewind")))
-    with pytest.raises(ValueError, match=r"^method 'imp' has a treatment of its own"):
+    with pytest.raises(ValueError, match=r"^method 'imp' has a treatment: name a method without one"):
         study().methods(config(treatment="constant"))
     with pytest.raises(ValidationError, match="must rise"):
         study(levels=[3, 2])
@@ -83,11 +83,11 @@ def test_methods_that_cannot_be_varied_and_levels_that_are_not_there_are_refused
 
 def test_supermasks_are_found_by_every_criterion_and_learned_in_four_ways_per_cohort():
     few = study(criteria=["large-final", "random"])
-    found = few.analyses(config())
-    assert len(found) == len(set(found)) == 2 * (2 + 4)
-    assert "results/digits/0-1/imp/supermasks.csv" in found
-    assert "results/digits/2-2/imp-random/supermasks.csv" in found
-    assert "results/digits/2-2/dense/supermasks_constant_rescaled.csv" in found
+    files = few.analyses(config())
+    assert len(files) == len(set(files)) == 2 * (2 + 4)
+    assert "results/digits/0-1/imp/supermasks.csv" in files
+    assert "results/digits/2-2/imp-random/supermasks.csv" in files
+    assert "results/digits/2-2/dense/supermasks_constant_rescaled.csv" in files
     assert study(supermasks=False).analyses(config()) == []
 
 
@@ -108,7 +108,7 @@ def test_one_row_per_trained_network_with_its_accuracies_at_early_stopping_and_a
             header = {"density": 0.8**run.level, "provenance": {}}
             write_tensors(run.mask(settings.results), {"w": np.ones((1, 1), bool)}, header)
     table = few.tables(settings)["accuracies"]
-    assert list(table.columns) == list(COLUMNS) and len(table) == SEEDS * (1 + 2 * 3)
+    assert list(table.columns) == list(ACCURACY_COLUMNS) and len(table) == SEEDS * (1 + 2 * 3)
     diverged = table["accuracy"].isna()
     assert table.loc[diverged, ["method", "level", "seed"]].to_numpy().tolist() == [["imp", 3, 1]]
     assert (table.loc[~diverged, "accuracy"] == 0.9).all() and (table.loc[~diverged, "final_accuracy"] == 0.8).all()
@@ -119,7 +119,7 @@ def test_one_row_per_trained_network_with_its_accuracies_at_early_stopping_and_a
 def test_supermasks_are_gathered_with_what_names_them(tmp_path: Path):
     path = tmp_path / "supermasks.csv"
     write_text(path, "seed,level,density,values,validation_accuracy,test_accuracy\n4,1,0.8,constant,0.5,0.25\n")
-    table = gathered({("digits", "movement", "4-4"): str(path)}, SUPERMASK_COLUMNS, ("task", "criterion"))
+    table = gather({("digits", "movement", "4-4"): str(path)}, SUPERMASK_COLUMNS, ("task", "criterion"))
     assert table.to_numpy().tolist() == [["digits", "movement", 1, 0.8, "constant", 4, 0.5, 0.25]]
     with pytest.raises(ArtifactError, match=r"missing\.csv: cannot be read"):
-        gathered({("digits", "movement", "4-4"): str(tmp_path / "missing.csv")}, SUPERMASK_COLUMNS, ("task",))
+        gather({("digits", "movement", "4-4"): str(tmp_path / "missing.csv")}, SUPERMASK_COLUMNS, ("task",))

@@ -10,8 +10,10 @@ import pytest
 
 from lth_core.analysis.claims import Claim
 from lth_core.config import Config
+from lth_core.studies.early_phase import EarlyPhase
 from lth_core.studies.early_phase.figures import perturbation_label
-from lth_core.studies.early_phase.study import PERTURBED, PRETRAINED, REFERENCES, TELEMETRY, EarlyPhase
+from lth_core.studies.early_phase.study import REFERENCES
+from lth_core.studies.early_phase.tables import MEASUREMENT_COLUMNS, PRETRAINING_COLUMNS, TELEMETRY_COLUMNS
 
 SEEDS = 3
 ACCURACY = {  # in percent
@@ -59,17 +61,17 @@ def known_tables(the_study: EarlyPhase) -> dict[str, pd.DataFrame]:
         accuracy = ACCURACY["dense"] / 100
         rows.append(("small", 0, 0, 1.0, "reference", "dense", seed, 0, accuracy, accuracy, np.nan))
         for k, level in product(the_study.rewind_steps, the_study.levels):
-            place = ("small", k, level, 0.8**level)
+            columns = ("small", k, level, 0.8**level)
             for network, family in families.items():
-                found = ACCURACY.get(network, 94.0) / 100 + (seed - 1) * random.normal() / 1e5
-                added = ACCURACY["ticket"] / 100 - found if family != "reference" else np.nan
-                rows.append((*place, family, network, seed, 0, found, found, added))
+                accuracy = ACCURACY.get(network, 94.0) / 100 + (seed - 1) * random.normal() / 1e5
+                added = ACCURACY["ticket"] / 100 - accuracy if family != "reference" else np.nan
+                rows.append((*columns, family, network, seed, 0, accuracy, accuracy, added))
             for kind, network, steps in the_study.pretrainings("small").values():
-                found = PRETRAINING[kind] / 100 + (steps == 200) / 100 + (seed - 1) * random.normal() / 1e5
-                pretrained.append((*place, kind, network, steps, seed, 0, found, found))
+                accuracy = PRETRAINING[kind] / 100 + (steps == 200) / 100 + (seed - 1) * random.normal() / 1e5
+                pretrained.append((*columns, kind, network, steps, seed, 0, accuracy, accuracy))
     return {
-        "measurements": pd.DataFrame(rows, columns=list(PERTURBED)),
-        "pretraining": pd.DataFrame(pretrained, columns=list(PRETRAINED)),
+        "measurements": pd.DataFrame(rows, columns=list(MEASUREMENT_COLUMNS)),
+        "pretraining": pd.DataFrame(pretrained, columns=list(PRETRAINING_COLUMNS)),
         "telemetry": known_telemetry(the_study.telemetry_steps),
     }
 
@@ -90,15 +92,15 @@ def known_telemetry(last: int) -> pd.DataFrame:
         for name in ("l2_to_initial", "l2_to_final", "cosine_to_final", *(f"weight_{i}" for i in range(10))):
             values[name] = half
         rows += [("small", seed, step, quantity, value) for quantity, value in values.items()]
-    return pd.DataFrame(rows, columns=list(TELEMETRY))
+    return pd.DataFrame(rows, columns=list(TELEMETRY_COLUMNS))
 
 
 def claims(the_study: EarlyPhase | None = None, tables: dict[str, pd.DataFrame] | None = None) -> dict[str, Claim]:
     """By the beginning of their sentences; of the tickets, at level 6."""
     the_study = the_study or study()
-    found = the_study.claims(config(), tables or known_tables(the_study))
-    assert len({claim.claim for claim in found}) == len(found)
-    return {claim.claim.partition(" (")[0]: claim for claim in found if "51.2%" not in claim.claim}
+    every_claim = the_study.claims(config(), tables or known_tables(the_study))
+    assert len({claim.claim for claim in every_claim}) == len(every_claim)
+    return {claim.claim.partition(" (")[0]: claim for claim in every_claim if "51.2%" not in claim.claim}
 
 
 # ---------------------------------------------------------------- figures
@@ -121,15 +123,15 @@ def test_figures_have_the_names_that_were_promised_and_say_what_they_are_drawn_f
         assert all(panel.has_data() for panel in drawing.draw().axes)
 
 
-@pytest.mark.parametrize(("lost", "told"), [([], ""), ([1], "(2 of 3 seeds)"), ([0, 1, 2], "unknown (0 of 3 seeds)")])
-def test_the_correlation_is_that_of_the_seeds_that_did_not_diverge(lost: list[int], told: str):
+@pytest.mark.parametrize(("lost", "words"), [([], ""), ([1], "(2 of 3 seeds)"), ([0, 1, 2], "unknown (0 of 3 seeds)")])
+def test_the_correlation_is_that_of_the_seeds_that_did_not_diverge(lost: list[int], words: str):
     tables = known_tables(study())
     rows = tables["measurements"]
     rows.loc[rows["seed"].isin(lost) & (rows["network"] == "gaussian-noise-2"), "accuracy"] = np.nan
     drawings = {drawing.name: drawing for drawing in study().figures(config(), tables)}
     (axes,) = drawings["effective-std-small"].draw().axes
     title = axes.get_title()
-    assert title.endswith(told) and ("seeds" in title) == bool(lost) and "nan" not in title
+    assert title.endswith(words) and ("seeds" in title) == bool(lost) and "nan" not in title
 
 
 def test_every_perturbation_has_a_label_of_its_own():
@@ -156,33 +158,34 @@ def test_few_levels_are_shown_line_by_line_with_all_networks_named():
         ("Tickets need the signs of step k, not those of initialization", 0.5, 0, "supported"),
         ("Magnitudes of step k with signs of initialization beat the reverse", 1.0, 0, "supported"),
         (
-            "Signs of step k are not enough to come within 0.2 points, as found on deep networks with batch norm",
+            "The signs of step k alone do not match the ticket within 0.2 percentage points, as found on deep networks "
+            "with batch norm",
             2.0,
             0.2,
             "supported",
         ),
         (
-            "Signs of step k are enough to come within 0.2 points, as found on shallow networks",
+            "The signs of step k alone match the ticket within 0.2 percentage points, as found on shallow networks",
             -2.0,
             -0.2,
             "contradicted",
         ),
-        ("Shuffled tickets are not better than reset ones by more than 0.2 points", 0.5, -0.2, "supported"),
-        ("Shuffles that keep signs in place harm less", 1.5, 0, "supported"),
-        ("Shuffles harm even where signs are kept", 1.0, 0, "supported"),
-        ("Noise of 0.5 standard deviations is harmless, within 0.2 points", -0.1, -0.2, "supported"),
+        ("Shuffled tickets are at most 0.2 percentage points better than reset ones", 0.5, -0.2, "supported"),
+        ("Shuffles that keep signs do less harm", 1.5, 0, "supported"),
+        ("Shuffles do harm even if signs are kept", 1.0, 0, "supported"),
+        ("Noise of 0.5 standard deviations costs at most 0.2 percentage points", -0.1, -0.2, "supported"),
         ("The farther a perturbation moves the weights, the lower the accuracy", 1.0, 0, "inconclusive"),
-        ("Pretraining on random labels is not better than resetting by more than 0.2 points", 0.5, -0.2, "supported"),
+        ("Pretraining on random labels is at most 0.2 percentage points better than resetting", 0.5, -0.2, "supported"),
         ("Pretraining on rotations beats resetting", 1.0, 0, "supported"),
         (
-            "Pretraining on random labels is not better than on rotations by more than 0.2 points",
+            "Pretraining on random labels is at most 0.2 percentage points better than on rotations",
             1.5,
             -0.2,
             "supported",
         ),
         ("Pretraining on blurred images beats resetting", 1.5, 0, "supported"),
         (
-            "Pretraining on random labels is not better than on blurred images by more than 0.2 points",
+            "Pretraining on random labels is at most 0.2 percentage points better than on blurred images",
             2.0,
             -0.2,
             "supported",
@@ -197,25 +200,33 @@ def test_effects_are_those_of_the_table(sentence: str, estimate: float, margin: 
 
 def test_the_harm_of_noise_is_its_least_squares_slope():
     scales, accuracies = [0, 0.5, 1, 2, 3], [96.0, 95.9, 95.0, 93.0, 90.0]
-    assert claims()["More noise harms more"].estimate == pytest.approx(-np.polyfit(scales, accuracies, 1)[0], abs=1e-5)
+    assert claims()["More noise does more harm"].estimate == pytest.approx(
+        -np.polyfit(scales, accuracies, 1)[0], abs=1e-5
+    )
 
 
-def test_the_correlation_is_judged_at_one_level_the_next_to_26_percent():
+def test_the_correlation_is_claimed_at_one_level_the_nearest_to_26_percent():
     the_study = study()
-    found = [c for c in the_study.claims(config(), known_tables(the_study)) if c.unit == "correlation"]
-    assert len(found) == 1 and "26.2% of the weights" in found[0].claim
+    every_claim = the_study.claims(config(), known_tables(the_study))
+    (correlation,) = (claim for claim in every_claim if claim.unit == "correlation")
+    assert "26.2% of the weights" in correlation.claim
 
 
 def test_signs_alone_may_suffice():
     tables = known_tables(study())
     rows = tables["measurements"]["network"].str.startswith("signs-start")
     tables["measurements"].loc[rows, "accuracy"] += 0.0195
-    found = claims(tables=tables)
+    by_sentence = claims(tables=tables)
     assert (
-        found["Signs of step k are enough to come within 0.2 points, as found on shallow networks"].verdict
+        by_sentence[
+            "The signs of step k alone match the ticket within 0.2 percentage points, as found on shallow networks"
+        ].verdict
         == "supported"
     )
-    deep = found["Signs of step k are not enough to come within 0.2 points, as found on deep networks with batch norm"]
+    deep = by_sentence[
+        "The signs of step k alone do not match the ticket within 0.2 percentage points, as found on deep networks "
+        "with batch norm"
+    ]
     assert deep.verdict == "contradicted"
 
 
@@ -224,17 +235,17 @@ def test_noise_that_does_no_harm_and_random_labels_that_help_contradict_their_cl
     noisy = tables["measurements"]["family"] == "gaussian-noise"
     tables["measurements"].loc[noisy, "accuracy"] += tables["measurements"].loc[noisy, "effective_std"] * 2
     tables["pretraining"].loc[tables["pretraining"]["pretraining"] == "random-labels", "accuracy"] += 0.05
-    found = claims(tables=tables)
-    assert found["More noise harms more"].verdict == "contradicted"
+    by_sentence = claims(tables=tables)
+    assert by_sentence["More noise does more harm"].verdict == "contradicted"
     assert (
-        found["Pretraining on random labels is not better than on rotations by more than 0.2 points"].verdict
+        by_sentence["Pretraining on random labels is at most 0.2 percentage points better than on rotations"].verdict
         == "contradicted"
     )
 
 
 def test_what_was_not_trained_is_not_claimed():
     sentences = claims(study(noise=[1.0], pretraining_steps=[]))
-    assert not any("Pretraining" in sentence or "harmless" in sentence for sentence in sentences)
+    assert not any("Pretraining" in sentence or "costs at most" in sentence for sentence in sentences)
     sentences = claims(study(pretraining=["blur"]))
     assert [s for s in sentences if s.startswith("Pretraining")] == ["Pretraining on blurred images beats resetting"]
 
@@ -242,8 +253,8 @@ def test_what_was_not_trained_is_not_claimed():
 @pytest.mark.parametrize(
     ("table", "column", "value", "sentences"),
     [
-        ("measurements", "network", "shuffle-layer", ["Shuffles that keep signs in place harm less"]),
-        ("measurements", "network", "gaussian-noise-2", ["More noise harms more"]),
+        ("measurements", "network", "shuffle-layer", ["Shuffles that keep signs do less harm"]),
+        ("measurements", "network", "gaussian-noise-2", ["More noise does more harm"]),
         ("measurements", "network", "reset", ["Rewinding beats resetting to initialization"]),
         ("pretraining", "pretraining", "rotation", ["Pretraining on rotations beats resetting"]),
     ],
@@ -252,21 +263,23 @@ def test_a_diverged_replicate_leaves_its_claims_open(table, column, value, sente
     tables = known_tables(study())
     rows = tables[table]
     rows.loc[(rows[column] == value) & (rows["seed"] == 1), "accuracy"] = np.nan
-    found = claims(tables=tables)
-    assert [found[sentence].verdict for sentence in sentences] == ["inconclusive"]
-    assert [(found[sentence].n, found[sentence].unmeasured) for sentence in sentences] == [(2, 1)] * len(sentences)
+    by_sentence = claims(tables=tables)
+    assert [by_sentence[sentence].verdict for sentence in sentences] == ["inconclusive"]
+    assert [(by_sentence[sentence].n, by_sentence[sentence].unmeasured) for sentence in sentences] == [(2, 1)] * len(
+        sentences
+    )
 
 
 # ---------------------------------------------------------------- claims about the first steps
 
 
 def test_claims_about_the_first_steps():
-    found = claims()
-    slowing = found["Weights change sign faster at first than later"]
+    by_sentence = claims()
+    slowing = by_sentence["Weights change sign faster at first than later"]
     assert slowing.estimate == pytest.approx(10 - 2, rel=1e-5) and slowing.verdict == "supported"
-    turning = found["Weights keep turning away from initialization"]
+    turning = by_sentence["Weights keep turning away from initialization"]
     assert turning.estimate == pytest.approx(0.1, rel=1e-5) and turning.verdict == "supported"
-    gradient = found["The gradient is largest at the very start"]
+    gradient = by_sentence["The gradient is largest at the very start"]
     assert gradient.estimate == pytest.approx(5, rel=1e-5) and gradient.margin == 1
     assert all("first 200 steps" in claim.claim for claim in (slowing, turning, gradient))
 

@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
+import lth_core.data  # registers the transforms
+import lth_core.treatments  # noqa: F401 (registers the treatments)
 from lth_core import registry
 from lth_core.config import Branch, Choice, Config, Dataset, Method, Rewind, StartingWeights, seeds_of
 from lth_core.planning.configfile import ConfigError, load
@@ -17,8 +19,14 @@ from lth_core.storage.files import write_text
 from lth_core.storage.runs import Run
 from lth_core.storage.tensors import write_tensors
 from lth_core.studies.base import expand
-from lth_core.studies.early_phase.study import PERTURBED, PRETRAINED, REFERENCES, EarlyPhase
-from lth_core.studies.early_phase.tables import by_seed, correlation, noted_level
+from lth_core.studies.early_phase import EarlyPhase
+from lth_core.studies.early_phase.study import REFERENCES
+from lth_core.studies.early_phase.tables import (
+    MEASUREMENT_COLUMNS,
+    PRETRAINING_COLUMNS,
+    correlation,
+    correlation_level,
+)
 
 KS, LEVELS = [20, 50], [2, 6]
 KINDS = ["random-labels", "rotation", "blur", "blur-rotation"]
@@ -81,8 +89,7 @@ def test_pretraining_has_tasks_of_its_own_with_the_same_network_and_recipe():
         "digits-blur-rotation": ["half", "blur", "rotation"],
     }
     for name, task in study(**PRETRAINED_ONES).derived_tasks(settings).items():
-        own = settings.tasks["small"]
-        assert task == own.model_copy(update={"dataset": name.replace("small", "digits")})
+        assert task == settings.tasks["small"].model_copy(update={"dataset": name.replace("small", "digits")})
     for dataset in derived.values():
         assert {choice.name for choice in dataset.transforms} <= set(registry.transform.names())
 
@@ -125,14 +132,17 @@ def test_telemetry_lies_beside_the_dense_run():
 @pytest.mark.parametrize(
     ("options", "line"),
     [
-        ({"rewind_steps": [20, 100]}, r"rewind_steps: 100 is beyond training of task 'small' \(100 steps\)"),
-        ({"pretraining_steps": [101]}, r"pretraining_steps: 101 is beyond training of task 'small' \(100 steps\)"),
-        ({"telemetry_steps": 101}, r"telemetry_steps: 101 is beyond training of task 'small' \(100 steps\)"),
-        ({"levels": [2, 7]}, r"levels: 7 is beyond the 6 levels of method 'imp'"),
+        ({"rewind_steps": [20, 100]}, "rewind_steps: 100 must be less than 100, the training steps of task 'small'"),
+        (
+            {"pretraining_steps": [101]},
+            "pretraining_steps: 101 must be at most 100, the training steps of task 'small'",
+        ),
+        ({"telemetry_steps": 101}, "telemetry_steps: 101 must be at most 100, the training steps of task 'small'"),
+        ({"levels": [2, 7]}, "levels: 7 must be at most 6, the number of levels of method 'imp'"),
         ({"pretraining": ["rotations"]}, r"pretraining\[0\].*did you mean 'rotation'"),
         ({"rewind_steps": [50, 20]}, "rewind_steps.*must rise"),
         ({"noise": [1, 1]}, "noise.*must rise"),
-        ({"noise": [0.5, 0.50000001]}, "noise.*0.5 and 0.50000001 are the same to six digits"),
+        ({"noise": [0.5, 0.50000001]}, "noise.*0.5 and 0.50000001 are equal to six digits: remove one of them"),
         ({"pretraining": ["blur", "rotation", "blur"]}, "pretraining.*names 'blur' twice"),
         ({"pretrained_networks": ["dense", "dense"]}, "pretrained_networks.*names 'dense' twice"),
         ({"telemetry_steps": 5}, "telemetry_steps.*20"),
@@ -194,14 +204,14 @@ def write_results(folder: Path) -> Config:
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
     the_study = study(**PRETRAINED_ONES)
-    found = the_study.tables(write_results(tmp_path_factory.mktemp("results")))
-    assert tuple(found) == the_study.table_names
-    return found
+    made = the_study.tables(write_results(tmp_path_factory.mktemp("results")))
+    assert tuple(made) == the_study.table_names
+    return made
 
 
 def test_one_row_per_replicate_of_every_perturbed_network(tables):
     table = tables["measurements"]
-    assert list(table.columns) == list(PERTURBED)
+    assert list(table.columns) == list(MEASUREMENT_COLUMNS)
     assert not table.duplicated(["task", "k", "level", "network", "seed", "draw"]).any()
     counts = table.groupby("network").size()
     assert counts["dense"] == 3 and counts["ticket"] == 3 * 4 and counts["reinit"] == 2 * 3 * 4
@@ -231,9 +241,9 @@ def test_a_diverged_replicate_has_no_accuracy(tables):
 
 def test_one_row_per_replicate_of_every_pretrained_ticket(tables):
     table = tables["pretraining"]
-    assert list(table.columns) == list(PRETRAINED)
+    assert list(table.columns) == list(PRETRAINING_COLUMNS)
     assert len(table) == 3 * len(KS) * len(LEVELS) * len(KINDS) * 2 * 2
-    assert not table.duplicated(list(PRETRAINED[:9])).any()
+    assert not table.duplicated(list(PRETRAINING_COLUMNS[:9])).any()
     assert set(table["pretraining"]) == set(KINDS) and set(table["network"]) == {"dense", "sparse"}
     assert set(table["steps"]) == {20, 80} and set(table["k"]) == set(KS)
 
@@ -246,17 +256,12 @@ def test_telemetry_of_all_cohorts_is_one_table(tables):
 # ---------------------------------------------------------------- what is made of the tables
 
 
-def test_draws_are_averaged_within_their_seed_and_a_diverged_one_spoils_it():
-    rows = pd.DataFrame({"seed": [0, 0, 1, 1], "accuracy": [0.2, 0.4, 0.5, np.nan]})
-    assert by_seed(rows)[0] == pytest.approx(0.3) and np.isnan(by_seed(rows)[1])
-
-
 def test_the_correlation_is_taken_over_perturbations_alone_seed_by_seed():
     stds, accuracies = np.arange(4.0), np.array([0.9, 0.8, 0.85, 0.5])
     rows = [
-        (seed, f"p{place}", "shuffle", std * (seed + 1), accuracies[place] - seed / 10)
+        (seed, f"p{index}", "shuffle", std * (seed + 1), accuracies[index] - seed / 10)
         for seed in range(2)
-        for place, std in enumerate(stds)
+        for index, std in enumerate(stds)
     ]
     rows += [(seed, "reset", "reference", 100.0, 1.0) for seed in range(2)]
     table = pd.DataFrame(rows, columns=["seed", "network", "family", "effective_std", "accuracy"])
@@ -266,7 +271,7 @@ def test_the_correlation_is_taken_over_perturbations_alone_seed_by_seed():
     assert np.isnan(correlation(table)[0]) and correlation(table)[1] == pytest.approx(wanted)
 
 
-@pytest.mark.parametrize(("levels", "noted"), [([2, 6], 6), ([2, 9], 9), ([6, 7], 6), ([3], 3)])
-def test_the_level_next_to_the_papers_density_is_noted(levels: list[int], noted: int):
+@pytest.mark.parametrize(("levels", "nearest"), [([2, 6], 6), ([2, 9], 9), ([6, 7], 6), ([3], 3)])
+def test_the_correlation_is_taken_at_the_level_nearest_to_the_papers_density(levels: list[int], nearest: int):
     densities = [1.0, *(0.8**level for level in levels)]
-    assert noted_level(pd.DataFrame({"level": [0, *levels], "density": densities})) == noted
+    assert correlation_level(pd.DataFrame({"level": [0, *levels], "density": densities})) == nearest

@@ -8,7 +8,8 @@ import pytest
 
 from lth_core.config import Choice, Config
 from lth_core.data.facts import known_facts
-from lth_core.studies.renda2020.study import COLUMNS, POLICIES
+from lth_core.studies.renda2020.study import POLICIES
+from lth_core.studies.renda2020.tables import COLUMNS
 from lth_core.studies.renda2020.view import View
 from tests.support.renda2020_results import FULL, LEVELS, SEEDS, accuracy_of, config, study, write_results
 
@@ -64,8 +65,8 @@ def test_the_frontier_is_the_largest_lossless_compression_at_no_more_cost(
     mine = (table["technique"] == "rate-rewinding") & (table["pruning"] == "one-shot") & (table["seed"] == 0)
     table.loc[mine & (table["budget"] == 60) & (table["level"] == 1), "validation_accuracy"] = 0.9581  # 0.19 below
     table.loc[mine & (table["budget"] == 100) & (table["level"] == 3), "validation_accuracy"] = 0.957  # 0.3 below
-    found = View.of(study(), settings, "digits", table).frontier("one-shot", "rate-rewinding")
-    by_cost = found[found["seed"] == 0].set_index("cost")["compression"]
+    frontier = View.of(study(), settings, "digits", table).frontier("one-shot", "rate-rewinding")
+    by_cost = frontier[frontier["seed"] == 0].set_index("cost")["compression"]
     assert by_cost.to_dict() == pytest.approx({20: 1.0, 60: 1 / 0.8**4, 100: 1 / 0.8**4})
 
 
@@ -83,9 +84,9 @@ def test_figures_have_the_names_that_were_promised_and_say_what_they_are_drawn_f
 
 def claims_by_sentence(measured: tuple[Config, pd.DataFrame], table: pd.DataFrame | None = None, **method) -> dict:
     settings = config(measured[0].results, **method)
-    found = study().claims(settings, {"measurements": measured[1] if table is None else table})
-    sentences = {claim.claim.partition(", with ")[0]: claim for claim in found}
-    assert len(sentences) == len(found)
+    every_claim = study().claims(settings, {"measurements": measured[1] if table is None else table})
+    sentences = {claim.claim.partition(", with ")[0]: claim for claim in every_claim}
+    assert len(sentences) == len(every_claim)
     return sentences
 
 
@@ -108,27 +109,27 @@ def test_captions_say_how_many_steps_are_an_epoch(measured: tuple[Config, pd.Dat
 
 
 def test_claims_compare_techniques_at_their_best_budgets(measured: tuple[Config, pd.DataFrame]) -> None:
-    found = claims_by_sentence(measured)
-    rewinding = found["Learning-rate rewinding is more accurate than fine-tuning after one-shot pruning"]
+    claims = claims_by_sentence(measured)
+    rewinding = claims["Learning-rate rewinding is more accurate than fine-tuning after one-shot pruning"]
     assert rewinding.estimate == pytest.approx(4.0) and rewinding.verdict == "supported" and rewinding.n == SEEDS
-    weights = found["Weight rewinding is more accurate than fine-tuning after one-shot pruning"]
+    weights = claims["Weight rewinding is more accurate than fine-tuning after one-shot pruning"]
     assert weights.estimate == pytest.approx(2.6)  # at t = 60: the full budget goes back to initialization
     assert "weight rewinding (t=60) minus fine-tuning (t=100)" in weights.effect
-    tie = found["At low compression fine-tuning matches learning-rate rewinding after iterative pruning"]
+    tie = claims["At low compression fine-tuning matches learning-rate rewinding after iterative pruning"]
     assert tie.estimate == pytest.approx(-4.0) and tie.margin == -0.2 and tie.verdict == "contradicted"
     assert "41.0%" in tie.claim and "6.9%" in rewinding.claim
 
 
 def test_claims_about_budgets(measured: tuple[Config, pd.DataFrame]) -> None:
-    found = claims_by_sentence(measured)
-    longer = found["Longer retraining makes fine-tuning more accurate after one-shot pruning"]
+    claims = claims_by_sentence(measured)
+    longer = claims["Longer retraining makes fine-tuning more accurate after one-shot pruning"]
     assert longer.estimate == pytest.approx(0.8) and "t=100 minus t=20" in longer.effect
-    mid = found[
+    mid = claims[
         "Rewinding weights to initialization is worse than rewinding them to a later step after one-shot pruning"
     ]
     assert mid.estimate == pytest.approx(3.0 - 0.4)
     sentence = "With the full budget, learning-rate rewinding is more accurate than weight rewinding"
-    full = found[f"{sentence} after iterative pruning"]
+    full = claims[f"{sentence} after iterative pruning"]
     assert full.estimate == pytest.approx(4.0)
 
 
@@ -147,10 +148,10 @@ def test_claims_about_reinitialization_differ_for_filters(measured: tuple[Config
 
 
 def test_claims_about_the_proposed_algorithm(measured: tuple[Config, pd.DataFrame]) -> None:
-    found = claims_by_sentence(measured)
-    gain = found["Iterative learning-rate rewinding with the full budget is more accurate than one-shot pruning"]
+    claims = claims_by_sentence(measured)
+    gain = claims["Iterative learning-rate rewinding with the full budget is more accurate than one-shot pruning"]
     assert gain.estimate == pytest.approx(0.5) and "one-shot rate-rewinding (t=100)" in gain.effect
-    lossless = found["Iterative learning-rate rewinding with the full budget matches the dense network"]
+    lossless = claims["Iterative learning-rate rewinding with the full budget matches the dense network"]
     assert "16.8%" in lossless.claim and lossless.estimate == pytest.approx(-1.5 + 0.0)
 
 
@@ -159,9 +160,9 @@ def test_a_diverged_replicate_leaves_its_claims_open(measured: tuple[Config, pd.
     table.loc[(table["technique"] == "rate-rewinding") & (table["seed"] == 1), ["accuracy", "validation_accuracy"]] = (
         np.nan
     )
-    found = claims_by_sentence(measured, table)
+    claims = claims_by_sentence(measured, table)
     sentence = "Learning-rate rewinding is more accurate than fine-tuning after one-shot pruning"
-    assert found[sentence].verdict == "inconclusive"
+    assert claims[sentence].verdict == "inconclusive"
 
 
 def test_a_budget_at_which_a_replicate_diverged_is_not_chosen(measured: tuple[Config, pd.DataFrame]) -> None:
@@ -187,13 +188,13 @@ def test_what_is_compared_is_chosen_by_validation_accuracy_and_never_by_test_acc
     change("weight-rewinding", 60, "accuracy", 0.07)  # the best technique by test; by validation rate-rewinding is
     view = View.of(study(), settings, "digits", table)
     assert view.best("one-shot", "rate-rewinding", 3) == FULL
-    found = claims_by_sentence(measured, table)
-    rewinding = found["Learning-rate rewinding is more accurate than fine-tuning after one-shot pruning"]
+    claims = claims_by_sentence(measured, table)
+    rewinding = claims["Learning-rate rewinding is more accurate than fine-tuning after one-shot pruning"]
     assert "(t=100)" in rewinding.effect and rewinding.estimate == pytest.approx(4.0)
-    worst = found["Reinitialized networks are worse than those of any technique after one-shot pruning"]
+    worst = claims["Reinitialized networks are worse than those of any technique after one-shot pruning"]
     assert "fine-tuning (t=100; the worst technique by validation accuracy)" in worst.effect
     assert worst.estimate == pytest.approx(100 * (accuracy_of("fine-tuning", 100, 3, "one-shot") - 0.8))
-    proposed = found["Iterative learning-rate rewinding with the full budget is more accurate than one-shot pruning"]
+    proposed = claims["Iterative learning-rate rewinding with the full budget is more accurate than one-shot pruning"]
     assert "one-shot rate-rewinding (t=100)" in proposed.effect and proposed.estimate == pytest.approx(0.5)
     frontier = view.frontier("one-shot", "weight-rewinding")
     assert frontier.equals(View.of(study(), settings, "digits", measured[1]).frontier("one-shot", "weight-rewinding"))

@@ -14,13 +14,13 @@ from tests.support.renda2020_results import BUDGETS, LEVELS, config, study
 
 
 def test_every_technique_gets_every_budget_and_the_full_one() -> None:
-    found = study(iterative_budgets=[60]).retrainings(config(), "digits")
-    assert {run.technique for run in found} == set(POLICIES)
+    retrainings = study(iterative_budgets=[60]).retrainings(config(), "digits")
+    assert {retraining.technique for retraining in retrainings} == set(POLICIES)
     for technique in POLICIES:
         for pruning, budgets in (("one-shot", [20, 60, 100]), ("iterative", [60, 100])):
-            own = [run.budget for run in found if (run.technique, run.pruning) == (technique, pruning)]
-            assert own == budgets
-    assert len({run.method for run in found}) == len(found) == 4 * 3 + 4 * 2
+            same = [one for one in retrainings if (one.technique, one.pruning) == (technique, pruning)]
+            assert [retraining.budget for retraining in same] == budgets
+    assert len({retraining.method for retraining in retrainings}) == len(retrainings) == 4 * 3 + 4 * 2
 
 
 @pytest.mark.parametrize(
@@ -38,16 +38,18 @@ def test_a_technique_is_a_policy_at_the_step_that_leaves_its_budget(
     technique: str, budget: int, rewind: Rewind
 ) -> None:
     methods = study().methods(config()) | config().methods
-    for run in study(iterative_budgets=BUDGETS).retrainings(config(), "digits"):
-        if (run.technique, run.budget) == (technique, budget) and run.method in methods:
-            expected = Method(scope="global", levels=4, rewind=rewind, iterative=run.pruning == "iterative")
-            assert methods[run.method] == expected
+    for retraining in study(iterative_budgets=BUDGETS).retrainings(config(), "digits"):
+        if (retraining.technique, retraining.budget) == (technique, budget) and retraining.method in methods:
+            iterative = retraining.pruning == "iterative"
+            expected = Method(scope="global", levels=4, rewind=rewind, iterative=iterative)
+            assert methods[retraining.method] == expected
 
 
 def test_budgets_that_replay_no_drop_are_trained_once_for_both_techniques_and_said_so() -> None:
     """The rate drops for the last time at step 85 of 100: a budget of 15 steps has one rate, that of fine-tuning."""
     short = study(budgets=[15, 16], iterative_budgets=[15])
-    of = {(run.technique, run.pruning, run.budget): run.method for run in short.retrainings(config(), "digits")}
+    retrainings = short.retrainings(config(), "digits")
+    of = {(one.technique, one.pruning, one.budget): one.method for one in retrainings}
     for pruning in ("one-shot", "iterative"):
         assert of["rate-rewinding", pruning, 15] == of["fine-tuning", pruning, 15]
         assert of["weight-rewinding", pruning, 15] == of["low-rate-rewinding", pruning, 15]
@@ -58,8 +60,8 @@ def test_budgets_that_replay_no_drop_are_trained_once_for_both_techniques_and_sa
 
 
 def test_the_configured_method_and_other_studies_names_are_shared() -> None:
-    names = {run.method for run in study(iterative_budgets=[60]).retrainings(config(), "digits")}
-    assert {"imp", "imp-one-shot", "imp-rewind-40", "imp-continue-0", "imp-one-shot-fine-tune-80"} <= names
+    names = {one.method for one in study(iterative_budgets=[60]).retrainings(config(), "digits")}
+    assert {"imp", "imp-one-shot", "imp-rewind-40", "imp-lr-rewind-0", "imp-one-shot-fine-tune-80"} <= names
     assert "imp" not in study().methods(config())
 
 
@@ -71,7 +73,7 @@ def test_the_grid_holds_one_shot_tickets_at_the_levels_whole_iterative_chains_an
     assert {(run.method, run.level) for run in runs if run.branch} == {("imp-one-shot", n) for n in LEVELS}
 
 
-def test_cells_of_the_reinit_control_lie_beside_the_one_shot_tickets() -> None:
+def test_runs_of_the_reinit_control_lie_beside_the_one_shot_tickets() -> None:
     reinit = Run("digits", "0-1", "imp-one-shot", 3, "reinit")
     assert reinit in study().runs(config())
 
@@ -87,18 +89,18 @@ def test_cells_of_the_reinit_control_lie_beside_the_one_shot_tickets() -> None:
     ],
 )
 def test_a_schedule_without_drops_is_explained_in_one_line(schedule: dict, why: str) -> None:
-    with pytest.raises(ValueError, match=rf"^tasks.digits: {why}.*: give the task's train.schedule drops"):
+    with pytest.raises(ValueError, match=rf"^tasks.digits: {why}.*: set the task's train.schedule to {{name: step"):
         study().methods(config(schedule=schedule))
 
 
 @pytest.mark.parametrize(
     ("options", "method", "line"),
     [
-        ({"budgets": [20, 100]}, {}, r"^budgets: 100 is not below the 100 steps of task 'digits'"),
-        ({"iterative_budgets": [200]}, {}, r"^iterative_budgets: 200 is not below the 100 steps"),
-        ({"levels": [1, 5]}, {}, r"^levels: 5 is beyond the 4 levels of method 'imp'$"),
+        ({"budgets": [20, 100]}, {}, r"^budgets: 100 must be less than 100, the steps of task 'digits'"),
+        ({"iterative_budgets": [200]}, {}, r"^iterative_budgets: 200 must be less than 100, the steps"),
+        ({"levels": [1, 5]}, {}, r"^levels: 5 must be at most 4, the number of levels of method 'imp'$"),
         ({}, {"iterative": False}, r"^tasks.digits: method 'imp' must be iterative"),
-        ({}, {"treatment": "reinit"}, r"^tasks.digits: method 'imp' has a treatment"),
+        ({}, {"treatment": "reinit"}, r"^tasks.digits: method 'imp' must have no treatment"),
     ],
 )
 def test_what_cannot_be_trained_is_one_clear_line(options: dict, method: dict, line: str) -> None:

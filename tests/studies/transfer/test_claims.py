@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from lth_core.analysis.claims import Claim
-from lth_core.studies.transfer.study import ACCURACY_COLUMNS, CONTROLS, OVERLAP_COLUMNS
+from lth_core.studies.transfer.study import CONTROLS
+from lth_core.studies.transfer.tables import ACCURACY_COLUMNS, OVERLAP_COLUMNS
 from tests.support.transfer_results import (
     GROUPS,
     LEVELS,
@@ -41,13 +42,13 @@ def test_one_row_per_group_target_network_level_and_replicate(tables: dict[str, 
     assert set(accuracy["source"]) == set(TASKS) and set(accuracy["network"]) == {"dense", "ticket", *CONTROLS}
 
 
-def test_accuracies_and_densities_are_those_of_the_cell(tables: dict[str, pd.DataFrame]) -> None:
+def test_accuracies_and_densities_are_those_of_the_run(tables: dict[str, pd.DataFrame]) -> None:
     def one(**wanted: Any) -> pd.Series:
         rows = tables["accuracy"]
         for column, value in wanted.items():
             rows = rows[rows[column] == value]
-        (found,) = (row for _, row in rows.iterrows())
-        return found
+        (only,) = (row for _, row in rows.iterrows())
+        return only
 
     there = {"target": "a", "level": 3, "seed": 2}
     assert one(network="ticket", source="a", **there)["accuracy"] == pytest.approx(0.9)
@@ -84,9 +85,9 @@ def test_figures_have_the_names_that_were_promised_and_name_their_tasks(tables: 
 
 
 def claims_of(tables: dict[str, pd.DataFrame], **options: Any) -> dict[tuple[str, str], Claim]:
-    found = study(levels=LEVELS, **options).claims(config(), tables)
-    claims = {(claim.task, claim.claim.partition(", with ")[0]): claim for claim in found}
-    assert len(claims) == len(found)
+    every_claim = study(levels=LEVELS, **options).claims(config(), tables)
+    claims = {(claim.task, claim.claim.partition(", with ")[0]): claim for claim in every_claim}
+    assert len(claims) == len(every_claim)
     return claims
 
 
@@ -99,19 +100,20 @@ def test_claims_are_made_where_a_tenth_of_the_weights_or_fewer_are_left(tables: 
     assert layers.estimate == pytest.approx(2 * 2.5) and layers.n == SEEDS
 
 
-def test_densities_of_layers_are_looked_at_where_pruning_finds_them(tables: dict[str, pd.DataFrame]) -> None:
+def test_densities_of_layers_are_shown_and_claimed_where_pruning_chooses_them(tables: dict[str, pd.DataFrame]) -> None:
     layerwise = config(method={**METHOD, "scope": "layer"})
     assert not any(name.startswith("layers") for name in study().figure_names(layerwise))
-    found = study(levels=LEVELS).claims(layerwise, tables)
-    assert found and not any(claim.claim.startswith("Layerwise densities") for claim in found)
+    claims = study(levels=LEVELS).claims(layerwise, tables)
+    assert claims and not any(claim.claim.startswith("Layerwise densities") for claim in claims)
 
 
-def test_halves_and_optimizers_are_compared_with_the_own_ticket_at_a_tenth(tables: dict[str, pd.DataFrame]) -> None:
+def test_halves_and_optimizers_are_compared_with_the_target_ticket_at_a_tenth(tables: dict[str, pd.DataFrame]) -> None:
     claims = claims_of(tables)
-    half = claims["a", "A ticket found on the other half of the examples matches the own ticket (within 0.2 points)"]
+    within = "matches the target ticket (within 0.2 percentage points)"
+    half = claims["a", f"A ticket found on the other half of the examples {within}"]
     assert half.claim.endswith(", with 12.5% of the weights.")
     assert half.estimate == pytest.approx(-2) and half.margin == -0.2 and half.verdict == "contradicted"
-    swap = claims["whole", "A ticket found with another optimizer matches the own ticket (within 0.2 points)"]
+    swap = claims["whole", f"A ticket found with another optimizer {within}"]
     assert swap.estimate == pytest.approx(-2) and swap.unit == "percentage points"
 
 
@@ -122,9 +124,9 @@ def test_the_overlap_is_held_against_chance(tables: dict[str, pd.DataFrame]) -> 
     assert claim.estimate == pytest.approx(expected) and claim.verdict == "supported"
 
 
-def test_other_data_are_not_compared_with_the_own_ticket() -> None:
+def test_other_data_are_not_compared_with_the_target_ticket() -> None:
     sentences = [claim for _, claim in claims_of_other_data()]
-    assert not any("matches the own" in sentence for sentence in sentences)
+    assert not any("matches the target" in sentence for sentence in sentences)
     assert any("better than a random ticket" in sentence for sentence in sentences)
 
 
@@ -142,16 +144,16 @@ def claims_of_other_data() -> list[tuple[str, str]]:
         "accuracy": pd.DataFrame(rows, columns=list(ACCURACY_COLUMNS)),
         "overlap": pd.DataFrame(columns=list(OVERLAP_COLUMNS)),
     }
-    found = study({"both": ["a", "b"]}, levels=LEVELS).claims(config(tasks=tasks), known)
-    return [(claim.task, claim.claim) for claim in found]
+    claims = study({"both": ["a", "b"]}, levels=LEVELS).claims(config(tasks=tasks), known)
+    return [(claim.task, claim.claim) for claim in claims]
 
 
 def test_where_many_weights_are_left_claims_are_made_at_the_fewest_that_were_measured(
     tables: dict[str, pd.DataFrame],
 ) -> None:
     dense_only = {name: table[table["level"] <= 1] for name, table in tables.items()}
-    found = study(levels=[1]).claims(config(), dense_only)
-    assert found and all(claim.claim.endswith(", with 50.0% of the weights.") for claim in found)
+    claims = study(levels=[1]).claims(config(), dense_only)
+    assert claims and all(claim.claim.endswith(", with 50.0% of the weights.") for claim in claims)
 
 
 def test_a_group_claimed_twice_is_claimed_once(tables: dict[str, pd.DataFrame]) -> None:

@@ -8,8 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from lth_core.config import Config
+from lth_core.studies.transfer import Transfer
 from lth_core.studies.transfer.groups import channels_may_differ
-from lth_core.studies.transfer.study import Transfer
 from tests.support.transfer_results import METHOD, TASKS, config, study, task
 
 SMALL = {"name": "lenet", "hidden": [30]}
@@ -58,12 +58,12 @@ def test_tasks_that_cannot_exchange_tickets_are_refused_in_one_line(tasks: dict[
 
 def test_a_level_beyond_the_method_is_refused() -> None:
     line = refused({"a": task("half-a"), "b": task("half-b")}, levels=[2, 5])
-    assert line == "level 5 is beyond the 4 levels of method 'imp'"
+    assert line == "level 5 must be at most 4, the number of levels of method 'imp'"
 
 
 def test_a_group_needs_one_method() -> None:
     both = config(methods={"imp": METHOD, "other": METHOD})
-    with pytest.raises(ValueError, match="'a' has method 'imp', 'b' 'other': a group needs one method"):
+    with pytest.raises(ValueError, match="'a' has method 'imp', 'b' has 'other': a group needs one method"):
         Transfer(tasks={"a": "imp", "b": "other"}, groups={"halves": ["a", "b"]}).runs(both)
 
 
@@ -73,7 +73,9 @@ def test_a_member_that_is_no_task_of_the_study_is_refused_with_a_suggestion() ->
 
 
 def test_a_task_of_no_group_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"^studies\.transfer\.tasks\.whole: is in no group"):
+    with pytest.raises(
+        ValueError, match=r"^studies\.transfer\.tasks\.whole: must be in a group: add it to `groups`, or"
+    ):
         Transfer(tasks=dict.fromkeys(["a", "b", "whole"], "imp"), groups={"x": ["a", "b"]}).runs(config())
 
 

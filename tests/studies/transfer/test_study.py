@@ -9,11 +9,11 @@ from itertools import product
 from lth_core.config import Branch, Choice
 from lth_core.planning.plan import Plan
 from lth_core.storage.runs import Run
-from lth_core.studies.transfer.study import Transfer
+from lth_core.studies.transfer import Transfer
 from tests.support.transfer_results import config, study
 
 
-def test_every_member_of_a_group_is_trained_from_the_ticket_of_every_other_beside_its_own_and_the_controls() -> None:
+def test_every_member_of_a_group_is_trained_from_every_ticket_of_the_group_beside_the_controls() -> None:
     runs = study({"three": ["a", "b", "whole"]}, levels=[2, 4]).runs(config())
     of_b = [run for run in runs if run.task == "b" and run.cohort == "0-1"]
     branches = [None, "from-a", "from-whole", "random-ticket", "random-mask-reinit", "reinit"]
@@ -34,7 +34,7 @@ def test_a_task_of_two_groups_is_trained_once() -> None:
     assert not {run.branch for run in runs if run.task == "b"} & {"from-whole"}
 
 
-def test_a_foreign_ticket_is_the_same_treatment_with_another_source() -> None:
+def test_the_ticket_of_another_task_is_the_same_treatment_with_another_source() -> None:
     branches = study().branches(config())
     assert branches["from-a"] == Branch(treatment=Choice(name="ticket"), source="a")
     assert set(branches) == {"from-a", "from-b", "from-whole", "from-whole-sgd"}
@@ -57,7 +57,7 @@ def test_the_masks_of_every_pair_are_compared_once_per_cohort_and_level() -> Non
 def test_the_grid_is_known_where_nothing_but_studies_is_imported() -> None:
     code = f"""
 import sys
-from lth_core.studies.transfer.study import Transfer
+from lth_core.studies.transfer import Transfer
 from lth_core.config import Config
 study = Transfer.model_validate_json({study().model_dump_json()!r})
 print(len(study.runs(Config.model_validate_json({config().model_dump_json()!r}))), "torch" in sys.modules)
