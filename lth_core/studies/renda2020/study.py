@@ -54,7 +54,7 @@ class Design(Study):
     """The options of the study, and what they ask for: methods, runs and figures."""
 
     budgets: Annotated[list[PositiveInt], Field(min_length=1)]
-    """Retraining budgets t in steps, rising, below T, the steps of the task; the full budget T always comes too."""
+    """Retraining budgets t in steps, rising, below T, the steps of the task; T itself is always added."""
     levels: Annotated[list[PositiveInt], Field(min_length=1)]
     """Levels, rising, at which one-shot pruning is compared; iterative pruning goes on to the last of them."""
     iterative_budgets: list[PositiveInt] = []
