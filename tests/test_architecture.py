@@ -76,16 +76,9 @@ def test_rooms_import_from_floors_below_their_own(path: Path) -> None:
     assert not sorted(name for name in others if floor(name) >= floor(importer))
 
 
-CIRCLES = ("deconstructing", "early_phase", "renda2020", "transfer")
-"""Papers whose modules still import each other in circles. Remove one here once it does not; never add one."""
-
-
 def test_no_modules_import_each_other_in_a_circle() -> None:
     """Imports inside functions count, too: they hide a circle, they do not break it."""
     graph = {name_of(path): imported_modules(path) - {name_of(path)} for path in MODULES}
-    graph = {
-        name: others for name, others in graph.items() if not name.startswith(tuple(f"studies.{p}." for p in CIRCLES))
-    }
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
