@@ -24,5 +24,5 @@ def test_the_deepest_chain_can_be_planned(finished: Project, tmp_path: Path) -> 
 def test_a_deeper_one_is_one_line(finished: Project, tmp_path: Path) -> None:
     run = planned(finished, tmp_path / "project", MAX_LEVELS + 1)
     assert run.status == 1 and "RecursionError" not in run.said
-    line = "methods.imp.levels: 201 levels make a longer chain of jobs than Snakemake can follow: at most 200"
+    line = "methods.imp.levels: must be at most 200: Snakemake cannot follow a longer chain of jobs (got 201)"
     assert [line in said for said in run.said.splitlines()].count(True) == 1
