@@ -32,17 +32,13 @@ rule all:
 
 
 onstart:
-    lock = run_alone()
-    out_of_the_future(results, reports)
-    refuse_damaged()
-    timing.start(logs)
-    serve_jobs(lock)
+    begin_run()
 
 
 onsuccess:
     logger.info(timing.summary(logs, workflow.resource_settings.cores))
-    stop_timers()
+    end_run()
 
 
 onerror:
-    stop_timers()
+    end_run()

@@ -75,9 +75,9 @@ def main() -> None:
     tickets = [treated for _, treated in pairs]
     ended = [replicate.ended for replicate in cohort for _ in range(branch.draws)]
     stacked = stack_tickets(branch, tickets, ended)
-    if task.data.share.first:
+    if task.data.share.first and options.step is None:
         write_treated(spec, branch, pairs, stacked, ended, Path(options.output))
-    train_ticket(spec, task, stacked, options.output, draws=branch.draws, last_step=spec.get("step"))
+    train_ticket(spec, task, stacked, options.output, draws=branch.draws, last_step=options.step)
 
 
 def write_treated(
@@ -92,7 +92,7 @@ def write_treated(
     if spec["chain"]:
         check_masks(branch, pairs)
         write_tensors(output.with_name("start.safetensors"), stacked.weights, {"provenance": provenance(spec)})
-    elif stacked.mask and "step" not in spec:
+    elif stacked.mask:
         header = counts([treated.mask for _, treated in pairs], ended)
         added = [math.nan if none else effective_std(*pair) for none, pair in zip(ended, pairs, strict=True)]
         header |= {"effective_std": added, "provenance": provenance(spec)}

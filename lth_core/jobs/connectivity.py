@@ -8,7 +8,7 @@ weights, disagreement_train and disagreement_test (fractions of the examples).
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from lth_core.models.layers import prunable_weights
 from lth_core.models.symmetries import symmetries
 from lth_core.randomness import random_generator
 from lth_core.runtime.timing import spent
-from lth_core.storage.files import write_text
+from lth_core.storage.tables import write_table
 from lth_core.storage.tensors import Tensors
 from lth_core.tasks.classification import ImageClassification
 from lth_core.training.resume import Resume, fingerprint
@@ -135,16 +135,6 @@ def ends_rows(task: ImageClassification, replicates: Sequence[Replicate], measur
                 l2, angle = (float(value[0]) for value in distances(mask, *weights))
                 disagreements = (curves[matching].disagreement for curves in (on_train, on_test))
                 yield (replicate.seed, replicate.draw, matching, l2, angle, *disagreements)
-
-
-def write_table(path: str | Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """A CSV of rows; fractional numbers with nine digits."""
-    lines = [",".join(columns), *(",".join(_text(value) for value in row) for row in rows)]
-    write_text(path, "\n".join(lines) + "\n")
-
-
-def _text(value: Any) -> str:
-    return f"{value:.9g}" if isinstance(value, float) else str(value)
 
 
 if __name__ == "__main__":

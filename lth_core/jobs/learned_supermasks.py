@@ -19,7 +19,7 @@ from lth_core.jobs.support.inputs import read_weights
 from lth_core.jobs.support.stacking import unstack
 from lth_core.jobs.support.trainings import open_task, parser
 from lth_core.runtime.progress import Progress
-from lth_core.storage.files import write_text
+from lth_core.storage.tables import write_table
 from lth_core.storage.tensors import read_header
 from lth_core.tasks.base import Task
 from lth_core.training.resume import Resume, fingerprint
@@ -60,7 +60,7 @@ def main() -> None:
         except LearningDiverged:
             rows = [*rows, *((seed, mask, *["nan"] * 3) for mask in ("drawn", "likely"))]
         progress.report(index + 1)
-    write_text(options.output, "".join(",".join(map(str, row)) + "\n" for row in (COLUMNS, *rows)))
+    write_table(options.output, COLUMNS, rows, digits=None)
     resume.forget()
 
 

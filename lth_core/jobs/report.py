@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 from pathlib import Path
@@ -26,6 +24,7 @@ from lth_core.storage.paths import (
     table_file,
 )
 from lth_core.storage.runs import Run
+from lth_core.storage.tables import read_rows
 from lth_core.storage.tensors import read_header
 from lth_core.studies.base import Study
 
@@ -53,7 +52,7 @@ def main() -> None:
             for cohort in task.cohorts
         ],
         claims_link=link(config, claims_file(config.results)),
-        divergences=lines([row for name in studies for row in _rows(divergence_file(config.results, name))]),
+        divergences=lines([row for name in studies for row in read_rows(divergence_file(config.results, name))]),
     )
     write_text(report_file(config.reports), page)
 
@@ -87,12 +86,7 @@ def study_entry(config: Config, name: str, study: Study, claims: list[dict[str, 
 
 def read_claims(path: str) -> list[dict[str, Any]]:
     """The rows of claims.csv, numbers as numbers."""
-    return [row | {key: float(row[key]) for key in NUMBERS} for row in _rows(path)]
-
-
-def _rows(path: str) -> list[dict[str, str]]:
-    """The rows of a CSV file, as text."""
-    return list(csv.DictReader(io.StringIO(read_bytes(path).decode())))
+    return [row | {key: float(row[key]) for key in NUMBERS} for row in read_rows(path)]
 
 
 def table_links(config: Config, path: str) -> dict[str, str]:

@@ -21,7 +21,7 @@ from lth_core.jobs.support.trainings import open_task, parser
 from lth_core.pruning.exclusions import prunable
 from lth_core.pruning.prune import counts
 from lth_core.pruning.rounds import ends_chain
-from lth_core.storage.files import write_text
+from lth_core.storage.tables import write_table
 from lth_core.storage.tensors import read_header
 from lth_core.training.resume import Resume, Rows, fingerprint
 
@@ -59,7 +59,7 @@ def main() -> None:
             state.history.append(row)
         state.step += 1
         resume.save_when_due(state)
-    write_text(options.output, "".join(",".join(map(str, row)) + "\n" for row in (COLUMNS, *state.history)))
+    write_table(options.output, COLUMNS, state.history, digits=None)
     resume.forget()
 
 

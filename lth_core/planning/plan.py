@@ -86,8 +86,13 @@ class Plan:
         if rewind.keeps_trained:
             return self.level_before(task, cohort, method, level).trained(self.config.results)
         if rewind.step > 0:
-            return Run(task, cohort).checkpoint(self.config.results, rewind.step)
+            return self.checkpoint(Run(task, cohort), rewind.step)
         return initial_file(self.config.results, task, cohort)
+
+    def checkpoint(self, run: Run, step: int) -> str:
+        """The weights of a training at a step; those of its last step are its end."""
+        last = self.config.tasks[run.task].train.steps
+        return run.trained(self.config.results) if step == last else run.checkpoint(self.config.results, step)
 
     def trained_from(self, run: Run) -> str:
         """The weights that the training of a ticket or dense run began with, unmasked where it is not treated."""
@@ -111,7 +116,7 @@ class Plan:
         if weights := settings.weights:
             training = replace(run, task=weights.task, branch=weights.branch)
             training = training if weights.branch else Run(weights.task, run.cohort)
-            files["start"] = training.checkpoint(results, weights.step)
+            files["start"] = self.checkpoint(training, weights.step)
         if not run.level:
             return files
         before = self.level_before(ticket.task, ticket.cohort, ticket.method, ticket.level)
@@ -169,12 +174,8 @@ class Plan:
         return canonical(spec | {"task": self._task(settings, cohort) | {"train": neutral}})
 
     def dense_spec(self, task: str, cohort: str) -> str:
-        """What the dense run depends on: task and seeds."""
+        """What the dense run and its checkpoints depend on: task and seeds."""
         return canonical(self._training(task, cohort, "dense"))
-
-    def checkpoint_spec(self, task: str, cohort: str, step: int) -> str:
-        """What theta_k depends on: task, seeds and the step k."""
-        return canonical(self._training(task, cohort, "checkpoint") | {"step": step})
 
     def prune_spec(self, cohort: str, method: str, level: int) -> str:
         """What a level's mask depends on beyond its inputs: method, level and seeds."""
@@ -188,12 +189,12 @@ class Plan:
         """What a ticket's training depends on beyond its mask: task, rewinding, level and seeds."""
         return canonical(self._training(task, cohort, "retrain") | self._rewinding(method, level))
 
-    def branch_spec(self, run: Run, step: int | None = None) -> str:
-        """What a counterfactual's training, to its end or to a step, depends on beyond what it is made from."""
+    def branch_spec(self, run: Run) -> str:
+        """What a counterfactual's training and its checkpoints depend on beyond what it is made from."""
         settings = self.treated(run)
         spec = self._training(run.task, run.cohort, "branch", registry.treatment.get(settings.treatment.name))
-        spec |= self._rewinding(run.method, run.level) | {"branch": settings.model_dump(), "chain": not run.branch}
-        return canonical(spec | ({"step": step} if step else {}))
+        spec |= self._rewinding(run.method, run.level)
+        return canonical(spec | {"branch": settings.model_dump(), "chain": not run.branch})
 
     def connectivity_spec(self, task: str, cohort: str) -> str:
         """What a measurement between two trained cohorts depends on: task, seeds and how it is measured."""

@@ -70,17 +70,17 @@ def report_file(reports: str) -> str:
     return f"{reports}/index.html"
 
 
-_PLACE = re.compile(
+_ARTIFACT = re.compile(
     r"^(?:.*/)?(data/[^/]+|tables/[^/]+/[^/]+"
     r"|[^/]+/\d+-\d+/(?:[^/]+\.safetensors|dense/(?:[^/]+/)?[^/]+"
     r"|[^/]+/(?:[^/]+\.csv|level_[1-9]\d*/(?:[^/]+/)?[^/]+)))$"
 )
 
 
-def place(path: str | Path) -> str:
-    """Which artifact a path stands for, wherever the results folder lies; "" for files that have no place there."""
-    found = _PLACE.match(Path(path).as_posix())
-    return found[1] if found else ""
+def artifact_name(path: str | Path) -> str:
+    """Say which artifact a path stands for, wherever the results folder lies; "" for a file that is no artifact."""
+    match = _ARTIFACT.match(Path(path).as_posix())
+    return match[1] if match else ""
 
 
 def sum_file(path: str | Path) -> Path:
@@ -88,7 +88,7 @@ def sum_file(path: str | Path) -> Path:
     return Path(path).with_name(f".{Path(path).name}.sha256")
 
 
-def check_place(path: str | Path, written: str) -> None:
-    """Raise ArtifactError where a file was written as another artifact than the one that it stands for."""
-    if written and place(path) and written != place(path):
+def check_artifact_name(path: str | Path, written: str) -> None:
+    """Raise ArtifactError when a file was written as another artifact than the one that its path stands for."""
+    if written and artifact_name(path) and written != artifact_name(path):
         raise ArtifactError.unusable(path, f"belongs elsewhere (it was made as {written})")

@@ -38,7 +38,7 @@ PATIENCE = 180.0
 class OnCluster(Project):
     """A project whose jobs are submitted to the cluster."""
 
-    command: ClassVar[tuple[str, ...]] = (sys.executable, str(Path(__file__).with_name("impatient.py")))
+    command: ClassVar[tuple[str, ...]] = (sys.executable, str(Path(__file__).parents[1] / "support" / "impatient.py"))
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         # Each job starts three Pythons: modules are to be compiled for the first one only.

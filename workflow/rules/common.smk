@@ -1,20 +1,18 @@
 # The plan of the config, and the input functions of the rules. Rules themselves are in the other files.
-import json
 import os
 import re
 import shlex
-import shutil
 import sys
 from pathlib import Path
 
 root = str(Path(workflow.basedir))
 sys.path.insert(0, root)
 
-from lth_core.runtime import timing
-from lth_core.storage import codedigest, paths
-from lth_core.storage.runs import Run
 from lth_core.planning.configfile import ConfigError
 from lth_core.planning.plan import Plan
+from lth_core.runtime.environment import command_for, search_paths
+from lth_core.storage import codedigest, paths
+from lth_core.storage.runs import Run
 
 codedigest.remember(Path(".snakemake/lth_code_notes"))
 
@@ -28,25 +26,14 @@ except ConfigError as error:
 results, reports, logs = plan.config.results, plan.config.reports, "logs"
 
 
-def config_arguments():
-    """The arguments of this run that say what its config is."""
-    settings = workflow.config_settings
-    changes = [f"{key}={json.dumps(value)}" for key, value in settings.config.items()]
-    files = [os.path.relpath(file) for file in settings.configfiles]
-    return [*(["--configfile", *files] if files else []), *(["--config", *changes] if changes else [])]
-
-
-# As it can be typed: who runs the pipeline through make need not have it on the path.
-program = "snakemake" if shutil.which("snakemake") else os.path.relpath(f"{os.path.dirname(sys.executable)}/snakemake")
-
 # What jobs inherit. None of it changes their results, so none of it is a reason to run them again.
+settings = workflow.config_settings
 os.environ.update(
-    PATH=os.pathsep.join([os.path.dirname(sys.executable), f"{root}/workflow/bin", os.environ.get("PATH", os.defpath)]),
-    PYTHONPATH=os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])]),
+    search_paths(root),
     LTH_DATA_ROOT=plan.config.data_root,
     LTH_DEVICE=plan.config.device,
     LTH_METHODS=plan.pruned_weights,
-    LTH_COMMAND=f"{program} --force {{}} --cores all {shlex.join(config_arguments())}".strip(),
+    LTH_COMMAND=command_for("{}", settings.configfiles, settings.config),
 )
 
 # Batch systems hand a job the environment of its submission; it must not leave its allocation for another run's server.
@@ -73,15 +60,21 @@ wildcard_constraints:
     step=r"[1-9]\d*",
 
 
-def run_of(wildcards):
-    """The run of the wildcards of a ticket, a dense run or a branch of either."""
-    place = grid(wildcards) if hasattr(wildcards, "level") else (wildcards.task, wildcards.cohort)
-    return Run(*place, branch=getattr(wildcards, "branch", None))
-
-
-def grid(wildcards):
+def ticket_of(wildcards):
     """task, cohort, method and level of a job."""
     return wildcards.task, wildcards.cohort, wildcards.method, int(wildcards.level)
+
+
+def run_of(wildcards):
+    """The run of a job: a ticket, a dense run or a branch of either."""
+    ticket = ticket_of(wildcards) if hasattr(wildcards, "level") else (wildcards.task, wildcards.cohort)
+    return Run(*ticket, branch=getattr(wildcards, "branch", None))
+
+
+def file_arguments(wildcards, input):
+    """The named input files of a job as its arguments: --data FILE --trained-from FILE ..."""
+    pairs = [(f"--{name.replace('_', '-')}", path) for name, path in input.items()]
+    return shlex.join(argument for pair in pairs for argument in pair)
 
 
 def data_of(wildcards):
@@ -91,12 +84,12 @@ def data_of(wildcards):
 
 def start_of(wildcards):
     """What a ticket starts from: theta_0, theta_k or the weights to continue from."""
-    return plan.start_file(*grid(wildcards))
+    return plan.start_file(*ticket_of(wildcards))
 
 
 def trained_before(wildcards):
     """The trained ticket of the level before, or the dense run."""
-    task, cohort, method, level = grid(wildcards)
+    task, cohort, method, level = ticket_of(wildcards)
     return Run(task, cohort, method, level - 1).trained(results)
 
 
@@ -105,18 +98,15 @@ def branch_inputs(wildcards):
     return plan.branch_inputs(run_of(wildcards))
 
 
-def before(kind):
-    """A file of the training that a level's mask is made from: its weights `trained_from`, those `trained` or `mask`."""
-
-    def path(wildcards):
-        run = plan.level_before(*grid(wildcards))
-        if kind == "trained_from":
-            return plan.trained_from(run)
-        if kind == "mask":
-            return run.mask(results) if run.level else []
-        return run.trained(results)
-
-    return path
+def pruned_from(wildcards):
+    """What a level's mask is made from: theta_0 and the last training, with its mask unless that was dense."""
+    run = plan.level_before(*ticket_of(wildcards))
+    files = {
+        "initial": paths.initial_file(results, run.task, run.cohort),
+        "trained_from": plan.trained_from(run),
+        "trained": run.trained(results),
+    }
+    return files | ({"mask": run.mask(results)} if run.level else {})
 
 
 def histories(study):

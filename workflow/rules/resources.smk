@@ -4,9 +4,9 @@ from functools import cache
 
 from snakemake.common.tbdstring import TBDString
 
-from lth_core.storage.errors import ArtifactError
-from lth_core.runtime.slurm import nodes_of
 from lth_core.planning.resources import Needs
+from lth_core.runtime.slurm import nodes_of
+from lth_core.storage.errors import ArtifactError
 
 
 @cache
@@ -73,3 +73,16 @@ def tasks_by_node(wildcards):
 by_node = {"gres": gpus_by_node, "nodes": several_nodes, "tasks": tasks_by_node}
 if all(task.nodes == 1 for task in plan.config.tasks.values()):
     by_node = {}
+
+
+def memory_and_time(kind):
+    """What a job of this kind asks for."""
+    return {"mem_mb": need(kind, "mem_mb"), "runtime": need(kind, "runtime")}
+
+
+# What a job asks for that trains a network, evaluates one, or looks at weights.
+training = {"gpu": gpus_of, "processes": processes_of, **memory_and_time("training"), **by_node}
+connectivity, telemetry, supermasks = (
+    {"gpu": needs.gpus, **memory_and_time(kind)} for kind in ("connectivity", "telemetry", "supermasks")
+)
+weights = memory_and_time("weights")

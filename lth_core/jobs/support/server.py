@@ -15,7 +15,10 @@ import selectors
 import shutil
 import signal
 import socket
+import subprocess
 import sys
+import tempfile
+import time
 import traceback
 from contextlib import suppress
 from pathlib import Path
@@ -160,6 +163,22 @@ def run(job: str, arguments: list[str]) -> int:
     sys.argv = [f"lth_core.jobs.{job}", *arguments]
     importlib.import_module(f"lth_core.jobs.{job}").main()
     return 0
+
+
+def start_server(lock: int) -> str | None:
+    """Start a job server that ends when this process does, however that ends; its jobs keep the file `lock` open.
+
+    Returns what `lth-job` looks for in LTH_JOB_SERVER: this process, its Python and the server's address, separated by
+    colons. None where the system cannot hand over open files; jobs then start as programs of their own.
+    """
+    if not hasattr(socket, "send_fds"):
+        return None
+    address = f"{tempfile.mkdtemp(prefix='lth-')}/jobs"
+    command = [sys.executable, "-m", "lth_core.jobs.support.server", address, str(lock)]
+    server = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[lock])
+    while not os.path.exists(address) and server.poll() is None:
+        time.sleep(0.005)
+    return f"{os.getpid()}:{os.path.dirname(sys.executable)}:{address}"
 
 
 def main() -> None:

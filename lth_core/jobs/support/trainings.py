@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import json
 import math
 import os
@@ -22,14 +20,15 @@ from lth_core.config import Task as TaskSettings
 from lth_core.data.reading import open_data
 from lth_core.engine.distributed import agree, join, local_index
 from lth_core.engine.synchronized import synchronized
+from lth_core.jobs.support.checkpoints import discard_kept, kept_file, steps_of_run
 from lth_core.jobs.support.command import import_plugins
 from lth_core.runtime.gpus import take_gpu
 from lth_core.runtime.memory import keep_freed_memory
 from lth_core.runtime.progress import Progress
 from lth_core.runtime.shares import Share
 from lth_core.runtime.timing import spent
-from lth_core.storage.files import write_text
 from lth_core.storage.provenance import provenance
+from lth_core.storage.tables import write_table
 from lth_core.storage.tensors import write_tensors
 from lth_core.tasks.classification import ImageClassification
 from lth_core.tickets.divergence import diverged
@@ -46,7 +45,8 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     arguments = argparse.ArgumentParser(description=description)
     arguments.add_argument("--spec", type=json.loads, required=True, help="JSON: what to train (task, seeds, ...)")
     arguments.add_argument("--data", required=True, help="the data set's file")
-    arguments.add_argument("--output", required=True, help="the trained weights to write")
+    arguments.add_argument("--output", required=True, help="the file to write")
+    arguments.add_argument("--step", type=int, help="stop a training there and keep its weights for a checkpoint")
     return arguments
 
 
@@ -122,42 +122,48 @@ def train_ticket(
 ) -> None:
     """Train a stacked ticket (R = seeds x draws, seed-major), resumably, and write what is left of it.
 
-    Writes `output` and, unless the run stops early at `last_step`, history.csv beside it. Of several processes that
-    share the training, the first writes.
+    Writes `output` and history.csv beside it, unless the run stops early at `last_step`. Weights of the steps that this
+    run makes checkpoints of are kept beside it, and those of `last_step`. Of several processes that share the training,
+    the first writes.
     """
-    steps, share = task.recipe.steps, task.data.share
+    share, folder, last = task.data.share, Path(output).parent, last_step or task.recipe.steps
     seeds = [seed for seed in spec["seeds"] for _ in range(draws)]
     state = start_state(task, ticket.weights, ticket.mask, ticket.first_step)
     resume = Resume(output, fingerprint(spec, ticket.weights, ticket.mask))
+    made_by = provenance(spec, computed_on(task.device, share))
     if resume.restore(state):
         print(f"resumed at step {state.step}", flush=True)
+    elif share.first and last_step is None:
+        discard_kept(folder)
     agree(share, state.step, "the step that they resume at")
-    progress = Progress(last_step or steps)
+    progress, kept_steps = Progress(last), {*steps_of_run(folder), last_step}
 
     def after_step(state: State) -> None:
         if state.step % task.recipe.evaluate_every == 0:
             progress.report(state.step, latest_accuracy(state))
         if share.first:
+            if state.step in kept_steps:
+                header = {"provenance": made_by, "step": state.step, "diverged": diverged([], state.finite())}
+                write_tensors(kept_file(folder, state.step), state.weights(), header)
             resume.save_when_due(state)
 
     trained = train(
         task,
         state,
         seeds,
-        last_step or steps,
+        last,
         order=ticket.order,
         order_from=ticket.order_from,
         last_rate=ticket.last_rate,
         evaluate=last_step is None,
         after_step=after_step,
     )
-    lost = diverged(trained.history, state.cohort.finite().tolist())
-    header = {"provenance": provenance(spec, computed_on(task.device, share)), "step": state.step, "diverged": lost}
     if not share.first:
         return
     if last_step is None:
-        write_history(Path(output).with_name("history.csv"), trained.history, spec["seeds"], draws)
-    write_tensors(output, trained.weights, header)
+        header = {"provenance": made_by, "step": state.step, "diverged": diverged(trained.history, state.finite())}
+        write_history(folder / "history.csv", trained.history, spec["seeds"], draws)
+        write_tensors(output, trained.weights, header)
     resume.forget()
     cores = share.processes * torch.get_num_threads()
     print(spent(trained.train_seconds, trained.evaluate_seconds, cores), flush=True)
@@ -174,10 +180,8 @@ def latest_accuracy(state: State) -> str:
 
 def write_history(path: Path, rows: list[dict[str, Any]], seeds: Sequence[int], draws: int) -> None:
     """The tidy history: seed, draw, step, split, loss (nats), accuracy (fraction)."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(HISTORY_COLUMNS)
-    for row in rows:
-        seed, draw = seeds[row["replicate"] // draws], row["replicate"] % draws
-        writer.writerow([seed, draw, row["step"], row["split"], f"{row['loss']:.9g}", f"{row['accuracy']:.9g}"])
-    write_text(path, text.getvalue())
+    named = (
+        (seeds[row["replicate"] // draws], row["replicate"] % draws, *(row[name] for name in HISTORY_COLUMNS[2:]))
+        for row in rows
+    )
+    write_table(path, HISTORY_COLUMNS, named)
