@@ -150,8 +150,7 @@ def _task_facts(name: str, task: Task, config: Config, sources: Mapping[str, str
 
 
 def _method_words(method: Method) -> str:
-    """A method in one sentence."""
-    rates = "".join(f", {kind} {rate:.0%}" for kind, rate in method.rate_by_kind.items())
+    """Describe a method in one sentence."""
     kind = "iterative" if method.iterative else "one-shot"
     k = method.rewind.step
     starts = {
@@ -163,8 +162,21 @@ def _method_words(method: Method) -> str:
     }
     treated = f"; each ticket treated: {_choice(method.treatment)}" if method.treatment else ""
     excluded = f"; never pruned: {', '.join(method.exclude)}" if method.exclude else ""
-    ranking = "one ranking per layer" if method.scope == "layer" else "one global ranking"
     return (
-        f"{kind}, {_choice(method.criterion)}, {ranking}; {method.levels} levels at {method.rate:.0%} of the surviving "
-        f"weights per round{rates}; {starts[method.rewind.policy]}{treated}{excluded}"
+        f"{kind}, {_choice(method.criterion)}, {_ranking_and_rates(method)}; "
+        f"{starts[method.rewind.policy]}{treated}{excluded}"
     )
+
+
+def _ranking_and_rates(method: Method) -> str:
+    """Describe what is ranked, and how much of it a round prunes."""
+    levels = "1 level" if method.levels == 1 else f"{method.levels} levels"
+    if method.granularity == "filter":
+        fractions = ", ".join(f"{fraction:.0%} in {pattern}" for pattern, fraction in method.fractions.items())
+        return (
+            f"whole filters (neurons) ranked per layer; {levels}, each pruning a fraction of the remaining filters: "
+            f"{fractions}; other layers keep their own"
+        )
+    ranking = "one ranking per layer" if method.scope == "layer" else "one global ranking"
+    rates = "".join(f", {kind} {rate:.0%}" for kind, rate in method.rate_by_kind.items())
+    return f"{ranking}; {levels} at {method.rate:.0%} of the surviving weights per round{rates}"

@@ -13,8 +13,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lth_core.analysis.divergence import Line
-from lth_core.config import Config
-from lth_core.report.page import LARGEST_SVG, FigureEntry, StudyEntry, decimals, image_uri, interval_bar, number, render
+from lth_core.config import Config, Method
+from lth_core.report.page import (
+    LARGEST_SVG,
+    FigureEntry,
+    StudyEntry,
+    _method_words,
+    decimals,
+    image_uri,
+    interval_bar,
+    number,
+    render,
+)
 
 EVIL = "<script>alert('1')</script>&\"x"
 SVG = b"<svg xmlns='http://www.w3.org/2000/svg'/>"
@@ -98,6 +108,21 @@ def words(text: str) -> str:
 
 
 # ---------------------------------------------------------------- the page
+
+
+def test_a_method_that_prunes_filters_says_which_fraction_of_each_layer_goes():
+    method = Method(granularity="filter", fractions={"conv1.*": 0.5, "conv2.*": 0.25}, levels=3)
+    described = _method_words(method)
+    assert (
+        "whole filters (neurons) ranked per layer; 3 levels, each pruning a fraction of the remaining filters: "
+        "50% in conv1.*, 25% in conv2.*; other layers keep their own"
+    ) in described
+    assert "20%" not in described and "weights per round" not in described
+
+
+def test_a_method_that_prunes_weights_says_its_rates():
+    described = _method_words(Method(rate=0.2, rate_by_kind={"output": 0.1}, levels=1))
+    assert "one ranking per layer; 1 level at 20% of the surviving weights per round, output 10%" in described
 
 
 def test_the_page_needs_nothing_but_itself():
