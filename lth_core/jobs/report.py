@@ -12,6 +12,7 @@ from lth_core.analysis.divergence import lines
 from lth_core.config import Config, Method, Task
 from lth_core.jobs.support.command import command
 from lth_core.jobs.support.loading import load, parser
+from lth_core.report.costs import cost_line, shrunk_tickets
 from lth_core.report.page import FigureEntry, StudyEntry, image_uri, render
 from lth_core.storage.files import read_bytes, write_text
 from lth_core.storage.paths import (
@@ -37,11 +38,12 @@ def main() -> None:
     options = parser(__doc__).parse_args()
     config, studies = load(options.spec)
     claims = read_claims(claims_file(config.results))
-    tasks = trained_tasks(config, studies)
+    tasks, methods = trained_tasks(config, studies), used_methods(config, studies)
+    runs = [run for study in studies.values() for run in study.runs(config)]
     page = render(
         config,
         tasks,
-        used_methods(config, studies),
+        methods,
         [study_entry(config, name, study, claims) for name, study in studies.items()],
         sources={
             task.dataset: read_header(data_file(config.results, task.dataset))["source"] for task in tasks.values()
@@ -52,6 +54,7 @@ def main() -> None:
             for cohort in task.cohorts
         ],
         claims_link=link(config, claims_file(config.results)),
+        costs=[cost_line(ticket, read_rows(ticket.costs(config.results))) for ticket in shrunk_tickets(runs, methods)],
         divergences=lines([row for name in studies for row in read_rows(divergence_file(config.results, name))]),
     )
     write_text(report_file(config.reports), page)

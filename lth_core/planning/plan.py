@@ -217,6 +217,10 @@ class Plan:
         how = {"values": values, "rescaled": scaling == "rescaled", "supermasks": self.config.supermasks.model_dump()}
         return canonical(spec | how)
 
+    def costs_spec(self, task: str, cohort: str) -> str:
+        """What the costs of a network depend on: its task."""
+        return canonical(self._training(task, cohort, "costs"))
+
     def analysis_code(self, job: str) -> str:
         """The digest of the code of an analysis, which has no settings."""
         return self._code(job)

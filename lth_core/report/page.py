@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from lth_core.analysis.divergence import Line
 from lth_core.config import HOW_TO_COMPUTE, Choice, Config, Method, Task, seeds_of
+from lth_core.report.costs import CostLine
 
 TEMPLATES = Path(__file__).with_name("templates")
 VERDICTS = ("supported", "contradicted", "inconclusive")
@@ -54,12 +55,14 @@ def render(
     provenance: Sequence[Mapping[str, Any]],
     claims_link: str,
     divergences: Sequence[Line] = (),
+    costs: Sequence[CostLine] = (),
 ) -> str:
     """The whole page.
 
     `tasks` are those that were trained; `methods` those by which masks were found, derived ones too; `sources` says in
     a sentence where each data set comes from; `provenance` has one entry per cohort: task, cohort, and what its dense
-    run's header says about versions, commit and device; `divergences` are those of all trainings in words.
+    run's header says about versions, commit and device; `divergences` are those of all trainings in words; `costs` are
+    those of tickets without their pruned filters.
     """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -82,6 +85,8 @@ def render(
         claims_link=claims_link,
         provenance=provenance,
         divergences=divergences,
+        costs=costs,
+        ratio=ratio,
         configuration=yaml.safe_dump(
             config.model_dump(mode="json", exclude=HOW_TO_COMPUTE), sort_keys=False, allow_unicode=True
         ),
@@ -102,6 +107,11 @@ def number(value: float, decimals: int | None = None) -> str:
         return "∞" if value > 0 else "−∞"
     text = f"{value:.6g}" if decimals is None else f"{round(value, decimals) + 0.0:,.{decimals}f}"
     return text.replace("-", "−")
+
+
+def ratio(part: float, whole: float) -> str:
+    """How much of the whole a part is, as a percentage; a dash where either is unknown."""
+    return f"{part / whole:.0%}" if math.isfinite(part) and math.isfinite(whole) and whole else "–"
 
 
 def decimals(claim: Mapping[str, Any]) -> int:

@@ -71,14 +71,17 @@ def report_file(reports: str) -> str:
 
 
 _ARTIFACT = re.compile(
-    r"^(?:.*/)?(data/[^/]+|tables/[^/]+/[^/]+"
-    r"|[^/]+/\d+-\d+/(?:[^/]+\.safetensors|dense/(?:[^/]+/)?[^/]+"
-    r"|[^/]+/(?:[^/]+\.csv|level_[1-9]\d*/(?:[^/]+/)?[^/]+)))$"
+    r"^(?:.*/)?(data/[^/.][^/]*|tables/[^/]+/[^/.][^/]*"
+    r"|[^/]+/\d+-\d+/(?:[^/.][^/]*\.safetensors|dense/(?:[^/]+/)?[^/.][^/]*"
+    r"|[^/]+/(?:[^/.][^/]*\.csv|level_[1-9]\d*/(?:[^/]+/)?[^/.][^/]*)))$"
 )
 
 
 def artifact_name(path: str | Path) -> str:
-    """Say which artifact a path stands for, wherever the results folder lies; "" for a file that is no artifact."""
+    """Say which artifact a path stands for, wherever the results folder lies; "" for other files.
+
+    Hidden files are none.
+    """
     match = _ARTIFACT.match(Path(path).as_posix())
     return match[1] if match else ""
 

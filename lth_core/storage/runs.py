@@ -44,6 +44,10 @@ class Run:
         """The mask that the run is trained with; dense networks have none."""
         return f"{self.folder(results)}/mask.safetensors"
 
+    def costs(self, results: str) -> str:
+        """What the network costs without its pruned filters, as CSV."""
+        return f"{self.folder(results)}/costs.csv"
+
     def ticket(self) -> Run:
         """The ticket, or the dense run, that a branch is a counterfactual of."""
         return replace(self, branch=None)

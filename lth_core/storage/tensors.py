@@ -19,10 +19,16 @@ from lth_core.storage.paths import artifact_name, check_artifact_name
 Tensors = dict[str, np.ndarray]
 
 
-def write_tensors(path: str | Path, tensors: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> None:
-    """Write arrays with a JSON-able `header` (facts and provenance); equal content gives equal bytes."""
+def write_tensors(
+    path: str | Path, tensors: Mapping[str, np.ndarray], header: Mapping[str, Any], *, renamed_to: str | Path = ""
+) -> None:
+    """Write arrays with a JSON-able `header` (facts and provenance); equal content gives equal bytes.
+
+    A hidden file that becomes an artifact later says which one: its path then, `renamed_to`. Raises ArtifactError when
+    the file cannot be written.
+    """
     arrays = {name: np.asarray(tensors[name], order="C") for name in sorted(tensors)}
-    about = json.dumps({"artifact": artifact_name(path), "tensors": _sum(arrays), "header": header})
+    about = json.dumps({"artifact": artifact_name(renamed_to or path), "tensors": _sum(arrays), "header": header})
     # Not safetensors' own writing to a path: it has a temporary file of another name, which a killed process leaves.
     content = save(arrays, metadata={"lth": f"{_sha256(about)} {about}"})
     write_whole(path, lambda temporary: temporary.write_bytes(content), summed=False)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from lth_core.analysis.divergence import Line
 from lth_core.config import Config, Method
+from lth_core.report.costs import CostLine
 from lth_core.report.page import (
     LARGEST_SVG,
     FigureEntry,
@@ -25,6 +26,7 @@ from lth_core.report.page import (
     number,
     render,
 )
+from lth_core.storage.runs import Run
 
 EVIL = "<script>alert('1')</script>&\"x"
 SVG = b"<svg xmlns='http://www.w3.org/2000/svg'/>"
@@ -59,6 +61,7 @@ def page(
     caption: str = "What is plotted; mean of 5 seeds.",
     title: str = "A Study",
     divergences: Sequence[Line] = (),
+    costs: Sequence[CostLine] = (),
 ) -> str:
     claims = [claim("supported"), claim("contradicted")] if claims is None else claims
     links = {kind: f"study2019/fig01.{kind}" for kind in ("svg", "png", "pdf")}
@@ -71,7 +74,7 @@ def page(
     imp = settings.methods["imp"]
     methods = {"imp": imp, "imp-one-shot": imp.model_copy(update={"iterative": False})}
     sources = {"digits": "scikit-learn digits: 1,797 8x8 images"}
-    return render(settings, tasks, methods, [study], sources, [made], "../results/claims.csv", divergences)
+    return render(settings, tasks, methods, [study], sources, [made], "../results/claims.csv", divergences, costs)
 
 
 class Reader(HTMLParser):
@@ -118,6 +121,15 @@ def test_a_method_that_prunes_filters_says_which_fraction_of_each_layer_goes():
         "50% in conv1.*, 25% in conv2.*; other layers keep their own"
     ) in described
     assert "20%" not in described and "weights per round" not in described
+
+
+def test_costs_of_smaller_networks_are_one_table():
+    dense = {"parameters": 1200.0, "flops": 2400.0, "seconds": 0.002}
+    ticket = {"parameters": 300.0, "flops": 1200.0, "seconds": math.nan}
+    shown = words(page(costs=[CostLine(Run("digits", "0-4", "filters", 3), dense, ticket)]))
+    assert "What pruned filters save" in shown and "varies from run to run" in shown
+    assert "filters 3 1,200 to 300 25% 2,400 to 1,200 50% 2.00 to – –" in shown
+    assert "What pruned filters save" not in words(page())
 
 
 def test_a_method_that_prunes_weights_says_its_rates():

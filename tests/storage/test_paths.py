@@ -49,6 +49,19 @@ def test_an_artifact_copied_over_another_is_not_used(tmp_path: Path, there: str,
     read(moved)  # the same place below another results folder
 
 
+def test_hidden_files_are_no_artifacts_until_they_are_renamed(tmp_path: Path) -> None:
+    hidden = tmp_path / "results/mini/0-1/dense/.at_5.kept.safetensors"
+    target, other = hidden.with_name("at_5.safetensors"), hidden.with_name("at_6.safetensors")
+    write_tensors(hidden, TENSORS, {}, renamed_to=target)
+    assert artifact_name(hidden) == ""
+    read_tensors(hidden)
+    shutil.copy(hidden, other)
+    hidden.rename(target)
+    read_tensors(target)
+    with pytest.raises(ArtifactError, match="belongs elsewhere"):
+        read_tensors(other)
+
+
 @given(
     results=st.sampled_from(["results", "/data/0-1/tables", "dense/0-1/data", "tables", "a b/../c"]),
     names=st.tuples(*[st.from_regex(NAME_PATTERN, fullmatch=True)] * 3),

@@ -20,7 +20,7 @@ from lth_core.config import Task as TaskSettings
 from lth_core.data.reading import open_data
 from lth_core.engine.distributed import agree, join, local_index
 from lth_core.engine.synchronized import synchronized
-from lth_core.jobs.support.checkpoints import discard_kept, kept_file, steps_of_run
+from lth_core.jobs.support.checkpoints import checkpoint_file, discard_kept, kept_file, steps_of_run
 from lth_core.jobs.support.command import import_plugins
 from lth_core.runtime.gpus import take_gpu
 from lth_core.runtime.memory import keep_freed_memory
@@ -144,7 +144,8 @@ def train_ticket(
         if share.first:
             if state.step in kept_steps:
                 header = {"provenance": made_by, "step": state.step, "diverged": diverged([], state.finite())}
-                write_tensors(kept_file(folder, state.step), state.weights(), header)
+                files = kept_file(folder, state.step), checkpoint_file(folder, state.step)
+                write_tensors(files[0], state.weights(), header, renamed_to=files[1])
             resume.save_when_due(state)
 
     trained = train(
