@@ -1,4 +1,7 @@
-"""Rule claims: the tables of all studies -> claims.csv, one row per claim with its effect, interval and verdict."""
+"""Test the claims of all studies on their tables: rule `claims`.
+
+Output: claims.csv with one row per claim: its effect, interval and verdict.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Rule distances: a mask and two trainings of it -> CSV seed, draw, l2, angle (radians) over the kept weights."""
+"""Measure how far two trainings under one mask end apart: rules `pruning_distance` and `order_distance`.
+
+Input: a mask and two files of trained weights. Output, as CSV: seed, draw, l2 and angle (radians) over the kept
+weights.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Rule learned_supermasks: theta_0 -> how accurate it is under masks that are learned while no weight changes.
+"""Measure how accurate untrained weights are under learned masks: rule `learned_supermasks`.
 
-Writes two rows per seed, with masks that are drawn (averages over several) and with the likely one: seed, mask (`drawn`
-or `likely`), density, validation_accuracy, test_accuracy; nan where learning diverged.
+Input: the data file and theta_0, whose weights do not change while masks are learned. Output, as CSV: two rows per
+seed, with masks that are drawn (averages over several) and with the likely one: seed, mask (`drawn` or `likely`),
+density, validation_accuracy, test_accuracy; nan where learning diverged.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def main() -> None:
     resume = Resume(options.output, fingerprint(spec, initial))
 
     def begin(rows: list[Row]) -> Learning:
-        """With the seed after those of the rows."""
+        """Start with the seed after those of the rows."""
         index = len(rows) // 2
         return Learning.start(weights[index], layers, seeds[index], settings, rows)
 
@@ -65,11 +66,11 @@ def main() -> None:
 
 
 def measured(task: Task, state: Learning, seed: int, settings: Supermasks, rescaled: bool) -> Iterator[Row]:
-    """The two rows of a seed."""
+    """Yield the two rows of a seed."""
     scores = {name: score.detach() for name, score in state.scores.items()}
     for mask, masks in (("drawn", drawn_masks(scores, seed, settings.samples)), ("likely", [likely_mask(scores)])):
-        found = evaluate(task, state.network, masks, rescaled)
-        yield (seed, mask, *(f"{value:.9g}" for value in found))
+        measures = evaluate(task, state.network, masks, rescaled)
+        yield (seed, mask, *(f"{value:.9g}" for value in measures))
 
 
 if __name__ == "__main__":

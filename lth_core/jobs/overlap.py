@@ -1,4 +1,8 @@
-"""Rule overlap: the masks of two tickets -> CSV of Overlap rows, per layer (in network order) and seed."""
+"""Count the weights that two tickets have in common: rule `overlap`.
+
+Input: theta_0 and the masks of both tickets. Output, as CSV: the fields of Overlap, per layer (in network order) and
+seed.
+"""
 
 from __future__ import annotations
 

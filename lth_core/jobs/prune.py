@@ -1,4 +1,8 @@
-"""Rule prune: the last training's start and end, and its mask -> the mask of the next level."""
+"""Make the mask of a level: rule `prune`.
+
+Input: theta_0 and the training that the mask is made from: the weights it started from and ended with, and its mask.
+Output: the mask of the next level.
+"""
 
 from __future__ import annotations
 

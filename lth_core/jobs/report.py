@@ -1,4 +1,7 @@
-"""Rule report: claims, figures, captions and the headers of data and dense runs -> reports/index.html."""
+"""Write the page: rule `report`.
+
+Input: claims, figures, captions, divergence, costs, and the headers of data and dense runs. Output: reports/index.html.
+"""
 
 from __future__ import annotations
 
@@ -61,20 +64,20 @@ def main() -> None:
 
 
 def trained_tasks(config: Config, studies: dict[str, Study]) -> dict[str, Task]:
-    """The configured tasks that some study trains."""
+    """Select the configured tasks that some study trains."""
     used = {task for study in studies.values() for task in study.tasks}
     return {name: task for name, task in config.tasks.items() if name in used}
 
 
 def used_methods(config: Config, studies: dict[str, Study]) -> dict[str, Method]:
-    """The methods of the studies' tasks, and those that the studies derive from them."""
+    """Select the methods of the studies' tasks, and add those that the studies derive from them."""
     used = {method for study in studies.values() for method in study.tasks.values()}
     configured = {name: method for name, method in config.methods.items() if name in used}
     return configured | {name: method for study in studies.values() for name, method in study.methods(config).items()}
 
 
 def study_entry(config: Config, name: str, study: Study, claims: list[dict[str, Any]]) -> StudyEntry:
-    """A study's part of the page. Raises ArtifactError when a figure or the captions cannot be read."""
+    """Collect a study's part of the page. Raises ArtifactError when a figure or the captions cannot be read."""
     captions = json.loads(read_bytes(captions_file(config.reports, name)))
     figures = []
     for figure in study.figure_names(config):
@@ -83,22 +86,22 @@ def study_entry(config: Config, name: str, study: Study, claims: list[dict[str, 
         links = {extension: link(config, path) for extension, path in paths.items()}
         figures.append(FigureEntry(figure, captions[figure], image, links))
     tables = {table: table_links(config, table_file(config.results, name, table)) for table in study.table_names}
-    own_claims = [claim for claim in claims if claim["study"] == name]
-    return StudyEntry(name, study.title, study.citation, own_claims, figures, tables)
+    of_study = [claim for claim in claims if claim["study"] == name]
+    return StudyEntry(name, study.title, study.citation, of_study, figures, tables)
 
 
 def read_claims(path: str) -> list[dict[str, Any]]:
-    """The rows of claims.csv, numbers as numbers."""
+    """Read the rows of claims.csv, numbers as numbers."""
     return [row | {key: float(row[key]) for key in NUMBERS} for row in read_rows(path)]
 
 
 def table_links(config: Config, path: str) -> dict[str, str]:
-    """Links to a table and to its provenance."""
+    """Link to a table and to its provenance."""
     return {"csv": link(config, path), "json": link(config, Path(path).with_suffix(".json").as_posix())}
 
 
 def link(config: Config, path: str) -> str:
-    """The address of a file as seen from the page."""
+    """Return the address of a file as seen from the page."""
     return quote(Path(os.path.relpath(path, Path(report_file(config.reports)).parent)).as_posix())
 
 

@@ -1,6 +1,6 @@
-"""Rule table: the histories and analyses of a study -> its tidy tables, each with its provenance beside it.
+"""Make the tidy tables of a study from its histories and analyses: a rule per study.
 
-And the divergence of its trainings.
+Output: each table as CSV with its provenance beside it, and the divergence of the study's trainings.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Rule telemetry: theta_0 and the end of the dense run -> what the network does in its first steps.
+"""Measure what the dense network does in its first steps: rule `telemetry`.
 
-These steps are trained again: they are a pure function of the seed, so the bits are those of the dense run. Writes a
-tidy CSV: seed, step, quantity, value.
+Input: the data file, theta_0 and the end of the dense run. The steps are trained again; they are a pure function of the
+seed, so the bits are those of the dense run. Output, as CSV: seed, step, quantity, value.
 """
 
 from __future__ import annotations

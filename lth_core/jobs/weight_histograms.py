@@ -1,4 +1,7 @@
-"""Rule weight_histograms: theta_0, the trained dense network and a ticket's mask -> CSV of Bin rows."""
+"""Count the weights of the dense network by value: rule `weight_histograms`.
+
+Input: theta_0, the end of the dense run and a ticket's mask. Output, as CSV: the fields of Bin.
+"""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def render(
     divergences: Sequence[Line] = (),
     costs: Sequence[CostLine] = (),
 ) -> str:
-    """The whole page.
+    """Render the whole page.
 
     `tasks` are those that were trained; `methods` those by which masks were found, derived ones too; `sources` says in
     a sentence where each data set comes from; `provenance` has one entry per cohort: task, cohort, and what its dense
@@ -94,13 +94,13 @@ def render(
 
 
 def image_uri(svg: bytes, png: bytes) -> str:
-    """The figure as a data URI: sharp lines (svg) unless that is large."""
+    """Encode a figure as a data URI: sharp lines (svg) unless that is large."""
     kind, content = ("svg+xml", svg) if len(svg) <= LARGEST_SVG else ("png", png)
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def number(value: float, decimals: int | None = None) -> str:
-    """A number as readers write it: with so many decimals, or as short as it is; an unknown number is a dash."""
+    """Write a number for readers: with that many decimals, or as short as it is; an unknown one is a dash."""
     if math.isnan(value):
         return "–"
     if math.isinf(value):
@@ -110,19 +110,19 @@ def number(value: float, decimals: int | None = None) -> str:
 
 
 def ratio(part: float, whole: float) -> str:
-    """How much of the whole a part is, as a percentage; a dash where either is unknown."""
+    """Write a part as a percentage of the whole; a dash where either is unknown."""
     return f"{part / whole:.0%}" if math.isfinite(part) and math.isfinite(whole) and whole else "–"
 
 
 def decimals(claim: Mapping[str, Any]) -> int:
-    """How many decimals of a claim's numbers tell something: two digits of half its interval's width."""
+    """Count the decimals of a claim's numbers that mean something: two digits of half its interval's width."""
     half = (claim["high"] - claim["low"]) / 2
     digits = half if math.isfinite(half) and half > 0 else abs(claim["estimate"])
     return min(6, max(0, 1 - math.floor(math.log10(digits)))) if math.isfinite(digits) and digits > 0 else 0
 
 
 def interval_bar(claim: Mapping[str, Any]) -> dict[str, float] | None:
-    """Where a claim's interval, estimate and margin lie on a bar, in percent of its width; None if unbounded."""
+    """Locate a claim's interval, estimate and margin on a bar, in percent of its width; None if unbounded."""
     low, high, estimate, margin = (claim[key] for key in ("low", "high", "estimate", "margin"))
     if not all(map(math.isfinite, (low, high, estimate, margin))):
         return None

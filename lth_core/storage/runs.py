@@ -54,16 +54,16 @@ class Run:
 
 
 def run_of(folder: str | Path) -> tuple[str, Run]:
-    """The results folder and the run of a training's folder: the inverse of `Run.folder`.
+    """Return the results folder and the run of a training's folder: the inverse of `Run.folder`.
 
-    Raises ArtifactError for a folder that is none.
+    Raises ArtifactError for another folder.
     """
     parts = [*Path(folder).parts]
     level = re.compile(r"level_([1-9]\d*)$")
     branch = None if parts and (level.match(parts[-1]) or parts[-1] == DENSE) else parts.pop() if parts else None
     match parts:
-        case [*results, task, cohort, method, last] if found := level.match(last):
-            return str(Path(*results)), Run(task, cohort, method, int(found[1]), branch)
+        case [*results, task, cohort, method, last] if number := level.match(last):
+            return str(Path(*results)), Run(task, cohort, method, int(number[1]), branch)
         case [*results, task, cohort, last] if last == DENSE:
             return str(Path(*results)), Run(task, cohort, branch=branch)
     raise ArtifactError(f"{folder}: is no training's folder (results/TASK/SEEDS/METHOD/level_N or .../SEEDS/dense)")

@@ -165,14 +165,14 @@ def test_text_from_outside_is_escaped_everywhere():
 
 @settings(max_examples=40, deadline=None)
 @given(st.text(st.sampled_from("<>&\"'/= aäscript!-{}%#;\n"), min_size=1), st.integers(0, 6))
-def test_no_text_from_outside_becomes_markup(text, place):
+def test_no_text_from_outside_becomes_markup(text, index):
     """Whatever stands in a claim, a caption or a title: the page has the same tags and attributes."""
     keys = ("claim", "effect", "source", "unit", "task")
 
     def shape(text):
-        claims = [claim("supported", **({keys[place]: text} if place < len(keys) else {}))]
-        found = Reader(page(claims, **({("caption", "title")[place - 5]: text} if 5 <= place < 7 else {})))
-        return [(tag, sorted(attributes)) for tag, attributes in found.tags]
+        claims = [claim("supported", **({keys[index]: text} if index < len(keys) else {}))]
+        reader = Reader(page(claims, **({("caption", "title")[index - 5]: text} if 5 <= index < 7 else {})))
+        return [(tag, sorted(attributes)) for tag, attributes in reader.tags]
 
     assert shape(text) == shape("plain")
 
@@ -217,7 +217,7 @@ def test_figures_are_inlined_as_svg_or_as_png_where_that_is_large():
 
 
 @pytest.mark.parametrize(
-    ("value", "places", "text"),
+    ("value", "digits", "text"),
     [
         (0.0, None, "0"),
         (-0.2, None, "−0.2"),
@@ -229,12 +229,12 @@ def test_figures_are_inlined_as_svg_or_as_png_where_that_is_large():
         (-math.inf, 1, "−∞"),
     ],
 )
-def test_numbers_are_written_as_readers_write_them(value: float, places: int | None, text: str):
-    assert number(value, places) == text
+def test_numbers_are_written_as_readers_write_them(value: float, digits: int | None, text: str):
+    assert number(value, digits) == text
 
 
 @pytest.mark.parametrize(
-    ("estimate", "half", "places"),
+    ("estimate", "half", "digits"),
     [
         (3.0, 0.68, 2),
         (2.59, 0.0236, 3),
@@ -245,8 +245,8 @@ def test_numbers_are_written_as_readers_write_them(value: float, places: int | N
         (0.0, 0.0, 0),
     ],
 )
-def test_decimals_follow_the_width_of_the_interval(estimate: float, half: float, places: int):
-    assert decimals({"estimate": estimate, "low": estimate - half, "high": estimate + half}) == places
+def test_decimals_follow_the_width_of_the_interval(estimate: float, half: float, digits: int):
+    assert decimals({"estimate": estimate, "low": estimate - half, "high": estimate + half}) == digits
 
 
 def test_the_drawn_interval_is_to_scale_and_holds_the_margin():
@@ -258,7 +258,7 @@ def test_an_interval_without_bounds_is_not_drawn():
     assert interval_bar(claim("inconclusive", low=-math.inf, high=math.inf)) is None
 
 
-def test_numerical_faults_are_listed_where_there_are_any() -> None:
+def test_divergence_is_listed_where_there_is_any() -> None:
     assert '<h3 id="divergence">' not in page()
     line = Line("digits", "0-4", "imp", "ticket", ["seed 1 diverged at level 3", "nothing is left of <b>fc2</b>"])
     text = Reader(page(divergences=[line])).text

@@ -11,10 +11,10 @@ from lth_core.storage.provenance import _git_commit, provenance
 
 
 def test_provenance_names_versions_and_commit_but_no_time() -> None:
-    found = provenance({"seeds": [0, 1]}, device="cuda")
-    assert found["spec"] == {"seeds": [0, 1]} and found["device"] == "cuda"
-    assert found["versions"]["numpy"] == np.__version__
-    assert set(found) == {"spec", "versions", "git_commit", "device"}
+    made_by = provenance({"seeds": [0, 1]}, device="cuda")
+    assert made_by["spec"] == {"seeds": [0, 1]} and made_by["device"] == "cuda"
+    assert made_by["versions"]["numpy"] == np.__version__
+    assert set(made_by) == {"spec", "versions", "git_commit", "device"}
 
 
 def test_provenance_needs_no_git(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -18,11 +18,11 @@ from tests.support.artifact_samples import TENSORS, damaged, names
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     path = tmp_path / "new" / "folders" / "mask.safetensors"
     write_tensors(path, TENSORS, {"density": 0.5, "provenance": {"spec": {"seeds": [0]}}})
-    found = read_tensors(path)
-    assert found.keys() == TENSORS.keys()
+    tensors = read_tensors(path)
+    assert tensors.keys() == TENSORS.keys()
     for name, value in TENSORS.items():
-        assert found[name].dtype == value.dtype
-        np.testing.assert_array_equal(found[name], value)
+        assert tensors[name].dtype == value.dtype
+        np.testing.assert_array_equal(tensors[name], value)
     assert read_header(path) == {"density": 0.5, "provenance": {"spec": {"seeds": [0]}}}
 
 
@@ -89,9 +89,9 @@ def test_an_unusable_file_is_named_in_one_line(tmp_path: Path, make: object, rea
 def test_a_file_of_another_program_is_named_in_one_line(
     tmp_path: Path, metadata: dict[str, str] | None, read: object
 ) -> None:
-    path = tmp_path / "foreign.safetensors"
+    path = tmp_path / "other.safetensors"
     save_file(TENSORS, path, metadata=metadata)
-    with pytest.raises(ArtifactError, match=r"foreign\.safetensors: was not written by lth; make it again"):
+    with pytest.raises(ArtifactError, match=r"other\.safetensors: was not written by lth; make it again"):
         read(path)
 
 

@@ -136,7 +136,7 @@ def test_a_training_is_shared_by_the_nodes_that_are_asked_for(cluster: Path, fin
     (number,) = numbers(run)
     assert job_of(number)["JOB_GRES"] == "gpu:2"  # one in each node, where torch then finds none
     lines = project.read(RETRAIN_LOG).splitlines()
-    assert "error: processes on this machine: 1, and it has 0 GPUs, one for each: set fewer" in lines
+    assert "error: processes on this machine: 1, GPUs: 0, and each process needs one; set fewer `processes`" in lines
 
     run = project.snakemake("--retries=0", trained)
     assert run.status == 0, run.said

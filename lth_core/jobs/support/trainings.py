@@ -41,7 +41,7 @@ DEVICE_VARIABLE = "LTH_DEVICE"
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
-    """The arguments that all training jobs take."""
+    """Make a parser of the arguments that all training jobs take."""
     arguments = argparse.ArgumentParser(description=description)
     arguments.add_argument("--spec", type=json.loads, required=True, help="JSON: what to train (task, seeds, ...)")
     arguments.add_argument("--data", required=True, help="the data set's file")
@@ -51,11 +51,11 @@ def parser(description: str | None) -> argparse.ArgumentParser:
 
 
 class DeviceError(ValueError):
-    """A device that is not there, in one line."""
+    """A device that this machine lacks; one line."""
 
 
 def kind_of_device() -> str:
-    """The device named by LTH_DEVICE: cpu, cuda, or auto (a GPU when there is one)."""
+    """Read the device from LTH_DEVICE: cpu or cuda; auto is a GPU when there is one."""
     wanted = os.environ.get(DEVICE_VARIABLE, "auto")
     if wanted == "auto":
         wanted = "cuda" if torch.cuda.is_available() else "cpu"
@@ -63,14 +63,14 @@ def kind_of_device() -> str:
 
 
 def choose_device() -> torch.device:
-    """The device to use; one of several GPUs. Raises DeviceError."""
+    """Choose the device to use, one of several GPUs. Raises DeviceError."""
     wanted = kind_of_device()
     if wanted == "cuda" and not torch.cuda.is_available():
         raise DeviceError("device: cuda, but torch finds no GPU that it can use; use 'auto' or 'cpu'")
     if wanted == "cuda" and (gpus := torch.cuda.device_count()) > 1:
-        own = local_index()
+        index = local_index()
         # "cuda" means this one from now on; artifacts do not name it.
-        torch.cuda.set_device(take_gpu(gpus) if own is None else own)
+        torch.cuda.set_device(take_gpu(gpus) if index is None else index)
     return torch.device(wanted)
 
 
@@ -87,13 +87,13 @@ def prepare(device: torch.device) -> None:
 
 
 def model_factory(settings: TaskSettings, classes: int, input_shape: Sequence[int]) -> Callable[[], nn.Module]:
-    """Builds the task's network for its data set."""
+    """Return what builds the task's network for its data set."""
     offered = {"classes": classes, "input_shape": tuple(input_shape)}
     return lambda: registry.model.call(settings.model.name, offered, settings.model.options)
 
 
 def open_task(spec: Mapping[str, Any], data: str) -> ImageClassification:
-    """The task of a spec on its data file."""
+    """Open the task of a spec on its data file."""
     device = choose_device()
     prepare(device)  # before plugins, which may start threads
     import_plugins(spec["plugins"])
@@ -107,7 +107,7 @@ def open_task(spec: Mapping[str, Any], data: str) -> ImageClassification:
 
 
 def computed_on(device: torch.device, share: Share) -> str:
-    """Where a training's numbers come from: they may differ by rounding from those of another place."""
+    """Say where a training's numbers come from: on other devices they may differ by rounding."""
     return f"{device.type}, {share.processes} processes" if share.processes > 1 else str(device)
 
 
@@ -171,16 +171,17 @@ def train_ticket(
 
 
 def latest_accuracy(state: State) -> str:
-    """The validation accuracy of the last evaluation, averaged over replicates, for the progress line."""
-    found = [row["accuracy"] for row in state.history[-3 * state.cohort.size :] if row["split"] == "validation"]
-    known = [accuracy for accuracy in found if math.isfinite(accuracy)]
+    """Describe the last validation accuracy, averaged over replicates, for the progress line."""
+    accuracies = [row["accuracy"] for row in state.history[-3 * state.cohort.size :] if row["split"] == "validation"]
+    known = [accuracy for accuracy in accuracies if math.isfinite(accuracy)]
     words = [f"validation accuracy {100 * float(np.mean(known)):.1f}%"] if known else []
-    words += [f"{len(found) - len(known)} of {len(found)} diverged"] if len(known) < len(found) else []
+    lost = len(accuracies) - len(known)
+    words += [f"{lost} of {len(accuracies)} diverged"] if lost else []
     return ", ".join(words)
 
 
 def write_history(path: Path, rows: list[dict[str, Any]], seeds: Sequence[int], draws: int) -> None:
-    """The tidy history: seed, draw, step, split, loss (nats), accuracy (fraction)."""
+    """Write the tidy history: seed, draw, step, split, loss (nats), accuracy (fraction)."""
     named = (
         (seeds[row["replicate"] // draws], row["replicate"] % draws, *(row[name] for name in HISTORY_COLUMNS[2:]))
         for row in rows
