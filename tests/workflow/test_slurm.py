@@ -22,7 +22,7 @@ from tests.support.project import DENSE, LEVELS, Finished, Project
 
 pytestmark = pytest.mark.slurm
 
-CLUSTER = Path(__file__).parent / "slurm.sh"
+CLUSTER = Path(__file__).parents[1] / "support" / "slurm.sh"
 PROFILE = (
     "--workflow-profile=slurm",
     "--slurm-no-account",  # these two: the cluster has no accounting
