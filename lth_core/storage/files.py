@@ -69,7 +69,7 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def read_bytes(path: str | Path) -> bytes:
-    """The content of a table or figure. Raises ArtifactError when it is missing, damaged or another artifact's.
+    """Read the content of a table or figure. Raises ArtifactError when it is missing, damaged or another artifact's.
 
     One that has no sum beside it is believed: stores of a cluster move only the files that Snakemake knows.
     """

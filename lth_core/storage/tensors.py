@@ -54,7 +54,7 @@ def _about(path: str | Path, opened: safe_open) -> dict[str, Any]:
 
 
 def read_tensors(path: str | Path) -> Tensors:
-    """All arrays of a file by name. Raises ArtifactError when the file is missing, damaged or another artifact's."""
+    """Read all arrays of a file by name. Raises ArtifactError when the file is missing, damaged or another artifact's."""
     with _open(path) as opened:
         try:
             arrays = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (not a dict)
@@ -72,7 +72,7 @@ def check_tensors(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def read_header(path: str | Path) -> dict[str, Any]:
-    """Facts and provenance that the file was written with.
+    """Read the facts and the provenance that a file was written with.
 
     Raises ArtifactError for files that lth did not write, whose header is damaged, or that are another artifact's.
     """

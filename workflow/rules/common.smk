@@ -36,15 +36,15 @@ os.environ.update(
     LTH_COMMAND=command_for("{}", settings.configfiles, settings.config),
 )
 
-# Batch systems hand a job the environment of its submission; it must not leave its allocation for another run's server.
+# Batch systems give a job the environment of its submission; it must not use the job server of another machine.
 os.environ.pop("LTH_JOB_SERVER", None)
 
-# The shell becomes the job, whose parent is then this snakemake: it ends with its parent.
+# With exec the shell becomes the job, a child of this snakemake that ends with it.
 shell.prefix("set -euo pipefail; exec ")
 
 
 def either(names):
-    """A wildcard constraint: one of these names."""
+    """Make a wildcard constraint: one of these names."""
     return "|".join(map(re.escape, sorted(names))) or "(?!)"
 
 
@@ -61,45 +61,45 @@ wildcard_constraints:
 
 
 def ticket_of(wildcards):
-    """task, cohort, method and level of a job."""
+    """Return task, cohort, method and level of a job."""
     return wildcards.task, wildcards.cohort, wildcards.method, int(wildcards.level)
 
 
 def run_of(wildcards):
-    """The run of a job: a ticket, a dense run or a branch of either."""
+    """Return the run of a job: a ticket, a dense run or a branch of either."""
     ticket = ticket_of(wildcards) if hasattr(wildcards, "level") else (wildcards.task, wildcards.cohort)
     return Run(*ticket, branch=getattr(wildcards, "branch", None))
 
 
 def file_arguments(wildcards, input):
-    """The named input files of a job as its arguments: --data FILE --trained-from FILE ..."""
+    """Pass the named input files of a job as its arguments: --data FILE --trained-from FILE ..."""
     pairs = [(f"--{name.replace('_', '-')}", path) for name, path in input.items()]
     return shlex.join(argument for pair in pairs for argument in pair)
 
 
 def data_of(wildcards):
-    """The data file that a task is trained on."""
+    """Return the data file that a task is trained on."""
     return paths.data_file(results, plan.config.tasks[wildcards.task].dataset)
 
 
 def start_of(wildcards):
-    """What a ticket starts from: theta_0, theta_k or the weights to continue from."""
+    """Return what a ticket starts from: theta_0, theta_k or the weights to continue from."""
     return plan.start_file(*ticket_of(wildcards))
 
 
 def trained_before(wildcards):
-    """The trained ticket of the level before, or the dense run."""
+    """Return the trained ticket of the level before, or the dense run."""
     task, cohort, method, level = ticket_of(wildcards)
     return Run(task, cohort, method, level - 1).trained(results)
 
 
 def branch_inputs(wildcards):
-    """What a branch's training starts from, by its job's arguments."""
+    """Return the files that a branch is made from, by argument of its job."""
     return plan.branch_inputs(run_of(wildcards))
 
 
 def pruned_from(wildcards):
-    """What a level's mask is made from: theta_0 and the last training, with its mask unless that was dense."""
+    """Return what a level's mask is made from: theta_0 and the last training, with its mask unless it was dense."""
     run = plan.level_before(*ticket_of(wildcards))
     files = {
         "initial": paths.initial_file(results, run.task, run.cohort),
@@ -110,23 +110,23 @@ def pruned_from(wildcards):
 
 
 def histories(study):
-    """The histories and masks of a study's runs."""
+    """List the histories and masks of a study's runs."""
     runs = plan.studies[study].runs(plan.config)
     return [run.history(results) for run in runs] + [run.mask(results) for run in runs if run.level]
 
 
 def tables(study):
-    """A study's tables as the figures read them."""
+    """List the tables of a study."""
     return [paths.table_file(results, study, table) for table in plan.studies[study].table_names]
 
 
 def table_provenance(study):
-    """What made each table, in a file beside it."""
+    """List the files beside the tables of a study that say what made them."""
     return [str(Path(table).with_suffix(".json")) for table in tables(study)]
 
 
 def trained_by_studies():
-    """The data and the dense runs of all studies, whose headers say what the page is about."""
+    """List the data and the dense runs of all studies, whose headers the page reads."""
     tasks = {task for study in plan.studies.values() for task in study.tasks}
     settings = {task: plan.config.tasks[task] for task in sorted(tasks)}
     data = {paths.data_file(results, task.dataset) for task in settings.values()}
@@ -135,12 +135,12 @@ def trained_by_studies():
 
 
 def figures(study):
-    """A study's figures in all formats."""
+    """List the figures of a study in all formats."""
     names = plan.studies[study].figure_names(plan.config)
     return [paths.figure_file(reports, study, name, kind) for name in names for kind in ("svg", "png", "pdf")]
 
 
 def for_readers(study):
-    """All files of a study that people read, or pages link to."""
+    """List the files of a study that people read, or the page links to."""
     divergence, captions = paths.divergence_file(results, study), paths.captions_file(reports, study)
     return [*tables(study), *table_provenance(study), divergence, captions, *figures(study)]

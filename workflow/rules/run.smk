@@ -13,17 +13,17 @@ from lth_core.storage.files import out_of_the_future
 
 
 def jobs_of_this_run():
-    """The jobs that this run has to do."""
+    """List the jobs that this run has to do."""
     return [job for job in workflow.dag.needrun_jobs() if not job.is_group()]
 
 
 def made_by_this_run():
-    """The files that this run makes."""
+    """Return the files that this run makes."""
     return {str(file) for job in jobs_of_this_run() for file in job.output}
 
 
 def changed_inputs():
-    """The artifacts that have changed since jobs used them, which this run does not make anew."""
+    """List the artifacts that changed since jobs used them, unless this run makes them again."""
     changed = {str(file) for job in jobs_of_this_run() for file in workflow.dag.reason(job).updated_input}
     return sorted(path for path in changed - made_by_this_run() if path.startswith(f"{results}/"))
 
