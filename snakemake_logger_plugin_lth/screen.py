@@ -11,7 +11,8 @@ from typing import TextIO
 class Screen:
     """Print messages, which scroll, and a block (`show`), which is replaced in place.
 
-    The cursor rests below the block and is never hidden. Without a terminal `live` is False and blocks are not shown. A stream that cannot be written to any more is ignored.
+    The cursor rests below the block and is never hidden. Without a terminal `live` is False and blocks are not shown. A
+    stream that cannot be written to any more is ignored.
     """
 
     def __init__(self, stream: TextIO):

@@ -54,7 +54,7 @@ def _about(path: str | Path, opened: safe_open) -> dict[str, Any]:
 
 
 def read_tensors(path: str | Path) -> Tensors:
-    """Read all arrays of a file by name. Raises ArtifactError when the file is missing, damaged or another artifact's."""
+    """Read all arrays of a file by name. Raises ArtifactError when it is missing, damaged or another artifact's."""
     with _open(path) as opened:
         try:
             arrays = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (not a dict)
