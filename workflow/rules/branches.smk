@@ -32,7 +32,7 @@ rule branch:
 
 use rule checkpoint as branch_checkpoint with:
     input:
-        ancient(counterfactual.history(results)),
+        counterfactual.history(results),
         unpack(branch_inputs),
         data=data_of,
     output:

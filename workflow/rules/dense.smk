@@ -43,9 +43,9 @@ rule dense:
 
 
 rule checkpoint:
-    # After the dense run, which keeps the weights of the steps that this run needs. What else it holds does not matter.
+    # After the dense run, which keeps the weights of the steps that this run needs.
     input:
-        ancient(Run("{task}", "{cohort}").history(results)),
+        Run("{task}", "{cohort}").history(results),
         data=data_of,
         initial=paths.initial_file(results, "{task}", "{cohort}"),
     output:
