@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-import lth_core.treatments  # noqa: F401 (registers the built-in treatments)
 from lth_core import registry
 from lth_core.config import Branch, Method, Rewind, Task
 from lth_core.jobs.support.command import command

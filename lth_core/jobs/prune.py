@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 
-import lth_core.pruning  # noqa: F401 (registers the built-in criteria)
 from lth_core.config import Method
-from lth_core.jobs.support.command import command, import_plugins
+from lth_core.jobs.support.command import command, import_modules
 from lth_core.jobs.support.inputs import read_mask, read_weights
 from lth_core.jobs.support.stacking import stack, unstack
 from lth_core.pruning.exclusions import prunable
@@ -28,7 +27,7 @@ def main() -> None:
     arguments.add_argument("--output", required=True)
     options = arguments.parse_args()
     spec, method = options.spec, Method(**options.spec["method"])
-    import_plugins(spec["plugins"])
+    import_modules(spec["modules"])
     network = read_header(options.initial)
     layers = prunable(network["layers"], method.exclude)
     theta_0, count = read_tensors(options.initial), len(spec["seeds"])

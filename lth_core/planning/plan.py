@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -60,7 +60,7 @@ class Plan:
         """The plan of config files; raises ConfigError with one line per mistake."""
         loaded = load([Path(path) for path in paths], overrides)
         plan = cls(loaded.config, loaded.studies)
-        size = max(len(text.encode()) for text in (canonical(plan._config(None)), plan.pruned_weights))
+        size = max(len(text.encode()) for text in (canonical(plan._config([*plan.studies])), plan.pruned_weights))
         if size > MOST_BYTES:
             raise ConfigError(
                 [f"the config is too large for one run ({size:,} bytes, at most {MOST_BYTES:,}): split it by task"]
@@ -222,23 +222,20 @@ class Plan:
 
     def table_spec(self, study: str) -> str:
         """A study's own config: other studies' options do not matter to its table."""
-        code = self._code("table", type(self.studies[study]), without=DRAWING_MODULES)
-        return canonical({"config": self._config(study, "reports"), "code": code})
+        return canonical(self._after_training("table", [study], "reports", without=DRAWING_MODULES))
 
     def figures_spec(self, study: str) -> str:
         """As the table's, with the folder of the figures and the code that draws them."""
-        code = self._code("figures", type(self.studies[study]))
-        return canonical({"config": self._config(study), "code": code})
+        return canonical(self._after_training("figures", [study]))
 
     def claims_spec(self) -> str:
-        """The config without the studies' options, whose effect is in the tables."""
-        code = self._code("claims", *map(type, self.studies.values()), without=DRAWING_MODULES)
-        return canonical({"config": self._config(None, "reports"), "code": code})
+        """The config without the folder of the reports."""
+        return canonical(self._after_training("claims", self.studies, "reports", without=DRAWING_MODULES))
 
     def report_spec(self) -> str:
         """The page is made by its templates, too."""
-        code = self._code("report", *map(type, self.studies.values()), without=DRAWING_MODULES)
-        return canonical({"config": self._config(None), "code": code, "templates": files_digest(TEMPLATES)})
+        spec = self._after_training("report", self.studies, without=DRAWING_MODULES)
+        return canonical(spec | {"templates": files_digest(TEMPLATES)})
 
     # ------------------------------------------------------------ parts of specs
 
@@ -251,9 +248,47 @@ class Plan:
         return {"seeds": seeds_of(cohort), **self._code_of(job, *functions)}
 
     def _code_of(self, job: str, *functions: Any) -> dict[str, Any]:
-        """The plugins that a job imports, if one of its functions comes from one, and the digest of its code."""
-        plugins = self.config.plugins if any(_is_plugin(function) for function in functions) else []
-        return {"plugins": plugins, "code": self._code(job, *functions)}
+        """The modules of the registered functions that a job uses, for it to import, and the digest of its code."""
+        return {"modules": self._modules(functions), "code": self._code(job, *functions)}
+
+    def _after_training(
+        self, job: str, studies: Iterable[str], *left_out: str, without: tuple[str, ...] = ()
+    ) -> dict[str, Any]:
+        """What a job depends on that reads the config and some of its studies.
+
+        Studies ask for facts of what the config names, so its modules are imported, too. The code of these functions
+        is in the specs of the trainings: what they change comes to these jobs as other inputs.
+        """
+        kinds = [type(self.studies[name]) for name in studies]
+        return {
+            "config": self._config(list(studies), *left_out),
+            "modules": self._modules([*kinds, *self._named_functions]),
+            "code": self._code(job, *kinds, without=without),
+        }
+
+    @cached_property
+    def _named_functions(self) -> list[Any]:
+        """The registered functions that the config names, with what its studies derive."""
+        datasets = [self.config.dataset(task.dataset) for task in self.config.tasks.values()]
+        return [
+            *(registry.dataset.get(dataset.source.name) for dataset in datasets),
+            *(registry.transform.get(transform.name) for dataset in datasets for transform in dataset.transforms),
+            *(registry.model.get(task.model.name) for task in self.config.tasks.values()),
+            *(registry.criterion.get(method.criterion.name) for method in self.methods.values()),
+            *(registry.treatment.get(method.treatment.name) for method in self.methods.values() if method.treatment),
+            *(registry.treatment.get(branch.treatment.name) for branch in self.branches.values()),
+        ]
+
+    def _modules(self, functions: Iterable[Any]) -> list[str]:
+        """The modules that register `functions` when imported: built-in ones, and plugins as the config names them."""
+        modules = set()
+        for module in {function.__module__ for function in functions}:
+            if module.partition(".")[0] == PACKAGE:
+                modules.add(module)
+            else:  # a plugin may register what it imports from elsewhere
+                plugins = [name for name in self.config.plugins if f"{module}.".startswith(f"{name}.")]
+                modules |= set(plugins or self.config.plugins)
+        return sorted(modules)
 
     def _rewind(self, method: str, level: int) -> Rewind:
         """Where a level's training starts; the dense run starts at theta_0."""
@@ -267,17 +302,12 @@ class Plan:
         fields = settings.model_dump(mode="json", exclude=HOW_TO_COMPUTE["tasks"]["__all__"])
         return fields | {"cohorts": [cohort]}  # other cohorts do not matter to this one
 
-    def _config(self, study: str | None, *left_out: str) -> dict[str, Any]:
-        """What jobs after training read: the config, with the options of one study only if it is named."""
+    def _config(self, studies: Sequence[str], *left_out: str) -> dict[str, Any]:
+        """What jobs after training read: the config with the options of some studies."""
         exclude = HOW_TO_COMPUTE | dict.fromkeys(left_out, True)
         fields = self.written.model_dump(mode="json", exclude=exclude)
-        return fields | ({"studies": {study: self.written.studies[study]}} if study else {})
+        return fields | {"studies": {study: self.written.studies[study] for study in studies}}
 
     @cache  # noqa: B019 (a plan lives as long as its process)
     def _code(self, job: str, *functions: Any, without: tuple[str, ...] = ()) -> str:
-        modules = [f"lth_core.jobs.{job}", *(f.__module__ for f in functions if _is_plugin(f))]
-        return digest(modules, without)
-
-
-def _is_plugin(function: Any) -> bool:
-    return function.__module__.partition(".")[0] != PACKAGE
+        return digest([f"lth_core.jobs.{job}", *self._modules(functions)], without)

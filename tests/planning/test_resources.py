@@ -12,7 +12,6 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-import lth_core.models  # noqa: F401 (registers the built-in models)
 from lth_core import registry
 from lth_core.config import Choice
 from lth_core.models.cost import network_cost

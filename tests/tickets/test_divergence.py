@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import lth_core.pruning  # noqa: F401 (registers the built-in criteria)
 from lth_core import registry
 from lth_core.analysis.divergence import Divergence, divergences, lines
 from lth_core.config import Branch, Choice, Method
@@ -90,7 +89,7 @@ def run_prune(folder: Path, monkeypatch: pytest.MonkeyPatch, level: int, trained
     same = {name: np.stack([value] * 3) for name, value in WEIGHTS.items()}
     write_tensors(folder / "initial", same, {"layers": LAYERS, "consumers": {}})
     write_tensors(folder / "trained", trained if level == 1 else same, {"diverged": trained_said})
-    spec = f'{{"method": {{"levels": 3, "rate": 0.5}}, "level": {level}, "seeds": [0, 1, 2], "plugins": []}}'
+    spec = f'{{"method": {{"levels": 3, "rate": 0.5}}, "level": {level}, "seeds": [0, 1, 2], "modules": []}}'
     before = ["--mask", str(folder / f"mask_{level - 1}")] if level > 1 else []
     files = [word for name in ("initial", "trained") for word in (f"--{name}", str(folder / name))]
     output = ["--trained-from", str(folder / "initial"), "--output", str(folder / f"mask_{level}")]

@@ -43,7 +43,7 @@ TICKET = Run("digits-lenet", "0-4", "imp", 7)
 def spec(model: str = "lenet", **more) -> dict:
     recipe = {"optimizer": {"name": "adam", "learning_rate": 0.01}, "batch_size": 9, "steps": 9, "evaluate_every": 9}
     task = {"dataset": "digits", "model": model, "train": recipe, "cohorts": ["0-4"]}
-    return {"provenance": {"spec": {"plugins": [], "seeds": SEEDS, "task": task, **more}}}
+    return {"provenance": {"spec": {"modules": [], "seeds": SEEDS, "task": task, **more}}}
 
 
 def network(model: str = "lenet") -> nn.Module:
@@ -181,7 +181,7 @@ def test_wrong_folders_seeds_and_plugins_are_one_clear_line(results: str, tmp_pa
         load_module(tmp_path, seed=0)
     elsewhere = Run("digits-lenet", "0-4", "imp", 6)
     header = spec(model="theirs")
-    header["provenance"]["spec"]["plugins"] = ["my_lab"]
+    header["provenance"]["spec"]["modules"] = ["my_lab"]
     write_tensors(elsewhere.trained(results), {}, header)
     with pytest.raises(TicketError, match=r"its network 'theirs' is of a plugin: import it first \(my_lab\)$"):
         load_module(elsewhere.folder(results), seed=0)
