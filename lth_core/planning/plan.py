@@ -18,7 +18,7 @@ from typing import Any
 from lth_core import registry
 from lth_core.config import HOW_TO_COMPUTE, Branch, Choice, Config, Method, Rewind, Task, seeds_of
 from lth_core.planning.configfile import ConfigError, load
-from lth_core.storage.codedigest import PACKAGE, digest, files_digest
+from lth_core.storage.codedigest import PACKAGE, code_of, digest, files_digest
 from lth_core.storage.paths import initial_file
 from lth_core.storage.runs import Run
 from lth_core.studies.base import Study, expand
@@ -310,4 +310,5 @@ class Plan:
 
     @cache  # noqa: B019 (a plan lives as long as its process)
     def _code(self, job: str, *functions: Any, without: tuple[str, ...] = ()) -> str:
-        return digest([f"lth_core.jobs.{job}", *self._modules(functions)], without)
+        imported = [f"{module}:" for module in self._modules(functions)]
+        return digest([f"lth_core.jobs.{job}", *imported, *map(code_of, functions)], without)

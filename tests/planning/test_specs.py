@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from lth_core import registry
 from lth_core.planning.configfile import ConfigError
 from lth_core.planning.plan import Plan, canonical
-from lth_core.storage import codedigest
 from lth_core.storage.runs import Run
 from tests.support import example_plan
+from tests.support.code import read_anew
 from tests.support.example_plan import CONFIG, Change
 
 ROOT = Path(__file__).parents[2]
@@ -149,22 +149,24 @@ def test_a_plugin_counts_where_its_functions_are_used_and_nowhere_else(
         config["studies"]["mine2026"] = config["studies"]["frankle2019"]
 
     def all_specs() -> dict[str, str]:
-        forget()
+        read_anew()
         plan = plan_of(use)
         return specs(plan) | {"own table": plan.table_spec("mine2026"), "own figures": plan.figures_spec("mine2026")}
 
     before = all_specs()
-    (tmp_path / "plan_plugin.py").write_text(PLUGIN.replace("** 2", "** 4").replace("my own", "mine"))
-    after = all_specs()
-    changed = {job for job in before if before[job] != after[job]}
-    assert changed == {"prune", "claims", "report", "own table", "own figures"}
-    assert json.loads(before["prune"])["plugins"] == ["plan_plugin"] and json.loads(before["dense"])["plugins"] == []
 
+    def changed_with(old: str, new: str) -> set[str]:
+        (tmp_path / "plan_plugin.py").write_text(PLUGIN.replace(old, new))
+        after = all_specs()
+        return {job for job in before if before[job] != after[job]}
 
-def forget() -> None:
-    """Read the files of the code anew, as a new process does."""
-    codedigest._read.cache_clear()
-    codedigest.closure.cache_clear()
+    assert changed_with("** 2", "** 4") == {"prune"}
+    assert changed_with("of my own.'''", "of mine.'''\n    rounds = 3") == {
+        *("claims", "report", "own table", "own figures")
+    }
+    assert changed_with("of my own", "of mine") == set()
+    assert json.loads(before["prune"])["modules"] == ["plan_plugin"]
+    assert json.loads(before["dense"])["modules"] == ["lth_core.models.networks.lenet"]
 
 
 def test_a_folder_of_images_is_watched_by_the_names_of_its_files(plan_of: Any, tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_a_chain_ends_where_its_criterion_looks_at_what_is_not_finite(criterion:
     """Scores by rank, or by sign, would be numbers all the same."""
     assert not ends(criterion, WEIGHTS)
     assert ends(criterion, lost(value)) == registry.criterion.uses(criterion, "trained")
-    assert ends(criterion, WEIGHTS, start=lost(value)) == registry.criterion.uses(criterion, "start")
+    assert ends(criterion, WEIGHTS, start=lost(value)) == registry.criterion.uses(criterion, "trained_from")
 
 
 def test_a_training_that_diverged_ends_the_chain_even_if_its_weights_are_finite() -> None:
@@ -78,7 +78,7 @@ def test_buffers_may_hold_infinity() -> None:
 def test_a_mask_without_a_ticket_keeps_as_many_weights_as_any_other(scope: str, rate: float) -> None:
     method = Method(levels=1, scope=scope, rate=rate)
     mask = {name: np.ones(value.shape, bool) for name, value in WEIGHTS.items()}
-    weights = {"initial": WEIGHTS, "start": WEIGHTS}
+    weights = {"initial": WEIGHTS, "trained_from": WEIGHTS}
     sound = next_mask(method, LAYERS, 1, 0, mask, **weights, trained=WEIGHTS, consumers={})
     ended = next_mask(method, LAYERS, 1, 0, mask, **weights, trained=lost(), consumers={}, ended=True)
     assert sum(kept.sum() for kept in ended.values()) == sum(kept.sum() for kept in sound.values())

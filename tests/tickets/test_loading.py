@@ -227,7 +227,7 @@ def test_frozen_weights_are_not_set_to_zero_unawares(results: str) -> None:
 
 
 def test_export_without_its_packages_is_one_clear_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("lth_core.tickets.find_spec", lambda package: None)
+    monkeypatch.setattr("lth_core.tickets.loading.find_spec", lambda package: None)
     with pytest.raises(TicketError, match=r"not installed: pip install onnx onnxscript$"):
         export_onnx(network(), SHAPE, tmp_path / "ticket.onnx")
 
