@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from lth_core import registry
 from lth_core.planning.configfile import ConfigError
-from lth_core.planning.plan import Plan, canonical
+from lth_core.planning.plan import Plan
+from lth_core.planning.specs import canonical
 from lth_core.storage.runs import Run
 from tests.support import example_plan
 from tests.support.code import read_anew
@@ -28,17 +29,17 @@ plan_of = example_plan.plan_of  # a fixture
 def specs(plan: Plan) -> dict[str, str]:
     """The spec of one job of every kind."""
     return {
-        "data": plan.data_spec("digits"),
-        "initialize": plan.initialize_spec("mini", "0-1"),
-        "dense": plan.dense_spec("mini", "0-1"),
-        "checkpoint": plan.checkpoint_spec("mini", "0-1", 7),
-        "prune": plan.prune_spec("0-1", "reset", 2),
-        "retrain": plan.retrain_spec("mini", "0-1", "reset", 2),
-        "branch": plan.branch_spec(Run("mini", "0-1", "reset", 2, "twice")),
-        "table": plan.table_spec("frankle2019"),
-        "figures": plan.figures_spec("frankle2019"),
-        "claims": plan.claims_spec(),
-        "report": plan.report_spec(),
+        "data": plan.specs.data("digits"),
+        "initialize": plan.specs.initialize("mini", "0-1"),
+        "dense": plan.specs.dense("mini", "0-1"),
+        "checkpoint": plan.specs.checkpoint("mini", "0-1", 7),
+        "prune": plan.specs.prune("0-1", "reset", 2),
+        "retrain": plan.specs.retrain("mini", "0-1", "reset", 2),
+        "branch": plan.specs.branch(Run("mini", "0-1", "reset", 2, "twice")),
+        "table": plan.specs.table("frankle2019"),
+        "figures": plan.specs.figures("frankle2019"),
+        "claims": plan.specs.claims(),
+        "report": plan.specs.report(),
     }
 
 
@@ -114,10 +115,10 @@ def test_a_spec_changes_with_what_its_job_depends_on(plan_of: Any, change: Chang
 
 def test_jobs_of_other_seeds_levels_and_steps_have_other_specs(plan_of: Any) -> None:
     plan = plan_of()
-    assert plan.dense_spec("mini", "0-1") != plan.dense_spec("mini", "2-4")
-    assert plan.checkpoint_spec("mini", "0-1", 7) != plan.checkpoint_spec("mini", "0-1", 8)
-    assert plan.prune_spec("0-1", "reset", 1) != plan.prune_spec("0-1", "reset", 2)
-    assert json.loads(plan.dense_spec("mini", "2-4"))["seeds"] == [2, 3, 4]
+    assert plan.specs.dense("mini", "0-1") != plan.specs.dense("mini", "2-4")
+    assert plan.specs.checkpoint("mini", "0-1", 7) != plan.specs.checkpoint("mini", "0-1", 8)
+    assert plan.specs.prune("0-1", "reset", 1) != plan.specs.prune("0-1", "reset", 2)
+    assert json.loads(plan.specs.dense("mini", "2-4"))["seeds"] == [2, 3, 4]
 
 
 PLUGIN = """
@@ -151,7 +152,7 @@ def test_a_plugin_counts_where_its_functions_are_used_and_nowhere_else(
     def all_specs() -> dict[str, str]:
         read_anew()
         plan = plan_of(use)
-        return specs(plan) | {"own table": plan.table_spec("mine2026"), "own figures": plan.figures_spec("mine2026")}
+        return specs(plan) | {"own table": plan.specs.table("mine2026"), "own figures": plan.specs.figures("mine2026")}
 
     before = all_specs()
 
@@ -173,7 +174,7 @@ def test_a_folder_of_images_is_watched_by_the_names_of_its_files(plan_of: Any, t
     def spec(root: Path) -> str:
         source = {"name": "image-folder", "path": "pets", "size": 8}
         datasets = {"pets": {"source": source}}
-        return plan_of(lambda c: c.update(datasets=datasets, data_root=str(root))).data_spec("pets")
+        return plan_of(lambda c: c.update(datasets=datasets, data_root=str(root))).specs.data("pets")
 
     for place in ("here", "moved"):
         (tmp_path / place / "pets/train/cat").mkdir(parents=True)
@@ -193,6 +194,6 @@ def test_a_config_that_no_job_could_be_told_is_an_error_before_anything_runs(tmp
         (tmp_path / "large.yaml").write_text(yaml.safe_dump(config))
         return Plan.read([tmp_path / "large.yaml"])
 
-    assert 100_000 < len(read(230).report_spec()) < 131_072
+    assert 100_000 < len(read(230).specs.report()) < 131_072
     with pytest.raises(ConfigError, match=r"^the config is too large for one run \(1\d\d,\d{3} bytes, .* by task$"):
         read(280)

@@ -74,6 +74,30 @@ def test_buffers_may_hold_infinity() -> None:
     assert not ends("magnitude", {**WEIGHTS, "attention": np.array([-np.inf])})
 
 
+@pytest.mark.parametrize("criterion", ["random", "magnitude-at-init"])
+def test_a_criterion_that_looks_at_no_training_needs_none(
+    criterion: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the mask is the one that it makes beside any training, even one that diverged."""
+
+    def mask(name: str, *training: str) -> dict[str, np.ndarray]:
+        method = f'{{"levels": 1, "criterion": "{criterion}", "rate": 0.5}}'
+        spec = f'{{"method": {method}, "level": 1, "seeds": [0, 1], "modules": []}}'
+        files = ["--initial", str(tmp_path / "initial"), *training, "--output", str(tmp_path / name)]
+        monkeypatch.setattr(sys, "argv", ["prune", "--spec", spec, *files])
+        prune_job.main()
+        assert read_header(tmp_path / name)["diverged"] == [False, False]
+        return read_tensors(tmp_path / name)
+
+    both = {name: np.stack([value, value]) for name, value in WEIGHTS.items()}
+    write_tensors(tmp_path / "initial", both, {"layers": LAYERS, "consumers": {}})
+    write_tensors(
+        tmp_path / "trained", {n: np.stack([v, lost()[n]]) for n, v in WEIGHTS.items()}, {"diverged": [False, True]}
+    )
+    alone, beside = mask("alone"), mask("beside", "--trained", str(tmp_path / "trained"))
+    assert alone.keys() == beside.keys() and all(np.array_equal(alone[name], beside[name]) for name in alone)
+
+
 @given(st.sampled_from(["layer", "global"]), st.floats(0.1, 0.9))
 def test_a_mask_without_a_ticket_keeps_as_many_weights_as_any_other(scope: str, rate: float) -> None:
     method = Method(levels=1, scope=scope, rate=rate)

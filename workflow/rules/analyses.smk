@@ -14,7 +14,7 @@ rule weight_histograms:
         mem_mb=need("weights", "mem_mb"),
         runtime=need("weights", "runtime"),
     params:
-        code=plan.analysis_code("weight_histograms"),
+        code=plan.specs.analysis_code("weight_histograms"),
     message:
         "weight histograms {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
     shell:
@@ -38,7 +38,7 @@ rule pruning_distance:
         mem_mb=need("weights", "mem_mb"),
         runtime=need("weights", "runtime"),
     params:
-        code=plan.analysis_code("distances"),
+        code=plan.specs.analysis_code("distances"),
     message:
         "distance to dense of {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
     shell:
@@ -64,7 +64,7 @@ use rule pruning_distance as order_distance with:
     # How far another data order moves the trained weights of one subnetwork.
     input:
         mask=counterfactual.mask(results),
-        first=lambda wildcards: plan.on_own_order(run_of(wildcards)).trained(results),
+        first=lambda wildcards: plan.chains.counterpart(run_of(wildcards)).trained(results),
         second=counterfactual.trained(results),
     output:
         f"{counterfactual.folder(results)}/order_distance.csv",

@@ -24,7 +24,7 @@ rule branch:
         mem_mb=need("training", "mem_mb"),
         runtime=need("training", "runtime"),
     params:
-        spec=lambda wildcards: plan.branch_spec(run_of(wildcards)),
+        spec=lambda wildcards: plan.specs.branch(run_of(wildcards)),
     message:
         "branch {wildcards.branch} of {wildcards.task} {wildcards.method} level {wildcards.level}"
         " seeds {wildcards.cohort}"
@@ -40,7 +40,7 @@ use rule branch as branch_checkpoint with:
     log:
         f"{logs}/{{task}}/{{cohort}}/{{method}}/level_{{level}}/{{branch}}_at_{{step}}.log",
     params:
-        spec=lambda wildcards: plan.branch_spec(run_of(wildcards), int(wildcards.step)),
+        spec=lambda wildcards: plan.specs.branch(run_of(wildcards), int(wildcards.step)),
     message:
         "branch {wildcards.branch} of {wildcards.task} {wildcards.method} level {wildcards.level}"
         " at step {wildcards.step} seeds {wildcards.cohort}"
@@ -65,7 +65,7 @@ rule dense_branch:
         mem_mb=need("training", "mem_mb"),
         runtime=need("training", "runtime"),
     params:
-        spec=lambda wildcards: plan.branch_spec(run_of(wildcards)),
+        spec=lambda wildcards: plan.specs.branch(run_of(wildcards)),
     message:
         "branch {wildcards.branch} of {wildcards.task} dense seeds {wildcards.cohort}"
     shell:

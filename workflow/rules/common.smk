@@ -91,7 +91,7 @@ def data_of(wildcards):
 
 def start_of(wildcards):
     """What a ticket starts from: theta_0, theta_k or the weights to continue from."""
-    return plan.start_file(*grid(wildcards))
+    return plan.chains.start_file(*grid(wildcards))
 
 
 def trained_before(wildcards):
@@ -102,21 +102,17 @@ def trained_before(wildcards):
 
 def branch_inputs(wildcards):
     """What a branch's training starts from, by its job's arguments."""
-    return plan.branch_inputs(run_of(wildcards))
+    return plan.chains.branch_inputs(run_of(wildcards))
 
 
-def before(kind):
-    """A file of the training that a level's mask is made from: its weights `trained_from`, those `trained` or `mask`."""
+def prune_inputs(wildcards):
+    """What a level's mask is made from, by its job's arguments."""
+    return plan.chains.prune_inputs(*grid(wildcards))
 
-    def path(wildcards):
-        run = plan.level_before(*grid(wildcards))
-        if kind == "trained_from":
-            return plan.trained_from(run)
-        if kind == "mask":
-            return run.mask(results) if run.level else []
-        return run.trained(results)
 
-    return path
+def as_arguments(wildcards, input):
+    """The input files as arguments of their job."""
+    return [word for name, path in input.items() for word in (f"--{name.replace('_', '-')}", path)]
 
 
 def histories(study):

@@ -7,7 +7,7 @@ rule order_connectivity:
     # A branch on another data order against the same treatment on order 0.
     input:
         data=data_of,
-        first=lambda wildcards: plan.on_own_order(run_of(wildcards)).trained(results),
+        first=lambda wildcards: plan.chains.counterpart(run_of(wildcards)).trained(results),
         second=counterfactual.trained(results),
     output:
         path=f"{counterfactual.folder(results)}/order_path.csv",
@@ -21,7 +21,7 @@ rule order_connectivity:
         mem_mb=need("connectivity", "mem_mb"),
         runtime=need("connectivity", "runtime"),
     params:
-        spec=lambda wildcards: plan.connectivity_spec(wildcards.task, wildcards.cohort),
+        spec=lambda wildcards: plan.specs.connectivity(wildcards.task, wildcards.cohort),
         pair="order",
     message:
         "connectivity between data orders of {wildcards.branch}, {wildcards.task} {wildcards.method}"
@@ -34,7 +34,7 @@ rule order_connectivity:
 use rule order_connectivity as dense_order_connectivity with:
     input:
         data=data_of,
-        first=lambda wildcards: plan.on_own_order(run_of(wildcards)).trained(results),
+        first=lambda wildcards: plan.chains.counterpart(run_of(wildcards)).trained(results),
         second=dense_counterfactual.trained(results),
     output:
         path=f"{dense_counterfactual.folder(results)}/order_path.csv",
@@ -57,7 +57,7 @@ use rule order_connectivity as level_connectivity with:
     log:
         f"{logs}/{{task}}/{{cohort}}/{{method}}/level_{{level}}/level_connectivity.log",
     params:
-        spec=lambda wildcards: plan.connectivity_spec(wildcards.task, wildcards.cohort),
+        spec=lambda wildcards: plan.specs.connectivity(wildcards.task, wildcards.cohort),
         pair="level",
     message:
         "connectivity between levels of {wildcards.task} {wildcards.method} level {wildcards.level}"
@@ -76,7 +76,7 @@ use rule order_connectivity as seed_connectivity with:
     log:
         f"{logs}/{{task}}/{{cohort}}/{{method}}/level_{{level}}/seed_connectivity.log",
     params:
-        spec=lambda wildcards: plan.connectivity_spec(wildcards.task, wildcards.cohort),
+        spec=lambda wildcards: plan.specs.connectivity(wildcards.task, wildcards.cohort),
         pair="seed",
     message:
         "connectivity between seeds of {wildcards.task} {wildcards.method} level {wildcards.level}"

@@ -9,7 +9,7 @@ rule initialize:
     conda:
         "../../environment.yml"
     params:
-        spec=lambda wildcards: plan.initialize_spec(wildcards.task, wildcards.cohort),
+        spec=lambda wildcards: plan.specs.initialize(wildcards.task, wildcards.cohort),
     message:
         "initialize {wildcards.task} seeds {wildcards.cohort}"
     shell:
@@ -36,7 +36,7 @@ rule dense:
         mem_mb=need("training", "mem_mb"),
         runtime=need("training", "runtime"),
     params:
-        spec=lambda wildcards: plan.dense_spec(wildcards.task, wildcards.cohort),
+        spec=lambda wildcards: plan.specs.dense(wildcards.task, wildcards.cohort),
     message:
         "dense {wildcards.task} seeds {wildcards.cohort}"
     shell:
@@ -62,7 +62,7 @@ rule checkpoint:
         mem_mb=need("training", "mem_mb"),
         runtime=need("training", "runtime"),
     params:
-        spec=lambda wildcards: plan.checkpoint_spec(wildcards.task, wildcards.cohort, int(wildcards.step)),
+        spec=lambda wildcards: plan.specs.checkpoint(wildcards.task, wildcards.cohort, int(wildcards.step)),
     message:
         "checkpoint at step {wildcards.step} of {wildcards.task} seeds {wildcards.cohort}"
     shell:

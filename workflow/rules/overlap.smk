@@ -17,7 +17,7 @@ rule overlap:
         mem_mb=need("weights", "mem_mb"),
         runtime=need("weights", "runtime"),
     params:
-        code=plan.analysis_code("overlap"),
+        code=plan.specs.analysis_code("overlap"),
     message:
         "overlap of {wildcards.task} {wildcards.method} and {wildcards.other_task} {wildcards.other_method}"
         " level {wildcards.level} seeds {wildcards.cohort}"

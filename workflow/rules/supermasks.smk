@@ -16,7 +16,7 @@ rule supermasks:
         mem_mb=need("supermasks", "mem_mb"),
         runtime=need("supermasks", "runtime"),
     params:
-        spec=lambda wildcards: plan.supermasks_spec(wildcards.task, wildcards.cohort, wildcards.method),
+        spec=lambda wildcards: plan.specs.supermasks(wildcards.task, wildcards.cohort, wildcards.method),
     message:
         "supermasks of {wildcards.task} {wildcards.method} seeds {wildcards.cohort}"
     shell:
@@ -42,7 +42,7 @@ rule learned_supermasks:
         mem_mb=need("supermasks", "mem_mb"),
         runtime=need("supermasks", "runtime"),
     params:
-        spec=lambda wildcards: plan.learned_supermasks_spec(
+        spec=lambda wildcards: plan.specs.learned_supermasks(
             wildcards.task, wildcards.cohort, wildcards.values, wildcards.scaling
         ),
     message:

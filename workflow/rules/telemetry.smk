@@ -15,7 +15,7 @@ rule telemetry:
         mem_mb=need("telemetry", "mem_mb"),
         runtime=need("telemetry", "runtime"),
     params:
-        spec=lambda wildcards: plan.telemetry_spec(wildcards.task, wildcards.cohort, int(wildcards.step)),
+        spec=lambda wildcards: plan.specs.telemetry(wildcards.task, wildcards.cohort, int(wildcards.step)),
     message:
         "telemetry of the first {wildcards.step} steps of {wildcards.task} seeds {wildcards.cohort}"
     shell:

@@ -7,10 +7,7 @@ chain_first = 1
 
 rule prune:
     input:
-        initial=paths.initial_file(results, "{task}", "{cohort}"),
-        trained_from=before("trained_from"),
-        trained=before("trained"),
-        mask=before("mask"),
+        unpack(prune_inputs),
     output:
         ticket.mask(results),
     log:
@@ -22,13 +19,12 @@ rule prune:
         mem_mb=need("weights", "mem_mb"),
         runtime=need("weights", "runtime"),
     params:
-        spec=lambda wildcards: plan.prune_spec(wildcards.cohort, wildcards.method, int(wildcards.level)),
-        mask=lambda wildcards, input: f"--mask {shlex.quote(input.mask)}" if input.mask else "",
+        spec=lambda wildcards: plan.specs.prune(wildcards.cohort, wildcards.method, int(wildcards.level)),
+        files=as_arguments,
     message:
         "prune {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
     shell:
-        "lth-job prune --spec {params.spec:q} --initial {input.initial:q}"
-        " --trained-from {input.trained_from:q} --trained {input.trained:q} {params.mask} --output {output:q} > {log:q} 2>&1"
+        "lth-job prune --spec {params.spec:q} {params.files:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule retrain:
@@ -54,7 +50,7 @@ rule retrain:
         mem_mb=need("training", "mem_mb"),
         runtime=need("training", "runtime"),
     params:
-        spec=lambda wildcards: plan.retrain_spec(*grid(wildcards)),
+        spec=lambda wildcards: plan.specs.retrain(*grid(wildcards)),
     message:
         "retrain {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
     shell:
@@ -86,7 +82,7 @@ rule retrain_treated:
         mem_mb=need("training", "mem_mb"),
         runtime=need("training", "runtime"),
     params:
-        spec=lambda wildcards: plan.branch_spec(run_of(wildcards)),
+        spec=lambda wildcards: plan.specs.branch(run_of(wildcards)),
     message:
         "retrain {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
     shell:
