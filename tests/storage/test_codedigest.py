@@ -165,7 +165,7 @@ def test_nothing_is_imported(digest_of: Digest) -> None:
         ),
         (
             "branch",
-            {"training.loop", "treatments.checkpoints", "models.initialization"},
+            {"training.loop", "tickets.checkpoints", "models.initialization"},
             {"drawing", "studies", "treatments.controls"},
         ),
         ("prepare_data", {"data.splits"}, {"training", "config", "planning", "data.sets", "data.transforms"}),
