@@ -26,17 +26,19 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import datasets, transforms
 
-import lth_core.models  # noqa: F401 (registers the models)
 from benchmarks.rows import Row, in_new_process
 from lth_core.config import Initialization, Recipe
 from lth_core.data.reading import open_data
 from lth_core.data.splits import Images, Splits
 from lth_core.jobs.support.trainings import prepare
 from lth_core.models.initialization import initialize_cohort
+from lth_core.planning import catalogue
 from lth_core.registry import model
 from lth_core.storage.tensors import write_tensors
 from lth_core.tasks.classification import ImageClassification
 from lth_core.training.loop import start_state, train
+
+catalogue.register()
 
 EXAMPLES = 4000
 WARM_UP = 3

@@ -23,7 +23,6 @@ from torch import nn
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
-import lth_core.models  # noqa: F401 (registers the models)
 from benchmarks.rows import Row, in_new_process
 from lth_core.config import Initialization, Recipe
 from lth_core.data.reading import ImageData, open_data
@@ -32,10 +31,13 @@ from lth_core.engine.linear_network import linear
 from lth_core.jobs.prepare_data import prepare as prepare_data
 from lth_core.jobs.support.trainings import prepare
 from lth_core.models.initialization import initialize_cohort
+from lth_core.planning import catalogue
 from lth_core.registry import model
 from lth_core.storage.tensors import Tensors
 from lth_core.tasks.classification import ImageClassification
 from lth_core.training.loop import evaluate_into, start_state, train
+
+catalogue.register()
 
 LEARNING_RATE = 1.2e-3
 SIZES = (784, 300, 100, 10)

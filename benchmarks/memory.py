@@ -93,10 +93,10 @@ def peaks(job: Job, repetitions: int) -> list[float]:
     with tempfile.TemporaryDirectory() as folder:
         data, initial, trained = (str(Path(folder, f"{name}.safetensors")) for name in ("data", "initial", "trained"))
         write_images(job, data)
-        spec = plan.initialize_spec("job", cohort)
+        spec = plan.specs.initialize("job", cohort)
         methods = plan.pruned_weights
         megabytes("initialize", {"spec": spec, "data": data, "task": "job", "methods": methods, "output": initial})
-        training = {"spec": plan.dense_spec("job", cohort), "data": data, "initial": initial, "output": trained}
+        training = {"spec": plan.specs.dense("job", cohort), "data": data, "initial": initial, "output": trained}
         return [megabytes("dense", training) for _ in range(repetitions)]
 
 

@@ -16,10 +16,12 @@ from torch import nn
 
 from lth_core.config import Recipe
 from lth_core.data.reading import open_data
+from lth_core.planning import catalogue
 from lth_core.storage.tensors import write_tensors
 from lth_core.tasks.classification import ImageClassification
 
 torch.set_num_threads(1)
+catalogue.register()  # tests use built-in functions by name; jobs import the modules that their specs name
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background of a script
 
 

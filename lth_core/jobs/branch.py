@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-import lth_core.treatments  # noqa: F401 (registers the built-in treatments)
 from lth_core import registry
 from lth_core.config import Branch, Method, Rewind, Task
 from lth_core.jobs.support.command import command
@@ -32,9 +31,9 @@ from lth_core.randomness import random_generator
 from lth_core.storage.provenance import provenance
 from lth_core.storage.tensors import Tensors, read_header, read_tensors, write_tensors
 from lth_core.tickets.adaptation import adapt
+from lth_core.tickets.checkpoints import BranchCheckpoints
 from lth_core.tickets.divergence import without_tickets
 from lth_core.tickets.rewinding import Ticket, apply_mask, rewind
-from lth_core.treatments.checkpoints import BranchCheckpoints
 
 
 class TreatmentError(ValueError):

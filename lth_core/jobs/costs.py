@@ -17,7 +17,7 @@ from torch import nn
 
 from lth_core.config import Task
 from lth_core.data.reading import open_data
-from lth_core.jobs.support.command import command, import_plugins
+from lth_core.jobs.support.command import command, import_modules
 from lth_core.jobs.support.inputs import read_weights
 from lth_core.jobs.support.stacking import unstack
 from lth_core.jobs.support.trainings import choose_device, model_factory, parser, prepare
@@ -36,7 +36,7 @@ def main() -> None:
     spec, seeds = options.spec, options.spec["seeds"]
     device = choose_device()
     prepare(device)
-    import_plugins(spec["plugins"])
+    import_modules(spec["modules"])
     images = open_data(options.data)
     with torch.random.fork_rng():
         module = model_factory(Task(**spec["task"]), images.classes, images.input_shape)().to(device)

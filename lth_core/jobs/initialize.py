@@ -13,11 +13,10 @@ from typing import Any
 
 import torch
 
-import lth_core.models  # noqa: F401 (registers the built-in models)
 from lth_core.config import Method, Task
 from lth_core.data.reading import open_data
 from lth_core.data.splits import SPLITS
-from lth_core.jobs.support.command import command, import_plugins
+from lth_core.jobs.support.command import command, import_modules
 from lth_core.jobs.support.trainings import model_factory
 from lth_core.models.cost import network_cost
 from lth_core.models.initialization import initialize_cohort
@@ -61,7 +60,7 @@ def main() -> None:
     arguments.add_argument("--methods", type=json.loads, required=True, help="JSON: task -> method -> what it prunes")
     options = arguments.parse_args()
     spec = options.spec
-    import_plugins(spec["plugins"])
+    import_modules(spec["modules"])
     settings, images = Task(**spec["task"]), open_data(options.data)
     factory = model_factory(settings, images.classes, images.input_shape)
     weights = initialize_cohort(factory, settings.initialization, spec["seeds"])

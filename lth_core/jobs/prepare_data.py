@@ -12,10 +12,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-import lth_core.data  # noqa: F401 (registers the built-in data sets)
-from lth_core.data.folder import StreamedSplits
+from lth_core.data.files import StreamedSplits
 from lth_core.data.splits import DataError, Splits
-from lth_core.jobs.support.command import command, import_plugins
+from lth_core.jobs.support.command import command, import_modules
 from lth_core.randomness import random_generator
 from lth_core.registry import dataset, transform
 from lth_core.storage.provenance import provenance
@@ -52,13 +51,13 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--name", required=True, help="the data set's name in the config")
     arguments.add_argument(
-        "--spec", type=json.loads, required=True, help="JSON: source (registered name, options), transforms, plugins"
+        "--spec", type=json.loads, required=True, help="JSON: source (registered name, options), transforms, modules"
     )
     arguments.add_argument("--root", required=True, help="the folder of data sets (data_root)")
     arguments.add_argument("--output", required=True, help="the data file to write")
     options = arguments.parse_args()
     start = time.perf_counter()
-    import_plugins(options.spec["plugins"])
+    import_modules(options.spec["modules"])
     prepare(options.name, options.spec, options.root, options.output)
     seconds, size = time.perf_counter() - start, Path(options.output).stat().st_size
     print(f"{options.output}: {size / 1e6:.1f} MB in {seconds:.1f} s")

@@ -1,7 +1,7 @@
 """Make the mask of a level: rule `prune`.
 
-Input: theta_0 and the training that the mask is made from: the weights it started from and ended with, and its mask.
-Output: the mask of the next level.
+Input: theta_0, the mask of the level before, and of the training before what the criterion looks at.
+Output: the mask of the level.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from __future__ import annotations
 import argparse
 import json
 
-import lth_core.pruning  # noqa: F401 (registers the built-in criteria)
 from lth_core.config import Method
-from lth_core.jobs.support.command import command, import_plugins
+from lth_core.jobs.support.command import command, import_modules
 from lth_core.jobs.support.inputs import read_mask, read_weights
 from lth_core.jobs.support.stacking import stack, unstack
 from lth_core.pruning.exclusions import prunable
@@ -26,25 +25,26 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--spec", type=json.loads, required=True, help="JSON: method, level, seeds")
     arguments.add_argument("--initial", required=True, help="theta_0, whose header names the prunable layers")
-    arguments.add_argument("--trained-from", required=True, help="what the last training started from")
-    arguments.add_argument("--trained", required=True, help="what it ended with")
-    arguments.add_argument("--mask", help="the mask it was trained with (none: dense)")
+    arguments.add_argument("--trained-from", help="what the last training started from, if the criterion looks at it")
+    arguments.add_argument("--trained", help="what it ended with, if the criterion looks at it")
+    arguments.add_argument("--mask", help="the mask of the level before; without it the dense network is pruned")
     arguments.add_argument("--output", required=True)
     options = arguments.parse_args()
     spec, method = options.spec, Method(**options.spec["method"])
-    import_plugins(spec["plugins"])
+    import_modules(spec["modules"])
     network = read_header(options.initial)
     layers = prunable(network["layers"], method.exclude)
     theta_0, count = read_tensors(options.initial), len(spec["seeds"])
-    initial, trained_from, trained = (
-        unstack(read_weights(path, theta_0, count)) for path in (options.initial, options.trained_from, options.trained)
-    )
-    masks = unstack(read_mask(options.mask, theta_0)) if options.mask else [full_mask(w, layers) for w in trained]
-    diverged = read_header(options.trained)["diverged"]
-    ended = read_header(options.mask)["diverged"] if options.mask else [False] * len(masks)
+    paths = {"initial": options.initial, "trained_from": options.trained_from, "trained": options.trained}
+    files = {name: unstack(read_weights(path, theta_0, count)) for name, path in paths.items() if path}
+    if options.mask:
+        masks, ended = unstack(read_mask(options.mask, theta_0)), read_header(options.mask)["diverged"]
+    else:
+        masks, ended = [full_mask(weights, layers) for weights in unstack(theta_0)], [False] * count
+    diverged = read_header(options.trained)["diverged"] if options.trained else [False] * count
     smaller = []
     for index, (seed, mask) in enumerate(zip(spec["seeds"], masks, strict=True)):
-        weights = {"initial": initial[index], "trained_from": trained_from[index], "trained": trained[index]}
+        weights = {name: replicates[index] for name, replicates in files.items()}
         ended[index] |= ends_chain(method, layers, **weights, diverged=diverged[index])
         about = {"consumers": network["consumers"], "ended": ended[index]}
         smaller.append(next_mask(method, layers, spec["level"], seed, mask, **weights, **about))

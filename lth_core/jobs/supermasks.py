@@ -11,7 +11,6 @@ import math
 from itertools import islice, product
 from typing import get_args
 
-import lth_core.pruning  # noqa: F401 (registers the built-in criteria)
 from lth_core.analysis.supermasks import Values, accuracies, masked, supermasks, untrained
 from lth_core.config import Method
 from lth_core.jobs.support.command import command

@@ -1,3 +1,1 @@
-"""Networks: factories by name, the weights that can be pruned, and theta_0. Importing this does not import torch."""
-
-from lth_core.models import catalogue as catalogue  # registers the built-in networks
+"""Networks: the built-in ones, which of their weights can be pruned, theta_0, and what a network costs."""

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from lth_core.registry import model
+
+Width = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+"""What the paper's numbers of filters and hidden units are multiplied by."""
+Dropout = Annotated[float, Field(ge=0, lt=1)]
+"""The probability that an output is dropped."""
 
 
 class ModelError(ValueError):

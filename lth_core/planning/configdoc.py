@@ -6,7 +6,6 @@ stands between two markers of README.md. With `--check` nothing is written: exit
 
 from __future__ import annotations
 
-import importlib
 import json
 import sys
 from collections.abc import Iterator, Mapping
@@ -17,7 +16,7 @@ from pydantic import BaseModel
 
 from lth_core import registry
 from lth_core.config import COHORT_PATTERN, FOLDER_PATTERN, NAME_PATTERN, Config
-from lth_core.planning.configfile import ROOMS
+from lth_core.planning import catalogue
 from lth_core.storage.files import write_whole
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -190,8 +189,7 @@ def documents() -> dict[Path, str]:
 
 
 def main(arguments: list[str]) -> int:
-    for room in ROOMS:
-        importlib.import_module(room)
+    catalogue.register()
     stale = {
         path: text
         for path, text in documents().items()

@@ -20,13 +20,10 @@ import yaml
 from pydantic import ValidationError
 
 from lth_core.config import Config
-from lth_core.planning import crosscheck
+from lth_core.planning import catalogue, crosscheck
 from lth_core.planning.configerrors import ConfigError, at, explain
 from lth_core.planning.references import references
 from lth_core.studies.base import Study
-
-ROOMS = ("lth_core.models", "lth_core.data", "lth_core.pruning", "lth_core.treatments", "lth_core.studies")
-"""The modules that register the built-in names."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +42,7 @@ def load(paths: Sequence[str | Path], overrides: Mapping[str, Any] | None = None
     data: dict[str, Any] = {}
     for part in [*map(read, paths), _reread(overrides or {})]:
         data = merge(data, part)
-    for room in ROOMS:
-        importlib.import_module(room)
+    catalogue.register()
     problems = _import_plugins(data.get("plugins"))
     names_known = not problems  # a plugin that failed would make all of its names unknown
 

@@ -1,143 +1,60 @@
-"""The plan: a validated config and what its studies need, as the specs that Snakemake's rules pass to their jobs.
+"""The plan: a validated config and what its studies need, as files and as specs of the jobs that make them.
 
-A spec holds exactly what a job's result depends on (config values, seeds, digest of the code), in canonical JSON:
-equal spec, equal artifact. Nothing here computes numbers or imports torch.
+Nothing here computes numbers or imports torch.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from lth_core import registry
-from lth_core.config import HOW_TO_COMPUTE, Branch, Choice, Config, Method, Rewind, Task, seeds_of
+from lth_core.config import Branch, Config, Method
+from lth_core.planning.chains import Chains
 from lth_core.planning.configfile import ConfigError, load
-from lth_core.storage.codedigest import PACKAGE, digest, files_digest
-from lth_core.storage.paths import initial_file
+from lth_core.planning.specs import Specs, canonical
 from lth_core.storage.runs import Run
 from lth_core.studies.base import Study, expand
-
-DRAWING_MODULES = ("lth_core.drawing.*", "lth_core.studies.*figures")
-"""Only the figures job runs these: a change of style makes new figures, not new tables."""
 
 PRUNED_WEIGHTS = {"exclude", "granularity", "fractions", "iterative"}
 """Settings of a method that must fit the network; only those that are set, for all of them go into the environment."""
 
-TEMPLATES = Path(__file__).parents[1] / "report" / "templates"
-"""The report page and its style."""
-
 MOST_BYTES = 120_000
 """Of the config as JSON: jobs are told it on their command line, and no argument may be longer than 131,071 bytes."""
-
-
-def canonical(spec: Mapping[str, Any]) -> str:
-    """One text for equal specs, whatever the order of their keys."""
-    return json.dumps(spec, sort_keys=True)
 
 
 class Plan:
     """What a config asks for."""
 
     def __init__(self, config: Config, studies: Mapping[str, Study]):
-        self.written = config
-        """The config without what studies derive."""
         self.studies = dict(studies)
-        self.config = config = expand(config, studies.values())
+        self.config = expand(config, studies.values())
         self.methods: dict[str, Method] = dict(config.methods)
         self.branches: dict[str, Branch] = dict(config.branches)
         for study in self.studies.values():
-            self.methods |= study.methods(config)
-            self.branches |= study.branches(config)
+            self.methods |= study.methods(self.config)
+            self.branches |= study.branches(self.config)
+        self.chains = Chains(self.config, self.methods, self.branches)
+        self.specs = Specs(config, self.config, self.studies, self.chains)
 
     @classmethod
     def read(cls, paths: Sequence[str | Path], overrides: Mapping[str, Any] | None = None) -> Plan:
-        """The plan of config files; raises ConfigError with one line per mistake."""
+        """Make the plan of config files. Raises ConfigError with one line per mistake."""
         loaded = load([Path(path) for path in paths], overrides)
         plan = cls(loaded.config, loaded.studies)
-        size = max(len(text.encode()) for text in (canonical(plan._config(None)), plan.pruned_weights))
+        arguments = (canonical(plan.specs.config_of([*plan.studies])), plan.pruned_weights)
+        size = max(len(text.encode()) for text in arguments)
         if size > MOST_BYTES:
             raise ConfigError(
                 [f"the config is too large for one run ({size:,} bytes, at most {MOST_BYTES:,}): split it by task"]
             )
         return plan
 
-    # ------------------------------------------------------------ what there is
-
     @cached_property
     def runs(self) -> list[Run]:
         """Every training that some study needs."""
         return sorted({run for study in self.studies.values() for run in study.runs(self.config)}, key=repr)
-
-    def branch(self, name: str) -> Branch:
-        """A configured or derived branch, or the registered treatment of that name without options."""
-        return self.branches.get(name) or Branch(treatment=Choice(name=name))
-
-    # ------------------------------------------------------------ where a ticket starts
-
-    def start_file(self, task: str, cohort: str, method: str, level: int) -> str:
-        """What the training of a level starts from; level 0 is the dense run."""
-        rewind = self._rewind(method, level)
-        if rewind.keeps_trained:
-            return self.level_before(task, cohort, method, level).trained(self.config.results)
-        if rewind.step > 0:
-            return self.checkpoint(Run(task, cohort), rewind.step)
-        return initial_file(self.config.results, task, cohort)
-
-    def checkpoint(self, run: Run, step: int) -> str:
-        """The weights of a training at a step; those of its last step are its end."""
-        last = self.config.tasks[run.task].train.steps
-        return run.trained(self.config.results) if step == last else run.checkpoint(self.config.results, step)
-
-    def trained_from(self, run: Run) -> str:
-        """The weights that the training of a ticket or dense run began with, unmasked where it is not treated."""
-        if run.level and self.methods[run.method].treatment:
-            return f"{run.folder(self.config.results)}/start.safetensors"
-        return self.start_file(run.task, run.cohort, run.method, run.level)
-
-    def treated(self, run: Run) -> Branch:
-        """How a run's ticket is treated before it is trained: by its branch, or by its method at every level."""
-        return self.branch(run.branch) if run.branch else Branch(treatment=self.methods[run.method].treatment)
-
-    def branch_inputs(self, run: Run) -> dict[str, str]:
-        """Files that a treated ticket is made from, by argument of the job; dense networks have no mask."""
-        settings, results = self.treated(run), self.config.results
-        ticket = replace(run, task=settings.source or run.task, branch=None)
-        files = {
-            "network": initial_file(results, run.task, run.cohort),
-            "initial": initial_file(results, ticket.task, ticket.cohort),
-            "start": self.start_file(ticket.task, ticket.cohort, ticket.method, ticket.level),
-        }
-        if weights := settings.weights:
-            training = replace(run, task=weights.task, branch=weights.branch)
-            training = training if weights.branch else Run(weights.task, run.cohort)
-            files["start"] = self.checkpoint(training, weights.step)
-        if not run.level:
-            return files
-        before = self.level_before(ticket.task, ticket.cohort, ticket.method, ticket.level)
-        made_from = {"trained": before.trained(results), "trained_from": self.trained_from(before)}
-        return files | made_from | {"mask": ticket.mask(results)}
-
-    def level_before(self, task: str, cohort: str, method: str, level: int) -> Run:
-        """The training whose end a level's mask is made from: the level before, or the dense run for one-shot."""
-        return Run(task, cohort, method, level - 1 if self.methods[method].iterative else 0)
-
-    def on_own_order(self, run: Run) -> Run:
-        """The run of the same treatment on data order 0: the counterpart of a branch trained on another order."""
-        settings = self.branch(run.branch)
-        if settings.treatment.name == "ticket" and not settings.source and not settings.weights:
-            return run.ticket()
-        for name in [*self.branches, settings.treatment.name]:
-            other = self.branch(name)
-            order = {"order": settings.order, "order_from": settings.order_from}
-            if other.order == 0 and other.model_copy(update=order) == settings:
-                return replace(run, branch=name)
-        raise ValueError(f"no branch of treatment '{settings.treatment.name}' is trained on data order 0")
 
     @cached_property
     def pruned_weights(self) -> str:
@@ -147,142 +64,3 @@ class Plan:
             which = self.methods[name].model_dump(include=PRUNED_WEIGHTS, exclude_defaults=True)
             found[task][name] = which | {"levels": self.methods[name].levels}
         return canonical(found)
-
-    # ------------------------------------------------------------ specs of the jobs
-
-    def data_spec(self, dataset: str) -> str:
-        """What a data file depends on: its source with options."""
-        settings = self.config.dataset(dataset)
-        source, transforms = settings.source, settings.transforms
-        functions = [registry.transform.get(transform.name) for transform in transforms]
-        spec = self._code_of("prepare_data", registry.dataset.get(source.name), *functions)
-        spec |= {"source": source.model_dump(), "transforms": [transform.model_dump() for transform in transforms]}
-        watched = registry.dataset.facts(source.name).get("watched")
-        if watched:  # images added, removed or renamed make new data; images edited in place are not noticed
-            names = watched(root=os.path.expanduser(self.config.data_root), **source.options)
-            spec["files"] = hashlib.blake2b(
-                "\0".join(names).encode(errors="surrogateescape"), digest_size=6
-            ).hexdigest()
-        return canonical(spec)
-
-    def initialize_spec(self, task: str, cohort: str) -> str:
-        """What theta_0 depends on: network, initialization and seeds."""
-        settings = self.config.tasks[task]
-        spec = self._base(cohort, "initialize", registry.model.get(settings.model.name))
-        # theta_0 depends on the network and its initialization, not on how it is trained.
-        neutral = {"optimizer": {"name": "sgd", "learning_rate": 1}, "batch_size": 1, "steps": 1, "evaluate_every": 1}
-        return canonical(spec | {"task": self._task(settings, cohort) | {"train": neutral}})
-
-    def dense_spec(self, task: str, cohort: str) -> str:
-        """What the dense run and its checkpoints depend on: task and seeds."""
-        return canonical(self._training(task, cohort, "dense"))
-
-    def prune_spec(self, cohort: str, method: str, level: int) -> str:
-        """What a level's mask depends on beyond its inputs: method, level and seeds."""
-        settings = self.methods[method]
-        spec = self._base(cohort, "prune", registry.criterion.get(settings.criterion.name))
-        # Where the next training starts, and what is done to it, do not matter to the mask.
-        method = settings.model_dump(mode="json", exclude={"rewind", "treatment", "levels"}) | {"levels": level}
-        return canonical(spec | {"method": method, "level": level})
-
-    def retrain_spec(self, task: str, cohort: str, method: str, level: int) -> str:
-        """What a ticket's training depends on beyond its mask: task, rewinding, level and seeds."""
-        return canonical(self._training(task, cohort, "retrain") | self._rewinding(method, level))
-
-    def branch_spec(self, run: Run) -> str:
-        """What a counterfactual's training and its checkpoints depend on beyond what it is made from."""
-        settings = self.treated(run)
-        spec = self._training(run.task, run.cohort, "branch", registry.treatment.get(settings.treatment.name))
-        spec |= self._rewinding(run.method, run.level)
-        return canonical(spec | {"branch": settings.model_dump(), "chain": not run.branch})
-
-    def connectivity_spec(self, task: str, cohort: str) -> str:
-        """What a measurement between two trained cohorts depends on: task, seeds and how it is measured."""
-        settings = {"connectivity": self.config.connectivity.model_dump()}
-        return canonical(self._training(task, cohort, "connectivity") | settings)
-
-    def telemetry_spec(self, task: str, cohort: str, step: int) -> str:
-        """What the telemetry of the first steps depends on: task, seeds and the last of the steps."""
-        return canonical(self._training(task, cohort, "telemetry") | {"step": step})
-
-    def supermasks_spec(self, task: str, cohort: str, method: str) -> str:
-        """What the accuracies of untrained networks under a criterion's masks depend on: task, seeds and method."""
-        settings = self.methods[method]
-        spec = self._training(task, cohort, "supermasks", registry.criterion.get(settings.criterion.name))
-        return canonical(spec | {"method": settings.model_dump(mode="json", exclude={"rewind", "treatment"})})
-
-    def learned_supermasks_spec(self, task: str, cohort: str, values: str, scaling: str) -> str:
-        """What learned supermasks depend on: task, seeds, what the weights are, and how masks are learned."""
-        spec = self._training(task, cohort, "learned_supermasks")
-        how = {"values": values, "rescaled": scaling == "rescaled", "supermasks": self.config.supermasks.model_dump()}
-        return canonical(spec | how)
-
-    def costs_spec(self, task: str, cohort: str) -> str:
-        """What the costs of a network depend on: its task."""
-        return canonical(self._training(task, cohort, "costs"))
-
-    def analysis_code(self, job: str) -> str:
-        """The digest of the code of an analysis, which has no settings."""
-        return self._code(job)
-
-    def table_spec(self, study: str) -> str:
-        """A study's own config: other studies' options do not matter to its table."""
-        code = self._code("table", type(self.studies[study]), without=DRAWING_MODULES)
-        return canonical({"config": self._config(study, "reports"), "code": code})
-
-    def figures_spec(self, study: str) -> str:
-        """As the table's, with the folder of the figures and the code that draws them."""
-        code = self._code("figures", type(self.studies[study]))
-        return canonical({"config": self._config(study), "code": code})
-
-    def claims_spec(self) -> str:
-        """The config without the studies' options, whose effect is in the tables."""
-        code = self._code("claims", *map(type, self.studies.values()), without=DRAWING_MODULES)
-        return canonical({"config": self._config(None, "reports"), "code": code})
-
-    def report_spec(self) -> str:
-        """The page is made by its templates, too."""
-        code = self._code("report", *map(type, self.studies.values()), without=DRAWING_MODULES)
-        return canonical({"config": self._config(None), "code": code, "templates": files_digest(TEMPLATES)})
-
-    # ------------------------------------------------------------ parts of specs
-
-    def _training(self, task: str, cohort: str, job: str, *functions: Any) -> dict[str, Any]:
-        settings = self.config.tasks[task]
-        model = registry.model.get(settings.model.name)
-        return self._base(cohort, job, model, *functions) | {"task": self._task(settings, cohort)}
-
-    def _base(self, cohort: str, job: str, *functions: Any) -> dict[str, Any]:
-        return {"seeds": seeds_of(cohort), **self._code_of(job, *functions)}
-
-    def _code_of(self, job: str, *functions: Any) -> dict[str, Any]:
-        """The plugins that a job imports, if one of its functions comes from one, and the digest of its code."""
-        plugins = self.config.plugins if any(_is_plugin(function) for function in functions) else []
-        return {"plugins": plugins, "code": self._code(job, *functions)}
-
-    def _rewind(self, method: str, level: int) -> Rewind:
-        """Where a level's training starts; the dense run starts at theta_0."""
-        return self.methods[method].rewind if level else Rewind()
-
-    def _rewinding(self, method: str, level: int) -> dict[str, Any]:
-        return {"method": {"levels": level or 1, "rewind": self._rewind(method, level).model_dump()}, "level": level}
-
-    @staticmethod
-    def _task(settings: Task, cohort: str) -> dict[str, Any]:
-        fields = settings.model_dump(mode="json", exclude=HOW_TO_COMPUTE["tasks"]["__all__"])
-        return fields | {"cohorts": [cohort]}  # other cohorts do not matter to this one
-
-    def _config(self, study: str | None, *left_out: str) -> dict[str, Any]:
-        """What jobs after training read: the config, with the options of one study only if it is named."""
-        exclude = HOW_TO_COMPUTE | dict.fromkeys(left_out, True)
-        fields = self.written.model_dump(mode="json", exclude=exclude)
-        return fields | ({"studies": {study: self.written.studies[study]}} if study else {})
-
-    @cache  # noqa: B019 (a plan lives as long as its process)
-    def _code(self, job: str, *functions: Any, without: tuple[str, ...] = ()) -> str:
-        modules = [f"lth_core.jobs.{job}", *(f.__module__ for f in functions if _is_plugin(f))]
-        return digest(modules, without)
-
-
-def _is_plugin(function: Any) -> bool:
-    return function.__module__.partition(".")[0] != PACKAGE

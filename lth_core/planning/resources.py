@@ -16,7 +16,8 @@ from typing import Any
 
 from lth_core.config import seeds_of
 from lth_core.data.facts import known_facts
-from lth_core.planning.plan import Plan, canonical
+from lth_core.planning.plan import Plan
+from lth_core.planning.specs import canonical
 from lth_core.storage.errors import ArtifactError
 from lth_core.storage.paths import data_file, initial_file
 from lth_core.storage.runs import Run
@@ -134,7 +135,7 @@ class Needs:
         return Need(math.ceil(memory), 10 + math.ceil(MARGIN * seconds / 60))
 
     def _replicates(self, run: Run) -> int:
-        draws = self.plan.treated(run).draws if run.branch else 1
+        draws = self.plan.chains.treated(run).draws if run.branch else 1
         return draws * len(seeds_of(run.cohort))
 
     def _measured(self, run: Run) -> tuple[Mapping[str, int], Mapping[str, int]]:
@@ -149,7 +150,7 @@ class Needs:
 
     @cache  # noqa: B019 (there is one for a run)
     def _initialize_spec(self, task: str, cohort: str) -> str:
-        return self.plan.initialize_spec(task, cohort)
+        return self.plan.specs.initialize(task, cohort)
 
     def _data_mb(self, run: Run) -> float:
         try:

@@ -16,12 +16,18 @@ from lth_core.storage.tensors import Tensors
 
 
 def ends_chain(
-    method: Method, layers: Iterable[str], *, initial: Tensors, trained_from: Tensors, trained: Tensors, diverged: bool
+    method: Method,
+    layers: Iterable[str],
+    *,
+    initial: Tensors,
+    trained_from: Tensors | None = None,
+    trained: Tensors | None = None,
+    diverged: bool = False,
 ) -> bool:
     """Whether one replicate has no next ticket: its criterion would score `layers` by weights that are not finite.
 
     So it has none where the criterion looks at the end of a training that has `diverged`. Criteria that do not look at
-    trained weights (random, at initialization) go on.
+    trained weights (random, at initialization) go on: nobody need give these.
     """
     offered = {"initial": initial, "trained_from": trained_from, "trained": trained}
     used = [name for name in offered if registry.criterion.uses(method.criterion.name, name)]
@@ -37,12 +43,12 @@ def next_mask(
     mask: Tensors,
     *,
     initial: Tensors,
-    trained_from: Tensors,
-    trained: Tensors,
+    trained_from: Tensors | None = None,
+    trained: Tensors | None = None,
     consumers: Consumers,
     ended: bool = False,
 ) -> Tensors:
-    """The mask of `level` of one replicate, from the mask before and what criteria look at.
+    """Make the mask of `level` of one replicate, from the mask before and what the method's criterion looks at.
 
     It is a mask of `layers` and, where filters are removed, of those weights of other layers that read them.
     `consumers`: of removable filters, see `prune_filters`. Of a chain that has `ended` nothing is scored: the mask

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +18,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import prune
 
-import lth_core.models  # noqa: F401 (registers the built-in models)
 from lth_core import registry
 from lth_core.config import Branch, Method, Task
 from lth_core.storage.files import write_whole
@@ -158,10 +158,14 @@ def _inputs(results: str, spec: Mapping[str, Any]) -> Inputs:
 
 
 def _network(folder: str | Path, spec: Mapping[str, Any], inputs: Inputs) -> nn.Module:
-    settings = Task(**spec["task"]).model
-    if settings.name not in registry.model.names() and spec["plugins"]:
-        plugins = ", ".join(spec["plugins"])
-        raise TicketError(f"{folder}: its network '{settings.name}' is of a plugin: import it first ({plugins})")
+    settings, modules = Task(**spec["task"]).model, spec.get("modules", [])
+    for module in modules:
+        if module.startswith("lth_core.models."):  # nothing else is imported because a file names it
+            import_module(module)
+    plugins = [module for module in modules if not module.startswith("lth_core.")]
+    if settings.name not in registry.model.names() and plugins:
+        named = ", ".join(plugins)
+        raise TicketError(f"{folder}: its network '{settings.name}' is of a plugin: import it first ({named})")
     offered = {"classes": inputs.classes, "input_shape": inputs.input_shape}
     return registry.model.call(settings.name, offered, settings.options)
 

@@ -17,8 +17,8 @@ from typing import Literal
 import numpy as np
 
 from lth_core.registry import treatment
+from lth_core.tickets.checkpoints import BranchCheckpoints
 from lth_core.tickets.rewinding import Ticket, apply_mask
-from lth_core.treatments.checkpoints import BranchCheckpoints
 
 
 @treatment("freeze-init")

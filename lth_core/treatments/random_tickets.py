@@ -8,8 +8,8 @@ import numpy as np
 
 from lth_core.registry import treatment
 from lth_core.storage.tensors import Tensors
+from lth_core.tickets.checkpoints import BranchCheckpoints
 from lth_core.tickets.rewinding import Ticket, apply_mask
-from lth_core.treatments.checkpoints import BranchCheckpoints
 
 
 @treatment("random-ticket")

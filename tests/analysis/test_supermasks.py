@@ -171,7 +171,7 @@ SEEDS = [3, 8]
 def spec(network: str = "lenet") -> dict[str, object]:
     recipe = {"optimizer": {"name": "adam", "learning_rate": 0.01}, "batch_size": 10, "steps": 30, "evaluate_every": 10}
     task = {"dataset": "d", "model": {"name": network, "hidden": [12]}, "train": recipe, "cohorts": ["3-3"]}
-    return {"plugins": [], "seeds": SEEDS, "task": task}
+    return {"modules": [], "seeds": SEEDS, "task": task}
 
 
 def run(main: Callable[[], None], monkeypatch: pytest.MonkeyPatch, *arguments: str) -> pd.DataFrame:

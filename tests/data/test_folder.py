@@ -10,8 +10,9 @@ import pytest
 import torch
 from PIL import Image
 
-from lth_core.data.folder import below_root, decode, image_folder
+from lth_core.data.files import decode
 from lth_core.data.reading import open_data
+from lth_core.data.sets.image_folder import below_root, image_folder
 from lth_core.data.splits import DataError
 from lth_core.jobs.prepare_data import prepare
 from lth_core.storage.tensors import read_header, read_tensors, write_tensors
@@ -135,7 +136,7 @@ def test_streaming_leaves_the_global_random_state_alone(root: Path) -> None:
 
 def test_streamed_statistics_come_from_a_stated_number_of_training_images(root: Path, monkeypatch) -> None:
     assert read_header(prepared(root, stream=True))["statistics_images"] == 12
-    monkeypatch.setattr("lth_core.data.folder.STATISTICS_IMAGES", 5)
+    monkeypatch.setattr("lth_core.data.files.STATISTICS_IMAGES", 5)
     assert read_header(prepared(root, stream=True))["statistics_images"] == 5
 
 

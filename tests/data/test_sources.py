@@ -12,7 +12,9 @@ import pytest
 import scipy.io
 from torchvision import datasets
 
-from lth_core.data.builtin import cifar10, cifar100, fashion_mnist, kmnist, mnist, svhn
+from lth_core.data.sets.cifar import cifar10, cifar100
+from lth_core.data.sets.mnist import fashion_mnist, kmnist, mnist
+from lth_core.data.sets.svhn import svhn
 from lth_core.data.splits import DataError, Splits
 
 TRAIN, TEST = 5040, 30

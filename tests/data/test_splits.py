@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import lth_core.data  # noqa: F401 (registers the built-in data sets)
-from lth_core.data.builtin import digits
+from lth_core.data.sets.digits import digits
 from lth_core.data.splits import DataError, Images, Splits, channel_statistics, hold_out
 from lth_core.randomness import random_generator
 from lth_core.registry import dataset

@@ -16,8 +16,9 @@ from torchvision.transforms import RandomResizedCrop
 
 from lth_core.config import Recipe
 from lth_core.data.crops import random_box
-from lth_core.data.folder import decode, decode_crop, file_names
+from lth_core.data.files import decode, decode_crop
 from lth_core.data.reading import open_data
+from lth_core.data.sets.image_folder import file_names
 from lth_core.data.splits import DataError
 from lth_core.jobs.prepare_data import prepare
 from lth_core.randomness import random_generator

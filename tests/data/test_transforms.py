@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import lth_core.data  # noqa: F401 (registers the built-in transforms)
-from lth_core.data.folder import Files, StreamedSplits
+from lth_core.data.files import Files, StreamedSplits
 from lth_core.data.splits import SPLITS, DataError, Images, Splits
 from lth_core.randomness import random_generator
 from lth_core.registry import transform

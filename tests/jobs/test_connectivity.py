@@ -12,11 +12,10 @@ import pandas as pd
 import pytest
 import torch
 
-import lth_core.models  # noqa: F401 (registers the networks)
 from lth_core.analysis.barriers import barriers
 from lth_core.config import Initialization, Task
-from lth_core.data.builtin import digits
 from lth_core.data.reading import open_data
+from lth_core.data.sets.digits import digits
 from lth_core.jobs import connectivity
 from lth_core.jobs.connectivity import ENDS_COLUMNS, PATH_COLUMNS, next_seeds, same_seeds
 from lth_core.jobs.support.trainings import model_factory
@@ -71,7 +70,7 @@ def run(
     folder: Path, monkeypatch: pytest.MonkeyPatch, pair: str, first: str, second: str, model: dict[str, Any] = LENET
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The job's two tables."""
-    spec = {"seeds": SEEDS, "plugins": [], "task": settings(model).model_dump(mode="json")}
+    spec = {"seeds": SEEDS, "modules": [], "task": settings(model).model_dump(mode="json")}
     spec["connectivity"] = {"points": POINTS, "examples": 200}
     files = {"data": "data", "first": first, "second": second}
     arguments = [f"--{name}={folder / file}.safetensors" for name, file in files.items()]

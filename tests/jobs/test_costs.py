@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from lth_core.models.networks.lenet import lenet
 
 from lth_core.config import Initialization
-from lth_core.models.catalogue import lenet
 from lth_core.models.initialization import initialize_cohort
 from lth_core.storage.tables import read_rows
 from lth_core.storage.tensors import write_tensors

@@ -35,8 +35,11 @@ def faulty():
 """
 
 
-def arguments(output: Path, source: dict[str, object], plugins: Sequence[str] = ()) -> list[str]:
-    spec = json.dumps({"source": source, "plugins": plugins})
+DIGITS = ("lth_core.data.sets.digits",)
+
+
+def arguments(output: Path, source: dict[str, object], modules: Sequence[str] = DIGITS) -> list[str]:
+    spec = json.dumps({"source": source, "modules": modules})
     return ["--name", "mine", "--spec", spec, "--root", "data", "--output", str(output)]
 
 
@@ -64,7 +67,7 @@ def test_digits_from_the_command_line_twice_are_the_same_bytes(tmp_path: Path) -
     assert (header["classes"], header["input_shape"]) == (10, [1, 8, 8])
     assert header["source"] == "scikit-learn digits: 1,797 8x8 images"
     assert header["mean"] == pytest.approx([4.88], abs=0.02)  # of 0..16
-    assert header["provenance"]["spec"] == {"dataset": "mine", "source": {"name": "digits"}, "plugins": []}
+    assert header["provenance"]["spec"] == {"dataset": "mine", "source": {"name": "digits"}, "modules": [*DIGITS]}
     assert read_tensors(one)["train_images"].dtype == np.uint8
 
 

@@ -87,7 +87,7 @@ def run(project: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         "methods": {"imp": {"levels": 2}},
         "studies": {"toy": {"tasks": {"1": "imp"}, "scale": 0.7}},
     }
-    spec = json.dumps({"config": config, "code": "0"})
+    spec = json.dumps({"config": config, "modules": ["toy_study"], "code": "0"})
 
     def call(job: str, *arguments: str) -> None:
         monkeypatch.setattr(sys, "argv", [job, "--spec", spec, *arguments])

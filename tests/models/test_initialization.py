@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-import lth_core.models  # noqa: F401 (registers the networks)
 from lth_core.config import Initialization
 from lth_core.models.initialization import initialize, initialize_cohort
 from lth_core.models.layers import prunable_weights

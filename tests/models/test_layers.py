@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-import lth_core.models  # noqa: F401 (registers the built-in networks)
 from lth_core.models.layers import prunable_layers, prunable_weights
 from lth_core.registry import model
 

@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch import nn
 
-import lth_core.pruning  # noqa: F401 (registers the built-in criteria)
 from lth_core.config import Method
 from lth_core.models.layers import prunable_layers
 from lth_core.models.shrinking import ShrinkingError, compare_costs, consumers_of, shrink

@@ -34,14 +34,14 @@ plan_of = example_plan.plan_of  # a fixture
     ],
 )
 def test_a_training_starts_where_its_method_rewinds_to(plan_of: Any, method: str, level: int, start: str) -> None:
-    assert plan_of().start_file("mini", "0-1", method, level) == f"results/mini/0-1/{start}"
+    assert plan_of().chains.start_file("mini", "0-1", method, level) == f"results/mini/0-1/{start}"
 
 
 @pytest.mark.parametrize(("method", "before"), [("reset", [0, 1, 2]), ("continued", [0, 1, 2]), ("at-once", [0, 0, 0])])
 def test_a_mask_comes_from_the_level_before_or_straight_from_the_dense_run(
     plan_of: Any, method: str, before: list[int]
 ) -> None:
-    found = [plan_of().level_before("mini", "0-1", method, level) for level in (1, 2, 3)]
+    found = [plan_of().chains.level_before("mini", "0-1", method, level) for level in (1, 2, 3)]
     assert found == [Run("mini", "0-1", method, level) for level in before]
     assert found[0].trained("results") == "results/mini/0-1/dense/trained.safetensors"
 
@@ -56,13 +56,46 @@ def test_a_mask_comes_from_the_level_before_or_straight_from_the_dense_run(
     ],
 )
 def test_a_criterion_sees_what_the_last_training_began_with(plan_of: Any, run: Run, start: str) -> None:
-    assert plan_of().trained_from(run) == f"results/mini/0-1/{start}.safetensors"
+    assert plan_of().chains.trained_from(run) == f"results/mini/0-1/{start}.safetensors"
+
+
+@pytest.mark.parametrize(
+    ("criterion", "first", "second"),
+    [
+        ("random", [], []),
+        ("magnitude-at-init", [], []),
+        ("magnitude", ["dense/trained"], ["reset/level_1/trained"]),
+        ("large-init", ["init"], ["init"]),
+        ("movement", ["init", "dense/trained"], ["init", "reset/level_1/trained"]),
+    ],
+)
+def test_a_mask_waits_for_what_its_criterion_looks_at(
+    plan_of: Any, criterion: str, first: list[str], second: list[str]
+) -> None:
+    chains = plan_of(lambda config: config["methods"]["reset"].update(criterion=criterion)).chains
+
+    def inputs(level: int) -> list[str]:
+        files = chains.prune_inputs("mini", "0-1", "reset", level)
+        return [path.removeprefix("results/mini/0-1/").removesuffix(".safetensors") for path in files.values()]
+
+    assert inputs(1) == ["init", *first]
+    assert inputs(2) == ["init", *second, "reset/level_1/mask"]
+    assert "mask" in chains.prune_inputs("mini", "0-1", "reset", 2)
+
+
+def test_what_a_treated_ticket_started_from_is_looked_at_only_where_the_criterion_does(plan_of: Any) -> None:
+    def inputs(criterion: str) -> dict[str, str]:
+        plan = plan_of(lambda config: config["methods"]["treated"].update(criterion=criterion))
+        return plan.chains.prune_inputs("mini", "0-1", "treated", 2)
+
+    assert inputs("movement")["trained_from"] == "results/mini/0-1/treated/level_1/start.safetensors"
+    assert inputs("random").keys() == {"initial", "mask"}
 
 
 def test_a_ticket_is_treated_by_its_branch_or_else_by_its_method(plan_of: Any) -> None:
     plan = plan_of()
-    assert plan.treated(Run("mini", "0-1", "treated", 1)).treatment.name == "redraw-kept"
-    assert plan.treated(Run("mini", "0-1", "treated", 1, "twice")).treatment.name == "reinit"
+    assert plan.chains.treated(Run("mini", "0-1", "treated", 1)).treatment.name == "redraw-kept"
+    assert plan.chains.treated(Run("mini", "0-1", "treated", 1, "twice")).treatment.name == "reinit"
 
 
 MASK = "mini/reset/level_1/mask"
@@ -90,7 +123,7 @@ MASK = "mini/reset/level_1/mask"
     ],
 )
 def test_a_branch_is_made_from_its_own_task_or_from_another_one(plan_of: Any, run: Run, expected: list[str]) -> None:
-    files = plan_of().branch_inputs(run)
+    files = plan_of().chains.branch_inputs(run)
     found = [files.get(key) for key in ("network", "initial", "start", "mask")]
     assert found == [name and f"results/{name.replace('/', '/0-1/', 1)}.safetensors" for name in expected]
 
@@ -106,12 +139,12 @@ def test_the_counterpart_on_the_own_order_is_the_same_treatment(
     plan_of: Any, branch: str, counterpart: str | None
 ) -> None:
     run = Run("mini", "0-1", "reset", 2, branch)
-    assert plan_of().on_own_order(run) == Run("mini", "0-1", "reset", 2, counterpart)
+    assert plan_of().chains.counterpart(run) == Run("mini", "0-1", "reset", 2, counterpart)
 
 
 def test_a_branch_without_a_counterpart_is_an_error_that_names_its_treatment(plan_of: Any) -> None:
     with pytest.raises(ValueError, match="no branch of treatment 'redraw-kept' is trained on data order 0"):
-        plan_of().on_own_order(Run("mini", "0-1", "reset", 2, "alone"))
+        plan_of().chains.counterpart(Run("mini", "0-1", "reset", 2, "alone"))
 
 
 # ---------------------------------------------------------------- names without an entry in the config
@@ -119,6 +152,9 @@ def test_a_branch_without_a_counterpart_is_an_error_that_names_its_treatment(pla
 
 def test_a_registered_name_needs_no_entry(plan_of: Any) -> None:
     plan = plan_of()
-    assert plan.branch("random-mask").treatment.name == "random-mask" and plan.branch("random-mask").draws == 1
-    assert plan.branch("twice").draws == 2
+    assert (
+        plan.chains.branch("random-mask").treatment.name == "random-mask"
+        and plan.chains.branch("random-mask").draws == 1
+    )
+    assert plan.chains.branch("twice").draws == 2
     assert plan.config.dataset("digits").source.name == "digits"

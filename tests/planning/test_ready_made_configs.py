@@ -182,7 +182,7 @@ def test_a_readme_without_the_markers_is_named(tmp_path: Path, monkeypatch: pyte
 
 
 def test_tables_and_pages_show_studies_in_the_order_of_their_papers() -> None:
-    spec = json.loads(Plan.read([DEFAULT, EVERYTHING]).claims_spec())
+    spec = json.loads(Plan.read([DEFAULT, EVERYTHING]).specs.claims())
     _, studies = loading.load(spec)
     assert list(studies) == [
         "frankle2019",

@@ -12,7 +12,6 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-import lth_core.models  # noqa: F401 (registers the built-in models)
 from lth_core import registry
 from lth_core.config import Choice
 from lth_core.models.cost import network_cost
@@ -63,7 +62,7 @@ def needs_of(tmp_path: Path):
         write_tensors(data_file(results, "digits"), {"x": np.zeros(2_000_000, np.float32)}, {})
         plan = Plan.read([file])
         for cohort in ("0-1", "2-5"):
-            made = {"spec": json.loads(plan.initialize_spec("mini", cohort))}
+            made = {"spec": json.loads(plan.specs.initialize("mini", cohort))}
             header = {"cost": cost, "examples": EXAMPLES, "provenance": made}
             write_tensors(initial_file(results, "mini", cohort), {"w": np.zeros(1, np.float32)}, header)
         return Needs(plan, lambda: on_slurm)

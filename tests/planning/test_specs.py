@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from lth_core import registry
 from lth_core.planning.configfile import ConfigError
-from lth_core.planning.plan import Plan, canonical
-from lth_core.storage import codedigest
+from lth_core.planning.plan import Plan
+from lth_core.planning.specs import canonical
 from lth_core.storage.runs import Run
 from tests.support import example_plan
+from tests.support.code import read_anew
 from tests.support.example_plan import CONFIG, Change
 
 ROOT = Path(__file__).parents[2]
@@ -28,16 +29,16 @@ plan_of = example_plan.plan_of  # a fixture
 def specs(plan: Plan) -> dict[str, str]:
     """The spec of one job of every kind."""
     return {
-        "data": plan.data_spec("digits"),
-        "initialize": plan.initialize_spec("mini", "0-1"),
-        "dense": plan.dense_spec("mini", "0-1"),
-        "prune": plan.prune_spec("0-1", "reset", 2),
-        "retrain": plan.retrain_spec("mini", "0-1", "reset", 2),
-        "branch": plan.branch_spec(Run("mini", "0-1", "reset", 2, "twice")),
-        "table": plan.table_spec("frankle2019"),
-        "figures": plan.figures_spec("frankle2019"),
-        "claims": plan.claims_spec(),
-        "report": plan.report_spec(),
+        "data": plan.specs.data("digits"),
+        "initialize": plan.specs.initialize("mini", "0-1"),
+        "dense": plan.specs.dense("mini", "0-1"),
+        "prune": plan.specs.prune("0-1", "reset", 2),
+        "retrain": plan.specs.retrain("mini", "0-1", "reset", 2),
+        "branch": plan.specs.branch(Run("mini", "0-1", "reset", 2, "twice")),
+        "table": plan.specs.table("frankle2019"),
+        "figures": plan.specs.figures("frankle2019"),
+        "claims": plan.specs.claims(),
+        "report": plan.specs.report(),
     }
 
 
@@ -113,9 +114,9 @@ def test_a_spec_changes_with_what_its_job_depends_on(plan_of: Any, change: Chang
 
 def test_jobs_of_other_seeds_and_levels_have_other_specs(plan_of: Any) -> None:
     plan = plan_of()
-    assert plan.dense_spec("mini", "0-1") != plan.dense_spec("mini", "2-4")
-    assert plan.prune_spec("0-1", "reset", 1) != plan.prune_spec("0-1", "reset", 2)
-    assert json.loads(plan.dense_spec("mini", "2-4"))["seeds"] == [2, 3, 4]
+    assert plan.specs.dense("mini", "0-1") != plan.specs.dense("mini", "2-4")
+    assert plan.specs.prune("0-1", "reset", 1) != plan.specs.prune("0-1", "reset", 2)
+    assert json.loads(plan.specs.dense("mini", "2-4"))["seeds"] == [2, 3, 4]
 
 
 PLUGIN = """
@@ -147,29 +148,31 @@ def test_a_plugin_counts_where_its_functions_are_used_and_nowhere_else(
         config["studies"]["mine2026"] = config["studies"]["frankle2019"]
 
     def all_specs() -> dict[str, str]:
-        forget()
+        read_anew()
         plan = plan_of(use)
-        return specs(plan) | {"own table": plan.table_spec("mine2026"), "own figures": plan.figures_spec("mine2026")}
+        return specs(plan) | {"own table": plan.specs.table("mine2026"), "own figures": plan.specs.figures("mine2026")}
 
     before = all_specs()
-    (tmp_path / "plan_plugin.py").write_text(PLUGIN.replace("** 2", "** 4").replace("my own", "mine"))
-    after = all_specs()
-    changed = {job for job in before if before[job] != after[job]}
-    assert changed == {"prune", "claims", "report", "own table", "own figures"}
-    assert json.loads(before["prune"])["plugins"] == ["plan_plugin"] and json.loads(before["dense"])["plugins"] == []
 
+    def changed_with(old: str, new: str) -> set[str]:
+        (tmp_path / "plan_plugin.py").write_text(PLUGIN.replace(old, new))
+        after = all_specs()
+        return {job for job in before if before[job] != after[job]}
 
-def forget() -> None:
-    """Read the files of the code anew, as a new process does."""
-    codedigest._read.cache_clear()
-    codedigest.closure.cache_clear()
+    assert changed_with("** 2", "** 4") == {"prune"}
+    assert changed_with("of my own.'''", "of mine.'''\n    rounds = 3") == {
+        *("claims", "report", "own table", "own figures")
+    }
+    assert changed_with("of my own", "of mine") == set()
+    assert json.loads(before["prune"])["modules"] == ["plan_plugin"]
+    assert json.loads(before["dense"])["modules"] == ["lth_core.models.networks.lenet"]
 
 
 def test_a_folder_of_images_is_watched_by_the_names_of_its_files(plan_of: Any, tmp_path: Path) -> None:
     def spec(root: Path) -> str:
         source = {"name": "image-folder", "path": "pets", "size": 8}
         datasets = {"pets": {"source": source}}
-        return plan_of(lambda c: c.update(datasets=datasets, data_root=str(root))).data_spec("pets")
+        return plan_of(lambda c: c.update(datasets=datasets, data_root=str(root))).specs.data("pets")
 
     for place in ("here", "moved"):
         (tmp_path / place / "pets/train/cat").mkdir(parents=True)
@@ -189,6 +192,6 @@ def test_a_config_that_no_job_could_be_told_is_an_error_before_anything_runs(tmp
         (tmp_path / "large.yaml").write_text(yaml.safe_dump(config))
         return Plan.read([tmp_path / "large.yaml"])
 
-    assert 100_000 < len(read(230).report_spec()) < 131_072
+    assert 100_000 < len(read(230).specs.report()) < 131_072
     with pytest.raises(ConfigError, match=r"^the config is too large for one run \(1\d\d,\d{3} bytes, .* by task$"):
         read(280)

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import lth_core.pruning  # noqa: F401 (registers the criteria)
 from lth_core.pruning.prune import prune
 from lth_core.randomness import random_generator
 from lth_core.registry import criterion

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-import lth_core.models  # noqa: F401 (registers the networks)
 from lth_core.config import Method
 from lth_core.models.layers import prunable_layers
 from lth_core.pruning.exclusions import prunable

@@ -18,9 +18,9 @@ from lth_core.models.initialization import initialize_cohort
 from lth_core.models.shrinking import shrink
 from lth_core.pruning.prune import prune
 from lth_core.pruning.rounds import next_mask
+from lth_core.tickets.checkpoints import BranchCheckpoints
 from lth_core.tickets.rewinding import Ticket, apply_mask
 from lth_core.training.loop import start_state, train
-from lth_core.treatments.checkpoints import BranchCheckpoints
 
 LAYERS = {"a": "hidden", "b": "output"}
 OPTIONS = {

@@ -28,7 +28,7 @@ def endless(root):
     while True:
         torch.ones(99, 99) @ torch.ones(99, 99)
 """
-SPEC = '{"source": {"name": "endless"}, "plugins": ["endless_plugin"]}'
+SPEC = '{"source": {"name": "endless"}, "modules": ["endless_plugin"]}'
 
 SNAKEMAKE = "import subprocess, sys; subprocess.run(sys.argv[1:])"
 """For the tests: what starts a job and waits for it."""

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from lth_core.storage import codedigest
 from lth_core.storage.codedigest import closure, digest, files_digest
+from tests.support.code import read_anew
 
 ROOT = Path(__file__).parents[2]
 SOURCE = '''"""A module."""
@@ -37,12 +37,7 @@ Digest = Callable[..., str]
 
 @pytest.fixture(autouse=True)
 def _files_are_read_anew() -> None:
-    forget()
-
-
-def forget() -> None:
-    codedigest._read.cache_clear()
-    closure.cache_clear()
+    read_anew()
 
 
 @pytest.fixture
@@ -54,7 +49,7 @@ def digest_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Digest:
         for name, source in files.items():
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name).write_text(source)
-        forget()
+        read_anew()
         return digest([module], without)
 
     return write_and_digest
@@ -155,14 +150,26 @@ def test_nothing_is_imported(digest_of: Digest) -> None:
     [
         (
             "dense",
-            {"training", "cohort", "tasks", "linear_network", "models.resnet"},
-            {"branches", "pruning.prune", "drawing.lines"},
+            {"training.loop", "engine.cohort", "tasks.classification", "engine.linear_network"},
+            {"treatments", "pruning.prune", "drawing", "models.networks", "data.sets"},
         ),
-        ("initialize", {"models.initialization", "exclusions"}, {"pruning", "branches"}),
-        ("prune", {"exclusions", "pruning.criteria", "randomness"}, {"training", "branches", "models"}),
-        ("branch", {"training", "branches", "models.initialization"}, {"drawing.lines", "studies"}),
-        ("prepare_data", {"data.splits"}, {"training", "config", "plan"}),
-        ("figures", {"drawing.lines", "studies.frankle2019_figures"}, {"training", "reporting"}),
+        (
+            "initialize",
+            {"models.initialization", "pruning.exclusions"},
+            {"pruning.prune", "treatments", "models.networks"},
+        ),
+        (
+            "prune",
+            {"pruning.exclusions", "pruning.rounds", "randomness"},
+            {"training", "treatments", "models", "pruning.criteria"},
+        ),
+        (
+            "branch",
+            {"training.loop", "tickets.checkpoints", "models.initialization"},
+            {"drawing", "studies", "treatments.controls"},
+        ),
+        ("prepare_data", {"data.splits"}, {"training", "config", "planning", "data.sets", "data.transforms"}),
+        ("figures", {"drawing.figures"}, {"training", "report", "studies.frankle2019"}),
     ],
 )
 def test_jobs_depend_on_what_they_use(job: str, depends_on: set[str], not_on: set[str]) -> None:
@@ -175,8 +182,8 @@ import os, sys
 sys.path.insert(0, os.getcwd())
 from pathlib import Path
 from lth_core.storage import codedigest
-parsed = codedigest._parsed
-codedigest._parsed = lambda content, package: print(content) or parsed(content, package)
+take_apart = codedigest.take_apart
+codedigest.take_apart = lambda content, package: print(content) or take_apart(content, package)
 codedigest.remember(Path("notes/code"))
 os.chdir("/")
 print(codedigest.digest(["plugin"]))

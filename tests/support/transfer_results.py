@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-import lth_core.treatments  # noqa: F401 (registers the built-in treatments)
 from lth_core.config import Config
 from lth_core.storage.runs import Run
 from lth_core.storage.tensors import write_tensors

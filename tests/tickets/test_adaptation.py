@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch import nn
 
-import lth_core.models  # noqa: F401 (registers the built-in models)
 from lth_core.config import Initialization
 from lth_core.models.initialization import initialize
 from lth_core.models.layers import prunable_layers

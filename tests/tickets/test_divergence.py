@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import lth_core.pruning  # noqa: F401 (registers the built-in criteria)
 from lth_core import registry
 from lth_core.analysis.divergence import Divergence, divergences, lines
 from lth_core.config import Branch, Choice, Method
@@ -63,7 +62,7 @@ def test_a_chain_ends_where_its_criterion_looks_at_what_is_not_finite(criterion:
     """Scores by rank, or by sign, would be numbers all the same."""
     assert not ends(criterion, WEIGHTS)
     assert ends(criterion, lost(value)) == registry.criterion.uses(criterion, "trained")
-    assert ends(criterion, WEIGHTS, start=lost(value)) == registry.criterion.uses(criterion, "start")
+    assert ends(criterion, WEIGHTS, start=lost(value)) == registry.criterion.uses(criterion, "trained_from")
 
 
 def test_a_training_that_diverged_ends_the_chain_even_if_its_weights_are_finite() -> None:
@@ -75,11 +74,35 @@ def test_buffers_may_hold_infinity() -> None:
     assert not ends("magnitude", {**WEIGHTS, "attention": np.array([-np.inf])})
 
 
+@pytest.mark.parametrize("criterion", ["random", "magnitude-at-init"])
+def test_a_criterion_that_looks_at_no_training_needs_none(
+    criterion: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the mask is the one that it makes beside any training, even one that diverged."""
+
+    def mask(name: str, *training: str) -> dict[str, np.ndarray]:
+        method = f'{{"levels": 1, "criterion": "{criterion}", "rate": 0.5}}'
+        spec = f'{{"method": {method}, "level": 1, "seeds": [0, 1], "modules": []}}'
+        files = ["--initial", str(tmp_path / "initial"), *training, "--output", str(tmp_path / name)]
+        monkeypatch.setattr(sys, "argv", ["prune", "--spec", spec, *files])
+        prune_job.main()
+        assert read_header(tmp_path / name)["diverged"] == [False, False]
+        return read_tensors(tmp_path / name)
+
+    both = {name: np.stack([value, value]) for name, value in WEIGHTS.items()}
+    write_tensors(tmp_path / "initial", both, {"layers": LAYERS, "consumers": {}})
+    write_tensors(
+        tmp_path / "trained", {n: np.stack([v, lost()[n]]) for n, v in WEIGHTS.items()}, {"diverged": [False, True]}
+    )
+    alone, beside = mask("alone"), mask("beside", "--trained", str(tmp_path / "trained"))
+    assert alone.keys() == beside.keys() and all(np.array_equal(alone[name], beside[name]) for name in alone)
+
+
 @given(st.sampled_from(["layer", "global"]), st.floats(0.1, 0.9))
 def test_a_mask_without_a_ticket_keeps_as_many_weights_as_any_other(scope: str, rate: float) -> None:
     method = Method(levels=1, scope=scope, rate=rate)
     mask = {name: np.ones(value.shape, bool) for name, value in WEIGHTS.items()}
-    weights = {"initial": WEIGHTS, "start": WEIGHTS}
+    weights = {"initial": WEIGHTS, "trained_from": WEIGHTS}
     sound = next_mask(method, LAYERS, 1, 0, mask, **weights, trained=WEIGHTS, consumers={})
     ended = next_mask(method, LAYERS, 1, 0, mask, **weights, trained=lost(), consumers={}, ended=True)
     assert sum(kept.sum() for kept in ended.values()) == sum(kept.sum() for kept in sound.values())
@@ -90,7 +113,7 @@ def run_prune(folder: Path, monkeypatch: pytest.MonkeyPatch, level: int, trained
     same = {name: np.stack([value] * 3) for name, value in WEIGHTS.items()}
     write_tensors(folder / "initial", same, {"layers": LAYERS, "consumers": {}})
     write_tensors(folder / "trained", trained if level == 1 else same, {"diverged": trained_said})
-    spec = f'{{"method": {{"levels": 3, "rate": 0.5}}, "level": {level}, "seeds": [0, 1, 2], "plugins": []}}'
+    spec = f'{{"method": {{"levels": 3, "rate": 0.5}}, "level": {level}, "seeds": [0, 1, 2], "modules": []}}'
     before = ["--mask", str(folder / f"mask_{level - 1}")] if level > 1 else []
     files = [word for name in ("initial", "trained") for word in (f"--{name}", str(folder / name))]
     output = ["--trained-from", str(folder / "initial"), "--output", str(folder / f"mask_{level}")]

@@ -43,7 +43,7 @@ TICKET = Run("digits-lenet", "0-4", "imp", 7)
 def spec(model: str = "lenet", **more) -> dict:
     recipe = {"optimizer": {"name": "adam", "learning_rate": 0.01}, "batch_size": 9, "steps": 9, "evaluate_every": 9}
     task = {"dataset": "digits", "model": model, "train": recipe, "cohorts": ["0-4"]}
-    return {"provenance": {"spec": {"plugins": [], "seeds": SEEDS, "task": task, **more}}}
+    return {"provenance": {"spec": {"modules": [], "seeds": SEEDS, "task": task, **more}}}
 
 
 def network(model: str = "lenet") -> nn.Module:
@@ -183,7 +183,7 @@ def test_wrong_folders_seeds_and_plugins_are_one_clear_line(results: str, tmp_pa
         load_module(tmp_path, seed=0)
     elsewhere = Run("digits-lenet", "0-4", "imp", 6)
     header = spec(model="theirs")
-    header["provenance"]["spec"]["plugins"] = ["my_lab"]
+    header["provenance"]["spec"]["modules"] = ["my_lab"]
     write_tensors(elsewhere.trained(results), {}, header)
     with pytest.raises(TicketError, match=r"its network 'theirs' is of a plugin: import it first \(my_lab\)$"):
         load_module(elsewhere.folder(results), seed=0)
@@ -229,7 +229,7 @@ def test_frozen_weights_are_not_set_to_zero_unawares(results: str) -> None:
 
 
 def test_export_without_its_packages_is_one_clear_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("lth_core.tickets.find_spec", lambda package: None)
+    monkeypatch.setattr("lth_core.tickets.loading.find_spec", lambda package: None)
     with pytest.raises(TicketError, match=r"not installed: pip install onnx onnxscript$"):
         export_onnx(network(), SHAPE, tmp_path / "ticket.onnx")
 

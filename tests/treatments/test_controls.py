@@ -8,8 +8,8 @@ import pytest
 from lth_core.config import Rewind
 from lth_core.randomness import random_generator
 from lth_core.registry import treatment
+from lth_core.tickets.checkpoints import BranchCheckpoints
 from lth_core.tickets.rewinding import rewind
-from lth_core.treatments.checkpoints import BranchCheckpoints
 
 Tensors = dict[str, np.ndarray]
 

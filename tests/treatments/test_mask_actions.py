@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from lth_core.config import Rewind
 from lth_core.randomness import random_generator
 from lth_core.registry import treatment
+from lth_core.tickets.checkpoints import BranchCheckpoints
 from lth_core.tickets.rewinding import Ticket, rewind
-from lth_core.treatments.checkpoints import BranchCheckpoints
 
 Tensors = dict[str, np.ndarray]
 ZEROS = ("none", "toward-zero", "all-toward-zero", "away-from-zero", "random")

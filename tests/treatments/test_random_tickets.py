@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from lth_core.config import Rewind
 from lth_core.randomness import random_generator
 from lth_core.registry import treatment
+from lth_core.tickets.checkpoints import BranchCheckpoints
 from lth_core.tickets.rewinding import Ticket, rewind
-from lth_core.treatments.checkpoints import BranchCheckpoints
 
 SHAPES = {"first.weight": (100, 200), "second.weight": (50, 100), "output.weight": (10, 50)}
 DENSITIES = {"first.weight": 0.05, "second.weight": 0.3, "output.weight": 0.8}

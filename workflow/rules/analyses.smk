@@ -13,7 +13,7 @@ rule weight_histograms:
     resources:
         **weights,
     params:
-        code=plan.analysis_code("weight_histograms"),
+        code=plan.specs.analysis_code("weight_histograms"),
         files=file_arguments,
     message:
         "weight histograms {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
@@ -36,7 +36,7 @@ rule pruning_distance:
     resources:
         **weights,
     params:
-        code=plan.analysis_code("distances"),
+        code=plan.specs.analysis_code("distances"),
         files=file_arguments,
     message:
         "distance to dense of {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
@@ -62,7 +62,7 @@ use rule pruning_distance as order_distance with:
     # How far another data order moves the trained weights of one subnetwork.
     input:
         mask=counterfactual.mask(results),
-        first=lambda wildcards: plan.on_own_order(run_of(wildcards)).trained(results),
+        first=lambda wildcards: plan.chains.counterpart(run_of(wildcards)).trained(results),
         second=counterfactual.trained(results),
     output:
         f"{counterfactual.folder(results)}/order_distance.csv",

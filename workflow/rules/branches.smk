@@ -20,7 +20,7 @@ rule branch:
     resources:
         **training,
     params:
-        spec=lambda wildcards: plan.branch_spec(run_of(wildcards)),
+        spec=lambda wildcards: plan.specs.branch(run_of(wildcards)),
         files=file_arguments,
     message:
         "branch {wildcards.branch} of {wildcards.task} {wildcards.method} level {wildcards.level}"
@@ -41,7 +41,7 @@ use rule checkpoint as branch_checkpoint with:
         f"{logs}/{{task}}/{{cohort}}/{{method}}/level_{{level}}/{{branch}}_at_{{step}}.log",
     params:
         job="branch",
-        spec=lambda wildcards: plan.branch_spec(run_of(wildcards)),
+        spec=lambda wildcards: plan.specs.branch(run_of(wildcards)),
     message:
         "branch {wildcards.branch} of {wildcards.task} {wildcards.method} level {wildcards.level}"
         " at step {wildcards.step} seeds {wildcards.cohort}"

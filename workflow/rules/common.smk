@@ -84,7 +84,7 @@ def data_of(wildcards):
 
 def start_of(wildcards):
     """Return what a ticket starts from: theta_0, theta_k or the weights to continue from."""
-    return plan.start_file(*ticket_of(wildcards))
+    return plan.chains.start_file(*ticket_of(wildcards))
 
 
 def trained_before(wildcards):
@@ -95,18 +95,12 @@ def trained_before(wildcards):
 
 def branch_inputs(wildcards):
     """Return the files that a branch is made from, by argument of its job."""
-    return plan.branch_inputs(run_of(wildcards))
+    return plan.chains.branch_inputs(run_of(wildcards))
 
 
-def pruned_from(wildcards):
-    """Return what a level's mask is made from: theta_0 and the last training, with its mask unless it was dense."""
-    run = plan.level_before(*ticket_of(wildcards))
-    files = {
-        "initial": paths.initial_file(results, run.task, run.cohort),
-        "trained_from": plan.trained_from(run),
-        "trained": run.trained(results),
-    }
-    return files | ({"mask": run.mask(results)} if run.level else {})
+def prune_inputs(wildcards):
+    """Return the files that a level's mask is made from, by argument of its job."""
+    return plan.chains.prune_inputs(*ticket_of(wildcards))
 
 
 def histories(study):

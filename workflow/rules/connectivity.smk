@@ -7,7 +7,7 @@ rule order_connectivity:
     # A branch on another data order against the same treatment on order 0.
     input:
         data=data_of,
-        first=lambda wildcards: plan.on_own_order(run_of(wildcards)).trained(results),
+        first=lambda wildcards: plan.chains.counterpart(run_of(wildcards)).trained(results),
         second=counterfactual.trained(results),
     output:
         path=f"{counterfactual.folder(results)}/order_path.csv",
@@ -19,7 +19,7 @@ rule order_connectivity:
     resources:
         **connectivity,
     params:
-        spec=lambda wildcards: plan.connectivity_spec(wildcards.task, wildcards.cohort),
+        spec=lambda wildcards: plan.specs.connectivity(wildcards.task, wildcards.cohort),
         files=file_arguments,
         pair="order",
     message:
@@ -32,7 +32,7 @@ rule order_connectivity:
 use rule order_connectivity as dense_order_connectivity with:
     input:
         data=data_of,
-        first=lambda wildcards: plan.on_own_order(run_of(wildcards)).trained(results),
+        first=lambda wildcards: plan.chains.counterpart(run_of(wildcards)).trained(results),
         second=dense_counterfactual.trained(results),
     output:
         path=f"{dense_counterfactual.folder(results)}/order_path.csv",

@@ -16,7 +16,7 @@ rule costs:
         **weights,
         gpu=needs.gpus,
     params:
-        spec=lambda wildcards: plan.costs_spec(wildcards.task, wildcards.cohort),
+        spec=lambda wildcards: plan.specs.costs(wildcards.task, wildcards.cohort),
         files=file_arguments,
     message:
         "costs {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"

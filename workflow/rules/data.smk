@@ -12,7 +12,7 @@ rule prepare_data:
     conda:
         "../../environment.yml"
     params:
-        spec=lambda wildcards: plan.data_spec(wildcards.dataset),
+        spec=lambda wildcards: plan.specs.data(wildcards.dataset),
     message:
         "data {wildcards.dataset}"
     shell:

@@ -9,7 +9,7 @@ rule initialize:
     conda:
         "../../environment.yml"
     params:
-        spec=lambda wildcards: plan.initialize_spec(wildcards.task, wildcards.cohort),
+        spec=lambda wildcards: plan.specs.initialize(wildcards.task, wildcards.cohort),
         files=file_arguments,
     message:
         "initialize {wildcards.task} seeds {wildcards.cohort}"
@@ -33,7 +33,7 @@ rule dense:
     resources:
         **training,
     params:
-        spec=lambda wildcards: plan.dense_spec(wildcards.task, wildcards.cohort),
+        spec=lambda wildcards: plan.specs.dense(wildcards.task, wildcards.cohort),
         files=file_arguments,
     message:
         "dense {wildcards.task} seeds {wildcards.cohort}"
@@ -59,7 +59,7 @@ rule checkpoint:
         **training,
     params:
         job="dense",
-        spec=lambda wildcards: plan.dense_spec(wildcards.task, wildcards.cohort),
+        spec=lambda wildcards: plan.specs.dense(wildcards.task, wildcards.cohort),
         files=file_arguments,
     message:
         "checkpoint at step {wildcards.step} of {wildcards.task} seeds {wildcards.cohort}"

@@ -16,7 +16,7 @@ rule overlap:
     resources:
         **weights,
     params:
-        code=plan.analysis_code("overlap"),
+        code=plan.specs.analysis_code("overlap"),
         files=file_arguments,
     message:
         "overlap of {wildcards.task} {wildcards.method} and {wildcards.other_task} {wildcards.other_method}"

@@ -23,7 +23,7 @@ for study in plan.studies:
             "../../environment.yml"
         params:
             study=study,
-            spec=plan.table_spec(study),
+            spec=plan.specs.table(study),
         message:
             f"table {study}"
         shell:
@@ -43,7 +43,7 @@ for study in plan.studies:
             "../../environment.yml"
         params:
             study=study,
-            spec=plan.figures_spec(study),
+            spec=plan.specs.figures(study),
         message:
             f"figures {study}"
         shell:
@@ -60,7 +60,7 @@ rule claims:
     conda:
         "../../environment.yml"
     params:
-        spec=plan.claims_spec(),
+        spec=plan.specs.claims(),
     message:
         "claims"
     shell:
@@ -83,7 +83,7 @@ rule report:
     conda:
         "../../environment.yml"
     params:
-        spec=plan.report_spec(),
+        spec=plan.specs.report(),
     message:
         "report {output}"
     shell:

@@ -14,7 +14,7 @@ rule supermasks:
     resources:
         **supermasks,
     params:
-        spec=lambda wildcards: plan.supermasks_spec(wildcards.task, wildcards.cohort, wildcards.method),
+        spec=lambda wildcards: plan.specs.supermasks(wildcards.task, wildcards.cohort, wildcards.method),
         files=file_arguments,
     message:
         "supermasks of {wildcards.task} {wildcards.method} seeds {wildcards.cohort}"
@@ -38,7 +38,7 @@ rule learned_supermasks:
     resources:
         **supermasks,
     params:
-        spec=lambda wildcards: plan.learned_supermasks_spec(
+        spec=lambda wildcards: plan.specs.learned_supermasks(
             wildcards.task, wildcards.cohort, wildcards.values, wildcards.scaling
         ),
         files=file_arguments,

@@ -13,7 +13,7 @@ rule telemetry:
     resources:
         **telemetry,
     params:
-        spec=lambda wildcards: plan.telemetry_spec(wildcards.task, wildcards.cohort, int(wildcards.step)),
+        spec=lambda wildcards: plan.specs.telemetry(wildcards.task, wildcards.cohort, int(wildcards.step)),
         files=file_arguments,
     message:
         "telemetry of the first {wildcards.step} steps of {wildcards.task} seeds {wildcards.cohort}"

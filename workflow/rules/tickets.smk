@@ -7,7 +7,7 @@ chain_first = 1
 
 rule prune:
     input:
-        unpack(pruned_from),
+        unpack(prune_inputs),
     output:
         ticket.mask(results),
     log:
@@ -18,7 +18,7 @@ rule prune:
     resources:
         **weights,
     params:
-        spec=lambda wildcards: plan.prune_spec(wildcards.cohort, wildcards.method, int(wildcards.level)),
+        spec=lambda wildcards: plan.specs.prune(wildcards.cohort, wildcards.method, int(wildcards.level)),
         files=file_arguments,
     message:
         "prune {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
@@ -45,7 +45,7 @@ rule retrain:
     resources:
         **training,
     params:
-        spec=lambda wildcards: plan.retrain_spec(*ticket_of(wildcards)),
+        spec=lambda wildcards: plan.specs.retrain(*ticket_of(wildcards)),
         files=file_arguments,
     message:
         "retrain {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"

@@ -58,7 +58,7 @@ def _leave() -> None:
     os._exit(0)
 
 
-def import_plugins(modules: Iterable[str]) -> None:
-    """Import the user's modules, importable from the current folder, so that what they register is known."""
+def import_modules(modules: Iterable[str]) -> None:
+    """Import the modules of the registered functions that a spec names; the user's lie in the current folder."""
     for module in modules:
         importlib.import_module(module)

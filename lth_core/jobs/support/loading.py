@@ -7,10 +7,9 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import lth_core.studies  # noqa: F401 (registers them)
 from lth_core import registry
 from lth_core.config import Config
-from lth_core.jobs.support.command import import_plugins
+from lth_core.jobs.support.command import import_modules
 from lth_core.storage.paths import table_file
 from lth_core.studies.base import Study, expand
 
@@ -30,7 +29,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
 def load(spec: Mapping[str, Any]) -> tuple[Config, dict[str, Study]]:
     """The config of a spec, with what its studies derive, and the studies that it names, oldest paper first."""
     config = Config.model_validate(spec["config"])
-    import_plugins(config.plugins)
+    import_modules(spec["modules"])
     names = sorted(config.studies, key=lambda name: (registry.study.facts(name).get("published", "9999"), name))
     studies = {name: registry.study.get(name)(**config.studies[name]) for name in names}
     return expand(config, studies.values()), studies

@@ -14,14 +14,13 @@ import numpy as np
 import torch
 from torch import nn
 
-import lth_core.models  # noqa: F401 (registers the built-in models)
 from lth_core import registry
 from lth_core.config import Task as TaskSettings
 from lth_core.data.reading import open_data
 from lth_core.engine.distributed import agree, join, local_index
 from lth_core.engine.synchronized import synchronized
 from lth_core.jobs.support.checkpoints import checkpoint_file, discard_kept, kept_file, steps_of_run
-from lth_core.jobs.support.command import import_plugins
+from lth_core.jobs.support.command import import_modules
 from lth_core.runtime.gpus import take_gpu
 from lth_core.runtime.memory import keep_freed_memory
 from lth_core.runtime.progress import Progress
@@ -95,8 +94,8 @@ def model_factory(settings: TaskSettings, classes: int, input_shape: Sequence[in
 def open_task(spec: Mapping[str, Any], data: str) -> ImageClassification:
     """Open the task of a spec on its data file."""
     device = choose_device()
-    prepare(device)  # before plugins, which may start threads
-    import_plugins(spec["plugins"])
+    prepare(device)  # before a user's modules, which may start threads
+    import_modules(spec["modules"])
     settings = TaskSettings(**spec["task"])
     share = join(device)
     images = open_data(data, device, share)

@@ -12,7 +12,6 @@ from typing import Annotated
 
 from pydantic import Field, PositiveInt, ValidationInfo, field_validator
 
-import lth_core.pruning  # noqa: F401 (registers the criteria)
 from lth_core import registry
 from lth_core.config import Choice, Config, Method, Name
 from lth_core.registry import UnknownName

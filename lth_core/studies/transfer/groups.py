@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-import lth_core.data
-import lth_core.models  # noqa: F401 (importing registers what is known of built-in data sets and networks)
 from lth_core import registry
 from lth_core.config import Choice, Config, Dataset, Method
 from lth_core.data.facts import known_facts

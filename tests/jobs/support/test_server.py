@@ -27,7 +27,7 @@ def probe(root):
         time.sleep(60)
     os._exit(int(root))
 """
-SPEC = '{"source": {"name": "probe"}, "plugins": ["probe_plugin"]}'
+SPEC = '{"source": {"name": "probe"}, "modules": ["probe_plugin"]}'
 
 
 def start_server(folder: Path) -> subprocess.Popen[bytes]:

@@ -32,7 +32,7 @@ print(int(torch.full((2**20,), 1e-20).mul_(1e-19).count_nonzero()))  # enough el
 def spec() -> dict[str, Any]:
     train = {"optimizer": {"name": "adam", "learning_rate": 0.01}, "batch_size": 10, "steps": 20, "evaluate_every": 5}
     task = {"dataset": "digits", "model": {"name": "lenet", "hidden": [4]}, "train": train, "cohorts": ["0-0"]}
-    return {"plugins": [], "task": task}
+    return {"modules": [], "task": task}
 
 
 def test_a_training_job_is_prepared_so(data_file: Path, spec: dict[str, Any]) -> None:
@@ -47,7 +47,7 @@ def test_threads_that_a_plugin_starts_are_prepared_so(tmp_path: Path, data_file:
 import torch
 from lth_core.jobs.support.trainings import open_task
 torch.set_num_threads(2)
-open_task({spec | {"plugins": ["busy"]}!r}, {str(data_file)!r})
+open_task({spec | {"modules": ["busy"]}!r}, {str(data_file)!r})
 print(int(torch.full((2**20,), 1e-20).mul_(1e-19).count_nonzero()))
 """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}

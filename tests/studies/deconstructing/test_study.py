@@ -48,8 +48,6 @@ def test_a_method_with_another_criterion_is_no_large_final():
 
 @pytest.mark.parametrize(("name", "choice"), [*PRUNED_ACTIONS.items(), *KEPT_ACTIONS.items()])
 def test_every_action_is_a_registered_treatment_that_takes_its_options(name: str, choice: Choice):
-    import lth_core.treatments  # noqa: F401 (registers them)
-
     assert choice.options.keys() <= registry.treatment.options(choice.name).keys()
 
 

@@ -42,8 +42,8 @@ def test_the_ticket_of_another_task_is_the_same_treatment_with_another_source() 
 
 def test_controls_are_those_that_the_config_defines() -> None:
     plan = Plan(config(branches={"reinit": {"treatment": "reinit", "draws": 3}}), {"transfer": study()})
-    assert plan.branch("reinit").draws == 3
-    assert plan.branch("random-ticket") == Branch(treatment=Choice(name="random-ticket"))
+    assert plan.chains.branch("reinit").draws == 3
+    assert plan.chains.branch("random-ticket") == Branch(treatment=Choice(name="random-ticket"))
 
 
 def test_the_masks_of_every_pair_are_compared_once_per_cohort_and_level() -> None:

@@ -1,4 +1,4 @@
-"""Residual networks: the narrow ones for CIFAR (He et al. 2016, section 4.2), and torchvision's for larger images."""
+"""The layers of the narrow residual networks for CIFAR (He et al. 2016, section 4.2)."""
 
 from __future__ import annotations
 
@@ -63,20 +63,3 @@ class ResNet(nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         hidden = self.stages(functional.relu(self.bn(self.conv(images))))
         return self.fc(hidden.mean(dim=(2, 3)))
-
-
-def torchvision_resnet(name: str, classes: int, input_shape: Sequence[int]) -> nn.Module:
-    """torchvision's network of that name, untrained, with as many input channels as the images have.
-
-    torchvision calls the 1x1 shortcuts `downsample`.
-    """
-    from torchvision import models
-
-    channels, _, _ = image_shape(name, input_shape)
-    network = models.get_model(name, weights=None, num_classes=classes)
-    if channels != network.conv1.in_channels:
-        first = network.conv1
-        network.conv1 = nn.Conv2d(
-            channels, first.out_channels, first.kernel_size, first.stride, first.padding, bias=False
-        )
-    return network

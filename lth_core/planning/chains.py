@@ -1,0 +1,101 @@
+"""Chains of tickets: where each training starts, what its mask is made from, and which run is its counterpart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from lth_core import registry
+from lth_core.config import Branch, Choice, Config, Method, Rewind
+from lth_core.storage.paths import initial_file
+from lth_core.storage.runs import Run
+
+
+@dataclass(frozen=True)
+class Chains:
+    """The chains of a config, with the tasks, methods and branches that its studies derive."""
+
+    config: Config
+    methods: dict[str, Method]
+    branches: dict[str, Branch]
+
+    def branch(self, name: str) -> Branch:
+        """Find a configured or derived branch, or the registered treatment of that name without options."""
+        return self.branches.get(name) or Branch(treatment=Choice(name=name))
+
+    def rewind(self, method: str, level: int) -> Rewind:
+        """Look up what a level rewinds to; the dense run starts at theta_0."""
+        return self.methods[method].rewind if level else Rewind()
+
+    def start_file(self, task: str, cohort: str, method: str, level: int) -> str:
+        """Find the file that the training of a level starts from; level 0 is the dense run."""
+        rewind = self.rewind(method, level)
+        if rewind.keeps_trained:
+            return self.level_before(task, cohort, method, level).trained(self.config.results)
+        if rewind.step > 0:
+            return self.checkpoint(Run(task, cohort), rewind.step)
+        return initial_file(self.config.results, task, cohort)
+
+    def checkpoint(self, run: Run, step: int) -> str:
+        """Find the weights of a training at a step; those of its last step are its end."""
+        last = self.config.tasks[run.task].train.steps
+        return run.trained(self.config.results) if step == last else run.checkpoint(self.config.results, step)
+
+    def trained_from(self, run: Run) -> str:
+        """Find the weights that the training of a ticket or dense run began with, unmasked where it is not treated."""
+        if run.level and self.methods[run.method].treatment:
+            return f"{run.folder(self.config.results)}/start.safetensors"
+        return self.start_file(run.task, run.cohort, run.method, run.level)
+
+    def treated(self, run: Run) -> Branch:
+        """Say how a run's ticket is treated before it is trained: by its branch, or by its method at every level."""
+        return self.branch(run.branch) if run.branch else Branch(treatment=self.methods[run.method].treatment)
+
+    def prune_inputs(self, task: str, cohort: str, method: str, level: int) -> dict[str, str]:
+        """List the files that a level's mask is made from, by argument of the job.
+
+        Of the training before only what the criterion looks at: a random mask waits for none.
+        """
+        before, results = self.level_before(task, cohort, method, level), self.config.results
+        files = {"trained_from": self.trained_from(before), "trained": before.trained(results)}
+        criterion = self.methods[method].criterion.name
+        inputs = {name: path for name, path in files.items() if registry.criterion.uses(criterion, name)}
+        masked = {"mask": before.mask(results)} if before.level else {}
+        return {"initial": initial_file(results, task, cohort)} | inputs | masked
+
+    def branch_inputs(self, run: Run) -> dict[str, str]:
+        """List the files that a treated ticket is made from, by argument of the job; dense networks have no mask."""
+        settings, results = self.treated(run), self.config.results
+        ticket = replace(run, task=settings.source or run.task, branch=None)
+        files = {
+            "network": initial_file(results, run.task, run.cohort),
+            "initial": initial_file(results, ticket.task, ticket.cohort),
+            "start": self.start_file(ticket.task, ticket.cohort, ticket.method, ticket.level),
+        }
+        if weights := settings.weights:
+            training = replace(run, task=weights.task, branch=weights.branch)
+            training = training if weights.branch else Run(weights.task, run.cohort)
+            files["start"] = self.checkpoint(training, weights.step)
+        if not run.level:
+            return files
+        before = self.level_before(ticket.task, ticket.cohort, ticket.method, ticket.level)
+        made_from = {"trained": before.trained(results), "trained_from": self.trained_from(before)}
+        return files | made_from | {"mask": ticket.mask(results)}
+
+    def level_before(self, task: str, cohort: str, method: str, level: int) -> Run:
+        """Find the training whose end a level's mask is made from: the level before, or for one-shot the dense run."""
+        return Run(task, cohort, method, level - 1 if self.methods[method].iterative else 0)
+
+    def counterpart(self, run: Run) -> Run:
+        """Find the run of the same treatment on data order 0, for a branch that is trained on another order.
+
+        Raises ValueError when there is none.
+        """
+        settings = self.branch(run.branch)
+        if settings.treatment.name == "ticket" and not settings.source and not settings.weights:
+            return run.ticket()
+        for name in [*self.branches, settings.treatment.name]:
+            other = self.branch(name)
+            order = {"order": settings.order, "order_from": settings.order_from}
+            if other.order == 0 and other.model_copy(update=order) == settings:
+                return replace(run, branch=name)
+        raise ValueError(f"no branch of treatment '{settings.treatment.name}' is trained on data order 0")

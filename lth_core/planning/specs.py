@@ -1,0 +1,205 @@
+"""Specs: what each job's result depends on (config values, seeds, digest of the code), in canonical JSON.
+
+Equal spec, equal artifact. The modules of the registered functions that a job uses are part of its spec: the job
+imports these and no others.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from lth_core import registry
+from lth_core.config import HOW_TO_COMPUTE, Config, Task, seeds_of
+from lth_core.planning.chains import Chains
+from lth_core.storage.codedigest import PACKAGE, code_of, digest, files_digest
+from lth_core.storage.definitions import short
+from lth_core.storage.runs import Run
+from lth_core.studies.base import Study
+
+DRAWING_MODULES = ("lth_core.drawing.*", "lth_core.studies.*figures")
+"""Only the figures job runs these: a change of style makes new figures, not new tables."""
+
+TEMPLATES = Path(__file__).parents[1] / "report" / "templates"
+"""The report page and its style."""
+
+
+def canonical(spec: Mapping[str, Any]) -> str:
+    """Write equal specs as one text, whatever the order of their keys."""
+    return json.dumps(spec, sort_keys=True)
+
+
+class Specs:
+    """The specs of a plan's jobs: each method gives that of the rule of its name, as text."""
+
+    def __init__(self, written: Config, config: Config, studies: Mapping[str, Study], chains: Chains):
+        """`written` is the config without what studies derive, `config` the one with it."""
+        self.written, self.config, self.studies, self.chains = written, config, studies, chains
+
+    def data(self, dataset: str) -> str:
+        """Give what a data file depends on: its source with options, and its transforms."""
+        settings = self.config.dataset(dataset)
+        source, transforms = settings.source, settings.transforms
+        functions = [registry.transform.get(transform.name) for transform in transforms]
+        spec = self._code_of("prepare_data", registry.dataset.get(source.name), *functions)
+        spec |= {"source": source.model_dump(), "transforms": [transform.model_dump() for transform in transforms]}
+        watched = registry.dataset.facts(source.name).get("watched")
+        if watched:  # images added, removed or renamed make new data; images edited in place are not noticed
+            names = watched(root=os.path.expanduser(self.config.data_root), **source.options)
+            spec["files"] = short("\0".join(names).encode(errors="surrogateescape"))
+        return canonical(spec)
+
+    def initialize(self, task: str, cohort: str) -> str:
+        """Give what theta_0 depends on: network, initialization and seeds."""
+        settings = self.config.tasks[task]
+        spec = self._base(cohort, "initialize", registry.model.get(settings.model.name))
+        # theta_0 depends on the network and its initialization, not on how it is trained.
+        neutral = {"optimizer": {"name": "sgd", "learning_rate": 1}, "batch_size": 1, "steps": 1, "evaluate_every": 1}
+        return canonical(spec | {"task": self._task(settings, cohort) | {"train": neutral}})
+
+    def dense(self, task: str, cohort: str) -> str:
+        """Give what the dense run and its checkpoints depend on: task and seeds."""
+        return canonical(self._training(task, cohort, "dense"))
+
+    def prune(self, cohort: str, method: str, level: int) -> str:
+        """Give what a level's mask depends on beyond its inputs: method, level and seeds."""
+        settings = self.chains.methods[method]
+        spec = self._base(cohort, "prune", registry.criterion.get(settings.criterion.name))
+        # Where the next training starts, and what is done to it, do not matter to the mask.
+        method = settings.model_dump(mode="json", exclude={"rewind", "treatment", "levels"}) | {"levels": level}
+        return canonical(spec | {"method": method, "level": level})
+
+    def retrain(self, task: str, cohort: str, method: str, level: int) -> str:
+        """Give what a ticket's training depends on beyond its mask: task, rewinding, level and seeds."""
+        return canonical(self._training(task, cohort, "retrain") | self._rewinding(method, level))
+
+    def branch(self, run: Run) -> str:
+        """Give what a counterfactual's training and its checkpoints depend on beyond what it is made from."""
+        settings = self.chains.treated(run)
+        spec = self._training(run.task, run.cohort, "branch", registry.treatment.get(settings.treatment.name))
+        spec |= self._rewinding(run.method, run.level)
+        return canonical(spec | {"branch": settings.model_dump(), "chain": not run.branch})
+
+    def connectivity(self, task: str, cohort: str) -> str:
+        """Give what a measurement between two trained cohorts depends on: task, seeds and how it is measured."""
+        settings = {"connectivity": self.config.connectivity.model_dump()}
+        return canonical(self._training(task, cohort, "connectivity") | settings)
+
+    def telemetry(self, task: str, cohort: str, step: int) -> str:
+        """Give what the telemetry of the first steps depends on: task, seeds and the last of the steps."""
+        return canonical(self._training(task, cohort, "telemetry") | {"step": step})
+
+    def supermasks(self, task: str, cohort: str, method: str) -> str:
+        """Give what accuracies of untrained networks under a criterion's masks depend on: task, seeds and method."""
+        settings = self.chains.methods[method]
+        spec = self._training(task, cohort, "supermasks", registry.criterion.get(settings.criterion.name))
+        return canonical(spec | {"method": settings.model_dump(mode="json", exclude={"rewind", "treatment"})})
+
+    def learned_supermasks(self, task: str, cohort: str, values: str, scaling: str) -> str:
+        """Give what learned supermasks depend on: task, seeds, values of the weights, and how masks are learned."""
+        spec = self._training(task, cohort, "learned_supermasks")
+        how = {"values": values, "rescaled": scaling == "rescaled", "supermasks": self.config.supermasks.model_dump()}
+        return canonical(spec | how)
+
+    def costs(self, task: str, cohort: str) -> str:
+        """Give what the costs of a network depend on: its task."""
+        return canonical(self._training(task, cohort, "costs"))
+
+    def analysis_code(self, job: str) -> str:
+        """Give the digest of the code of an analysis, which has no settings."""
+        return self._code(job)
+
+    def table(self, study: str) -> str:
+        """Give what a study's tables depend on: the config, of the studies' options only its own."""
+        return canonical(self._after_training("table", [study], "reports", without=DRAWING_MODULES))
+
+    def figures(self, study: str) -> str:
+        """Give what its figures depend on: also their folder, and the code that draws them."""
+        return canonical(self._after_training("figures", [study]))
+
+    def claims(self) -> str:
+        """Give what the claims depend on: the config but for the folder of the reports."""
+        return canonical(self._after_training("claims", self.studies, "reports", without=DRAWING_MODULES))
+
+    def report(self) -> str:
+        """Give what the page depends on: its templates, too."""
+        spec = self._after_training("report", self.studies, without=DRAWING_MODULES)
+        return canonical(spec | {"templates": files_digest(TEMPLATES)})
+
+    # ------------------------------------------------------------ parts of specs
+
+    def _training(self, task: str, cohort: str, job: str, *functions: Any) -> dict[str, Any]:
+        settings = self.config.tasks[task]
+        model = registry.model.get(settings.model.name)
+        return self._base(cohort, job, model, *functions) | {"task": self._task(settings, cohort)}
+
+    def _base(self, cohort: str, job: str, *functions: Any) -> dict[str, Any]:
+        return {"seeds": seeds_of(cohort), **self._code_of(job, *functions)}
+
+    def _code_of(self, job: str, *functions: Any) -> dict[str, Any]:
+        """The modules of the registered functions that a job uses, for it to import, and the digest of its code."""
+        return {"modules": self._modules(functions), "code": self._code(job, *functions)}
+
+    def _after_training(
+        self, job: str, studies: Iterable[str], *left_out: str, without: tuple[str, ...] = ()
+    ) -> dict[str, Any]:
+        """What a job depends on that reads the config and some of its studies.
+
+        Studies ask for facts of what the config names, so its modules are imported, too. The code of these functions
+        is in the specs of the trainings: what they change comes to these jobs as other inputs.
+        """
+        kinds = [type(self.studies[name]) for name in studies]
+        return {
+            "config": self.config_of(list(studies), *left_out),
+            "modules": self._modules([*kinds, *self._named_functions]),
+            "code": self._code(job, *kinds, without=without),
+        }
+
+    @cached_property
+    def _named_functions(self) -> list[Any]:
+        """The registered functions that the config names, with what its studies derive."""
+        tasks, methods = self.config.tasks.values(), self.chains.methods.values()
+        datasets = [self.config.dataset(task.dataset) for task in tasks]
+        treated = [*self.chains.branches.values(), *(method for method in methods if method.treatment)]
+        return [
+            *(registry.dataset.get(dataset.source.name) for dataset in datasets),
+            *(registry.transform.get(transform.name) for dataset in datasets for transform in dataset.transforms),
+            *(registry.model.get(task.model.name) for task in tasks),
+            *(registry.criterion.get(method.criterion.name) for method in methods),
+            *(registry.treatment.get(one.treatment.name) for one in treated),
+        ]
+
+    def _modules(self, functions: Iterable[Any]) -> list[str]:
+        """The modules that register `functions` when imported: built-in ones, and plugins as the config names them."""
+        modules = set()
+        for module in {function.__module__ for function in functions}:
+            if module.partition(".")[0] == PACKAGE:
+                modules.add(module)
+            else:  # a plugin may register what it imports from elsewhere
+                plugins = [name for name in self.config.plugins if f"{module}.".startswith(f"{name}.")]
+                modules |= set(plugins or self.config.plugins)
+        return sorted(modules)
+
+    def _rewinding(self, method: str, level: int) -> dict[str, Any]:
+        rewind = self.chains.rewind(method, level).model_dump()
+        return {"method": {"levels": level or 1, "rewind": rewind}, "level": level}
+
+    @staticmethod
+    def _task(settings: Task, cohort: str) -> dict[str, Any]:
+        fields = settings.model_dump(mode="json", exclude=HOW_TO_COMPUTE["tasks"]["__all__"])
+        return fields | {"cohorts": [cohort]}  # other cohorts do not matter to this one
+
+    def config_of(self, studies: Sequence[str], *left_out: str) -> dict[str, Any]:
+        """Give what jobs after training read: the config with the options of some studies."""
+        exclude = HOW_TO_COMPUTE | dict.fromkeys(left_out, True)
+        fields = self.written.model_dump(mode="json", exclude=exclude)
+        return fields | {"studies": {study: self.written.studies[study] for study in studies}}
+
+    @cache  # noqa: B019 (a plan lives as long as its process)
+    def _code(self, job: str, *functions: Any, without: tuple[str, ...] = ()) -> str:
+        imported = [f"{module}:" for module in self._modules(functions)]
+        return digest([f"lth_core.jobs.{job}", *imported, *map(code_of, functions)], without)

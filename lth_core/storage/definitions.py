@@ -1,0 +1,206 @@
+"""A source file taken apart: its definitions, what each refers to, and what runs whenever the file is imported.
+
+Comments, docstrings, formatting and what only type checkers read leave no trace.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+
+Reference = tuple[str, str]
+"""A module and what is taken from it; "" stands for the module itself."""
+
+EVERYTHING = "*"
+"""Among the names that a definition refers to: it may refer to any."""
+REGISTRIES = "lth_core.registry"
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+@dataclass(frozen=True)
+class Definition:
+    """One top-level function, class or constant, or all statements that count whenever the file is imported."""
+
+    digest: str = ""
+    names: list[str] = field(default_factory=list)
+    """Other definitions of the file that it refers to."""
+    references: list[Reference] = field(default_factory=list)
+    """What it refers to in other modules."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a file consists of."""
+
+    digest: str
+    """Of all of its code."""
+    imports: list[str]
+    """Dotted names imported anywhere in it."""
+    runs: list[str]
+    """Dotted names imported when it is imported itself."""
+    effects: Definition
+    """Statements that do more than to define something: a definition depends on them whatever it refers to."""
+    definitions: dict[str, Definition]
+    aliases: dict[str, list[Reference]]
+    """Names that the file takes from other modules."""
+
+
+def take_apart(content: bytes, package: str) -> Source:
+    """Parse a source file; its relative imports are from `package`. Raises SyntaxError."""
+    tree = ast.parse(content)
+    _simplify(tree)
+    statements = [_Statement(node, package) for node in tree.body]
+    aliases: dict[str, list[Reference]] = {}
+    for statement in statements:
+        for name, reference in statement.imported.items() if statement.is_import else ():
+            aliases.setdefault(name, []).append(reference)
+    uses = Counter(chain.from_iterable(statement.names for statement in statements))
+    defining: dict[str, list[_Statement]] = {}
+    effects = []
+    for statement in statements:
+        if statement.has_effect(aliases, uses):
+            effects.append(statement)
+        for name in statement.defines:
+            defining.setdefault(name, []).append(statement)
+    subclasses: dict[str, set[str]] = {}  # of a class that is used its subclasses may be, too
+    for statement in statements:
+        for base in statement.bases & defining.keys():
+            subclasses.setdefault(base, set()).update(statement.defines)
+    return Source(
+        digest=short("\n".join(statement.text for statement in statements).encode(), 16),
+        imports=sorted({name for statement in statements for name in statement.modules}),
+        runs=sorted({name for statement in statements if not statement.is_deferred for name in statement.modules}),
+        effects=_definition(effects, defining, aliases, set()) if effects else Definition(),
+        definitions={
+            name: _definition(parts, defining, aliases, subclasses.get(name, set())) for name, parts in defining.items()
+        },
+        aliases=aliases,
+    )
+
+
+def short(content: bytes, size: int = 6) -> str:
+    """The BLAKE2b digest of this many bytes, in hexadecimal."""
+    return hashlib.blake2b(content, digest_size=size).hexdigest()
+
+
+def _definition(
+    statements: list[_Statement],
+    defining: dict[str, list[_Statement]],
+    aliases: dict[str, list[Reference]],
+    more: set[str],
+) -> Definition:
+    """What some statements are as one; they refer to `more` names besides."""
+    names = set().union(*(statement.names for statement in statements)) | more
+    references = {reference for name in names for reference in aliases.get(name, ())}
+    references |= {reference for statement in statements for reference in statement.imported.values()}
+    text = "\n".join(statement.text for statement in statements)
+    return Definition(
+        digest=short(repr((text, sorted(references))).encode(), 16),
+        names=sorted(names & {*defining, EVERYTHING}),
+        references=sorted(references),
+    )
+
+
+class _Statement:
+    """A top-level statement: what it defines, and what it refers to."""
+
+    def __init__(self, node: ast.stmt, package: str):
+        self.node = node
+        self.text = ast.dump(node)
+        self.is_import = isinstance(node, ast.Import | ast.ImportFrom)
+        self.is_deferred = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        self.defines = _defined(node)
+        self.imported: dict[str, Reference] = {}
+        """By the name that it has here."""
+        self.modules: list[str] = []
+        """Dotted names that may be modules."""
+        self.names: set[str] = set()
+        for part in ast.walk(node):
+            match part:
+                case ast.Name(id="globals" | "vars" | "eval" | "exec"):
+                    self.names.add(EVERYTHING)
+                case ast.Name(id=name):
+                    self.names.add(name)
+                case ast.Import(names=imported):
+                    self.modules += [alias.name for alias in imported]
+                    self.imported |= {_key(alias): (alias.name, "") for alias in imported}
+                case ast.ImportFrom(module=module, names=imported, level=level):
+                    above = package.rsplit(".", level - 1)[0] if level else ""
+                    base = ".".join(filter(None, [above, module]))
+                    self.modules += [base, *(f"{base}.{alias.name}" for alias in imported)]
+                    self.imported |= {_key(alias): (base, alias.name.replace("*", "")) for alias in imported}
+
+    @property
+    def bases(self) -> set[str]:
+        """The names of the classes that a class is made from."""
+        bases = self.node.bases if isinstance(self.node, ast.ClassDef) else []
+        return {base.id for base in bases if isinstance(base, ast.Name)}
+
+    def has_effect(self, aliases: dict[str, list[Reference]], uses: Counter[str]) -> bool:
+        """Whether the statement may do more than to define names that others refer to.
+
+        A decorator may keep what it decorates: those of the registries are known to, others are taken to unless they
+        are of the standard library. A call whose result nobody in the file refers to may be there for what it does.
+        """
+        if isinstance(self.node, DEFINITIONS):
+            return not all(_is_harmless(decorator, aliases) for decorator in self.node.decorator_list)
+        if self.is_import:
+            return "*" in self.imported
+        calls = any(isinstance(part, ast.Call) for part in ast.walk(self.node))
+        return not self.defines or (calls and all(uses[name] == 1 for name in self.defines))
+
+
+def _key(alias: ast.alias) -> str:
+    """The name that an import gives: `import a.b` gives `a`."""
+    return alias.asname or alias.name.partition(".")[0]
+
+
+def _defined(node: ast.stmt) -> list[str]:
+    """The names that a statement defines and does no more; [] of a statement of another kind."""
+    match node:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return [name]
+        case ast.AnnAssign(target=ast.Name(id=name)):
+            return [name]
+        case ast.Assign(targets=targets):
+            parts = list(chain.from_iterable(t.elts if isinstance(t, ast.Tuple) else [t] for t in targets))
+            names = [part.id for part in parts if isinstance(part, ast.Name)]
+            return names if len(names) == len(parts) else []
+    return []
+
+
+def _is_harmless(decorator: ast.expr, aliases: dict[str, list[Reference]]) -> bool:
+    """Whether a decorator is a registry's or of the standard library."""
+    while isinstance(decorator, ast.Call | ast.Attribute):
+        decorator = decorator.func if isinstance(decorator, ast.Call) else decorator.value
+    references = aliases.get(decorator.id, []) if isinstance(decorator, ast.Name) else []
+    origins = [f"{module}.{name}".rstrip(".") for module, name in references]
+    return bool(origins) and all(
+        f"{origin}.".startswith(f"{REGISTRIES}.") or origin.partition(".")[0] in sys.stdlib_module_names
+        for origin in origins
+    )
+
+
+def _simplify(node: ast.AST) -> None:
+    """Take docstrings, and what is for type checkers only, out of a tree."""
+    for part in ast.walk(node):
+        for name in ("body", "orelse", "finalbody"):
+            if isinstance(statements := getattr(part, name, None), list):
+                setattr(part, name, [kept for statement in statements for kept in _run(statement)])
+
+
+def _run(node: ast.stmt) -> Iterator[ast.stmt]:
+    """The statements that run where this one stands."""
+    match node:
+        case ast.Expr(value=ast.Constant(value=str())) | ast.Pass():
+            return
+        case ast.If(test=ast.Name(id="TYPE_CHECKING"), orelse=otherwise):
+            for statement in otherwise:
+                yield from _run(statement)
+        case _:
+            yield node
