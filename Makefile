@@ -31,7 +31,7 @@ test: venv ## run the whole test suite
 	@$(in_venv) -m pytest
 
 test-slurm: cluster ## install SLURM on this machine (Debian, as root) and test the slurm profile
-	@tests/workflow/slurm.sh install
+	@tests/support/slurm.sh install
 	@$(in_venv) -m pytest -m slurm tests/workflow/test_slurm.py
 
 lint: venv ## check the style of the code, and what can be checked without running it

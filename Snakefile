@@ -20,6 +20,7 @@ include: "workflow/rules/connectivity.smk"
 include: "workflow/rules/telemetry.smk"
 include: "workflow/rules/overlap.smk"
 include: "workflow/rules/supermasks.smk"
+include: "workflow/rules/costs.smk"
 include: "workflow/rules/report.smk"
 
 
@@ -32,17 +33,13 @@ rule all:
 
 
 onstart:
-    lock = run_alone()
-    out_of_the_future(results, reports)
-    refuse_damaged()
-    timing.start(logs)
-    serve_jobs(lock)
+    begin_run()
 
 
 onsuccess:
     logger.info(timing.summary(logs, workflow.resource_settings.cores))
-    stop_timers()
+    end_run()
 
 
 onerror:
-    stop_timers()
+    end_run()

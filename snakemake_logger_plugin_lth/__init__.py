@@ -1,10 +1,10 @@
 """Snakemake's progress as a person wants it: `python -m snakemake --logger lth ...` in the repository's folder.
 
 On a terminal: one updating line per running job (rule, wildcards, last line of its log, time) and a total.
-Elsewhere: one line per finished job. Failures show the end of their log; what Ctrl-C ends is none. Dry runs, --verbose
-and --printshellcmds keep Snakemake's own output. Snakemake finds this package by its name. What a Snakefile says at the
-end of a run belongs to `snakemake.logging.logger`: a `print` does not wait for these lines and would be overwritten on
-a terminal.
+Elsewhere: one line per finished job. Failures show the end of their log; what Ctrl-C ends is no failure. Dry runs,
+--verbose and --printshellcmds keep Snakemake's own output. Snakemake finds this package by its name. What a Snakefile
+says at the end of a run belongs to `snakemake.logging.logger`: a `print` does not wait for these lines and would be
+overwritten on a terminal.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from snakemake_logger_plugin_lth.screen import Screen
 
 REDRAW_SECONDS = 0.5
 FAILURE_LINES = 12
-# What Snakemake says in every run and nobody needs; anything that is not listed is shown.
+# What Snakemake prints in every run and nobody needs. Anything else is shown.
 CHATTER = (
     "Assuming unrestricted shared filesystem usage",
     "Building DAG of jobs",
@@ -37,7 +37,7 @@ CHATTER = (
     "Using shell:",
     "host: ",
 )
-# What it says besides when Ctrl-C ends a run.
+# What it also prints when Ctrl-C ends a run.
 FAREWELL = (
     "Cancelling snakemake on user request",
     "Terminating processes on user request",
@@ -48,7 +48,7 @@ SILENT_EVENTS = (LogEvent.JOB_STARTED, LogEvent.RESOURCES_INFO, LogEvent.SHELLCM
 
 
 class LogHandler(LogHandlerBase):
-    """Turns Snakemake's events into lines; runs in Snakemake's logging thread, which no error of ours may end."""
+    """Turn Snakemake's events into lines. Runs in Snakemake's logging thread, which no error of ours may end."""
 
     writes_to_file = False
     has_filter = False

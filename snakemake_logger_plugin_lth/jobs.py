@@ -31,17 +31,17 @@ class Job:
         return duration(time.monotonic() - self.started)
 
     def last_lines(self, count: int) -> list[str]:
-        """The last non-empty lines of its log so far."""
+        """Read the last non-empty lines of its log so far."""
         return last_lines(self.logs[0], count) if self.logs else []
 
 
 def in_words(wildcard: str, value: str) -> str:
-    """A bare number says nothing without the wildcard's name."""
+    """Put the wildcard's name before a bare number, which says nothing by itself."""
     return f"{wildcard} {value}" if value.isdigit() else value
 
 
 def duration(seconds: float) -> str:
-    """`4.2 s`, `42 s`, `3 min 05 s`, `2 h 03 min`."""
+    """Write a duration: `4.2 s`, `42 s`, `3 min 05 s`, `2 h 03 min`."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -53,7 +53,7 @@ def duration(seconds: float) -> str:
 
 
 def last_lines(path: str, count: int) -> list[str]:
-    """The last non-empty lines of a text file, read from its end; none while it cannot be read."""
+    """Read the last non-empty lines of a text file from its end; an unreadable file has none."""
     try:
         with open(path, "rb") as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))

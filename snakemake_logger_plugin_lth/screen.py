@@ -9,9 +9,10 @@ from typing import TextIO
 
 
 class Screen:
-    """Messages scroll; the block (`show`) is replaced in place. The cursor rests below the block and is never hidden.
+    """Print messages, which scroll, and a block (`show`), which is replaced in place.
 
-    Without a terminal `live` is False and blocks are not shown. A stream that cannot be written to any more is ignored.
+    The cursor rests below the block and is never hidden. Without a terminal `live` is False and blocks are not shown. A
+    stream that cannot be written to any more is ignored.
     """
 
     def __init__(self, stream: TextIO):
@@ -20,7 +21,7 @@ class Screen:
         self.live = stream.isatty() and os.environ.get("TERM") != "dumb"
 
     def say(self, text: str) -> None:
-        """A message that stays; it takes the place of the block, which the next `show` draws again."""
+        """Print a message that stays. It overwrites the block, which the next `show` draws again."""
         self._write(self._erase() + text.rstrip("\n") + "\n")
         self._height = 0
 

@@ -1,1 +1,1 @@
-"""One module per rule: read files, call one verb, write files."""
+"""One module per job of the workflow: it reads files, computes, and writes files."""

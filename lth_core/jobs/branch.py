@@ -1,8 +1,10 @@
-"""Rules branch and retrain_treated: a ticket -> what a treatment makes of it, trained.
+"""Train what a treatment makes of a ticket: rules `branch`, `dense_branch` and `retrain_treated`.
 
-A branch's mask is written too; of a treated method's ticket, whose mask is the level's, the starting weights. With a
-step in the spec, training stops there and only the weights of that step are written. Without a mask it is the dense
-network that is treated.
+Input: the data file and what the ticket is made from: theta_0 of the trained task (--network) and of the ticket's task
+(--initial), the weights that the ticket starts from, its mask, and the training that this mask was made from. Output:
+the trained weights, the history, and what the treatment made: a branch's mask, or, for a method that treats each of its
+tickets, the starting weights. Without a mask the dense network is treated. With --step, training stops there and only
+keeps the weights (lth_core/jobs/checkpoint.py).
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ from lth_core.tickets.rewinding import Ticket, apply_mask, rewind
 
 
 class TreatmentError(ValueError):
-    """A treatment that cannot be used as the config does, in one line."""
+    """A treatment that cannot be used as the config says; one line."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Replicate:
 
     ticket: Ticket
     ended: bool
-    """Whether there is no such ticket, for its chain has ended: it is not treated."""
+    """Whether its chain has ended, so that there is no ticket to treat."""
     initial: Tensors
     start: Tensors
     trained: Tensors
@@ -59,7 +61,7 @@ def main() -> None:
     arguments.add_argument("--start", required=True, help="what the ticket starts from")
     arguments.add_argument("--trained", help="what its mask was made from")
     arguments.add_argument("--trained-from", help="what that training started from")
-    arguments.add_argument("--mask", help="the ticket's mask; none: the dense network")
+    arguments.add_argument("--mask", help="the ticket's mask; without it the dense network is treated")
     options = arguments.parse_args()
     spec = options.spec
     task = open_task(spec, options.data)
@@ -74,9 +76,9 @@ def main() -> None:
     tickets = [treated for _, treated in pairs]
     ended = [replicate.ended for replicate in cohort for _ in range(branch.draws)]
     stacked = stack_tickets(branch, tickets, ended)
-    if task.data.share.first:
+    if task.data.share.first and options.step is None:
         write_treated(spec, branch, pairs, stacked, ended, Path(options.output))
-    train_ticket(spec, task, stacked, options.output, draws=branch.draws, last_step=spec.get("step"))
+    train_ticket(spec, task, stacked, options.output, draws=branch.draws, last_step=options.step)
 
 
 def write_treated(
@@ -91,20 +93,20 @@ def write_treated(
     if spec["chain"]:
         check_masks(branch, pairs)
         write_tensors(output.with_name("start.safetensors"), stacked.weights, {"provenance": provenance(spec)})
-    elif stacked.mask and "step" not in spec:
+    elif stacked.mask:
         header = counts([treated.mask for _, treated in pairs], ended)
-        added = [math.nan if none else effective_std(*pair) for none, pair in zip(ended, pairs, strict=True)]
+        added = [math.nan if over else effective_std(*pair) for over, pair in zip(ended, pairs, strict=True)]
         header |= {"effective_std": added, "provenance": provenance(spec)}
         write_tensors(output.with_name("mask.safetensors"), stacked.mask, header)
 
 
 def replicates(options: argparse.Namespace) -> list[Replicate]:
-    """What the job's files hold of every replicate."""
+    """Read what the job's files hold of every replicate."""
     layers, network = read_header(options.network)["layers"], read_tensors(options.network)
     initial = network if options.initial == options.network else read_tensors(options.initial)
-    own = unstack(network)
-    masks = unstack(read_mask(options.mask, initial)) if options.mask else [{} for _ in own]
-    ended = read_header(options.mask)["diverged"] if options.mask else [False for _ in own]
+    targets = unstack(network)
+    masks = unstack(read_mask(options.mask, initial)) if options.mask else [{} for _ in targets]
+    ended = read_header(options.mask)["diverged"] if options.mask else [False for _ in targets]
     paths = [
         options.initial,
         options.start,
@@ -114,19 +116,20 @@ def replicates(options: argparse.Namespace) -> list[Replicate]:
     files = {path: read_weights(path, initial) for path in {*paths} - {options.start}}  # theta_0 may be several
     files |= {options.start: read_tensors(options.start)}  # which may be of yet another task
     rewinding = Method(**options.spec["method"]).rewind
-    found = []
-    for shapes, kept, none, *weights in zip(own, masks, ended, *(unstack(files[path]) for path in paths), strict=True):
-        ticket = fit(rewinding, weights[1], kept, shapes, layers)
-        found.append(Replicate(ticket, none, *(adapt(tensors, shapes, layers) for tensors in weights)))
-    return found
+    cohort = []
+    sources = zip(*(unstack(files[path]) for path in paths), strict=True)
+    for target, mask, over, weights in zip(targets, masks, ended, sources, strict=True):
+        ticket = fit(rewinding, weights[1], mask, target, layers)
+        cohort.append(Replicate(ticket, over, *(adapt(tensors, target, layers) for tensors in weights)))
+    return cohort
 
 
-def fit(rewinding: Rewind, start: Tensors, mask: Tensors, own: Tensors, layers: Mapping[str, str]) -> Ticket:
-    """The ticket that the method would train, with the shapes of this task's network, whose theta_0 is `own`."""
-    everything = {name: np.ones_like(own[name], dtype=bool) for name in mask}
+def fit(rewinding: Rewind, start: Tensors, mask: Tensors, target: Tensors, layers: Mapping[str, str]) -> Ticket:
+    """Make the ticket that the method would train, with the shapes of `target`, theta_0 of the trained task."""
+    everything = {name: np.ones_like(target[name], dtype=bool) for name in mask}
     # Masked before it is fitted: where several channels become one, only the kept weights of each are summed.
-    own_mask = {name: kept for name, kept in mask.items() if kept.shape == start[name].shape}
-    return rewind(rewinding, adapt(apply_mask(start, own_mask), own, layers), adapt(mask, everything, layers))
+    fitting = {name: kept for name, kept in mask.items() if kept.shape == start[name].shape}
+    return rewind(rewinding, adapt(apply_mask(start, fitting), target, layers), adapt(mask, everything, layers))
 
 
 def treat(
@@ -137,7 +140,7 @@ def treat(
     draw: int,
     replicate: Replicate,
 ) -> Ticket:
-    """One replicate's ticket as the treatment makes it; where there is no ticket it stays as it is."""
+    """Treat the ticket of one replicate; where its chain has ended it stays as it is."""
     if replicate.ended:
         return replicate.ticket
     settings, level = Task(**spec["task"]), spec["level"]
@@ -157,7 +160,7 @@ def treat(
 
 
 def stack_tickets(branch: Branch, tickets: Sequence[Ticket], ended: Sequence[bool]) -> Ticket:
-    """One stacked ticket, trained as the treatment says; what has `ended` was not treated and says nothing of it."""
+    """Stack tickets, to be trained as their treatment says. Those whose chain has `ended` were not treated."""
     treated = tickets[ended.index(False) if False in ended else 0]
     mask, weights = (stack([getattr(ticket, part) for ticket in tickets]) for part in ("mask", "weights"))
     stacked = replace(treated, weights=weights, mask=mask, order=branch.order, order_from=branch.order_from)
@@ -165,14 +168,14 @@ def stack_tickets(branch: Branch, tickets: Sequence[Ticket], ended: Sequence[boo
 
 
 def check_masks(branch: Branch, pairs: Sequence[tuple[Ticket, Ticket]]) -> None:
-    """A method's treatment may change weights, not the mask, which the next level is pruned from."""
+    """Raise TreatmentError where a method's treatment changes the mask, which the next level is pruned from."""
     for ticket, treated in pairs:
         if any(not np.array_equal(kept, treated.mask[name]) for name, kept in ticket.mask.items()):
             raise TreatmentError(f"treatment '{branch.treatment.name}' changes the mask: use it in a branch")
 
 
 def effective_std(ticket: Ticket, treated: Ticket) -> float:
-    """The standard deviation, over the kept weights, of what the treatment added (Frankle et al. 2020b, section 5)."""
+    """Compute the standard deviation of what the treatment added to the kept weights (Frankle et al. 2020b, s. 5)."""
     added = [(treated.weights[name] - ticket.weights[name])[kept] for name, kept in treated.mask.items()]
     return float(np.concatenate(added).std(dtype=np.float64))
 

@@ -1,14 +1,15 @@
-"""Rule connectivity: trained weights of two cohorts -> the line between each two of their networks, as CSV.
+"""Measure the line between the trained networks of two cohorts: rules `order_connectivity`, `level_connectivity`, ...
 
-Writes seed, draw, matching, statistics, split, alpha, loss (nats), error (fraction) to --output, {pair}_path.csv, and
-beside it, to {pair}_ends.csv, how far the ends are apart: seed, draw, matching, l2, angle (radians) over the prunable
-weights, disagreement_train and disagreement_test (fractions of the examples).
+Input: the data file and two files of trained weights. Output, as CSV: the line between each two networks to --output,
+{pair}_path.csv: seed, draw, matching, statistics, split, alpha, loss (nats), error (fraction); and beside it, to
+{pair}_ends.csv, how far the ends are apart: seed, draw, matching, l2, angle (radians) over the prunable weights,
+disagreement_train and disagreement_test (fractions of the examples).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from lth_core.models.layers import prunable_weights
 from lth_core.models.symmetries import symmetries
 from lth_core.randomness import random_generator
 from lth_core.runtime.timing import spent
-from lth_core.storage.files import write_text
+from lth_core.storage.tables import write_table
 from lth_core.storage.tensors import Tensors
 from lth_core.tasks.classification import ImageClassification
 from lth_core.training.resume import Resume, fingerprint
@@ -80,7 +81,7 @@ def main() -> None:
 
 
 def same_seeds(seeds: Sequence[int], first: Sequence[Tensors], second: Sequence[Tensors]) -> list[Replicate]:
-    """Each network with the other of its seed and draw; one network of a seed serves all draws of the other's."""
+    """Pair each network with the other of its seed and draw; one network of a seed serves all draws of the other's."""
     count = max(len(first), len(second))
     draws = count // len(seeds)
     pairs = (Pair(*(side[r * len(side) // count] for side in (first, second))) for r in range(count))
@@ -88,42 +89,42 @@ def same_seeds(seeds: Sequence[int], first: Sequence[Tensors], second: Sequence[
 
 
 def next_seeds(seeds: Sequence[int], networks: Sequence[Tensors]) -> list[Replicate]:
-    """Each network with that of the next seed, the last with the first; two networks are one pair, one is none."""
+    """Pair each network with that of the next seed, the last with the first; two networks are a single pair."""
     count = len(networks)
     firsts = range(count if count > 2 else count - 1)
     return [Replicate(seeds[r], 0, Pair(networks[r], networks[(r + 1) % count])) for r in firsts]
 
 
 def with_aligned(task: ImageClassification, replicates: Sequence[Replicate]) -> list[Replicate]:
-    """The pairs with their second networks aligned to the first, if the symmetries of the network are known."""
+    """Align the second network of every pair to its first, if the symmetries of the network are known."""
     groups = symmetries(task.module, task.data.input_shape)
     if groups is None:
         print("the permutation symmetries of this network cannot be traced: nothing is aligned", flush=True)
         return list(replicates)
     parameters = dict(task.module.named_parameters())
-    found = []
+    aligned = []
     for replicate in replicates:
         first, second = replicate.pair.first, replicate.pair.second
         random = random_generator(replicate.seed, "alignment", replicate.draw)
-        found.append(replace(replicate, pair=Pair(first, second, align(first, second, groups, parameters, random))))
-    return found
+        aligned.append(replace(replicate, pair=Pair(first, second, align(first, second, groups, parameters, random))))
+    return aligned
 
 
 # ---------------------------------------------------------------- tables
 
 
 def path_rows(replicates: Sequence[Replicate], measured: Measured) -> Iterator[tuple[Any, ...]]:
-    """PATH_COLUMNS of every place of every line."""
+    """Yield PATH_COLUMNS of every point of every line."""
     for index, replicate in enumerate(replicates):
         for (statistics, split), curves in measured.items():
             for matching, curve in curves[index].items():
                 alphas = np.linspace(0, 1, len(curve.loss))
-                for place in zip(alphas, curve.loss, curve.error, strict=True):
-                    yield (replicate.seed, replicate.draw, matching, statistics, split, *place)
+                for point in zip(alphas, curve.loss, curve.error, strict=True):
+                    yield (replicate.seed, replicate.draw, matching, statistics, split, *point)
 
 
 def ends_rows(task: ImageClassification, replicates: Sequence[Replicate], measured: Measured) -> Iterator[tuple]:
-    """ENDS_COLUMNS of every pair and matching."""
+    """Yield ENDS_COLUMNS of every pair and matching."""
     layers = prunable_weights(task.module)
     train, test = (measured["interpolated", split] for split in ("train", "test"))
     for replicate, on_train, on_test in zip(replicates, train, test, strict=True):
@@ -135,16 +136,6 @@ def ends_rows(task: ImageClassification, replicates: Sequence[Replicate], measur
                 l2, angle = (float(value[0]) for value in distances(mask, *weights))
                 disagreements = (curves[matching].disagreement for curves in (on_train, on_test))
                 yield (replicate.seed, replicate.draw, matching, l2, angle, *disagreements)
-
-
-def write_table(path: str | Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """A CSV of rows; fractional numbers with nine digits."""
-    lines = [",".join(columns), *(",".join(_text(value) for value in row) for row in rows)]
-    write_text(path, "\n".join(lines) + "\n")
-
-
-def _text(value: Any) -> str:
-    return f"{value:.9g}" if isinstance(value, float) else str(value)
 
 
 if __name__ == "__main__":

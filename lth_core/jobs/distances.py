@@ -1,4 +1,8 @@
-"""Rule distances: a mask and two trainings of it -> CSV seed, draw, l2, angle (radians) over the kept weights."""
+"""Measure how far two trainings under one mask end apart: rules `pruning_distance` and `order_distance`.
+
+Input: a mask and two files of trained weights. Output, as CSV: seed, draw, l2 and angle (radians) over the kept
+weights.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from lth_core.analysis.distances import distances
 from lth_core.config import seeds_of
 from lth_core.jobs.support.command import command
 from lth_core.jobs.support.inputs import read_weights
-from lth_core.storage.files import write_text
+from lth_core.storage.tables import write_table
 from lth_core.storage.tensors import read_tensors
 
 
@@ -25,11 +29,8 @@ def main() -> None:
     l2, angle = distances(read_tensors(options.mask), first, read_weights(options.second, first))
     draws = len(l2) // len(options.cohort)
     replicates = [(seed, draw) for seed in options.cohort for draw in range(draws)]
-    rows = (
-        f"{seed},{draw},{length:.9g},{radians:.9g}\n"
-        for (seed, draw), length, radians in zip(replicates, l2, angle, strict=True)
-    )
-    write_text(options.output, "seed,draw,l2,angle\n" + "".join(rows))
+    rows = zip(*zip(*replicates, strict=True), map(float, l2), map(float, angle), strict=True)
+    write_table(options.output, ("seed", "draw", "l2", "angle"), rows)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""Rule figures: a study's tables -> its figures (svg, png, pdf) and captions.json."""
+"""Draw the figures of a study from its tables: a rule per study.
+
+Output: every figure as svg, png and pdf, and captions.json.
+"""
 
 from __future__ import annotations
 

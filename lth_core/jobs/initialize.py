@@ -1,7 +1,7 @@
-"""Rule initialize: data facts -> theta_0 of a cohort.
+"""Draw the initial weights theta_0 of a cohort: rule `initialize`.
 
-Its header has the network's prunable layers, what it costs, and for filters that can be removed the layer that reads
-them.
+Input: the data file, of which only the facts matter. Output: theta_0. Its header has the network's prunable layers,
+what the network costs, and for filters that can be removed the layer that reads them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def check_methods(
     methods: Mapping[str, Mapping[str, Any]],
     removable: Collection[str] | None = None,
 ) -> None:
-    """Find mistakes before hours of training: the plan cannot, for it does not know the names of weights.
+    """Find mistakes before hours of training; the plan cannot, because it does not know the names of weights.
 
     `removable` are the layers whose filters can be taken out, None where that is not known. Raises ExclusionError or
     FilterError with the key of the config.

@@ -1,7 +1,8 @@
-"""Rule learned_supermasks: theta_0 -> how accurate it is under masks that are learned while no weight changes.
+"""Measure how accurate untrained weights are under learned masks: rule `learned_supermasks`.
 
-Writes two rows per seed, with masks that are drawn (averages over several) and with the likely one: seed, mask (`drawn`
-or `likely`), density, validation_accuracy, test_accuracy; nan where learning diverged.
+Input: the data file and theta_0, whose weights do not change while masks are learned. Output, as CSV: two rows per
+seed, with masks that are drawn (averages over several) and with the likely one: seed, mask (`drawn` or `likely`),
+density, validation_accuracy, test_accuracy; nan where learning diverged.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from lth_core.jobs.support.inputs import read_weights
 from lth_core.jobs.support.stacking import unstack
 from lth_core.jobs.support.trainings import open_task, parser
 from lth_core.runtime.progress import Progress
-from lth_core.storage.files import write_text
+from lth_core.storage.tables import write_table
 from lth_core.storage.tensors import read_header
 from lth_core.tasks.base import Task
 from lth_core.training.resume import Resume, fingerprint
@@ -43,7 +44,7 @@ def main() -> None:
     resume = Resume(options.output, fingerprint(spec, initial))
 
     def begin(rows: list[Row]) -> Learning:
-        """With the seed after those of the rows."""
+        """Start with the seed after those of the rows."""
         index = len(rows) // 2
         return Learning.start(weights[index], layers, seeds[index], settings, rows)
 
@@ -60,16 +61,16 @@ def main() -> None:
         except LearningDiverged:
             rows = [*rows, *((seed, mask, *["nan"] * 3) for mask in ("drawn", "likely"))]
         progress.report(index + 1)
-    write_text(options.output, "".join(",".join(map(str, row)) + "\n" for row in (COLUMNS, *rows)))
+    write_table(options.output, COLUMNS, rows, digits=None)
     resume.forget()
 
 
 def measured(task: Task, state: Learning, seed: int, settings: Supermasks, rescaled: bool) -> Iterator[Row]:
-    """The two rows of a seed."""
+    """Yield the two rows of a seed."""
     scores = {name: score.detach() for name, score in state.scores.items()}
     for mask, masks in (("drawn", drawn_masks(scores, seed, settings.samples)), ("likely", [likely_mask(scores)])):
-        found = evaluate(task, state.network, masks, rescaled)
-        yield (seed, mask, *(f"{value:.9g}" for value in found))
+        measures = evaluate(task, state.network, masks, rescaled)
+        yield (seed, mask, *(f"{value:.9g}" for value in measures))
 
 
 if __name__ == "__main__":

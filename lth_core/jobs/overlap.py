@@ -1,4 +1,8 @@
-"""Rule overlap: the masks of two tickets -> CSV of Overlap rows, per layer (in network order) and seed."""
+"""Count the weights that two tickets have in common: rule `overlap`.
+
+Input: theta_0 and the masks of both tickets. Output, as CSV: the fields of Overlap, per layer (in network order) and
+seed.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ import argparse
 from lth_core.analysis.overlap import Overlap, overlaps
 from lth_core.config import seeds_of
 from lth_core.jobs.support.command import command
-from lth_core.storage.files import write_text
+from lth_core.storage.tables import write_table
 from lth_core.storage.tensors import read_header, read_tensors
 
 
@@ -23,8 +27,7 @@ def main() -> None:
     mask, other = read_tensors(options.mask), read_tensors(options.other)
     layers = [name for name in read_header(options.initial)["layers"] if name in mask]
     ended = read_header(options.mask)["diverged"], read_header(options.other)["diverged"]
-    rows = (",".join(map(str, row)) + "\n" for row in overlaps(mask, other, layers, options.cohort, ended))
-    write_text(options.output, ",".join(Overlap._fields) + "\n" + "".join(rows))
+    write_table(options.output, Overlap._fields, overlaps(mask, other, layers, options.cohort, ended))
 
 
 if __name__ == "__main__":

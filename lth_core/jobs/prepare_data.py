@@ -1,4 +1,7 @@
-"""Rule prepare_data: a data set, wherever it comes from -> one file of arrays by split, its facts in the header."""
+"""Read a data set, wherever it comes from, into one file: rule `prepare_data`.
+
+Output: arrays by split, with the facts of the data set in the header.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,7 @@ def prepare(name: str, spec: dict[str, Any], root: str, output: str) -> None:
 
 
 def checked(splits: object, of: str) -> Splits | StreamedSplits:
-    """What a registered function returned, if it is a data set."""
+    """Return what a registered function made, or raise DataError if it is no data set."""
     if not isinstance(splits, Splits | StreamedSplits):
         raise DataError(f"{of} returned {type(splits).__name__}, not Splits")
     return splits

@@ -1,4 +1,8 @@
-"""Rule prune: the mask of the level before, and what the criterion looks at -> the mask of a level."""
+"""Make the mask of a level: rule `prune`.
+
+Input: theta_0, the mask of the level before, and the weights that the training before started from or ended with, if
+the criterion looks at them. Output: the mask.
+"""
 
 from __future__ import annotations
 

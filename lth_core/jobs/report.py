@@ -1,9 +1,10 @@
-"""Rule report: claims, figures, captions and the headers of data and dense runs -> reports/index.html."""
+"""Write the page: rule `report`.
+
+Input: claims, figures, captions, divergence, costs, and the headers of data and dense runs. Output: reports/index.html.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 from pathlib import Path
@@ -14,6 +15,7 @@ from lth_core.analysis.divergence import lines
 from lth_core.config import Config, Method, Task
 from lth_core.jobs.support.command import command
 from lth_core.jobs.support.loading import load, parser
+from lth_core.report.costs import cost_line, shrunk_tickets
 from lth_core.report.page import FigureEntry, StudyEntry, image_uri, render
 from lth_core.storage.files import read_bytes, write_text
 from lth_core.storage.paths import (
@@ -26,6 +28,7 @@ from lth_core.storage.paths import (
     table_file,
 )
 from lth_core.storage.runs import Run
+from lth_core.storage.tables import read_rows
 from lth_core.storage.tensors import read_header
 from lth_core.studies.base import Study
 
@@ -38,11 +41,12 @@ def main() -> None:
     options = parser(__doc__).parse_args()
     config, studies = load(options.spec)
     claims = read_claims(claims_file(config.results))
-    tasks = trained_tasks(config, studies)
+    tasks, methods = trained_tasks(config, studies), used_methods(config, studies)
+    runs = [run for study in studies.values() for run in study.runs(config)]
     page = render(
         config,
         tasks,
-        used_methods(config, studies),
+        methods,
         [study_entry(config, name, study, claims) for name, study in studies.items()],
         sources={
             task.dataset: read_header(data_file(config.results, task.dataset))["source"] for task in tasks.values()
@@ -53,26 +57,27 @@ def main() -> None:
             for cohort in task.cohorts
         ],
         claims_link=link(config, claims_file(config.results)),
-        divergences=lines([row for name in studies for row in _rows(divergence_file(config.results, name))]),
+        costs=[cost_line(ticket, read_rows(ticket.costs(config.results))) for ticket in shrunk_tickets(runs, methods)],
+        divergences=lines([row for name in studies for row in read_rows(divergence_file(config.results, name))]),
     )
     write_text(report_file(config.reports), page)
 
 
 def trained_tasks(config: Config, studies: dict[str, Study]) -> dict[str, Task]:
-    """The configured tasks that some study trains."""
+    """Select the configured tasks that some study trains."""
     used = {task for study in studies.values() for task in study.tasks}
     return {name: task for name, task in config.tasks.items() if name in used}
 
 
 def used_methods(config: Config, studies: dict[str, Study]) -> dict[str, Method]:
-    """The methods of the studies' tasks, and those that the studies derive from them."""
+    """Select the methods of the studies' tasks, and add those that the studies derive from them."""
     used = {method for study in studies.values() for method in study.tasks.values()}
     configured = {name: method for name, method in config.methods.items() if name in used}
     return configured | {name: method for study in studies.values() for name, method in study.methods(config).items()}
 
 
 def study_entry(config: Config, name: str, study: Study, claims: list[dict[str, Any]]) -> StudyEntry:
-    """A study's part of the page. Raises ArtifactError when a figure or the captions cannot be read."""
+    """Collect a study's part of the page. Raises ArtifactError when a figure or the captions cannot be read."""
     captions = json.loads(read_bytes(captions_file(config.reports, name)))
     figures = []
     for figure in study.figure_names(config):
@@ -81,27 +86,22 @@ def study_entry(config: Config, name: str, study: Study, claims: list[dict[str, 
         links = {extension: link(config, path) for extension, path in paths.items()}
         figures.append(FigureEntry(figure, captions[figure], image, links))
     tables = {table: table_links(config, table_file(config.results, name, table)) for table in study.table_names}
-    own_claims = [claim for claim in claims if claim["study"] == name]
-    return StudyEntry(name, study.title, study.citation, own_claims, figures, tables)
+    of_study = [claim for claim in claims if claim["study"] == name]
+    return StudyEntry(name, study.title, study.citation, of_study, figures, tables)
 
 
 def read_claims(path: str) -> list[dict[str, Any]]:
-    """The rows of claims.csv, numbers as numbers."""
-    return [row | {key: float(row[key]) for key in NUMBERS} for row in _rows(path)]
-
-
-def _rows(path: str) -> list[dict[str, str]]:
-    """The rows of a CSV file, as text."""
-    return list(csv.DictReader(io.StringIO(read_bytes(path).decode())))
+    """Read the rows of claims.csv, numbers as numbers."""
+    return [row | {key: float(row[key]) for key in NUMBERS} for row in read_rows(path)]
 
 
 def table_links(config: Config, path: str) -> dict[str, str]:
-    """Links to a table and to its provenance."""
+    """Link to a table and to its provenance."""
     return {"csv": link(config, path), "json": link(config, Path(path).with_suffix(".json").as_posix())}
 
 
 def link(config: Config, path: str) -> str:
-    """The address of a file as seen from the page."""
+    """Return the address of a file as seen from the page."""
     return quote(Path(os.path.relpath(path, Path(report_file(config.reports)).parent)).as_posix())
 
 

@@ -1,4 +1,7 @@
-"""Rule retrain: a mask and the weights that the method rewinds to -> the ticket, trained."""
+"""Train the ticket of a level: rule `retrain`.
+
+Input: the data file, the mask, and the weights that the method rewinds to. Output: the trained weights and the history.
+"""
 
 from __future__ import annotations
 

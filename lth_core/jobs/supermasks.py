@@ -1,8 +1,8 @@
-"""Rule supermasks: theta_0 and the dense run -> how accurate theta_0 is under the masks of a method's criterion.
+"""Measure how accurate theta_0 is under the masks of a method's criterion: rule `supermasks`.
 
-All masks are found from the dense run; no weight is trained. Writes one row per seed, level (0: no mask) and what the
-kept weights are (`initial` values or signed `constant`s): seed, level, density, values, validation_accuracy,
-test_accuracy.
+Input: the data file, theta_0 and the end of the dense run, which all masks are made from; no weight is trained. Output,
+as CSV: one row per seed, level (0: no mask) and what the kept weights are (`initial` values or signed `constant`s):
+seed, level, density, values, validation_accuracy, test_accuracy.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from lth_core.jobs.support.trainings import open_task, parser
 from lth_core.pruning.exclusions import prunable
 from lth_core.pruning.prune import counts
 from lth_core.pruning.rounds import ends_chain
-from lth_core.storage.files import write_text
+from lth_core.storage.tables import write_table
 from lth_core.storage.tensors import read_header
 from lth_core.training.resume import Resume, Rows, fingerprint
 
@@ -48,17 +48,17 @@ def main() -> None:
     chains = [supermasks(method, layers, network["consumers"], *replicate) for replicate in replicates]
     state, resume = Rows(), Resume(options.output, fingerprint(spec, *initial, *trained))
     resume.restore(state)
-    places = product(get_args(Values), enumerate(zip(*chains, strict=True)))
-    for values, (level, masks) in islice(places, state.step, None):
+    measurements = product(get_args(Values), enumerate(zip(*chains, strict=True)))
+    for values, (level, masks) in islice(measurements, state.step, None):
         weights = [untrained(theta_0, layers, values) for theta_0 in initial]
-        found = accuracies(task, masked(weights, masks))
-        for seed, mask, none, pair in zip(spec["seeds"], masks, ended, found, strict=True):
-            accuracy = (math.nan, math.nan) if none and level else pair
+        measured = accuracies(task, masked(weights, masks))
+        for seed, mask, over, pair in zip(spec["seeds"], masks, ended, measured, strict=True):
+            accuracy = (math.nan, math.nan) if over and level else pair
             row = (seed, level, counts([mask])["density"], values, *(f"{value:.9g}" for value in accuracy))
             state.history.append(row)
         state.step += 1
         resume.save_when_due(state)
-    write_text(options.output, "".join(",".join(map(str, row)) + "\n" for row in (COLUMNS, *state.history)))
+    write_table(options.output, COLUMNS, state.history, digits=None)
     resume.forget()
 
 

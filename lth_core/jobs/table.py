@@ -1,14 +1,11 @@
-"""Rule table: the histories and analyses of a study -> its tidy tables, each with its provenance beside it.
+"""Make the tidy tables of a study from its histories and analyses: a rule per study.
 
-And the divergence of its trainings.
+Output: each table as CSV with its provenance beside it, and the divergence of the study's trainings.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Iterable
 from dataclasses import astuple, fields
 from pathlib import Path
 
@@ -18,6 +15,7 @@ from lth_core.jobs.support.loading import load, parser
 from lth_core.storage.files import write_text
 from lth_core.storage.paths import divergence_file, table_file
 from lth_core.storage.provenance import provenance
+from lth_core.storage.tables import write_table
 
 
 @command
@@ -30,18 +28,11 @@ def main() -> None:
     for name, table in studies[options.study].tables(config).items():
         path = table_file(config.results, options.study, name)
         write_text(Path(path).with_suffix(".json"), made_by + "\n")
-        write_text(path, table.to_csv(index=False, lineterminator="\n"))
-    found = divergences(config.results, studies[options.study].runs(config))
-    write_text(divergence_file(config.results, options.study), divergence_csv(found))
-
-
-def divergence_csv(found: Iterable[Divergence]) -> str:
-    """One row per divergence, one column per field of `Divergence`."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([field.name for field in fields(Divergence)])
-    writer.writerows(astuple(divergence) for divergence in found)
-    return text.getvalue()
+        unknown_is_empty = table.astype(object).where(table.notna(), "")
+        write_table(path, table.columns, unknown_is_empty.itertuples(index=False, name=None), digits=None)
+    columns = [field.name for field in fields(Divergence)]
+    rows = map(astuple, divergences(config.results, studies[options.study].runs(config)))
+    write_table(divergence_file(config.results, options.study), columns, rows)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Rule telemetry: theta_0 and the end of the dense run -> what the network does in its first steps.
+"""Measure what the dense network does in its first steps: rule `telemetry`.
 
-These steps are trained again: they are a pure function of the seed, so the bits are those of the dense run. Writes a
-tidy CSV: seed, step, quantity, value.
+Input: the data file, theta_0 and the end of the dense run. The steps are trained again; they are a pure function of the
+seed, so the bits are those of the dense run. Output, as CSV: seed, step, quantity, value.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from lth_core.jobs.support.command import command
 from lth_core.jobs.support.inputs import read_weights
 from lth_core.jobs.support.trainings import open_task, parser
 from lth_core.runtime.progress import Progress
-from lth_core.storage.files import write_text
+from lth_core.storage.tables import write_table
 from lth_core.storage.tensors import read_header
 from lth_core.training.loop import State, start_state
 from lth_core.training.resume import Resume, fingerprint
@@ -23,9 +23,9 @@ def main() -> None:
     arguments.add_argument("--initial", required=True, help="theta_0, whose header names the prunable layers")
     arguments.add_argument("--final", required=True, help="the weights at the end of the dense run")
     options = arguments.parse_args()
-    spec, last = options.spec, options.spec["step"]
+    spec, seeds, last = options.spec, options.spec["seeds"], options.spec["step"]
     task = open_task(spec, options.data)
-    initial, final = (read_weights(path, task.module, len(spec["seeds"])) for path in (options.initial, options.final))
+    initial, final = (read_weights(path, task.module, len(seeds)) for path in (options.initial, options.final))
     state, progress = start_state(task, initial, {}), Progress(last)
     resume = Resume(options.output, fingerprint(spec, initial, final))
     resume.restore(state)
@@ -35,12 +35,9 @@ def main() -> None:
         resume.save_when_due(state)
 
     layers = read_header(options.initial)["layers"]
-    record(task, state, initial, final, layers, spec["seeds"], last, after_step)
-    rows = (
-        f"{spec['seeds'][row['replicate']]},{row['step']},{row['quantity']},{row['value']:.9g}\n"
-        for row in state.history
-    )
-    write_text(options.output, "seed,step,quantity,value\n" + "".join(rows))
+    record(task, state, initial, final, layers, seeds, last, after_step)
+    rows = ((seeds[row["replicate"]], row["step"], row["quantity"], row["value"]) for row in state.history)
+    write_table(options.output, ("seed", "step", "quantity", "value"), rows)
     resume.forget()
 
 

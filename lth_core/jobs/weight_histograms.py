@@ -1,4 +1,7 @@
-"""Rule weight_histograms: theta_0, the trained dense network and a ticket's mask -> CSV of Bin rows."""
+"""Count the weights of the dense network by value: rule `weight_histograms`.
+
+Input: theta_0, the end of the dense run and a ticket's mask. Output, as CSV: the fields of Bin.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from lth_core.analysis.weights import Bin, weight_histograms
 from lth_core.config import seeds_of
 from lth_core.jobs.support.command import command
 from lth_core.jobs.support.inputs import read_mask, read_weights
-from lth_core.storage.files import write_text
+from lth_core.storage.tables import write_table
 from lth_core.storage.tensors import read_header, read_tensors
 
 
@@ -25,11 +28,8 @@ def main() -> None:
     dense, mask = read_weights(options.dense, initial), read_mask(options.mask, initial)
     layers = [name for name in read_header(options.initial)["layers"] if name in mask]
     ended = read_header(options.mask)["diverged"]
-    rows = (
-        f"{row.layer},{row.quantity},{row.group},{row.seed},{row.left:.9g},{row.right:.9g},{row.count}\n"
-        for row in weight_histograms(initial, dense, mask, layers, options.cohort, ended)
-    )
-    write_text(options.output, ",".join(Bin._fields) + "\n" + "".join(rows))
+    bins = weight_histograms(initial, dense, mask, layers, options.cohort, ended)
+    write_table(options.output, Bin._fields, bins)
 
 
 if __name__ == "__main__":

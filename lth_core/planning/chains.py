@@ -32,8 +32,13 @@ class Chains:
         if rewind.keeps_trained:
             return self.level_before(task, cohort, method, level).trained(self.config.results)
         if rewind.step > 0:
-            return Run(task, cohort).checkpoint(self.config.results, rewind.step)
+            return self.checkpoint(Run(task, cohort), rewind.step)
         return initial_file(self.config.results, task, cohort)
+
+    def checkpoint(self, run: Run, step: int) -> str:
+        """Find the weights of a training at a step; those of its last step are its end."""
+        last = self.config.tasks[run.task].train.steps
+        return run.trained(self.config.results) if step == last else run.checkpoint(self.config.results, step)
 
     def trained_from(self, run: Run) -> str:
         """Find the weights that the training of a ticket or dense run began with, unmasked where it is not treated."""
@@ -69,7 +74,7 @@ class Chains:
         if weights := settings.weights:
             training = replace(run, task=weights.task, branch=weights.branch)
             training = training if weights.branch else Run(weights.task, run.cohort)
-            files["start"] = training.checkpoint(results, weights.step)
+            files["start"] = self.checkpoint(training, weights.step)
         if not run.level:
             return files
         before = self.level_before(ticket.task, ticket.cohort, ticket.method, ticket.level)

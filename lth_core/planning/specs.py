@@ -62,12 +62,8 @@ class Specs:
         return canonical(spec | {"task": self._task(settings, cohort) | {"train": neutral}})
 
     def dense(self, task: str, cohort: str) -> str:
-        """Give what the dense run depends on: task and seeds."""
+        """Give what the dense run and its checkpoints depend on: task and seeds."""
         return canonical(self._training(task, cohort, "dense"))
-
-    def checkpoint(self, task: str, cohort: str, step: int) -> str:
-        """Give what theta_k depends on: task, seeds and the step k."""
-        return canonical(self._training(task, cohort, "checkpoint") | {"step": step})
 
     def prune(self, cohort: str, method: str, level: int) -> str:
         """Give what a level's mask depends on beyond its inputs: method, level and seeds."""
@@ -81,12 +77,12 @@ class Specs:
         """Give what a ticket's training depends on beyond its mask: task, rewinding, level and seeds."""
         return canonical(self._training(task, cohort, "retrain") | self._rewinding(method, level))
 
-    def branch(self, run: Run, step: int | None = None) -> str:
-        """Give what a counterfactual's training, to its end or to a step, depends on beyond what it is made from."""
+    def branch(self, run: Run) -> str:
+        """Give what a counterfactual's training and its checkpoints depend on beyond what it is made from."""
         settings = self.chains.treated(run)
         spec = self._training(run.task, run.cohort, "branch", registry.treatment.get(settings.treatment.name))
-        spec |= self._rewinding(run.method, run.level) | {"branch": settings.model_dump(), "chain": not run.branch}
-        return canonical(spec | ({"step": step} if step else {}))
+        spec |= self._rewinding(run.method, run.level)
+        return canonical(spec | {"branch": settings.model_dump(), "chain": not run.branch})
 
     def connectivity(self, task: str, cohort: str) -> str:
         """Give what a measurement between two trained cohorts depends on: task, seeds and how it is measured."""
@@ -108,6 +104,10 @@ class Specs:
         spec = self._training(task, cohort, "learned_supermasks")
         how = {"values": values, "rescaled": scaling == "rescaled", "supermasks": self.config.supermasks.model_dump()}
         return canonical(spec | how)
+
+    def costs(self, task: str, cohort: str) -> str:
+        """Give what the costs of a network depend on: its task."""
+        return canonical(self._training(task, cohort, "costs"))
 
     def analysis_code(self, job: str) -> str:
         """Give the digest of the code of an analysis, which has no settings."""

@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from lth_core.analysis.divergence import Line
 from lth_core.config import HOW_TO_COMPUTE, Choice, Config, Method, Task, seeds_of
+from lth_core.report.costs import CostLine
 
 TEMPLATES = Path(__file__).with_name("templates")
 VERDICTS = ("supported", "contradicted", "inconclusive")
@@ -54,12 +55,14 @@ def render(
     provenance: Sequence[Mapping[str, Any]],
     claims_link: str,
     divergences: Sequence[Line] = (),
+    costs: Sequence[CostLine] = (),
 ) -> str:
-    """The whole page.
+    """Render the whole page.
 
     `tasks` are those that were trained; `methods` those by which masks were found, derived ones too; `sources` says in
     a sentence where each data set comes from; `provenance` has one entry per cohort: task, cohort, and what its dense
-    run's header says about versions, commit and device; `divergences` are those of all trainings in words.
+    run's header says about versions, commit and device; `divergences` are those of all trainings in words; `costs` are
+    those of tickets without their pruned filters.
     """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -82,6 +85,8 @@ def render(
         claims_link=claims_link,
         provenance=provenance,
         divergences=divergences,
+        costs=costs,
+        ratio=ratio,
         configuration=yaml.safe_dump(
             config.model_dump(mode="json", exclude=HOW_TO_COMPUTE), sort_keys=False, allow_unicode=True
         ),
@@ -89,13 +94,13 @@ def render(
 
 
 def image_uri(svg: bytes, png: bytes) -> str:
-    """The figure as a data URI: sharp lines (svg) unless that is large."""
+    """Encode a figure as a data URI: sharp lines (svg) unless that is large."""
     kind, content = ("svg+xml", svg) if len(svg) <= LARGEST_SVG else ("png", png)
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def number(value: float, decimals: int | None = None) -> str:
-    """A number as readers write it: with so many decimals, or as short as it is; an unknown number is a dash."""
+    """Write a number for readers: with that many decimals, or as short as it is; an unknown one is a dash."""
     if math.isnan(value):
         return "–"
     if math.isinf(value):
@@ -104,15 +109,20 @@ def number(value: float, decimals: int | None = None) -> str:
     return text.replace("-", "−")
 
 
+def ratio(part: float, whole: float) -> str:
+    """Write a part as a percentage of the whole; a dash where either is unknown."""
+    return f"{part / whole:.0%}" if math.isfinite(part) and math.isfinite(whole) and whole else "–"
+
+
 def decimals(claim: Mapping[str, Any]) -> int:
-    """How many decimals of a claim's numbers tell something: two digits of half its interval's width."""
+    """Count the decimals of a claim's numbers that mean something: two digits of half its interval's width."""
     half = (claim["high"] - claim["low"]) / 2
     digits = half if math.isfinite(half) and half > 0 else abs(claim["estimate"])
     return min(6, max(0, 1 - math.floor(math.log10(digits)))) if math.isfinite(digits) and digits > 0 else 0
 
 
 def interval_bar(claim: Mapping[str, Any]) -> dict[str, float] | None:
-    """Where a claim's interval, estimate and margin lie on a bar, in percent of its width; None if unbounded."""
+    """Locate a claim's interval, estimate and margin on a bar, in percent of its width; None if unbounded."""
     low, high, estimate, margin = (claim[key] for key in ("low", "high", "estimate", "margin"))
     if not all(map(math.isfinite, (low, high, estimate, margin))):
         return None
@@ -150,8 +160,7 @@ def _task_facts(name: str, task: Task, config: Config, sources: Mapping[str, str
 
 
 def _method_words(method: Method) -> str:
-    """A method in one sentence."""
-    rates = "".join(f", {kind} {rate:.0%}" for kind, rate in method.rate_by_kind.items())
+    """Describe a method in one sentence."""
     kind = "iterative" if method.iterative else "one-shot"
     k = method.rewind.step
     starts = {
@@ -163,8 +172,21 @@ def _method_words(method: Method) -> str:
     }
     treated = f"; each ticket treated: {_choice(method.treatment)}" if method.treatment else ""
     excluded = f"; never pruned: {', '.join(method.exclude)}" if method.exclude else ""
-    ranking = "one ranking per layer" if method.scope == "layer" else "one global ranking"
     return (
-        f"{kind}, {_choice(method.criterion)}, {ranking}; {method.levels} levels at {method.rate:.0%} of the surviving "
-        f"weights per round{rates}; {starts[method.rewind.policy]}{treated}{excluded}"
+        f"{kind}, {_choice(method.criterion)}, {_ranking_and_rates(method)}; "
+        f"{starts[method.rewind.policy]}{treated}{excluded}"
     )
+
+
+def _ranking_and_rates(method: Method) -> str:
+    """Describe what is ranked, and how much of it a round prunes."""
+    levels = "1 level" if method.levels == 1 else f"{method.levels} levels"
+    if method.granularity == "filter":
+        fractions = ", ".join(f"{fraction:.0%} in {pattern}" for pattern, fraction in method.fractions.items())
+        return (
+            f"whole filters (neurons) ranked per layer; {levels}, each pruning a fraction of the remaining filters: "
+            f"{fractions}; other layers keep their own"
+        )
+    ranking = "one ranking per layer" if method.scope == "layer" else "one global ranking"
+    rates = "".join(f", {kind} {rate:.0%}" for kind, rate in method.rate_by_kind.items())
+    return f"{ranking}; {levels} at {method.rate:.0%} of the surviving weights per round{rates}"

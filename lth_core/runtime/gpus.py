@@ -18,7 +18,7 @@ _held: list[int] = []
 
 
 def take_gpu(gpus: int) -> int:
-    """The index, below `gpus`, of the GPU that this process is to use: the first of those with the fewest jobs."""
+    """Take one of several GPUs for this process: the first of those with the fewest jobs. Returns its index."""
     folder = Path(tempfile.gettempdir(), f"lth-gpus-{os.getuid()}")
     folder.mkdir(mode=0o700, exist_ok=True)
     names = os.environ.get(VISIBLE, "").split(",")

@@ -33,7 +33,7 @@ def end_with(parent: int) -> None:
 
 
 def end_with_named() -> None:
-    """End with the process that the environment names, if it does; what this process starts is not told."""
+    """End with the process that the environment names, if it does; processes that it starts do not."""
     if parent := os.environ.pop(PARENT, ""):
         end_with(int(parent))
 

@@ -9,7 +9,7 @@ from typing import TextIO
 
 
 class Progress:
-    """Says how far a loop of `total_steps` is: at most every `interval` seconds, and at its last step."""
+    """Report how far a loop of `total_steps` is: at most every `interval` seconds, and at its last step."""
 
     def __init__(
         self,
@@ -28,7 +28,7 @@ class Progress:
         self._said: float | None = None
 
     def report(self, step: int, text: str = "") -> None:
-        """Say that `step` steps are done, and `text`, unless a line was written within the interval."""
+        """Report that `step` steps are done, and `text`, unless a line was written within the interval."""
         now = self._clock()
         last = step >= self._total
         if not last and self._said is not None and now - self._said < self._interval:

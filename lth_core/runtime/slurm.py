@@ -10,7 +10,7 @@ class SlurmError(ValueError):
 
 
 def nodes_of(job: str) -> int:
-    """How many nodes a SLURM job has; one where SLURM's commands are not installed, as in some containers.
+    """Count the nodes of a SLURM job; one where SLURM's commands are not installed, as in some containers.
 
     Raises SlurmError.
     """

@@ -11,19 +11,18 @@ _SECONDS = re.compile(r"^seconds: train ([\d.]+) evaluate ([\d.]+) on (\d+) core
 
 
 def spent(train: float, evaluate: float, cores: int) -> str:
-    """The line in a job's log that says how many seconds of its wall time it trained and evaluated, and on how many
-    cores."""
+    """Write the line of a job's log that says how long it trained and evaluated (seconds), and on how many cores."""
     return f"seconds: train {train:.3f} evaluate {evaluate:.3f} on {cores} core(s)"
 
 
 def start(logs: str) -> None:
-    """Remember when the run began."""
+    """Record when the run began."""
     Path(logs).mkdir(parents=True, exist_ok=True)
     Path(logs, _STAMP).write_text(repr(time.time()))
 
 
 def summary(logs: str, cores: int | None) -> str:
-    """One line about the run that just ended, from the seconds that its training jobs wrote to their logs.
+    """Summarize the run that just ended in one line, from the seconds that its training jobs wrote to their logs.
 
     `cores` is None where jobs run on other machines (a cluster); the share of their cores' time is unknown then.
     """
@@ -31,13 +30,12 @@ def summary(logs: str, cores: int | None) -> str:
     wall = max(time.time() - began, 1e-3)  # the clock may have been set back
     trained = evaluated = busy = 0.0
     for log in Path(logs).rglob("*.log"):
-        if log.stat().st_mtime >= began and (found := _SECONDS.search(log.read_text(errors="replace"))):
-            trained += float(found[1])
-            evaluated += float(found[2])
-            busy += (float(found[1]) + float(found[2])) * int(found[3])
-    seconds = f"training {trained:.0f} s, evaluation {evaluated:.0f} s"
+        if log.stat().st_mtime >= began and (seconds := _SECONDS.search(log.read_text(errors="replace"))):
+            train, evaluate, cores_used = float(seconds[1]), float(seconds[2]), int(seconds[3])
+            trained, evaluated, busy = trained + train, evaluated + evaluate, busy + (train + evaluate) * cores_used
+    spent_on = f"training {trained:.0f} s, evaluation {evaluated:.0f} s"
     if cores is None:
-        return f"{wall:.0f} s: {seconds}"
+        return f"{wall:.0f} s: {spent_on}"
     outside = max(0.0, 1 - busy / (wall * cores))
     machine = "1 core" if cores == 1 else f"{cores} cores"
-    return f"{wall:.0f} s on {machine}: {seconds}, {100 * outside:.0f}% of the cores' time outside both"
+    return f"{wall:.0f} s on {machine}: {spent_on}, {100 * outside:.0f}% of the cores' time outside both"

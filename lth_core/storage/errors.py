@@ -11,11 +11,11 @@ COMMAND_VARIABLE = "LTH_COMMAND"
 
 
 class ArtifactError(ValueError):
-    """An artifact that is missing, damaged or foreign; one line: which file, what is wrong, how to rebuild it."""
+    """An artifact that is missing, damaged or another one; one line: which file, what is wrong, how to rebuild it."""
 
     @classmethod
     def unusable(cls, path: str | Path, problem: str) -> ArtifactError:
-        """One that has to be made again."""
+        """Describe one that has to be made again."""
         command = os.environ.get(COMMAND_VARIABLE, "snakemake --force {} --cores all")
         again = command.replace("{}", shlex.quote(str(path)), 1)
         return cls(f"{path}: {problem}; make it again, then run the same command as before: {again}")

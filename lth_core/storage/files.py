@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from lth_core.storage.errors import ArtifactError
-from lth_core.storage.paths import check_place, place, sum_file
+from lth_core.storage.paths import artifact_name, check_artifact_name, sum_file
 
 
 def write_whole(path: str | Path, write: Callable[[Path], None], *, summed: bool = True) -> None:
@@ -32,7 +32,7 @@ def write_whole(path: str | Path, write: Callable[[Path], None], *, summed: bool
             os.fsync(written.fileno())
             digest = hashlib.file_digest(written, "sha256").hexdigest() if summed else None
         if digest:
-            line = f"{digest}  {path.name}\n# {place(path)}\n"
+            line = f"{digest}  {path.name}\n# {artifact_name(path)}\n"
             write_whole(sum_file(path), lambda part: part.write_text(line, encoding="utf-8"), summed=False)
         os.replace(temporary, path)
     except OSError as error:
@@ -69,7 +69,7 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def read_bytes(path: str | Path) -> bytes:
-    """The content of a table or figure. Raises ArtifactError when it is missing, damaged or another artifact's.
+    """Read the content of a table or figure. Raises ArtifactError when it is missing, damaged or another artifact's.
 
     One that has no sum beside it is believed: stores of a cluster move only the files that Snakemake knows.
     """
@@ -80,7 +80,7 @@ def read_bytes(path: str | Path) -> bytes:
         raise ArtifactError.unusable(path, f"cannot be read ({error})") from None
     if known is not None:
         first, _, rest = known.partition("\n")
-        check_place(path, rest.strip("# \n"))
+        check_artifact_name(path, rest.strip("# \n"))
         if first.split(" ")[0] != hashlib.sha256(content).hexdigest():
             raise ArtifactError.unusable(path, "is damaged (its sum differs)")
     return content

@@ -9,86 +9,86 @@ from lth_core.storage.errors import ArtifactError
 
 
 def data_file(results: str, dataset: str) -> str:
-    """A data set's arrays by split."""
+    """Locate a data set's arrays by split."""
     return f"{results}/data/{dataset}.safetensors"
 
 
 def initial_file(results: str, task: str, cohort: str) -> str:
-    """theta_0 of a cohort."""
+    """Locate theta_0 of a cohort."""
     return f"{results}/{task}/{cohort}/init.safetensors"
 
 
 def dense_folder(results: str, task: str, cohort: str, branch: str | None = None) -> str:
-    """Level 0, shared by every method of a task and cohort, or the folder of a counterfactual dense run."""
+    """Locate level 0, shared by every method of a task and cohort, or the folder of a counterfactual dense run."""
     folder = f"{results}/{task}/{cohort}/dense"
     return f"{folder}/{branch}" if branch else folder
 
 
 def level_folder(results: str, task: str, cohort: str, method: str, level: int | str, branch: str | None = None) -> str:
-    """A ticket's folder, or the folder of a counterfactual retraining of it."""
+    """Locate a ticket's folder, or the folder of a counterfactual retraining of it."""
     folder = f"{results}/{task}/{cohort}/{method}/level_{level}"
     return f"{folder}/{branch}" if branch else folder
 
 
 def supermasks_file(results: str, task: str, cohort: str, method: str) -> str:
-    """How accurate theta_0 is under the masks of a method's criterion."""
+    """Locate the accuracies of theta_0 under the masks of a method's criterion."""
     return f"{results}/{task}/{cohort}/{method}/supermasks.csv"
 
 
 def learned_supermasks_file(results: str, task: str, cohort: str, values: str, scaling: str) -> str:
-    """How accurate untrained weights (`initial`, `constant`) are under learned masks (`plain`, `rescaled`)."""
+    """Locate the accuracies of untrained weights (`initial`, `constant`) under learned masks (`plain`, `rescaled`)."""
     return f"{dense_folder(results, task, cohort)}/supermasks_{values}_{scaling}.csv"
 
 
 def table_file(results: str, study: str, table: str) -> str:
-    """A study's tidy table; its provenance lies beside it as .json."""
+    """Locate a study's tidy table; its provenance lies beside it as .json."""
     return f"{results}/tables/{study}/{table}.csv"
 
 
 def divergence_file(results: str, study: str) -> str:
-    """Divergence in a study's trainings: what diverged, and which layers were emptied."""
+    """Locate what diverged in a study's trainings, and which layers were emptied."""
     return table_file(results, study, "divergence")
 
 
 def claims_file(results: str) -> str:
-    """The claims of all studies, one row each, as CSV."""
+    """Locate the claims of all studies, one row each, as CSV."""
     return f"{results}/claims.csv"
 
 
 def figure_file(reports: str, study: str, figure: str, extension: str) -> str:
-    """One format of a study's figure."""
+    """Locate one format of a study's figure."""
     return f"{reports}/{study}/{figure}.{extension}"
 
 
 def captions_file(reports: str, study: str) -> str:
-    """JSON: figure name -> caption, in the order of the report."""
+    """Locate the captions, as JSON: figure name -> caption, in the order of the report."""
     return f"{reports}/{study}/captions.json"
 
 
 def report_file(reports: str) -> str:
-    """The page that shows everything."""
+    """Locate the page that shows everything."""
     return f"{reports}/index.html"
 
 
-_PLACE = re.compile(
-    r"^(?:.*/)?(data/[^/]+|tables/[^/]+/[^/]+"
-    r"|[^/]+/\d+-\d+/(?:[^/]+\.safetensors|dense/(?:[^/]+/)?[^/]+"
-    r"|[^/]+/(?:[^/]+\.csv|level_[1-9]\d*/(?:[^/]+/)?[^/]+)))$"
+_ARTIFACT = re.compile(
+    r"^(?:.*/)?(data/[^/.][^/]*|tables/[^/]+/[^/.][^/]*"
+    r"|[^/]+/\d+-\d+/(?:[^/.][^/]*\.safetensors|dense/(?:[^/]+/)?[^/.][^/]*"
+    r"|[^/]+/(?:[^/.][^/]*\.csv|level_[1-9]\d*/(?:[^/]+/)?[^/.][^/]*)))$"
 )
 
 
-def place(path: str | Path) -> str:
-    """Which artifact a path stands for, wherever the results folder lies; "" for files that have no place there."""
-    found = _PLACE.match(Path(path).as_posix())
-    return found[1] if found else ""
+def artifact_name(path: str | Path) -> str:
+    """Say which artifact a path stands for, wherever the results folder lies; "" for other and hidden files."""
+    match = _ARTIFACT.match(Path(path).as_posix())
+    return match[1] if match else ""
 
 
 def sum_file(path: str | Path) -> Path:
-    """Where the SHA-256 sum of a table or figure lies, as `sha256sum --check` reads it."""
+    """Locate the SHA-256 sum of a table or figure, as `sha256sum --check` reads it."""
     return Path(path).with_name(f".{Path(path).name}.sha256")
 
 
-def check_place(path: str | Path, written: str) -> None:
-    """Raise ArtifactError where a file was written as another artifact than the one that it stands for."""
-    if written and place(path) and written != place(path):
+def check_artifact_name(path: str | Path, written: str) -> None:
+    """Raise ArtifactError when a file was written as another artifact than the one that its path stands for."""
+    if written and artifact_name(path) and written != artifact_name(path):
         raise ArtifactError.unusable(path, f"belongs elsewhere (it was made as {written})")

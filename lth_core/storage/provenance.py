@@ -23,6 +23,6 @@ def _git_commit() -> str | None:
 
 
 def provenance(spec: Mapping[str, Any], device: str = "cpu") -> dict[str, Any]:
-    """What made an artifact: the config values used, package versions, git commit, device. No clock times."""
+    """Describe what made an artifact: the config values used, package versions, git commit, device. No clock times."""
     versions = {name: metadata.version(name) for name in VERSIONED_PACKAGES}
     return {"spec": dict(spec), "versions": versions, "git_commit": _git_commit(), "device": device}

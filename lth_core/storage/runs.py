@@ -23,43 +23,47 @@ class Run:
     branch: str | None = None
 
     def folder(self, results: str) -> str:
-        """Where the files of this training lie."""
+        """Locate the files of this training."""
         if self.level == 0:
             return dense_folder(results, self.task, self.cohort, self.branch)
         return level_folder(results, self.task, self.cohort, self.method, self.level, self.branch)
 
     def history(self, results: str) -> str:
-        """Tidy CSV: seed, draw, step, split, loss, accuracy."""
+        """Locate the history, a tidy CSV: seed, draw, step, split, loss, accuracy."""
         return f"{self.folder(results)}/history.csv"
 
     def trained(self, results: str) -> str:
-        """The weights at the end of training."""
+        """Locate the weights at the end of training."""
         return f"{self.folder(results)}/trained.safetensors"
 
     def checkpoint(self, results: str, step: int | str) -> str:
-        """The weights at a step of this very training."""
+        """Locate the weights at a step of this training."""
         return f"{self.folder(results)}/at_{step}.safetensors"
 
     def mask(self, results: str) -> str:
-        """The mask that the run is trained with; dense networks have none."""
+        """Locate the mask that the run is trained with; dense networks have none."""
         return f"{self.folder(results)}/mask.safetensors"
 
+    def costs(self, results: str) -> str:
+        """Locate what the network costs without its pruned filters, as CSV."""
+        return f"{self.folder(results)}/costs.csv"
+
     def ticket(self) -> Run:
-        """The ticket, or the dense run, that a branch is a counterfactual of."""
+        """Return the ticket, or the dense run, that a branch is a counterfactual of."""
         return replace(self, branch=None)
 
 
 def run_of(folder: str | Path) -> tuple[str, Run]:
-    """The results folder and the run of a training's folder: the inverse of `Run.folder`.
+    """Return the results folder and the run of a training's folder: the inverse of `Run.folder`.
 
-    Raises ArtifactError for a folder that is none.
+    Raises ArtifactError for another folder.
     """
     parts = [*Path(folder).parts]
     level = re.compile(r"level_([1-9]\d*)$")
     branch = None if parts and (level.match(parts[-1]) or parts[-1] == DENSE) else parts.pop() if parts else None
     match parts:
-        case [*results, task, cohort, method, last] if found := level.match(last):
-            return str(Path(*results)), Run(task, cohort, method, int(found[1]), branch)
+        case [*results, task, cohort, method, last] if number := level.match(last):
+            return str(Path(*results)), Run(task, cohort, method, int(number[1]), branch)
         case [*results, task, cohort, last] if last == DENSE:
             return str(Path(*results)), Run(task, cohort, branch=branch)
     raise ArtifactError(f"{folder}: is no training's folder (results/TASK/SEEDS/METHOD/level_N or .../SEEDS/dense)")

@@ -1,4 +1,4 @@
-"""Tensors: safetensors files whose header holds their sums, their provenance and their place in the artifact tree."""
+"""Tensors: safetensors files whose header holds their sums, their provenance and which artifact they are."""
 
 from __future__ import annotations
 
@@ -14,15 +14,21 @@ from safetensors.numpy import save
 
 from lth_core.storage.errors import ArtifactError
 from lth_core.storage.files import write_whole
-from lth_core.storage.paths import check_place, place
+from lth_core.storage.paths import artifact_name, check_artifact_name
 
 Tensors = dict[str, np.ndarray]
 
 
-def write_tensors(path: str | Path, tensors: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> None:
-    """Write arrays with a JSON-able `header` (facts and provenance); equal content gives equal bytes."""
+def write_tensors(
+    path: str | Path, tensors: Mapping[str, np.ndarray], header: Mapping[str, Any], *, renamed_to: str | Path = ""
+) -> None:
+    """Write arrays with a JSON-able `header` (facts and provenance); equal content gives equal bytes.
+
+    A hidden file that becomes an artifact later says which one: its path then, `renamed_to`. Raises ArtifactError when
+    the file cannot be written.
+    """
     arrays = {name: np.asarray(tensors[name], order="C") for name in sorted(tensors)}
-    about = json.dumps({"place": place(path), "tensors": _sum(arrays), "header": header})
+    about = json.dumps({"artifact": artifact_name(renamed_to or path), "tensors": _sum(arrays), "header": header})
     # Not safetensors' own writing to a path: it has a temporary file of another name, which a killed process leaves.
     content = save(arrays, metadata={"lth": f"{_sha256(about)} {about}"})
     write_whole(path, lambda temporary: temporary.write_bytes(content), summed=False)
@@ -36,19 +42,19 @@ def _open(path: str | Path) -> safe_open:
 
 
 def _about(path: str | Path, opened: safe_open) -> dict[str, Any]:
-    """What the file says of itself: `place`, `tensors` (their sum) and `header`."""
+    """What the file says of itself: `artifact` (which one it is), `tensors` (their sum) and `header`."""
     digest, _, text = (opened.metadata() or {}).get("lth", "").partition(" ")
     if not text:
         raise ArtifactError.unusable(path, "was not written by lth")
     if digest != _sha256(text):
         raise ArtifactError.unusable(path, "is damaged (the sum of its header differs)")
     about = json.loads(text)
-    check_place(path, about["place"])
+    check_artifact_name(path, about.get("artifact", ""))
     return about
 
 
 def read_tensors(path: str | Path) -> Tensors:
-    """All arrays of a file by name. Raises ArtifactError when the file is missing, damaged or another artifact's."""
+    """Read all arrays of a file by name. Raises ArtifactError when it is missing, damaged or another artifact's."""
     with _open(path) as opened:
         try:
             arrays = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (not a dict)
@@ -66,7 +72,7 @@ def check_tensors(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def read_header(path: str | Path) -> dict[str, Any]:
-    """Facts and provenance that the file was written with.
+    """Read the facts and the provenance that a file was written with.
 
     Raises ArtifactError for files that lth did not write, whose header is damaged, or that are another artifact's.
     """

@@ -185,8 +185,11 @@ def _start_file(results: str, run: Run) -> str:
     initial = initial_file(results, run.task, run.cohort)
     if run.level == 0:
         return initial
-    rewind = Method(**_spec(run.trained(results))["method"]).rewind
+    spec, dense = _spec(run.trained(results)), Run(run.task, run.cohort)
+    rewind = Method(**spec["method"]).rewind
     if rewind.keeps_trained:
         iterative = Method(**_spec(run.mask(results))["method"]).iterative
         return Run(run.task, run.cohort, run.method, run.level - 1 if iterative else 0).trained(results)
-    return Run(run.task, run.cohort).checkpoint(results, rewind.step) if rewind.step else initial
+    if rewind.step == spec["task"]["train"]["steps"]:
+        return dense.trained(results)
+    return dense.checkpoint(results, rewind.step) if rewind.step else initial

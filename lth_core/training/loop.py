@@ -69,6 +69,15 @@ class State:
             **{f"optimizer/{slot}/{index}": value for slot, values in slots for index, value in enumerate(values)},
         }
 
+    def weights(self) -> Tensors:
+        """The present weights and buffers (R, ...), by name."""
+        tensors = {**self.cohort.parameters, **self.cohort.buffers}
+        return {name: value.detach().cpu().numpy() for name, value in tensors.items()}
+
+    def finite(self) -> list[bool]:
+        """Whether all present weights of each replicate are finite."""
+        return self.cohort.finite().tolist()
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -125,9 +134,7 @@ def train(
             if evaluate and (state.step % task.recipe.evaluate_every == 0 or state.step == last_step):
                 evaluating += evaluate_into(state)
             after_step(state)
-    weights = {**state.cohort.parameters, **state.cohort.buffers}
-    arrays = {name: value.detach().cpu().numpy() for name, value in weights.items()}
-    return Trained(arrays, state.history, time.perf_counter() - start - evaluating, evaluating)
+    return Trained(state.weights(), state.history, time.perf_counter() - start - evaluating, evaluating)
 
 
 def noise_seeds(seeds: Sequence[int], order: int, step: int) -> list[int]:

@@ -21,37 +21,37 @@ def network(channels: int, classes: int) -> Tensors:
     return {name: draw(shape).astype(np.float32) for name, shape in shapes.items()}
 
 
-def parts(tmp_path: Path, own: Tensors, theirs: Tensors, mask: Tensors) -> list[Replicate]:
-    for name, tensors in (("own", own), ("theirs", theirs), ("mask", mask)):
+def parts(tmp_path: Path, target: Tensors, source: Tensors, mask: Tensors) -> list[Replicate]:
+    for name, tensors in (("target", target), ("source", source), ("mask", mask)):
         write_tensors(tmp_path / name, tensors, {"layers": LAYERS, "diverged": [False, False]})
-    own_file, theirs_file, mask_file = (str(tmp_path / name) for name in ("own", "theirs", "mask"))
+    target_file, source_file, mask_file = (str(tmp_path / name) for name in ("target", "source", "mask"))
     spec = {"method": {"levels": 1}}
-    options = {"network": own_file, "initial": theirs_file, "start": theirs_file, "mask": mask_file, "spec": spec}
-    return replicates(Namespace(**options, trained=theirs_file, trained_from=theirs_file))
+    options = {"network": target_file, "initial": source_file, "start": source_file, "mask": mask_file, "spec": spec}
+    return replicates(Namespace(**options, trained=source_file, trained_from=source_file))
 
 
 def test_from_colour_to_grey_only_kept_weights_are_summed(tmp_path: Path) -> None:
-    theirs = network(channels=3, classes=5)
+    source = network(channels=3, classes=5)
     mask = {"conv.weight": np.random.default_rng(0).random((2, 4, 3, 3, 3)) < 0.4}
-    for replicate, found in enumerate(parts(tmp_path, network(1, 5), theirs, mask)):
-        ticket = found.ticket
-        kept = mask["conv.weight"][replicate]
-        expected = (theirs["conv.weight"][replicate] * kept).sum(axis=1, keepdims=True)
+    for index, replicate in enumerate(parts(tmp_path, network(1, 5), source, mask)):
+        ticket = replicate.ticket
+        kept = mask["conv.weight"][index]
+        expected = (source["conv.weight"][index] * kept).sum(axis=1, keepdims=True)
         assert np.allclose(ticket.weights["conv.weight"], expected)
         assert np.array_equal(ticket.mask["conv.weight"], kept.any(axis=1, keepdims=True))
 
 
-def test_an_output_layer_for_other_classes_is_the_own_one_and_unpruned(tmp_path: Path) -> None:
-    own, theirs = network(1, 3), network(1, 5)
-    mask = {name: np.random.default_rng(0).random(value.shape) < 0.5 for name, value in theirs.items()}
-    for replicate, found in enumerate(parts(tmp_path, own, theirs, mask)):
-        ticket, initial, start = found.ticket, found.initial, found.start
-        assert np.array_equal(ticket.weights["fc.weight"], own["fc.weight"][replicate])
+def test_an_output_layer_for_other_classes_is_that_of_the_target_and_unpruned(tmp_path: Path) -> None:
+    target, source = network(1, 3), network(1, 5)
+    mask = {name: np.random.default_rng(0).random(value.shape) < 0.5 for name, value in source.items()}
+    for index, replicate in enumerate(parts(tmp_path, target, source, mask)):
+        ticket, initial, start = replicate.ticket, replicate.initial, replicate.start
+        assert np.array_equal(ticket.weights["fc.weight"], target["fc.weight"][index])
         assert ticket.mask["fc.weight"].all()
-        kept = mask["conv.weight"][replicate]
-        assert np.array_equal(ticket.weights["conv.weight"], theirs["conv.weight"][replicate] * kept)
-        assert np.array_equal(start["conv.weight"], theirs["conv.weight"][replicate])  # unmasked, for treatments
-        assert initial.keys() == own.keys()
+        kept = mask["conv.weight"][index]
+        assert np.array_equal(ticket.weights["conv.weight"], source["conv.weight"][index] * kept)
+        assert np.array_equal(start["conv.weight"], source["conv.weight"][index])  # unmasked, for treatments
+        assert initial.keys() == target.keys()
 
 
 def test_the_effective_deviation_is_that_of_the_change_over_kept_weights() -> None:

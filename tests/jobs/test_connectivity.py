@@ -90,9 +90,9 @@ def test_the_tables_of_networks_and_their_permuted_copies(folder: Path, monkeypa
     assert sorted(path["alpha"].unique()) == [0, 0.25, 0.5, 0.75, 1]
     assert path["error"].mul(200).round(6).mod(1).eq(0).all()  # of the 200 examples asked for
 
-    found = barriers(path).set_index(["matching", "split", "seed"])
-    assert (found.loc["none", ["barrier", "loss_barrier"]] > 0.1).all(axis=None)
-    assert found.loc["aligned", ["barrier", "loss_barrier"]].abs().max(axis=None) < 1e-6
+    measured = barriers(path).set_index(["matching", "split", "seed"])
+    assert (measured.loc["none", ["barrier", "loss_barrier"]] > 0.1).all(axis=None)
+    assert measured.loc["aligned", ["barrier", "loss_barrier"]].abs().max(axis=None) < 1e-6
 
     assert (ends[["disagreement_train", "disagreement_test"]] == 0).all(axis=None)
     distances = ends.set_index("matching")[["l2", "angle"]]
@@ -189,6 +189,6 @@ def test_an_interrupted_measurement_goes_on_where_it_was(
         patched.setattr(Resume, "save_when_due", lambda self, state: added.append(state.step))
         again = run(folder, patched, "seed", "resnet", "resnet", RESNET)
     assert len(added) == 10 - cut_after
-    for found, expected in zip(again, whole, strict=True):
-        pd.testing.assert_frame_equal(found, expected, check_exact=True)
+    for resumed, expected in zip(again, whole, strict=True):
+        pd.testing.assert_frame_equal(resumed, expected, check_exact=True)
     assert not (folder / "seed/.seed_path.resume.safetensors").exists()

@@ -32,7 +32,6 @@ def specs(plan: Plan) -> dict[str, str]:
         "data": plan.specs.data("digits"),
         "initialize": plan.specs.initialize("mini", "0-1"),
         "dense": plan.specs.dense("mini", "0-1"),
-        "checkpoint": plan.specs.checkpoint("mini", "0-1", 7),
         "prune": plan.specs.prune("0-1", "reset", 2),
         "retrain": plan.specs.retrain("mini", "0-1", "reset", 2),
         "branch": plan.specs.branch(Run("mini", "0-1", "reset", 2, "twice")),
@@ -71,7 +70,7 @@ def test_equal_specs_are_equal_texts(spec: dict[str, Any]) -> None:
 
 STABILIZING = {"tasks": {"mini": "reset"}, "rewind_steps": [0, 5], "levels": [1]}
 AFTER_TRAINING = {"table", "figures", "claims", "report"}
-TRAININGS = {"dense", "checkpoint", "retrain", "branch"}
+TRAININGS = {"dense", "retrain", "branch"}
 
 
 @pytest.mark.parametrize(
@@ -113,10 +112,9 @@ def test_a_spec_changes_with_what_its_job_depends_on(plan_of: Any, change: Chang
     assert {job for job in before if before[job] != after[job]} == changed
 
 
-def test_jobs_of_other_seeds_levels_and_steps_have_other_specs(plan_of: Any) -> None:
+def test_jobs_of_other_seeds_and_levels_have_other_specs(plan_of: Any) -> None:
     plan = plan_of()
     assert plan.specs.dense("mini", "0-1") != plan.specs.dense("mini", "2-4")
-    assert plan.specs.checkpoint("mini", "0-1", 7) != plan.specs.checkpoint("mini", "0-1", 8)
     assert plan.specs.prune("0-1", "reset", 1) != plan.specs.prune("0-1", "reset", 2)
     assert json.loads(plan.specs.dense("mini", "2-4"))["seeds"] == [2, 3, 4]
 

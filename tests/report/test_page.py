@@ -13,8 +13,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lth_core.analysis.divergence import Line
-from lth_core.config import Config
-from lth_core.report.page import LARGEST_SVG, FigureEntry, StudyEntry, decimals, image_uri, interval_bar, number, render
+from lth_core.config import Config, Method
+from lth_core.report.costs import CostLine
+from lth_core.report.page import (
+    LARGEST_SVG,
+    FigureEntry,
+    StudyEntry,
+    _method_words,
+    decimals,
+    image_uri,
+    interval_bar,
+    number,
+    render,
+)
+from lth_core.storage.runs import Run
 
 EVIL = "<script>alert('1')</script>&\"x"
 SVG = b"<svg xmlns='http://www.w3.org/2000/svg'/>"
@@ -49,6 +61,7 @@ def page(
     caption: str = "What is plotted; mean of 5 seeds.",
     title: str = "A Study",
     divergences: Sequence[Line] = (),
+    costs: Sequence[CostLine] = (),
 ) -> str:
     claims = [claim("supported"), claim("contradicted")] if claims is None else claims
     links = {kind: f"study2019/fig01.{kind}" for kind in ("svg", "png", "pdf")}
@@ -61,7 +74,7 @@ def page(
     imp = settings.methods["imp"]
     methods = {"imp": imp, "imp-one-shot": imp.model_copy(update={"iterative": False})}
     sources = {"digits": "scikit-learn digits: 1,797 8x8 images"}
-    return render(settings, tasks, methods, [study], sources, [made], "../results/claims.csv", divergences)
+    return render(settings, tasks, methods, [study], sources, [made], "../results/claims.csv", divergences, costs)
 
 
 class Reader(HTMLParser):
@@ -100,6 +113,30 @@ def words(text: str) -> str:
 # ---------------------------------------------------------------- the page
 
 
+def test_a_method_that_prunes_filters_says_which_fraction_of_each_layer_goes():
+    method = Method(granularity="filter", fractions={"conv1.*": 0.5, "conv2.*": 0.25}, levels=3)
+    described = _method_words(method)
+    assert (
+        "whole filters (neurons) ranked per layer; 3 levels, each pruning a fraction of the remaining filters: "
+        "50% in conv1.*, 25% in conv2.*; other layers keep their own"
+    ) in described
+    assert "20%" not in described and "weights per round" not in described
+
+
+def test_costs_of_smaller_networks_are_one_table():
+    dense = {"parameters": 1200.0, "flops": 2400.0, "seconds": 0.002}
+    ticket = {"parameters": 300.0, "flops": 1200.0, "seconds": math.nan}
+    shown = words(page(costs=[CostLine(Run("digits", "0-4", "filters", 3), dense, ticket)]))
+    assert "What pruned filters save" in shown and "varies from run to run" in shown
+    assert "filters 3 1,200 to 300 25% 2,400 to 1,200 50% 2.00 to – –" in shown
+    assert "What pruned filters save" not in words(page())
+
+
+def test_a_method_that_prunes_weights_says_its_rates():
+    described = _method_words(Method(rate=0.2, rate_by_kind={"output": 0.1}, levels=1))
+    assert "one ranking per layer; 1 level at 20% of the surviving weights per round, output 10%" in described
+
+
 def test_the_page_needs_nothing_but_itself():
     reader = Reader(page())
     assert not {"script", "link", "iframe", "object", "base"} & {tag for tag, _ in reader.tags}
@@ -128,14 +165,14 @@ def test_text_from_outside_is_escaped_everywhere():
 
 @settings(max_examples=40, deadline=None)
 @given(st.text(st.sampled_from("<>&\"'/= aäscript!-{}%#;\n"), min_size=1), st.integers(0, 6))
-def test_no_text_from_outside_becomes_markup(text, place):
+def test_no_text_from_outside_becomes_markup(text, index):
     """Whatever stands in a claim, a caption or a title: the page has the same tags and attributes."""
     keys = ("claim", "effect", "source", "unit", "task")
 
     def shape(text):
-        claims = [claim("supported", **({keys[place]: text} if place < len(keys) else {}))]
-        found = Reader(page(claims, **({("caption", "title")[place - 5]: text} if 5 <= place < 7 else {})))
-        return [(tag, sorted(attributes)) for tag, attributes in found.tags]
+        claims = [claim("supported", **({keys[index]: text} if index < len(keys) else {}))]
+        reader = Reader(page(claims, **({("caption", "title")[index - 5]: text} if 5 <= index < 7 else {})))
+        return [(tag, sorted(attributes)) for tag, attributes in reader.tags]
 
     assert shape(text) == shape("plain")
 
@@ -180,7 +217,7 @@ def test_figures_are_inlined_as_svg_or_as_png_where_that_is_large():
 
 
 @pytest.mark.parametrize(
-    ("value", "places", "text"),
+    ("value", "digits", "text"),
     [
         (0.0, None, "0"),
         (-0.2, None, "−0.2"),
@@ -192,12 +229,12 @@ def test_figures_are_inlined_as_svg_or_as_png_where_that_is_large():
         (-math.inf, 1, "−∞"),
     ],
 )
-def test_numbers_are_written_as_readers_write_them(value: float, places: int | None, text: str):
-    assert number(value, places) == text
+def test_numbers_are_written_as_readers_write_them(value: float, digits: int | None, text: str):
+    assert number(value, digits) == text
 
 
 @pytest.mark.parametrize(
-    ("estimate", "half", "places"),
+    ("estimate", "half", "digits"),
     [
         (3.0, 0.68, 2),
         (2.59, 0.0236, 3),
@@ -208,8 +245,8 @@ def test_numbers_are_written_as_readers_write_them(value: float, places: int | N
         (0.0, 0.0, 0),
     ],
 )
-def test_decimals_follow_the_width_of_the_interval(estimate: float, half: float, places: int):
-    assert decimals({"estimate": estimate, "low": estimate - half, "high": estimate + half}) == places
+def test_decimals_follow_the_width_of_the_interval(estimate: float, half: float, digits: int):
+    assert decimals({"estimate": estimate, "low": estimate - half, "high": estimate + half}) == digits
 
 
 def test_the_drawn_interval_is_to_scale_and_holds_the_margin():
@@ -221,7 +258,7 @@ def test_an_interval_without_bounds_is_not_drawn():
     assert interval_bar(claim("inconclusive", low=-math.inf, high=math.inf)) is None
 
 
-def test_numerical_faults_are_listed_where_there_are_any() -> None:
+def test_divergence_is_listed_where_there_is_any() -> None:
     assert '<h3 id="divergence">' not in page()
     line = Line("digits", "0-4", "imp", "ticket", ["seed 1 diverged at level 3", "nothing is left of <b>fc2</b>"])
     text = Reader(page(divergences=[line])).text

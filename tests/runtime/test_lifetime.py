@@ -67,12 +67,12 @@ def working(folder: Path) -> list[int]:
     return [int(path.stem) for path in folder.glob("*.working")]
 
 
-def wait_for(found: Callable[[], list[int]], count: int) -> list[int]:
+def wait_for(processes: Callable[[], list[int]], count: int) -> list[int]:
     deadline = time.monotonic() + 60
-    while len(found()) < count:
+    while len(processes()) < count:
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    return found()
+    return processes()
 
 
 @pytest.mark.parametrize("kernel", [True, False])

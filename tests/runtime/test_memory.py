@@ -26,8 +26,8 @@ print(min(faults() for _ in range(20)))  # in the long run: other memory may lie
 
 
 def faults(how: str) -> int:
-    found = subprocess.run([sys.executable, "-c", SCRIPT, how], capture_output=True, text=True, check=True)
-    return int(found.stdout)
+    done = subprocess.run([sys.executable, "-c", SCRIPT, how], capture_output=True, text=True, check=True)
+    return int(done.stdout)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="page faults are counted as Linux does")

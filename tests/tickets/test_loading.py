@@ -73,6 +73,7 @@ def results(tmp_path: Path) -> str:
     for method, policy, iterative in (
         ("imp", {"policy": "reset"}, True),
         ("late", {"policy": "rewind", "step": 3}, True),
+        ("last", {"policy": "rewind", "step": 9}, True),
         ("chain", {"policy": "lr-rewind"}, True),
         ("cut", {"policy": "fine-tune", "step": 3}, False),
     ):
@@ -117,6 +118,7 @@ def test_a_trained_ticket_is_an_ordinary_module_that_computes_with_the_files_wei
     [
         ("imp", "init.safetensors"),
         ("late", "dense/at_3.safetensors"),
+        ("last", "dense/trained.safetensors"),  # step 9 of 9
         ("chain", "chain/level_6/trained.safetensors"),
         ("cut", "dense/trained.safetensors"),  # one-shot methods are pruned from the dense network
     ],

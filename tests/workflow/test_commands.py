@@ -57,9 +57,9 @@ def test_a_bad_config_is_one_line_and_nothing_starts(
 
 
 def everything(project: Project) -> set[Path]:
-    """All files but what snakemake notes for itself."""
-    found = {path.relative_to(project.folder) for path in project.folder.rglob("*")}
-    return {path for path in found if path.parts[0] != ".snakemake"}
+    """All files but snakemake's."""
+    paths = {path.relative_to(project.folder) for path in project.folder.rglob("*")}
+    return {path for path in paths if path.parts[0] != ".snakemake"}
 
 
 # ---------------------------------------------------------------- how it runs

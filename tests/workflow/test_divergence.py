@@ -57,7 +57,7 @@ CHAIN = "results/upset/0-1/upsetting"
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Seed 0 diverges at level 2, for that is where the streams draw less than 0.055."""
+    """Seed 0 diverges at level 2, where its random generator draws less than 0.055."""
     project = Project.create(tmp_path_factory.mktemp("upset"))
     (project.folder / "upsetting.py").write_text(PLUGIN)
     (project.folder / "config.yaml").write_text(yaml.safe_dump(CONFIG))
@@ -103,9 +103,9 @@ def test_a_diverged_replicate_is_marked_and_nothing_of_its_chain_is_a_number_fro
     assert all(ours == theirs for level in kept for ours, theirs in level.values())  # its density is no other
 
 
-def test_faults_are_rows_of_a_table_and_lines_of_the_page(ran: Project) -> None:
-    found = table(ran, "divergence")
-    upset = found[found["task"] == "upset"][["level", "branch", "seed", "kind", "step"]]
+def test_divergence_is_in_rows_of_a_table_and_lines_of_the_page(ran: Project) -> None:
+    rows = table(ran, "divergence")
+    upset = rows[rows["task"] == "upset"][["level", "branch", "seed", "kind", "step"]]
     assert sorted(upset.fillna(-1).itertuples(index=False, name=None)) == [
         (2, "ticket", 0, "diverged", 0),
         (3, "reinit", 0, "no ticket", -1),
@@ -116,10 +116,10 @@ def test_faults_are_rows_of_a_table_and_lines_of_the_page(ran: Project) -> None:
 
 
 def test_a_layer_without_weights_is_said_and_the_network_measured_all_the_same(ran: Project) -> None:
-    found = table(ran, "divergence").query("task == 'emptied'")
+    rows = table(ran, "divergence").query("task == 'emptied'")
     layer = list(read_header(ran.folder / "results/emptied/0-1/init.safetensors")["layers"])[1]
-    tickets = found[found["branch"] == "ticket"]
-    assert set(found["kind"]) == {"layer collapse"} and set(found["layers"]) == {layer}
+    tickets = rows[rows["branch"] == "ticket"]
+    assert set(rows["kind"]) == {"layer collapse"} and set(rows["layers"]) == {layer}
     assert sorted(zip(tickets["level"], tickets["seed"], strict=True)) == list(product((1, 2, 3), (0, 1)))
     measured = table(ran, "measurements").query("task == 'emptied'")
     assert measured["test_accuracy_end"].notna().all() and not measured["diverged"].any()

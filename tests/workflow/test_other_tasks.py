@@ -62,16 +62,16 @@ def history(project: Project, folder: str) -> list[dict[str, str]]:
 
 
 def test_a_transferred_ticket_has_the_mask_of_its_source(ran: Project) -> None:
-    own, source = (tensors(ran, f"{task}/0-1/{LEVEL}/mask") for task in "ab")
+    target, source = (tensors(ran, f"{task}/0-1/{LEVEL}/mask") for task in "ab")
     transferred = tensors(ran, f"a/0-1/{LEVEL}/from-b/mask")
     assert all(np.array_equal(transferred[name], source[name]) for name in source)
-    assert any(not np.array_equal(transferred[name], own[name]) for name in own)
+    assert any(not np.array_equal(transferred[name], target[name]) for name in target)
 
 
 def test_a_copy_is_the_ticket_up_to_the_step_that_it_is_spawned_at(ran: Project) -> None:
-    own, copy = (history(ran, f"a/0-1/{LEVEL}{branch}") for branch in ("", "/late"))
-    assert [row for row in own if int(row["step"]) <= 20] == [row for row in copy if int(row["step"]) <= 20]
-    assert [row for row in own if int(row["step"]) > 20] != [row for row in copy if int(row["step"]) > 20]
+    ticket, copy = (history(ran, f"a/0-1/{LEVEL}{branch}") for branch in ("", "/late"))
+    assert [row for row in ticket if int(row["step"]) <= 20] == [row for row in copy if int(row["step"]) <= 20]
+    assert [row for row in ticket if int(row["step"]) > 20] != [row for row in copy if int(row["step"]) > 20]
 
 
 def test_sparse_pretraining_trains_under_the_tickets_mask_and_stops_at_its_step(ran: Project) -> None:

@@ -62,9 +62,9 @@ def test_only_rules_that_there_are_are_named_commented_examples_included(name: s
     with_examples = yaml.safe_load(re.sub(r"^(\s*)# ((?:\s*[\w-]+: ?[^ ]*|  [\w-]+: .*))$", r"\1\2", text, flags=re.M))
     named = {
         rule
-        for found in (PROFILES[name], with_examples)
+        for profile in (PROFILES[name], with_examples)
         for key in ("groups", "set-resources", "set-threads")
-        for rule in found.get(key) or {}
+        for rule in profile.get(key) or {}
     }
     assert named and named <= rules()
 

@@ -22,7 +22,7 @@ from tests.support.project import DENSE, LEVELS, Finished, Project
 
 pytestmark = pytest.mark.slurm
 
-CLUSTER = Path(__file__).parent / "slurm.sh"
+CLUSTER = Path(__file__).parents[1] / "support" / "slurm.sh"
 PROFILE = (
     "--workflow-profile=slurm",
     "--slurm-no-account",  # these two: the cluster has no accounting
@@ -38,7 +38,7 @@ PATIENCE = 180.0
 class OnCluster(Project):
     """A project whose jobs are submitted to the cluster."""
 
-    command: ClassVar[tuple[str, ...]] = (sys.executable, str(Path(__file__).with_name("impatient.py")))
+    command: ClassVar[tuple[str, ...]] = (sys.executable, str(Path(__file__).parents[1] / "support" / "impatient.py"))
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         # Each job starts three Pythons: modules are to be compiled for the first one only.
@@ -136,7 +136,7 @@ def test_a_training_is_shared_by_the_nodes_that_are_asked_for(cluster: Path, fin
     (number,) = numbers(run)
     assert job_of(number)["JOB_GRES"] == "gpu:2"  # one in each node, where torch then finds none
     lines = project.read(RETRAIN_LOG).splitlines()
-    assert "error: processes on this machine: 1, and it has 0 GPUs, one for each: set fewer" in lines
+    assert "error: processes on this machine: 1, GPUs: 0, and each process needs one; set fewer `processes`" in lines
 
     run = project.snakemake("--retries=0", trained)
     assert run.status == 0, run.said

@@ -36,7 +36,7 @@ def test_a_transfer_trains_what_no_other_study_has_trained_and_each_of_it_once(t
     config["studies"]["transfer"] = TRANSFER
     both = would_run(project, config)
     assert alone <= both
-    # Of `mini` only the foreign ticket and two random ones are new; its reinitialized ticket is the other study's.
+    # Of `mini` only the source's ticket and two random ones are new; the other study has its reinitialized ticket.
     new = both - alone
     assert trainings(new) == {"branch mini": 3, "dense mini-sgd": 1, "retrain mini-sgd": 1, "branch mini-sgd": 4}
     assert {job for job in new if job.startswith(("branch from-", "overlap"))} == {

@@ -88,8 +88,8 @@ def rows(project: Project, path: str) -> list[dict[str, str]]:
 
 
 def test_supermasks_are_measured_for_every_criterion_and_learned_in_four_ways(ran: Project) -> None:
-    found = rows(ran, "imp-movement/supermasks.csv")
-    assert len(found) == len(rows(ran, "imp/supermasks.csv")) == 2 * 3 * 2  # seeds, levels from 0 on, values
+    measured = rows(ran, "imp-movement/supermasks.csv")
+    assert len(measured) == len(rows(ran, "imp/supermasks.csv")) == 2 * 3 * 2  # seeds, levels from 0 on, values
     for kind in ("initial_plain", "initial_rescaled", "constant_plain", "constant_rescaled"):
         assert len(rows(ran, f"dense/supermasks_{kind}.csv")) == 4
     assert "supermask-bars-mini" in ran.read("reports/deconstructing/captions.json")

@@ -11,15 +11,14 @@ rule weight_histograms:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=need("weights", "mem_mb"),
-        runtime=need("weights", "runtime"),
+        **weights,
     params:
         code=plan.specs.analysis_code("weight_histograms"),
+        files=file_arguments,
     message:
         "weight histograms {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
     shell:
-        "lth-job weight_histograms --cohort {wildcards.cohort} --initial {input.initial:q}"
-        " --dense {input.dense:q} --mask {input.mask:q} --output {output:q} > {log:q} 2>&1"
+        "lth-job weight_histograms --cohort {wildcards.cohort} {params.files:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule pruning_distance:
@@ -35,15 +34,14 @@ rule pruning_distance:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=need("weights", "mem_mb"),
-        runtime=need("weights", "runtime"),
+        **weights,
     params:
         code=plan.specs.analysis_code("distances"),
+        files=file_arguments,
     message:
         "distance to dense of {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
     shell:
-        "lth-job distances --cohort {wildcards.cohort} --mask {input.mask:q}"
-        " --first {input.first:q} --second {input.second:q} --output {output:q} > {log:q} 2>&1"
+        "lth-job distances --cohort {wildcards.cohort} {params.files:q} --output {output:q} > {log:q} 2>&1"
 
 
 use rule pruning_distance as branch_pruning_distance with:

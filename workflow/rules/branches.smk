@@ -18,57 +18,55 @@ rule branch:
         "../../environment.yml"
     threads: threads_of
     resources:
-        **by_node,
-        gpu=gpus_of,
-        processes=processes_of,
-        mem_mb=need("training", "mem_mb"),
-        runtime=need("training", "runtime"),
+        **training,
     params:
         spec=lambda wildcards: plan.specs.branch(run_of(wildcards)),
+        files=file_arguments,
     message:
         "branch {wildcards.branch} of {wildcards.task} {wildcards.method} level {wildcards.level}"
         " seeds {wildcards.cohort}"
     shell:
-        "lth-job support.launch {resources.processes} branch --spec {params.spec:q} --data {input.data:q}"
-        " --network {input.network:q} --initial {input.initial:q} --start {input.start:q} --trained {input.trained:q}"
-        " --trained-from {input.trained_from:q} --mask {input.mask:q} --output {output.trained:q} > {log:q} 2>&1"
+        "lth-job support.launch {resources.processes} branch --spec {params.spec:q} {params.files:q}"
+        " --output {output.trained:q} > {log:q} 2>&1"
 
 
-use rule branch as branch_checkpoint with:
+use rule checkpoint as branch_checkpoint with:
+    input:
+        counterfactual.history(results),
+        unpack(branch_inputs),
+        data=data_of,
     output:
-        trained=counterfactual.checkpoint(results, "{step}"),
+        counterfactual.checkpoint(results, "{step}"),
     log:
         f"{logs}/{{task}}/{{cohort}}/{{method}}/level_{{level}}/{{branch}}_at_{{step}}.log",
     params:
-        spec=lambda wildcards: plan.specs.branch(run_of(wildcards), int(wildcards.step)),
+        job="branch",
+        spec=lambda wildcards: plan.specs.branch(run_of(wildcards)),
     message:
         "branch {wildcards.branch} of {wildcards.task} {wildcards.method} level {wildcards.level}"
         " at step {wildcards.step} seeds {wildcards.cohort}"
 
 
-rule dense_branch:
-    input:
-        unpack(branch_inputs),
-        data=data_of,
+use rule branch as dense_branch with:
     output:
         trained=dense_counterfactual.trained(results),
         history=dense_counterfactual.history(results),
     log:
         f"{logs}/{{task}}/{{cohort}}/dense/{{branch}}.log",
-    conda:
-        "../../environment.yml"
-    threads: threads_of
-    resources:
-        **by_node,
-        gpu=gpus_of,
-        processes=processes_of,
-        mem_mb=need("training", "mem_mb"),
-        runtime=need("training", "runtime"),
-    params:
-        spec=lambda wildcards: plan.specs.branch(run_of(wildcards)),
     message:
         "branch {wildcards.branch} of {wildcards.task} dense seeds {wildcards.cohort}"
-    shell:
-        "lth-job support.launch {resources.processes} branch --spec {params.spec:q} --data {input.data:q}"
-        " --network {input.network:q} --initial {input.initial:q} --start {input.start:q}"
-        " --output {output.trained:q} > {log:q} 2>&1"
+
+
+use rule branch as retrain_treated with:
+    # The ticket of a method that treats it first: the weights that it starts from are kept, for the next mask.
+    output:
+        trained=ticket.trained(results),
+        history=ticket.history(results),
+        begin=f"{ticket.folder(results)}/start.safetensors",
+    log:
+        f"{logs}/{{task}}/{{cohort}}/{{method}}/level_{{level}}/retrain.log",
+    wildcard_constraints:
+        method=either(treated_methods),
+    priority: chain_first
+    message:
+        "retrain {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"

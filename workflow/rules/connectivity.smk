@@ -17,18 +17,16 @@ rule order_connectivity:
     conda:
         "../../environment.yml"
     resources:
-        gpu=needs.gpus,
-        mem_mb=need("connectivity", "mem_mb"),
-        runtime=need("connectivity", "runtime"),
+        **connectivity,
     params:
         spec=lambda wildcards: plan.specs.connectivity(wildcards.task, wildcards.cohort),
+        files=file_arguments,
         pair="order",
     message:
         "connectivity between data orders of {wildcards.branch}, {wildcards.task} {wildcards.method}"
         " level {wildcards.level} seeds {wildcards.cohort}"
     shell:
-        "lth-job connectivity --pair {params.pair} --spec {params.spec:q} --data {input.data:q}"
-        " --first {input.first:q} --second {input.second:q} --output {output.path:q} > {log:q} 2>&1"
+        "lth-job connectivity --pair {params.pair} --spec {params.spec:q} {params.files:q} --output {output.path:q} > {log:q} 2>&1"
 
 
 use rule order_connectivity as dense_order_connectivity with:
@@ -57,7 +55,6 @@ use rule order_connectivity as level_connectivity with:
     log:
         f"{logs}/{{task}}/{{cohort}}/{{method}}/level_{{level}}/level_connectivity.log",
     params:
-        spec=lambda wildcards: plan.specs.connectivity(wildcards.task, wildcards.cohort),
         pair="level",
     message:
         "connectivity between levels of {wildcards.task} {wildcards.method} level {wildcards.level}"
@@ -76,7 +73,6 @@ use rule order_connectivity as seed_connectivity with:
     log:
         f"{logs}/{{task}}/{{cohort}}/{{method}}/level_{{level}}/seed_connectivity.log",
     params:
-        spec=lambda wildcards: plan.specs.connectivity(wildcards.task, wildcards.cohort),
         pair="seed",
     message:
         "connectivity between seeds of {wildcards.task} {wildcards.method} level {wildcards.level}"

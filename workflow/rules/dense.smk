@@ -10,10 +10,11 @@ rule initialize:
         "../../environment.yml"
     params:
         spec=lambda wildcards: plan.specs.initialize(wildcards.task, wildcards.cohort),
+        files=file_arguments,
     message:
         "initialize {wildcards.task} seeds {wildcards.cohort}"
     shell:
-        "lth-job initialize --spec {params.spec:q} --data {input.data:q}"
+        "lth-job initialize --spec {params.spec:q} {params.files:q}"
         ' --task {wildcards.task} --methods "$LTH_METHODS" --output {output:q} > {log:q} 2>&1'
 
 
@@ -30,22 +31,21 @@ rule dense:
         "../../environment.yml"
     threads: threads_of
     resources:
-        **by_node,
-        gpu=gpus_of,
-        processes=processes_of,
-        mem_mb=need("training", "mem_mb"),
-        runtime=need("training", "runtime"),
+        **training,
     params:
         spec=lambda wildcards: plan.specs.dense(wildcards.task, wildcards.cohort),
+        files=file_arguments,
     message:
         "dense {wildcards.task} seeds {wildcards.cohort}"
     shell:
-        "lth-job support.launch {resources.processes} dense --spec {params.spec:q} --data {input.data:q}"
-        " --initial {input.initial:q} --output {output.trained:q} > {log:q} 2>&1"
+        "lth-job support.launch {resources.processes} dense --spec {params.spec:q} {params.files:q}"
+        " --output {output.trained:q} > {log:q} 2>&1"
 
 
 rule checkpoint:
+    # After the dense run, which keeps the weights of the steps that this run needs.
     input:
+        Run("{task}", "{cohort}").history(results),
         data=data_of,
         initial=paths.initial_file(results, "{task}", "{cohort}"),
     output:
@@ -56,15 +56,13 @@ rule checkpoint:
         "../../environment.yml"
     threads: threads_of
     resources:
-        **by_node,
-        gpu=gpus_of,
-        processes=processes_of,
-        mem_mb=need("training", "mem_mb"),
-        runtime=need("training", "runtime"),
+        **training,
     params:
-        spec=lambda wildcards: plan.specs.checkpoint(wildcards.task, wildcards.cohort, int(wildcards.step)),
+        job="dense",
+        spec=lambda wildcards: plan.specs.dense(wildcards.task, wildcards.cohort),
+        files=file_arguments,
     message:
         "checkpoint at step {wildcards.step} of {wildcards.task} seeds {wildcards.cohort}"
     shell:
-        "lth-job support.launch {resources.processes} checkpoint --spec {params.spec:q} --data {input.data:q}"
-        " --initial {input.initial:q} --output {output:q} > {log:q} 2>&1"
+        "lth-job checkpoint {resources.processes} {params.job} --step {wildcards.step} --spec {params.spec:q}"
+        " {params.files:q} --output {output:q} > {log:q} 2>&1"

@@ -14,13 +14,12 @@ rule overlap:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=need("weights", "mem_mb"),
-        runtime=need("weights", "runtime"),
+        **weights,
     params:
         code=plan.specs.analysis_code("overlap"),
+        files=file_arguments,
     message:
         "overlap of {wildcards.task} {wildcards.method} and {wildcards.other_task} {wildcards.other_method}"
         " level {wildcards.level} seeds {wildcards.cohort}"
     shell:
-        "lth-job overlap --cohort {wildcards.cohort} --initial {input.initial:q}"
-        " --mask {input.mask:q} --other {input.other:q} --output {output:q} > {log:q} 2>&1"
+        "lth-job overlap --cohort {wildcards.cohort} {params.files:q} --output {output:q} > {log:q} 2>&1"

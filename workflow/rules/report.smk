@@ -75,6 +75,7 @@ rule report:
         [figures(study) for study in plan.studies],
         [table_provenance(study) for study in plan.studies],
         trained_by_studies(),
+        [ticket.costs(results) for ticket in shrunk_tickets(plan.runs, plan.methods)],
     output:
         report(f"{reports}/index.html", category="Front page"),
     log:

@@ -12,16 +12,14 @@ rule supermasks:
     conda:
         "../../environment.yml"
     resources:
-        gpu=needs.gpus,
-        mem_mb=need("supermasks", "mem_mb"),
-        runtime=need("supermasks", "runtime"),
+        **supermasks,
     params:
         spec=lambda wildcards: plan.specs.supermasks(wildcards.task, wildcards.cohort, wildcards.method),
+        files=file_arguments,
     message:
         "supermasks of {wildcards.task} {wildcards.method} seeds {wildcards.cohort}"
     shell:
-        "lth-job supermasks --spec {params.spec:q} --data {input.data:q}"
-        " --initial {input.initial:q} --trained {input.trained:q} --output {output:q} > {log:q} 2>&1"
+        "lth-job supermasks --spec {params.spec:q} {params.files:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule learned_supermasks:
@@ -38,16 +36,14 @@ rule learned_supermasks:
     conda:
         "../../environment.yml"
     resources:
-        gpu=needs.gpus,
-        mem_mb=need("supermasks", "mem_mb"),
-        runtime=need("supermasks", "runtime"),
+        **supermasks,
     params:
         spec=lambda wildcards: plan.specs.learned_supermasks(
             wildcards.task, wildcards.cohort, wildcards.values, wildcards.scaling
         ),
+        files=file_arguments,
     message:
         "learned supermasks of {wildcards.task} ({wildcards.values} weights, {wildcards.scaling})"
         " seeds {wildcards.cohort}"
     shell:
-        "lth-job learned_supermasks --spec {params.spec:q} --data {input.data:q}"
-        " --initial {input.initial:q} --output {output:q} > {log:q} 2>&1"
+        "lth-job learned_supermasks --spec {params.spec:q} {params.files:q} --output {output:q} > {log:q} 2>&1"

@@ -11,13 +11,11 @@ rule telemetry:
     conda:
         "../../environment.yml"
     resources:
-        gpu=needs.gpus,
-        mem_mb=need("telemetry", "mem_mb"),
-        runtime=need("telemetry", "runtime"),
+        **telemetry,
     params:
         spec=lambda wildcards: plan.specs.telemetry(wildcards.task, wildcards.cohort, int(wildcards.step)),
+        files=file_arguments,
     message:
         "telemetry of the first {wildcards.step} steps of {wildcards.task} seeds {wildcards.cohort}"
     shell:
-        "lth-job telemetry --spec {params.spec:q} --data {input.data:q}"
-        " --initial {input.initial:q} --final {input.final:q} --output {output:q} > {log:q} 2>&1"
+        "lth-job telemetry --spec {params.spec:q} {params.files:q} --output {output:q} > {log:q} 2>&1"

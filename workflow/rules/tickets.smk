@@ -16,11 +16,10 @@ rule prune:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=need("weights", "mem_mb"),
-        runtime=need("weights", "runtime"),
+        **weights,
     params:
         spec=lambda wildcards: plan.specs.prune(wildcards.cohort, wildcards.method, int(wildcards.level)),
-        files=as_arguments,
+        files=file_arguments,
     message:
         "prune {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
     shell:
@@ -44,48 +43,12 @@ rule retrain:
         "../../environment.yml"
     threads: threads_of
     resources:
-        **by_node,
-        gpu=gpus_of,
-        processes=processes_of,
-        mem_mb=need("training", "mem_mb"),
-        runtime=need("training", "runtime"),
+        **training,
     params:
-        spec=lambda wildcards: plan.specs.retrain(*grid(wildcards)),
+        spec=lambda wildcards: plan.specs.retrain(*ticket_of(wildcards)),
+        files=file_arguments,
     message:
         "retrain {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
     shell:
-        "lth-job support.launch {resources.processes} retrain --spec {params.spec:q} --data {input.data:q}"
-        " --start {input.start:q} --mask {input.mask:q} --output {output.trained:q} > {log:q} 2>&1"
-
-
-rule retrain_treated:
-    input:
-        unpack(branch_inputs),
-        data=data_of,
-    output:
-        trained=ticket.trained(results),
-        history=ticket.history(results),
-        begin=f"{ticket.folder(results)}/start.safetensors",
-    log:
-        f"{logs}/{{task}}/{{cohort}}/{{method}}/level_{{level}}/retrain.log",
-    # The ticket of a method that treats it first: the weights that it starts from are kept, for the next mask.
-    wildcard_constraints:
-        method=either(treated_methods),
-    priority: chain_first
-    conda:
-        "../../environment.yml"
-    threads: threads_of
-    resources:
-        **by_node,
-        gpu=gpus_of,
-        processes=processes_of,
-        mem_mb=need("training", "mem_mb"),
-        runtime=need("training", "runtime"),
-    params:
-        spec=lambda wildcards: plan.specs.branch(run_of(wildcards)),
-    message:
-        "retrain {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
-    shell:
-        "lth-job support.launch {resources.processes} branch --spec {params.spec:q} --data {input.data:q}"
-        " --network {input.network:q} --initial {input.initial:q} --start {input.start:q} --trained {input.trained:q}"
-        " --trained-from {input.trained_from:q} --mask {input.mask:q} --output {output.trained:q} > {log:q} 2>&1"
+        "lth-job support.launch {resources.processes} retrain --spec {params.spec:q} {params.files:q}"
+        " --output {output.trained:q} > {log:q} 2>&1"

@@ -1,4 +1,4 @@
-"""What all jobs share: they end with their parent, errors for users are one line, Ctrl-C is none, plugins are known."""
+"""What all jobs share: they end with their parent, errors for users are one line, Ctrl-C is no error."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
 
     Those are the ValueErrors that lth_core itself defines (ArtifactError, DataError, UnknownName and their like), and
     what is raised when memory runs out.
-    Any other exception is a fault of the program and keeps its traceback. Ctrl-C ends it with status 130.
+    Any other exception is a bug and keeps its traceback. Ctrl-C ends it with status 130.
     """
 
     @functools.wraps(main)

@@ -1,4 +1,4 @@
-"""What jobs read: weights and masks that fit their network, or the file that does not is named."""
+"""What jobs read: weights and masks, which must fit their network."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 def read_weights(path: str | Path, like: nn.Module | Tensors, replicates: int | None = None) -> Tensors:
-    """The stacked weights (R, ...) of a network, given as such or as other stacked weights of it.
+    """Read the stacked weights (R, ...) of a network, given as such or as other stacked weights of it.
 
     Raises ArtifactError when a tensor is missing, has another shape or is not one of `replicates` (any number if None).
     """
@@ -32,7 +32,7 @@ def read_weights(path: str | Path, like: nn.Module | Tensors, replicates: int | 
 
 
 def read_mask(path: str | Path, weights: Tensors) -> Tensors:
-    """A stacked mask (R, ...) of some of the weights. Raises ArtifactError when it does not fit them."""
+    """Read a stacked mask (R, ...) of some of the weights. Raises ArtifactError when it does not fit them."""
     mask = read_tensors(path)
     replicates = len(next(iter(weights.values())))
     _check(path, mask, {name: value.shape[1:] for name, value in weights.items()}, replicates)
@@ -45,5 +45,5 @@ def _check(path: str | Path, tensors: Tensors, shapes: Shapes, replicates: int |
             raise ArtifactError.unusable(path, f"does not fit its network (which has no '{name}')")
         replicates = replicates or len(value)
         if value.shape != (replicates, *shapes[name]):
-            found, wanted = ("x".join(map(str, shape)) for shape in (value.shape, (replicates, *shapes[name])))
-            raise ArtifactError.unusable(path, f"does not fit its network ('{name}' is {found}, not {wanted})")
+            actual, expected = ("x".join(map(str, shape)) for shape in (value.shape, (replicates, *shapes[name])))
+            raise ArtifactError.unusable(path, f"does not fit its network ('{name}' is {actual}, not {expected})")

@@ -124,32 +124,34 @@ def take_devices(processes: int) -> None:
 
     if kind_of_device() != "cuda":
         return
-    found = torch.cuda.device_count()
-    if found < processes:
-        raise LaunchError(f"processes on this machine: {processes}, and it has {found} GPUs, one for each: set fewer")
-    names = os.environ.get(VISIBLE) or ",".join(map(str, range(found)))
+    gpus = torch.cuda.device_count()
+    if gpus < processes:
+        raise LaunchError(
+            f"processes on this machine: {processes}, GPUs: {gpus}, and each process needs one; set fewer `processes`"
+        )
+    names = os.environ.get(VISIBLE) or ",".join(map(str, range(gpus)))
     taken: dict[int, None] = {}
     while len(taken) < processes:
-        taken[take_gpu(found)] = None
+        taken[take_gpu(gpus)] = None
     os.environ[VISIBLE] = ",".join(names.split(",")[index] for index in taken)
 
 
 def said(folder: str) -> dict[int, str]:
-    """Process on this machine -> what it wrote to standard error."""
+    """Read what the processes on this machine wrote to standard error, by process."""
     return {int(path.parent.name): path.read_text(errors="replace") for path in Path(folder).rglob("stderr.log")}
 
 
 def blame(ended: Mapping[int, int], said: Mapping[int, str]) -> str:
-    """Why processes failed: the error of the first that did not only wait for another one.
+    """Say why processes failed: the error of the first that did not only wait for another one.
 
     Args:
-        ended: process -> exit status, negative for a signal, of those that ended before they were told to.
+        ended: process -> exit status, negative for a signal, of those that ended by themselves.
         said: process -> what it wrote to standard error.
     """
     lines = [line for text in said.values() for line in text.splitlines()]
-    own = [line.removeprefix(ERROR) for line in lines if line.startswith(ERROR) and LOST not in line]
-    if own:
-        return own[0]
+    errors = [line.removeprefix(ERROR) for line in lines if line.startswith(ERROR) and LOST not in line]
+    if errors:
+        return errors[0]
     # torchrun ends the others with SIGTERM, and some abort when they lose one.
     killed = {process: status for process, status in sorted(ended.items()) if status < 0 and status != -signal.SIGTERM}
     if killed:

@@ -15,7 +15,10 @@ import selectors
 import shutil
 import signal
 import socket
+import subprocess
 import sys
+import tempfile
+import time
 import traceback
 from contextlib import suppress
 from pathlib import Path
@@ -39,7 +42,7 @@ SLOWEST_REQUEST = 10.0
 
 
 class JobServer:
-    """Accepts requests on a socket, forks, and tells every client how its job ended.
+    """Accept requests on a socket, fork, and report to every client how its job ended.
 
     `lock` is an open file that jobs keep open.
     """
@@ -58,7 +61,7 @@ class JobServer:
             os.set_blocking(fd, False)
 
     def serve(self) -> None:
-        """Until standard input is closed."""
+        """Serve until standard input is closed."""
         signal.set_wakeup_fd(self.ended[1])
         signal.signal(signal.SIGCHLD, lambda *_: None)
         for source in (self.listener, self.ended[0], sys.stdin.fileno()):
@@ -132,7 +135,7 @@ class JobServer:
             os._exit(status)
 
     def reap(self) -> None:
-        """Tell the clients of jobs that have ended how they did."""
+        """Report to the clients of jobs that have ended how they did."""
         for process in list(self.jobs):
             ended, status = os.waitpid(process, os.WNOHANG)
             if not ended:
@@ -151,7 +154,7 @@ class JobServer:
 
 
 def run(job: str, arguments: list[str]) -> int:
-    """The job in this process, on as many threads as its environment says."""
+    """Run the job in this process, on the threads that its environment says."""
     import torch
 
     threads = os.environ.get("OMP_NUM_THREADS", "")
@@ -162,8 +165,24 @@ def run(job: str, arguments: list[str]) -> int:
     return 0
 
 
+def start_server(lock: int) -> str | None:
+    """Start a job server that ends when this process does, however that ends; its jobs keep the file `lock` open.
+
+    Returns what `lth-job` looks for in LTH_JOB_SERVER: this process, its Python and the server's address, separated by
+    colons. None where the system cannot hand over open files; jobs then start as programs of their own.
+    """
+    if not hasattr(socket, "send_fds"):
+        return None
+    address = f"{tempfile.mkdtemp(prefix='lth-')}/jobs"
+    command = [sys.executable, "-m", "lth_core.jobs.support.server", address, str(lock)]
+    server = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[lock])
+    while not os.path.exists(address) and server.poll() is None:
+        time.sleep(0.005)
+    return f"{os.getpid()}:{os.path.dirname(sys.executable)}:{address}"
+
+
 def main() -> None:
-    """Arguments: the address, whose folder is removed at the end, and the number of the lock's open file (0: none)."""
+    """Serve. Arguments: the address, whose folder is removed at the end, and the lock's open file (0: none)."""
     address, lock = sys.argv[1], int(sys.argv[2])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the jobs
     server = JobServer(address, lock)

@@ -10,11 +10,11 @@ from lth_core.storage.tensors import Tensors
 
 
 def stack(replicates: Sequence[Tensors]) -> Tensors:
-    """Tensors of single replicates -> tensors with a leading replicate axis."""
+    """Stack tensors of single replicates along a leading replicate axis."""
     return {name: np.stack([tensors[name] for tensors in replicates]) for name in replicates[0]}
 
 
 def unstack(tensors: Tensors) -> list[Tensors]:
-    """The inverse of `stack`."""
+    """Take stacked tensors apart by replicate: the inverse of `stack`."""
     count = len(next(iter(tensors.values())))
     return [{name: value[r] for name, value in tensors.items()} for r in range(count)]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import json
 import math
 import os
@@ -21,14 +19,15 @@ from lth_core.config import Task as TaskSettings
 from lth_core.data.reading import open_data
 from lth_core.engine.distributed import agree, join, local_index
 from lth_core.engine.synchronized import synchronized
+from lth_core.jobs.support.checkpoints import checkpoint_file, discard_kept, kept_file, steps_of_run
 from lth_core.jobs.support.command import import_modules
 from lth_core.runtime.gpus import take_gpu
 from lth_core.runtime.memory import keep_freed_memory
 from lth_core.runtime.progress import Progress
 from lth_core.runtime.shares import Share
 from lth_core.runtime.timing import spent
-from lth_core.storage.files import write_text
 from lth_core.storage.provenance import provenance
+from lth_core.storage.tables import write_table
 from lth_core.storage.tensors import write_tensors
 from lth_core.tasks.classification import ImageClassification
 from lth_core.tickets.divergence import diverged
@@ -41,20 +40,21 @@ DEVICE_VARIABLE = "LTH_DEVICE"
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
-    """The arguments that all training jobs take."""
+    """Make a parser of the arguments that all training jobs take."""
     arguments = argparse.ArgumentParser(description=description)
     arguments.add_argument("--spec", type=json.loads, required=True, help="JSON: what to train (task, seeds, ...)")
     arguments.add_argument("--data", required=True, help="the data set's file")
-    arguments.add_argument("--output", required=True, help="the trained weights to write")
+    arguments.add_argument("--output", required=True, help="the file to write")
+    arguments.add_argument("--step", type=int, help="stop a training there and keep its weights for a checkpoint")
     return arguments
 
 
 class DeviceError(ValueError):
-    """A device that is not there, in one line."""
+    """A device that this machine lacks; one line."""
 
 
 def kind_of_device() -> str:
-    """The device named by LTH_DEVICE: cpu, cuda, or auto (a GPU when there is one)."""
+    """Read the device from LTH_DEVICE: cpu or cuda; auto is a GPU when there is one."""
     wanted = os.environ.get(DEVICE_VARIABLE, "auto")
     if wanted == "auto":
         wanted = "cuda" if torch.cuda.is_available() else "cpu"
@@ -62,14 +62,14 @@ def kind_of_device() -> str:
 
 
 def choose_device() -> torch.device:
-    """The device to use; one of several GPUs. Raises DeviceError."""
+    """Choose the device to use, one of several GPUs. Raises DeviceError."""
     wanted = kind_of_device()
     if wanted == "cuda" and not torch.cuda.is_available():
         raise DeviceError("device: cuda, but torch finds no GPU that it can use; use 'auto' or 'cpu'")
     if wanted == "cuda" and (gpus := torch.cuda.device_count()) > 1:
-        own = local_index()
+        index = local_index()
         # "cuda" means this one from now on; artifacts do not name it.
-        torch.cuda.set_device(take_gpu(gpus) if own is None else own)
+        torch.cuda.set_device(take_gpu(gpus) if index is None else index)
     return torch.device(wanted)
 
 
@@ -86,13 +86,13 @@ def prepare(device: torch.device) -> None:
 
 
 def model_factory(settings: TaskSettings, classes: int, input_shape: Sequence[int]) -> Callable[[], nn.Module]:
-    """Builds the task's network for its data set."""
+    """Return what builds the task's network for its data set."""
     offered = {"classes": classes, "input_shape": tuple(input_shape)}
     return lambda: registry.model.call(settings.model.name, offered, settings.model.options)
 
 
 def open_task(spec: Mapping[str, Any], data: str) -> ImageClassification:
-    """The task of a spec on its data file."""
+    """Open the task of a spec on its data file."""
     device = choose_device()
     prepare(device)  # before a user's modules, which may start threads
     import_modules(spec["modules"])
@@ -106,7 +106,7 @@ def open_task(spec: Mapping[str, Any], data: str) -> ImageClassification:
 
 
 def computed_on(device: torch.device, share: Share) -> str:
-    """Where a training's numbers come from: they may differ by rounding from those of another place."""
+    """Say where a training's numbers come from: on other devices they may differ by rounding."""
     return f"{device.type}, {share.processes} processes" if share.processes > 1 else str(device)
 
 
@@ -121,62 +121,68 @@ def train_ticket(
 ) -> None:
     """Train a stacked ticket (R = seeds x draws, seed-major), resumably, and write what is left of it.
 
-    Writes `output` and, unless the run stops early at `last_step`, history.csv beside it. Of several processes that
-    share the training, the first writes.
+    Writes `output` and history.csv beside it, unless the run stops early at `last_step`. Weights of the steps that this
+    run makes checkpoints of are kept beside it, and those of `last_step`. Of several processes that share the training,
+    the first writes.
     """
-    steps, share = task.recipe.steps, task.data.share
+    share, folder, last = task.data.share, Path(output).parent, last_step or task.recipe.steps
     seeds = [seed for seed in spec["seeds"] for _ in range(draws)]
     state = start_state(task, ticket.weights, ticket.mask, ticket.first_step)
     resume = Resume(output, fingerprint(spec, ticket.weights, ticket.mask))
+    made_by = provenance(spec, computed_on(task.device, share))
     if resume.restore(state):
         print(f"resumed at step {state.step}", flush=True)
+    elif share.first and last_step is None:
+        discard_kept(folder)
     agree(share, state.step, "the step that they resume at")
-    progress = Progress(last_step or steps)
+    progress, kept_steps = Progress(last), {*steps_of_run(folder), last_step}
 
     def after_step(state: State) -> None:
         if state.step % task.recipe.evaluate_every == 0:
             progress.report(state.step, latest_accuracy(state))
         if share.first:
+            if state.step in kept_steps:
+                header = {"provenance": made_by, "step": state.step, "diverged": diverged([], state.finite())}
+                files = kept_file(folder, state.step), checkpoint_file(folder, state.step)
+                write_tensors(files[0], state.weights(), header, renamed_to=files[1])
             resume.save_when_due(state)
 
     trained = train(
         task,
         state,
         seeds,
-        last_step or steps,
+        last,
         order=ticket.order,
         order_from=ticket.order_from,
         last_rate=ticket.last_rate,
         evaluate=last_step is None,
         after_step=after_step,
     )
-    lost = diverged(trained.history, state.cohort.finite().tolist())
-    header = {"provenance": provenance(spec, computed_on(task.device, share)), "step": state.step, "diverged": lost}
     if not share.first:
         return
     if last_step is None:
-        write_history(Path(output).with_name("history.csv"), trained.history, spec["seeds"], draws)
-    write_tensors(output, trained.weights, header)
+        header = {"provenance": made_by, "step": state.step, "diverged": diverged(trained.history, state.finite())}
+        write_history(folder / "history.csv", trained.history, spec["seeds"], draws)
+        write_tensors(output, trained.weights, header)
     resume.forget()
     cores = share.processes * torch.get_num_threads()
     print(spent(trained.train_seconds, trained.evaluate_seconds, cores), flush=True)
 
 
 def latest_accuracy(state: State) -> str:
-    """The validation accuracy of the last evaluation, averaged over replicates, for the progress line."""
-    found = [row["accuracy"] for row in state.history[-3 * state.cohort.size :] if row["split"] == "validation"]
-    known = [accuracy for accuracy in found if math.isfinite(accuracy)]
+    """Describe the last validation accuracy, averaged over replicates, for the progress line."""
+    accuracies = [row["accuracy"] for row in state.history[-3 * state.cohort.size :] if row["split"] == "validation"]
+    known = [accuracy for accuracy in accuracies if math.isfinite(accuracy)]
     words = [f"validation accuracy {100 * float(np.mean(known)):.1f}%"] if known else []
-    words += [f"{len(found) - len(known)} of {len(found)} diverged"] if len(known) < len(found) else []
+    lost = len(accuracies) - len(known)
+    words += [f"{lost} of {len(accuracies)} diverged"] if lost else []
     return ", ".join(words)
 
 
 def write_history(path: Path, rows: list[dict[str, Any]], seeds: Sequence[int], draws: int) -> None:
-    """The tidy history: seed, draw, step, split, loss (nats), accuracy (fraction)."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(HISTORY_COLUMNS)
-    for row in rows:
-        seed, draw = seeds[row["replicate"] // draws], row["replicate"] % draws
-        writer.writerow([seed, draw, row["step"], row["split"], f"{row['loss']:.9g}", f"{row['accuracy']:.9g}"])
-    write_text(path, text.getvalue())
+    """Write the tidy history: seed, draw, step, split, loss (nats), accuracy (fraction)."""
+    named = (
+        (seeds[row["replicate"] // draws], row["replicate"] % draws, *(row[name] for name in HISTORY_COLUMNS[2:]))
+        for row in rows
+    )
+    write_table(path, HISTORY_COLUMNS, named)

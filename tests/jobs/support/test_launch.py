@@ -252,6 +252,7 @@ def test_each_process_needs_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("LTH_DEVICE", "cuda")
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     with pytest.raises(
-        launch.LaunchError, match="processes on this machine: 3, and it has 2 GPUs, one for each: set fewer"
+        launch.LaunchError,
+        match="processes on this machine: 3, GPUs: 2, and each process needs one; set fewer `processes`",
     ):
         launch.take_devices(3)

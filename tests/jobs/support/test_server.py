@@ -81,10 +81,10 @@ def forked(server: subprocess.Popen[bytes]) -> list[psutil.Process]:
 
 def wait_for_one(server: subprocess.Popen[bytes]) -> psutil.Process:
     deadline = time.monotonic() + 30
-    while not (found := forked(server)):
+    while not (processes := forked(server)):
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    return found[0]
+    return processes[0]
 
 
 @pytest.mark.parametrize("status", [0, 3])

@@ -24,8 +24,8 @@ torch.set_num_threads(2)
 prepare(torch.device("cpu"))
 print(int(torch.full((2**20,), 1e-20).mul_(1e-19).count_nonzero()))  # enough elements for both threads
 """
-    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert found.stdout == "0\n"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "0\n"
 
 
 @pytest.fixture
@@ -52,5 +52,5 @@ print(int(torch.full((2**20,), 1e-20).mul_(1e-19).count_nonzero()))
 """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
     command = [sys.executable, "-c", script]
-    found = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-    assert found.stdout.splitlines()[-1] == "0"
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.splitlines()[-1] == "0"
