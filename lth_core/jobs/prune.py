@@ -1,7 +1,7 @@
 """Make the mask of a level: rule `prune`.
 
-Input: theta_0, the mask of the level before, and of the training before what the criterion looks at.
-Output: the mask of the level.
+Input: theta_0, the mask of the level before, and the weights that the training before started from or ended with, if
+the criterion looks at them. Output: the mask.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import pickle  # noqa: TID251 (writes files as the CIFAR authors do)
+import subprocess
+import sys
 from pathlib import Path
 from urllib.error import URLError
 
@@ -166,3 +168,13 @@ def test_svhn_calls_the_digit_zero_class_zero(tmp_path: Path, monkeypatch: pytes
     assert (len(splits.train.labels), len(splits.validation.labels), splits.classes) == (TRAIN - 5000, 5000, 10)
     assert np.array_equal(splits.test.images, images.transpose(3, 2, 0, 1))
     assert list(splits.test.labels[:10]) == [1, 2, 3, 4, 5, 6, 7, 8, 9, 0]
+
+
+def test_mnist_is_read_without_importing_torchvision(tmp_path: Path) -> None:
+    """The import takes longer than everything else that preparing the data does."""
+    write_idx(tmp_path / "MNIST" / "raw")
+    script = (
+        "import sys\nfrom lth_core.data.sets.mnist import mnist\n"
+        f"mnist({str(tmp_path)!r})\nassert not {{'torch', 'torchvision'}} & sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=Path(__file__).parents[2], check=True)

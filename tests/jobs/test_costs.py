@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lth_core.models.networks.lenet import lenet
 
 from lth_core.config import Initialization
 from lth_core.models.initialization import initialize_cohort
+from lth_core.models.networks.lenet import lenet
 from lth_core.storage.tables import read_rows
 from lth_core.storage.tensors import write_tensors
 
@@ -35,7 +35,7 @@ def rows(data_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> li
     recipe = {"optimizer": {"name": "sgd", "learning_rate": 1}, "batch_size": 1, "steps": 1, "evaluate_every": 1}
     model = {"name": "lenet", "hidden": HIDDEN}
     task = {"dataset": "d", "model": model, "train": recipe, "cohorts": ["0-1"]}
-    spec = {"seeds": [0, 1], "task": task, "plugins": [], "modules": []}
+    spec = {"seeds": [0, 1], "task": task, "modules": ["lth_core.models.networks.lenet"]}
     files = [f"--data={data_file}", f"--ticket={tmp_path}/trained.safetensors", f"--output={tmp_path}/costs.csv"]
     monkeypatch.setenv("LTH_DEVICE", "cpu")
     monkeypatch.setattr(sys, "argv", ["costs", "--spec", json.dumps(spec), *files])

@@ -37,6 +37,14 @@ def test_a_training_starts_where_its_method_rewinds_to(plan_of: Any, method: str
     assert plan_of().chains.start_file("mini", "0-1", method, level) == f"results/mini/0-1/{start}"
 
 
+def test_a_checkpoint_at_the_last_step_is_the_end_of_its_training(plan_of: Any) -> None:
+    plan = plan_of()
+    last = plan.config.tasks["mini"].train.steps
+    dense = Run("mini", "0-1")
+    assert plan.chains.checkpoint(dense, last) == dense.trained("results")
+    assert plan.chains.checkpoint(dense, last - 1) == dense.checkpoint("results", last - 1)
+
+
 @pytest.mark.parametrize(("method", "before"), [("reset", [0, 1, 2]), ("continued", [0, 1, 2]), ("at-once", [0, 0, 0])])
 def test_a_mask_comes_from_the_level_before_or_straight_from_the_dense_run(
     plan_of: Any, method: str, before: list[int]

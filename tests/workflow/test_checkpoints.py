@@ -93,13 +93,6 @@ def test_another_recipe_makes_other_checkpoints(fresh: Project) -> None:
     assert any((first[name] != second[name]).any() for name in first)
 
 
-def test_rewinding_to_the_last_step_starts_from_the_end_of_the_dense_run(project: Project) -> None:
-    project.edit("config.yaml", ("levels: 2}", "levels: 2, rewind: {policy: rewind, step: 40}}"))
-    jobs = project.would_run()
-    assert "retrain mini imp level 1 seeds 0-1" in jobs
-    assert not any("checkpoint" in job or "dense" in job for job in jobs)
-
-
 def test_branches_keep_theirs_as_well(project: Project) -> None:
     branch = f"{RUN}/imp/level_1/reinit"
     first = project.run(*at(5, 15, folder=branch))

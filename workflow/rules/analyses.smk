@@ -18,7 +18,7 @@ rule weight_histograms:
     message:
         "weight histograms {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
     shell:
-        "lth-job weight_histograms --cohort {wildcards.cohort} {params.files} --output {output:q} > {log:q} 2>&1"
+        "lth-job weight_histograms --cohort {wildcards.cohort} {params.files:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule pruning_distance:
@@ -41,7 +41,7 @@ rule pruning_distance:
     message:
         "distance to dense of {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
     shell:
-        "lth-job distances --cohort {wildcards.cohort} {params.files} --output {output:q} > {log:q} 2>&1"
+        "lth-job distances --cohort {wildcards.cohort} {params.files:q} --output {output:q} > {log:q} 2>&1"
 
 
 use rule pruning_distance as branch_pruning_distance with:

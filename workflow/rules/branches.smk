@@ -26,7 +26,7 @@ rule branch:
         "branch {wildcards.branch} of {wildcards.task} {wildcards.method} level {wildcards.level}"
         " seeds {wildcards.cohort}"
     shell:
-        "lth-job support.launch {resources.processes} branch --spec {params.spec:q} {params.files}"
+        "lth-job support.launch {resources.processes} branch --spec {params.spec:q} {params.files:q}"
         " --output {output.trained:q} > {log:q} 2>&1"
 
 

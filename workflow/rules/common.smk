@@ -1,7 +1,6 @@
 # The plan of the config, and the input functions of the rules. Rules themselves are in the other files.
 import os
 import re
-import shlex
 import sys
 from pathlib import Path
 
@@ -73,8 +72,7 @@ def run_of(wildcards):
 
 def file_arguments(wildcards, input):
     """Pass the named input files of a job as its arguments: --data FILE --trained-from FILE ..."""
-    pairs = [(f"--{name.replace('_', '-')}", path) for name, path in input.items()]
-    return shlex.join(argument for pair in pairs for argument in pair)
+    return [argument for name, path in input.items() for argument in (f"--{name.replace('_', '-')}", path)]
 
 
 def data_of(wildcards):

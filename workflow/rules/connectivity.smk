@@ -26,7 +26,7 @@ rule order_connectivity:
         "connectivity between data orders of {wildcards.branch}, {wildcards.task} {wildcards.method}"
         " level {wildcards.level} seeds {wildcards.cohort}"
     shell:
-        "lth-job connectivity --pair {params.pair} --spec {params.spec:q} {params.files} --output {output.path:q} > {log:q} 2>&1"
+        "lth-job connectivity --pair {params.pair} --spec {params.spec:q} {params.files:q} --output {output.path:q} > {log:q} 2>&1"
 
 
 use rule order_connectivity as dense_order_connectivity with:

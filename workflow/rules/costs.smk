@@ -21,4 +21,4 @@ rule costs:
     message:
         "costs {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
     shell:
-        "lth-job costs --spec {params.spec:q} {params.files} --output {output:q} > {log:q} 2>&1"
+        "lth-job costs --spec {params.spec:q} {params.files:q} --output {output:q} > {log:q} 2>&1"

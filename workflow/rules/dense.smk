@@ -14,7 +14,7 @@ rule initialize:
     message:
         "initialize {wildcards.task} seeds {wildcards.cohort}"
     shell:
-        "lth-job initialize --spec {params.spec:q} {params.files}"
+        "lth-job initialize --spec {params.spec:q} {params.files:q}"
         ' --task {wildcards.task} --methods "$LTH_METHODS" --output {output:q} > {log:q} 2>&1'
 
 
@@ -38,7 +38,7 @@ rule dense:
     message:
         "dense {wildcards.task} seeds {wildcards.cohort}"
     shell:
-        "lth-job support.launch {resources.processes} dense --spec {params.spec:q} {params.files}"
+        "lth-job support.launch {resources.processes} dense --spec {params.spec:q} {params.files:q}"
         " --output {output.trained:q} > {log:q} 2>&1"
 
 
@@ -65,4 +65,4 @@ rule checkpoint:
         "checkpoint at step {wildcards.step} of {wildcards.task} seeds {wildcards.cohort}"
     shell:
         "lth-job checkpoint {resources.processes} {params.job} --step {wildcards.step} --spec {params.spec:q}"
-        " {params.files} --output {output:q} > {log:q} 2>&1"
+        " {params.files:q} --output {output:q} > {log:q} 2>&1"

@@ -22,4 +22,4 @@ rule overlap:
         "overlap of {wildcards.task} {wildcards.method} and {wildcards.other_task} {wildcards.other_method}"
         " level {wildcards.level} seeds {wildcards.cohort}"
     shell:
-        "lth-job overlap --cohort {wildcards.cohort} {params.files} --output {output:q} > {log:q} 2>&1"
+        "lth-job overlap --cohort {wildcards.cohort} {params.files:q} --output {output:q} > {log:q} 2>&1"

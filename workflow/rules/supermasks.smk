@@ -19,7 +19,7 @@ rule supermasks:
     message:
         "supermasks of {wildcards.task} {wildcards.method} seeds {wildcards.cohort}"
     shell:
-        "lth-job supermasks --spec {params.spec:q} {params.files} --output {output:q} > {log:q} 2>&1"
+        "lth-job supermasks --spec {params.spec:q} {params.files:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule learned_supermasks:
@@ -46,4 +46,4 @@ rule learned_supermasks:
         "learned supermasks of {wildcards.task} ({wildcards.values} weights, {wildcards.scaling})"
         " seeds {wildcards.cohort}"
     shell:
-        "lth-job learned_supermasks --spec {params.spec:q} {params.files} --output {output:q} > {log:q} 2>&1"
+        "lth-job learned_supermasks --spec {params.spec:q} {params.files:q} --output {output:q} > {log:q} 2>&1"

@@ -18,4 +18,4 @@ rule telemetry:
     message:
         "telemetry of the first {wildcards.step} steps of {wildcards.task} seeds {wildcards.cohort}"
     shell:
-        "lth-job telemetry --spec {params.spec:q} {params.files} --output {output:q} > {log:q} 2>&1"
+        "lth-job telemetry --spec {params.spec:q} {params.files:q} --output {output:q} > {log:q} 2>&1"

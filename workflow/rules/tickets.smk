@@ -23,7 +23,7 @@ rule prune:
     message:
         "prune {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
     shell:
-        "lth-job prune --spec {params.spec:q} {params.files} --output {output:q} > {log:q} 2>&1"
+        "lth-job prune --spec {params.spec:q} {params.files:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule retrain:
@@ -50,5 +50,5 @@ rule retrain:
     message:
         "retrain {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
     shell:
-        "lth-job support.launch {resources.processes} retrain --spec {params.spec:q} {params.files}"
+        "lth-job support.launch {resources.processes} retrain --spec {params.spec:q} {params.files:q}"
         " --output {output.trained:q} > {log:q} 2>&1"

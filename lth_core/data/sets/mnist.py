@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from lth_core.data.downloads import find_or_download, published
+from lth_core.data.idx import read_idx
 from lth_core.data.splits import Images, Splits
 from lth_core.registry import dataset
 
@@ -28,14 +31,17 @@ def kmnist(root: str) -> Splits:
 
 
 def _idx(class_name: str, name: str, root: str) -> Splits:
-    """A data set in MNIST's file format. torchvision has checksums of the archives only, so files need only exist."""
-    from torchvision import datasets
+    """Read a data set in MNIST's file format. Only its archives have published checksums, so files need only exist."""
+    folder = Path(root, class_name, "raw")
+    files = {part: (f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte") for part in ("train", "t10k")}
 
-    source = getattr(datasets, class_name)
-    files = [(archive.removesuffix(".gz"), None) for archive, _ in source.resources]
+    def read(part: str, download: bool) -> Images:
+        if download:
+            from torchvision import datasets  # seconds, which only a download is worth
 
-    def read(train: bool, download: bool) -> Images:
-        loaded = source(root, train=train, download=download)
-        return Images(loaded.data.numpy()[:, None], loaded.targets.numpy())
+            getattr(datasets, class_name)(root, train=part == "train", download=True)
+        images, labels = (read_idx(folder / file) for file in files[part])
+        return Images(images[:, None], labels.astype(np.int64))
 
-    return published(name, class_name, 10, *find_or_download(read, (True, False), Path(root, class_name, "raw"), files))
+    needed = [(file, None) for names in files.values() for file in names]
+    return published(name, class_name, 10, *find_or_download(read, ("train", "t10k"), folder, needed))
