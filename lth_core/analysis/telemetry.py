@@ -23,13 +23,13 @@ EVALUATED_ON = ("validation", "test")
 
 
 def logged_steps(last: int) -> list[int]:
-    """Every step up to 10, then up to 40 more at equal ratios, to `last` (at least 1)."""
+    """List the steps to log: every step up to 10, then up to 40 more at equal ratios, to `last` (at least 1)."""
     start = min(10, last)
     return sorted({*range(start + 1), *np.geomspace(start, last, 41).round().astype(int).tolist()})
 
 
 def traced_weights(count: int) -> np.ndarray:
-    """The places of the ten weights that are followed among `count`: drawn once, the same for all seeds and cohorts."""
+    """Draw the indices of the ten weights, among `count`, that are followed: the same for all seeds and cohorts."""
     return np.sort(random_generator(0, "telemetry").choice(count, min(TRACES, count), replace=False))
 
 
@@ -67,17 +67,17 @@ def record(
 
 
 def of_weights(weights: np.ndarray, initial: np.ndarray, final: np.ndarray) -> dict[str, float]:
-    """What the weights of one replicate (a vector, as are its initial and final ones) say; nan where they diverged.
+    """Summarize the weights of one replicate (a vector, as are its initial and final ones); nan where they diverged.
 
     `mean_magnitude`: mean of |w|; `sign_changes`: the fraction whose sign is not that of the initial weight;
     `l2_to_*`, `cosine_to_*`: distance to, and cosine of the angle with, the initial and the final weights.
     """
     changed = np.mean(np.sign(weights) != np.sign(initial)) if np.isfinite(weights).all() else np.nan
-    found = {"mean_magnitude": np.abs(weights).mean(), "sign_changes": changed}
+    quantities = {"mean_magnitude": np.abs(weights).mean(), "sign_changes": changed}
     for name, other in (("initial", initial), ("final", final)):
-        found[f"l2_to_{name}"] = np.linalg.norm(weights - other)
-        found[f"cosine_to_{name}"] = weights @ other / (np.linalg.norm(weights) * np.linalg.norm(other))
-    return {name: float(value) for name, value in found.items()}
+        quantities[f"l2_to_{name}"] = np.linalg.norm(weights - other)
+        quantities[f"cosine_to_{name}"] = weights @ other / (np.linalg.norm(weights) * np.linalg.norm(other))
+    return {name: float(value) for name, value in quantities.items()}
 
 
 def _observe(
@@ -95,10 +95,10 @@ def _observe(
         vectors = [_vector(tensors, layers, replicate) for tensors in (weights, initial, final)]
         traces = vectors[0][traced_weights(len(vectors[0]))]
         values = {
-            **{name: found[replicate] for name, found in evaluated.items()},
+            **{name: of_cohort[replicate] for name, of_cohort in evaluated.items()},
             **of_weights(*vectors),
             "gradient_norm": norms[replicate],
-            **{f"weight_{place}": float(value) for place, value in enumerate(traces)},
+            **{f"weight_{number}": float(value) for number, value in enumerate(traces)},
         }
         for quantity, value in values.items():
             state.history.append({"replicate": replicate, "step": state.step, "quantity": quantity, "value": value})
@@ -109,7 +109,7 @@ def _vector(tensors: Tensors, layers: Sequence[str], replicate: int) -> np.ndarr
 
 
 def gradient_norms(task: Task, state: State, layers: Sequence[str], seeds: Sequence[int]) -> list[float]:
-    """Per replicate, the norm of the gradient that the next training step will take, over the weights of `layers`."""
+    """Compute, per replicate, the norm of the gradient of the next training step over the weights of `layers`."""
     cohort = state.cohort
     buffers = {name: value.clone() for name, value in cohort.buffers.items()}  # batch norm writes its statistics
     probe = Cohort(task, {**cohort.parameters, **buffers})
@@ -117,8 +117,8 @@ def gradient_norms(task: Task, state: State, layers: Sequence[str], seeds: Seque
     gradients = iter(probe.gradients(batch, noise_seeds(seeds, 0, state.step)))
     norms = []
     for part in probe.parts:  # one replicate, or all of them
-        found = {name: next(gradients) for name in part}
+        by_name = {name: next(gradients) for name in part}
         replicates = cohort.size // len(probe.parts)
-        squares = sum(found[name].double().reshape(replicates, -1).square().sum(dim=1) for name in layers)
+        squares = sum(by_name[name].double().reshape(replicates, -1).square().sum(dim=1) for name in layers)
         norms += squares.sqrt().tolist()
     return norms

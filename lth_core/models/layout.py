@@ -30,9 +30,9 @@ def wants_channels_last(module: nn.Module, input_shape: Sequence[int], device: t
 
 
 def channels_last(images: Tensor) -> Tensor:
-    """The same images (..., C, H, W), stored as (..., H, W, C).
+    """Store images (..., C, H, W) as (..., H, W, C); their shape stays.
 
-    A copy with strides of its own, as torch takes images of one channel, for which both orders are one, for the other.
+    They are copied: where images have one channel, both orders have the same strides, and torch takes the other one.
     """
     *lead, channels, height, width = images.shape
     return images.new_empty(*lead, height, width, channels).movedim(-1, -3).copy_(images)

@@ -46,8 +46,10 @@ class ImageClassification:
 
     def __post_init__(self) -> None:
         if self.recipe.batch_size > self.data.size("train"):
-            found = self.data.size("train")
-            raise TaskError(f"train.batch_size: {self.recipe.batch_size} is larger than the {found} training examples")
+            examples = self.data.size("train")
+            raise TaskError(
+                f"train.batch_size: {self.recipe.batch_size} must be at most the {examples} training examples"
+            )
 
     def minibatches(self, seeds: Sequence[int], order: int, first_step: int, last_step: int) -> Iterator[ImageBatch]:
         steps = range(first_step, last_step)
@@ -105,9 +107,10 @@ class ImageClassification:
 def batch_indices(
     seeds: Sequence[int], order: int, steps: range, examples: int, batch_size: int
 ) -> Iterator[np.ndarray]:
-    """Example indices (R, B) of each step: every epoch is a permutation from the stream (seed, "order", order, epoch).
+    """Go through the example indices (R, B) of each step.
 
-    The incomplete batch at the end of an epoch is dropped.
+    Every epoch is a permutation, drawn by the key (seed, "order", order, epoch). The incomplete batch at the end of an
+    epoch is dropped.
     """
     per_epoch = examples // batch_size
     epoch, permutations = None, np.empty(0)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lth_core.analysis.alignment import align
-from lth_core.models.symmetries import Group, Place, symmetries
+from lth_core.models.symmetries import Group, TensorAxis, symmetries
 from tests.models.test_catalogue import NAMES, build
 from tests.models.test_symmetries import SHAPE, outputs, random_weights, shuffled, thin
 
@@ -74,7 +74,7 @@ def test_one_hidden_layer_gets_the_best_of_all_orders():
 
 
 def test_statistics_move_with_their_units_but_do_not_choose_the_order():
-    groups = [Group(2, (Place("w", 0), Place("mean", 0)))]
+    groups = [Group(2, (TensorAxis("w", 0), TensorAxis("mean", 0)))]
     first = {"w": np.array([[1.0], [2.0]]), "mean": np.array([100.0, 0.0])}
     second = {"w": np.array([[1.0], [2.0]]), "mean": np.array([0.0, 100.0])}
     assert align(first, second, groups, {"w"}, random()) is second
@@ -110,7 +110,7 @@ def test_diverged_networks_are_not_aligned():
 
 
 def test_a_residual_layer_whose_units_are_both_its_inputs_and_outputs_is_recovered():
-    groups = [Group(6, (Place("in", 0), Place("inner", 0), Place("inner", 1), Place("out", 1)))]
+    groups = [Group(6, (TensorAxis("in", 0), TensorAxis("inner", 0), TensorAxis("inner", 1), TensorAxis("out", 1)))]
     draw = random(3)
     weights = {
         name: draw.standard_normal(shape) for name, shape in {"in": (6, 9), "inner": (6, 6), "out": (4, 6)}.items()

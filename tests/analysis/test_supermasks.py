@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from lth_core.analysis import learned_supermasks
-from lth_core.analysis.learned_supermasks import Learning, drawn_masks, evaluate, learn, likely_mask, masked
+from lth_core.analysis.learned_supermasks import MaskTraining, drawn_masks, evaluate, learn, likely_mask, masked
 from lth_core.analysis.supermasks import accuracies, supermasks, untrained
 from lth_core.config import Initialization, Method, Supermasks, Task
 from lth_core.jobs import learned_supermasks as learned_job
@@ -40,7 +40,7 @@ def convolutional() -> nn.Module:
 
 def learned(task, weights, layers, seed: int, settings: Supermasks, rescaled: bool):
     """The scores, and the network as learning leaves it."""
-    state = Learning.start(weights, layers, seed, settings)
+    state = MaskTraining.start(weights, layers, seed, settings)
     learn(task, state, seed, settings, rescaled)
     return {name: score.detach() for name, score in state.scores.items()}, state.network
 

@@ -75,7 +75,7 @@ def test_outputs_and_gradients_equal_those_of_the_dense_network_with_zeros(
     sparse = SparseNetwork(network, masked, {name: kept.numpy() for name, kept in mask.items()})
     (inputs,), (towards,) = columns(inputs[None]), columns(towards[None])
     units = sparse.units(inputs)
-    sparse.find_gradient(inputs, units, towards)
+    sparse.fill_gradient(inputs, units, towards)
 
     torch.testing.assert_close(torch.from_numpy(units[:, :batch].T), torch.cat(expected[1:], 1), rtol=1e-4, atol=1e-3)
     assert np.array_equal(sparse.outputs(units, batch), units[-sizes[-1] :, :batch].T)

@@ -151,7 +151,9 @@ def test_filters_that_enter_a_sum_are_refused_where_that_is_known() -> None:
     stacked = {name: np.zeros((2, *shape)) for name, shape in SHAPES.items()}
     methods = {"filters": {"granularity": "filter", "fractions": {"conv*": 0.1}, "levels": 1}}
     check_methods(LAYERS, stacked, methods, ["conv1.weight", "conv2.weight"])
-    line = r"^methods.filters.fractions: the filters of conv2.weight cannot be removed, .* these can: conv1.weight$"
+    line = (
+        r"^methods.filters.fractions: the filters of conv2.weight cannot be removed because .* these can: conv1.weight$"
+    )
     with pytest.raises(FilterError, match=line):
         check_methods(LAYERS, stacked, methods, ["conv1.weight"])
 

@@ -266,5 +266,5 @@ def test_where_a_chain_has_ended_there_is_no_ticket_to_load(results: str, load: 
     about = {"density": 0.3, "diverged": [False, True, False, False, False]}
     write_tensors(TICKET.mask(results), mask, about | {"provenance": {"spec": {"method": {"levels": 7}}}})
     load(TICKET.folder(results), 2)
-    with pytest.raises(TicketError, match="there is no ticket of this seed, for a training before it diverged"):
+    with pytest.raises(TicketError, match="there is no ticket of this seed: a training before it diverged"):
         load(TICKET.folder(results), 1)

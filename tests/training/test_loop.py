@@ -196,5 +196,5 @@ def test_each_epoch_is_a_permutation_and_step_t_needs_no_earlier_step() -> None:
 
 
 def test_a_batch_larger_than_the_training_split_is_one_clear_line(make_task: Any) -> None:
-    with pytest.raises(TaskError, match="batch_size: 91 is larger than the 90 training examples"):
+    with pytest.raises(TaskError, match="batch_size: 91 must be at most the 90 training examples"):
         make_task(dense(), batch_size=91)
