@@ -6,16 +6,16 @@ weights at every step have the bits of the dense run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
-import torch
 
 from lth_core.engine.cohort import Cohort
 from lth_core.randomness import random_generator
 from lth_core.storage.tensors import Tensors
 from lth_core.tasks.base import Task
-from lth_core.training.loop import State, noise_seeds, train
+from lth_core.training.loop import Listener, noise_seeds, train
+from lth_core.training.state import TrainingState
 
 TRACES = 10
 """How many single weights are followed."""
@@ -35,19 +35,20 @@ def traced_weights(count: int) -> np.ndarray:
 
 def record(
     task: Task,
-    state: State,
+    state: TrainingState,
     initial: Tensors,
     final: Tensors,
     layers: Iterable[str],
     seeds: Sequence[int],
     last: int,
-    after_step: Callable[[State], None] = lambda state: None,
+    listeners: Sequence[Listener] = (),
 ) -> None:
     """Train `state` up to step `last` and append to its history, at every logged step, one row per replicate and
     quantity: replicate, step, quantity, value.
 
     `initial` and `final` are the weights (R, ...) at step 0 and at the end of dense training, `layers` the names of the
-    prunable ones. A state that was interrupted goes on where it was. The quantities are those of `of_weights`, and
+    prunable ones. A state that was interrupted goes on from where it was; `listeners` are called after the logging. The
+    quantities are those of `of_weights`, and
 
     `validation_loss` (nats), `validation_accuracy`, `test_loss`, `test_accuracy`;
     `gradient_norm`: L2 norm of the gradient of the minibatch that the step trains on, before the step;
@@ -55,15 +56,11 @@ def record(
     """
     layers, logged = list(layers), set(logged_steps(last))
 
-    def look(state: State) -> None:
-        if state.step in logged:
+    def observe(state: TrainingState) -> None:
+        if state.step in logged and not state.is_logged:
             _observe(task, state, initial, final, layers, seeds)
-        after_step(state)
 
-    with torch.random.fork_rng():
-        if not state.history:
-            look(state)
-        train(task, state, seeds, last, evaluate=False, after_step=look)
+    train(task, state, seeds, last, listeners=[observe, *listeners])
 
 
 def of_weights(weights: np.ndarray, initial: np.ndarray, final: np.ndarray) -> dict[str, float]:
@@ -81,7 +78,7 @@ def of_weights(weights: np.ndarray, initial: np.ndarray, final: np.ndarray) -> d
 
 
 def _observe(
-    task: Task, state: State, initial: Tensors, final: Tensors, layers: Sequence[str], seeds: Sequence[int]
+    task: Task, state: TrainingState, initial: Tensors, final: Tensors, layers: Sequence[str], seeds: Sequence[int]
 ) -> None:
     """Append the state's quantities to its history."""
     weights = {name: state.cohort.parameters[name].detach().cpu().numpy() for name in layers}
@@ -108,7 +105,7 @@ def _vector(tensors: Tensors, layers: Sequence[str], replicate: int) -> np.ndarr
     return np.concatenate([tensors[name][replicate].ravel() for name in layers]).astype(np.float64)
 
 
-def gradient_norms(task: Task, state: State, layers: Sequence[str], seeds: Sequence[int]) -> list[float]:
+def gradient_norms(task: Task, state: TrainingState, layers: Sequence[str], seeds: Sequence[int]) -> list[float]:
     """Compute, per replicate, the norm of the gradient of the next training step over the weights of `layers`."""
     cohort = state.cohort
     buffers = {name: value.clone() for name, value in cohort.buffers.items()}  # batch norm writes its statistics

@@ -13,8 +13,8 @@ from lth_core.jobs.support.trainings import open_task, parser
 from lth_core.runtime.progress import Progress
 from lth_core.storage.files import write_text
 from lth_core.storage.tensors import read_header
-from lth_core.training.loop import State, start_state
 from lth_core.training.resume import Resume, fingerprint
+from lth_core.training.state import TrainingState, start_state
 
 
 @command
@@ -30,12 +30,11 @@ def main() -> None:
     resume = Resume(options.output, fingerprint(spec, initial, final))
     resume.restore(state)
 
-    def after_step(state: State) -> None:
+    def report(state: TrainingState) -> None:
         progress.report(state.step)
-        resume.save_when_due(state)
 
     layers = read_header(options.initial)["layers"]
-    record(task, state, initial, final, layers, spec["seeds"], last, after_step)
+    record(task, state, initial, final, layers, spec["seeds"], last, [report, resume.save_when_due])
     rows = (
         f"{spec['seeds'][row['replicate']]},{row['step']},{row['quantity']},{row['value']:.9g}\n"
         for row in state.history

@@ -18,7 +18,7 @@ from lth_core.config import Optimizer as Settings
 class Optimizer:
     """Updates tensors in place, elementwise, so that replicates do not touch each other.
 
-    `state` maps slot names to tensors, one per parameter or one for all: what the next update depends on besides the
+    `state` maps slot names to tensors, one per parameter or one for all: the next update depends on them and on the
     gradients.
     """
 
@@ -31,7 +31,7 @@ class Optimizer:
             self.state["step"] = [torch.zeros((), device=self.parameters[0].device)]
 
     def update(self, gradients: list[Tensor], learning_rate: float | Tensor) -> None:
-        """One step along the gradients, one per parameter, at a learning rate."""
+        """Do one step along the gradients, one per parameter, at a learning rate."""
         if self.settings.name == "adam":
             (step,) = self.state["step"]
             step += 1

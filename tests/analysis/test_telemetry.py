@@ -26,7 +26,8 @@ from lth_core.jobs.support.trainings import model_factory
 from lth_core.models.initialization import initialize_cohort
 from lth_core.models.layers import prunable_layers, prunable_weights
 from lth_core.storage.tensors import Tensors, read_tensors, write_tensors
-from lth_core.training.loop import State, start_state, train
+from lth_core.training.loop import train
+from lth_core.training.state import TrainingState, start_state
 
 SEEDS = [3, 8]
 SGD = {"name": "sgd", "learning_rate": 0.05}
@@ -49,10 +50,12 @@ def initial(network: Callable[[], nn.Module]) -> Tensors:
     return initialize_cohort(network, Initialization(), SEEDS)
 
 
-def watched(task: Any, network: Callable[[], nn.Module], last: int, **options: Any) -> tuple[State, pd.DataFrame]:
+def watched(
+    task: Any, network: Callable[[], nn.Module], last: int, **options: Any
+) -> tuple[TrainingState, pd.DataFrame]:
     """The state after a watched training, and its rows with one column per quantity."""
     weights = initial(network)
-    final = train(task, start_state(task, weights, {}), SEEDS, task.recipe.steps, evaluate=False).weights
+    final = train(task, start_state(task, weights, {}), SEEDS, task.recipe.steps).weights
     state, layers = start_state(task, weights, {}), prunable_weights(network())
     generator = torch.random.get_rng_state()
     record(task, state, weights, final, layers, SEEDS, last, **options)
@@ -129,10 +132,10 @@ def test_the_gradient_is_that_of_the_very_step(make_task, network):
     # Plain SGD moves the weights by the learning rate times the gradient.
     task, layers, seen = make_task(network(), SGD), prunable_weights(network()), []
 
-    def after_step(state: State) -> None:
+    def look(state: TrainingState) -> None:
         seen.append({name: state.cohort.parameters[name].detach().clone() for name in layers})
 
-    _, found = watched(task, network, 10, after_step=after_step)
+    _, found = watched(task, network, 10, listeners=[look])
     for step, (before, after) in enumerate(pairwise(seen)):
         for replicate in range(len(SEEDS)):
             moved = sum(float((after[name] - before[name])[replicate].square().sum()) for name in layers)

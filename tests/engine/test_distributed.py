@@ -20,7 +20,9 @@ from lth_core.engine.synchronized import synchronized
 from lth_core.models.initialization import initialize_cohort
 from lth_core.runtime.shares import ALONE, Share
 from lth_core.tasks.classification import ImageClassification
-from lth_core.training.loop import Trained, start_state, train
+from lth_core.training.history import Evaluations
+from lth_core.training.loop import TrainingResult, train
+from lth_core.training.state import start_state
 from tests.support.process_groups import BF16_ROUNDING, CPU, in_processes
 
 SEEDS = [3, 4]
@@ -55,13 +57,13 @@ def trained(
     double: bool = False,
     pruned: bool = True,
     precision: str = "float32",
-) -> Callable[[Share], Trained]:
+) -> Callable[[Share], TrainingResult]:
     """A function of the share: the training of a small network by the processes that have such shares.
 
     `double`: in double precision, in which rounding is far from what any mistake would do.
     """
 
-    def work(share: Share) -> Trained:
+    def work(share: Share) -> TrainingResult:
         settings = {"batch_size": 12, "steps": steps, "evaluate_every": 3, "augment": augment, "precision": precision}
         recipe = Recipe(optimizer=optimizer, **settings)
         data = open_data(data_file, CPU, share)
@@ -75,12 +77,12 @@ def trained(
         first = next(iter(weights))
         mask = {first: np.random.default_rng(0).random(weights[first].shape) < 0.6} if pruned else {}
         masked = {name: value * mask[name] if name in mask else value for name, value in weights.items()}
-        return train(task, start_state(task, masked, mask), SEEDS, steps)
+        return train(task, start_state(task, masked, mask), SEEDS, steps, listeners=[Evaluations(3, steps)])
 
     return work
 
 
-def assert_close(found: Trained, expected: Trained, tolerance: float) -> None:
+def assert_close(found: TrainingResult, expected: TrainingResult, tolerance: float) -> None:
     for key in ("replicate", "step", "split", "loss", "accuracy"):
         values = [[row[key] for row in part.history] for part in (found, expected)]
         if key == "split":

@@ -86,7 +86,7 @@ def test_in_bf16_all_that_is_kept_is_float32_and_pruned_weights_are_zero(
     task, weights = make_task(network(), optimizer, precision="bf16"), initial(network)
     mask = sparse_mask(weights, network)
     states = []
-    trained = run(task, weights, mask, after_step=states.append)
+    trained = run(task, weights, mask, listeners=[states.append])
     for name, value in trained.weights.items():
         assert value.dtype == weights[name].dtype
         if name in mask:

@@ -19,10 +19,11 @@ from lth_core.engine.linear_network import LinearNetwork
 from lth_core.engine.sparse_network import AT_ONCE, DENSEST, WIDTH, SparseNetwork, columns, pays, pieces
 from lth_core.storage.tensors import Tensors
 from lth_core.tickets.rewinding import apply_mask
-from lth_core.training.loop import Trained, start_state, train
+from lth_core.training.loop import train
 from lth_core.training.resume import Resume
-from tests.support.small_trainings import OPTIMIZERS, SEEDS, initial, same_bits
-from tests.training.test_resume import Cut
+from lth_core.training.state import start_state
+from tests.support.small_trainings import OPTIMIZERS, SEEDS, initial, run, same_bits
+from tests.training.test_resume import Cut, train_with
 
 
 def lenet() -> nn.Module:
@@ -38,11 +39,6 @@ def masks(weights: Tensors, density: float) -> Tensors:
     for kept in found.values():
         kept[:, 1], kept[:, :, 2] = False, False
     return found
-
-
-def run(task: Any, weights: Tensors, mask: Tensors, **options: Any) -> Trained:
-    masked = {name: value * mask[name] if name in mask else value for name, value in weights.items()}
-    return train(task, start_state(task, masked, mask), SEEDS, task.recipe.steps, **options)
 
 
 # ---------------------------------------------------------------- one network
@@ -148,7 +144,7 @@ def test_whoever_looks_during_training_sees_the_weights_of_that_step(make_task: 
         assert state.cohort.sparse
         seen[state.step] = {name: value.numpy().copy() for name, value in state.cohort.parameters.items()}
 
-    run(task, weights, mask, after_step=look)
+    run(task, weights, mask, listeners=[look])
     for step in (1, 2, 3):
         assert same_bits(seen[step], run(make_task(lenet(), steps=step, evaluate_every=1), weights, mask).weights)
 
@@ -168,21 +164,12 @@ def test_cut_and_resumed_equals_undisturbed(
 ) -> None:
     task, weights = make_task(lenet(), optimizer), initial(lenet)
     mask = masks(weights, 0.1)
-    masked = {name: value * mask[name] if name in mask else value for name, value in weights.items()}
-    undisturbed = run(task, weights, mask)
+    _, undisturbed = train_with(task, weights, mask, Resume(tmp_path / "never", "x"))
     monkeypatch.setenv("LTH_CHECKPOINT_SECONDS", "0")
-    resume = Resume(tmp_path / "trained", "x")
-
-    def cut(state: Any) -> None:
-        resume.save_when_due(state)
-        if state.step == 13:
-            raise Cut
-
     with pytest.raises(Cut):
-        train(task, start_state(task, masked, mask), SEEDS, 20, after_step=cut)
-    state = start_state(task, masked, mask)
-    assert resume.restore(state) and state.step == 13
-    resumed = train(task, state, SEEDS, 20)
+        train_with(task, weights, mask, Resume(tmp_path / "trained", "x"), cut_at=13)
+    first, resumed = train_with(task, weights, mask, Resume(tmp_path / "trained", "x"))
+    assert first == 13
     assert same_bits(resumed.weights, undisturbed.weights)
     assert resumed.history == undisturbed.history
 

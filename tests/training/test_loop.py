@@ -11,8 +11,9 @@ from torch import nn
 
 from lth_core.tasks.base import TaskError
 from lth_core.tasks.classification import batch_indices
-from lth_core.training.loop import start_state, train
+from lth_core.training.loop import train
 from lth_core.training.optimizers import Optimizer
+from lth_core.training.state import start_state
 from tests.support.small_trainings import (
     NETWORKS,
     OPTIMIZERS,
@@ -44,7 +45,7 @@ def test_pruned_weights_are_exactly_zero_at_every_step(make_task: Any, network: 
     def look(state: Any) -> None:
         leaks.extend(name for name, kept in mask.items() if state.cohort.parameters[name].detach().numpy()[~kept].any())
 
-    trained = run(task, weights, mask, after_step=look)
+    trained = run(task, weights, mask, listeners=[look])
     assert not leaks
     for name, kept in mask.items():
         assert (trained.weights[name][kept] != weights[name][kept]).mean() > 0.9  # the kept ones do train
@@ -137,8 +138,8 @@ def test_a_copy_spawned_at_a_step_is_the_same_run_until_then_and_another_one_fro
 def test_a_copy_spawned_at_a_step_goes_on_with_the_weights_and_optimizer_state_of_that_step(make_task: Any) -> None:
     task, weights = make_task(dense(), {"name": "adam", "learning_rate": 0.01}), initial(dense)
     state = start_state(task, weights, {})
-    train(task, state, SEEDS, 5, evaluate=False)
-    continued = train(task, state, SEEDS, 20, order=1, evaluate=False).weights
+    train(task, state, SEEDS, 5)
+    continued = train(task, state, SEEDS, 20, order=1).weights
     assert same_bits(run(task, weights, {}, order=1, order_from=5, last_step=20, evaluate=False).weights, continued)
 
 

@@ -33,10 +33,11 @@ from lth_core.storage.tensors import write_tensors
 from lth_core.tasks.classification import ImageClassification
 from lth_core.tickets.divergence import diverged
 from lth_core.tickets.rewinding import Ticket
-from lth_core.training.loop import State, start_state, train
+from lth_core.training.history import INDEX, Evaluations
+from lth_core.training.loop import train
 from lth_core.training.resume import Resume, fingerprint
+from lth_core.training.state import TrainingState, start_state
 
-HISTORY_COLUMNS = ("seed", "draw", "step", "split", "loss", "accuracy")
 DEVICE_VARIABLE = "LTH_DEVICE"
 
 
@@ -124,32 +125,24 @@ def train_ticket(
     Writes `output` and, unless the run stops early at `last_step`, history.csv beside it. Of several processes that
     share the training, the first writes.
     """
-    steps, share = task.recipe.steps, task.data.share
+    last, share = last_step or task.recipe.steps, task.data.share
     seeds = [seed for seed in spec["seeds"] for _ in range(draws)]
     state = start_state(task, ticket.weights, ticket.mask, ticket.first_step)
     resume = Resume(output, fingerprint(spec, ticket.weights, ticket.mask))
     if resume.restore(state):
         print(f"resumed at step {state.step}", flush=True)
     agree(share, state.step, "the step that they resume at")
-    progress = Progress(last_step or steps)
+    progress = Progress(last)
 
-    def after_step(state: State) -> None:
-        if state.step % task.recipe.evaluate_every == 0:
+    def report(state: TrainingState) -> None:
+        if state.step > state.first_step and state.step % task.recipe.evaluate_every == 0:
             progress.report(state.step, latest_accuracy(state))
-        if share.first:
-            resume.save_when_due(state)
 
-    trained = train(
-        task,
-        state,
-        seeds,
-        last_step or steps,
-        order=ticket.order,
-        order_from=ticket.order_from,
-        last_rate=ticket.last_rate,
-        evaluate=last_step is None,
-        after_step=after_step,
-    )
+    evaluations = Evaluations(task.recipe.evaluate_every, last)
+    logging = [evaluations] if last_step is None else []
+    saving = [resume.save_when_due] if share.first else []
+    how = {"order": ticket.order, "order_from": ticket.order_from, "last_rate": ticket.last_rate}
+    trained = train(task, state, seeds, last, **how, listeners=[*logging, report, *saving])
     lost = diverged(trained.history, state.cohort.finite().tolist())
     header = {"provenance": provenance(spec, computed_on(task.device, share)), "step": state.step, "diverged": lost}
     if not share.first:
@@ -159,10 +152,10 @@ def train_ticket(
     write_tensors(output, trained.weights, header)
     resume.forget()
     cores = share.processes * torch.get_num_threads()
-    print(spent(trained.train_seconds, trained.evaluate_seconds, cores), flush=True)
+    print(spent(trained.seconds - evaluations.seconds, evaluations.seconds, cores), flush=True)
 
 
-def latest_accuracy(state: State) -> str:
+def latest_accuracy(state: TrainingState) -> str:
     """The validation accuracy of the last evaluation, averaged over replicates, for the progress line."""
     found = [row["accuracy"] for row in state.history[-3 * state.cohort.size :] if row["split"] == "validation"]
     known = [accuracy for accuracy in found if math.isfinite(accuracy)]
@@ -172,11 +165,12 @@ def latest_accuracy(state: State) -> str:
 
 
 def write_history(path: Path, rows: list[dict[str, Any]], seeds: Sequence[int], draws: int) -> None:
-    """The tidy history: seed, draw, step, split, loss (nats), accuracy (fraction)."""
+    """Write the tidy history: seed, draw, step, split, and every quantity that is logged: loss (nats), accuracy."""
+    quantities = [column for column in rows[0] if column not in INDEX]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(HISTORY_COLUMNS)
+    writer.writerow(["seed", "draw", "step", "split", *quantities])
     for row in rows:
         seed, draw = seeds[row["replicate"] // draws], row["replicate"] % draws
-        writer.writerow([seed, draw, row["step"], row["split"], f"{row['loss']:.9g}", f"{row['accuracy']:.9g}"])
+        writer.writerow([seed, draw, row["step"], row["split"], *(f"{row[name]:.9g}" for name in quantities)])
     write_text(path, text.getvalue())
