@@ -41,21 +41,21 @@ def test_a_permuted_copy_of_every_built_in_network_is_recovered_exactly(name: st
 
 def test_another_network_comes_nearer_and_computes_the_same():
     first, second = random_weights(LENET, seed=0), random_weights(LENET, seed=1)
-    found = align(first, second, GROUPS, PARAMETERS, random())
-    assert similarity(first, found) > similarity(first, second)
+    actual = align(first, second, GROUPS, PARAMETERS, random())
+    assert similarity(first, actual) > similarity(first, second)
     images = torch.rand(5, 1, 4, 4)
-    torch.testing.assert_close(outputs(LENET, second, images), outputs(LENET, found, images))
+    torch.testing.assert_close(outputs(LENET, second, images), outputs(LENET, actual, images))
 
 
 def test_no_single_swap_of_units_improves_the_outcome():
     first, second = random_weights(LENET, seed=0), random_weights(LENET, seed=1)
-    found = align(first, second, GROUPS, PARAMETERS, random())
+    actual = align(first, second, GROUPS, PARAMETERS, random())
     for group in GROUPS:
         for a in range(group.size):
             for b in range(a):
                 order = np.arange(group.size)
                 order[[a, b]] = b, a
-                assert similarity(first, group.permute(found, order)) <= similarity(first, found) + 1e-5
+                assert similarity(first, group.permute(actual, order)) <= similarity(first, actual) + 1e-5
 
 
 def test_one_hidden_layer_gets_the_best_of_all_orders():
@@ -69,8 +69,8 @@ def test_one_hidden_layer_gets_the_best_of_all_orders():
         for order in permutations(range(5))
         for moved in [groups[0].permute(second, np.array(order))]
     ]
-    found = align(first, second, groups, dict(network.named_parameters()), random())
-    assert sum(float(np.vdot(first[name], found[name])) for name in first) == pytest.approx(max(products))
+    actual = align(first, second, groups, dict(network.named_parameters()), random())
+    assert sum(float(np.vdot(first[name], actual[name])) for name in first) == pytest.approx(max(products))
 
 
 def test_statistics_move_with_their_units_but_do_not_choose_the_order():

@@ -35,10 +35,10 @@ def lenet() -> nn.Module:
 def masks(weights: Tensors, density: float) -> Tensors:
     """Of every weight matrix, another one per replicate; a whole row and a whole column of each are pruned."""
     random = np.random.default_rng(1)
-    found = {name: random.random(value.shape) < density for name, value in weights.items() if value.ndim == 3}
-    for kept in found.values():
+    actual = {name: random.random(value.shape) < density for name, value in weights.items() if value.ndim == 3}
+    for kept in actual.values():
         kept[:, 1], kept[:, :, 2] = False, False
-    return found
+    return actual
 
 
 # ---------------------------------------------------------------- one network
@@ -86,8 +86,8 @@ def test_an_evaluation_in_pieces_gives_the_outputs_of_all_examples(count: int) -
     module = nn.Sequential(nn.Linear(4, 30), nn.ReLU(), nn.Linear(30, 2))
     network = SparseNetwork(LinearNetwork.of(module), {n: v.detach() for n, v in module.named_parameters()}, {})
     examples = torch.randn(count, 4)
-    found = torch.from_numpy(network.evaluated(pieces(examples), count))
-    torch.testing.assert_close(found, module(examples), rtol=1e-4, atol=1e-5)
+    actual = torch.from_numpy(network.evaluated(pieces(examples), count))
+    torch.testing.assert_close(actual, module(examples), rtol=1e-4, atol=1e-5)
 
 
 def test_batches_are_padded_to_two_vectors() -> None:
@@ -225,6 +225,6 @@ def test_columns_are_the_examples_transposed_and_padded_with_zeros(monkeypatch: 
     monkeypatch.setattr(np, "empty", lambda shape, kind: np.full(shape, np.nan, kind))  # memory holds anything
     examples = torch.randn(2, 7, count).mT  # as the gradient by the outputs lies in memory
     for laid_out in (examples, examples.contiguous()):
-        found = columns(laid_out)
-        assert found.flags.c_contiguous and found.shape == (2, 7, WIDTH if count <= WIDTH else 2 * WIDTH)
-        assert np.array_equal(found[:, :, :count], examples.mT) and not found[:, :, count:].any()
+        actual = columns(laid_out)
+        assert actual.flags.c_contiguous and actual.shape == (2, 7, WIDTH if count <= WIDTH else 2 * WIDTH)
+        assert np.array_equal(actual[:, :, :count], examples.mT) and not actual[:, :, count:].any()

@@ -66,16 +66,16 @@ def test_a_channel_that_is_flattened_lies_in_as_many_columns_as_it_has_pixels():
 
 
 def test_batch_norm_is_permuted_with_its_statistics():
-    places = symmetries(build("vgg-11", SHAPE, width=0.1), SHAPE)[0].axes
+    axes = symmetries(build("vgg-11", SHAPE, width=0.1), SHAPE)[0].axes
     norm = {f"bn1.{name}" for name in ("weight", "bias", "running_mean", "running_var")}
-    assert {place.tensor for place in places} == {"conv1.weight", "conv2.weight", *norm}
+    assert {along.tensor for along in axes} == {"conv1.weight", "conv2.weight", *norm}
 
 
 def test_residual_blocks_share_the_units_of_their_stage():
     groups = symmetries(build("resnet-20"), SHAPE)
-    stages = [group for group in groups if any(place.tensor.endswith("0.bn2.bias") for place in group.axes)]
+    stages = [group for group in groups if any(along.tensor.endswith("0.bn2.bias") for along in group.axes)]
     assert len(groups) == 3 + 9 and [group.size for group in stages] == [16, 32, 64]
-    assert {place.tensor for place in stages[0].axes if place.axis == 1} == {
+    assert {along.tensor for along in stages[0].axes if along.axis == 1} == {
         *(f"stages.stage1.{block}.conv1.weight" for block in range(3)),
         *("stages.stage2.0.conv1.weight", "stages.stage2.0.shortcut.conv.weight"),
     }

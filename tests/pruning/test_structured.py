@@ -115,8 +115,8 @@ def test_the_first_pattern_that_matches_counts_in_jobs_too(patterns: dict[str, f
 
 
 def test_one_shot_fractions_compound_as_many_rounds_would() -> None:
-    found = filter_fractions(method(iterative=False, conv1_weight=0.5), LAYERS, 3)
-    assert found == {"conv1.weight": 0.875, "conv2.weight": 0.0, "fc1.weight": 0.0, "fc2.weight": 0.0}
+    actual = filter_fractions(method(iterative=False, conv1_weight=0.5), LAYERS, 3)
+    assert actual == {"conv1.weight": 0.875, "conv2.weight": 0.0, "fc1.weight": 0.0, "fc2.weight": 0.0}
 
 
 # ---------------------------------------------------------------- mistakes

@@ -63,8 +63,8 @@ class _Finder(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        package, _, room = ".".join(fullname.split(".")[:2]).partition(".")
-        if package != "lth_core" or room not in ROOMS or fullname in UNCHECKED:
+        package, _, folder = ".".join(fullname.split(".")[:2]).partition(".")
+        if package != "lth_core" or folder not in ROOMS or fullname in UNCHECKED:
             return None
         spec: Any = PathFinder.find_spec(fullname, path, target)
         if spec and isinstance(spec.loader, SourceFileLoader) and _has_code(spec.loader.path):

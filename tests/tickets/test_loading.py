@@ -85,8 +85,8 @@ def results(tmp_path: Path) -> str:
     return folder
 
 
-def replicate(path: str, place: int) -> dict[str, torch.Tensor]:
-    return {name: torch.from_numpy(np.array(value[place])) for name, value in read_tensors(path).items()}
+def replicate(path: str, index: int) -> dict[str, torch.Tensor]:
+    return {name: torch.from_numpy(np.array(value[index])) for name, value in read_tensors(path).items()}
 
 
 # ---------------------------------------------------------------- modules
@@ -191,7 +191,7 @@ def test_wrong_folders_seeds_and_plugins_are_one_clear_line(results: str, tmp_pa
     "run",
     [Run("a", "0-4"), Run("a", "0-4", branch="order-1"), TICKET, Run("a", "0-1", "imp", 12, "reinit")],
 )
-def test_a_folder_names_its_cell(run: Run) -> None:
+def test_a_folder_names_its_run(run: Run) -> None:
     assert run_of(run.folder("some/results")) == ("some/results", run)
 
 

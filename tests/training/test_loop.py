@@ -127,11 +127,13 @@ def test_a_copy_spawned_at_a_step_is_the_same_run_until_then_and_another_one_fro
     make_task: Any, network: Any
 ) -> None:
     task, weights = make_task(network(), evaluate_every=1, steps=8), initial(network)
-    own = run(task, weights, {})
+    undisturbed = run(task, weights, {})
     spawned = {k: run(task, weights, {}, order=1, order_from=k) for k in (0, 3, 8)}
     assert same_bits(spawned[0].weights, run(task, weights, {}, order=1).weights)
-    assert same_bits(spawned[8].weights, own.weights)
-    differing = [row["step"] for row, other in zip(own.history, spawned[3].history, strict=True) if row != other]
+    assert same_bits(spawned[8].weights, undisturbed.weights)
+    differing = [
+        row["step"] for row, other in zip(undisturbed.history, spawned[3].history, strict=True) if row != other
+    ]
     assert set(differing) == {4, 5, 6, 7, 8}
 
 
