@@ -137,8 +137,8 @@ def connect(
     """
     alphas = np.linspace(0, 1, points).tolist()
     moved = [index for index, pair in enumerate(pairs) if pair.is_moved]
-    lines = [Line(*_on_device(task, pair.first, pair.second), alphas) for pair in pairs]
-    lines += [Line(lines[index].first, *_on_device(task, pairs[index].aligned), alphas[1:-1]) for index in moved]
+    lines = [Line(_on_device(task, pair.first), _on_device(task, pair.second), alphas) for pair in pairs]
+    lines += [Line(lines[index].first, _on_device(task, pairs[index].aligned or {}), alphas[1:-1]) for index in moved]
     state = Measuring.start(task, lines)
     restore(state)
     loops = [("interpolated", "train"), ("interpolated", "test")]
@@ -164,10 +164,8 @@ def connect(
             yield statistics, split, by_matching
 
 
-def _on_device(task: Task, *networks: Tensors) -> list[Weights]:
-    return [
-        {name: torch.as_tensor(value, device=task.device) for name, value in network.items()} for network in networks
-    ]
+def _on_device(task: Task, network: Tensors) -> Weights:
+    return {name: torch.as_tensor(value, device=task.device) for name, value in network.items()}
 
 
 def _with_ends(inner: Curve, whole: Curve) -> Curve:
@@ -243,11 +241,11 @@ def _linear_outputs(network: LinearNetwork, line: Line, inputs: Tensor) -> Itera
     for the ends and interpolated. It has most of the weights."""
     inputs = inputs.flatten(1)
     weight, bias = network.layers[0]
-    ends = [linear(inputs, end[weight], end[bias] if bias else None) for end in (line.first, line.second)]
+    first, second = (linear(inputs, end[weight], end[bias] if bias else None) for end in (line.first, line.second))
     others = LinearNetwork(network.layers[1:])
     names = [name for layer in others.layers for name in layer if name]
     for alpha in line.alphas:
-        values = torch.lerp(*ends, alpha)
+        values = torch.lerp(first, second, alpha)
         if others.layers:
             values = others.activations({name: line.value(name, alpha) for name in names}, values.relu_())[-1]
         yield values

@@ -106,7 +106,7 @@ def lines(rows: Sequence[Mapping[str, str]]) -> list[Line]:
 
     Rows may be there more than once because studies share trainings.
     """
-    groups: dict[tuple[str, ...], list[Mapping[str, str]]] = {}
+    groups: dict[tuple[str, str, str, str], list[Mapping[str, str]]] = {}
     for row in rows:
         groups.setdefault((row["task"], row["cohort"], row["method"], row["branch"]), []).append(row)
     return [Line(*group, _words(members)) for group, members in groups.items()]

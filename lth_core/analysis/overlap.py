@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -18,8 +18,8 @@ from lth_core.storage.tensors import Tensors
 if TYPE_CHECKING:  # the job that counts does without pandas
     import pandas as pd
 
-Counts = float | np.ndarray
-"""A count, or an array (a column of a table) of them."""
+Counts = Any
+"""A count (float), or an array or a column of a table (pandas) of counts."""
 
 
 class Overlap(NamedTuple):
@@ -89,7 +89,7 @@ def indices(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     counts = table.assign(by_chance=chance(table["weights"], table["kept"], table["kept_other"]))
     columns = ["weights", "kept", "kept_other", "common", "by_chance"]
     groups = counts.groupby(list(by), as_index=False, sort=False)
-    sums = groups[columns].agg(lambda layers: layers.sum(skipna=False))
+    sums: Any = groups[columns].agg(lambda layers: layers.sum(skipna=False))
     weights, kept, kept_other, common, by_chance = (sums[column] for column in columns)
     return sums[list(by)].assign(
         jaccard=jaccard(kept, kept_other, common),

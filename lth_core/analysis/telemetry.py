@@ -7,8 +7,10 @@ weights at every step have the bits of the dense run.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import reduce
 
 import numpy as np
+import torch
 
 from lth_core.engine.cohort import Cohort
 from lth_core.randomness import random_generator
@@ -116,6 +118,6 @@ def gradient_norms(task: Task, state: TrainingState, layers: Sequence[str], seed
     for part in probe.parts:  # one replicate, or all of them
         by_name = {name: next(gradients) for name in part}
         replicates = cohort.size // len(probe.parts)
-        squares = sum(by_name[name].double().reshape(replicates, -1).square().sum(dim=1) for name in layers)
-        norms += squares.sqrt().tolist()
+        squares = (by_name[name].double().reshape(replicates, -1).square().sum(dim=1) for name in layers)
+        norms += reduce(torch.add, squares).sqrt().tolist()
     return norms

@@ -20,7 +20,7 @@ from lth_core.randomness import random_generator
 from lth_core.runtime.shares import ALONE, Share
 from lth_core.storage.tensors import check_tensors, read_header
 
-Crops = Sequence[tuple[int | str, ...]]
+Crops = Sequence[tuple[int, str, *tuple[int | str, ...]]]
 """Of one minibatch: per replicate, the key of the random generator of its crops; an example adds its position."""
 
 
@@ -37,6 +37,7 @@ class ImageData(Protocol):
 
     def size(self, split: str) -> int:
         """Count the examples of the split."""
+        ...
 
     def batches(
         self, split: str, index_batches: Iterable[np.ndarray], crops: Iterable[Crops] | None = None
@@ -46,6 +47,7 @@ class ImageData(Protocol):
         Of each batch, this process gets its `share`; batches without such a share are left out. With `crops`, one for
         each batch, the images are random parts of the pictures in their files.
         """
+        ...
 
 
 def open_data(path: str | Path, device: torch.device | str = "cpu", share: Share = ALONE) -> ImageData:
@@ -153,7 +155,7 @@ class _Decoder(Dataset):
     def __getitem__(self, item: tuple[np.ndarray, Crops | None]) -> tuple[np.ndarray, np.ndarray | DataError]:
         batch, crops = item
         try:
-            pixels = np.stack([self._pixels(index, crops, batch[index]) for index in np.ndindex(batch.shape)])
+            pixels = np.stack([self._pixels(index, crops, int(batch[index])) for index in np.ndindex(batch.shape)])
         except DataError as error:
             return batch, error
         return batch, pixels.reshape(*batch.shape, *pixels.shape[1:])

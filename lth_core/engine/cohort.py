@@ -84,23 +84,23 @@ class Cohort:
         if self.sparse:
             return self._sparse_gradients(batch)
         if self.linear:
-            return self._linear_gradients(batch)
+            return self._linear_gradients(self.linear, batch)
         self.module.train()
         if self.together:
             return self.network.stacked_gradients(self._parameters, self.buffers, batch)
         replicates = [self._autograd(r, batch.replicate(r), noise_seeds[r]) for r in range(self.size)]
         return [gradient for gradients in replicates for gradient in gradients]
 
-    def _linear_gradients(self, batch: Batch) -> list[Tensor]:
+    def _linear_gradients(self, network: LinearNetwork, batch: Batch) -> list[Tensor]:
         inputs = batch.inputs.flatten(2)
         pieces = [inputs] if self.together else inputs.unbind()
-        values = [self.linear.activations(part, piece) for part, piece in zip(self.parts, pieces, strict=True)]
+        values = [network.activations(part, piece) for part, piece in zip(self.parts, pieces, strict=True)]
         outputs = values[0][-1] if self.together else torch.stack([activations[-1] for activations in values])
         by_outputs = self.task.output_gradient(outputs, batch)
         by_piece = [by_outputs] if self.together else by_outputs.unbind()
         gradients = []
         for part, activations, gradient in zip(self.parts, values, by_piece, strict=True):
-            by_name = self.linear.gradients(part, activations, gradient)
+            by_name = network.gradients(part, activations, gradient)
             gradients += [by_name[name] for name in part]
         return gradients
 

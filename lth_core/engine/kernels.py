@@ -17,9 +17,12 @@ inputs give the same bits. Compiled code is kept in __pycache__ beside this file
 the user's cache; numba compiles again when this file changes, so everything compiled is in it.
 """
 
+# numba and llvmlite call these functions in other ways than they are written.
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportReturnType=false
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numba
 import numpy as np
@@ -27,7 +30,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-OPTIONS = {"fastmath": {"contract", "reassoc", "nsz"}}  # nan and infinity keep their meaning
+OPTIONS: Any = {"fastmath": {"contract", "reassoc", "nsz"}}  # nan and infinity keep their meaning
 ZERO = np.float32(0)
 
 
@@ -154,17 +157,17 @@ class _Code:
 
     def spread(self, number: ir.Value) -> ir.Value:
         """Repeat a number in a vector."""
-        nothing, first = ir.Constant(VECTOR, ir.Undefined), ir.IntType(32)(0)
-        return self._shuffle(self.builder.insert_element(nothing, number, first), [0] * LANES)
+        vector: Any = self.builder.insert_element(ir.Constant(VECTOR, ir.Undefined), number, ir.IntType(32)(0))
+        return self._shuffle(vector, [0] * LANES)
 
     def sum(self, vector: ir.Value) -> ir.Value:
         """Sum a vector's numbers: halves are added until one number is left."""
-        lanes = LANES
+        lanes, total = LANES, vector
         while lanes > 1:
             lanes //= 2
-            low, high = (self._shuffle(vector, range(start, start + lanes)) for start in (0, lanes))
-            vector = self.builder.fadd(low, high)
-        return self.builder.extract_element(vector, ir.IntType(32)(0))
+            low, high = (self._shuffle(total, range(start, start + lanes)) for start in (0, lanes))
+            total: Any = self.builder.fadd(low, high)
+        return self.builder.extract_element(total, ir.IntType(32)(0))
 
     def _shuffle(self, vector: ir.Value, lanes: Sequence[int]) -> ir.Value:
         mask = ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), list(lanes))

@@ -51,7 +51,7 @@ def pays(network: LinearNetwork, weights: Mapping[str, Tensor], mask: Mapping[st
     if any(layer.device.type != "cpu" or layer.dtype != torch.float32 for layer in layers.values()):
         return False
     kept = sum(np.count_nonzero(mask[name]) if name in mask else layer.numel() for name, layer in layers.items())
-    return kept <= DENSEST * sum(layer.numel() for layer in layers.values())
+    return bool(kept <= DENSEST * sum(layer.numel() for layer in layers.values()))
 
 
 class CsrMatrices(NamedTuple):

@@ -72,6 +72,11 @@ class SharedDropout(nn.Module):
 class SynchronizedBatchNorm(_BatchNorm):
     """Batch norm with the statistics of all processes' examples, of which each process has equally many."""
 
+    # There always are running statistics, which an ordinary one may lack.
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+
     @classmethod
     def of(cls, layer: _BatchNorm) -> SynchronizedBatchNorm:
         """Build one with the parameters and buffers of an ordinary batch norm."""

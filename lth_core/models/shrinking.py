@@ -15,6 +15,7 @@ import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -167,7 +168,7 @@ def _outputs(module: nn.Module, consumer: nn.Module, size: int, inputs: Tensor) 
     return units[:, 0], (units - units[:, :1]).abs().amax(dim=1) <= 1e-12 * (1 + units[:, 0].abs())
 
 
-def _columns(consumer: nn.Module, size: int) -> Tensor:
+def _columns(consumer: Any, size: int) -> Tensor:
     """A view of the consumer's weight: (outputs, units, what each output takes from a unit)."""
     return consumer.weight.data.view(len(consumer.weight), size, -1)
 

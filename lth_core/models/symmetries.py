@@ -196,7 +196,7 @@ class _Tracing(fx.Interpreter):
         if not inputs:  # a tensor of the module itself
             raise _NotUnderstood(n)
         first, before = self.carried[inputs[0]], self.shapes[inputs[0]]
-        layer = self.fetch_attr(n.target) if n.op == "call_module" else None
+        layer = self.fetch_attr(str(n.target)) if n.op == "call_module" else None
         operation = type(layer) if layer else n.target
         if isinstance(layer, _BatchNorm | nn.Linear | _ConvNd):
             return self._through_layer(layer, first, before)
@@ -211,7 +211,7 @@ class _Tracing(fx.Interpreter):
             return first
         raise _NotUnderstood(n)
 
-    def _through_layer(self, layer: nn.Module, carried: _Carried, shape: torch.Size) -> _Carried:
+    def _through_layer(self, layer: Any, carried: _Carried, shape: torch.Size) -> _Carried:
         axis = len(shape) - 1 if isinstance(layer, nn.Linear) else 1
         if carried.axis != axis and carried.units.root() is not self.fixed:
             raise _NotUnderstood(layer)

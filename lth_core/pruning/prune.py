@@ -37,7 +37,8 @@ def fractions(method: Method, layers: Mapping[str, str], level: int) -> dict[str
     networks (half the rate) loses p / 2 where the others lose p. Layers with a larger rate, of which a share would
     exceed 1, keep what as many rounds of it would leave.
     """
-    rates = {name: method.rate_by_kind.get(kind, method.rate) for name, kind in layers.items()}
+    by_kind = {str(kind): rate for kind, rate in method.rate_by_kind.items()}
+    rates = {name: by_kind.get(kind, method.rate) for name, kind in layers.items()}
     if method.iterative:
         return rates
     return {

@@ -46,7 +46,7 @@ def prune_filters(scores: Tensors, mask: Tensors, fraction: Mapping[str, float],
         for name, kept in ranked.items()
         if name in scores
     }
-    filters = {name: _rows(kept).any(axis=1) for name, kept in ranked.items()}
+    filters = {name: np.asarray(_rows(kept).any(axis=1)) for name, kept in ranked.items()}
     for name, surviving in filters.items():
         filters_left(name, int(surviving.sum()), fraction[name])
     left = prune(of_filters, filters, fraction, "layer")

@@ -16,6 +16,7 @@ from lth_core.data.augment import crop_flip
 from lth_core.data.reading import ImageData
 from lth_core.models.layout import channels_last, wants_channels_last
 from lth_core.randomness import random_generator
+from lth_core.runtime.shares import Share
 from lth_core.tasks.base import PIECE, TaskError
 
 
@@ -43,6 +44,10 @@ class ImageClassification:
     data: ImageData
     recipe: Recipe
     device: torch.device
+
+    @property
+    def share(self) -> Share:
+        return self.data.share
 
     def __post_init__(self) -> None:
         if self.recipe.batch_size > self.data.size("train"):

@@ -137,6 +137,7 @@ def export_onnx(module: nn.Module, input_shape: Sequence[int], path: str | Path)
         )
     finally:
         module.train(was_training)
+    assert program is not None  # as it is with dynamo
     write_whole(path, lambda temporary: program.save(temporary), summed=False)
 
 

@@ -90,7 +90,7 @@ def _minibatches(
 
 def _updates(task: Task, state: TrainingState) -> Callable[[Batch, float, Sequence[int]], None]:
     """What makes a step of a batch, a learning rate and the seeds of noise."""
-    if state.cohort.together and task.data.share.processes == 1:  # on a GPU, without noise, and alone
+    if state.cohort.together and task.share.processes == 1:  # on a GPU, without noise, and alone
         graphed = GraphedStep(lambda batch, rate: step(state, batch, rate, []), task.device)
         return lambda batch, rate, noise: graphed(batch, rate)
     return lambda batch, rate, noise: step(state, batch, rate, noise)

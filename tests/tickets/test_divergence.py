@@ -19,7 +19,7 @@ from lth_core.jobs.branch import stack_tickets
 from lth_core.pruning.rounds import ends_chain, next_mask
 from lth_core.storage.files import write_text
 from lth_core.storage.runs import Run
-from lth_core.storage.tensors import read_header, read_tensors, write_tensors
+from lth_core.storage.tensors import Tensors, read_header, read_tensors, write_tensors
 from lth_core.tickets.divergence import diverged, without_tickets
 from lth_core.tickets.rewinding import Ticket
 
@@ -51,9 +51,9 @@ def test_a_replicate_has_diverged_if_ever_its_loss_or_in_the_end_its_weights_are
 # ---------------------------------------------------------------- which chains end
 
 
-def ends(criterion: str, trained: dict[str, np.ndarray], start: dict[str, np.ndarray] = WEIGHTS, said=False) -> bool:
+def ends(criterion: str, trained: Tensors, trained_from: Tensors = WEIGHTS, said: bool = False) -> bool:
     method = Method(levels=1, criterion=criterion)
-    return ends_chain(method, LAYERS, initial=WEIGHTS, trained_from=start, trained=trained, diverged=said)
+    return ends_chain(method, LAYERS, initial=WEIGHTS, trained_from=trained_from, trained=trained, diverged=said)
 
 
 @pytest.mark.parametrize("criterion", registry.criterion.names())
@@ -62,7 +62,7 @@ def test_a_chain_ends_where_its_criterion_looks_at_what_is_not_finite(criterion:
     """Scores by rank, or by sign, would be numbers all the same."""
     assert not ends(criterion, WEIGHTS)
     assert ends(criterion, lost(value)) == registry.criterion.uses(criterion, "trained")
-    assert ends(criterion, WEIGHTS, start=lost(value)) == registry.criterion.uses(criterion, "trained_from")
+    assert ends(criterion, WEIGHTS, lost(value)) == registry.criterion.uses(criterion, "trained_from")
 
 
 def test_a_training_that_diverged_ends_the_chain_even_if_its_weights_are_finite() -> None:
