@@ -115,7 +115,7 @@ class Pair:
 
     @property
     def is_moved(self) -> bool:
-        """Whether the alignment changed the second network."""
+        """Tell whether the alignment changed the second network."""
         changed = self.aligned or {}
         return any(not np.array_equal(value, self.second[name]) for name, value in changed.items())
 

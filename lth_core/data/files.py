@@ -31,7 +31,7 @@ class Files:
     labels: np.ndarray
 
     def take(self, indices: np.ndarray) -> Files:
-        """The files at the indices, in that order."""
+        """Take the files at the indices, in that order."""
         return Files([self.names[index] for index in indices], self.labels[indices])
 
 
@@ -50,7 +50,7 @@ class StreamedSplits:
     grey: bool
 
     def tensors(self) -> dict[str, np.ndarray]:
-        """The arrays of the data file: {split}_files (names joined by NUL, as bytes) and {split}_labels (int64)."""
+        """Return the data file's arrays: {split}_files (names joined by NUL, as bytes) and {split}_labels (int64)."""
         arrays = {}
         for name in SPLITS:
             split = getattr(self, name)
@@ -59,7 +59,7 @@ class StreamedSplits:
         return arrays
 
     def facts(self) -> dict[str, Any]:
-        """The header of the data file; mean and std per channel of at most STATISTICS_IMAGES training images."""
+        """Return the header of the data file; mean and std per channel of at most STATISTICS_IMAGES training images."""
         chosen = random_generator(0, "statistics", "image-folder").permutation(len(self.train.names))[
             :STATISTICS_IMAGES
         ]

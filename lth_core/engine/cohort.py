@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def all_at_once(device: torch.device) -> bool:
-    """Whether replicates are computed together where they can be, rather than in turn."""
+    """Tell whether replicates are computed together where they can be, rather than in turn."""
     return device.type != "cpu"
 
 
@@ -62,6 +62,7 @@ class Cohort:
 
     @property
     def parameters(self) -> dict[str, Float[Tensor, "replicate ..."]]:
+        """Return the present parameters by name."""
         for network, part in zip(self.sparse, self.parts, strict=False):
             network.write_into(part)
         return self._parameters
@@ -143,7 +144,7 @@ class Cohort:
         return loss, accuracy
 
     def finite(self) -> Bool[Tensor, " replicate"]:
-        """Whether all weights of a replicate are finite."""
+        """Tell whether all weights of a replicate are finite."""
         if self.sparse:
             return torch.stack([network.trained.isfinite().all() for network in self.sparse])
         weights = [value.detach().reshape(self.size, -1) for value in self.parameters.values()]

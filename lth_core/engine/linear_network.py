@@ -66,7 +66,7 @@ class LinearNetwork:
 
     @classmethod
     def of(cls, module: nn.Module) -> LinearNetwork | None:
-        """Take a module for linear layers, if it is a plain sequence (Flatten,) Linear, ReLU, Linear, ..., Linear."""
+        """Read a module as linear layers, if it is a plain sequence (Flatten,) Linear, ReLU, Linear, ..., Linear."""
         if type(module) is not nn.Sequential:
             return None
         named = list(module.named_children())

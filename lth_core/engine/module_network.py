@@ -46,7 +46,7 @@ class ModuleNetwork:
 
     @torch.no_grad()
     def stacks(self, parameters: Weights, buffers: Weights, inputs: Shaped[Tensor, "batch ..."]) -> bool:
-        """Whether all replicates can be computed at once; `inputs` are any.
+        """Tell whether all replicates can be computed at once; `inputs` are any.
 
         Not so where the module draws noise, which every replicate has from its own seed, decides by its values, or does
         anything else that vmap cannot follow. Raises torch.OutOfMemoryError.

@@ -46,7 +46,7 @@ def pieces(examples: Float[Tensor, "batch features"]) -> list[Float[np.ndarray, 
 
 
 def pays(network: LinearNetwork, weights: Mapping[str, Tensor], mask: Mapping[str, np.ndarray]) -> bool:
-    """Whether few enough of a cohort's weights are kept, given its tensors (R, ...) and masks of their shapes."""
+    """Tell whether few enough of a cohort's weights are kept, given its tensors (R, ...) and masks of their shapes."""
     layers = {name: weights[name] for name, _ in network.layers}
     if any(layer.device.type != "cpu" or layer.dtype != torch.float32 for layer in layers.values()):
         return False

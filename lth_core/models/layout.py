@@ -13,7 +13,7 @@ FEWEST_FILTERS = 8
 
 
 def wants_channels_last(module: nn.Module, input_shape: Sequence[int], device: torch.device, precision: str) -> bool:
-    """Whether a network of 2-D convolutions is faster on images with channels last, as measured on CPUs.
+    """Tell whether a network of 2-D convolutions is faster on images with channels last, as measured on CPUs.
 
     On a GPU it is what its units for bfloat16 compute on. Modules that flatten with `view` take the other order only.
     """

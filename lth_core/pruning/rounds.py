@@ -24,7 +24,7 @@ def ends_chain(
     trained: Tensors | None = None,
     diverged: bool = False,
 ) -> bool:
-    """Whether one replicate has no next ticket: its criterion would score `layers` by weights that are not finite.
+    """Tell whether one replicate has no next ticket: its criterion would score `layers` by weights that are not finite.
 
     So it has none where the criterion looks at the end of a training that has `diverged`. Criteria that do not look at
     trained weights (random, at initialization) go on: nobody need give these.

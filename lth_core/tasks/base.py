@@ -21,7 +21,7 @@ every layer. With lth_core.runtime.memory it is not, but there is less of it wit
 
 
 def evaluation_piece(linear: bool, device: torch.device) -> int:
-    """Examples at a time, for a network of linear layers or another one."""
+    """Return how many examples to evaluate at a time, for a network of linear layers or another one."""
     return PIECE if linear or device.type != "cpu" else SMALL_PIECE
 
 
@@ -38,7 +38,7 @@ class Task(Protocol):
 
     @property
     def share(self) -> Share:
-        """Which examples of every batch this process gets."""
+        """Return which examples of every batch this process gets."""
         ...
 
     def minibatches(self, seeds: Sequence[int], order: int, first_step: int, last_step: int) -> Iterator[Batch]:

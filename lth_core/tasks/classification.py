@@ -32,7 +32,7 @@ class ImageBatch:
         return self.images
 
     def replicate(self, index: int) -> ImageBatch:
-        """The batch of one replicate."""
+        """Take the batch of one replicate."""
         return ImageBatch(self.images[index], self.labels[index])
 
 
@@ -87,7 +87,7 @@ class ImageClassification:
 
     @cached_property
     def channels_last(self) -> bool:
-        """Whether images come with their channels last, as this network is fastest."""
+        """Tell whether images come with their channels last, as this network is fastest."""
         return wants_channels_last(self.module, self.data.input_shape, self.device, self.recipe.precision)
 
     @cached_property

@@ -54,7 +54,7 @@ class TrainingState:
 
     @property
     def is_logged(self) -> bool:
-        """Whether the history has rows of the present step, as it has after a resumption."""
+        """Tell whether the history has rows of the present step, as it has after a resumption."""
         return bool(self.history) and self.history[-1]["step"] == self.step
 
     def tensors(self) -> dict[str, Tensor]:
