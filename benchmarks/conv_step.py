@@ -36,7 +36,8 @@ from lth_core.planning import catalogue
 from lth_core.registry import model
 from lth_core.storage.tensors import write_tensors
 from lth_core.tasks.classification import ImageClassification
-from lth_core.training.loop import start_state, train
+from lth_core.training.loop import train
+from lth_core.training.state import start_state
 
 catalogue.register()
 
@@ -142,9 +143,9 @@ def project_loop(contest: Contest, data: str, precision: str) -> float:
     task = ImageClassification(network(contest), open_data(data), recipe, torch.device("cpu"))
     weights = initialize_cohort(partial(network, contest), Initialization(), [0])
     state = start_state(task, weights, {})
-    train(task, state, [0], WARM_UP, evaluate=False)
+    train(task, state, [0], WARM_UP)
     start = time.process_time()
-    train(task, state, [0], last, evaluate=False)
+    train(task, state, [0], last)
     return time.process_time() - start
 
 

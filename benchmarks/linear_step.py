@@ -35,7 +35,9 @@ from lth_core.planning import catalogue
 from lth_core.registry import model
 from lth_core.storage.tensors import Tensors
 from lth_core.tasks.classification import ImageClassification
-from lth_core.training.loop import evaluate_into, start_state, train
+from lth_core.training import history
+from lth_core.training.loop import train
+from lth_core.training.state import start_state
 
 catalogue.register()
 
@@ -111,7 +113,7 @@ class Lenet:
         """Seconds of one training step."""
         weights = {name: value * mask.get(name, np.float32(1)) for name, value in self.initial.items()}
         state = start_state(self.task, weights, mask)
-        return seconds(lambda: train(self.task, state, self.seeds, STEPS, evaluate=False)) / STEPS
+        return seconds(lambda: train(self.task, state, self.seeds, STEPS)) / STEPS
 
     def late_step(self, flush: bool) -> Timed:
         """Of a training that has come far, with numbers below 1.2e-38 as they are, or taken as 0."""
@@ -119,7 +121,7 @@ class Lenet:
 
         def advance(steps: int) -> None:
             torch.set_flush_denormal(flush)
-            train(self.task, state, self.seeds, state.step + steps, evaluate=False)
+            train(self.task, state, self.seeds, state.step + steps)
             torch.set_flush_denormal(True)
 
         advance(LATE)
@@ -129,7 +131,7 @@ class Lenet:
         """Seconds of one evaluation on all splits."""
         weights = {name: value * mask.get(name, np.float32(1)) for name, value in self.initial.items()}
         state = start_state(self.task, weights, mask)
-        return seconds(lambda: evaluate_into(state))
+        return seconds(lambda: history.log(state))
 
     def products(self, product: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> float:
         """Seconds of the matrix products of one step alone; product(a, b) is a @ b^T."""

@@ -1,4 +1,4 @@
-"""Named random streams: every draw comes from a stream keyed by (seed, purpose, index).
+"""Randomness: every draw comes from a random generator keyed by (seed, purpose, index).
 
 Two purposes never share numbers, so the data order can change while the initialization stays, and the draw for
 step t needs no draw for step t - 1.
@@ -17,10 +17,10 @@ def _key(seed: int, purpose: str, index: tuple[int | str, ...]) -> int:
 
 
 def random_generator(seed: int, purpose: str, *index: int | str) -> np.random.Generator:
-    """A fresh NumPy generator at the start of the stream (seed, purpose, index)."""
+    """Return a new NumPy generator for the key (seed, purpose, index)."""
     return np.random.Generator(np.random.Philox(key=_key(seed, purpose, index)))
 
 
 def torch_seed(seed: int, purpose: str, *index: int | str) -> int:
-    """A 63-bit seed of the stream (seed, purpose, index) for draws that only torch can make."""
+    """Return a 63-bit seed for the key (seed, purpose, index), for draws that only torch can make."""
     return _key(seed, purpose, index) >> 65

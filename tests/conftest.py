@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from tests.support import shape_checks  # noqa: F401 (first: what is imported from here on is checked)
+
+# isort: split
+
 import os
 import signal
 import sys

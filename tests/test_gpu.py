@@ -91,7 +91,7 @@ def test_no_step_waits_for_the_gpu(on_gpu: Any, network: Any, precision: str, au
     task = on_gpu(network(), precision=precision, augment=augment)
     try:
         with pytest.raises(RuntimeError, match="synchron"):  # at the end, where the weights are fetched
-            run(task, initial(network), {}, evaluate=False, after_step=forbid)
+            run(task, initial(network), {}, evaluate=False, listeners=[forbid])
     finally:
         torch.cuda.set_sync_debug_mode("default")
     assert done[-1] == task.recipe.steps

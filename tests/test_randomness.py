@@ -1,4 +1,4 @@
-"""Named random streams: keyed by (seed, purpose, index), independent of each other and of the order of use."""
+"""Random generators: keyed by (seed, purpose, index), independent of each other and of the order of use."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from lth_core.models.symmetries import Group, Place
+from lth_core.models.symmetries import Group, TensorAxis
 from lth_core.storage.tensors import Tensors
 
 IMPROVEMENT = 1e-9
@@ -19,9 +19,9 @@ IMPROVEMENT = 1e-9
 
 
 def align(
-    first: Tensors, second: Tensors, groups: Sequence[Group], matched: Collection[str], random: np.random.Generator
+    first: Tensors, second: Tensors, groups: Sequence[Group], matched: Collection[str], rng: np.random.Generator
 ) -> Tensors:
-    """The second network, one replicate's tensors by name, with its units in the order that best matches the first's.
+    """Permute the second network's units to match the first's; networks are one replicate's tensors by name.
 
     Only the tensors named in `matched` (a network's parameters) are compared; the others (statistics of batch norm)
     move with their units. Groups take turns in the random order of each sweep, until a sweep changes nothing. Diverged
@@ -33,10 +33,10 @@ def align(
     current, moved = second, True
     while moved:
         moved = False
-        for index in random.permutation(len(groups)):
-            found = _match(first, current, groups[index], matched)
-            moved |= found is not current
-            current = found
+        for index in rng.permutation(len(groups)):
+            candidate = _match(first, current, groups[index], matched)
+            moved |= candidate is not current
+            current = candidate
     return current
 
 
@@ -44,20 +44,20 @@ def _match(first: Tensors, second: Tensors, group: Group, matched: Collection[st
     """The second network with one group in its best order, or itself where that gains nothing."""
     from scipy.optimize import linear_sum_assignment
 
-    places = [place for place in group.places if place.tensor in matched]
+    axes = [along for along in group.axes if along.tensor in matched]
     with np.errstate(over="ignore", invalid="ignore"):
-        products = sum(_units(first, place) @ _units(second, place).T for place in places)
+        products = sum(_units(first, along) @ _units(second, along).T for along in axes)
     if not np.isfinite(products).all():
         return second
     _, order = linear_sum_assignment(products, maximize=True)
     candidate = group.permute(second, order)
-    tensors = {place.tensor for place in places}
+    tensors = {along.tensor for along in axes}
     gain = sum(np.vdot(first[name].astype(np.float64), candidate[name] - second[name]) for name in tensors)
     size = sum(np.vdot(first[name], first[name]) for name in tensors)
     return candidate if gain > IMPROVEMENT * size else second
 
 
-def _units(weights: Tensors, place: Place) -> np.ndarray:
-    """All entries of each unit at one place, as (units, entries)."""
-    tensor = np.moveaxis(weights[place.tensor], place.axis, 0)
-    return tensor.reshape(len(tensor) // place.repeats, -1)
+def _units(weights: Tensors, along: TensorAxis) -> np.ndarray:
+    """All entries of each unit along one axis, as (units, entries)."""
+    tensor = np.moveaxis(weights[along.tensor], along.axis, 0)
+    return tensor.reshape(len(tensor) // along.repeats, -1)

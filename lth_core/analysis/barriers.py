@@ -9,7 +9,7 @@ POINT = ("alpha", "loss", "error")
 
 
 def barriers(path: pd.DataFrame) -> pd.DataFrame:
-    """The barrier of every line in a table of points: one row per seed, draw, matching, statistics and split.
+    """Compute the barrier of every line in a table of points: one row per seed, draw, matching, statistics and split.
 
     `barrier` is the maximum of the error over the line minus the mean of its two ends (Frankle et al. 2020, section 2,
     call it the instability; below 0.02 their networks are stable), a fraction; `loss_barrier` the same of the loss, in

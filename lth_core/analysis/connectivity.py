@@ -1,7 +1,7 @@
 """Connectivity: loss and error on the straight line between two trained networks (Frankle et al. 2020, section 2).
 
-All tensors are interpolated. The statistics of batch norm are, besides, estimated again at every place of the line,
-since those in between belong to no network that was trained.
+All tensors are interpolated. The statistics of batch norm are, besides, estimated again at every point of the line,
+because those in between belong to no network that was trained.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lth_core.storage.tensors import Tensors
 from lth_core.tasks.base import Batch, Task, evaluation_piece
 
 STATISTICS_EXAMPLES = 5000
-"""At most so many training examples are used to estimate the statistics of batch norm."""
+"""The most training examples that are used to estimate the statistics of batch norm."""
 
 BATCH = 250
 """Training examples in each batch whose statistics are averaged."""
@@ -31,25 +31,25 @@ Weights = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Line:
-    """The networks (1 - alpha) first + alpha second of one replicate at places `alphas`, on the task's device."""
+    """The networks (1 - alpha) first + alpha second of one replicate at the points `alphas`, on the task's device."""
 
     first: Weights
     second: Weights
     alphas: Sequence[float]
 
     def at(self, alpha: float) -> Weights:
-        """The network at a place: parameters and float buffers interpolated, integer buffers those of the first."""
+        """Return the network at a point: parameters and float buffers interpolated, integer buffers of the first."""
         return {name: self.value(name, alpha) for name in self.first}
 
     def value(self, name: str, alpha: float) -> Tensor:
-        """One tensor of the network at a place."""
+        """Return one tensor of the network at a point."""
         first = self.first[name]
         return torch.lerp(first, self.second[name], alpha) if first.is_floating_point() else first
 
 
 class Curve(NamedTuple):
-    """Along a line: loss (nats) and error (fraction) at every place, and the fraction of examples on which the
-    predictions of its first and its last place differ. nan where the loss is not finite."""
+    """Along a line: loss (nats) and error (fraction) at every point, and the fraction of examples on which the
+    predictions at its first and its last point differ. nan where the loss is not finite."""
 
     loss: np.ndarray
     error: np.ndarray
@@ -64,15 +64,15 @@ class Measuring:
     """
 
     sums: list[Tensor]
-    """Per line, over examples and by place: loss, errors, predictions unlike those of the first place (3, places)."""
+    """Per line, over examples and by point: loss, errors, predictions unlike those at the first point (3, points)."""
     statistics: list[list[Weights]]
-    """Estimated batch-norm buffers of every place of every line."""
+    """Estimated batch-norm buffers of every point of every line."""
     step: int = 0
     history: list[Any] = field(default_factory=list)
 
     @classmethod
     def start(cls, task: Task, lines: Sequence[Line]) -> Measuring:
-        """Before the first batch."""
+        """Start a measurement before its first batch."""
         sums = [torch.zeros(3, len(line.alphas), dtype=torch.float64, device=task.device) for line in lines]
         norms = _batch_norms(task)
         empty = {f"{name}.{key}": value for name, norm in norms.items() for key, value in norm.named_buffers()}
@@ -83,16 +83,18 @@ class Measuring:
         return cls(sums, zeros)
 
     def tensors(self) -> dict[str, Tensor]:
-        """All tensors that the next batch adds to, by a name of their own."""
-        places = ((f"{line}/{place}", at) for line, all_ in enumerate(self.statistics) for place, at in enumerate(all_))
-        return {
-            **{f"sums/{line}": value for line, value in enumerate(self.sums)},
-            **{f"statistics/{where}/{name}": value for where, at in places for name, value in at.items()},
+        """Return all tensors that the next batch adds to, each by another name."""
+        buffers = {
+            f"statistics/{line}/{point}/{name}": value
+            for line, points in enumerate(self.statistics)
+            for point, tensors in enumerate(points)
+            for name, value in tensors.items()
         }
+        return {f"sums/{line}": value for line, value in enumerate(self.sums)} | buffers
 
-    def finish(self, found: Any) -> None:
-        """The present loop is done."""
-        self.history.append(found)
+    def finish(self, outcome: Any) -> None:
+        """End the present loop with its outcome (JSON-able)."""
+        self.history.append(outcome)
         self.step = 0
         for value in self.sums:
             value.zero_()
@@ -113,7 +115,7 @@ class Pair:
 
     @property
     def is_moved(self) -> bool:
-        """Whether the alignment changed the second network."""
+        """Tell whether the alignment changed the second network."""
         changed = self.aligned or {}
         return any(not np.array_equal(value, self.second[name]) for name, value in changed.items())
 
@@ -126,17 +128,17 @@ def connect(
     restore: AfterBatch = lambda state: None,
     after_batch: AfterBatch = lambda state: None,
 ) -> Iterator[tuple[str, str, list[dict[str, Curve]]]]:
-    """For all statistics (interpolated, estimated) and splits (train, test): each pair's curves by matching.
+    """Measure, for all statistics (interpolated, estimated) and splits (train, test), each pair's curves by matching.
 
     The matchings are `none` and, for pairs whose alignment is known, `aligned`, which has the same ends. There are
-    `points` evenly spaced places on a line, ends included. `examples` is the most that are used of a split, None for
+    `points` evenly spaced points on a line, ends included. `examples` is the most that are used of a split, None for
     all of it. Only networks with batch norm have estimated statistics. `restore` may put in the state of the same
     measurement that was interrupted.
     """
     alphas = np.linspace(0, 1, points).tolist()
     moved = [index for index, pair in enumerate(pairs) if pair.is_moved]
-    lines = [Line(*_on_device(task, pair.first, pair.second), alphas) for pair in pairs]
-    lines += [Line(lines[index].first, *_on_device(task, pairs[index].aligned), alphas[1:-1]) for index in moved]
+    lines = [Line(_on_device(task, pair.first), _on_device(task, pair.second), alphas) for pair in pairs]
+    lines += [Line(lines[index].first, _on_device(task, pairs[index].aligned or {}), alphas[1:-1]) for index in moved]
     state = Measuring.start(task, lines)
     restore(state)
     loops = [("interpolated", "train"), ("interpolated", "test")]
@@ -150,26 +152,24 @@ def connect(
         else:
             if loop == len(state.history):
                 estimated = state.statistics if statistics == "estimated" else None
-                found = evaluate(task, lines, split, examples, estimated, state, after_batch)
-                state.finish([(curve.loss.tolist(), curve.error.tolist(), curve.disagreement) for curve in found])
+                measured = evaluate(task, lines, split, examples, estimated, state, after_batch)
+                state.finish([(curve.loss.tolist(), curve.error.tolist(), curve.disagreement) for curve in measured])
             curves = [Curve(np.array(loss), np.array(error), apart) for loss, error, apart in state.history[loop]]
-            found = [
+            by_matching = [
                 {"none": curve} | ({"aligned": curve} if pair.aligned is not None else {})
                 for pair, curve in zip(pairs, curves, strict=False)
             ]
             for index, inner in zip(moved, curves[len(pairs) :], strict=True):
-                found[index]["aligned"] = _with_ends(inner, found[index]["none"])
-            yield statistics, split, found
+                by_matching[index]["aligned"] = _with_ends(inner, by_matching[index]["none"])
+            yield statistics, split, by_matching
 
 
-def _on_device(task: Task, *networks: Tensors) -> list[Weights]:
-    return [
-        {name: torch.as_tensor(value, device=task.device) for name, value in network.items()} for network in networks
-    ]
+def _on_device(task: Task, network: Tensors) -> Weights:
+    return {name: torch.as_tensor(value, device=task.device) for name, value in network.items()}
 
 
 def _with_ends(inner: Curve, whole: Curve) -> Curve:
-    """The places in between of one curve with the ends of another."""
+    """The points in between of one curve with the ends of another."""
     loss, error = (np.concatenate([b[:1], a, b[-1:]]) for a, b in zip(inner[:2], whole[:2], strict=True))
     return Curve(loss, error, whole.disagreement)
 
@@ -187,9 +187,9 @@ def evaluate(
     state: Measuring | None = None,
     after_batch: AfterBatch = lambda state: None,
 ) -> list[Curve]:
-    """The curve of every line on a split, or on `examples` of it; changes nothing.
+    """Measure the curve of every line on a split, or on `examples` of it; changes nothing.
 
-    `statistics` are buffers to use instead of the interpolated ones, for every place of every line. The data are gone
+    `statistics` are buffers to use instead of the interpolated ones, for every point of every line. The data are gone
     through once, from where `state` is: each batch is evaluated by all networks of all lines.
     """
     task.module.to(task.device).eval()
@@ -203,25 +203,25 @@ def evaluate(
             continue
         for index, line in enumerate(lines):
             if network:
-                found = _linear_outputs(network, line, batch.inputs)
+                outputs = _linear_outputs(network, line, batch.inputs)
             else:
-                found = _outputs(task, line, batch.inputs, statistics[index] if statistics else None)
-            _add(state.sums[index], task, found, batch)
+                outputs = _outputs(task, line, batch.inputs, statistics[index] if statistics else None)
+            _add(state.sums[index], task, outputs, batch)
         state.step += 1
         after_batch(state)
     return [_curve(*(total / count).cpu().numpy()) for total in state.sums]
 
 
 def _add(sums: Tensor, task: Task, outputs: Iterable[Tensor], batch: Batch) -> None:
-    """Add a batch's losses, errors and predictions unlike those of the first place, to the columns of the places."""
+    """Add a batch's losses, errors and predictions unlike those at the first point, to the columns of the points."""
     reference = None
-    for place, values in enumerate(outputs):
+    for point, values in enumerate(outputs):
         losses, right = task.losses(values, batch)
         predicted = values.argmax(dim=-1)
         reference = predicted if reference is None else reference
-        sums[0, place] += losses.double().sum()
-        sums[1, place] += (~right).sum()
-        sums[2, place] += (predicted != reference).sum()
+        sums[0, point] += losses.double().sum()
+        sums[1, point] += (~right).sum()
+        sums[2, point] += (predicted != reference).sum()
 
 
 def _curve(loss: np.ndarray, error: np.ndarray, disagreement: np.ndarray) -> Curve:
@@ -231,8 +231,8 @@ def _curve(loss: np.ndarray, error: np.ndarray, disagreement: np.ndarray) -> Cur
 
 
 def _outputs(task: Task, line: Line, inputs: Tensor, statistics: Sequence[Weights] | None) -> Iterator[Tensor]:
-    for place, alpha in enumerate(line.alphas):
-        buffers = statistics[place] if statistics else {}
+    for point, alpha in enumerate(line.alphas):
+        buffers = statistics[point] if statistics else {}
         yield functional_call(task.module, {**line.at(alpha), **buffers}, (inputs,))
 
 
@@ -241,11 +241,11 @@ def _linear_outputs(network: LinearNetwork, line: Line, inputs: Tensor) -> Itera
     for the ends and interpolated. It has most of the weights."""
     inputs = inputs.flatten(1)
     weight, bias = network.layers[0]
-    ends = [linear(inputs, end[weight], end[bias] if bias else None) for end in (line.first, line.second)]
+    first, second = (linear(inputs, end[weight], end[bias] if bias else None) for end in (line.first, line.second))
     others = LinearNetwork(network.layers[1:])
     names = [name for layer in others.layers for name in layer if name]
     for alpha in line.alphas:
-        values = torch.lerp(*ends, alpha)
+        values = torch.lerp(first, second, alpha)
         if others.layers:
             values = others.activations({name: line.value(name, alpha) for name in names}, values.relu_())[-1]
         yield values
@@ -262,10 +262,10 @@ def estimate_statistics(
     state: Measuring | None = None,
     after_batch: AfterBatch = lambda state: None,
 ) -> list[list[Weights]]:
-    """Batch-norm buffers of every place of every line: mean and variance per channel, averaged over batches.
+    """Estimate the batch-norm buffers of every point of every line: mean and variance per channel, averages of batches.
 
-    Estimated on a fixed random sample of the training split: STATISTICS_EXAMPLES of it, or `examples` if that is less,
-    in equal batches of at most BATCH, from where `state` is.
+    The batches are of a fixed random sample of the training split, STATISTICS_EXAMPLES or `examples` if that is less,
+    and of equal size, at most BATCH. Estimation goes on from where `state` is.
     """
     module = task.module.to(task.device).eval()  # dropout stays off
     norms, state = _batch_norms(task), state or Measuring.start(task, lines)

@@ -9,7 +9,7 @@ from lth_core.storage.tensors import Tensors
 
 
 def angle_between(first: np.ndarray, second: np.ndarray) -> float:
-    """The angle in radians, precise for nearly parallel vectors too; nan when one of them is zero."""
+    """Compute the angle in radians, precise for nearly parallel vectors too; nan when one of them is zero."""
     lengths = np.linalg.norm(first), np.linalg.norm(second)
     if 0 in lengths:
         return float("nan")
@@ -18,7 +18,7 @@ def angle_between(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def distances(mask: Tensors, first: Tensors, second: Tensors) -> tuple[np.ndarray, np.ndarray]:
-    """L2 distance and angle (radians) between the masked weights of two trainings; both of shape (R,).
+    """Compute L2 distance and angle (radians) between the masked weights of two trainings; both of shape (R,).
 
     `mask` holds booleans (R, ...) per prunable weight; `first` and `second` hold the trained weights by the same names.
     Either may have one replicate per seed where the mask has several draws per seed. A diverged replicate gives nan.

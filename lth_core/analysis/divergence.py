@@ -1,10 +1,10 @@
-"""Divergence: what diverged, which chains ended for it, and which layers were emptied.
+"""Divergence: what diverged, which chains ended because of it, and which layers were emptied.
 
-Of each replicate of each training:
+Each replicate of each training has one of these kinds, or none:
 `diverged`: the first evaluated step at which the loss, or a weight, is not finite;
-`no ticket`: nothing was trained, for the mask would come from a training of this replicate that diverged;
-`layer collapse`: the mask leaves nothing of some layers. Such a network is trained all the same: what it is worth,
-often no more than chance, is measured.
+`no ticket`: nothing was trained, because the mask would come from a training of this replicate that diverged;
+`layer collapse`: the mask leaves nothing of some layers. Such a network is trained all the same: its accuracy, often no
+better than chance, is measured.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Divergence:
 
 
 def divergences(results: str, runs: Iterable[Run]) -> Iterator[Divergence]:
-    """The divergences of all runs. Raises ArtifactError when a history or a mask cannot be read."""
+    """Read the divergences of all runs. Raises ArtifactError when a history or a mask cannot be read."""
     for run in runs:
         branch = run.branch or ("ticket" if run.level else DENSE)
         named = (run.task, run.cohort, run.method, run.level, branch)
@@ -54,8 +54,8 @@ def divergences(results: str, runs: Iterable[Run]) -> Iterator[Divergence]:
         for replicate, step in _diverged(rows).items():
             if not ended.get(replicate):
                 yield Divergence(*named, *replicate, "diverged", step=step)
-        for replicate, none in ended.items():
-            if none:
+        for replicate, has_ended in ended.items():
+            if has_ended:
                 yield Divergence(*named, *replicate, "no ticket")
         for replicate, layers in _collapsed(seeds, header).items():
             if not ended[replicate]:
@@ -70,21 +70,21 @@ def _replicates(seeds: Sequence[int], values: Sequence[Any]) -> dict[tuple[int, 
 
 def _diverged(rows: Iterable[Mapping[str, str]]) -> dict[tuple[int, int], int]:
     """(seed, draw) -> the first step of a history at which a loss is not finite, where there is one."""
-    found: dict[tuple[int, int], int] = {}
+    steps: dict[tuple[int, int], int] = {}
     for row in rows:
         if not math.isfinite(float(row["loss"])):
-            found.setdefault((int(row["seed"]), int(row["draw"])), int(row["step"]))
-    return found
+            steps.setdefault((int(row["seed"]), int(row["draw"])), int(row["step"]))
+    return steps
 
 
 def _collapsed(seeds: Sequence[int], header: Mapping[str, Any]) -> dict[tuple[int, int], list[str]]:
     """(seed, draw) -> the layers of which the masks of a header keep nothing, where there are any."""
-    found: dict[tuple[int, int], list[str]] = {}
+    layers: dict[tuple[int, int], list[str]] = {}
     for layer, kept in header.get("kept", {}).items():
         for replicate, count in _replicates(seeds, kept).items():
             if count == 0:
-                found.setdefault(replicate, []).append(layer)
-    return found
+                layers.setdefault(replicate, []).append(layer)
+    return layers
 
 
 # ---------------------------------------------------------------- in words
@@ -101,37 +101,37 @@ class Line:
     words: Sequence[str]
 
 
-def lines(found: Sequence[Mapping[str, str]]) -> list[Line]:
-    """Rows of divergence.csv, text by column, in words: one line per task, cohort, method and branch.
+def lines(rows: Sequence[Mapping[str, str]]) -> list[Line]:
+    """Put rows of divergence.csv, text by column, in words: one line per task, cohort, method and branch.
 
-    Rows may be there more than once, for studies share trainings.
+    Rows may be there more than once because studies share trainings.
     """
-    groups: dict[tuple[str, ...], list[Mapping[str, str]]] = {}
-    for row in found:
+    groups: dict[tuple[str, str, str, str], list[Mapping[str, str]]] = {}
+    for row in rows:
         groups.setdefault((row["task"], row["cohort"], row["method"], row["branch"]), []).append(row)
-    return [Line(*group, _words(rows)) for group, rows in groups.items()]
+    return [Line(*group, _words(members)) for group, members in groups.items()]
 
 
 def _words(rows: Sequence[Mapping[str, str]]) -> list[str]:
     """The divergences of one line: each kind by replicate, collapsed layers by name."""
-    told: dict[tuple[str, str], list[Mapping[str, str]]] = {}
+    by_subject: dict[tuple[str, str], list[Mapping[str, str]]] = {}
     for row in rows:
         replicate = f"seed {row['seed']}" + (f", draw {row['draw']}" if row["draw"] != "0" else "")
         for subject in row["layers"].split() or [replicate]:
-            told.setdefault((row["kind"], subject), []).append(row)
-    found = []
-    for (kind, subject), own in told.items():
-        levels = sorted({int(row["level"]) for row in own})
+            by_subject.setdefault((row["kind"], subject), []).append(row)
+    sentences = []
+    for (kind, subject), members in by_subject.items():
+        levels = sorted({int(row["level"]) for row in members})
         where = f" at {_listed('level', levels)}" if levels != [0] else ""
         if kind == "diverged":
-            steps = sorted({int(row["step"]) for row in own})
-            found.append(f"{subject} diverged{where}, seen first at {_listed('step', steps)}")
+            steps = sorted({int(row["step"]) for row in members})
+            sentences.append(f"{subject} diverged{where}, seen first at {_listed('step', steps)}")
         elif kind == "no ticket":
-            found.append(f"{subject} has no ticket{where}: a training that its mask would come from diverged")
+            sentences.append(f"{subject} has no ticket{where}: a training that its mask would come from diverged")
         else:
-            seeds = sorted({int(row["seed"]) for row in own})
-            found.append(f"layer collapse: nothing is left of {subject}{where} ({_listed('seed', seeds)})")
-    return found
+            seeds = sorted({int(row["seed"]) for row in members})
+            sentences.append(f"layer collapse: nothing is left of {subject}{where} ({_listed('seed', seeds)})")
+    return sentences
 
 
 def _listed(noun: str, numbers: Sequence[int]) -> str:

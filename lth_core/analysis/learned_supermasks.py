@@ -29,8 +29,8 @@ class LearningDiverged(ArithmeticError):
 
 
 @dataclass
-class Learning:
-    """Masks of one untrained network that are being learned, and whatever is known of the networks before it.
+class MaskTraining:
+    """Masks of one untrained network that are being learned, and the rows of the networks before it.
 
     `scores` of the masked layers' weights start from 0: every weight is kept half of the time. `network` has all
     parameters and buffers; only batch norm's statistics change. `random` is the state of the draws after `step` steps.
@@ -46,8 +46,8 @@ class Learning:
     @classmethod
     def start(
         cls, weights: Weights, layers: Sequence[str], seed: int, settings: Supermasks, history: Sequence[Any] = ()
-    ) -> Learning:
-        """At step 0, from copies of the weights; draws come from the stream (seed, "supermask")."""
+    ) -> MaskTraining:
+        """Start at step 0, from copies of the weights; draws are keyed by (seed, "supermask")."""
         scores = {name: torch.zeros_like(weights[name], requires_grad=True) for name in layers}
         optimizer = torch.optim.SGD(scores.values(), lr=settings.learning_rate, momentum=settings.momentum)
         for score in scores.values():
@@ -58,7 +58,7 @@ class Learning:
         return cls(scores, optimizer, network, generator.get_state(), history=list(history))
 
     def tensors(self) -> dict[str, Tensor]:
-        """All tensors that the next step depends on, by a name of their own."""
+        """Return all tensors that the next step depends on, each by another name."""
         momenta = {name: self.optimizer.state[score]["momentum_buffer"] for name, score in self.scores.items()}
         return {
             **{f"scores/{name}": value for name, value in self.scores.items()},
@@ -70,11 +70,11 @@ class Learning:
 
 def learn(
     task: Task,
-    state: Learning,
+    state: MaskTraining,
     seed: int,
     settings: Supermasks,
     rescaled: bool,
-    after_step: Callable[[Learning], None] = lambda state: None,
+    after_step: Callable[[MaskTraining], None] = lambda state: None,
 ) -> None:
     """Learn the scores that make the network accurate, from where `state` is. Minibatches are those of the dense run.
 
@@ -108,20 +108,20 @@ def _drawn(score: Tensor) -> Tensor:
 
 
 def masked(weights: Weights, masks: Weights, rescaled: bool) -> dict[str, Tensor]:
-    """The weights under masks of 0 and 1.
+    """Put weights under masks of 0 and 1.
 
     `rescaled`: each layer is multiplied by its number of weights over that of its kept ones (dynamic weight rescaling).
     This number is a constant in the gradient: a score learns from its own weight, not from how many others are kept.
     """
-    found = dict(weights)
+    masked_weights = dict(weights)
     for name, kept in masks.items():
         scale = kept.numel() / kept.detach().sum().clamp(min=1) if rescaled else 1
-        found[name] = weights[name] * kept * scale
-    return found
+        masked_weights[name] = weights[name] * kept * scale
+    return masked_weights
 
 
 def drawn_masks(scores: Weights, seed: int, samples: int) -> Iterator[dict[str, Tensor]]:
-    """Masks drawn for evaluation, from the stream (seed, "supermask evaluation")."""
+    """Draw `samples` masks for evaluation, keyed by (seed, "supermask evaluation")."""
     with torch.random.fork_rng():
         torch.manual_seed(torch_seed(seed, "supermask evaluation"))
         for _ in repeat(None, samples):
@@ -129,12 +129,12 @@ def drawn_masks(scores: Weights, seed: int, samples: int) -> Iterator[dict[str, 
 
 
 def likely_mask(scores: Weights) -> dict[str, Tensor]:
-    """What is kept more often than not: sigmoid(score) > 1/2."""
+    """Keep what is drawn more often than not: sigmoid(score) > 1/2."""
     return {name: (score > 0).to(score.dtype) for name, score in scores.items()}
 
 
 def evaluate(task: Task, weights: Weights, masks: Iterable[Weights], rescaled: bool) -> tuple[float, float, float]:
-    """Density, validation and test accuracy of one network under masks of 0 and 1, averaged over them."""
+    """Measure density, validation and test accuracy of one network under masks of 0 and 1, averaged over them."""
     masks = list(masks)
     networks = [masked(weights, mask, rescaled) for mask in masks]
     stacked = {name: torch.stack([network[name] for network in networks]) for name in weights}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -18,8 +18,8 @@ from lth_core.storage.tensors import Tensors
 if TYPE_CHECKING:  # the job that counts does without pandas
     import pandas as pd
 
-Counts = float | np.ndarray
-"""A count, or an array (a column of a table) of them."""
+Counts = Any
+"""A count (float), or an array or a column of a table (pandas) of counts."""
 
 
 class Overlap(NamedTuple):
@@ -40,13 +40,12 @@ def overlaps(
     seeds: Sequence[int],
     ended: tuple[Sequence[bool], Sequence[bool]] | None = None,
 ) -> Iterator[Overlap]:
-    """The counts of every layer that both masks have in the same shape, for every seed.
+    """Count every layer that both masks have in the same shape, for every seed.
 
     Masks hold booleans (R, ...) per layer, one replicate per seed. Layers of different shape (the outputs of other
-    classes, the inputs of other channels) have no common positions and are left out. Where the chain
-    of a seed has `ended`, on the one side or the other (nowhere, if nothing is said), what that mask keeps means
-    nothing: the count is nan. Raises ArtifactError when the
-    masks do not have one replicate per seed.
+    classes, the inputs of other channels) have no common positions and are left out. Where the chain of a seed has
+    `ended`, on the one side or the other (by default on neither), what that mask keeps means nothing: the count is nan.
+    Raises ArtifactError when the masks do not have one replicate per seed.
     """
     for layer in layers:
         ours, theirs = mask[layer], other.get(layer)
@@ -63,17 +62,17 @@ def overlaps(
 
 
 def jaccard(kept: Counts, kept_other: Counts, common: Counts) -> Counts:
-    """Weights that both masks keep, divided by those that either keeps: 1 for equal masks; nan when none is kept."""
+    """Divide the weights that both masks keep by those that either keeps: 1 for equal masks; nan when none is kept."""
     return _ratio(common, kept + kept_other - common)
 
 
 def hamming(weights: Counts, kept: Counts, kept_other: Counts, common: Counts) -> Counts:
-    """The fraction of positions in which two masks differ: 0 for equal masks."""
+    """Compute the fraction of positions in which two masks differ: 0 for equal masks."""
     return _ratio(kept + kept_other - 2 * common, weights)
 
 
 def chance(weights: Counts, kept: Counts, kept_other: Counts) -> Counts:
-    """How many weights of a layer two random masks of these counts both keep: the mean of the hypergeometric law.
+    """Compute how many weights of a layer two random masks of these counts both keep, on average (hypergeometric law).
 
     Put in place of `common`, it gives the Hamming distance expected by chance exactly, and the Jaccard index up to the
     spread of that law, which is small in layers of many weights. Sum it over layers, not their counts.
@@ -82,7 +81,7 @@ def chance(weights: Counts, kept: Counts, kept_other: Counts) -> Counts:
 
 
 def indices(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    """Both indices, and what chance gives, of counts (columns of Overlap) summed over all rows that agree in `by`.
+    """Compute both indices, and what chance gives, of counts (columns of Overlap) summed over rows that agree in `by`.
 
     Columns: `by`, jaccard, jaccard_by_chance, hamming, hamming_by_chance. With `layer` in `by` they are those of each
     layer, without it those of the network, by chance under the layerwise counts.
@@ -90,7 +89,7 @@ def indices(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     counts = table.assign(by_chance=chance(table["weights"], table["kept"], table["kept_other"]))
     columns = ["weights", "kept", "kept_other", "common", "by_chance"]
     groups = counts.groupby(list(by), as_index=False, sort=False)
-    sums = groups[columns].agg(lambda layers: layers.sum(skipna=False))
+    sums: Any = groups[columns].agg(lambda layers: layers.sum(skipna=False))
     weights, kept, kept_other, common, by_chance = (sums[column] for column in columns)
     return sums[list(by)].assign(
         jaccard=jaccard(kept, kept_other, common),

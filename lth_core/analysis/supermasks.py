@@ -1,6 +1,6 @@
 """Supermasks: masks that make an untrained network accurate (Zhou et al. 2019, section 5).
 
-Here masks are found by a criterion from a trained network; those that are learned are in `learned_supermasks`.
+Here a criterion makes the masks from a trained network; those that are learned are in `learned_supermasks`.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ def supermasks(
     trained: Tensors,
     ended: bool = False,
 ) -> list[Tensors]:
-    """One replicate's masks of every level from 0 on, all found from theta_0 and the trained dense network.
+    """Make one replicate's masks of every level from 0 on, all from theta_0 and the trained dense network.
 
-    `ended`: the criterion has nothing to score, for the dense network diverged; the masks say nothing then.
+    `ended`: the criterion has nothing to score because the dense network diverged; the masks mean nothing then.
     """
     masks = [full_mask(initial, layers)]
     for level in range(1, method.levels + 1):
@@ -47,7 +47,7 @@ def supermasks(
 
 
 def untrained(weights: Tensors, layers: Iterable[str], values: Values) -> Tensors:
-    """One replicate's theta_0, or with every weight of the layers replaced by a constant of its sign.
+    """Return one replicate's theta_0, or replace every weight of the layers by a constant of its sign.
 
     The constant is the standard deviation of the layer.
     """
@@ -57,17 +57,17 @@ def untrained(weights: Tensors, layers: Iterable[str], values: Values) -> Tensor
 
 
 def accuracies(task: Task, replicates: Iterable[Tensors]) -> Iterator[tuple[float, float]]:
-    """Validation and test accuracy of every network, given by its weights."""
+    """Measure validation and test accuracy (fractions) of every network, given by its weights."""
     tensors = [{name: torch.from_numpy(np.asarray(value)) for name, value in weights.items()} for weights in replicates]
     stacked = {name: torch.stack([weights[name] for weights in tensors]).to(task.device) for name in tensors[0]}
     return accuracies_of(Cohort(task, stacked))
 
 
 def accuracies_of(cohort: Cohort) -> Iterator[tuple[float, float]]:
-    """Validation and test accuracy of every replicate."""
+    """Measure validation and test accuracy (fractions) of every replicate."""
     return zip(*(cohort.evaluate(split)[1] for split in ("validation", "test")), strict=True)
 
 
 def masked(weights: Iterable[Tensors], masks: Iterable[Tensors]) -> list[Tensors]:
-    """Every replicate's weights under its mask."""
+    """Put every replicate's weights under its mask."""
     return [apply_mask(replicate, mask) for replicate, mask in zip(weights, masks, strict=True)]

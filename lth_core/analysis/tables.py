@@ -13,7 +13,7 @@ from lth_core.storage.files import read_bytes
 
 
 def read_table(path: str | Path, **options: Any) -> pd.DataFrame:
-    """A CSV file as pandas reads it with these options. Raises ArtifactError when it is missing, damaged or foreign."""
+    """Read a CSV file with pandas. Raises ArtifactError when it is missing, damaged or another run's."""
     content = read_bytes(path)
     try:
         return pd.read_csv(io.BytesIO(content), **options)

@@ -37,11 +37,11 @@ def weight_histograms(
     seeds: Sequence[int],
     ended: Sequence[bool] = (),
 ) -> Iterator[Bin]:
-    """Histograms per layer, group and seed of two quantities of the dense network's weights.
+    """Count histograms per layer, group and seed of two quantities of the dense network's weights.
 
     `initial`: the value at initialization; `distance`: |trained - initial|. Every tensor has a leading replicate axis,
     one entry per seed. Bin edges are shared by groups and seeds and do not depend on the mask, so levels compare.
-    Nothing is known of a seed whose dense network diverged, or whose chain has `ended` (none, if nothing is said).
+    Nothing is known of a seed whose dense network diverged, or whose chain has `ended` (by default none has).
     """
     layers = list(layers)
     sound = [r for r in range(len(seeds)) if all(np.isfinite(dense[layer][r]).all() for layer in layers)]

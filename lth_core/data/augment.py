@@ -21,7 +21,7 @@ def crop_flip(
 
     Args:
         images: (R, B, C, H, W).
-        streams: one per replicate gives each image its row offset and its column offset, 0..2 * padding, and its flip.
+        rngs: one per replicate draws each image's row offset and column offset, 0..2 * padding, and its flip.
         black: the value of a black pixel per channel, (C,).
         padding: pixels added on every side.
         share: which part of a minibatch the images are; numbers are drawn for all of it, whoever has the rest.

@@ -16,7 +16,7 @@ Box = tuple[int, int, int, int]
 
 
 def random_box(width: int, height: int, rng: np.random.Generator) -> Box:
-    """(left, top, right, bottom) of a random part of a picture, in pixels.
+    """Draw a random part of a picture: (left, top, right, bottom), in pixels.
 
     Area and aspect ratio are uniform within AREA and, on a logarithmic scale, ASPECT (Szegedy et al. 2015, section 6).
     Where none of TRIES draws fits into the picture, it is the largest part in the middle with such an aspect ratio.

@@ -12,9 +12,9 @@ KNOWN = ("classes", "input_shape", "train_examples", "streamed")
 
 
 def known_facts(source: Choice, transforms: Sequence[Choice] = ()) -> dict[str, Any]:
-    """What is known of `classes`, `input_shape` (C, H, W), `train_examples` and `streamed` (pixels stay in files).
+    """Tell what is known of `classes`, `input_shape` (C, H, W), `train_examples` and `streamed` (pixels stay in files).
 
-    Of a source with options it is what its registered function `known` makes of them.
+    For a source with options, its registered function `known` tells it.
 
     Raises ValueError (a transform's DataError) for a transform that cannot work on such data.
     """

@@ -31,7 +31,7 @@ class Files:
     labels: np.ndarray
 
     def take(self, indices: np.ndarray) -> Files:
-        """The files at the indices, in that order."""
+        """Take the files at the indices, in that order."""
         return Files([self.names[index] for index in indices], self.labels[indices])
 
 
@@ -50,7 +50,7 @@ class StreamedSplits:
     grey: bool
 
     def tensors(self) -> dict[str, np.ndarray]:
-        """The arrays of the data file: {split}_files (names joined by NUL, as bytes) and {split}_labels (int64)."""
+        """Return the data file's arrays: {split}_files (names joined by NUL, as bytes) and {split}_labels (int64)."""
         arrays = {}
         for name in SPLITS:
             split = getattr(self, name)
@@ -59,7 +59,7 @@ class StreamedSplits:
         return arrays
 
     def facts(self) -> dict[str, Any]:
-        """The header of the data file; mean and std per channel of at most STATISTICS_IMAGES training images."""
+        """Return the header of the data file; mean and std per channel of at most STATISTICS_IMAGES training images."""
         chosen = random_generator(0, "statistics", "image-folder").permutation(len(self.train.names))[
             :STATISTICS_IMAGES
         ]
@@ -77,7 +77,7 @@ class StreamedSplits:
 
 
 def inside(folder: str, path: str) -> str:
-    """The real path of a file that lies in a folder. Raises DataError when a link, or `..`, leads out of it."""
+    """Return the real path of a file that lies in a folder. Raises DataError when a link, or `..`, leads out of it."""
     real, end = os.path.realpath(folder), os.path.realpath(path)
     if os.path.commonpath([real, end]) != real:
         raise DataError(f"{path}: leads out of {folder}, to {end}: put that itself there")
@@ -85,7 +85,7 @@ def inside(folder: str, path: str) -> str:
 
 
 def decode_all(folder: str, names: Sequence[str], size: int, resize: int, grey: bool) -> np.ndarray:
-    """The named files of `folder` as one uint8 array (N, C, size, size). Raises DataError naming a damaged file."""
+    """Decode files of `folder` into one uint8 array (N, C, size, size). Raises DataError naming a damaged file."""
     images = np.empty((len(names), 1 if grey else 3, size, size), dtype=np.uint8)
 
     def fill(first: int) -> None:
@@ -99,9 +99,9 @@ def decode_all(folder: str, names: Sequence[str], size: int, resize: int, grey: 
 
 
 def decode(path: str, size: int, grey: bool, resize: int | None = None) -> np.ndarray:
-    """An image file as uint8 (C, size, size): shorter side resized to `resize` (None: `size`), then the centre.
+    """Decode an image file as uint8 (C, size, size): shorter side resized to `resize` (None: `size`), then the centre.
 
-    Untouched when it fits already. Raises DataError naming the file when it cannot be decoded.
+    Pixels stay as they are when it fits already. Raises DataError naming the file when it cannot be decoded.
     """
     from PIL import Image, ImageOps
 
@@ -114,7 +114,7 @@ def decode(path: str, size: int, grey: bool, resize: int | None = None) -> np.nd
 
 
 def decode_crop(path: str, size: int, grey: bool, rng: np.random.Generator) -> np.ndarray:
-    """A random part of an image file as uint8 (C, size, size), flipped left-right with probability 1/2.
+    """Decode a random part of an image file as uint8 (C, size, size), flipped left-right with probability 1/2.
 
     Raises DataError naming the file when it cannot be decoded.
     """

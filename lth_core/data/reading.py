@@ -20,8 +20,8 @@ from lth_core.randomness import random_generator
 from lth_core.runtime.shares import ALONE, Share
 from lth_core.storage.tensors import check_tensors, read_header
 
-Crops = Sequence[tuple[int | str, ...]]
-"""Of one minibatch: per replicate, the name of the random stream of its crops; an example adds its position."""
+Crops = Sequence[tuple[int, str, *tuple[int | str, ...]]]
+"""Of one minibatch: per replicate, the key of the random generator of its crops; an example adds its position."""
 
 
 class ImageData(Protocol):
@@ -36,16 +36,18 @@ class ImageData(Protocol):
     """Which examples of every batch this process gets."""
 
     def size(self, split: str) -> int:
-        """Number of examples of the split."""
+        """Count the examples of the split."""
+        ...
 
     def batches(
         self, split: str, index_batches: Iterable[np.ndarray], crops: Iterable[Crops] | None = None
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """For every batch of indices (B,) or (R, B): images (..., C, H, W), float32, normalised, and labels (...).
+        """Read, for every batch of indices (B,) or (R, B), normalised float32 images (..., C, H, W) and labels (...).
 
-        Of each batch, the `share` of this process; batches without such a share are left out. With `crops`, one for
+        Of each batch, this process gets its `share`; batches without such a share are left out. With `crops`, one for
         each batch, the images are random parts of the pictures in their files.
         """
+        ...
 
 
 def open_data(path: str | Path, device: torch.device | str = "cpu", share: Share = ALONE) -> ImageData:
@@ -79,15 +81,15 @@ class _Facts:
         return len(self.labels[split])
 
     def normalise(self, images: Tensor) -> Tensor:
-        """Stored pixels (..., C, H, W) -> (pixels - mean) / std in float32, on the device."""
+        """Turn stored pixels (..., C, H, W) into (pixels - mean) / std in float32, on the device."""
         return (self.sent(images).float() * self.scale).add_(self.black[:, None, None])
 
     def sent(self, values: Tensor) -> Tensor:
-        """On the device, which is not waited for."""
+        """Send values to the device without waiting for it."""
         return values.to(self.device, non_blocking=True)
 
     def shared(self, index_batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """What this process gets of the batches of indices."""
+        """Go through what this process gets of the batches of indices."""
         parts = (batch[..., self.share.slice] for batch in index_batches)
         return (part for part in parts if part.size)
 
@@ -153,19 +155,19 @@ class _Decoder(Dataset):
     def __getitem__(self, item: tuple[np.ndarray, Crops | None]) -> tuple[np.ndarray, np.ndarray | DataError]:
         batch, crops = item
         try:
-            pixels = np.stack([self._pixels(place, crops, batch[place]) for place in np.ndindex(batch.shape)])
+            pixels = np.stack([self._pixels(index, crops, int(batch[index])) for index in np.ndindex(batch.shape)])
         except DataError as error:
             return batch, error
         return batch, pixels.reshape(*batch.shape, *pixels.shape[1:])
 
-    def _pixels(self, place: tuple[int, ...], crops: Crops | None, index: int) -> np.ndarray:
+    def _pixels(self, index: tuple[int, ...], crops: Crops | None, example: int) -> np.ndarray:
         if crops is None:
-            return decode(self.path(index), self.size, self.grey, self.resize)
-        replicate, position = place
-        draws = random_generator(*crops[replicate], self.share.position(position))
-        return decode_crop(self.path(index), self.size, self.grey, draws)
+            return decode(self.path(example), self.size, self.grey, self.resize)
+        replicate, position = index
+        rng = random_generator(*crops[replicate], self.share.position(position))
+        return decode_crop(self.path(example), self.size, self.grey, rng)
 
-    def path(self, index: int) -> str:
-        first = self.ends[index - 1] + 1 if index else 0
-        name = os.fsdecode(self.names[first : self.ends[index]].tobytes())
+    def path(self, example: int) -> str:
+        first = self.ends[example - 1] + 1 if example else 0
+        name = os.fsdecode(self.names[first : self.ends[example]].tobytes())
         return inside(self.folder, os.path.join(self.folder, name))

@@ -23,7 +23,7 @@ class Images:
     labels: np.ndarray
 
     def take(self, indices: np.ndarray) -> Images:
-        """The images at the indices, in that order."""
+        """Take the images at the indices, in that order."""
         return Images(self.images[indices], self.labels[indices])
 
 
@@ -57,7 +57,7 @@ class Splits:
         return label_problem(labels, len(images), self.classes)
 
     def tensors(self) -> dict[str, np.ndarray]:
-        """The arrays of the data file: {split}_images and {split}_labels (int64)."""
+        """Return the arrays of the data file: {split}_images and {split}_labels (int64)."""
         return {
             f"{name}_{kind}": array
             for name in SPLITS
@@ -68,14 +68,14 @@ class Splits:
         }
 
     def facts(self) -> dict[str, Any]:
-        """The header of the data file; mean and std per channel, of the training split, in the arrays' units."""
+        """Return the header of the data file; mean and std per channel, of the training split, in the arrays' units."""
         mean, std = channel_statistics(self.train.images)
         shape = [int(size) for size in self.train.images.shape[1:]]
         return {"classes": self.classes, "input_shape": shape, "mean": mean, "std": std, "source": self.source}
 
 
 def label_problem(labels: np.ndarray, examples: int, classes: int) -> str | None:
-    """What is wrong with the labels of a split of `examples` images, or None."""
+    """Say what is wrong with the labels of a split of `examples` images, or None."""
     if not examples:
         return "is empty"
     if labels.shape != (examples,) or not np.issubdtype(labels.dtype, np.integer):
@@ -86,7 +86,7 @@ def label_problem(labels: np.ndarray, examples: int, classes: int) -> str | None
 
 
 def channel_statistics(images: np.ndarray) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation per channel of images (N, C, H, W); a constant channel gets 1.0 for its deviation."""
+    """Compute mean and standard deviation per channel of images (N, C, H, W); that of a constant channel is 1.0."""
 
     step = max(1, 2**22 // images[0].size)
 
@@ -104,7 +104,7 @@ def channel_statistics(images: np.ndarray) -> tuple[list[float], list[float]]:
 def hold_out(
     labels: np.ndarray, count: int, rng: np.random.Generator, stratified: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Indices (kept, held out) of a random hold-out of `count` examples, each in rising order.
+    """Draw a random hold-out of `count` examples; return the indices kept and held out, each in rising order.
 
     Stratified: every class gives its proportional share, to the nearest example (largest remainders, ties to the
     lower class). Raises DataError when nothing would be held out or kept.

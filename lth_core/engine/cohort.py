@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -21,9 +22,12 @@ from lth_core.engine.sparse_network import SparseNetwork, columns, pays, pieces
 from lth_core.storage.tensors import Tensors
 from lth_core.tasks.base import Batch, Task, evaluation_piece
 
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
+
 
 def all_at_once(device: torch.device) -> bool:
-    """Whether replicates are computed together where they can be, rather than in turn."""
+    """Tell whether replicates are computed together where they can be, rather than in turn."""
     return device.type != "cpu"
 
 
@@ -32,11 +36,14 @@ class Cohort:
 
     `parameters` and `buffers` map the module's names to tensors (R, ...). A part is what is computed at a time: one
     replicate's views of the parameters, or all of them. `trained` lists the tensors that training changes: those of all
-    parts or, where few weights are kept, one vector of what is kept per replicate; `gradients` has theirs.
+    parts or, where few weights are kept, one vector of the kept weights per replicate. `gradients` returns theirs.
     """
 
     def __init__(self, task: Task, weights: dict[str, Tensor], pruned: Tensors | None = None):
-        """`pruned`: masks (R, ...) by name, of weights that are 0 where they are False, and stay so."""
+        """Take the tensors (R, ...) of a cohort by name, which training changes in place.
+
+        `pruned`: masks (R, ...) by name, of weights that are 0 where they are False, and stay so.
+        """
         self.task = task
         self.module = task.module.to(task.device)
         self._parameters = {name: weights[name] for name, _ in self.module.named_parameters()}
@@ -54,7 +61,8 @@ class Cohort:
             self.trained = [network.trained for network in self.sparse]
 
     @property
-    def parameters(self) -> dict[str, Tensor]:
+    def parameters(self) -> dict[str, Float[Tensor, "replicate ..."]]:
+        """Return the present parameters by name."""
         for network, part in zip(self.sparse, self.parts, strict=False):
             network.write_into(part)
         return self._parameters
@@ -68,41 +76,42 @@ class Cohort:
 
     # ------------------------------------------------------------ gradients
 
-    def gradients(self, batch: Batch, noise_seeds: Sequence[int]) -> list[Tensor]:
-        """The gradient of each replicate's mean loss on its own minibatch, one per tensor of `trained`.
+    def gradients(self, batch: Batch, noise_seeds: Sequence[int]) -> list[Float[Tensor, "..."]]:
+        """Compute the gradient of each replicate's mean loss on its own minibatch, one per tensor of `trained`.
 
+        `batch` has a leading replicate axis; `noise_seeds`, one per replicate, seed what modules draw that take turns.
         Batch norm updates its statistics (`buffers`) in place.
         """
         if self.sparse:
             return self._sparse_gradients(batch)
         if self.linear:
-            return self._linear_gradients(batch)
+            return self._linear_gradients(self.linear, batch)
         self.module.train()
         if self.together:
             return self.network.stacked_gradients(self._parameters, self.buffers, batch)
-        found = [self._autograd(r, batch.replicate(r), noise_seeds[r]) for r in range(self.size)]
-        return [gradient for gradients in found for gradient in gradients]
+        replicates = [self._autograd(r, batch.replicate(r), noise_seeds[r]) for r in range(self.size)]
+        return [gradient for gradients in replicates for gradient in gradients]
 
-    def _linear_gradients(self, batch: Batch) -> list[Tensor]:
+    def _linear_gradients(self, network: LinearNetwork, batch: Batch) -> list[Tensor]:
         inputs = batch.inputs.flatten(2)
         pieces = [inputs] if self.together else inputs.unbind()
-        values = [self.linear.activations(part, piece) for part, piece in zip(self.parts, pieces, strict=True)]
+        values = [network.activations(part, piece) for part, piece in zip(self.parts, pieces, strict=True)]
         outputs = values[0][-1] if self.together else torch.stack([activations[-1] for activations in values])
         by_outputs = self.task.output_gradient(outputs, batch)
         by_piece = [by_outputs] if self.together else by_outputs.unbind()
-        found = []
+        gradients = []
         for part, activations, gradient in zip(self.parts, values, by_piece, strict=True):
-            gradients = self.linear.gradients(part, activations, gradient)
-            found += [gradients[name] for name in part]
-        return found
+            by_name = network.gradients(part, activations, gradient)
+            gradients += [by_name[name] for name in part]
+        return gradients
 
     def _sparse_gradients(self, batch: Batch) -> list[Tensor]:
         count, inputs = batch.inputs.shape[1], columns(batch.inputs.flatten(2))
         units = [network.units(piece) for network, piece in zip(self.sparse, inputs, strict=True)]
-        outputs = np.stack([network.outputs(found, count) for network, found in zip(self.sparse, units, strict=True)])
-        by_outputs = columns(self.task.output_gradient(torch.from_numpy(outputs), batch))
-        for network, *found in zip(self.sparse, inputs, units, by_outputs, strict=True):
-            network.find_gradient(*found)
+        outputs = [network.outputs(values, count) for network, values in zip(self.sparse, units, strict=True)]
+        by_outputs = columns(self.task.output_gradient(torch.from_numpy(np.stack(outputs)), batch))
+        for network, *arguments in zip(self.sparse, inputs, units, by_outputs, strict=True):
+            network.fill_gradient(*arguments)
         return [network.gradient for network in self.sparse]
 
     def _autograd(self, index: int, batch: Batch, noise_seed: int) -> list[Tensor]:
@@ -118,7 +127,7 @@ class Cohort:
 
     @torch.no_grad()
     def evaluate(self, split: str) -> tuple[list[float], list[float]]:
-        """Mean loss and accuracy of every replicate on a split; changes nothing.
+        """Compute mean loss (nats) and accuracy (a fraction) of every replicate on a split; changes nothing.
 
         A replicate with a weight that is not finite has no loss (nan), one without a finite loss has no accuracy.
         """
@@ -134,8 +143,8 @@ class Cohort:
         loss, accuracy = torch.stack([loss, accuracy.where(loss.isfinite(), math.nan)]).tolist()
         return loss, accuracy
 
-    def finite(self) -> Tensor:
-        """Whether all weights of a replicate are finite: booleans (R,)."""
+    def finite(self) -> Bool[Tensor, " replicate"]:
+        """Tell whether all weights of a replicate are finite."""
         if self.sparse:
             return torch.stack([network.trained.isfinite().all() for network in self.sparse])
         weights = [value.detach().reshape(self.size, -1) for value in self.parameters.values()]
@@ -144,12 +153,12 @@ class Cohort:
             finite = torch.stack([value.isfinite().all(dim=1) for value in weights]).all(dim=0)
         return finite
 
-    def totals(self, sums: Tensor, examples: int) -> tuple[Tensor, int]:
-        """Sums over the evaluated examples of losses and of right predictions (2, R), and the number of examples."""
+    def totals(self, sums: Float[Tensor, "2 replicate"], examples: int) -> tuple[Float[Tensor, "2 replicate"], int]:
+        """Add up the sums of losses and of right predictions, and the number of examples, of all processes."""
         return sums, examples
 
-    def _evaluated(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """The loss of every replicate on every example, and whether it is right: (R, B)."""
+    def _evaluated(self, batch: Batch) -> tuple[Float[Tensor, "replicate batch"], Bool[Tensor, "replicate batch"]]:
+        """The loss of every replicate on every example, and whether its prediction is right."""
         if self.together:
             return vmap(lambda outputs: self.task.losses(outputs, batch))(self._stacked_outputs(batch.inputs))
         if self.sparse:
@@ -160,12 +169,12 @@ class Cohort:
         losses, right = zip(*(self.task.losses(values, batch) for values in outputs), strict=True)
         return torch.stack(losses), torch.stack(right)
 
-    def _stacked_outputs(self, inputs: Tensor) -> Tensor:
+    def _stacked_outputs(self, inputs: Float[Tensor, "batch ..."]) -> Float[Tensor, "replicate batch ..."]:
         if self.linear:
             return self.linear.activations(self._parameters, inputs.flatten(1).expand(self.size, -1, -1))[-1]
         return self.network.stacked_outputs(self._parameters, self.buffers, inputs)
 
-    def _outputs(self, index: int, inputs: Tensor) -> Tensor:
+    def _outputs(self, index: int, inputs: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
         """One replicate's outputs."""
         replicate = self._replicate(index)
         if self.linear:

@@ -18,7 +18,7 @@ Work = Callable[[], None]
 
 
 def record(work: Work) -> Work:
-    """The same work as a graph, which is not yet run. Raises RuntimeError for work that waits for the GPU."""
+    """Record the work as a graph, without running it. Raises RuntimeError for work that waits for the GPU."""
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         work()
@@ -37,9 +37,9 @@ def aside(work: Work) -> None:
 class GraphedStep:
     """A function of a batch and the learning rate, recorded in its fourth call; each call is one step.
 
-    A graph reads from fixed places, so the batch (a dataclass of tensors) and the rate (a tensor) are copied there. The
-    function may change tensors in place, but must return nothing and depend on no value of Python that changes. Where
-    recording fails it goes on without.
+    A graph reads from fixed addresses, so the batch (a dataclass of tensors) and the rate (a tensor) are copied there.
+    The function may change tensors in place, but must return nothing and depend on no value of Python that changes.
+    Where recording fails, steps go on without a graph.
     """
 
     def __init__(

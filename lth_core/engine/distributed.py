@@ -3,7 +3,7 @@
 They are started by torchrun (jobs/launch.py). What they compute is what torch's DistributedDataParallel computes
 (tested), but that wraps a module which owns its weights and averages their `.grad` in hooks; here networks are
 functions of a cohort's stacked weights, so the gradients are averaged in one message before the optimizer's step. All
-processes have the same bits of all weights at every step, and the first of them writes what they found.
+processes have the same bits of all weights at every step, and the first of them writes the files.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, distributed
@@ -19,6 +20,9 @@ from lth_core.engine.cohort import Cohort
 from lth_core.runtime.shares import ALONE, Share
 from lth_core.storage.tensors import Tensors
 from lth_core.tasks.base import Batch, Task
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 LOST = "another process of this training has ended"
 """What the processes say that were waiting for one which failed."""
@@ -29,7 +33,10 @@ class LostProcess(ValueError):
 
 
 def join(device: torch.device) -> Share:
-    """Meet the other processes that torchrun has started, and get this one's share; everything where it is alone."""
+    """Meet the other processes that torchrun has started, and return this one's share: everything where it is alone.
+
+    Raises LostProcess where another one has ended.
+    """
     if not distributed.is_torchelastic_launched():
         return ALONE
     if not distributed.is_initialized():
@@ -39,7 +46,7 @@ def join(device: torch.device) -> Share:
 
 
 def local_index() -> int | None:
-    """Which of the processes on this machine this one is; None where it is alone."""
+    """Return which of the processes on this machine this one is; None where it is alone."""
     return int(os.environ["LOCAL_RANK"]) if distributed.is_torchelastic_launched() else None
 
 
@@ -55,20 +62,20 @@ def agree(share: Share, number: int, what: str) -> None:
 
 
 def cohort_of(task: Task, weights: dict[str, Tensor], pruned: Tensors | None) -> Cohort:
-    """The cohort of a task, shared by all processes that have joined."""
+    """Build the cohort of a task, shared by all processes that have joined; arguments are those of `Cohort`."""
     return (SharedCohort if distributed.is_initialized() else Cohort)(task, weights, pruned)
 
 
 class SharedCohort(Cohort):
     """A cohort whose examples are shared by several processes."""
 
-    def gradients(self, batch: Batch, noise_seeds: Sequence[int]) -> list[Tensor]:
+    def gradients(self, batch: Batch, noise_seeds: Sequence[int]) -> list[Float[Tensor, "..."]]:
         with _together():
             gradients = super().gradients(batch, noise_seeds)
             average(gradients)
         return gradients
 
-    def totals(self, sums: Tensor, examples: int) -> tuple[Tensor, int]:
+    def totals(self, sums: Float[Tensor, "2 replicate"], examples: int) -> tuple[Float[Tensor, "2 replicate"], int]:
         message = torch.cat([sums, torch.full_like(sums[:1], examples)])
         with _together():
             distributed.all_reduce(message)

@@ -8,13 +8,17 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
 
 def worth_onednn(cpu_info: Path = Path("/proc/cpuinfo")) -> float:
-    """Multiplications from which oneDNN's matrix product beats that of torch's default library.
+    """Tell from how many multiplications on oneDNN's matrix product beats that of torch's default library.
 
     On AMD's processors oneDNN's is twice as fast in float32 from some size on, since it alone uses their 512-bit
     instructions. On Intel's the default library uses them, too, and is as fast or faster at every size. The maker
@@ -28,8 +32,13 @@ WORTH_ONEDNN = worth_onednn()
 _ONEDNN_LINEAR = getattr(torch.ops.mkldnn, "_linear_pointwise", None) if torch.backends.mkldnn.is_available() else None
 
 
-def linear(inputs: Tensor, weight: Tensor, bias: Tensor | None = None, relu: bool = False) -> Tensor:
-    """inputs ([R,] B, in) @ weight ([R,] out, in)^T + bias ([R,] out), then ReLU if asked for."""
+def linear(
+    inputs: Float[Tensor, "*replicate batch features"],
+    weight: Float[Tensor, "*replicate units features"],
+    bias: Float[Tensor, "*replicate units"] | None = None,
+    relu: bool = False,
+) -> Float[Tensor, "*replicate batch units"]:
+    """Compute inputs @ weight^T + bias, then ReLU if asked for; of all replicates where there is such an axis."""
     size = inputs.shape[-2] * weight.shape[-2] * weight.shape[-1]
     plain = inputs.ndim == 2 and inputs.device.type == "cpu" and inputs.dtype == torch.float32
     if _ONEDNN_LINEAR and plain and size >= WORTH_ONEDNN:
@@ -57,7 +66,7 @@ class LinearNetwork:
 
     @classmethod
     def of(cls, module: nn.Module) -> LinearNetwork | None:
-        """The network as linear layers, if it is a plain sequence (Flatten,) Linear, ReLU, Linear, ..., Linear."""
+        """Read a module as linear layers, if it is a plain sequence (Flatten,) Linear, ReLU, Linear, ..., Linear."""
         if type(module) is not nn.Sequential:
             return None
         named = list(module.named_children())
@@ -76,8 +85,10 @@ class LinearNetwork:
             tuple((f"{name}.weight", f"{name}.bias" if layer.bias is not None else None) for name, layer in linear)
         )
 
-    def activations(self, parameters: dict[str, Tensor], inputs: Tensor) -> list[Tensor]:
-        """The inputs ([R,] B, features), every hidden layer after its ReLU, and the outputs."""
+    def activations(
+        self, parameters: dict[str, Tensor], inputs: Float[Tensor, "*replicate batch features"]
+    ) -> list[Float[Tensor, "*replicate batch _"]]:
+        """Compute every hidden layer after its ReLU and the outputs; the list starts with the inputs."""
         values = [inputs]
         for position, (weight, bias) in enumerate(self.layers):
             hidden = position < len(self.layers) - 1
@@ -85,16 +96,19 @@ class LinearNetwork:
         return values
 
     def gradients(
-        self, parameters: dict[str, Tensor], activations: list[Tensor], gradient: Tensor
+        self,
+        parameters: dict[str, Tensor],
+        activations: list[Float[Tensor, "*replicate batch _"]],
+        gradient: Float[Tensor, "*replicate batch outputs"],
     ) -> dict[str, Tensor]:
-        """The loss's gradient by every parameter, given its gradient by the outputs."""
-        found = {}
+        """Compute the loss's gradient by every parameter, given its gradient by the outputs."""
+        gradients = {}
         for position in reversed(range(len(self.layers))):
             weight, bias = self.layers[position]
-            found[weight] = linear(gradient.mT, activations[position].mT)
+            gradients[weight] = linear(gradient.mT, activations[position].mT)
             if bias:
-                found[bias] = gradient.sum(-2)
+                gradients[bias] = gradient.sum(-2)
             if position:
                 gradient = linear(gradient, parameters[weight].mT)
                 gradient = torch.ops.aten.threshold_backward(gradient, activations[position], 0)
-        return found
+        return gradients

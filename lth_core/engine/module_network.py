@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.func import functional_call, vmap
 
 from lth_core.tasks.base import Batch, Task
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Shaped
 
 Weights = Mapping[str, Tensor]
 
@@ -23,13 +27,15 @@ class ModuleNetwork:
 
     task: Task
 
-    def outputs(self, parameters: Weights, buffers: Weights, inputs: Tensor) -> Tensor:
-        """One replicate's outputs; inputs (B, ...)."""
+    def outputs(
+        self, parameters: Weights, buffers: Weights, inputs: Shaped[Tensor, "batch ..."]
+    ) -> Float[Tensor, "batch ..."]:
+        """Compute one replicate's outputs."""
         return functional_call(self.task.module, {**parameters, **buffers}, (inputs,))
 
     @torch.enable_grad()
-    def gradients(self, parameters: Weights, buffers: Weights, batch: Batch) -> list[Tensor]:
-        """The gradient of one replicate's mean loss by every parameter; precision is the recipe's."""
+    def gradients(self, parameters: Weights, buffers: Weights, batch: Batch) -> list[Float[Tensor, "..."]]:
+        """Compute the gradient of one replicate's mean loss by every parameter, at the recipe's precision."""
         trained = _leaves(parameters)
         with self._autocast():
             outputs = self.outputs(trained, buffers, batch.inputs)
@@ -39,17 +45,17 @@ class ModuleNetwork:
     # ------------------------------------------------------------ all replicates at once
 
     @torch.no_grad()
-    def stacks(self, parameters: Weights, buffers: Weights, inputs: Tensor) -> bool:
-        """Whether all replicates can be computed at once; `inputs` (B, ...) are any.
+    def stacks(self, parameters: Weights, buffers: Weights, inputs: Shaped[Tensor, "batch ..."]) -> bool:
+        """Tell whether all replicates can be computed at once; `inputs` are any.
 
         Not so where the module draws noise, which every replicate has from its own seed, decides by its values, or does
         anything else that vmap cannot follow. Raises torch.OutOfMemoryError.
         """
-        own = inputs.expand(len(next(iter(parameters.values()))), *inputs.shape)
+        stacked = inputs.expand(len(next(iter(parameters.values()))), *inputs.shape)
         copies = {name: value.clone() for name, value in buffers.items()}
         try:
             self.task.module.train()
-            self._training_outputs(_leaves(parameters), copies, own)
+            self._training_outputs(_leaves(parameters), copies, stacked)
             self.task.module.eval()
             self.stacked_outputs(parameters, copies, inputs)
         except torch.OutOfMemoryError:
@@ -58,21 +64,27 @@ class ModuleNetwork:
             return False
         return True
 
-    def stacked_outputs(self, parameters: Weights, buffers: Weights, inputs: Tensor) -> Tensor:
-        """The outputs (R, B, ...) of every replicate on the same inputs (B, ...)."""
+    def stacked_outputs(
+        self, parameters: Weights, buffers: Weights, inputs: Shaped[Tensor, "batch ..."]
+    ) -> Float[Tensor, "replicate batch ..."]:
+        """Compute the outputs of every replicate on the same inputs."""
         return vmap(self.outputs, in_dims=(0, 0, None))(parameters, buffers, inputs)
 
     @torch.enable_grad()
-    def stacked_gradients(self, parameters: Weights, buffers: Weights, batch: Batch) -> list[Tensor]:
-        """As `gradients`, of every replicate by its own minibatch. Convolutions become grouped ones."""
+    def stacked_gradients(
+        self, parameters: Weights, buffers: Weights, batch: Batch
+    ) -> list[Float[Tensor, "replicate ..."]]:
+        """Compute what `gradients` does of every replicate on its own minibatch. Convolutions become grouped ones."""
         trained = _leaves(parameters)
         outputs = self._training_outputs(trained, buffers, batch.inputs)
         by_outputs = self.task.output_gradient(_exact(outputs.detach()), batch)
         return _gradients(outputs, trained, by_outputs.to(outputs.dtype))
 
     @torch.enable_grad()
-    def _training_outputs(self, parameters: Weights, buffers: Weights, inputs: Tensor) -> Tensor:
-        """The outputs (R, B, ...) of every replicate on its own inputs (R, B, ...), at the recipe's precision."""
+    def _training_outputs(
+        self, parameters: Weights, buffers: Weights, inputs: Shaped[Tensor, "replicate batch ..."]
+    ) -> Float[Tensor, "replicate batch ..."]:
+        """Compute the outputs of every replicate on inputs of its own, at the recipe's precision."""
         with self._autocast():
             return vmap(self.outputs)(parameters, buffers, inputs)
 
@@ -95,6 +107,6 @@ def _leaves(parameters: Weights) -> dict[str, Tensor]:
 
 
 def _gradients(loss: Tensor, trained: Weights, by_outputs: Tensor | None = None) -> list[Tensor]:
-    found = torch.autograd.grad(loss, list(trained.values()), by_outputs, materialize_grads=True)
+    gradients = torch.autograd.grad(loss, list(trained.values()), by_outputs, materialize_grads=True)
     # Those of convolutions may come channels last, but optimizers go through memory in the order of the weights.
-    return [gradient.contiguous() for gradient in found]
+    return [gradient.contiguous() for gradient in gradients]

@@ -7,13 +7,16 @@ linear_network.py up to rounding.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from lth_core.engine.linear_network import LinearNetwork
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Int, UInt32
 
 DENSEST = 0.25
 """Share of kept weights up to which a network is trained on them alone. Measured on LeNet-300-100 at batches of 60 and
@@ -27,8 +30,8 @@ AT_ONCE = 128
 """Examples that are evaluated at a time: what a layer needs of them fits into a core's nearer caches."""
 
 
-def columns(examples: Tensor) -> np.ndarray:
-    """Examples (R, B, features) as the kernels take them: (R, features, B), padded."""
+def columns(examples: Float[Tensor, "replicate batch features"]) -> Float[np.ndarray, "replicate features padded"]:
+    """Transpose examples, and pad the batch with zeros, as the kernels take them."""
     from lth_core.engine import kernels
 
     replicates, count, features = examples.shape
@@ -37,35 +40,41 @@ def columns(examples: Tensor) -> np.ndarray:
     return padded
 
 
-def pieces(examples: Tensor) -> list[np.ndarray]:
-    """Examples (B, features) for an evaluation: some of them at a time (features, ...), padded."""
+def pieces(examples: Float[Tensor, "batch features"]) -> list[Float[np.ndarray, "features _"]]:
+    """Split examples for an evaluation into pieces of AT_ONCE, as the kernels take them."""
     return [columns(piece[None])[0] for piece in examples.split(AT_ONCE)]
 
 
 def pays(network: LinearNetwork, weights: Mapping[str, Tensor], mask: Mapping[str, np.ndarray]) -> bool:
-    """Whether few enough of a cohort's weights are kept, given its tensors (R, ...) and masks of their shapes."""
+    """Tell whether few enough of a cohort's weights are kept, given its tensors (R, ...) and masks of their shapes."""
     layers = {name: weights[name] for name, _ in network.layers}
     if any(layer.device.type != "cpu" or layer.dtype != torch.float32 for layer in layers.values()):
         return False
     kept = sum(np.count_nonzero(mask[name]) if name in mask else layer.numel() for name, layer in layers.items())
-    return kept <= DENSEST * sum(layer.numel() for layer in layers.values())
+    return bool(kept <= DENSEST * sum(layer.numel() for layer in layers.values()))
 
 
-class Patterns(NamedTuple):
-    """The entries of sparse matrices, one after the other, row by row, as the kernels take them."""
+class CsrMatrices(NamedTuple):
+    """Sparse matrices in compressed rows, all in the same arrays, one after the other.
 
-    ends: np.ndarray
-    columns: np.ndarray
-    places: np.ndarray
+    Values lie elsewhere, in an order of their own, so that a matrix and its transpose share them.
+    """
+
+    indptr: Int[np.ndarray, " rows+1"]
+    """The entries of row i are those from indptr[i] to indptr[i + 1]."""
+    indices: UInt32[np.ndarray, " entries"]
+    """The column of each entry in its matrix."""
+    value_index: UInt32[np.ndarray, " entries"]
+    """The index of each entry's value."""
 
     @classmethod
-    def of(cls, matrices: Sequence[tuple[np.ndarray, np.ndarray]]) -> Patterns:
-        """Of each matrix: where an entry is kept, and the place of its value."""
+    def of(cls, matrices: Sequence[tuple[Bool[np.ndarray, "_ _"], Int[np.ndarray, "_ _"]]]) -> CsrMatrices:
+        """Compress matrices, each given by where it has entries and by the index of every entry's value."""
         counts = [kept.sum(axis=1) for kept, _ in matrices]
-        columns = [np.nonzero(kept)[1] for kept, _ in matrices]
-        places = [found[kept] for kept, found in matrices]
-        ends = np.concatenate([[0], *counts]).cumsum()
-        return cls(ends, *(np.concatenate([[], *parts]).astype(np.uint32) for parts in (columns, places)))
+        indices = [np.nonzero(kept)[1] for kept, _ in matrices]
+        value_index = [numbers[kept] for kept, numbers in matrices]
+        indptr = np.concatenate([[0], *counts]).cumsum()
+        return cls(indptr, *(np.concatenate([[], *parts]).astype(np.uint32) for parts in (indices, value_index)))
 
 
 class SparseNetwork:
@@ -74,14 +83,17 @@ class SparseNetwork:
     Its units are those of every hidden layer after its ReLU, then the outputs.
     """
 
+    trained: Float[Tensor, " values"]
+    gradient: Float[Tensor, " values"]
+
     def __init__(self, network: LinearNetwork, weights: Mapping[str, Tensor], mask: Mapping[str, np.ndarray]):
         """From the tensors of one replicate, which are 0 where a mask is False; tensors without one are all kept."""
         names = [name for layer in network.layers for name in layer if name]
         kept = {name: mask.get(name, np.ones(weights[name].shape, dtype=bool)) for name in names}
-        self.places = {name: torch.from_numpy(np.flatnonzero(found)) for name, found in kept.items()}
-        self.trained = torch.cat([weights[name].flatten()[self.places[name]] for name in names])
+        self.flat_indices = {name: torch.from_numpy(np.flatnonzero(entries)) for name, entries in kept.items()}
+        self.trained = torch.cat([weights[name].flatten()[self.flat_indices[name]] for name in names])
         self.gradient = torch.zeros_like(self.trained)
-        sizes = [len(self.places[name]) for name in names]
+        sizes = [len(self.flat_indices[name]) for name in names]
         self._slices = dict(zip(names, self.trained.split(sizes), strict=True))
         self._values, self._gradient = self.trained.numpy(), self.gradient.numpy()
 
@@ -93,34 +105,41 @@ class SparseNetwork:
         rows_of_transposes = np.cumsum([0, 0, *(matrix.shape[1] for matrix, _ in matrices[1:])])
         biases = [first[bias] if bias else -1 for _, bias in network.layers]
         self.layers = np.stack([units[:-1], units[1:], biases, rows_of_transposes[:-1]], axis=1)
-        self.matrices = Patterns.of(matrices)
-        self.transposes = Patterns.of([(matrix.T, places.T) for matrix, places in matrices[1:]])
+        self.matrices = CsrMatrices.of(matrices)
+        self.transposes = CsrMatrices.of([(matrix.T, value_index.T) for matrix, value_index in matrices[1:]])
 
     def write_into(self, weights: Mapping[str, Tensor]) -> None:
-        """Put the present values into the replicate's tensors."""
+        """Write the present values into the replicate's tensors, in place."""
         for name, values in self._slices.items():
-            weights[name].view(-1).index_copy_(0, self.places[name], values)
+            weights[name].view(-1).index_copy_(0, self.flat_indices[name], values)
 
-    def units(self, inputs: np.ndarray) -> np.ndarray:
-        """The units' activations (units, B), given the inputs (features, B): all as columns."""
+    def units(self, inputs: Float[np.ndarray, "features batch"]) -> Float[np.ndarray, "units batch"]:
+        """Compute the activations of all units."""
         from lth_core.engine import kernels
 
-        found = np.empty((self.layers[-1, 1], inputs.shape[1]), np.float32)
-        kernels.forward(self.layers, *self.matrices, self._values, inputs, found)
-        return found
+        units = np.empty((self.layers[-1, 1], inputs.shape[1]), np.float32)
+        kernels.forward(self.layers, *self.matrices, self._values, inputs, units)
+        return units
 
-    def outputs(self, units: np.ndarray, count: int) -> np.ndarray:
-        """The outputs (count, outputs) of as many examples, given the units' activations."""
+    def outputs(self, units: Float[np.ndarray, "units padded"], count: int) -> Float[np.ndarray, "{count} outputs"]:
+        """Take the outputs of the first `count` examples from the units' activations."""
         return units[self.layers[-1, 0] :, :count].T
 
-    def evaluated(self, pieces: Sequence[np.ndarray], count: int) -> np.ndarray:
-        """The outputs (count, outputs) of as many examples in `pieces` (features, B)."""
+    def evaluated(
+        self, pieces: Sequence[Float[np.ndarray, "features _"]], count: int
+    ) -> Float[np.ndarray, "{count} outputs"]:
+        """Compute the outputs of `count` examples, given in pieces."""
         return np.concatenate([self.outputs(self.units(piece), piece.shape[1]) for piece in pieces])[:count]
 
-    def find_gradient(self, inputs: np.ndarray, units: np.ndarray, by_outputs: np.ndarray) -> None:
-        """Fill `gradient`, given the loss's gradient by the outputs (outputs, B): all as columns."""
+    def fill_gradient(
+        self,
+        inputs: Float[np.ndarray, "features batch"],
+        units: Float[np.ndarray, "units batch"],
+        by_outputs: Float[np.ndarray, "outputs batch"],
+    ) -> None:
+        """Fill `gradient`, given the units' activations and the loss's gradient by the outputs."""
         from lth_core.engine import kernels
 
-        room = np.empty_like(units)
-        patterns = (*self.matrices, *self.transposes)
-        kernels.backward(self.layers, *patterns, self._values, inputs, units, by_outputs, room, self._gradient)
+        workspace = np.empty_like(units)
+        matrices = (*self.matrices, *self.transposes)
+        kernels.backward(self.layers, *matrices, self._values, inputs, units, by_outputs, workspace, self._gradient)

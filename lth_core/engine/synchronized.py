@@ -6,7 +6,7 @@ any device (PyTorch's SyncBatchNorm is for GPUs only). Parameters and buffers ke
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, distributed, nn
@@ -14,6 +14,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
 from lth_core.runtime.shares import Share
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 MULTIPLYING = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
 """Dropouts that multiply their inputs by random numbers."""
@@ -24,10 +27,10 @@ class SharingError(ValueError):
 
 
 def synchronized(module: nn.Module, share: Share) -> nn.Module:
-    """The network, changed in place, for processes that each have a share of a minibatch; as it is for one alone.
+    """Change a network, in place, for processes that each have a share of a minibatch; leave it as it is for one alone.
 
-    Numbers that a module of your own draws in its forward pass are the same in all processes. Raises SharingError for
-    layers that cannot be synchronized.
+    Numbers that other modules draw in their forward pass are the same in all processes. Raises SharingError for layers
+    that cannot be synchronized.
     """
     layers = list(module.named_modules(remove_duplicate=False)) if share.processes > 1 else []
     for path, layer in layers:
@@ -69,17 +72,21 @@ class SharedDropout(nn.Module):
 class SynchronizedBatchNorm(_BatchNorm):
     """Batch norm with the statistics of all processes' examples, of which each process has equally many."""
 
+    # There always are running statistics, which an ordinary one may lack.
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+
     @classmethod
     def of(cls, layer: _BatchNorm) -> SynchronizedBatchNorm:
-        """With the parameters and buffers of an ordinary one."""
+        """Build one with the parameters and buffers of an ordinary batch norm."""
         new = cls(layer.num_features, layer.eps, layer.momentum, affine=False)
         new.weight, new.bias, new.training = layer.weight, layer.bias, layer.training
         for name, buffer in layer.named_buffers():
             setattr(new, name, buffer)
         return new
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """inputs (B, C, ...)."""
+    def forward(self, inputs: Float[Tensor, "batch channels *positions"]) -> Float[Tensor, "batch channels *positions"]:
         if not self.training:
             learnt = (self.running_mean, self.running_var, self.weight, self.bias)
             return nn.functional.batch_norm(inputs, *learnt, eps=self.eps)
@@ -97,13 +104,15 @@ class SynchronizedBatchNorm(_BatchNorm):
 
 
 @torch.no_grad()
-def _moments(inputs: Tensor) -> tuple[Tensor, Tensor, int]:
-    """Mean and variance (C,) over all processes' inputs (B, C, ...), and of how many numbers each is made."""
-    own = torch.stack(torch.var_mean(_precise(inputs), _others(inputs), correction=0)[::-1])
-    everyones = own.new_empty(distributed.get_world_size(), *own.shape)
-    distributed.all_gather_into_tensor(everyones.flatten(0, 1), own)
-    means, variances = everyones.unbind(1)
-    count = len(everyones) * inputs.numel() // inputs.shape[1]
+def _moments(
+    inputs: Float[Tensor, "batch channels *positions"],
+) -> tuple[Float[Tensor, " channels"], Float[Tensor, " channels"], int]:
+    """Mean and variance over all processes' inputs, and the number of values that each is made of."""
+    moments = torch.stack(torch.var_mean(_precise(inputs), _others(inputs), correction=0)[::-1])
+    by_process = moments.new_empty(distributed.get_world_size(), *moments.shape)
+    distributed.all_gather_into_tensor(by_process.flatten(0, 1), moments)
+    means, variances = by_process.unbind(1)
+    count = len(by_process) * inputs.numel() // inputs.shape[1]
     return means.mean(0), variances.mean(0) + means.var(0, correction=0), count
 
 
@@ -140,6 +149,8 @@ def _others(values: Tensor) -> list[int]:
     return [axis for axis in range(values.ndim) if axis != 1]
 
 
-def _by_channel(values: Tensor, like: Tensor) -> Tensor:
-    """(C,) -> (1, C, 1, ...)."""
+def _by_channel(
+    values: Float[Tensor, " channels"], like: Float[Tensor, "batch channels *positions"]
+) -> Float[Tensor, "1 channels *ones"]:
+    """Values per channel, to be multiplied with others."""
     return values.view(1, -1, *[1] * (like.ndim - 2))

@@ -12,7 +12,14 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from lth_core.analysis.learned_supermasks import Learning, LearningDiverged, drawn_masks, evaluate, learn, likely_mask
+from lth_core.analysis.learned_supermasks import (
+    LearningDiverged,
+    MaskTraining,
+    drawn_masks,
+    evaluate,
+    learn,
+    likely_mask,
+)
 from lth_core.analysis.supermasks import untrained
 from lth_core.config import Supermasks
 from lth_core.jobs.support.command import command
@@ -43,10 +50,10 @@ def main() -> None:
     weights = [{name: torch.from_numpy(np.asarray(v)).to(task.device) for name, v in one.items()} for one in drawn]
     resume = Resume(options.output, fingerprint(spec, initial))
 
-    def begin(rows: list[Row]) -> Learning:
+    def begin(rows: list[Row]) -> MaskTraining:
         """Start with the seed after those of the rows."""
         index = len(rows) // 2
-        return Learning.start(weights[index], layers, seeds[index], settings, rows)
+        return MaskTraining.start(weights[index], layers, seeds[index], settings, rows)
 
     state = begin([])
     if resume.restore(state):
@@ -65,7 +72,7 @@ def main() -> None:
     resume.forget()
 
 
-def measured(task: Task, state: Learning, seed: int, settings: Supermasks, rescaled: bool) -> Iterator[Row]:
+def measured(task: Task, state: MaskTraining, seed: int, settings: Supermasks, rescaled: bool) -> Iterator[Row]:
     """Yield the two rows of a seed."""
     scores = {name: score.detach() for name, score in state.scores.items()}
     for mask, masks in (("drawn", drawn_masks(scores, seed, settings.samples)), ("likely", [likely_mask(scores)])):

@@ -13,8 +13,8 @@ from lth_core.jobs.support.trainings import open_task, parser
 from lth_core.runtime.progress import Progress
 from lth_core.storage.tables import write_table
 from lth_core.storage.tensors import read_header
-from lth_core.training.loop import State, start_state
 from lth_core.training.resume import Resume, fingerprint
+from lth_core.training.state import TrainingState, start_state
 
 
 @command
@@ -30,12 +30,11 @@ def main() -> None:
     resume = Resume(options.output, fingerprint(spec, initial, final))
     resume.restore(state)
 
-    def after_step(state: State) -> None:
+    def report(state: TrainingState) -> None:
         progress.report(state.step)
-        resume.save_when_due(state)
 
     layers = read_header(options.initial)["layers"]
-    record(task, state, initial, final, layers, seeds, last, after_step)
+    record(task, state, initial, final, layers, seeds, last, [report, resume.save_when_due])
     rows = ((seeds[row["replicate"]], row["step"], row["quantity"], row["value"]) for row in state.history)
     write_table(options.output, ("seed", "step", "quantity", "value"), rows)
     resume.forget()

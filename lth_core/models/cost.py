@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 def network_cost(module: nn.Module, input_shape: Sequence[int]) -> dict[str, int]:
-    """Of a network and one image (C, H, W), in a forward pass; leaves the module as it is.
+    """Measure a network's forward pass of one image (C, H, W); leave the module as it is.
 
     `parameters`: numbers that are trained. `flops`: floating-point operations of the linear layers and convolutions,
     two for a multiplication with addition. `activations`: numbers in the outputs of all layers together, and

@@ -20,9 +20,9 @@ Factory = Callable[[], nn.Module]
 def initialize(
     factory: Factory, settings: Initialization, seed: int, purpose: str = "init", *index: int | str
 ) -> dict[str, np.ndarray]:
-    """Draw one replicate's parameters and buffers, by their state_dict names, from the stream (seed, purpose, index).
+    """Draw one replicate's parameters and buffers, by their state_dict names, from the key (seed, purpose, index).
 
-    Only the stream decides the bits; torch's global random state is left as it was. Layers that are not convolutions,
+    Only this key decides the bits; torch's global random state is left as it was. Layers that are not convolutions,
     linear or batch norm keep what the module draws for itself. Raises ModelError for a factory that does not return a
     module of float32 tensors (buffers may also be int64) on the CPU.
     """
@@ -32,7 +32,7 @@ def initialize(
         module = factory()
         require(isinstance(module, nn.Module), f"a model factory must return a torch.nn.Module, not {module!r:.80}")
         _check_tensors(module)
-        # A stream of its own: the draw does not depend on what the constructor drew or seeded.
+        # A key for this alone: the draw does not depend on what the constructor drew or seeded.
         torch.default_generator.manual_seed(torch_seed(seed, purpose, *index, "distribution"))
         with torch.no_grad():
             _draw(module, settings)
@@ -40,7 +40,7 @@ def initialize(
 
 
 def initialize_cohort(factory: Factory, settings: Initialization, seeds: Sequence[int]) -> dict[str, np.ndarray]:
-    """`initialize` of every seed, stacked along a leading replicate axis."""
+    """Draw the parameters and buffers of every seed as `initialize` does, stacked: tensors (R, ...) by name."""
     replicates = [initialize(factory, settings, seed) for seed in seeds]
     return {name: np.stack([replicate[name] for replicate in replicates]) for name in replicates[0]}
 
@@ -50,10 +50,10 @@ def _check_tensors(module: nn.Module) -> None:
     for name, tensor in module.state_dict(keep_vars=True).items():
         require(not nn.parameter.is_lazy(tensor), f"model: '{name}' has no shape yet; lazy layers do not work here")
         allowed = (torch.float32,) if name in parameters else (torch.float32, torch.int64)
-        found = f"{str(tensor.dtype).removeprefix('torch.')} on {tensor.device}"
+        what = f"{str(tensor.dtype).removeprefix('torch.')} on {tensor.device}"
         require(
             tensor.dtype in allowed and tensor.device.type == "cpu",
-            f"model: '{name}' is {found}, but networks are built as float32 on the CPU; drop .double(), .half(), .to()",
+            f"model: '{name}' is {what}, but networks are built as float32 on the CPU; drop .double(), .half(), .to()",
         )
 
 

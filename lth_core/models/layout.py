@@ -13,7 +13,7 @@ FEWEST_FILTERS = 8
 
 
 def wants_channels_last(module: nn.Module, input_shape: Sequence[int], device: torch.device, precision: str) -> bool:
-    """Whether a network of 2-D convolutions is faster on images with channels last, as measured on CPUs.
+    """Tell whether a network of 2-D convolutions is faster on images with channels last, as measured on CPUs.
 
     On a GPU it is what its units for bfloat16 compute on. Modules that flatten with `view` take the other order only.
     """
@@ -30,9 +30,9 @@ def wants_channels_last(module: nn.Module, input_shape: Sequence[int], device: t
 
 
 def channels_last(images: Tensor) -> Tensor:
-    """The same images (..., C, H, W), stored as (..., H, W, C).
+    """Store images (..., C, H, W) as (..., H, W, C); their shape stays.
 
-    A copy with strides of its own, as torch takes images of one channel, for which both orders are one, for the other.
+    They are copied: where images have one channel, both orders have the same strides, and torch takes the other one.
     """
     *lead, channels, height, width = images.shape
     return images.new_empty(*lead, height, width, channels).movedim(-1, -3).copy_(images)

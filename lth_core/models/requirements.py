@@ -26,7 +26,7 @@ def require(holds: bool, message: str) -> None:
 
 
 def image_shape(network: str, input_shape: Sequence[int]) -> tuple[int, int, int]:
-    """`input_shape` as (channels, height, width).
+    """Return `input_shape` as (channels, height, width).
 
     Raises ModelError unless both sides have the pixels that the network is registered with as `least_side`.
     """
@@ -43,7 +43,7 @@ def image_shape(network: str, input_shape: Sequence[int]) -> tuple[int, int, int
 
 
 def scaled(network: str, count: int, width: float) -> int:
-    """`count` filters or units times the option `width`, at least 1. Raises ModelError unless width > 0."""
+    """Multiply `count` filters or units by the option `width`; at least 1. Raises ModelError unless width > 0."""
     require(_is_number(width) and width > 0, f"{network}: width must be a number above 0, not {width!r}")
     return max(1, round(count * width))
 

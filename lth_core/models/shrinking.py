@@ -2,7 +2,7 @@
 
 Hidden units come from the symmetries of the network: a unit is a row of one layer, its bias, its entries of batch norm,
 and columns of the layer that consumes it. A unit whose row is zero has a constant output, c = ReLU(bias) or what batch
-norm makes of 0, which must not get lost with it. A linear consumer takes the constants into its bias. A convolution
+norm makes of 0, which must not be lost with it. A linear consumer takes the constants into its bias. A convolution
 pads with zeros, which no bias can imitate: one of the constant units stays and stands for all of them, its columns
 being the sum of theirs, each weighted by c. Units that a residual sum consumes stay, as do those of layers that share
 weights.
@@ -15,6 +15,7 @@ import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +23,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 from torch.utils.flop_counter import FlopCounterMode
 
-from lth_core.models.symmetries import Group, Place, symmetries
+from lth_core.models.symmetries import Group, TensorAxis, symmetries
 
 TOLERANCE = 1e-9
 """Of the proof, in double precision: the largest difference between outputs, in proportion to the largest output."""
@@ -44,7 +45,7 @@ class Cost:
 
 
 def shrink(module: nn.Module, input_shape: Sequence[int]) -> nn.Module:
-    """A smaller copy of the module, in evaluation mode, without the units that its zeros make superfluous.
+    """Build a smaller copy of the module, in evaluation mode, without the units that its zeros make superfluous.
 
     `input_shape` is (C, H, W). The outputs are those of the module in evaluation mode: proved in double precision on
     random inputs before it is returned. Raises ShrinkingError for a network that cannot be traced.
@@ -70,17 +71,18 @@ def shrink(module: nn.Module, input_shape: Sequence[int]) -> nn.Module:
 
 
 def consumers_of(module: nn.Module, input_shape: Sequence[int]) -> dict[str, tuple[str, int]] | None:
-    """The weights whose rows (filters, neurons) can be taken out -> the weight that reads them, with columns per row.
+    """Map the weights whose rows (filters, neurons) can be taken out to the weight that reads them and columns per row.
 
     Filters that enter a residual sum, or that several layers read, cannot. None for a network that cannot be traced.
+    `input_shape` is (C, H, W).
     """
     groups = symmetries(module, input_shape)
     if groups is None:
         return None
-    found = [_producers_and_consumers(module, group) for group in groups]
+    ends = [_producers_and_consumers(module, group) for group in groups]
     return {
         producers[0].tensor: (consumers[0].tensor, consumers[0].repeats)
-        for producers, consumers in found
+        for producers, consumers in ends
         if len(producers) == len(consumers) == 1
     }
 
@@ -88,7 +90,10 @@ def consumers_of(module: nn.Module, input_shape: Sequence[int]) -> dict[str, tup
 def compare_costs(
     first: nn.Module, second: nn.Module, input_shape: Sequence[int], batch: int = 1, repeats: int = 50
 ) -> tuple[Cost, Cost]:
-    """What two networks cost on their device; their evaluations are timed in turns, `repeats` of each."""
+    """Measure what two networks cost on their device, for images (C, H, W) and batches of `batch` of them.
+
+    Evaluations are timed in turns, `repeats` of each.
+    """
     modules = [copy.deepcopy(module).eval() for module in (first, second)]
     inputs = torch.randn(batch, *input_shape, device=next(first.parameters()).device)
     seconds: list[list[float]] = [[], []]
@@ -146,14 +151,14 @@ def _remove_units(module: nn.Module, group: Group, inputs: Tensor) -> None:
     _keep(module, group, (~removed).nonzero().flatten())
 
 
-def _producers_and_consumers(module: nn.Module, group: Group) -> tuple[list[Place], list[Place]]:
+def _producers_and_consumers(module: nn.Module, group: Group) -> tuple[list[TensorAxis], list[TensorAxis]]:
     """The weights that a group's units are rows of, and those that they are columns of."""
-    producers = [place for place in group.places if place.axis == 0 and _tensor(module, place).ndim > 1]
-    return producers, [place for place in group.places if place.axis == 1]
+    producers = [along for along in group.axes if along.axis == 0 and _tensor(module, along).ndim > 1]
+    return producers, [along for along in group.axes if along.axis == 1]
 
 
 def _outputs(module: nn.Module, consumer: nn.Module, size: int, inputs: Tensor) -> tuple[Tensor, Tensor]:
-    """Per unit, its output as the consumer sees it (in one place), and whether it is the same everywhere."""
+    """Per unit, its output as the consumer sees it (at one position), and whether it is the same at all positions."""
     seen: list[Tensor] = []
     handle = consumer.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0].detach()))
     module(inputs)
@@ -163,17 +168,17 @@ def _outputs(module: nn.Module, consumer: nn.Module, size: int, inputs: Tensor) 
     return units[:, 0], (units - units[:, :1]).abs().amax(dim=1) <= 1e-12 * (1 + units[:, 0].abs())
 
 
-def _columns(consumer: nn.Module, size: int) -> Tensor:
+def _columns(consumer: Any, size: int) -> Tensor:
     """A view of the consumer's weight: (outputs, units, what each output takes from a unit)."""
     return consumer.weight.data.view(len(consumer.weight), size, -1)
 
 
 def _keep(module: nn.Module, group: Group, units: Tensor) -> None:
     """Reduce every tensor of the group to the units, and what the layers know of their sizes."""
-    for place in group.places:
-        entries = (units[:, None] * place.repeats + torch.arange(place.repeats, device=units.device)).flatten()
-        layer, name = module.get_submodule(_layer(place)), place.tensor.rpartition(".")[2]
-        smaller = getattr(layer, name).data.index_select(place.axis, entries).clone()
+    for along in group.axes:
+        entries = (units[:, None] * along.repeats + torch.arange(along.repeats, device=units.device)).flatten()
+        layer, name = module.get_submodule(_layer(along)), along.tensor.rpartition(".")[2]
+        smaller = getattr(layer, name).data.index_select(along.axis, entries).clone()
         if name in layer._buffers:
             setattr(layer, name, smaller)
         else:
@@ -186,9 +191,9 @@ def _keep(module: nn.Module, group: Group, units: Tensor) -> None:
             layer.out_features, layer.in_features = layer.weight.shape
 
 
-def _layer(place: Place) -> str:
-    return place.tensor.rpartition(".")[0]
+def _layer(along: TensorAxis) -> str:
+    return along.tensor.rpartition(".")[0]
 
 
-def _tensor(module: nn.Module, place: Place) -> Tensor:
-    return getattr(module.get_submodule(_layer(place)), place.tensor.rpartition(".")[2])
+def _tensor(module: nn.Module, along: TensorAxis) -> Tensor:
+    return getattr(module.get_submodule(_layer(along)), along.tensor.rpartition(".")[2])

@@ -1,4 +1,4 @@
-"""Permutation symmetries of a network: groups of hidden units that can change places without changing the function.
+"""Permutation symmetries of a network: groups of hidden units that can be permuted without changing the function.
 
 Found by tracing the module with torch.fx: every linear layer and convolution starts a group of units, elementwise
 operations, pooling and batch norm keep it, sums merge groups, and what consumes a value joins its group. Inputs and
@@ -26,8 +26,8 @@ from lth_core.storage.tensors import Tensors
 
 
 @dataclass(frozen=True, order=True)
-class Place:
-    """Where a group's units lie: along `axis` of a tensor, each unit `repeats` entries that follow one another."""
+class TensorAxis:
+    """An axis of a tensor along which a group's units lie, each as `repeats` entries that follow one another."""
 
     tensor: str
     axis: int
@@ -36,22 +36,22 @@ class Place:
 
 @dataclass(frozen=True)
 class Group:
-    """`size` units that keep the function if they are permuted in all their places at once."""
+    """`size` units that keep the function if they are permuted along all their axes at once."""
 
     size: int
-    places: tuple[Place, ...]
+    axes: tuple[TensorAxis, ...]
 
     def permute(self, weights: Tensors, order: np.ndarray) -> Tensors:
-        """The tensors of one replicate with unit order[i] in place i."""
+        """Return the tensors of one replicate with unit order[i] at position i."""
         changed = dict(weights)
-        for place in self.places:
-            entries = order[:, None] * place.repeats + np.arange(place.repeats)
-            changed[place.tensor] = np.take(changed[place.tensor], entries.ravel(), axis=place.axis)
+        for along in self.axes:
+            entries = order[:, None] * along.repeats + np.arange(along.repeats)
+            changed[along.tensor] = np.take(changed[along.tensor], entries.ravel(), axis=along.axis)
         return changed
 
 
 def symmetries(module: nn.Module, input_shape: Sequence[int]) -> list[Group] | None:
-    """The groups of a network for inputs of a shape (C, H, W); None when it cannot be traced.
+    """List the groups of a network for inputs of a shape (C, H, W); None when it cannot be traced.
 
     The groups are proved before they are returned: with random weights, the permuted network computes the same function
     on random inputs.
@@ -68,15 +68,15 @@ def symmetries(module: nn.Module, input_shape: Sequence[int]) -> list[Group] | N
 
 def _hold(module: nn.Module, input_shape: Sequence[int], groups: Sequence[Group]) -> bool:
     """Whether moving every unit of every group leaves the outputs as they are, in double precision."""
-    random = random_generator(0, "symmetries")
-    weights = {name: _random_values(tensor, random) for name, tensor in _named_tensors(module)}
+    rng = random_generator(0, "symmetries")
+    weights = {name: _random_values(tensor, rng) for name, tensor in _named_tensors(module)}
     moved = weights
     for group in groups:
-        cycle, order = random.permutation(group.size), np.empty(group.size, np.int64)
+        cycle, order = rng.permutation(group.size), np.empty(group.size, np.int64)
         order[cycle] = np.roll(cycle, 1)  # one cycle through all units
         moved = group.permute(moved, order)
     device = next(module.parameters()).device
-    inputs = torch.from_numpy(random.standard_normal((2, *input_shape))).to(device)
+    inputs = torch.from_numpy(rng.standard_normal((2, *input_shape))).to(device)
     with torch.no_grad():
         first, second = (
             functional_call(
@@ -87,13 +87,13 @@ def _hold(module: nn.Module, input_shape: Sequence[int], groups: Sequence[Group]
     return bool((first - second).abs().max() <= 1e-9 * first.abs().max())
 
 
-def _random_values(tensor: Tensor, random: np.random.Generator) -> np.ndarray:
+def _random_values(tensor: Tensor, rng: np.random.Generator) -> np.ndarray:
     """Values that all matter: of size 1 for what is added or scaled by, keeping the size of what is multiplied."""
     if not tensor.is_floating_point():
         return tensor.cpu().numpy()
     if tensor.ndim < 2:
-        return random.uniform(0.5, 1.5, tensor.shape)
-    return random.standard_normal(tensor.shape) * math.sqrt(2 * len(tensor) / tensor.numel())
+        return rng.uniform(0.5, 1.5, tensor.shape)
+    return rng.standard_normal(tensor.shape) * math.sqrt(2 * len(tensor) / tensor.numel())
 
 
 def _named_tensors(module: nn.Module) -> list[tuple[str, Tensor]]:
@@ -141,7 +141,7 @@ class _Units:
     """A group that may still grow, or be found to be part of another."""
 
     size: int
-    places: list[Place] = field(default_factory=list)
+    axes: list[TensorAxis] = field(default_factory=list)
     merged_into: _Units | None = None
 
     def root(self) -> _Units:
@@ -161,8 +161,8 @@ def _trace(module: nn.Module, input_shape: Sequence[int]) -> list[Group]:
     tracing = _Tracing(module)
     with torch.no_grad():
         tracing.run(torch.zeros(2, *input_shape, device=next(module.parameters()).device))
-    found = [units for units in tracing.started if units.merged_into is None]
-    return [Group(units.size, tuple(sorted(units.places))) for units in found]
+    groups = [units for units in tracing.started if units.merged_into is None]
+    return [Group(units.size, tuple(sorted(units.axes))) for units in groups]
 
 
 class _Tracing(fx.Interpreter):
@@ -173,7 +173,7 @@ class _Tracing(fx.Interpreter):
         self.names = {id(tensor): name for name, tensor in _named_tensors(module)}
         self.fixed = _Units(0)
         self.started: list[_Units] = []
-        self.placed: dict[tuple[str, int], _Carried] = {}
+        self.known: dict[tuple[str, int], _Carried] = {}
         self.carried: dict[fx.Node, _Carried] = {}
         self.shapes: dict[fx.Node, torch.Size] = {}
 
@@ -193,10 +193,10 @@ class _Tracing(fx.Interpreter):
             self._merge(self.carried[inputs[0]].units, self.fixed)
         if n.op in ("placeholder", "output"):
             return _Carried(self.fixed, 1)
-        if not inputs:  # a tensor of the module's own
+        if not inputs:  # a tensor of the module itself
             raise _NotUnderstood(n)
         first, before = self.carried[inputs[0]], self.shapes[inputs[0]]
-        layer = self.fetch_attr(n.target) if n.op == "call_module" else None
+        layer = self.fetch_attr(str(n.target)) if n.op == "call_module" else None
         operation = type(layer) if layer else n.target
         if isinstance(layer, _BatchNorm | nn.Linear | _ConvNd):
             return self._through_layer(layer, first, before)
@@ -211,34 +211,34 @@ class _Tracing(fx.Interpreter):
             return first
         raise _NotUnderstood(n)
 
-    def _through_layer(self, layer: nn.Module, carried: _Carried, shape: torch.Size) -> _Carried:
+    def _through_layer(self, layer: Any, carried: _Carried, shape: torch.Size) -> _Carried:
         axis = len(shape) - 1 if isinstance(layer, nn.Linear) else 1
         if carried.axis != axis and carried.units.root() is not self.fixed:
             raise _NotUnderstood(layer)
         if isinstance(layer, _BatchNorm):
             for tensor in (layer.weight, layer.bias, layer.running_mean, layer.running_var):
-                self._place(tensor, 0, carried)
+                self._lay_along(tensor, 0, carried)
             return carried
         if isinstance(layer, _ConvTransposeNd) or getattr(layer, "groups", 1) != 1:
             raise _NotUnderstood(layer)
         units = _Units(len(layer.weight))
         self.started.append(units)
         outputs = _Carried(units, axis)
-        self._place(layer.weight, 1, carried)
-        self._place(layer.weight, 0, outputs)
-        self._place(layer.bias, 0, outputs)
+        self._lay_along(layer.weight, 1, carried)
+        self._lay_along(layer.weight, 0, outputs)
+        self._lay_along(layer.bias, 0, outputs)
         return outputs
 
-    def _place(self, tensor: Tensor | None, axis: int, carried: _Carried) -> None:
+    def _lay_along(self, tensor: Tensor | None, axis: int, carried: _Carried) -> None:
         """Let the units lie along an axis of a tensor; a tensor that is used twice has the same units both times."""
         if tensor is None:
             return
-        place = Place(self.names[id(tensor)], axis, carried.repeats)
-        known = self.placed.setdefault((place.tensor, axis), carried)
+        along = TensorAxis(self.names[id(tensor)], axis, carried.repeats)
+        known = self.known.setdefault((along.tensor, axis), carried)
         if known is carried:
-            carried.units.root().places.append(place)
+            carried.units.root().axes.append(along)
         elif known.repeats != carried.repeats:
-            raise _NotUnderstood(place)
+            raise _NotUnderstood(along)
         self._merge(known.units, carried.units)
 
     def _merge(self, one: _Units, other: _Units) -> None:
@@ -247,7 +247,7 @@ class _Tracing(fx.Interpreter):
             return
         if one is self.fixed:
             one, other = other, one
-        other.places += one.places
+        other.axes += one.axes
         one.merged_into = other
 
     def _combined(self, inputs: Sequence[fx.Node], shape: torch.Size) -> _Carried:

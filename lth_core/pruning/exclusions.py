@@ -11,7 +11,7 @@ class ExclusionError(ValueError):
 
 
 def prunable(layers: Mapping[str, str], exclude: Sequence[str]) -> dict[str, str]:
-    """The layers (weight name -> kind) left after a method's exclusions, each a kind or a pattern of names.
+    """Return the layers (weight name -> kind) left after a method's exclusions, each a kind or a pattern of names.
 
     Raises ExclusionError when an exclusion matches nothing or everything is excluded.
     """

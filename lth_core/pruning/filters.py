@@ -13,26 +13,26 @@ class FilterError(ValueError):
 
 
 def filter_fractions(method: Method, layers: Mapping[str, str], level: int) -> dict[str, float]:
-    """Per layer, the fraction of the surviving filters that the prune job of `level` removes; 0 for those not named.
+    """Return, per layer, the fraction of the surviving filters that the round of `level` removes; 0 if not named.
 
     The first pattern that matches a weight's name counts. Iterative methods remove it in every round, one-shot methods
     at once what as many rounds would remove. Raises FilterError for a pattern that matches nothing, or the output
     layer, whose rows are the classes.
     """
-    found = {}
+    fractions = {}
     for name, kind in layers.items():
         rate = next((rate for pattern, rate in method.fractions.items() if fnmatchcase(name, pattern)), 0.0)
         if rate and kind == "output":
             raise FilterError(f"fractions: '{name}' is the output layer, whose rows are the classes: they must stay")
-        found[name] = rate if method.iterative else 1 - (1 - rate) ** level
+        fractions[name] = rate if method.iterative else 1 - (1 - rate) ** level
     for pattern in method.fractions:
         if not any(fnmatchcase(name, pattern) for name in layers):
             raise FilterError(f"fractions: '{pattern}' matches no weight of the network ({', '.join(layers)})")
-    return found
+    return fractions
 
 
 def filters_left(name: str, surviving: int, fraction: float) -> int:
-    """How many of a layer's filters a round leaves. Raises FilterError when that is none of them."""
+    """Count the filters of a layer that a round leaves. Raises FilterError when it would leave none."""
     left = surviving - round(surviving * fraction)
     if surviving and not left:
         raise FilterError(
@@ -45,7 +45,7 @@ def filters_left(name: str, surviving: int, fraction: float) -> int:
 def check_filters(
     method: Method, layers: Mapping[str, str], sizes: Mapping[str, int], removable: Collection[str] | None = None
 ) -> None:
-    """Go through all levels of a method on a network whose layers have so many filters; raises FilterError.
+    """Go through all levels of a method on a network, given each layer's number of filters. Raises FilterError.
 
     Where it is known which layers' filters are `removable`, filters of others are refused: their outputs enter a sum,
     which is as wide as before without them.
@@ -53,11 +53,11 @@ def check_filters(
     for name, rate in filter_fractions(method, layers, 1).items():
         if rate and removable is not None and name not in removable:
             raise FilterError(
-                f"fractions: the filters of {name} cannot be removed, for their outputs are added to those of another "
-                f"layer; those of these can: {', '.join(other for other in layers if other in removable) or 'none'}"
+                f"fractions: the filters of {name} cannot be removed because their outputs are added to another "
+                f"layer's; those of these can: {', '.join(other for other in layers if other in removable) or 'none'}"
             )
     left = dict(sizes)
     for level in range(1, method.levels + 1):
         fractions = filter_fractions(method, layers, level)
-        found = {name: filters_left(name, left[name], fraction) for name, fraction in fractions.items()}
-        left = found if method.iterative else left
+        after = {name: filters_left(name, left[name], fraction) for name, fraction in fractions.items()}
+        left = after if method.iterative else left

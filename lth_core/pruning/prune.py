@@ -9,11 +9,15 @@ bit (Zhou et al. 2019 break ties at random: another mask where many scores are e
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lth_core.config import Method
 from lth_core.storage.tensors import Tensors
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
 
 
 class PruningError(ValueError):
@@ -21,19 +25,20 @@ class PruningError(ValueError):
 
 
 def full_mask(weights: Tensors, layers: Mapping[str, str]) -> Tensors:
-    """The mask of level 0: everything kept."""
+    """Return the mask of level 0: booleans of the weights' shapes, everything kept."""
     return {name: np.ones(weights[name].shape, dtype=bool) for name in layers}
 
 
 def fractions(method: Method, layers: Mapping[str, str], level: int) -> dict[str, float]:
-    """Per layer, the fraction of the surviving weights that the prune job of `level` removes.
+    """Return, per layer, the fraction of the surviving weights that the round of `level` removes.
 
     Iterative methods remove the layer's rate in every round. A one-shot method removes at once the p that leaves
     (1 - rate)^level; layers with a smaller rate lose that rate's share of it: the output layer of Frankle & Carbin's
     networks (half the rate) loses p / 2 where the others lose p. Layers with a larger rate, of which a share would
     exceed 1, keep what as many rounds of it would leave.
     """
-    rates = {name: method.rate_by_kind.get(kind, method.rate) for name, kind in layers.items()}
+    by_kind = {str(kind): rate for kind, rate in method.rate_by_kind.items()}
+    rates = {name: by_kind.get(kind, method.rate) for name, kind in layers.items()}
     if method.iterative:
         return rates
     return {
@@ -42,12 +47,14 @@ def fractions(method: Method, layers: Mapping[str, str], level: int) -> dict[str
 
 
 def removed_count(surviving: int, fraction: float) -> int:
-    """How many of `surviving` weights a round removes."""
+    """Count how many of `surviving` weights a round removes."""
     return round(surviving * fraction)
 
 
-def _remove_lowest(scores: np.ndarray, kept: np.ndarray, count: int) -> np.ndarray:
-    """`kept` (flat, bool) without its `count` lowest-scored entries."""
+def _remove_lowest(
+    scores: Float[np.ndarray, " weights"], kept: Bool[np.ndarray, " weights"], count: int
+) -> Bool[np.ndarray, " weights"]:
+    """`kept` without its `count` lowest-scored entries."""
     surviving = np.flatnonzero(kept)
     order = np.argsort(scores[surviving], kind="stable")
     smaller = kept.copy()
@@ -58,7 +65,8 @@ def _remove_lowest(scores: np.ndarray, kept: np.ndarray, count: int) -> np.ndarr
 def prune(scores: Tensors, mask: Tensors, fraction: Mapping[str, float], scope: str) -> Tensors:
     """Remove the lowest-scored surviving weights: `fraction` of each layer, or of all layers together.
 
-    Raises PruningError for scores that are missing, of another shape, or not a number.
+    `scores` and `mask` (booleans, True: kept) have the weights' shapes; `scope` is `layer` or `global`. Raises
+    PruningError for scores that are missing, of another shape, or not a number.
     """
     for name, kept in mask.items():
         score = scores.get(name)
@@ -83,15 +91,15 @@ def prune(scores: Tensors, mask: Tensors, fraction: Mapping[str, float], scope: 
 
 
 def counts(masks: Sequence[Tensors], ended: Sequence[bool] = ()) -> dict[str, object]:
-    """The header's facts of a cohort's masks: per layer the weights kept in each replicate and the total.
+    """Count a cohort's masks for their file's header: per layer, the weights kept in each replicate and the total.
 
-    The density is over all prunable weights, averaged over replicates (which differ at most where a mask was made for
-    another network). `diverged` says which chains have `ended` (none, if nothing is said): which weights their masks
-    keep means nothing, and the density is that of the others, where there are any.
+    The density is over all weights of the masks, averaged over replicates (which differ at most where a mask was made
+    for another network). `diverged` tells which chains have `ended` (by default none has): which weights their masks
+    keep means nothing, and the density is that of the other replicates, where there are any.
     """
     kept = {name: [int(mask[name].sum()) for mask in masks] for name in masks[0]}
     total = {name: value.size for name, value in masks[0].items()}
     ended = list(ended) or [False] * len(masks)
-    counted = [index for index, none in enumerate(ended) if not none] or range(len(masks))
+    counted = [index for index, diverged in enumerate(ended) if not diverged] or range(len(masks))
     density = sum(of_layer[index] for of_layer in kept.values() for index in counted)
     return {"density": density / (len(counted) * sum(total.values())), "kept": kept, "total": total, "diverged": ended}

@@ -24,7 +24,7 @@ def ends_chain(
     trained: Tensors | None = None,
     diverged: bool = False,
 ) -> bool:
-    """Whether one replicate has no next ticket: its criterion would score `layers` by weights that are not finite.
+    """Tell whether one replicate has no next ticket: its criterion would score `layers` by weights that are not finite.
 
     So it has none where the criterion looks at the end of a training that has `diverged`. Criteria that do not look at
     trained weights (random, at initialization) go on: nobody need give these.
@@ -51,8 +51,9 @@ def next_mask(
     """Make the mask of `level` of one replicate, from the mask before and what the method's criterion looks at.
 
     It is a mask of `layers` and, where filters are removed, of those weights of other layers that read them.
-    `consumers`: of removable filters, see `prune_filters`. Of a chain that has `ended` nothing is scored: the mask
-    keeps as many weights as any other.
+    `consumers`: of removable filters, see `prune_filters`. Where the chain has `ended`, nothing is scored: the mask
+    keeps as many weights as any other. Raises PruningError for scores as `prune` does, FilterError for a layer that
+    would lose all its filters.
     """
     before = mask
     mask = {name: before[name] for name in layers}  # files list tensors by name, rankings go by network order

@@ -9,12 +9,16 @@ and columns False, so that densities are those of the smaller network that is le
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lth_core.pruning.filters import filters_left
 from lth_core.pruning.prune import PruningError, prune
 from lth_core.storage.tensors import Tensors
+
+if TYPE_CHECKING:
+    from jaxtyping import Shaped
 
 Consumers = Mapping[str, Sequence]
 """The weights whose filters can be removed -> the weight that reads them, with columns per filter."""
@@ -42,7 +46,7 @@ def prune_filters(scores: Tensors, mask: Tensors, fraction: Mapping[str, float],
         for name, kept in ranked.items()
         if name in scores
     }
-    filters = {name: _rows(kept).any(axis=1) for name, kept in ranked.items()}
+    filters = {name: np.asarray(_rows(kept).any(axis=1)) for name, kept in ranked.items()}
     for name, surviving in filters.items():
         filters_left(name, int(surviving.sum()), fraction[name])
     left = prune(of_filters, filters, fraction, "layer")
@@ -56,6 +60,6 @@ def prune_filters(scores: Tensors, mask: Tensors, fraction: Mapping[str, float],
     return smaller
 
 
-def _rows(weights: np.ndarray) -> np.ndarray:
-    """(filters, ...) -> (filters, weights of each)."""
+def _rows(weights: Shaped[np.ndarray, "filters ..."]) -> Shaped[np.ndarray, "filters weights"]:
+    """Each filter's weights in a row."""
     return weights.reshape(len(weights), -1)

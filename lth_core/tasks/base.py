@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lth_core.config import Recipe
+from lth_core.runtime.shares import Share
 
 Batch = Any
 
@@ -20,7 +21,7 @@ every layer. With lth_core.runtime.memory it is not, but there is less of it wit
 
 
 def evaluation_piece(linear: bool, device: torch.device) -> int:
-    """Examples at a time, for a network of linear layers or another one."""
+    """Return how many examples to evaluate at a time, for a network of linear layers or another one."""
     return PIECE if linear or device.type != "cpu" else SMALL_PIECE
 
 
@@ -35,20 +36,30 @@ class Task(Protocol):
     recipe: Recipe
     device: torch.device
 
+    @property
+    def share(self) -> Share:
+        """Return which examples of every batch this process gets."""
+        ...
+
     def minibatches(self, seeds: Sequence[int], order: int, first_step: int, last_step: int) -> Iterator[Batch]:
-        """One batch per step with a leading replicate axis; step t's is a pure function of (seed, order, t)."""
+        """Make one batch per step with a leading replicate axis; step t's is a pure function of (seed, order, t)."""
+        ...
 
     def evaluation_batches(self, split: str, size: int = PIECE) -> Iterator[Batch]:
-        """The split in fixed pieces of `size`, shared by all replicates (no replicate axis)."""
+        """Go through the split in fixed pieces of `size`, shared by all replicates (no replicate axis)."""
+        ...
 
     def sample_batches(self, split: str, examples: int | None = None, size: int = PIECE) -> Iterator[Batch]:
-        """`examples` of the split (None: all of it), drawn once for all, in random pieces of one size, at most `size`.
+        """Go through `examples` of the split (None: all), drawn once for all, in random pieces of one size <= `size`.
 
         Pieces are like those of evaluation_batches. A smaller sample is part of a larger one.
         """
+        ...
 
     def losses(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Per example: the loss (nats) and whether the prediction is right."""
+        """Compute, for outputs (B, ...), each example's loss (nats) and whether its prediction is right: both (B,)."""
+        ...
 
     def output_gradient(self, outputs: Tensor, batch: Batch) -> Tensor:
-        """Outputs (R, B, ...) -> the gradient of every replicate's mean loss by its outputs."""
+        """Compute the gradient of every replicate's mean loss by its outputs (R, B, ...)."""
+        ...

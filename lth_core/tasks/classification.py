@@ -16,6 +16,7 @@ from lth_core.data.augment import crop_flip
 from lth_core.data.reading import ImageData
 from lth_core.models.layout import channels_last, wants_channels_last
 from lth_core.randomness import random_generator
+from lth_core.runtime.shares import Share
 from lth_core.tasks.base import PIECE, TaskError
 
 
@@ -31,7 +32,7 @@ class ImageBatch:
         return self.images
 
     def replicate(self, index: int) -> ImageBatch:
-        """The batch of one replicate."""
+        """Take the batch of one replicate."""
         return ImageBatch(self.images[index], self.labels[index])
 
 
@@ -44,10 +45,16 @@ class ImageClassification:
     recipe: Recipe
     device: torch.device
 
+    @property
+    def share(self) -> Share:
+        return self.data.share
+
     def __post_init__(self) -> None:
         if self.recipe.batch_size > self.data.size("train"):
-            found = self.data.size("train")
-            raise TaskError(f"train.batch_size: {self.recipe.batch_size} is larger than the {found} training examples")
+            examples = self.data.size("train")
+            raise TaskError(
+                f"train.batch_size: {self.recipe.batch_size} must be at most the {examples} training examples"
+            )
 
     def minibatches(self, seeds: Sequence[int], order: int, first_step: int, last_step: int) -> Iterator[ImageBatch]:
         steps = range(first_step, last_step)
@@ -80,7 +87,7 @@ class ImageClassification:
 
     @cached_property
     def channels_last(self) -> bool:
-        """Whether images come with their channels last, as this network is fastest."""
+        """Tell whether images come with their channels last, as this network is fastest."""
         return wants_channels_last(self.module, self.data.input_shape, self.device, self.recipe.precision)
 
     @cached_property
@@ -105,9 +112,10 @@ class ImageClassification:
 def batch_indices(
     seeds: Sequence[int], order: int, steps: range, examples: int, batch_size: int
 ) -> Iterator[np.ndarray]:
-    """Example indices (R, B) of each step: every epoch is a permutation from the stream (seed, "order", order, epoch).
+    """Go through the example indices (R, B) of each step.
 
-    The incomplete batch at the end of an epoch is dropped.
+    Every epoch is a permutation, drawn by the key (seed, "order", order, epoch). The incomplete batch at the end of an
+    epoch is dropped.
     """
     per_epoch = examples // batch_size
     epoch, permutations = None, np.empty(0)

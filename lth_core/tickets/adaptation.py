@@ -1,71 +1,78 @@
 """Adaptation: weights or masks of another task's network, made to fit the network of this task.
 
 Tickets are transferred between data sets that differ in their classes or in their colour channels (Morcos et al. 2019,
-section 3): the output layer is this task's own where the number of classes differs, and a first convolution passes
+section 3). Where the number of classes differs, the output layer is that of this task; a first convolution passes
 between one input channel and several by the rule of `_other_channels`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lth_core.storage.tensors import Tensors
+
+if TYPE_CHECKING:
+    from jaxtyping import Shaped
 
 
 class AdaptationError(ValueError):
     """Networks of two tasks that do not fit together; one line: which weight, and its shape in both."""
 
 
-def adapt(foreign: Tensors, own: Tensors, layers: Mapping[str, str]) -> Tensors:
-    """The tensors of one replicate of another task in the shapes of `own`, a replicate of this task.
+def adapt(source: Tensors, target: Tensors, layers: Mapping[str, str]) -> Tensors:
+    """Fit the tensors of one replicate of another task to the shapes of `target`, a replicate of this task.
 
-    Tensors of equal shape (buffers included) are taken from `foreign`. The output layer is that of `own` where the
-    number of classes differs: for masks, hand over an `own` that keeps everything. The first layer, if it is a
+    Tensors of equal shape (buffers included) are taken from `source`. An output layer is that of `target` where the
+    number of classes differs: for masks, hand over a `target` that keeps everything. The first layer, if it is a
     convolution, may have one input channel in one of the networks and several in the other.
 
     Args:
-        foreign: parameters and buffers, or booleans (a mask, True = kept), by name.
-        own: the same names; shapes, and the values of an output layer for other classes.
+        source: parameters and buffers, or booleans (a mask, True = kept), by name.
+        target: the same names; shapes, and the values of an output layer for other classes.
         layers: weight name -> kind of all prunable layers of the network, in network order.
 
     Raises AdaptationError for any other difference.
     """
-    for name in sorted(set(foreign) ^ set(own)):
-        shapes = (str(part[name].shape) if name in part else "no such weight" for part in (foreign, own))
+    for name in sorted(set(source) ^ set(target)):
+        shapes = (str(part[name].shape) if name in part else "no such weight" for part in (source, target))
         raise AdaptationError(_unfit(name, *shapes))
     first = next((name for name, kind in layers.items() if kind != "output"), next(iter(layers)))
     output = {name.removesuffix("weight") + part for name, kind in layers.items() if kind == "output" for part in PARTS}
 
     def fitted(name: str) -> np.ndarray:
-        theirs, ours = foreign[name], own[name]
-        if theirs.shape == ours.shape:
-            return theirs
-        if name in output and theirs.shape[1:] == ours.shape[1:]:  # other classes
-            return ours
-        if name == first and _differ_in_channels(theirs.shape, ours.shape):
-            return _other_channels(theirs, ours.shape[1])
-        raise AdaptationError(_unfit(name, str(theirs.shape), str(ours.shape)))
+        before, after = source[name].shape, target[name].shape
+        if before == after:
+            return source[name]
+        if name in output and before[1:] == after[1:]:  # other classes
+            return target[name]
+        if name == first and _differ_in_channels(before, after):
+            return _other_channels(source[name], after[1])
+        raise AdaptationError(_unfit(name, str(before), str(after)))
 
-    return {name: fitted(name) for name in own}
+    return {name: fitted(name) for name in target}
 
 
 PARTS = ("weight", "bias")
 
 
-def _unfit(name: str, theirs: str, ours: str) -> str:
-    return f"weight '{name}' of the source does not fit: it has shape {theirs} there and {ours} in this task's network"
+def _unfit(name: str, source: str, target: str) -> str:
+    shapes = f"it has shape {source} there and {target} in this task's network"
+    return f"weight '{name}' of the source does not fit: {shapes}"
 
 
-def _differ_in_channels(theirs: tuple[int, ...], ours: tuple[int, ...]) -> bool:
-    """Whether two shapes (filters, channels, ...) of kernels differ in channels alone, of which one of them has 1."""
-    alike = (theirs[:1], theirs[2:]) == (ours[:1], ours[2:])
-    return alike and len(theirs) > 2 and 1 in (theirs[1], ours[1])
+def _differ_in_channels(source: tuple[int, ...], target: tuple[int, ...]) -> bool:
+    """Whether two shapes (filters, channels, ...) of kernels differ in channels alone, and one of them has 1."""
+    alike = (source[:1], source[2:]) == (target[:1], target[2:])
+    return alike and len(source) > 2 and 1 in (source[1], target[1])
 
 
-def _other_channels(kernels: np.ndarray, channels: int) -> np.ndarray:
-    """Kernels (filters, channels, ...) that do on a grey picture what they did before, or the mask of such kernels.
+def _other_channels(
+    kernels: Shaped[np.ndarray, "filters _ *window"], channels: int
+) -> Shaped[np.ndarray, "filters {channels} *window"]:
+    """Kernels that compute of a grey picture what they did before, or the mask of such kernels.
 
     One channel to several: repeated, and divided by their number. Several to one: summed. A position is kept where the
     one channel keeps it, and where any of the several does.

@@ -1,4 +1,4 @@
-"""Using a found ticket elsewhere: as an ordinary module with zeros in place, as torch's own pruning masks, as ONNX.
+"""Using a ticket elsewhere: as an ordinary module with zeros in place, as torch's own pruning masks, as ONNX.
 
 A folder is that of any training under the results folder: `results/TASK/SEEDS/METHOD/level_N`, a branch below it, or
 the dense run. The network is rebuilt from the settings in the files' headers; nothing is unpickled.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -25,6 +25,9 @@ from lth_core.storage.paths import data_file, initial_file
 from lth_core.storage.runs import Run, run_of
 from lth_core.storage.tensors import Tensors, read_header, read_tensors
 from lth_core.tickets.rewinding import apply_mask
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Num
 
 ONNX_PACKAGES = ("onnx", "onnxscript")
 """What torch needs to export; this project needs them for its tests only."""
@@ -44,13 +47,13 @@ class Inputs:
     """Per channel (C, 1, 1), in the pixels' units as the data set stores them."""
     std: Tensor
 
-    def normalise(self, images: Tensor) -> Tensor:
-        """Pixels (..., C, H, W) -> what the network was trained on, float32."""
+    def normalise(self, images: Num[Tensor, "*batch C H W"]) -> Float[Tensor, "*batch C H W"]:
+        """Turn pixels into what the network was trained on, float32."""
         return images * (1 / self.std) - self.mean / self.std
 
 
 def load_inputs(folder: str | Path) -> Inputs:
-    """What the networks of a folder take, from the header of their data file."""
+    """Read what the networks of a folder take, from the header of their data file."""
     results, run = run_of(folder)
     return _inputs(results, _spec(run.trained(results)))
 
@@ -58,7 +61,7 @@ def load_inputs(folder: str | Path) -> Inputs:
 def load_module(
     folder: str | Path, seed: int, weights: Literal["trained", "start"] = "trained", draw: int = 0
 ) -> nn.Module:
-    """One replicate of a training as an ordinary module on the CPU, with zeros in place.
+    """Load one replicate of a training as an ordinary module on the CPU, with zeros where it is pruned.
 
     Where its mask is False a weight is zero, or has the value that a treatment has frozen it at. `weights`: those at
     the end of training, or those that it started from. A branch with several draws has a replicate for each. The module
@@ -69,25 +72,28 @@ def load_module(
         raise TicketError(f"weights are 'trained' or 'start', not '{weights}'")
     results, run = run_of(folder)
     spec = _spec(run.trained(results))
-    place = _replicate(folder, spec, seed, draw)
+    index = _replicate(folder, spec, seed, draw)
     module = _network(folder, spec, _inputs(results, spec))
     treated = Path(run.folder(results), "start.safetensors")
     if weights == "trained":
         path = run.trained(results)
     else:
         path = str(treated) if treated.exists() else _start_file(results, run)
-    values = {name: value[place] for name, value in read_tensors(path).items()}
+    values = {name: value[index] for name, value in read_tensors(path).items()}
     if weights == "start" and not treated.exists():  # a treatment may have set weights outside of the mask, too
-        values = apply_mask(values, _mask(results, run, place))
+        values = apply_mask(values, _mask(results, run, index))
     module.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in values.items()})
     return module
 
 
 def load_mask(folder: str | Path, seed: int, draw: int = 0) -> dict[str, Tensor]:
-    """The mask of one replicate by weight name: boolean, True where a weight is trained. The dense run has none."""
+    """Load the mask of one replicate by weight name: booleans, True where a weight is trained; empty for the dense run.
+
+    Raises TicketError for a seed or draw that is not there, or whose chain has ended.
+    """
     results, run = run_of(folder)
-    place = _replicate(folder, _spec(run.trained(results)), seed, draw)
-    return {name: torch.from_numpy(kept.copy()) for name, kept in _mask(results, run, place).items()}
+    index = _replicate(folder, _spec(run.trained(results)), seed, draw)
+    return {name: torch.from_numpy(kept.copy()) for name, kept in _mask(results, run, index).items()}
 
 
 def prune_masks(module: nn.Module, mask: Mapping[str, Tensor], overwrite: bool = False) -> nn.Module:
@@ -131,6 +137,7 @@ def export_onnx(module: nn.Module, input_shape: Sequence[int], path: str | Path)
         )
     finally:
         module.train(was_training)
+    assert program is not None  # as it is with dynamo
     write_whole(path, lambda temporary: program.save(temporary), summed=False)
 
 
@@ -142,7 +149,7 @@ def _spec(path: str) -> dict[str, Any]:
 
 
 def _replicate(folder: str | Path, spec: Mapping[str, Any], seed: int, draw: int) -> int:
-    """The place of a seed's draw in the stacked tensors, which hold the draws of a seed one after the other."""
+    """The index of a seed's draw in the stacked tensors, which hold the draws of a seed one after the other."""
     draws = Branch(**spec["branch"]).draws if "branch" in spec else 1
     if seed not in spec["seeds"]:
         raise TicketError(f"{folder}: has no seed {seed} (seeds: {', '.join(map(str, spec['seeds']))})")
@@ -170,12 +177,12 @@ def _network(folder: str | Path, spec: Mapping[str, Any], inputs: Inputs) -> nn.
     return registry.model.call(settings.name, offered, settings.options)
 
 
-def _mask(results: str, run: Run, place: int) -> Tensors:
+def _mask(results: str, run: Run, index: int) -> Tensors:
     if not Path(run.mask(results)).exists() and run.level == 0:
         return {}
-    if read_header(run.mask(results)).get("diverged", [])[place : place + 1] == [True]:
-        raise TicketError(f"{run.mask(results)}: there is no ticket of this seed, for a training before it diverged")
-    return {name: kept[place] for name, kept in read_tensors(run.mask(results)).items()}
+    if read_header(run.mask(results)).get("diverged", [])[index : index + 1] == [True]:
+        raise TicketError(f"{run.mask(results)}: there is no ticket of this seed: a training before it diverged")
+    return {name: kept[index] for name, kept in read_tensors(run.mask(results)).items()}
 
 
 def _start_file(results: str, run: Run) -> str:

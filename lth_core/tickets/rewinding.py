@@ -31,7 +31,7 @@ class Ticket:
 
 
 def apply_mask(weights: Tensors, mask: Tensors) -> Tensors:
-    """The weights with exact zeros where the mask is False; tensors without a mask unchanged."""
+    """Set weights to exactly 0 where their mask is False; tensors without a mask stay as they are."""
     return {
         name: np.where(mask[name], value, np.zeros((), value.dtype)) if name in mask else value  # nan is pruned, too
         for name, value in weights.items()
@@ -39,7 +39,7 @@ def apply_mask(weights: Tensors, mask: Tensors) -> Tensors:
 
 
 def rewind(policy: Rewind, start: Tensors, mask: Tensors) -> Ticket:
-    """The ticket of a mask on the weights and buffers that the policy goes back to.
+    """Make the ticket of a mask on the weights and buffers that the policy goes back to.
 
     `start` is theta_0 (reset), theta_k of the dense run (rewind) or what was trained before (lr-rewind, fine-tune). The
     schedule resumes at the policy's step, or stays at its last rate (Renda et al. 2020, section 2). The optimizer's

@@ -18,7 +18,7 @@ from lth_core.config import Optimizer as Settings
 class Optimizer:
     """Updates tensors in place, elementwise, so that replicates do not touch each other.
 
-    `state` maps slot names to tensors, one per parameter or one for all: what the next update depends on besides the
+    `state` maps slot names to tensors, one per parameter or one for all: the next update depends on them and on the
     gradients.
     """
 
@@ -31,11 +31,12 @@ class Optimizer:
             self.state["step"] = [torch.zeros((), device=self.parameters[0].device)]
 
     def update(self, gradients: list[Tensor], learning_rate: float | Tensor) -> None:
-        """One step along the gradients, one per parameter, at a learning rate."""
+        """Do one step along the gradients, one per parameter, at a learning rate."""
         if self.settings.name == "adam":
             (step,) = self.state["step"]
             step += 1
-            torch._fused_adam_(  # what torch.optim.adam.adam calls, which takes a fifth of the time to come to it
+            # What torch.optim.adam.adam calls, which takes a fifth of the time to come to it.
+            torch._fused_adam_(  # pyright: ignore[reportPrivateImportUsage]
                 self.parameters,
                 gradients,
                 self.state["mean"],
@@ -51,12 +52,13 @@ class Optimizer:
                 maximize=False,
             )
             return
+        momenta: list[Tensor | None] = [*self.state["momentum"]] if self.settings.momentum else [None] * len(gradients)
         sgd(
             self.parameters,
             gradients,
-            self.state.get("momentum", [None] * len(self.parameters)),
+            momenta,
             fused=True,
-            lr=learning_rate,
+            lr=learning_rate,  # pyright: ignore[reportArgumentType] (the fused one takes a tensor, too)
             momentum=self.settings.momentum,
             nesterov=self.settings.nesterov,
             weight_decay=self.settings.weight_decay,

@@ -1,4 +1,4 @@
-"""Resume: a long job saves its state beside its output, and one that was killed continues from it on the same bits."""
+"""Resume: a long job saves its state beside its output, and after a kill it goes on from there with the same bits."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ SECONDS_VARIABLE = "LTH_CHECKPOINT_SECONDS"
 
 
 class ResumeError(ValueError):
-    """A setting of this that cannot be followed, in one line."""
+    """A setting for saved states that cannot be followed, in one line."""
 
 
 def seconds_between_states() -> float:
-    """What LTH_CHECKPOINT_SECONDS says. Raises ResumeError where that is no number."""
-    said = os.environ.get(SECONDS_VARIABLE, "30")
+    """Read LTH_CHECKPOINT_SECONDS. Raises ResumeError where it is no number."""
+    text = os.environ.get(SECONDS_VARIABLE, "30")
     try:
-        return float(said)
+        return float(text)
     except ValueError:
-        raise ResumeError(f"{SECONDS_VARIABLE} is {said!r}: a number of seconds is needed, such as 30") from None
+        raise ResumeError(f"{SECONDS_VARIABLE} is {text!r}: a number of seconds is needed, such as 30") from None
 
 
 class State(Protocol):
@@ -56,7 +56,7 @@ class Rows:
 
 
 def fingerprint(spec: Mapping[str, Any], *tensors: Tensors) -> str:
-    """Identifies a training by its spec and inputs, so that another training's state is never picked up."""
+    """Identify a training by its spec and inputs, so that another training's state is never picked up."""
     digest = hashlib.blake2b(json.dumps(spec, sort_keys=True).encode(), digest_size=16)
     for arrays in tensors:
         for name in sorted(arrays):

@@ -8,7 +8,7 @@ from lth_core.config import Recipe
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
-    """The learning rate of a step in [0, recipe.steps).
+    """Return the learning rate of a step in [0, recipe.steps).
 
     Warmup rises linearly and reaches the base rate at its last step, (step + 1) / warmup_steps of it before.
     """

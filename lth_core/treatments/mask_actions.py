@@ -4,21 +4,24 @@ Applied to every ticket of a chain (`treatment` of a method), they are what the 
 action on kept weights `reshuffle` is the treatment `shuffle` within layers.
 
 At every level an action starts from the method's own starting weights, theta_0 or theta_k. The authors' code applies it
-to what the level before started from, so that actions pile up. For pruned weights that comes to the same, and so it
-does for redrawn values; but values that are reshuffled, and signs that are not kept, would be those which the kept
-places had after the action of the level before.
+to what the level before started from, so that actions pile up. For pruned weights and for redrawn values that comes to
+the same; but values that are reshuffled, and signs that are not kept, would be those that the kept positions had after
+the action of the level before.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from lth_core.registry import treatment
 from lth_core.tickets.checkpoints import BranchCheckpoints
 from lth_core.tickets.rewinding import Ticket, apply_mask
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool
 
 
 @treatment("freeze-init")
@@ -28,7 +31,7 @@ def freeze_init(
     rng: np.random.Generator,
     zero: Literal["none", "toward-zero", "all-toward-zero", "away-from-zero", "random"] = "none",
 ) -> Ticket:
-    """Pruned weights are frozen at the values that the ticket starts from, except those that `zero` sets to 0.
+    """Freeze pruned weights at the values that the ticket starts from, except those that `zero` sets to 0.
 
     `toward-zero`: pruned ones whose magnitude fell in the training that the mask was made from (the paper's variant 1);
     `all-toward-zero`: these, and kept ones whose magnitude fell start from 0, too (variant 2). Controls:
@@ -57,9 +60,9 @@ def freeze_init(
 def redraw(
     ticket: Ticket, checkpoints: BranchCheckpoints, rng: np.random.Generator, keep_signs: bool = False
 ) -> Ticket:
-    """Kept weights start from values of the layer's whole starting tensor, kept and pruned, permuted.
+    """Start kept weights from values of the layer's whole starting tensor, kept and pruned, permuted.
 
-    With `keep_signs` every place keeps its sign.
+    With `keep_signs` every position keeps its sign.
     """
     drawn = {}
     for name in ticket.mask:
@@ -73,9 +76,9 @@ def redraw(
 def constant(
     ticket: Ticket, checkpoints: BranchCheckpoints, rng: np.random.Generator, keep_signs: bool = False
 ) -> Ticket:
-    """Kept weights start from plus or minus the standard deviation of theta_0 in their layer.
+    """Start kept weights from plus or minus the standard deviation of theta_0 in their layer.
 
-    Their signs are permuted among them; with `keep_signs` every place keeps its own.
+    Their signs are permuted among them; with `keep_signs` every position keeps its sign.
     """
     constants = {}
     for name, kept in ticket.mask.items():
@@ -86,9 +89,14 @@ def constant(
     return replace(ticket, weights=ticket.weights | apply_mask(constants, ticket.mask))
 
 
-def _elsewhere(chosen: np.ndarray, allowed: np.ndarray, fixed: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """As many places as are `chosen`, at random among the `allowed` ones, the `fixed` among them always."""
-    places = fixed.copy()
+def _elsewhere(
+    chosen: Bool[np.ndarray, "*layer"],
+    allowed: Bool[np.ndarray, "*layer"],
+    fixed: Bool[np.ndarray, "*layer"],
+    rng: np.random.Generator,
+) -> Bool[np.ndarray, "*layer"]:
+    """As many positions as are `chosen`, at random among the `allowed` ones, the `fixed` among them always."""
+    moved = fixed.copy()
     free = np.flatnonzero(allowed & ~fixed)
-    places.flat[rng.choice(free, chosen.sum() - fixed.sum(), replace=False)] = True
-    return places
+    moved.flat[rng.choice(free, chosen.sum() - fixed.sum(), replace=False)] = True
+    return moved

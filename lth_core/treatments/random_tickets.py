@@ -14,7 +14,7 @@ from lth_core.tickets.rewinding import Ticket, apply_mask
 
 @treatment("random-ticket")
 def random_ticket(ticket: Ticket, checkpoints: BranchCheckpoints, rng: np.random.Generator) -> Ticket:
-    """The mask's positions permuted over all of its layers together, on a fresh initialization.
+    """Permute the mask's positions over all of its layers together, on a fresh initialization.
 
     Layerwise densities are found by pruning: a control that keeps them (`random-mask-reinit`) knows something of the
     ticket already (Morcos et al. 2019, section 3).
@@ -24,7 +24,7 @@ def random_ticket(ticket: Ticket, checkpoints: BranchCheckpoints, rng: np.random
 
 
 def permuted(mask: Tensors, rng: np.random.Generator) -> Tensors:
-    """A mask with the same number of kept weights, at random places of all layers."""
+    """Permute the positions of all layers of a mask together, which keeps its number of weights."""
     positions = rng.permutation(np.concatenate([kept.ravel() for kept in mask.values()]))
     ends = np.cumsum([kept.size for kept in mask.values()])
     parts = np.split(positions, ends[:-1])

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lth_core.analysis.alignment import align
-from lth_core.models.symmetries import Group, Place, symmetries
+from lth_core.models.symmetries import Group, TensorAxis, symmetries
 from tests.models.test_catalogue import NAMES, build
 from tests.models.test_symmetries import SHAPE, outputs, random_weights, shuffled, thin
 
@@ -41,21 +41,21 @@ def test_a_permuted_copy_of_every_built_in_network_is_recovered_exactly(name: st
 
 def test_another_network_comes_nearer_and_computes_the_same():
     first, second = random_weights(LENET, seed=0), random_weights(LENET, seed=1)
-    found = align(first, second, GROUPS, PARAMETERS, random())
-    assert similarity(first, found) > similarity(first, second)
+    actual = align(first, second, GROUPS, PARAMETERS, random())
+    assert similarity(first, actual) > similarity(first, second)
     images = torch.rand(5, 1, 4, 4)
-    torch.testing.assert_close(outputs(LENET, second, images), outputs(LENET, found, images))
+    torch.testing.assert_close(outputs(LENET, second, images), outputs(LENET, actual, images))
 
 
 def test_no_single_swap_of_units_improves_the_outcome():
     first, second = random_weights(LENET, seed=0), random_weights(LENET, seed=1)
-    found = align(first, second, GROUPS, PARAMETERS, random())
+    actual = align(first, second, GROUPS, PARAMETERS, random())
     for group in GROUPS:
         for a in range(group.size):
             for b in range(a):
                 order = np.arange(group.size)
                 order[[a, b]] = b, a
-                assert similarity(first, group.permute(found, order)) <= similarity(first, found) + 1e-5
+                assert similarity(first, group.permute(actual, order)) <= similarity(first, actual) + 1e-5
 
 
 def test_one_hidden_layer_gets_the_best_of_all_orders():
@@ -69,12 +69,12 @@ def test_one_hidden_layer_gets_the_best_of_all_orders():
         for order in permutations(range(5))
         for moved in [groups[0].permute(second, np.array(order))]
     ]
-    found = align(first, second, groups, dict(network.named_parameters()), random())
-    assert sum(float(np.vdot(first[name], found[name])) for name in first) == pytest.approx(max(products))
+    actual = align(first, second, groups, dict(network.named_parameters()), random())
+    assert sum(float(np.vdot(first[name], actual[name])) for name in first) == pytest.approx(max(products))
 
 
 def test_statistics_move_with_their_units_but_do_not_choose_the_order():
-    groups = [Group(2, (Place("w", 0), Place("mean", 0)))]
+    groups = [Group(2, (TensorAxis("w", 0), TensorAxis("mean", 0)))]
     first = {"w": np.array([[1.0], [2.0]]), "mean": np.array([100.0, 0.0])}
     second = {"w": np.array([[1.0], [2.0]]), "mean": np.array([0.0, 100.0])}
     assert align(first, second, groups, {"w"}, random()) is second
@@ -110,7 +110,7 @@ def test_diverged_networks_are_not_aligned():
 
 
 def test_a_residual_layer_whose_units_are_both_its_inputs_and_outputs_is_recovered():
-    groups = [Group(6, (Place("in", 0), Place("inner", 0), Place("inner", 1), Place("out", 1)))]
+    groups = [Group(6, (TensorAxis("in", 0), TensorAxis("inner", 0), TensorAxis("inner", 1), TensorAxis("out", 1)))]
     draw = random(3)
     weights = {
         name: draw.standard_normal(shape) for name, shape in {"in": (6, 9), "inner": (6, 6), "out": (4, 6)}.items()

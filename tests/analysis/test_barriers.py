@@ -12,15 +12,15 @@ from lth_core.analysis.barriers import barriers
 
 
 def line(error: list[float], loss: list[float] | None = None, **names: object) -> pd.DataFrame:
-    places = np.linspace(0, 1, len(error))
+    points = np.linspace(0, 1, len(error))
     named = {"seed": 0, "draw": 0, "matching": "none", "statistics": "interpolated", "split": "test", **names}
-    return pd.DataFrame({**named, "alpha": places, "loss": loss or error, "error": error})
+    return pd.DataFrame({**named, "alpha": points, "loss": loss or error, "error": error})
 
 
 def test_the_barrier_is_the_maximum_minus_the_mean_of_the_ends():
-    found = barriers(line([0.1, 0.5, 0.9, 0.4, 0.3], loss=[1, 2, 3, 7, 2])).iloc[0]
-    assert found["barrier"] == pytest.approx(0.9 - 0.2)
-    assert found["loss_barrier"] == pytest.approx(7 - 1.5)
+    actual = barriers(line([0.1, 0.5, 0.9, 0.4, 0.3], loss=[1, 2, 3, 7, 2])).iloc[0]
+    assert actual["barrier"] == pytest.approx(0.9 - 0.2)
+    assert actual["loss_barrier"] == pytest.approx(7 - 1.5)
 
 
 def test_a_quadratic_has_the_barrier_computed_by_hand():
@@ -52,14 +52,14 @@ def test_every_line_has_one_row_whatever_the_order_of_the_points():
         for split in ("train", "test")
     ]
     path = pd.concat([line([0, index + 1, 0], **names) for index, names in enumerate(named)])
-    found = barriers(path.sample(frac=1, random_state=0)).set_index(["seed", "matching", "split"])
-    assert len(found) == 8 and (found["task"] == "mini").all()
-    assert [found.loc[(n["seed"], n["matching"], n["split"]), "barrier"] for n in named] == list(range(1, 9))
+    actual = barriers(path.sample(frac=1, random_state=0)).set_index(["seed", "matching", "split"])
+    assert len(actual) == 8 and (actual["task"] == "mini").all()
+    assert [actual.loc[(n["seed"], n["matching"], n["split"]), "barrier"] for n in named] == list(range(1, 9))
 
 
 def test_a_diverged_line_has_no_barrier_and_spoils_no_other():
-    found = barriers(pd.concat([line([0, np.nan, 0], seed=0), line([0, 1, 0], seed=1)])).set_index("seed")["barrier"]
-    assert np.isnan(found[0]) and found[1] == 1
+    actual = barriers(pd.concat([line([0, np.nan, 0], seed=0), line([0, 1, 0], seed=1)])).set_index("seed")["barrier"]
+    assert np.isnan(actual[0]) and actual[1] == 1
 
 
 def test_no_lines_have_no_barriers():

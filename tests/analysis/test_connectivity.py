@@ -38,15 +38,15 @@ def line(first: Tensors, second: Tensors, alphas: list[float] = ALPHAS) -> Line:
 
 
 def measured(task: Any, *pairs: Pair, **settings: Any) -> dict[tuple[str, str], list[dict[str, Curve]]]:
-    found = connect(task, pairs, **{"points": 5, **settings})
-    return {(statistics, split): curves for statistics, split, curves in found}
+    actual = connect(task, pairs, **{"points": 5, **settings})
+    return {(statistics, split): curves for statistics, split, curves in actual}
 
 
 def barrier(curve: Curve) -> tuple[float, float]:
     """Of error and loss."""
     alphas = np.linspace(0, 1, len(curve.loss))
-    found = barriers(pd.DataFrame({"seed": 0, "alpha": alphas, "loss": curve.loss, "error": curve.error})).iloc[0]
-    return found["barrier"], found["loss_barrier"]
+    actual = barriers(pd.DataFrame({"seed": 0, "alpha": alphas, "loss": curve.loss, "error": curve.error})).iloc[0]
+    return actual["barrier"], actual["loss_barrier"]
 
 
 # ---------------------------------------------------------------- a loss whose line is known
@@ -102,8 +102,8 @@ def test_every_place_is_what_ordinary_evaluation_gives_for_its_weights(make_task
 
 
 def test_integer_buffers_are_those_of_the_first_network():
-    found = line({"steps": np.array(3), "w": np.zeros(1)}, {"steps": np.array(8), "w": np.ones(1)}).at(0.25)
-    assert (found["steps"].item(), found["w"].item()) == (3, 0.25)
+    actual = line({"steps": np.array(3), "w": np.zeros(1)}, {"steps": np.array(8), "w": np.ones(1)}).at(0.25)
+    assert (actual["steps"].item(), actual["w"].item()) == (3, 0.25)
 
 
 def test_lines_are_evaluated_as_if_each_were_alone_and_nothing_is_changed(make_task: Any):
@@ -142,22 +142,22 @@ def test_a_sample_is_part_of_every_larger_one_and_all_of_it_has_every_example_on
 
 @pytest.mark.parametrize("network", [linear, convolutional])
 def test_a_network_has_no_barrier_to_itself(make_task: Any, network: Any):
-    task, (own, *_) = trained(make_task, network)
-    for curves in measured(task, Pair(own, own)).values():
+    task, (reference, *_) = trained(make_task, network)
+    for curves in measured(task, Pair(reference, reference)).values():
         assert barrier(curves[0]["none"]) == (0, 0)
         assert curves[0]["none"].disagreement == 0
 
 
 @pytest.mark.parametrize("network", [linear, convolutional])
 def test_a_permuted_copy_is_behind_a_barrier_that_alignment_removes(make_task: Any, network: Any):
-    task, (own, *_) = trained(make_task, network, steps=100)
+    task, (reference, *_) = trained(make_task, network, steps=100)
     groups = symmetries(task.module, (1, 6, 6))
-    copy = own
+    copy = reference
     for group in groups:
         copy = group.permute(copy, np.roll(np.arange(group.size), 1))
     parameters = dict(task.module.named_parameters())
-    aligned = align(own, copy, groups, parameters, random_generator(0, "alignment"))
-    for curves in measured(task, Pair(own, copy, aligned)).values():
+    aligned = align(reference, copy, groups, parameters, random_generator(0, "alignment"))
+    for curves in measured(task, Pair(reference, copy, aligned)).values():
         assert barrier(curves[0]["none"])[1] > 10 * curves[0]["none"].loss[0]
         assert barrier(curves[0]["aligned"]) == pytest.approx((0, 0), abs=1e-6)
         assert curves[0]["none"].disagreement == 0  # the same function
@@ -177,9 +177,9 @@ def test_alignment_keeps_the_ends(make_task: Any):
 
 def test_pairs_without_known_alignment_have_one_matching_and_networks_without_batch_norm_one_statistics(make_task: Any):
     task, (first, second, _) = trained(make_task, linear)
-    found = measured(task, Pair(first, second), Pair(first, second, second))
-    assert list(found) == [("interpolated", "train"), ("interpolated", "test")]
-    without, unmoved = found["interpolated", "test"]
+    actual = measured(task, Pair(first, second), Pair(first, second, second))
+    assert list(actual) == [("interpolated", "train"), ("interpolated", "test")]
+    without, unmoved = actual["interpolated", "test"]
     assert list(without) == ["none"]
     assert np.array_equal(unmoved["aligned"].loss, without["none"].loss)
 
@@ -191,10 +191,10 @@ def test_disagreement_is_the_fraction_of_examples_with_different_predictions(mak
         constant["3.bias"][label] = 1
     curve = evaluate(task, [line(*always)], "test")[0]
     assert curve.disagreement == 1 and curve.error[[0, -1]] == pytest.approx([2 / 3, 2 / 3])  # equal errors, too
-    own = torch.func.functional_call(
+    reference = torch.func.functional_call(
         task.module, line(network, network).first, next(task.sample_batches("test")).images
     )
-    expected = float((own.argmax(1) != 0).float().mean())
+    expected = float((reference.argmax(1) != 0).float().mean())
     assert evaluate(task, [line(network, always[0])], "test")[0].disagreement == pytest.approx(expected)
 
 
@@ -235,7 +235,7 @@ def test_estimated_statistics_are_those_computed_by_hand(make_task: Any, monkeyp
     monkeypatch.setattr(connectivity, "BATCH", 40)  # 90 training examples in 3 pieces
     task, networks = trained(make_task, Normalised)
     between = line(*networks[:2], [0.25])
-    (found,) = estimate_statistics(task, [between])[0]
+    (actual,) = estimate_statistics(task, [between])[0]
     weights, images = between.at(0.25), [batch.images for batch in task.sample_batches("train", size=40)]
     normalised = [
         nn.functional.batch_norm(x, None, None, weights["bn1.weight"], weights["bn1.bias"], True) for x in images
@@ -243,9 +243,9 @@ def test_estimated_statistics_are_those_computed_by_hand(make_task: Any, monkeyp
     convolved = [nn.functional.conv2d(x, weights["conv.weight"], weights["conv.bias"]) for x in normalised]
     for name, pieces in (("bn1", images), ("bn2", convolved)):
         means, variances = zip(*map(moments, pieces), strict=True)
-        torch.testing.assert_close(found[f"{name}.running_mean"], torch.stack(means).mean(0))
-        torch.testing.assert_close(found[f"{name}.running_var"], torch.stack(variances).mean(0))
-    assert found.keys() == {
+        torch.testing.assert_close(actual[f"{name}.running_mean"], torch.stack(means).mean(0))
+        torch.testing.assert_close(actual[f"{name}.running_var"], torch.stack(variances).mean(0))
+    assert actual.keys() == {
         f"{norm}.{name}" for norm in ("bn1", "bn2") for name in ("running_mean", "running_var", "num_batches_tracked")
     }
 
@@ -258,18 +258,18 @@ def test_estimated_statistics_are_used_and_leave_the_networks_and_the_module_as_
     assert all(torch.equal(one.first[name], value) for name, value in copies.items())
     assert task.module.bn1.momentum == 0.1 and not any(layer.training for layer in task.module.modules())
     estimated = evaluate(task, [one], "test", None, statistics)[0]
-    for place, alpha in enumerate(ALPHAS):
-        stacked = {name: value[None] for name, value in (one.at(alpha) | statistics[0][place]).items()}
-        assert Cohort(task, stacked).evaluate("test")[0][0] == pytest.approx(estimated.loss[place], abs=1e-6)
-    found = measured(task, Pair(*networks[:2]), points=3)
-    assert list(found)[2:] == [("estimated", "train"), ("estimated", "test")]
-    assert found["estimated", "test"][0]["none"].loss[[0, -1]] == pytest.approx(estimated.loss[[0, -1]])
+    for point, alpha in enumerate(ALPHAS):
+        stacked = {name: value[None] for name, value in (one.at(alpha) | statistics[0][point]).items()}
+        assert Cohort(task, stacked).evaluate("test")[0][0] == pytest.approx(estimated.loss[point], abs=1e-6)
+    actual = measured(task, Pair(*networks[:2]), points=3)
+    assert list(actual)[2:] == [("estimated", "train"), ("estimated", "test")]
+    assert actual["estimated", "test"][0]["none"].loss[[0, -1]] == pytest.approx(estimated.loss[[0, -1]])
 
 
 @pytest.mark.parametrize(("asked", "used"), [(None, 50), (30, 30), (80, 50)])
 def test_statistics_are_estimated_on_a_limited_sample(make_task: Any, monkeypatch: Any, asked: int | None, used: int):
     monkeypatch.setattr(connectivity, "STATISTICS_EXAMPLES", 50)
     task, networks = trained(make_task, Normalised, steps=5)
-    (found,) = estimate_statistics(task, [line(*networks[:2], [0.5])], asked)[0]
+    (actual,) = estimate_statistics(task, [line(*networks[:2], [0.5])], asked)[0]
     images = next(task.sample_batches("train", used)).images
-    torch.testing.assert_close(found["bn1.running_mean"], images.mean().reshape(1))
+    torch.testing.assert_close(actual["bn1.running_mean"], images.mean().reshape(1))

@@ -68,7 +68,7 @@ def test_equal_masks_overlap_wholly(mask: np.ndarray) -> None:
 @pytest.mark.parametrize(("weights", "kept", "kept_other"), [(6, 3, 2), (7, 7, 4), (5, 0, 3), (6, 1, 1)])
 def test_chance_is_the_mean_over_all_masks_of_these_counts(weights: int, kept: int, kept_other: int) -> None:
     fixed = set(range(kept))
-    placed = [len(fixed & set(places)) for places in combinations(range(weights), kept_other)]
+    placed = [len(fixed & set(positions)) for positions in combinations(range(weights), kept_other)]
     assert chance(weights, kept, kept_other) == pytest.approx(np.mean(placed))
     distances = [hamming(weights, kept, kept_other, common) for common in placed]
     expected = hamming(weights, kept, kept_other, chance(weights, kept, kept_other))
@@ -121,14 +121,14 @@ COUNTS = pd.DataFrame(
 
 
 def test_indices_of_a_network_come_from_the_sums_of_its_layers() -> None:
-    found = indices(COUNTS, ["task", "seed"]).set_index("seed")
-    assert found.loc[0, "jaccard"] == 8 / (15 + 24 - 8) and found.loc[1, "jaccard"] == 0
-    assert found.loc[0, "hamming"] == (15 + 24 - 16) / 110
-    assert list(found["jaccard_by_chance"]) == pytest.approx([4 / (39 - 4)] * 2)  # 2 by chance in each layer
-    assert list(found["hamming_by_chance"]) == pytest.approx([(39 - 8) / 110] * 2)
+    actual = indices(COUNTS, ["task", "seed"]).set_index("seed")
+    assert actual.loc[0, "jaccard"] == 8 / (15 + 24 - 8) and actual.loc[1, "jaccard"] == 0
+    assert actual.loc[0, "hamming"] == (15 + 24 - 16) / 110
+    assert list(actual["jaccard_by_chance"]) == pytest.approx([4 / (39 - 4)] * 2)  # 2 by chance in each layer
+    assert list(actual["hamming_by_chance"]) == pytest.approx([(39 - 8) / 110] * 2)
 
 
 def test_indices_of_layers_are_their_own() -> None:
-    found = indices(COUNTS, ["task", "layer", "seed"])
-    first = found[(found["layer"] == "y") & (found["seed"] == 0)].iloc[0]
+    actual = indices(COUNTS, ["task", "layer", "seed"])
+    first = actual[(actual["layer"] == "y") & (actual["seed"] == 0)].iloc[0]
     assert (first["jaccard"], first["jaccard_by_chance"]) == (3 / 6, 2 / 7)

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from lth_core.analysis import learned_supermasks
-from lth_core.analysis.learned_supermasks import Learning, drawn_masks, evaluate, learn, likely_mask, masked
+from lth_core.analysis.learned_supermasks import MaskTraining, drawn_masks, evaluate, learn, likely_mask, masked
 from lth_core.analysis.supermasks import accuracies, supermasks, untrained
 from lth_core.config import Initialization, Method, Supermasks, Task
 from lth_core.jobs import learned_supermasks as learned_job
@@ -40,7 +40,7 @@ def convolutional() -> nn.Module:
 
 def learned(task, weights, layers, seed: int, settings: Supermasks, rescaled: bool):
     """The scores, and the network as learning leaves it."""
-    state = Learning.start(weights, layers, seed, settings)
+    state = MaskTraining.start(weights, layers, seed, settings)
     learn(task, state, seed, settings, rescaled)
     return {name: score.detach() for name, score in state.scores.items()}, state.network
 
@@ -55,7 +55,7 @@ def tensors(weights: Tensors) -> dict[str, torch.Tensor]:
 def test_networks_with_batch_norm_have_accuracies_too(make_task) -> None:
     task = make_task(convolutional())
     weights = initialize_cohort(convolutional, Initialization(), [0, 1])
-    replicates = [{name: value[place] for name, value in weights.items()} for place in (0, 1)]
+    replicates = [{name: value[index] for name, value in weights.items()} for index in (0, 1)]
     assert all(0 <= accuracy <= 1 for pair in accuracies(task, replicates) for accuracy in pair)
 
 
@@ -290,14 +290,14 @@ def test_where_a_seed_diverged_the_others_are_measured_as_without_it(
         (job.main, method, ["level", "values"]),
         (learned_job.main, learning, ["mask"]),
     ):
-        found = []
+        tables = []
         for path in (initial, tmp_path / "lost"):
             first = initial if main is job.main else path
             files = ["--data", str(data_file), "--initial", str(first), "--output", str(tmp_path / "out.csv")]
             files += ["--trained", str(path)] if main is job.main else []
-            found.append(run(main, monkeypatch, "--spec", json.dumps(spec() | how), *files))
-        whole, holes = (table.set_index(["seed", *measured]).sort_index() for table in found)
+            tables.append(run(main, monkeypatch, "--spec", json.dumps(spec() | how), *files))
+        whole, holes = (table.set_index(["seed", *measured]).sort_index() for table in tables)
         kept = [seed for seed in SEEDS if seed != SEEDS[1]]
         pd.testing.assert_frame_equal(whole.loc[kept], holes.loc[kept], check_dtype=False)
-        of_lost = found[1][found[1]["seed"] == SEEDS[1]]
+        of_lost = tables[1][tables[1]["seed"] == SEEDS[1]]
         assert (of_lost["test_accuracy"].notna() == (of_lost["level"] == 0 if main is job.main else False)).all()

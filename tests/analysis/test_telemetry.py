@@ -26,7 +26,8 @@ from lth_core.jobs.support.trainings import model_factory
 from lth_core.models.initialization import initialize_cohort
 from lth_core.models.layers import prunable_layers, prunable_weights
 from lth_core.storage.tensors import Tensors, read_tensors, write_tensors
-from lth_core.training.loop import State, start_state, train
+from lth_core.training.loop import train
+from lth_core.training.state import TrainingState, start_state
 
 SEEDS = [3, 8]
 SGD = {"name": "sgd", "learning_rate": 0.05}
@@ -49,10 +50,12 @@ def initial(network: Callable[[], nn.Module]) -> Tensors:
     return initialize_cohort(network, Initialization(), SEEDS)
 
 
-def watched(task: Any, network: Callable[[], nn.Module], last: int, **options: Any) -> tuple[State, pd.DataFrame]:
+def watched(
+    task: Any, network: Callable[[], nn.Module], last: int, **options: Any
+) -> tuple[TrainingState, pd.DataFrame]:
     """The state after a watched training, and its rows with one column per quantity."""
     weights = initial(network)
-    final = train(task, start_state(task, weights, {}), SEEDS, task.recipe.steps, evaluate=False).weights
+    final = train(task, start_state(task, weights, {}), SEEDS, task.recipe.steps).weights
     state, layers = start_state(task, weights, {}), prunable_weights(network())
     generator = torch.random.get_rng_state()
     record(task, state, weights, final, layers, SEEDS, last, **options)
@@ -81,8 +84,8 @@ def test_the_logged_steps_rise_from_the_first_to_the_last(last: int):
 
 
 def test_quantities_of_weights_by_hand():
-    found = of_weights(np.array([3.0, -4, 0, 0]), np.array([0.0, -4, 0, 5]), np.array([-3.0, 4, 0, 0]))
-    assert found == pytest.approx(
+    actual = of_weights(np.array([3.0, -4, 0, 0]), np.array([0.0, -4, 0, 5]), np.array([-3.0, 4, 0, 0]))
+    assert actual == pytest.approx(
         {
             "mean_magnitude": 7 / 4,
             "sign_changes": 2 / 4,  # 0 has a sign of its own
@@ -95,14 +98,14 @@ def test_quantities_of_weights_by_hand():
 
 
 def test_the_quantities_of_diverged_weights_are_not_numbers():
-    found = of_weights(np.array([np.nan, 1.0]), np.ones(2), np.ones(2))
-    assert np.isnan(list(found.values())).all()
+    actual = of_weights(np.array([np.nan, 1.0]), np.ones(2), np.ones(2))
+    assert np.isnan(list(actual.values())).all()
 
 
 def test_ten_different_weights_are_followed_always_the_same():
-    places = traced_weights(1000)
-    assert len(set(places)) == 10 and places.min() >= 0 and places.max() < 1000
-    assert np.array_equal(places, traced_weights(1000))
+    indices = traced_weights(1000)
+    assert len(set(indices)) == 10 and indices.min() >= 0 and indices.max() < 1000
+    assert np.array_equal(indices, traced_weights(1000))
     assert traced_weights(4).tolist() == [0, 1, 2, 3]
 
 
@@ -112,14 +115,14 @@ def test_ten_different_weights_are_followed_always_the_same():
 @pytest.mark.parametrize("network", NETWORKS)
 def test_a_watched_training_has_the_bits_of_the_dense_run(make_task, network):
     task = make_task(network())
-    state, found = watched(task, network, task.recipe.steps)
+    state, actual = watched(task, network, task.recipe.steps)
     alone = train(task, start_state(task, initial(network), {}), SEEDS, task.recipe.steps)
     for name, value in {**state.cohort.parameters, **state.cohort.buffers}.items():
         assert np.array_equal(value.numpy(), alone.weights[name]), name
-    assert (found.xs(20, level="step")["l2_to_final"] == 0).all()
+    assert (actual.xs(20, level="step")["l2_to_final"] == 0).all()
     for row in alone.history:  # every fifth step
         if row["split"] != "train" and row["step"] in logged_steps(20):
-            here = found.loc[row["replicate"], row["step"]]
+            here = actual.loc[row["replicate"], row["step"]]
             assert here[f"{row['split']}_loss"] == row["loss"]
             assert here[f"{row['split']}_accuracy"] == row["accuracy"]
 
@@ -129,14 +132,14 @@ def test_the_gradient_is_that_of_the_very_step(make_task, network):
     # Plain SGD moves the weights by the learning rate times the gradient.
     task, layers, seen = make_task(network(), SGD), prunable_weights(network()), []
 
-    def after_step(state: State) -> None:
+    def look(state: TrainingState) -> None:
         seen.append({name: state.cohort.parameters[name].detach().clone() for name in layers})
 
-    _, found = watched(task, network, 10, after_step=after_step)
+    _, actual = watched(task, network, 10, listeners=[look])
     for step, (before, after) in enumerate(pairwise(seen)):
         for replicate in range(len(SEEDS)):
             moved = sum(float((after[name] - before[name])[replicate].square().sum()) for name in layers)
-            assert found.loc[(replicate, step), "gradient_norm"] == pytest.approx(np.sqrt(moved) / 0.05, rel=1e-3)
+            assert actual.loc[(replicate, step), "gradient_norm"] == pytest.approx(np.sqrt(moved) / 0.05, rel=1e-3)
 
 
 def test_replicates_that_are_computed_together_have_gradients_of_their_own(make_task, monkeypatch):
@@ -154,22 +157,22 @@ def test_replicates_that_are_computed_together_have_gradients_of_their_own(make_
 
 
 def test_a_network_starts_at_its_initialization(make_task):
-    _, found = watched(make_task(linear()), linear, 12)
-    start = found.xs(0, level="step")
+    _, actual = watched(make_task(linear()), linear, 12)
+    start = actual.xs(0, level="step")
     assert (start["sign_changes"] == 0).all() and (start["l2_to_initial"] == 0).all()
     assert start["cosine_to_initial"].to_numpy() == pytest.approx(1)
     weights = np.concatenate([initial(linear)[name].reshape(2, -1) for name in prunable_weights(linear())], axis=1)
     assert start["mean_magnitude"].to_numpy() == pytest.approx(np.abs(weights).mean(axis=1))
-    traces = start[[f"weight_{place}" for place in range(10)]].to_numpy()
+    traces = start[[f"weight_{number}" for number in range(10)]].to_numpy()
     assert np.array_equal(traces, weights[:, traced_weights(36 * 12 + 12 * 3)])
 
 
 def test_what_is_not_prunable_does_not_count(make_task):
     weights, network = initial(batch_norm), batch_norm
-    _, found = watched(make_task(batch_norm()), network, 1)
+    _, actual = watched(make_task(batch_norm()), network, 1)
     kernels, output = weights["0.weight"], weights["5.weight"]
     mean = (np.abs(kernels[0]).sum() + np.abs(output[0]).sum()) / (kernels[0].size + output[0].size)
-    assert found.loc[(0, 0), "mean_magnitude"] == pytest.approx(mean)
+    assert actual.loc[(0, 0), "mean_magnitude"] == pytest.approx(mean)
 
 
 # ---------------------------------------------------------------- the job

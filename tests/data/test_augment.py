@@ -34,27 +34,29 @@ def test_equals_the_augmentation_of_one_image_at_a_time(padding: int, size: tupl
     """And each replicate's are drawn from its own stream."""
     images = torch.from_numpy(np.random.default_rng(0).normal(size=(2, 40, 3, *size)).astype(np.float32))
     untouched = images.clone()
-    found = crop_flip(images, [random_generator(seed, "augment", 7) for seed in (3, 8)], BLACK, padding)
-    for own, replicate, seed in zip(found.numpy(), images.numpy(), (3, 8), strict=True):
-        assert np.array_equal(own, one_by_one(replicate, random_generator(seed, "augment", 7), BLACK.numpy(), padding))
+    actual = crop_flip(images, [random_generator(seed, "augment", 7) for seed in (3, 8)], BLACK, padding)
+    for augmented, replicate, seed in zip(actual.numpy(), images.numpy(), (3, 8), strict=True):
+        assert np.array_equal(
+            augmented, one_by_one(replicate, random_generator(seed, "augment", 7), BLACK.numpy(), padding)
+        )
     assert torch.equal(images, untouched)
 
 
 def test_every_offset_and_both_directions_occur_equally_often() -> None:
     images = torch.zeros(1, 9000, 1, 3, 3)
     images[..., 1, 1], images[..., 1, 2] = 1, 2  # a centre, and what is right of it
-    (found,) = crop_flip(images, [random_generator(0, "augment")], torch.zeros(1), padding=1)
-    centres = (found[:, 0] == 1).flatten(1).float().mean(dim=0)
+    (actual,) = crop_flip(images, [random_generator(0, "augment")], torch.zeros(1), padding=1)
+    centres = (actual[:, 0] == 1).flatten(1).float().mean(dim=0)
     assert torch.allclose(centres, torch.full((9,), 1 / 9), atol=0.02)
-    unmoved = found[:, 0, 1, 1] == 1
-    right, left = found[unmoved, 0, 1, 2] == 2, found[unmoved, 0, 1, 0] == 2
+    unmoved = actual[:, 0, 1, 1] == 1
+    right, left = actual[unmoved, 0, 1, 2] == 2, actual[unmoved, 0, 1, 0] == 2
     assert (right | left).all() and abs(right.float().mean() - 0.5) < 0.06
 
 
 def test_the_border_is_black_in_every_channel() -> None:
-    (found,) = crop_flip(torch.full((1, 50, 3, 2, 2), 9.0), [random_generator(0, "augment")], BLACK)
+    (actual,) = crop_flip(torch.full((1, 50, 3, 2, 2), 9.0), [random_generator(0, "augment")], BLACK)
     for channel, black in enumerate(BLACK):
-        assert set(found[:, channel].unique().tolist()) == {9.0, black.item()}
+        assert set(actual[:, channel].unique().tolist()) == {9.0, black.item()}
 
 
 def test_an_example_is_augmented_alike_whoever_has_it() -> None:

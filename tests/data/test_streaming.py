@@ -35,11 +35,11 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder, rng = tmp_path_factory.mktemp("streaming"), np.random.default_rng(0)
     for part, count in (("train", 11), ("test", 2)):
         for name in ("ant", "bee"):
-            place = folder / "pets" / part / name
-            place.mkdir(parents=True)
+            target = folder / "pets" / part / name
+            target.mkdir(parents=True)
             for index in range(count):
                 pixels = rng.integers(0, 256, [(SIZE, SIZE, 3), (40, 24, 3)][index % 2], dtype=np.uint8)
-                Image.fromarray(pixels).save(place / f"{index}.{['png', 'jpg'][index % 2]}", quality=95)
+                Image.fromarray(pixels).save(target / f"{index}.{['png', 'jpg'][index % 2]}", quality=95)
     for name in ("stored", "streamed"):
         source = {"name": "image-folder", "path": "pets", "size": SIZE, "resize": 10, "validation": 6}
         output = folder / f"{name}.safetensors"
@@ -73,13 +73,13 @@ def test_a_random_part_lies_in_the_picture_and_is_a_function_of_the_stream(width
 
 
 def test_parts_are_distributed_as_torchvisions() -> None:
-    found = np.array([random_box(400, 300, random_generator(seed, "augment")) for seed in range(3000)])
+    actual = np.array([random_box(400, 300, random_generator(seed, "augment")) for seed in range(3000)])
     picture, aspects = torch.empty(1, 300, 400), [3 / 4, 4 / 3]
     drawn = np.array([RandomResizedCrop.get_params(picture, [0.08, 1.0], aspects) for _ in range(3000)])
     expected = np.stack([drawn[:, 1], drawn[:, 0], drawn[:, 1] + drawn[:, 3], drawn[:, 0] + drawn[:, 2]], axis=1)
     for moment in (np.mean, np.std):
-        np.testing.assert_allclose(moment(found, axis=0), moment(expected, axis=0), rtol=0.1)
-    areas = [np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) / (400 * 300) for boxes in (found, expected)]
+        np.testing.assert_allclose(moment(actual, axis=0), moment(expected, axis=0), rtol=0.1)
+    areas = [np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) / (400 * 300) for boxes in (actual, expected)]
     np.testing.assert_allclose(*[np.quantile(area, [0, 0.1, 0.5, 0.9, 1]) for area in areas], atol=0.04)
 
 
@@ -113,8 +113,8 @@ def test_a_part_is_resized_and_flipped(tmp_path: Path, grey: bool) -> None:
         )
         expected = np.asarray(part.resize((SIZE, SIZE), Image.Resampling.BILINEAR)).reshape(SIZE, SIZE, -1)
         expected = expected[:, ::-1] if flips(seed, path) else expected
-        found = decode_crop(str(path), SIZE, grey, random_generator(seed, "augment"))
-        assert np.array_equal(found, expected.transpose(2, 0, 1))
+        actual = decode_crop(str(path), SIZE, grey, random_generator(seed, "augment"))
+        assert np.array_equal(actual, expected.transpose(2, 0, 1))
     assert len({flips(seed, path) for seed in range(4)}) == 2
 
 
@@ -140,8 +140,8 @@ def test_evaluation_sees_the_middle_of_the_resized_picture(tmp_path: Path) -> No
     smooth_picture(tmp_path / "it.png")
     resized = np.asarray(Image.open(tmp_path / "it.png").resize((100, 75), Image.Resampling.BILINEAR))
     expected = resized[(75 - 64) // 2 :, (100 - 64) // 2 :][:64, :64].astype(int)
-    found = decode(str(tmp_path / "it.png"), 64, grey=True, resize=75)[0]
-    assert np.abs(found - expected).mean() < 3 and found.shape == (64, 64)  # half a pixel is left of odd margins
+    actual = decode(str(tmp_path / "it.png"), 64, grey=True, resize=75)[0]
+    assert np.abs(actual - expected).mean() < 3 and actual.shape == (64, 64)  # half a pixel is left of odd margins
 
 
 # ---------------------------------------------------------------- minibatches

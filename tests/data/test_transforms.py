@@ -62,7 +62,7 @@ def test_these_are_the_transforms() -> None:
 
 
 @given(
-    labels=st.lists(st.integers(0, 3), min_size=2, max_size=60).filter(lambda found: len(set(found)) > 1),
+    labels=st.lists(st.integers(0, 3), min_size=2, max_size=60).filter(lambda actual: len(set(actual)) > 1),
     data=st.data(),
 )
 def test_a_subset_has_so_many_training_examples_with_every_class_at_its_share(

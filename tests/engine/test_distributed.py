@@ -20,7 +20,9 @@ from lth_core.engine.synchronized import synchronized
 from lth_core.models.initialization import initialize_cohort
 from lth_core.runtime.shares import ALONE, Share
 from lth_core.tasks.classification import ImageClassification
-from lth_core.training.loop import Trained, start_state, train
+from lth_core.training.history import Evaluations
+from lth_core.training.loop import TrainingResult, train
+from lth_core.training.state import start_state
 from tests.support.process_groups import BF16_ROUNDING, CPU, in_processes
 
 SEEDS = [3, 4]
@@ -55,13 +57,13 @@ def trained(
     double: bool = False,
     pruned: bool = True,
     precision: str = "float32",
-) -> Callable[[Share], Trained]:
+) -> Callable[[Share], TrainingResult]:
     """A function of the share: the training of a small network by the processes that have such shares.
 
     `double`: in double precision, in which rounding is far from what any mistake would do.
     """
 
-    def work(share: Share) -> Trained:
+    def work(share: Share) -> TrainingResult:
         settings = {"batch_size": 12, "steps": steps, "evaluate_every": 3, "augment": augment, "precision": precision}
         recipe = Recipe(optimizer=optimizer, **settings)
         data = open_data(data_file, CPU, share)
@@ -75,21 +77,21 @@ def trained(
         first = next(iter(weights))
         mask = {first: np.random.default_rng(0).random(weights[first].shape) < 0.6} if pruned else {}
         masked = {name: value * mask[name] if name in mask else value for name, value in weights.items()}
-        return train(task, start_state(task, masked, mask), SEEDS, steps)
+        return train(task, start_state(task, masked, mask), SEEDS, steps, listeners=[Evaluations(3, steps)])
 
     return work
 
 
-def assert_close(found: Trained, expected: Trained, tolerance: float) -> None:
+def assert_close(actual: TrainingResult, expected: TrainingResult, tolerance: float) -> None:
     for key in ("replicate", "step", "split", "loss", "accuracy"):
-        values = [[row[key] for row in part.history] for part in (found, expected)]
+        values = [[row[key] for row in part.history] for part in (actual, expected)]
         if key == "split":
             assert values[0] == values[1]
         else:
             np.testing.assert_allclose(*values, rtol=tolerance, atol=tolerance)
-    assert set(found.weights) == set(expected.weights)
+    assert set(actual.weights) == set(expected.weights)
     for name, value in expected.weights.items():
-        np.testing.assert_allclose(found.weights[name], value, rtol=tolerance, atol=tolerance, err_msg=name)
+        np.testing.assert_allclose(actual.weights[name], value, rtol=tolerance, atol=tolerance, err_msg=name)
 
 
 # ---------------------------------------------------------------- the numbers
@@ -111,9 +113,9 @@ def test_processes_train_as_one_does(
     monkeypatch.setattr("lth_core.tasks.base.PIECE", 29)  # of 30 examples: the last piece has none for some processes
     work = trained(data_file, factory, optimizer, augment)
     alone, together = work(ALONE), in_processes(processes, work)
-    for found in together:
-        assert_close(found, alone, 1e-5)
-        assert all(np.array_equal(found.weights[name], value) for name, value in together[0].weights.items())
+    for actual in together:
+        assert_close(actual, alone, 1e-5)
+        assert all(np.array_equal(actual.weights[name], value) for name, value in together[0].weights.items())
 
 
 @pytest.mark.parametrize(
@@ -136,11 +138,11 @@ def test_in_bf16_processes_differ_from_one_by_its_roundings(data_file: Path, fac
     alone, together = work(ALONE), in_processes(2, work)
     start = initialize_cohort(factory, Initialization(), SEEDS)
     tolerance = BF16_ROUNDING * np.sqrt(2 * roundings)
-    for found in together:
-        assert distance(found.weights, alone.weights) <= tolerance * distance(alone.weights, start)
-        losses = [[row["loss"] for row in part.history] for part in (found, alone)]
+    for actual in together:
+        assert distance(actual.weights, alone.weights) <= tolerance * distance(alone.weights, start)
+        losses = [[row["loss"] for row in part.history] for part in (actual, alone)]
         np.testing.assert_allclose(*losses, rtol=tolerance)
-        assert all(np.array_equal(found.weights[name], value) for name, value in together[0].weights.items())
+        assert all(np.array_equal(actual.weights[name], value) for name, value in together[0].weights.items())
 
 
 def distance(weights: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray]) -> float:
@@ -177,12 +179,12 @@ def test_the_mean_gradient_is_that_of_distributed_data_parallel(data_file: Path)
         return {name: value.detach().numpy() for name, value in module.state_dict().items()}
 
     def ours(share: Share) -> dict[str, np.ndarray]:
-        found = trained(data_file, linear, SGD, pruned=False)(share)
-        return {name: value[0] for name, value in found.weights.items()}
+        actual = trained(data_file, linear, SGD, pruned=False)(share)
+        return {name: value[0] for name, value in actual.weights.items()}
 
-    expected, found = in_processes(2, reference)[0], in_processes(2, ours)[0]
+    expected, actual = in_processes(2, reference)[0], in_processes(2, ours)[0]
     for name, value in expected.items():
-        np.testing.assert_allclose(found[name], value, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(actual[name], value, rtol=1e-5, atol=1e-6)
 
 
 # ---------------------------------------------------------------- what goes wrong

@@ -47,9 +47,9 @@ def hooked() -> nn.Sequential:
     "module", [network(8, 4), network(8, 6, 4), network(8, 6, 5, 4, bias=False), network(8, 6, 4)[1:]]
 )
 def test_plain_sequences_of_linear_layers_and_relu_are_recognised(module: nn.Sequential) -> None:
-    found = LinearNetwork.of(module)
-    assert found is not None
-    names = [name for layer in found.layers for name in layer if name]
+    actual = LinearNetwork.of(module)
+    assert actual is not None
+    names = [name for layer in actual.layers for name in layer if name]
     assert names == [name for name, _ in module.named_parameters()]
 
 
@@ -82,7 +82,7 @@ def test_outputs_and_gradients_equal_those_of_autograd(
 ) -> None:
     monkeypatch.setattr(linear_network, "WORTH_ONEDNN", worth)
     module = network(20, 30, 10, 4, bias=bias).double() if worth else network(20, 30, 10, 4, bias=bias)
-    found = LinearNetwork.of(module)
+    actual = LinearNetwork.of(module)
     inputs = torch.randn(7, 20, dtype=next(module.parameters()).dtype)
     outputs = module(inputs)
     towards = torch.randn_like(outputs)
@@ -92,9 +92,9 @@ def test_outputs_and_gradients_equal_those_of_autograd(
         return value if replicates is None else torch.stack([value] * replicates)
 
     parameters = {name: stacked(value.detach()) for name, value in module.named_parameters()}
-    activations = found.activations(parameters, stacked(inputs))
+    activations = actual.activations(parameters, stacked(inputs))
     torch.testing.assert_close(activations[-1], stacked(outputs.detach()), rtol=1e-5, atol=1e-6)
-    gradients = found.gradients(parameters, activations, stacked(towards))
+    gradients = actual.gradients(parameters, activations, stacked(towards))
     for (name, _), gradient in zip(module.named_parameters(), expected, strict=True):
         torch.testing.assert_close(gradients[name], stacked(gradient), rtol=1e-5, atol=1e-5)
 

@@ -70,8 +70,8 @@ def test_ten_steps_equal_those_of_the_plain_loop(
     start = {name: value * mask.get(name, True) for name, value in weights.items()}
     trained = run(task, weights, mask).weights
     for index, seed in enumerate(SEEDS):
-        own, kept = ({name: value[index] for name, value in tensors.items()} for tensors in (start, mask))
-        for name, expected in reference(task, network, own, kept, seed).items():
+        start_weights, kept = ({name: value[index] for name, value in tensors.items()} for tensors in (start, mask))
+        for name, expected in reference(task, network, start_weights, kept, seed).items():
             difference = np.linalg.norm(trained[name][index] - expected.numpy())
             assert difference <= tolerance * np.linalg.norm(expected.numpy()), name
             if precision == "bf16" and name in mask:
@@ -86,7 +86,7 @@ def test_in_bf16_all_that_is_kept_is_float32_and_pruned_weights_are_zero(
     task, weights = make_task(network(), optimizer, precision="bf16"), initial(network)
     mask = sparse_mask(weights, network)
     states = []
-    trained = run(task, weights, mask, after_step=states.append)
+    trained = run(task, weights, mask, listeners=[states.append])
     for name, value in trained.weights.items():
         assert value.dtype == weights[name].dtype
         if name in mask:
@@ -101,10 +101,10 @@ def test_in_bf16_all_that_is_kept_is_float32_and_pruned_weights_are_zero(
 @pytest.mark.parametrize("network", NETWORKS)
 def test_in_bf16_a_network_is_evaluated_as_in_float32(make_task: Any, network: Any) -> None:
     weights = {name: torch.from_numpy(value) for name, value in initial(network).items()}
-    found = [
+    actual = [
         Cohort(make_task(network(), precision=precision), weights).evaluate("test") for precision in ("bf16", "float32")
     ]
-    assert found[0] == found[1]
+    assert actual[0] == actual[1]
 
 
 @pytest.mark.parametrize("network", [*NETWORKS, linear])
@@ -147,11 +147,11 @@ def test_on_a_gpu_float32_means_float32_and_kernels_repeat_their_bits(monkeypatc
 @pytest.mark.parametrize("channels", [1, 3])
 def test_channels_last_changes_where_values_are_and_nothing_else(channels: int) -> None:
     images = torch.randn(2, 5, channels, 4, 6)
-    found = channels_last(images)
-    assert torch.equal(found, images)
-    assert found[0].stride() == (24 * channels, 1, 6 * channels, channels)
+    actual = channels_last(images)
+    assert torch.equal(actual, images)
+    assert actual[0].stride() == (24 * channels, 1, 6 * channels, channels)
     # torch takes it for what it is, also where there is one channel
-    assert nn.Conv2d(channels, 2, 1)(found[0]).is_contiguous(memory_format=torch.channels_last)
+    assert nn.Conv2d(channels, 2, 1)(actual[0]).is_contiguous(memory_format=torch.channels_last)
 
 
 def test_the_layout_is_that_in_which_the_network_is_fastest() -> None:
@@ -184,8 +184,8 @@ def test_all_batches_of_a_task_have_its_layout(make_task: Any) -> None:
         task = make_task(network())
         (batch,) = task.minibatches([0, 1], 0, 0, 1)
         shared = (next(task.evaluation_batches("test")), next(task.sample_batches("test")))
-        found = [batch.images[1], *(piece.images for piece in shared)]
-        assert [images.stride(-1) != 1 or images.stride(1) == 1 for images in found] == [expected] * 3
+        actual = [batch.images[1], *(piece.images for piece in shared)]
+        assert [images.stride(-1) != 1 or images.stride(1) == 1 for images in actual] == [expected] * 3
 
 
 @pytest.mark.parametrize("network", [plain, linear])
@@ -195,8 +195,8 @@ def test_the_pieces_of_an_evaluation_do_not_change_what_it_finds(
     cohort = Cohort(make_task(network()), {name: torch.from_numpy(value) for name, value in initial(network).items()})
     whole = cohort.evaluate("test")
     monkeypatch.setattr("lth_core.engine.cohort.evaluation_piece", lambda linear, device: 7)
-    for found, expected in zip(cohort.evaluate("test"), whole, strict=True):
-        assert found == pytest.approx(expected, rel=1e-6)
+    for actual, expected in zip(cohort.evaluate("test"), whole, strict=True):
+        assert actual == pytest.approx(expected, rel=1e-6)
     assert evaluation_piece(False, CPU) == SMALL_PIECE < evaluation_piece(True, CPU)
 
 

@@ -19,10 +19,11 @@ from lth_core.engine.linear_network import LinearNetwork
 from lth_core.engine.sparse_network import AT_ONCE, DENSEST, WIDTH, SparseNetwork, columns, pays, pieces
 from lth_core.storage.tensors import Tensors
 from lth_core.tickets.rewinding import apply_mask
-from lth_core.training.loop import Trained, start_state, train
+from lth_core.training.loop import train
 from lth_core.training.resume import Resume
-from tests.support.small_trainings import OPTIMIZERS, SEEDS, initial, same_bits
-from tests.training.test_resume import Cut
+from lth_core.training.state import start_state
+from tests.support.small_trainings import OPTIMIZERS, SEEDS, initial, run, same_bits
+from tests.training.test_resume import Cut, train_with
 
 
 def lenet() -> nn.Module:
@@ -34,15 +35,10 @@ def lenet() -> nn.Module:
 def masks(weights: Tensors, density: float) -> Tensors:
     """Of every weight matrix, another one per replicate; a whole row and a whole column of each are pruned."""
     random = np.random.default_rng(1)
-    found = {name: random.random(value.shape) < density for name, value in weights.items() if value.ndim == 3}
-    for kept in found.values():
+    actual = {name: random.random(value.shape) < density for name, value in weights.items() if value.ndim == 3}
+    for kept in actual.values():
         kept[:, 1], kept[:, :, 2] = False, False
-    return found
-
-
-def run(task: Any, weights: Tensors, mask: Tensors, **options: Any) -> Trained:
-    masked = {name: value * mask[name] if name in mask else value for name, value in weights.items()}
-    return train(task, start_state(task, masked, mask), SEEDS, task.recipe.steps, **options)
+    return actual
 
 
 # ---------------------------------------------------------------- one network
@@ -75,7 +71,7 @@ def test_outputs_and_gradients_equal_those_of_the_dense_network_with_zeros(
     sparse = SparseNetwork(network, masked, {name: kept.numpy() for name, kept in mask.items()})
     (inputs,), (towards,) = columns(inputs[None]), columns(towards[None])
     units = sparse.units(inputs)
-    sparse.find_gradient(inputs, units, towards)
+    sparse.fill_gradient(inputs, units, towards)
 
     torch.testing.assert_close(torch.from_numpy(units[:, :batch].T), torch.cat(expected[1:], 1), rtol=1e-4, atol=1e-3)
     assert np.array_equal(sparse.outputs(units, batch), units[-sizes[-1] :, :batch].T)
@@ -90,8 +86,8 @@ def test_an_evaluation_in_pieces_gives_the_outputs_of_all_examples(count: int) -
     module = nn.Sequential(nn.Linear(4, 30), nn.ReLU(), nn.Linear(30, 2))
     network = SparseNetwork(LinearNetwork.of(module), {n: v.detach() for n, v in module.named_parameters()}, {})
     examples = torch.randn(count, 4)
-    found = torch.from_numpy(network.evaluated(pieces(examples), count))
-    torch.testing.assert_close(found, module(examples), rtol=1e-4, atol=1e-5)
+    actual = torch.from_numpy(network.evaluated(pieces(examples), count))
+    torch.testing.assert_close(actual, module(examples), rtol=1e-4, atol=1e-5)
 
 
 def test_batches_are_padded_to_two_vectors() -> None:
@@ -148,7 +144,7 @@ def test_whoever_looks_during_training_sees_the_weights_of_that_step(make_task: 
         assert state.cohort.sparse
         seen[state.step] = {name: value.numpy().copy() for name, value in state.cohort.parameters.items()}
 
-    run(task, weights, mask, after_step=look)
+    run(task, weights, mask, listeners=[look])
     for step in (1, 2, 3):
         assert same_bits(seen[step], run(make_task(lenet(), steps=step, evaluate_every=1), weights, mask).weights)
 
@@ -168,21 +164,12 @@ def test_cut_and_resumed_equals_undisturbed(
 ) -> None:
     task, weights = make_task(lenet(), optimizer), initial(lenet)
     mask = masks(weights, 0.1)
-    masked = {name: value * mask[name] if name in mask else value for name, value in weights.items()}
-    undisturbed = run(task, weights, mask)
+    _, undisturbed = train_with(task, weights, mask, Resume(tmp_path / "never", "x"))
     monkeypatch.setenv("LTH_CHECKPOINT_SECONDS", "0")
-    resume = Resume(tmp_path / "trained", "x")
-
-    def cut(state: Any) -> None:
-        resume.save_when_due(state)
-        if state.step == 13:
-            raise Cut
-
     with pytest.raises(Cut):
-        train(task, start_state(task, masked, mask), SEEDS, 20, after_step=cut)
-    state = start_state(task, masked, mask)
-    assert resume.restore(state) and state.step == 13
-    resumed = train(task, state, SEEDS, 20)
+        train_with(task, weights, mask, Resume(tmp_path / "trained", "x"), cut_at=13)
+    first, resumed = train_with(task, weights, mask, Resume(tmp_path / "trained", "x"))
+    assert first == 13
     assert same_bits(resumed.weights, undisturbed.weights)
     assert resumed.history == undisturbed.history
 
@@ -238,6 +225,6 @@ def test_columns_are_the_examples_transposed_and_padded_with_zeros(monkeypatch: 
     monkeypatch.setattr(np, "empty", lambda shape, kind: np.full(shape, np.nan, kind))  # memory holds anything
     examples = torch.randn(2, 7, count).mT  # as the gradient by the outputs lies in memory
     for laid_out in (examples, examples.contiguous()):
-        found = columns(laid_out)
-        assert found.flags.c_contiguous and found.shape == (2, 7, WIDTH if count <= WIDTH else 2 * WIDTH)
-        assert np.array_equal(found[:, :, :count], examples.mT) and not found[:, :, count:].any()
+        actual = columns(laid_out)
+        assert actual.flags.c_contiguous and actual.shape == (2, 7, WIDTH if count <= WIDTH else 2 * WIDTH)
+        assert np.array_equal(actual[:, :, :count], examples.mT) and not actual[:, :, count:].any()

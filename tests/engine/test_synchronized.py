@@ -20,8 +20,8 @@ def normalized(layer: nn.Module, inputs: torch.Tensor, seed: int = 0) -> list[np
     torch.manual_seed(seed)
     outputs = layer.train()(inputs)
     (outputs * torch.arange(outputs.shape[-1])).sum().backward()
-    found = [outputs, inputs.grad, *(parameter.grad for parameter in layer.parameters()), *layer.buffers()]
-    return [value.detach().clone().numpy() for value in [*found, layer.eval()(inputs)]]
+    actual = [outputs, inputs.grad, *(parameter.grad for parameter in layer.parameters()), *layer.buffers()]
+    return [value.detach().clone().numpy() for value in [*actual, layer.eval()(inputs)]]
 
 
 @pytest.mark.parametrize(
@@ -44,13 +44,13 @@ def test_a_layer_computes_what_torchs_does_for_the_whole_minibatch(layer: Any, s
 
     together = in_processes(2, work)
     parameters = len(list(layer().parameters()))
-    for place, expected in enumerate(whole):
-        parts = [found[place] for found in together]
-        if place in (0, 1, len(whole) - 1):  # of each example
+    for index, expected in enumerate(whole):
+        parts = [actual[index] for actual in together]
+        if index in (0, 1, len(whole) - 1):  # of each example
             joined = np.empty_like(expected)
             joined[0::2], joined[1::2] = parts
         else:  # gradients by parameters add up, statistics are those of all
-            joined = sum(parts) if place < 2 + parameters else parts[1]
+            joined = sum(parts) if index < 2 + parameters else parts[1]
         np.testing.assert_allclose(joined, expected, rtol=1e-9, atol=1e-9)
 
 
@@ -58,24 +58,24 @@ def test_in_bf16_a_batch_norm_computes_what_torchs_does_in_the_same_precision() 
     random = torch.Generator().manual_seed(0)
     inputs, gradient = torch.randn(2, 16, 3, 4, 5, generator=random).bfloat16()
 
-    def normed(layer: nn.Module, own: slice) -> list[torch.Tensor]:
+    def normed(layer: nn.Module, share_slice: slice) -> list[torch.Tensor]:
         """Outputs, and the gradients of the inputs, the scales and the shifts."""
-        given = inputs[own].clone().requires_grad_()
+        given = inputs[share_slice].clone().requires_grad_()
         with torch.autocast("cpu", torch.bfloat16):
             outputs = layer(given)
-        outputs.backward(gradient[own])
+        outputs.backward(gradient[share_slice])
         return [outputs.detach(), given.grad, *(parameter.grad for parameter in layer.parameters())]
 
     def work(share: Share) -> list[tuple[torch.dtype, np.ndarray]]:
-        found = normed(synchronized(nn.Sequential(nn.BatchNorm2d(3)), share), share.slice)
-        return [(value.dtype, value.float().numpy()) for value in found]
+        actual = normed(synchronized(nn.Sequential(nn.BatchNorm2d(3)), share), share.slice)
+        return [(value.dtype, value.float().numpy()) for value in actual]
 
     whole, parts = normed(nn.BatchNorm2d(3), slice(None)), in_processes(2, work)
     # What is rounded on both sides together: the normalized inputs, the products with the gradient, the results.
-    for place, roundings in enumerate((3, 4, 2, 2)):
-        assert {part[place][0] for part in parts} == {whole[place].dtype}
-        expected, (first, second) = whole[place].float().numpy(), (part[place][1] for part in parts)
-        joined = first + second if place > 1 else np.stack([first, second], axis=1).reshape(expected.shape)
+    for index, roundings in enumerate((3, 4, 2, 2)):
+        assert {part[index][0] for part in parts} == {whole[index].dtype}
+        expected, (first, second) = whole[index].float().numpy(), (part[index][1] for part in parts)
+        joined = first + second if index > 1 else np.stack([first, second], axis=1).reshape(expected.shape)
         assert np.linalg.norm(joined - expected) <= roundings * BF16_ROUNDING * np.linalg.norm(expected)
 
 

@@ -79,8 +79,8 @@ def test_gradients_and_statistics_are_those_in_turn(
     assert stacked.together and not in_turn.together
     assert len(stacked.trained) * len(SEEDS) == len(in_turn.trained)
     # one replicate after the other -> one tensor after the other
-    found = in_turn.gradients(batch, noise_seeds(SEEDS, 0, 3))
-    expected = [torch.stack(found[index :: len(stacked.trained)]) for index in range(len(stacked.trained))]
+    actual = in_turn.gradients(batch, noise_seeds(SEEDS, 0, 3))
+    expected = [torch.stack(actual[index :: len(stacked.trained)]) for index in range(len(stacked.trained))]
     close = {"rtol": 1e-5, "atol": 1e-6} if precision == "float32" else {"rtol": 0.05, "atol": 0.01}
     for gradient, value in zip(stacked.gradients(batch, []), expected, strict=True):
         torch.testing.assert_close(gradient, value, **close)
@@ -98,8 +98,8 @@ def test_evaluation_is_that_in_turn_and_changes_nothing(
     expected = cohort(task, network).evaluate("test")
     monkeypatch.setattr("lth_core.engine.cohort.all_at_once", at_once)
     stacked = cohort(task, network)
-    for found, value in zip(stacked.evaluate("test"), expected, strict=True):
-        assert found == pytest.approx(value, rel=1e-5)
+    for actual, value in zip(stacked.evaluate("test"), expected, strict=True):
+        assert actual == pytest.approx(value, rel=1e-5)
     for name, value in initial(network).items():
         assert torch.equal((stacked.parameters | stacked.buffers)[name], torch.from_numpy(value))
 
@@ -108,13 +108,13 @@ def test_evaluation_is_that_in_turn_and_changes_nothing(
 def test_ten_steps_are_those_in_turn(make_task: Any, together: pytest.MonkeyPatch, network: Any) -> None:
     task, weights = make_task(network(), SGD, steps=10), initial(network)
     mask = sparse_mask(weights, network)
-    found = run(task, weights, mask)
+    actual = run(task, weights, mask)
     together.undo()
     expected = run(task, weights, mask)
     for name, value in expected.weights.items():
-        np.testing.assert_allclose(found.weights[name], value, rtol=1e-5, atol=1e-6)
-        assert name not in mask or not found.weights[name][~mask[name]].any()
-    losses = [[row["loss"] for row in trained.history] for trained in (found, expected)]
+        np.testing.assert_allclose(actual.weights[name], value, rtol=1e-5, atol=1e-6)
+        assert name not in mask or not actual.weights[name][~mask[name]].any()
+    losses = [[row["loss"] for row in trained.history] for trained in (actual, expected)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 
 
@@ -122,9 +122,9 @@ def test_ten_steps_are_those_in_turn(make_task: Any, together: pytest.MonkeyPatc
 def test_modules_that_draw_noise_take_turns(make_task: Any, together: pytest.MonkeyPatch, network: Any) -> None:
     task, weights = make_task(network(), steps=5), initial(network)
     assert not cohort(task, network).together
-    found = run(task, weights, {}).weights
+    actual = run(task, weights, {}).weights
     together.undo()
-    assert same_bits(found, run(task, weights, {}).weights)
+    assert same_bits(actual, run(task, weights, {}).weights)
 
 
 def test_modules_that_decide_by_their_values_take_turns(make_task: Any, together: pytest.MonkeyPatch) -> None:
@@ -165,9 +165,9 @@ def test_modules_that_vmap_cannot_compute_take_turns(
     network = partial(Unstackable, error, learning=learning)
     task, weights = make_task(network(), steps=5), initial(network)
     assert not cohort(task, network).together
-    found = run(task, weights, {}).weights
+    actual = run(task, weights, {}).weights
     together.undo()
-    assert same_bits(found, run(task, weights, {}).weights)
+    assert same_bits(actual, run(task, weights, {}).weights)
 
 
 @pytest.mark.parametrize("error", ERRORS)
@@ -236,18 +236,18 @@ class Diary:
 
     def __init__(self) -> None:
         self.total = torch.zeros(2)
-        self.places: list[tuple[int, int]] = []
+        self.addresses: list[tuple[int, int]] = []
 
     def __call__(self, batch: Numbers, rate: torch.Tensor) -> None:
         self.total += batch.values * rate
-        self.places.append((batch.values.data_ptr(), rate.data_ptr()))
+        self.addresses.append((batch.values.data_ptr(), rate.data_ptr()))
 
 
 def test_every_call_is_one_step_on_its_batch_and_rate_read_from_the_same_places() -> None:
     diary, recordings = Diary(), []
 
     def record(work: Callable[[], None]) -> Callable[[], None]:
-        recordings.append(len(diary.places))
+        recordings.append(len(diary.addresses))
         return work
 
     step = GraphedStep(diary, CPU, record=record, aside=do)
@@ -255,7 +255,7 @@ def test_every_call_is_one_step_on_its_batch_and_rate_read_from_the_same_places(
         step(Numbers(torch.tensor([number, 1.0])), 0.5 * number)
     assert recordings == [EAGER_STEPS]
     assert diary.total.tolist() == [sum(0.5 * n * n for n in range(1, 8)), sum(0.5 * n for n in range(1, 8))]
-    assert len(set(diary.places)) == 1 and len(diary.places) == 7
+    assert len(set(diary.addresses)) == 1 and len(diary.addresses) == 7
 
 
 def test_batches_keep_their_layout() -> None:

@@ -29,9 +29,9 @@ class Network(nn.Module):
 
 
 def kinds(forward: Callable[[Any, Tensor], Any], **layers: nn.Module) -> dict[str, str]:
-    found = prunable_layers(Network(forward, **layers), SHAPE)
-    assert list(found) == prunable_weights(Network(forward, **layers))
-    return {name.removesuffix(".weight"): kind for name, kind in found.items()}
+    by_layer = prunable_layers(Network(forward, **layers), SHAPE)
+    assert list(by_layer) == prunable_weights(Network(forward, **layers))
+    return {name.removesuffix(".weight"): kind for name, kind in by_layer.items()}
 
 
 def head() -> nn.Linear:
@@ -52,8 +52,8 @@ def test_weights_keep_the_order_of_registration() -> None:
 
 
 def test_a_layer_that_is_never_applied_is_not_the_output() -> None:
-    found = kinds(lambda m, x: m.head(m.body(x)), body=body(), head=head(), unused=nn.Linear(2, 2))
-    assert found == {"body.0": "conv", "head": "output", "unused": "hidden"}
+    by_layer = kinds(lambda m, x: m.head(m.body(x)), body=body(), head=head(), unused=nn.Linear(2, 2))
+    assert by_layer == {"body.0": "conv", "head": "output", "unused": "hidden"}
 
 
 @pytest.mark.parametrize(
@@ -70,8 +70,8 @@ def test_outputs_of_several_layers_have_several_output_layers(together: Callable
         hidden = m.body(images)
         return together(m.first(hidden), m.second(hidden))
 
-    found = kinds(forward, first=head(), body=body(), second=head())
-    assert found == {"first": "output", "body.0": "conv", "second": "output"}
+    by_layer = kinds(forward, first=head(), body=body(), second=head())
+    assert by_layer == {"first": "output", "body.0": "conv", "second": "output"}
 
 
 def test_what_is_added_to_a_hidden_value_is_hidden() -> None:
@@ -79,8 +79,8 @@ def test_what_is_added_to_a_hidden_value_is_hidden() -> None:
         hidden = m.body(images)
         return m.head(hidden + m.residual(hidden))
 
-    found = kinds(forward, head=head(), body=body(), residual=nn.Linear(4, 4))
-    assert found == {"head": "output", "body.0": "conv", "residual": "hidden"}
+    by_layer = kinds(forward, head=head(), body=body(), residual=nn.Linear(4, 4))
+    assert by_layer == {"head": "output", "body.0": "conv", "residual": "hidden"}
 
 
 def test_a_layer_whose_weight_is_used_without_calling_it_counts() -> None:
@@ -95,8 +95,8 @@ def test_attention_ends_in_its_output_projection() -> None:
         tokens = m.body[0](images).flatten(2).mT
         return m.attention(tokens, tokens, tokens)[0].mean(dim=1)
 
-    found = kinds(forward, attention=nn.MultiheadAttention(4, 2, batch_first=True), body=body())
-    assert found == {"attention.out_proj": "output", "body.0": "conv"}
+    by_layer = kinds(forward, attention=nn.MultiheadAttention(4, 2, batch_first=True), body=body())
+    assert by_layer == {"attention.out_proj": "output", "body.0": "conv"}
 
 
 @pytest.mark.parametrize("last", [nn.utils.parametrizations.spectral_norm(head()), nn.LSTM(4, 5), nn.Bilinear(4, 4, 5)])

@@ -62,8 +62,8 @@ def test_outputs_equal_those_of_the_masked_network(name: str) -> None:
     small = shrink(module, SHAPE)
     images = torch.randn(5, *SHAPE)
     with torch.no_grad():
-        expected, found = module(images), small(images)
-    assert (found - expected).abs().max() <= 1e-5 * max(1, expected.abs().max())
+        expected, actual = module(images), small(images)
+    assert (actual - expected).abs().max() <= 1e-5 * max(1, expected.abs().max())
     assert all(torch.equal(value, before[key]) for key, value in module.state_dict().items())
     for layer, count in sizes(small, left).items():
         # One constant unit may stay in front of a convolution, to stand for all of them at the padded borders.

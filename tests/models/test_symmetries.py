@@ -15,7 +15,7 @@ from lth_core.config import Initialization
 from lth_core.models import symmetries as module_under_test
 from lth_core.models.initialization import initialize
 from lth_core.models.layers import prunable_weights
-from lth_core.models.symmetries import Group, Place, symmetries
+from lth_core.models.symmetries import Group, TensorAxis, symmetries
 from lth_core.registry import model
 from tests.models.test_catalogue import NAMES, build
 
@@ -56,26 +56,26 @@ def outputs(network: nn.Module, weights: dict[str, np.ndarray], inputs: torch.Te
 
 def test_the_units_of_a_layer_lie_in_its_rows_its_bias_and_the_next_layers_columns():
     first, second = symmetries(build("lenet", (1, 4, 4), hidden=[6, 5]), (1, 4, 4))
-    assert first == Group(6, (Place("fc1.bias", 0), Place("fc1.weight", 0), Place("fc2.weight", 1)))
-    assert second == Group(5, (Place("fc2.bias", 0), Place("fc2.weight", 0), Place("fc3.weight", 1)))
+    assert first == Group(6, (TensorAxis("fc1.bias", 0), TensorAxis("fc1.weight", 0), TensorAxis("fc2.weight", 1)))
+    assert second == Group(5, (TensorAxis("fc2.bias", 0), TensorAxis("fc2.weight", 0), TensorAxis("fc3.weight", 1)))
 
 
 def test_a_channel_that_is_flattened_lies_in_as_many_columns_as_it_has_pixels():
     groups = symmetries(build("conv-2", (1, 8, 8)), (1, 8, 8))
-    assert Place("fc1.weight", 1, repeats=16) in groups[1].places  # 4x4 pixels after pooling
+    assert TensorAxis("fc1.weight", 1, repeats=16) in groups[1].axes  # 4x4 pixels after pooling
 
 
 def test_batch_norm_is_permuted_with_its_statistics():
-    places = symmetries(build("vgg-11", SHAPE, width=0.1), SHAPE)[0].places
+    axes = symmetries(build("vgg-11", SHAPE, width=0.1), SHAPE)[0].axes
     norm = {f"bn1.{name}" for name in ("weight", "bias", "running_mean", "running_var")}
-    assert {place.tensor for place in places} == {"conv1.weight", "conv2.weight", *norm}
+    assert {along.tensor for along in axes} == {"conv1.weight", "conv2.weight", *norm}
 
 
 def test_residual_blocks_share_the_units_of_their_stage():
     groups = symmetries(build("resnet-20"), SHAPE)
-    stages = [group for group in groups if any(place.tensor.endswith("0.bn2.bias") for place in group.places)]
+    stages = [group for group in groups if any(along.tensor.endswith("0.bn2.bias") for along in group.axes)]
     assert len(groups) == 3 + 9 and [group.size for group in stages] == [16, 32, 64]
-    assert {place.tensor for place in stages[0].places if place.axis == 1} == {
+    assert {along.tensor for along in stages[0].axes if along.axis == 1} == {
         *(f"stages.stage1.{block}.conv1.weight" for block in range(3)),
         *("stages.stage2.0.conv1.weight", "stages.stage2.0.shortcut.conv.weight"),
     }
@@ -181,13 +181,13 @@ def test_what_is_not_understood_has_no_known_symmetries(case: str):
 def test_groups_that_change_the_function_are_refused(monkeypatch: pytest.MonkeyPatch):
     network = build("lenet", (1, 4, 4), hidden=[6, 5])
     right = symmetries(network, (1, 4, 4))
-    for wrong in ([Group(6, right[0].places[:2])], [Group(6, (*right[0].places, Place("fc3.bias", 0)))]):
+    for wrong in ([Group(6, right[0].axes[:2])], [Group(6, (*right[0].axes, TensorAxis("fc3.bias", 0)))]):
         monkeypatch.setattr(module_under_test, "_trace", lambda *_, wrong=wrong: wrong)
         assert symmetries(network, (1, 4, 4)) is None
 
 
 def test_a_group_permutes_units_with_all_their_entries():
-    group = Group(3, (Place("w", 1, repeats=2), Place("b", 0)))
+    group = Group(3, (TensorAxis("w", 1, repeats=2), TensorAxis("b", 0)))
     weights = {"w": np.array([[0, 1, 10, 11, 20, 21]]), "b": np.array([0, 1, 2]), "other": np.ones(3)}
     moved = group.permute(weights, np.array([2, 0, 1]))
     assert moved["w"].tolist() == [[20, 21, 0, 1, 10, 11]] and moved["b"].tolist() == [2, 0, 1]

@@ -20,7 +20,7 @@ from lth_core.pruning.prune import prune
 from lth_core.pruning.rounds import next_mask
 from lth_core.tickets.checkpoints import BranchCheckpoints
 from lth_core.tickets.rewinding import Ticket, apply_mask
-from lth_core.training.loop import start_state, train
+from tests.support.small_trainings import run
 
 LAYERS = {"a": "hidden", "b": "output"}
 OPTIONS = {
@@ -77,7 +77,7 @@ def test_what_it_is_worth_is_measured(make_task: Any, layer: str) -> None:
     task, seeds = make_task(network(), steps=10, evaluate_every=5), [0, 1]
     start = initialize_cohort(network, Initialization(), seeds)
     mask = {layer: np.zeros(start[layer].shape, bool)}
-    trained = train(task, start_state(task, apply_mask(start, mask), mask), seeds, 10)
+    trained = run(task, start, mask, seeds)
     share = max(float((task.data.labels["test"] == label).float().mean()) for label in range(3))
     ends = [row for row in trained.history if row["step"] == 10 and row["split"] == "test"]
     assert len(ends) == 2 and all(np.isfinite(row["loss"]) and row["accuracy"] <= share + 1e-9 for row in ends)

@@ -115,8 +115,8 @@ def test_the_first_pattern_that_matches_counts_in_jobs_too(patterns: dict[str, f
 
 
 def test_one_shot_fractions_compound_as_many_rounds_would() -> None:
-    found = filter_fractions(method(iterative=False, conv1_weight=0.5), LAYERS, 3)
-    assert found == {"conv1.weight": 0.875, "conv2.weight": 0.0, "fc1.weight": 0.0, "fc2.weight": 0.0}
+    actual = filter_fractions(method(iterative=False, conv1_weight=0.5), LAYERS, 3)
+    assert actual == {"conv1.weight": 0.875, "conv2.weight": 0.0, "fc1.weight": 0.0, "fc2.weight": 0.0}
 
 
 # ---------------------------------------------------------------- mistakes
@@ -151,7 +151,9 @@ def test_filters_that_enter_a_sum_are_refused_where_that_is_known() -> None:
     stacked = {name: np.zeros((2, *shape)) for name, shape in SHAPES.items()}
     methods = {"filters": {"granularity": "filter", "fractions": {"conv*": 0.1}, "levels": 1}}
     check_methods(LAYERS, stacked, methods, ["conv1.weight", "conv2.weight"])
-    line = r"^methods.filters.fractions: the filters of conv2.weight cannot be removed, .* these can: conv1.weight$"
+    line = (
+        r"^methods.filters.fractions: the filters of conv2.weight cannot be removed because .* these can: conv1.weight$"
+    )
     with pytest.raises(FilterError, match=line):
         check_methods(LAYERS, stacked, methods, ["conv1.weight"])
 

@@ -13,7 +13,9 @@ from lth_core.config import Initialization
 from lth_core.models.initialization import initialize_cohort
 from lth_core.models.layers import prunable_weights
 from lth_core.storage.tensors import Tensors
-from lth_core.training.loop import Trained, start_state, train
+from lth_core.training.history import Evaluations
+from lth_core.training.loop import Listener, TrainingResult, train
+from lth_core.training.state import start_state
 
 SEEDS = [0, 1, 2]
 OPTIMIZERS = [
@@ -64,10 +66,24 @@ def sparse_mask(weights: dict[str, np.ndarray], network: Callable[[], nn.Module]
     return {name: random.random(weights[name].shape) < 0.8 for name in prunable_weights(network())}
 
 
-def run(task: Any, weights: Tensors, mask: Tensors, seeds: Sequence[int] = SEEDS, **options: Any) -> Trained:
+def run(
+    task: Any,
+    weights: Tensors,
+    mask: Tensors,
+    seeds: Sequence[int] = SEEDS,
+    *,
+    first_step: int = 0,
+    last_step: int | None = None,
+    evaluate: bool = True,
+    listeners: Sequence[Listener] = (),
+    **options: Any,
+) -> TrainingResult:
+    """Train the weights under the mask, evaluated as in a job unless that is not wanted."""
     masked = {name: value * mask[name] if name in mask else value for name, value in weights.items()}
-    state = start_state(task, masked, mask, options.pop("first_step", 0))
-    return train(task, state, seeds, options.pop("last_step", task.recipe.steps), **options)
+    last = task.recipe.steps if last_step is None else last_step
+    logging = [Evaluations(task.recipe.evaluate_every, last)] if evaluate else []
+    state = start_state(task, masked, mask, first_step)
+    return train(task, state, seeds, last, listeners=[*logging, *listeners], **options)
 
 
 def same_bits(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> bool:

@@ -64,9 +64,9 @@ def test_a_network_of_the_same_shapes_is_taken_over_whole(name: str) -> None:
 def test_the_output_layer_is_ones_own_where_the_classes_differ_and_nothing_else_is(name: str) -> None:
     theirs, ours = draw(name, 10, 1, seed=1), draw(name, 4, 1, seed=2)
     adapted, output = adapt(theirs, ours, layers_of(name)), list(layers_of(name))[-1]
-    own = [output, output.replace("weight", "bias")]
-    assert set(adapted) == set(ours) and equal(adapted, ours, own)
-    assert equal(adapted, theirs, [key for key in theirs if key not in own])
+    replaced = [output, output.replace("weight", "bias")]
+    assert set(adapted) == set(ours) and equal(adapted, ours, replaced)
+    assert equal(adapted, theirs, [key for key in theirs if key not in replaced])
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -19,7 +19,7 @@ from lth_core.jobs.branch import stack_tickets
 from lth_core.pruning.rounds import ends_chain, next_mask
 from lth_core.storage.files import write_text
 from lth_core.storage.runs import Run
-from lth_core.storage.tensors import read_header, read_tensors, write_tensors
+from lth_core.storage.tensors import Tensors, read_header, read_tensors, write_tensors
 from lth_core.tickets.divergence import diverged, without_tickets
 from lth_core.tickets.rewinding import Ticket
 
@@ -51,9 +51,9 @@ def test_a_replicate_has_diverged_if_ever_its_loss_or_in_the_end_its_weights_are
 # ---------------------------------------------------------------- which chains end
 
 
-def ends(criterion: str, trained: dict[str, np.ndarray], start: dict[str, np.ndarray] = WEIGHTS, said=False) -> bool:
+def ends(criterion: str, trained: Tensors, trained_from: Tensors = WEIGHTS, said: bool = False) -> bool:
     method = Method(levels=1, criterion=criterion)
-    return ends_chain(method, LAYERS, initial=WEIGHTS, trained_from=start, trained=trained, diverged=said)
+    return ends_chain(method, LAYERS, initial=WEIGHTS, trained_from=trained_from, trained=trained, diverged=said)
 
 
 @pytest.mark.parametrize("criterion", registry.criterion.names())
@@ -62,7 +62,7 @@ def test_a_chain_ends_where_its_criterion_looks_at_what_is_not_finite(criterion:
     """Scores by rank, or by sign, would be numbers all the same."""
     assert not ends(criterion, WEIGHTS)
     assert ends(criterion, lost(value)) == registry.criterion.uses(criterion, "trained")
-    assert ends(criterion, WEIGHTS, start=lost(value)) == registry.criterion.uses(criterion, "trained_from")
+    assert ends(criterion, WEIGHTS, lost(value)) == registry.criterion.uses(criterion, "trained_from")
 
 
 def test_a_training_that_diverged_ends_the_chain_even_if_its_weights_are_finite() -> None:
@@ -137,11 +137,11 @@ def test_a_chain_that_has_ended_never_comes_back(tmp_path: Path, monkeypatch: py
 def test_where_there_is_no_ticket_all_that_would_be_trained_is_nan() -> None:
     mask = {"a.weight": np.array([[True, False], [True, False]])}
     weights = {"a.weight": np.ones((2, 2), np.float32), "bias": np.ones(2, np.float32), "count": np.array([4, 4])}
-    found = without_tickets(Ticket(weights, mask), [False, True]).weights
-    assert {name: value.dtype for name, value in found.items()} == {name: v.dtype for name, v in weights.items()}
-    np.testing.assert_array_equal(found["a.weight"], [[1, 1], [np.nan, 0]])  # pruned weights are 0 here, too
-    np.testing.assert_array_equal(found["bias"], [1, np.nan])
-    np.testing.assert_array_equal(found["count"], [4, 4])
+    actual = without_tickets(Ticket(weights, mask), [False, True]).weights
+    assert {name: value.dtype for name, value in actual.items()} == {name: v.dtype for name, v in weights.items()}
+    np.testing.assert_array_equal(actual["a.weight"], [[1, 1], [np.nan, 0]])  # pruned weights are 0 here, too
+    np.testing.assert_array_equal(actual["bias"], [1, np.nan])
+    np.testing.assert_array_equal(actual["count"], [4, 4])
     assert without_tickets(Ticket(weights, mask), [False, False]).weights == weights
 
 
@@ -159,7 +159,7 @@ def test_where_training_starts_is_said_by_a_ticket_that_was_treated() -> None:
 RUN = Run("digits", "3-4", "imp", 2, "reinit")
 
 
-def write_cell(results: Path, run: Run, losses: dict[tuple[int, int, int], str], header: dict) -> None:
+def write_run(results: Path, run: Run, losses: dict[tuple[int, int, int], str], header: dict) -> None:
     """A history with a loss of 0.5, but for some by seed, draw and step; evaluated at steps 0, 10 and 20."""
     rows = [
         f"{seed},{draw},{step},{split},{losses.get((seed, draw, step), '0.5')},0.9"
@@ -177,11 +177,11 @@ def test_faults_are_told_of_each_replicate(tmp_path: Path) -> None:
     kept = {"a.weight": [0, 0, 5, 5], "b.weight": [3, 0, 0, 2], "c.weight": [1, 1, 1, 1]}
     header = {"kept": kept, "diverged": [False, True, False, False]}
     losses = {(3, 1, 0): "nan", (4, 1, 10): "inf", (4, 1, 20): "nan"}
-    write_cell(tmp_path, RUN, losses, header)
-    write_cell(tmp_path, replace(RUN, branch=None, level=0, method="dense"), {(3, 0, 20): "nan"}, {})
-    found = list(divergences(str(tmp_path), [RUN, Run("digits", "3-4")]))
+    write_run(tmp_path, RUN, losses, header)
+    write_run(tmp_path, replace(RUN, branch=None, level=0, method="dense"), {(3, 0, 20): "nan"}, {})
+    actual = list(divergences(str(tmp_path), [RUN, Run("digits", "3-4")]))
     named = ("digits", "3-4", "imp", 2, "reinit")
-    assert found == [
+    assert actual == [
         Divergence(*named, 4, 1, "diverged", 10),
         Divergence(*named, 3, 1, "no ticket"),
         Divergence(*named, 3, 0, "layer collapse", layers="a.weight"),

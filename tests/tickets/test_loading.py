@@ -86,8 +86,8 @@ def results(tmp_path: Path) -> str:
     return folder
 
 
-def replicate(path: str, place: int) -> dict[str, torch.Tensor]:
-    return {name: torch.from_numpy(np.array(value[place])) for name, value in read_tensors(path).items()}
+def replicate(path: str, index: int) -> dict[str, torch.Tensor]:
+    return {name: torch.from_numpy(np.array(value[index])) for name, value in read_tensors(path).items()}
 
 
 # ---------------------------------------------------------------- modules
@@ -193,7 +193,7 @@ def test_wrong_folders_seeds_and_plugins_are_one_clear_line(results: str, tmp_pa
     "run",
     [Run("a", "0-4"), Run("a", "0-4", branch="order-1"), TICKET, Run("a", "0-1", "imp", 12, "reinit")],
 )
-def test_a_folder_names_its_cell(run: Run) -> None:
+def test_a_folder_names_its_run(run: Run) -> None:
     assert run_of(run.folder("some/results")) == ("some/results", run)
 
 
@@ -268,5 +268,5 @@ def test_where_a_chain_has_ended_there_is_no_ticket_to_load(results: str, load: 
     about = {"density": 0.3, "diverged": [False, True, False, False, False]}
     write_tensors(TICKET.mask(results), mask, about | {"provenance": {"spec": {"method": {"levels": 7}}}})
     load(TICKET.folder(results), 2)
-    with pytest.raises(TicketError, match="there is no ticket of this seed, for a training before it diverged"):
+    with pytest.raises(TicketError, match="there is no ticket of this seed: a training before it diverged"):
         load(TICKET.folder(results), 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,11 @@ import pytest
 import torch
 from torch import nn
 
-from lth_core.training.loop import start_state
+from lth_core.jobs.support.trainings import write_history
+from lth_core.training import history
+from lth_core.training.history import Evaluations
+from lth_core.training.loop import train
+from lth_core.training.state import start_state
 from tests.support.small_trainings import NETWORKS, OPTIMIZERS, SEEDS, dense, initial, linear, run, sparse_mask
 
 
@@ -19,6 +24,35 @@ def test_history_has_every_split_at_the_first_step_each_evaluation_and_the_last(
     assert steps == [0, 5, 10, 12]
     assert {row["split"] for row in trained.history} == {"train", "validation", "test"}
     assert len(trained.history) == 4 * 3 * len(SEEDS)
+
+
+def test_listeners_hear_of_the_first_state_and_of_every_step_in_their_order(make_task: Any) -> None:
+    task, calls = make_task(dense(), steps=4, evaluate_every=4), []
+    listeners = [lambda state: calls.append(("first", state.step)), lambda state: calls.append(("second", state.step))]
+    run(task, initial(dense), {}, first_step=2, listeners=listeners)
+    assert calls == [(name, step) for step in (2, 3, 4) for name in ("first", "second")]
+
+
+def test_a_training_that_goes_on_does_not_log_its_step_twice(make_task: Any) -> None:
+    task, evaluations = make_task(dense(), steps=10, evaluate_every=5), Evaluations(5, 10)
+    state = start_state(task, initial(dense), {})
+    for last in (5, 5, 10):
+        train(task, state, SEEDS, last, listeners=[evaluations])
+    assert [row["step"] for row in state.history[:: 3 * len(SEEDS)]] == [0, 5, 10]
+    assert evaluations.seconds > 0
+
+
+def test_one_more_quantity_is_one_more_column_of_the_history(
+    make_task: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    usual = history.quantities
+    monkeypatch.setattr(history, "quantities", lambda state, split: usual(state, split) | {"steps": [state.step] * 2})
+    trained = run(make_task(dense(), steps=5), initial(dense, [3, 4]), {}, [3, 4])
+    write_history(tmp_path / "history.csv", trained.history, [3, 4], draws=1)
+    header, first, *_, last = (tmp_path / "history.csv").read_text().splitlines()
+    assert header == "seed,draw,step,split,loss,accuracy,steps"
+    assert first.startswith("3,0,0,train,") and first.endswith(",0")
+    assert last.startswith("4,0,5,test,") and last.endswith(",5")
 
 
 def test_a_rewound_training_starts_its_history_and_schedule_at_its_first_step(make_task: Any) -> None:

@@ -11,8 +11,9 @@ from torch import nn
 
 from lth_core.tasks.base import TaskError
 from lth_core.tasks.classification import batch_indices
-from lth_core.training.loop import start_state, train
+from lth_core.training.loop import train
 from lth_core.training.optimizers import Optimizer
+from lth_core.training.state import start_state
 from tests.support.small_trainings import (
     NETWORKS,
     OPTIMIZERS,
@@ -44,7 +45,7 @@ def test_pruned_weights_are_exactly_zero_at_every_step(make_task: Any, network: 
     def look(state: Any) -> None:
         leaks.extend(name for name, kept in mask.items() if state.cohort.parameters[name].detach().numpy()[~kept].any())
 
-    trained = run(task, weights, mask, after_step=look)
+    trained = run(task, weights, mask, listeners=[look])
     assert not leaks
     for name, kept in mask.items():
         assert (trained.weights[name][kept] != weights[name][kept]).mean() > 0.9  # the kept ones do train
@@ -126,19 +127,21 @@ def test_a_copy_spawned_at_a_step_is_the_same_run_until_then_and_another_one_fro
     make_task: Any, network: Any
 ) -> None:
     task, weights = make_task(network(), evaluate_every=1, steps=8), initial(network)
-    own = run(task, weights, {})
+    undisturbed = run(task, weights, {})
     spawned = {k: run(task, weights, {}, order=1, order_from=k) for k in (0, 3, 8)}
     assert same_bits(spawned[0].weights, run(task, weights, {}, order=1).weights)
-    assert same_bits(spawned[8].weights, own.weights)
-    differing = [row["step"] for row, other in zip(own.history, spawned[3].history, strict=True) if row != other]
+    assert same_bits(spawned[8].weights, undisturbed.weights)
+    differing = [
+        row["step"] for row, other in zip(undisturbed.history, spawned[3].history, strict=True) if row != other
+    ]
     assert set(differing) == {4, 5, 6, 7, 8}
 
 
 def test_a_copy_spawned_at_a_step_goes_on_with_the_weights_and_optimizer_state_of_that_step(make_task: Any) -> None:
     task, weights = make_task(dense(), {"name": "adam", "learning_rate": 0.01}), initial(dense)
     state = start_state(task, weights, {})
-    train(task, state, SEEDS, 5, evaluate=False)
-    continued = train(task, state, SEEDS, 20, order=1, evaluate=False).weights
+    train(task, state, SEEDS, 5)
+    continued = train(task, state, SEEDS, 20, order=1).weights
     assert same_bits(run(task, weights, {}, order=1, order_from=5, last_step=20, evaluate=False).weights, continued)
 
 
@@ -196,5 +199,5 @@ def test_each_epoch_is_a_permutation_and_step_t_needs_no_earlier_step() -> None:
 
 
 def test_a_batch_larger_than_the_training_split_is_one_clear_line(make_task: Any) -> None:
-    with pytest.raises(TaskError, match="batch_size: 91 is larger than the 90 training examples"):
+    with pytest.raises(TaskError, match="batch_size: 91 must be at most the 90 training examples"):
         make_task(dense(), batch_size=91)

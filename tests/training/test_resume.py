@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lth_core.training.loop import start_state, train
+from lth_core.training.history import Evaluations
+from lth_core.training.loop import train
 from lth_core.training.resume import Resume, ResumeError, fingerprint
+from lth_core.training.state import start_state
 from tests.support.small_trainings import NETWORKS, OPTIMIZERS, SEEDS, initial, same_bits, sparse_mask
 
 
@@ -23,12 +25,13 @@ def train_with(task: Any, weights: Any, mask: Any, resume: Resume, cut_at: int |
     resume.restore(state)
     first = state.step
 
-    def after_step(state: Any) -> None:
-        resume.save_when_due(state)
+    def cut(state: Any) -> None:
         if state.step == cut_at:
             raise Cut
 
-    return first, train(task, state, SEEDS, task.recipe.steps, after_step=after_step)
+    evaluations = Evaluations(task.recipe.evaluate_every, task.recipe.steps)
+    listeners = [evaluations, resume.save_when_due, cut]
+    return first, train(task, state, SEEDS, task.recipe.steps, listeners=listeners)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)

@@ -69,11 +69,11 @@ def test_reset_goes_back_to_theta_0_and_step_0() -> None:
 
 
 def test_reinit_keeps_the_mask_and_differs_at_every_kept_weight() -> None:
-    ticket, own = treated("reinit"), treated("ticket")
+    ticket, unchanged = treated("reinit"), treated("ticket")
     assert ticket.first_step == 0
     for name, kept in MASK.items():
         assert np.array_equal(ticket.mask[name], kept)
-        assert (ticket.weights[name][kept] != own.weights[name][kept]).all()
+        assert (ticket.weights[name][kept] != unchanged.weights[name][kept]).all()
 
 
 def test_a_random_mask_is_elsewhere_on_the_tickets_own_starting_values() -> None:

@@ -82,9 +82,9 @@ def test_pruned_weights_are_frozen_at_their_start_or_zero_and_kept_ones_rewound(
     mask = {name: np.random.default_rng(seed).random(SHAPES[name]) < 0.4 for name in LAYERS}
     ticket = treated("freeze-init", {"zero": zero}, start, mask, trained, trained_from=start)
     for name, kept in mask.items():
-        found, fell = ticket.weights[name], abs(trained[name]) < abs(start[name])
-        zeroed = found == 0
-        assert found.dtype == np.float32 and np.array_equal(found[~zeroed], start[name][~zeroed])
+        actual, fell = ticket.weights[name], abs(trained[name]) < abs(start[name])
+        zeroed = actual == 0
+        assert actual.dtype == np.float32 and np.array_equal(actual[~zeroed], start[name][~zeroed])
         expected = {"none": 0, "away-from-zero": (~fell & ~kept).sum(), "all-toward-zero": fell.sum()}
         assert zeroed.sum() == expected.get(zero, (fell & ~kept).sum())
         assert zero == "all-toward-zero" or not zeroed[kept].any()
@@ -111,10 +111,10 @@ def test_actions_on_kept_weights_leave_all_else_alone(name: str, options: dict[s
     ticket = treated(name, options, start, mask, start, start)
     assert np.array_equal(ticket.weights["fc.bias"], start["fc.bias"])
     for layer, kept in mask.items():
-        found, own = ticket.weights[layer], start[layer]
-        assert not found[~kept].any() and found[kept].all() and found.dtype == np.float32
-        assert (found[kept] != own[kept]).any()
-        assert np.array_equal(np.sign(found[kept]), np.sign(own[kept])) == options["keep_signs"]
+        actual, original = ticket.weights[layer], start[layer]
+        assert not actual[~kept].any() and actual[kept].all() and actual.dtype == np.float32
+        assert (actual[kept] != original[kept]).any()
+        assert np.array_equal(np.sign(actual[kept]), np.sign(original[kept])) == options["keep_signs"]
 
 
 def values_of(name: str, keep_signs: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -122,28 +122,28 @@ def values_of(name: str, keep_signs: bool) -> tuple[np.ndarray, np.ndarray, np.n
     start = weights(0, SHAPES)
     mask = {"fc.weight": np.random.default_rng(2).random((20, 15)) < 0.4}
     options = {"keep_signs": keep_signs} | ({"within": "layer"} if name == "shuffle" else {})
-    found = treated(name, options, start, mask, start, start).weights["fc.weight"]
-    return found[mask["fc.weight"]], start["fc.weight"][mask["fc.weight"]], start["fc.weight"]
+    actual = treated(name, options, start, mask, start, start).weights["fc.weight"]
+    return actual[mask["fc.weight"]], start["fc.weight"][mask["fc.weight"]], start["fc.weight"]
 
 
 def test_redrawn_values_are_drawn_from_the_whole_layer_without_repeats() -> None:
-    values, own, layer = values_of("redraw", keep_signs=False)
+    values, original, layer = values_of("redraw", keep_signs=False)
     assert len(set(values)) == len(values) and set(values) <= set(layer.ravel())
-    assert not set(values) <= set(own)  # also values of pruned places
+    assert not set(values) <= set(original)  # also values of pruned places
     signed, _, _ = values_of("redraw", keep_signs=True)
     assert np.array_equal(np.abs(signed), np.abs(values))  # the same draw with other signs
 
 
 def test_reshuffled_values_are_those_of_the_kept_places() -> None:
-    values, own, _ = values_of("shuffle", keep_signs=False)
-    assert np.array_equal(np.sort(values), np.sort(own))
+    values, original, _ = values_of("shuffle", keep_signs=False)
+    assert np.array_equal(np.sort(values), np.sort(original))
 
 
 @pytest.mark.parametrize("keep_signs", [False, True])
 def test_constants_are_plus_or_minus_the_standard_deviation_of_the_layer(keep_signs: bool) -> None:
-    values, own, layer = values_of("constant", keep_signs)
+    values, original, layer = values_of("constant", keep_signs)
     assert np.abs(values) == pytest.approx(layer.std())
-    assert (values > 0).sum() == (own > 0).sum()
+    assert (values > 0).sum() == (original > 0).sum()
 
 
 # ---------------------------------------------------------------- rewinding to theta_k
@@ -166,8 +166,12 @@ def test_after_rewinding_kept_weights_are_made_from_theta_k_and_constants_from_t
     mask = {"fc.weight": np.random.default_rng(2).random((20, 15)) < 0.4}
     ticket = treated(name, options, theta_k, mask, trained, trained_from=initial, initial=initial)
     kept = mask["fc.weight"]
-    found, own = ticket.weights["fc.weight"][kept], theta_k["fc.weight"][kept]
-    sizes = {"redraw": np.abs(theta_k["fc.weight"]), "constant": initial["fc.weight"].std(), "shuffle": np.abs(own)}
-    assert np.isin(np.abs(found), sizes[name]).all()
-    assert not options["keep_signs"] or np.array_equal(np.sign(found), np.sign(own))
+    actual, original = ticket.weights["fc.weight"][kept], theta_k["fc.weight"][kept]
+    sizes = {
+        "redraw": np.abs(theta_k["fc.weight"]),
+        "constant": initial["fc.weight"].std(),
+        "shuffle": np.abs(original),
+    }
+    assert np.isin(np.abs(actual), sizes[name]).all()
+    assert not options["keep_signs"] or np.array_equal(np.sign(actual), np.sign(original))
     assert np.array_equal(ticket.weights["fc.bias"], theta_k["fc.bias"])

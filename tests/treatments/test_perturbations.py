@@ -96,15 +96,15 @@ def test_a_treatment_depends_on_its_stream_alone(name, options):
 
 @pytest.mark.parametrize(("signs", "magnitudes"), list(product(("initial", "start"), FROM)))
 def test_signs_and_magnitudes_are_exactly_those_of_their_sources(signs, magnitudes):
-    found = kept_values(treated("sign-magnitude", {"signs": signs, "magnitudes": magnitudes}).weights)
-    for layer, values in found.items():
+    actual = kept_values(treated("sign-magnitude", {"signs": signs, "magnitudes": magnitudes}).weights)
+    for layer, values in actual.items():
         assert np.array_equal(np.abs(values), np.abs(FROM[magnitudes][layer][MASK[layer]]))
         assert np.array_equal(np.sign(values), np.sign(FROM[signs][layer][MASK[layer]]))
 
 
 def test_the_tickets_own_signs_and_magnitudes_make_the_ticket():
-    own = treated("sign-magnitude", {"signs": "start", "magnitudes": "start"}).weights
-    assert all(np.array_equal(own[name], value) for name, value in TICKET.weights.items())
+    original = treated("sign-magnitude", {"signs": "start", "magnitudes": "start"}).weights
+    assert all(np.array_equal(original[name], value) for name, value in TICKET.weights.items())
 
 
 # ---------------------------------------------------------------- shuffles
@@ -160,8 +160,8 @@ def test_every_order_of_three_values_is_equally_likely():
     mask["hidden.weight"][0, :3] = True
     counts: dict[tuple[float, ...], int] = {}
     for seed in range(1200):
-        found = tuple(treated("shuffle", {"within": "filter"}, seed, mask).weights["hidden.weight"][0, :3].tolist())
-        counts[found] = counts.get(found, 0) + 1
+        actual = tuple(treated("shuffle", {"within": "filter"}, seed, mask).weights["hidden.weight"][0, :3].tolist())
+        counts[actual] = counts.get(actual, 0) + 1
     assert len(counts) == 6
     assert sum((count - 200) ** 2 / 200 for count in counts.values()) < 20.5  # chi-square, 5 degrees, p = 0.001
 

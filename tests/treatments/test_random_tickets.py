@@ -63,8 +63,8 @@ def test_every_layer_gets_the_density_of_the_whole_up_to_chance() -> None:
 
 def test_every_position_is_as_likely_as_any_other() -> None:
     small = {"a": np.array([True, False]), "b": np.array([False, False])}
-    places = [np.concatenate([*drawn_small(small, seed).values()]).argmax() for seed in range(400)]
-    assert np.bincount(places, minlength=4) == pytest.approx([100] * 4, abs=40)
+    positions = [np.concatenate([*drawn_small(small, seed).values()]).argmax() for seed in range(400)]
+    assert np.bincount(positions, minlength=4) == pytest.approx([100] * 4, abs=40)
 
 
 def drawn_small(mask: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:

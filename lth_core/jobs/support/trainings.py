@@ -32,10 +32,11 @@ from lth_core.storage.tensors import write_tensors
 from lth_core.tasks.classification import ImageClassification
 from lth_core.tickets.divergence import diverged
 from lth_core.tickets.rewinding import Ticket
-from lth_core.training.loop import State, start_state, train
+from lth_core.training.history import INDEX, Evaluations
+from lth_core.training.loop import train
 from lth_core.training.resume import Resume, fingerprint
+from lth_core.training.state import TrainingState, start_state
 
-HISTORY_COLUMNS = ("seed", "draw", "step", "split", "loss", "accuracy")
 DEVICE_VARIABLE = "LTH_DEVICE"
 
 
@@ -137,27 +138,21 @@ def train_ticket(
     agree(share, state.step, "the step that they resume at")
     progress, kept_steps = Progress(last), {*steps_of_run(folder), last_step}
 
-    def after_step(state: State) -> None:
-        if state.step % task.recipe.evaluate_every == 0:
+    def report(state: TrainingState) -> None:
+        if state.step > state.first_step and state.step % task.recipe.evaluate_every == 0:
             progress.report(state.step, latest_accuracy(state))
-        if share.first:
-            if state.step in kept_steps:
-                header = {"provenance": made_by, "step": state.step, "diverged": diverged([], state.finite())}
-                files = kept_file(folder, state.step), checkpoint_file(folder, state.step)
-                write_tensors(files[0], state.weights(), header, renamed_to=files[1])
-            resume.save_when_due(state)
 
-    trained = train(
-        task,
-        state,
-        seeds,
-        last,
-        order=ticket.order,
-        order_from=ticket.order_from,
-        last_rate=ticket.last_rate,
-        evaluate=last_step is None,
-        after_step=after_step,
-    )
+    def keep(state: TrainingState) -> None:
+        if state.step in kept_steps:
+            header = {"provenance": made_by, "step": state.step, "diverged": diverged([], state.finite())}
+            files = kept_file(folder, state.step), checkpoint_file(folder, state.step)
+            write_tensors(files[0], state.weights(), header, renamed_to=files[1])
+
+    evaluations = Evaluations(task.recipe.evaluate_every, last)
+    logging = [evaluations] if last_step is None else []
+    writing = [keep, resume.save_when_due] if share.first else []
+    how = {"order": ticket.order, "order_from": ticket.order_from, "last_rate": ticket.last_rate}
+    trained = train(task, state, seeds, last, **how, listeners=[*logging, report, *writing])
     if not share.first:
         return
     if last_step is None:
@@ -166,10 +161,10 @@ def train_ticket(
         write_tensors(output, trained.weights, header)
     resume.forget()
     cores = share.processes * torch.get_num_threads()
-    print(spent(trained.train_seconds, trained.evaluate_seconds, cores), flush=True)
+    print(spent(trained.seconds - evaluations.seconds, evaluations.seconds, cores), flush=True)
 
 
-def latest_accuracy(state: State) -> str:
+def latest_accuracy(state: TrainingState) -> str:
     """Describe the last validation accuracy, averaged over replicates, for the progress line."""
     accuracies = [row["accuracy"] for row in state.history[-3 * state.cohort.size :] if row["split"] == "validation"]
     known = [accuracy for accuracy in accuracies if math.isfinite(accuracy)]
@@ -180,9 +175,16 @@ def latest_accuracy(state: State) -> str:
 
 
 def write_history(path: Path, rows: list[dict[str, Any]], seeds: Sequence[int], draws: int) -> None:
-    """Write the tidy history: seed, draw, step, split, loss (nats), accuracy (fraction)."""
+    """Write the tidy history: seed, draw, step, split, and every quantity that is logged: loss (nats), accuracy."""
+    quantities = [column for column in rows[0] if column not in INDEX]
     named = (
-        (seeds[row["replicate"] // draws], row["replicate"] % draws, *(row[name] for name in HISTORY_COLUMNS[2:]))
+        (
+            seeds[row["replicate"] // draws],
+            row["replicate"] % draws,
+            row["step"],
+            row["split"],
+            *map(row.get, quantities),
+        )
         for row in rows
     )
-    write_table(path, HISTORY_COLUMNS, named)
+    write_table(path, ("seed", "draw", "step", "split", *quantities), named)
