@@ -16,29 +16,29 @@ from lth_core.registry import dataset
 
 
 def file_names(root: str, path: str, stream: bool = False, **_: Any) -> list[str]:
-    """The names of all files of a tree, sorted; none where there is no tree. What the workflow watches.
+    """List the names of all files of a tree, sorted; none where there is no tree. What the workflow watches.
 
-    Of a streamed tree, the class folders only: to list millions of files at every start would take minutes.
+    Of a streamed tree, list the class folders only: to list millions of files at every start would take minutes.
     """
     folder = Path(root, path)
     if stream:
-        return sorted(place.relative_to(folder).as_posix() for place in folder.glob("*/*/"))
+        return sorted(path.relative_to(folder).as_posix() for path in folder.glob("*/*/"))
     return sorted(
-        Path(place, name).relative_to(folder).as_posix() for place, _, names in os.walk(folder) for name in names
+        Path(parent, name).relative_to(folder).as_posix() for parent, _, names in os.walk(folder) for name in names
     )
 
 
 def known_of_folder(
     size: int, resize: int | None = None, grey: bool = False, stream: bool = False, **_: Any
 ) -> dict[str, Any]:
-    """The facts that the options tell. Raises DataError for options that do not go together."""
+    """Return the facts that the options tell. Raises DataError for options that do not go together."""
     if resize and resize < size:
         raise DataError(f"resize ({resize}) must be at least size ({size})")
     return {"input_shape": (1 if grey else 3, size, size), "streamed": stream}
 
 
 def below_root(path: str) -> str:
-    """A path that stays below the folder that it is relative to. Raises ValueError for others."""
+    """Check that a path stays below the folder that it is relative to. Raises ValueError where it does not."""
     if os.path.isabs(path) or os.path.normpath(path).split(os.sep)[0] == "..":
         raise ValueError(f"'{path}' leads out of data_root: give a folder below it (which may be a link)")
     return path
@@ -54,7 +54,7 @@ def image_folder(
     grey: bool = False,
     stream: bool = False,
 ) -> Splits | StreamedSplits:
-    """Images in ROOT/PATH/{train,test}/CLASS/, the shorter side resized to `resize`, then the central `size` x `size`.
+    """Read images in ROOT/PATH/{train,test}/CLASS/: shorter side resized to `resize`, then the central `size` x `size`.
 
     `resize` is `size` by default. `validation` images (a number, or a fraction of the training images) are held out of
     train, stratified by class. `stream: true` leaves the pixels in the files, for sets that are too large for memory:
@@ -93,16 +93,16 @@ def _list_files(folder: str, part: str) -> tuple[Files, list[str]]:
     from torchvision.datasets import ImageFolder
 
     try:
-        found = ImageFolder(os.path.join(folder, part))
+        tree = ImageFolder(os.path.join(folder, part))
     except OSError as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{folder}/{part}: must hold one folder of images per class ({reason})") from error
-    paths = [path for path, _ in found.samples]
-    folders = [found.root, *(os.path.join(found.root, name) for name in found.classes)]
+    paths = [path for path, _ in tree.samples]
+    folders = [tree.root, *(os.path.join(tree.root, name) for name in tree.classes)]
     for path in filter(os.path.islink, folders + paths):
         inside(folder, path)
     names = [os.path.relpath(path, folder) for path in paths]
-    return Files(names, np.array(found.targets, dtype=np.int64)), found.classes
+    return Files(names, np.array(tree.targets, dtype=np.int64)), tree.classes
 
 
 def _check_memory(folder: str, needed: int) -> None:
