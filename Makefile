@@ -37,6 +37,7 @@ test-slurm: cluster ## install SLURM on this machine (Debian, as root) and test 
 lint: venv ## check the style of the code, and what can be checked without running it
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
+	$(python) -m pyright --pythonpath $(python)
 	$(python) -m snakefmt --check Snakefile workflow
 	$(python) -m snakemake --lint
 

@@ -36,7 +36,8 @@ def bounds(lines: list[str]) -> dict[str, SpecifierSet]:
 def pinned(file: str = "requirements.txt") -> dict[str, str]:
     """A list of requirements: package -> exact version."""
     lines = [line for line in (ROOT / file).read_text().splitlines() if line and line[0] != "#"]
-    return {canonicalize_name(name): version for name, version in (line.split("==") for line in lines)}
+    named = ((Requirement(line).name, line.partition("==")[2]) for line in lines)
+    return {canonicalize_name(name): version for name, version in named}
 
 
 def declared() -> dict[str, SpecifierSet]:
