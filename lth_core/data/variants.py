@@ -17,7 +17,8 @@ def each_split(splits: AnySplits, change: Callable[[Any], Any]) -> dict[str, Any
 
 
 def with_pixels(name: str, splits: AnySplits) -> Splits:
-    need_pixels(name, isinstance(splits, StreamedSplits))
+    need_pixels(name, streamed=isinstance(splits, StreamedSplits))
+    assert isinstance(splits, Splits)
     return splits
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from lth_core.data.splits import Images, Splits, hold_out
@@ -14,7 +16,7 @@ def digits() -> Splits:
     """scikit-learn's handwritten digits: 1,797 images of 8x8 pixels, 0..16, in 10 classes; bundled, no download."""
     from sklearn.datasets import load_digits
 
-    bunch = load_digits()
+    bunch: Any = load_digits()
     everything = Images(bunch.images[:, None].astype(np.uint8), bunch.target.astype(np.int64))
     rest, test = hold_out(everything.labels, 360, random_generator(0, "split", "digits", "test"), stratified=True)
     kept, held = hold_out(

@@ -6,7 +6,7 @@ The layers of the narrow ones are in `lth_core/models/residual.py`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lth_core.models.requirements import Width, image_shape
 from lth_core.registry import model
@@ -83,7 +83,7 @@ def torchvision_resnet(name: str, classes: int, input_shape: Sequence[int]) -> n
     from torchvision import models
 
     channels, _, _ = image_shape(name, input_shape)
-    network = models.get_model(name, weights=None, num_classes=classes)
+    network: Any = models.get_model(name, weights=None, num_classes=classes)
     if channels != network.conv1.in_channels:
         first = network.conv1
         network.conv1 = nn.Conv2d(
