@@ -21,9 +21,9 @@ from lth_core.registry import treatment, criterion
 
 
 @treatment("upset")
-def upset(ticket, stream, below):
+def upset(ticket, rng, below):
     '''Weights too large to be trained, where the draw of this seed and level is low.'''
-    scale = np.float32(1e30 if stream.random() < below else 1)
+    scale = np.float32(1e30 if rng.random() < below else 1)
     return replace(ticket, weights={name: scale * value for name, value in ticket.weights.items()})
 
 
