@@ -3,8 +3,8 @@
 Input: the data file and what the ticket is made from: theta_0 of the trained task (--network) and of the ticket's task
 (--initial), the weights that the ticket starts from, its mask, and the training that this mask was made from. Output:
 the trained weights, the history, and what the treatment made: a branch's mask, or, for a method that treats each of its
-tickets, the starting weights. Without a mask the dense network is treated. With --step, training stops there and only
-keeps the weights (lth_core/jobs/checkpoint.py).
+tickets, the starting weights. Without a mask the dense network is treated. With --keep, training ends earlier and only
+keeps weights for checkpoints (lth_core/jobs/checkpoint.py).
 """
 
 from __future__ import annotations
@@ -76,9 +76,9 @@ def main() -> None:
     tickets = [treated for _, treated in pairs]
     ended = [replicate.ended for replicate in cohort for _ in range(branch.draws)]
     stacked = stack_tickets(branch, tickets, ended)
-    if task.data.share.first and options.step is None:
+    if task.data.share.first and not options.keep:
         write_treated(spec, branch, pairs, stacked, ended, Path(options.output))
-    train_ticket(spec, task, stacked, options.output, draws=branch.draws, last_step=options.step)
+    train_ticket(spec, task, stacked, options.output, draws=branch.draws, keep=options.keep)
 
 
 def write_treated(

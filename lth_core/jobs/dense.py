@@ -1,7 +1,7 @@
 """Train the dense networks of a cohort from theta_0: rule `dense`.
 
-Input: the data file and theta_0. Output: the trained weights and the history of level 0. With --step, training stops
-there and only keeps the weights (lth_core/jobs/checkpoint.py).
+Input: the data file and theta_0. Output: the trained weights and the history of level 0. With --keep, training
+ends earlier and only keeps weights for checkpoints (lth_core/jobs/checkpoint.py).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def main() -> None:
     options = arguments.parse_args()
     task = open_task(options.spec, options.data)
     theta_0 = read_weights(options.initial, task.module, len(options.spec["seeds"]))
-    train_ticket(options.spec, task, Ticket(theta_0, {}), options.output, last_step=options.step)
+    train_ticket(options.spec, task, Ticket(theta_0, {}), options.output, keep=options.keep)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Checkpoints cost no training where the training kept them, and one for all of those that are asked for later."""
+"""The checkpoints of a training are made in one pass over its first steps, and never twice."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ import pytest
 
 from lth_core.storage.tensors import read_header, read_tensors
 from tests.support.project import DENSE, RUN, Project, touched
-
-HISTORY = f"{DENSE}/history.csv"
 
 
 def at(*steps: int, folder: str = DENSE) -> list[str]:
@@ -36,16 +34,14 @@ def fresh(finished: Project, tmp_path: Path) -> Project:
     return project
 
 
-def test_a_training_keeps_the_checkpoints_of_its_run(fresh: Project) -> None:
+def test_one_pass_makes_all_checkpoints_of_a_run_and_no_more_of_the_training(fresh: Project) -> None:
     run = fresh.run(*at(10, 20, 35))
     assert run.jobs == {
         "data digits",
         "initialize mini seeds 0-1",
-        "dense mini seeds 0-1",
         *(f"checkpoint at step {step} of mini seeds 0-1" for step in (10, 20, 35)),
     }
-    assert trained_steps(fresh, 10, 20, 35) == [0, 0, 0]
-    assert steps_of(fresh.folder / "logs/mini/0-1/dense.log") == 40
+    assert sorted(trained_steps(fresh, 10, 20, 35)) == [0, 0, 35]
     headers = [read_header(fresh.folder / path) for path in at(10, 20, 35)]
     assert [header["step"] for header in headers] == [10, 20, 35]
     assert not list((fresh.folder / DENSE).glob(".at_*"))
@@ -72,35 +68,33 @@ def test_bits_do_not_depend_on_when_a_checkpoint_was_asked_for(fresh: Project) -
     assert fresh.hashes() == kept
 
 
-def test_an_interrupted_training_still_leaves_all_of_them(fresh: Project) -> None:
-    """Hidden files may be missing: the training went on from a state behind a step that is asked for only now."""
-    fresh.run(HISTORY)
-    fresh.run(*at(30))
-    (fresh.folder / DENSE / ".at_10.kept.safetensors").write_text("soup")
-    fresh.run(*at(10))
-    assert trained_steps(fresh, 10) == [10]
-    assert read_header(fresh.folder / at(10)[0])["step"] == 10
-
-
-def test_another_recipe_makes_other_checkpoints(fresh: Project) -> None:
+def test_what_was_kept_for_another_training_is_not_taken(fresh: Project) -> None:
     fresh.run(*at(10))
     first = read_tensors(fresh.folder / at(10)[0])
+    (fresh.folder / at(10)[0]).rename(fresh.folder / DENSE / ".at_10.kept.safetensors")
     fresh.edit("config.yaml", ("learning_rate: 1.2e-3", "learning_rate: 1.0e-3"))
-    run = fresh.run(*at(10))
-    assert {"dense mini seeds 0-1", "checkpoint at step 10 of mini seeds 0-1"} == run.jobs
+    fresh.run(*at(10))
     second = read_tensors(fresh.folder / at(10)[0])
-    assert trained_steps(fresh, 10) == [0]
+    assert trained_steps(fresh, 10) == [10]
     assert any((first[name] != second[name]).any() for name in first)
 
 
-def test_branches_keep_theirs_as_well(project: Project) -> None:
+def test_a_killed_job_leaves_what_it_kept_to_the_next(fresh: Project) -> None:
+    fresh.run(*at(10, 20))
+    before = fresh.hashes()
+    (fresh.folder / at(10)[0]).rename(fresh.folder / DENSE / ".at_10.kept.safetensors")
+    fresh.run(*at(10))
+    assert trained_steps(fresh, 10) == [0]
+    assert fresh.hashes() == before
+
+
+def test_branches_have_checkpoints_of_the_same_bits(project: Project) -> None:
     branch = f"{RUN}/imp/level_1/reinit"
-    first = project.run(*at(5, 15, folder=branch))
-    assert len(first.jobs) == 2
-    kept = project.hashes()
-    for path in [*at(5, 15, folder=branch), f"{branch}/history.csv"]:
-        (project.folder / path).unlink()
-    project.run(*at(5, 15, folder=branch))
-    assert project.hashes() == kept
-    logs = [project.read(f"logs/mini/0-1/imp/level_1/reinit_at_{step}.log") for step in (5, 15)]
-    assert not any("device cpu" in log for log in logs)
+    run = project.run(*at(5, 15, 35, folder=branch))
+    assert len(run.jobs) == 3
+    together = project.hashes()
+    logs = [project.read(f"logs/mini/0-1/imp/level_1/reinit_at_{step}.log") for step in (5, 15, 35)]
+    assert sorted("device cpu" in log for log in logs) == [False, False, True]
+    (project.folder / at(15, folder=branch)[0]).unlink()
+    project.run(*at(15, folder=branch))
+    assert project.hashes() == together

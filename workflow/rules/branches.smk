@@ -32,7 +32,6 @@ rule branch:
 
 use rule checkpoint as branch_checkpoint with:
     input:
-        counterfactual.history(results),
         unpack(branch_inputs),
         data=data_of,
     output:

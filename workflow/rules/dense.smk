@@ -43,9 +43,7 @@ rule dense:
 
 
 rule checkpoint:
-    # After the dense run, which keeps the weights of the steps that this run needs.
     input:
-        Run("{task}", "{cohort}").history(results),
         data=data_of,
         initial=paths.initial_file(results, "{task}", "{cohort}"),
     output:

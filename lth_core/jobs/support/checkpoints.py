@@ -1,14 +1,14 @@
-"""Checkpoints: the weights of a training at the steps that something starts from.
+"""Checkpoints: the weights of a training at the steps that something starts from, in files of their own.
 
-A training keeps them, as it passes those steps, in hidden files beside its output; the job of a checkpoint gives its
-file the name that Snakemake waits for. So checkpoints that are asked for together with their training cost no step of
-their own. Those that are asked for later are trained again from the start, all of them at once, up to the last: their
-bits are the same, for a training is a pure function of its spec and of what it starts from.
+The first steps are trained again. They are a pure function of the seed, so the bits are those of the whole training,
+which another checkpoint never repeats. All checkpoints of a training that a run of the workflow makes come from one
+pass over these steps: the first job keeps the weights for the others in hidden files, which they only have to rename.
 """
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from lth_core.storage.errors import ArtifactError
-from lth_core.storage.tensors import read_header
+from lth_core.storage.tensors import read_header, read_sum
 
 CHECKPOINTS_VARIABLE = "LTH_CHECKPOINTS"
 """Environment variable: the checkpoints that this run makes, as JSON: folder of a training -> steps."""
@@ -39,37 +39,48 @@ def by_training(paths: Iterable[str]) -> str:
 
 
 def steps_of_run(folder: str | Path) -> list[int]:
-    """The steps whose checkpoints this run makes in the folder of a training."""
+    """Look up the steps whose checkpoints this run makes in the folder of a training."""
     return json.loads(os.environ.get(CHECKPOINTS_VARIABLE) or "{}").get(Path(folder).as_posix(), [])
 
 
 def checkpoint_file(folder: str | Path, step: int) -> Path:
-    """A checkpoint as Snakemake knows it."""
+    """Locate a checkpoint."""
     return Path(folder, f"at_{step}.safetensors")
 
 
 def kept_file(folder: str | Path, step: int) -> Path:
-    """A checkpoint as a training keeps it."""
+    """Locate the weights that become a checkpoint."""
     return Path(folder, f".at_{step}.kept.safetensors")
 
 
-def is_kept(folder: str | Path, step: int, spec: Mapping[str, Any]) -> bool:
-    """Whether the training of this spec has kept its weights at a step."""
+def identity_of(spec: Mapping[str, Any], files: Mapping[str, str]) -> str:
+    """Identify a training by its spec and the sums of its input files (by argument). Raises ArtifactError."""
+    sums = {name: read_sum(path) for name, path in files.items()}
+    return hashlib.sha256(json.dumps([spec, sums], sort_keys=True).encode()).hexdigest()
+
+
+def belongs_to(path: Path, identity: str) -> bool:
+    """Say whether a file holds weights of the training of this identity."""
     try:
-        return read_header(kept_file(folder, step))["provenance"]["spec"] == spec
+        return read_header(path).get("identity") == identity
     except ArtifactError:
         return False
 
 
-def discard_kept(folder: str | Path) -> None:
-    """Remove what an earlier training has kept in its folder."""
-    for path in Path(folder).glob(".at_*.kept.safetensors"):
-        path.unlink(missing_ok=True)
+def missing_steps(folder: str | Path, step: int, identity: str) -> list[int]:
+    """List `step` and the other steps of this run that no job has kept or made yet."""
+    others = [
+        other
+        for other in steps_of_run(folder)
+        if not any(belongs_to(file(folder, other), identity) for file in (kept_file, checkpoint_file))
+    ]
+    return sorted({step, *others})
 
 
 @contextmanager
 def one_at_a_time(folder: str | Path) -> Iterator[None]:
-    """Let one job at a time into the folder of a training, where the file system has locks."""
+    """Let one job at a time make checkpoints in a folder, where the file system has locks."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
     opened = os.open(folder, os.O_RDONLY)
     try:
         with suppress(OSError):

@@ -19,7 +19,7 @@ from lth_core.config import Task as TaskSettings
 from lth_core.data.reading import open_data
 from lth_core.engine.distributed import agree, join, local_index
 from lth_core.engine.synchronized import synchronized
-from lth_core.jobs.support.checkpoints import checkpoint_file, discard_kept, kept_file, steps_of_run
+from lth_core.jobs.support.checkpoints import checkpoint_file, kept_file
 from lth_core.jobs.support.command import import_modules
 from lth_core.runtime.gpus import take_gpu
 from lth_core.runtime.memory import keep_freed_memory
@@ -46,7 +46,9 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     arguments.add_argument("--spec", type=json.loads, required=True, help="JSON: what to train (task, seeds, ...)")
     arguments.add_argument("--data", required=True, help="the data set's file")
     arguments.add_argument("--output", required=True, help="the file to write")
-    arguments.add_argument("--step", type=int, help="stop a training there and keep its weights for a checkpoint")
+    arguments.add_argument(
+        "--keep", type=json.loads, help="JSON: keep the weights of these `steps` of the training `identity`, no others"
+    )
     return arguments
 
 
@@ -118,47 +120,47 @@ def train_ticket(
     output: str,
     *,
     draws: int = 1,
-    last_step: int | None = None,
+    keep: Mapping[str, Any] | None = None,
 ) -> None:
     """Train a stacked ticket (R = seeds x draws, seed-major), resumably, and write what is left of it.
 
-    Writes `output` and history.csv beside it, unless the run stops early at `last_step`. Weights of the steps that this
-    run makes checkpoints of are kept beside it, and those of `last_step`. Of several processes that share the training,
-    the first writes.
+    Writes `output` and history.csv beside it. With `keep` (`steps`, ascending, and the training's `identity`) training
+    ends at the last of these steps, and only the weights at each of them are kept, for checkpoints. Of several
+    processes that share the training, the first writes.
     """
-    share, folder, last = task.data.share, Path(output).parent, last_step or task.recipe.steps
+    share, folder = task.data.share, Path(output).parent
     seeds = [seed for seed in spec["seeds"] for _ in range(draws)]
+    last = keep["steps"][-1] if keep else task.recipe.steps
     state = start_state(task, ticket.weights, ticket.mask, ticket.first_step)
     resume = Resume(output, fingerprint(spec, ticket.weights, ticket.mask))
-    made_by = provenance(spec, computed_on(task.device, share))
+    made_by = {"provenance": provenance(spec, computed_on(task.device, share))}
     if resume.restore(state):
         print(f"resumed at step {state.step}", flush=True)
-    elif share.first and last_step is None:
-        discard_kept(folder)
     agree(share, state.step, "the step that they resume at")
-    progress, kept_steps = Progress(last), {*steps_of_run(folder), last_step}
+    progress = Progress(last)
 
     def report(state: TrainingState) -> None:
         if state.step > state.first_step and state.step % task.recipe.evaluate_every == 0:
             progress.report(state.step, latest_accuracy(state))
 
-    def keep(state: TrainingState) -> None:
-        if state.step in kept_steps:
-            header = {"provenance": made_by, "step": state.step, "diverged": diverged([], state.finite())}
-            files = kept_file(folder, state.step), checkpoint_file(folder, state.step)
-            write_tensors(files[0], state.weights(), header, renamed_to=files[1])
+    def keep_weights(state: TrainingState) -> None:
+        if keep and state.step in keep["steps"]:
+            header = {**made_by, "identity": keep["identity"], "step": state.step}
+            header |= {"diverged": diverged([], state.finite())}
+            kept, target = kept_file(folder, state.step), checkpoint_file(folder, state.step)
+            write_tensors(kept, state.weights(), header, renamed_to=target)
 
     evaluations = Evaluations(task.recipe.evaluate_every, last)
-    logging = [evaluations] if last_step is None else []
-    writing = [keep, resume.save_when_due] if share.first else []
+    logging = [] if keep else [evaluations]
+    writing = [keep_weights, resume.save_when_due] if share.first else []
     how = {"order": ticket.order, "order_from": ticket.order_from, "last_rate": ticket.last_rate}
     trained = train(task, state, seeds, last, **how, listeners=[*logging, report, *writing])
     if not share.first:
         return
-    if last_step is None:
-        header = {"provenance": made_by, "step": state.step, "diverged": diverged(trained.history, state.finite())}
+    if not keep:
+        lost = diverged(trained.history, state.finite())
         write_history(folder / "history.csv", trained.history, spec["seeds"], draws)
-        write_tensors(output, trained.weights, header)
+        write_tensors(output, trained.weights, made_by | {"step": state.step, "diverged": lost})
     resume.forget()
     cores = share.processes * torch.get_num_threads()
     print(spent(trained.seconds - evaluations.seconds, evaluations.seconds, cores), flush=True)

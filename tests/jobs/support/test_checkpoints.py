@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from pathlib import Path
 
@@ -12,9 +13,9 @@ from lth_core.jobs.support.checkpoints import (
     MOST_BYTES,
     by_training,
     checkpoint_file,
-    discard_kept,
-    is_kept,
+    identity_of,
     kept_file,
+    missing_steps,
     one_at_a_time,
     steps_of_run,
 )
@@ -44,21 +45,31 @@ def test_more_than_the_environment_holds_are_left_out() -> None:
     assert by_training(many) == "{}"
 
 
-def test_only_what_the_same_training_kept_counts(tmp_path: Path) -> None:
-    assert not is_kept(tmp_path, 5, SPEC)
-    header = {"provenance": {"spec": SPEC}}
-    write_tensors(kept_file(tmp_path, 5), TENSORS, header, renamed_to=checkpoint_file(tmp_path, 5))
-    assert is_kept(tmp_path, 5, SPEC)
-    assert not is_kept(tmp_path, 5, SPEC | {"plugins": ["mine"]}) and not is_kept(tmp_path, 6, SPEC)
-    kept_file(tmp_path, 6).write_bytes(kept_file(tmp_path, 5).read_bytes()[:-1])
-    assert not is_kept(tmp_path, 6, SPEC)
+@pytest.fixture
+def training(tmp_path: Path) -> dict[str, str]:
+    """The input files of a training."""
+    write_tensors(tmp_path / "init.safetensors", TENSORS, {})
+    return {"--initial": str(tmp_path / "init.safetensors")}
 
 
-def test_a_new_training_discards_what_another_kept_but_no_checkpoint(tmp_path: Path) -> None:
-    for path in (kept_file(tmp_path, 5), checkpoint_file(tmp_path, 5), tmp_path / ".trained.resume.safetensors"):
-        path.touch()
-    discard_kept(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"at_5.safetensors", ".trained.resume.safetensors"}
+def test_a_training_is_identified_by_its_spec_and_what_its_files_hold(training: dict[str, str]) -> None:
+    identity = identity_of(SPEC, training)
+    write_tensors(training["--initial"], TENSORS, {"rewritten": True})
+    assert identity_of(SPEC, training) == identity != identity_of(SPEC | {"step": 1}, training)
+    write_tensors(training["--initial"], {"weight": -TENSORS["weight"]}, {})
+    assert identity_of(SPEC, training) != identity
+
+
+def test_steps_are_missing_unless_the_same_training_kept_or_made_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CHECKPOINTS_VARIABLE, json.dumps({tmp_path.as_posix(): [5, 10, 20, 30, 40]}))
+    write_tensors(kept_file(tmp_path, 5), TENSORS, {"identity": "a"}, renamed_to=checkpoint_file(tmp_path, 5))
+    write_tensors(checkpoint_file(tmp_path, 10), TENSORS, {"identity": "a"})
+    write_tensors(checkpoint_file(tmp_path, 20), TENSORS, {"identity": "b"})
+    kept_file(tmp_path, 30).write_text("soup")
+    assert missing_steps(tmp_path, 5, "a") == [5, 20, 30, 40]
+    assert missing_steps(tmp_path, 7, "b") == [5, 7, 10, 30, 40]
 
 
 def test_jobs_of_one_training_take_turns(tmp_path: Path) -> None:
