@@ -10,7 +10,9 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
+
+Registered = TypeVar("Registered", bound=Callable[..., Any])
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
@@ -39,8 +41,8 @@ class Registry:
         self._functions: dict[str, Callable[..., Any]] = {}
         self._facts: dict[str, dict[str, Any]] = {}
 
-    def __call__(self, name: str, **facts: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        def register(function: Callable[..., Any]) -> Callable[..., Any]:
+    def __call__(self, name: str, **facts: Any) -> Callable[[Registered], Registered]:
+        def register(function: Registered) -> Registered:
             known = self._functions.get(name)
             if known is not None and (known.__module__, known.__qualname__) != (
                 function.__module__,

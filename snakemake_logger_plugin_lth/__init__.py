@@ -50,11 +50,6 @@ SILENT_EVENTS = (LogEvent.JOB_STARTED, LogEvent.RESOURCES_INFO, LogEvent.SHELLCM
 class LogHandler(LogHandlerBase):
     """Turn Snakemake's events into lines. Runs in Snakemake's logging thread, which no error of ours may end."""
 
-    writes_to_file = False
-    has_filter = False
-    has_formatter = False
-    needs_rulegraph = False
-
     def __post_init__(self) -> None:
         settings = self.common_settings
         self._standing_back = settings.dryrun or settings.verbose or settings.printshellcmds or settings.debug_dag
@@ -84,6 +79,22 @@ class LogHandler(LogHandlerBase):
     @property
     def writes_to_stream(self) -> bool:
         return not self._standing_back
+
+    @property
+    def writes_to_file(self) -> bool:
+        return False
+
+    @property
+    def has_filter(self) -> bool:
+        return False
+
+    @property
+    def has_formatter(self) -> bool:
+        return False
+
+    @property
+    def needs_rulegraph(self) -> bool:
+        return False
 
     def emit(self, record: logging.LogRecord) -> None:
         if self._standing_back:
@@ -151,8 +162,11 @@ class LogHandler(LogHandlerBase):
 
     def _tick(self) -> None:
         while not self._stop.wait(REDRAW_SECONDS):
-            with self.lock:
+            self.acquire()
+            try:
                 self._draw()
+            finally:
+                self.release()
 
     def close(self) -> None:
         self._stop.set()

@@ -100,7 +100,7 @@ class Measuring:
             value.zero_()
 
 
-AfterBatch = Callable[[Measuring], None]
+AfterBatch = Callable[[Measuring], object]
 
 # ---------------------------------------------------------------- pairs of networks
 

@@ -21,7 +21,8 @@ def main() -> None:
     claims = [
         claim for name, study in studies.items() for claim in study.claims(config, read_tables(config, name, study))
     ]
-    write_table(claims_file(config.results), [field.name for field in fields(Claim)], map(astuple, claims))
+    columns = [field.name for field in fields(Claim)]
+    write_table(claims_file(config.results), columns, [astuple(claim) for claim in claims])
 
 
 if __name__ == "__main__":

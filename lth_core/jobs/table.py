@@ -31,7 +31,7 @@ def main() -> None:
         unknown_is_empty = table.astype(object).where(table.notna(), "")
         write_table(path, table.columns, unknown_is_empty.itertuples(index=False, name=None), digits=None)
     columns = [field.name for field in fields(Divergence)]
-    rows = map(astuple, divergences(config.results, studies[options.study].runs(config)))
+    rows = (astuple(row) for row in divergences(config.results, studies[options.study].runs(config)))
     write_table(divergence_file(config.results, options.study), columns, rows)
 
 

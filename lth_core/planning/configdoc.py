@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel
 
@@ -79,7 +79,8 @@ def _keys() -> list[tuple[str, ...]]:
     rows = list(_rows(config, _required(Config), "", config["$defs"]))
     rows.append(("`studies`", "section", "needed", studies["description"]))
     for name, study in studies["properties"].items():
-        rows += _rows(study, _required(registry.study.get(name)), f"studies.{name}.", config["$defs"])
+        model = cast("type[BaseModel]", registry.study.get(name))
+        rows += _rows(study, _required(model), f"studies.{name}.", config["$defs"])
     return rows
 
 
@@ -97,7 +98,7 @@ def _rows(section: Schema, required: list[str], prefix: str, definitions: Schema
             f"`{path}`",
             "section" if inner else _type(field),
             default,
-            field.get("description") or inner["description"],
+            field.get("description") or (inner or field)["description"],
         )
         if inner:
             path += ".<name>" if "patternProperties" in field else ""
@@ -132,7 +133,7 @@ def _type(field: Schema) -> str:
         if any("$ref" in option for option in field["anyOf"]):
             return "name, or map with `name` and options"
         return " or ".join(map(_type, field["anyOf"]))
-    kind = field.get("type")
+    kind: str = field.get("type", "any")
     if kind in ("integer", "number"):
         bounds = [words.format(field[key]) for key, words in _BOUNDS.items() if key in field]
         return f"{'whole number' if kind == 'integer' else 'number'} {' and '.join(bounds)}".strip()
@@ -142,9 +143,7 @@ def _type(field: Schema) -> str:
         key = _type(field["propertyNames"]) if "propertyNames" in field else "name"
         values = [*field.get("patternProperties", {}).values(), field.get("additionalProperties")]
         return f"map: {key} → {_type(values[0])}" if isinstance(values[0], dict) else "map"
-    return {"string": _PATTERNS.get(field.get("pattern", ""), "text"), "boolean": "`true` or `false`"}.get(
-        kind, kind or "any"
-    )
+    return {"string": _PATTERNS.get(field.get("pattern", ""), "text"), "boolean": "`true` or `false`"}.get(kind, kind)
 
 
 def _names() -> str:

@@ -96,7 +96,7 @@ class _Loader(yaml.SafeLoader):
     """YAML with text as keys, no key twice in a map, no dates, and 1e-3 as a number (YAML 1.2; PyYAML reads 1.1)."""
 
     def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
-        node = super().compose_mapping_node(anchor)
+        node = super().compose_mapping_node(anchor)  # pyright: ignore[reportArgumentType] (an anchor is text)
         seen: set[str] = set()
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):

@@ -12,7 +12,7 @@ from lth_core.storage.files import read_bytes, write_text
 
 
 def write_table(
-    path: str | Path, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, digits: int | None = 9
+    path: str | Path, columns: Iterable[str], rows: Iterable[Sequence[Any]], *, digits: int | None = 9
 ) -> None:
     """Write a header and rows as CSV. Raises ArtifactError when the file cannot be written.
 

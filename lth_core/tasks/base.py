@@ -32,9 +32,14 @@ class TaskError(ValueError):
 class Task(Protocol):
     """A module, its data and its loss. R is the number of replicates of a cohort."""
 
-    module: nn.Module
-    recipe: Recipe
-    device: torch.device
+    @property
+    def module(self) -> nn.Module: ...
+
+    @property
+    def recipe(self) -> Recipe: ...
+
+    @property
+    def device(self) -> torch.device: ...
 
     @property
     def share(self) -> Share:

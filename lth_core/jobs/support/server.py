@@ -22,6 +22,7 @@ import time
 import traceback
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from lth_core.runtime.lifetime import end_with
 
@@ -108,7 +109,7 @@ class JobServer:
             for file in files:
                 os.close(file)
 
-    def become(self, request: dict[str, object], files: list[int]) -> None:
+    def become(self, request: dict[str, Any], files: list[int]) -> None:
         """In the forked process: run the job as `python -m` would, and exit."""
         status = 1
         try:

@@ -168,7 +168,8 @@ def train_ticket(
 
 def latest_accuracy(state: TrainingState) -> str:
     """Describe the last validation accuracy, averaged over replicates, for the progress line."""
-    accuracies = [row["accuracy"] for row in state.history[-3 * state.cohort.size :] if row["split"] == "validation"]
+    rows = state.history[-3 * state.cohort.size :]
+    accuracies = [float(row["accuracy"]) for row in rows if row["split"] == "validation"]
     known = [accuracy for accuracy in accuracies if math.isfinite(accuracy)]
     words = [f"validation accuracy {100 * float(np.mean(known)):.1f}%"] if known else []
     lost = len(accuracies) - len(known)
