@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 CONFIDENCE = 0.95
 ROUNDING = 1e-6
@@ -36,7 +37,7 @@ class Claim:
     verdict: str
 
 
-def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
+def mean_interval(values: ArrayLike) -> tuple[float, float, float]:
     """Return the mean and its 95% Student-t interval (low, high) over replicates.
 
     One replicate gives no interval (unbounded), and neither do replicates that are all equal up to rounding: nothing is

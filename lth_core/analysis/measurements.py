@@ -7,6 +7,7 @@ Early stopping is determined afterwards, in the history of the full run: the ste
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -54,11 +55,13 @@ def measure(histories: pd.DataFrame) -> pd.DataFrame:
     step whose validation accuracy matches that of the same seed's dense network at the end of training, nan if there is
     none; `diverged`: some loss is not finite, which makes every measurement nan.
     """
-    steps = histories.set_index([*REPLICATE, "step", "split"])[["loss", "accuracy"]].unstack("split").sort_index()
+    long = histories.set_index([*REPLICATE, "step", "split"])[["loss", "accuracy"]]
+    steps = cast("pd.DataFrame", long.unstack("split")).sort_index()  # a series only without further indices
     steps.columns = [f"{split}_{quantity}" for quantity, split in steps.columns]
     steps = steps.reset_index()
     losses = steps.filter(regex="_loss$")
-    finite = np.isfinite(losses).all(axis=1).groupby([steps[name] for name in REPLICATE]).transform("all")
+    finite = cast("pd.DataFrame", np.isfinite(losses)).all(axis=1)
+    finite = finite.groupby([steps[name] for name in REPLICATE]).transform("all")
     measured = steps[REPLICATE].drop_duplicates(ignore_index=True)
     sound = steps[finite]
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from lth_core.config.methods import Branch, Method, Rewind, StartingWeights
+from lth_core.config.methods import Branch, Method, Policy, Rewind, StartingWeights
 from lth_core.config.sections import (
     COHORT_PATTERN,
     FOLDER_PATTERN,
@@ -43,6 +43,7 @@ __all__ = [
     "Method",
     "Name",
     "Optimizer",
+    "Policy",
     "Recipe",
     "Rewind",
     "Schedule",

@@ -12,11 +12,13 @@ from lth_core.registry import suggestion
 MAX_LEVELS = 200
 """Snakemake follows a chain of jobs by recursion and fails at about 230 levels of two jobs each."""
 
+Policy = Literal["reset", "rewind", "rewind-low-rate", "lr-rewind", "fine-tune"]
+
 
 class Rewind(Section):
     """The weights and the learning rate that a ticket starts from."""
 
-    policy: Literal["reset", "rewind", "rewind-low-rate", "lr-rewind", "fine-tune"] = "reset"
+    policy: Policy = "reset"
     """Start from theta_0 (`reset`), from step k (`rewind`, `rewind-low-rate`) or from the trained weights (`lr-rewind`,
     `fine-tune`)."""
     step: Step = 0

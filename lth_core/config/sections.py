@@ -70,6 +70,11 @@ class Choice(Section):
     def __get_pydantic_json_schema__(cls, core_schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         return {"anyOf": [{"type": "string"}, handler(core_schema)]}
 
+    @classmethod
+    def of(cls, name: str, **options: Any) -> Choice:
+        """Return the choice of a registered function with options; the class declares none of them."""
+        return cls.model_validate({"name": name, **options})
+
     @property
     def options(self) -> dict[str, Any]:
         """The options in the config; the pipeline supplies the function's other arguments."""

@@ -29,13 +29,14 @@ def heatmaps(tables: Mapping[str, pd.DataFrame], columns: str, unit: str) -> Fig
     figure, axes = panels(len(tables), width=1.2 + 0.75 * len(names.columns), height=1.5 + 0.32 * len(names))
     figure.set_figwidth(figure.get_figwidth() + left)
     means = {title: table.map(lambda seeds: pd.Series(seeds).mean()).astype(float) for title, table in tables.items()}
-    largest = pd.concat(list(means.values())).abs().max(axis=None)
+    largest = float(pd.concat(list(means.values())).abs().max().max())
     largest = largest if largest > 0 else 1.0  # only zeros, or no number at all
     for panel, (title, table) in zip(axes[0], tables.items(), strict=True):
-        image = panel.imshow(means[title], cmap=DIFFERENCES, vmin=-largest, vmax=largest, aspect="auto")
+        numbers = means[title].to_numpy()
+        image = panel.imshow(numbers, cmap=DIFFERENCES, vmin=-largest, vmax=largest, aspect="auto")
         panel.set_facecolor(NO_NUMBER)
         for (row, column), seeds in np.ndenumerate(table):
-            _print(panel, row, column, seeds, means[title].iat[row, column], largest)
+            _print(panel, row, column, seeds, float(numbers[row, column]), largest)
         panel.set_title(title)
         panel.set_xticks(range(len(table.columns)), table.columns, rotation=30, ha="right")
         panel.set_yticks(range(len(table)), table.index if panel is axes[0, 0] else [""] * len(table))

@@ -34,14 +34,15 @@ def band(
         return
     style = role_style(role)
     colour = colour or style.colour
-    by_replicate = frame.groupby([x, replicate], as_index=False)[y].agg(lambda draws: draws.mean(skipna=False))
+    by_replicate = frame.groupby([x, replicate])[y].agg(lambda draws: draws.mean(skipna=False)).reset_index()
     summary = pd.DataFrame(
         [(at, *mean_interval(group[y].dropna()), group[y].isna().any()) for at, group in by_replicate.groupby(x)],
         columns=["x", "mean", "low", "high", "incomplete"],
     )
-    shape = {"marker": style.marker, "mfc": colour if markers else "white"} if markers or len(summary) == 1 else {}
-    axes.plot(summary["x"], summary["mean"], color=colour, linestyle=linestyle, label=label or style.label, **shape)
-    bounded = np.isfinite(summary["high"])
+    (line,) = axes.plot(summary["x"], summary["mean"], color=colour, linestyle=linestyle, label=label or style.label)
+    if markers or len(summary) == 1:
+        line.set(marker=style.marker, markerfacecolor=colour if markers else "white")
+    bounded = summary["high"] < np.inf
     alone = bounded & ~bounded.shift(1, fill_value=False) & ~bounded.shift(-1, fill_value=False)
     low, high = summary["low"].where(bounded & ~alone), summary["high"].where(bounded & ~alone)
     if high.notna().any():

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
 
 from lth_core.drawing.colours import DIVERGED
 
@@ -14,7 +15,7 @@ def how_many(diverged: Collection[bool], noun: str = "") -> str:
     return f"{sum(diverged)} of {len(diverged)}{noun} diverged"
 
 
-def mark_diverged(axes: Axes, x: Sequence[float], y: Sequence[float], label: str, diverged: Collection[bool]) -> None:
+def mark_diverged(axes: Axes, x: ArrayLike, y: ArrayLike, label: str, diverged: Collection[bool]) -> None:
     """Draw crosses at the points that lack seeds and say in the legend how many `diverged`; draw none if none did."""
     if any(diverged):
         axes.plot(x, y, "x", color=DIVERGED, markersize=7, label=f"{label}: {how_many(diverged, ' seeds')}")

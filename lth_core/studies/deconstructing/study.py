@@ -32,21 +32,21 @@ ZERO = "zero"
 """What the lottery-ticket recipe, and so the task's method, does with pruned weights."""
 PRUNED_ACTIONS = {
     "freeze-init": Choice(name="freeze-init"),
-    "freeze-init-zero-mask": Choice(name="freeze-init", zero="toward-zero"),
-    "freeze-init-zero-all": Choice(name="freeze-init", zero="all-toward-zero"),
-    "freeze-init-zero-reverse": Choice(name="freeze-init", zero="away-from-zero"),
-    "freeze-init-zero-reshuffle": Choice(name="freeze-init", zero="random"),
+    "freeze-init-zero-mask": Choice.of("freeze-init", zero="toward-zero"),
+    "freeze-init-zero-all": Choice.of("freeze-init", zero="all-toward-zero"),
+    "freeze-init-zero-reverse": Choice.of("freeze-init", zero="away-from-zero"),
+    "freeze-init-zero-reshuffle": Choice.of("freeze-init", zero="random"),
 }
 
 REWIND = "rewind"
 """What the recipe does with kept weights."""
 KEPT_ACTIONS = {
     "redraw": Choice(name="redraw"),
-    "redraw-signed": Choice(name="redraw", keep_signs=True),
-    "reshuffle": Choice(name="shuffle", within="layer"),
-    "reshuffle-signed": Choice(name="shuffle", within="layer", keep_signs=True),
+    "redraw-signed": Choice.of("redraw", keep_signs=True),
+    "reshuffle": Choice.of("shuffle", within="layer"),
+    "reshuffle-signed": Choice.of("shuffle", within="layer", keep_signs=True),
     "constant": Choice(name="constant"),
-    "constant-signed": Choice(name="constant", keep_signs=True),
+    "constant-signed": Choice.of("constant", keep_signs=True),
 }
 
 LEARNED = tuple(product(("initial", "constant"), ("plain", "rescaled")))

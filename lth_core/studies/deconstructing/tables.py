@@ -76,7 +76,8 @@ def best_level(rows: pd.DataFrame) -> int:
 
     `rows` are those of one criterion and one kind of values.
     """
-    return int(best({level: rows_at["validation_accuracy"] for level, rows_at in rows.groupby("level")}))
+    levels = sorted(rows["level"].unique())
+    return int(best({level: rows.loc[rows["level"] == level, "validation_accuracy"] for level in levels}))
 
 
 def at_best_level(supermasks: pd.DataFrame, criterion: str, values: str) -> pd.DataFrame:

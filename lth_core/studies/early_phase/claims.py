@@ -7,7 +7,10 @@ tested on every network. One treatment is no better than another if it is better
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 
 import numpy as np
 import pandas as pd
@@ -71,7 +74,7 @@ def claim_telemetry(sheet: ClaimSheet, telemetry: pd.DataFrame) -> None:
         for name in ("sign_changes", "cosine_to_initial", "gradient_norm")
     )
     last = int(telemetry["step"].max())
-    middle = min(changes.columns, key=lambda step: abs(step - last / 2))
+    middle = min(map(int, changes.columns), key=lambda step: abs(step - last / 2))
     steps = f"(first {last} steps of dense training)"
 
     slowing = changes[middle] / middle - (changes[last] - changes[middle]) / (last - middle)
@@ -102,6 +105,11 @@ def claim_telemetry(sheet: ClaimSheet, telemetry: pd.DataFrame) -> None:
 # ---------------------------------------------------------------- tickets
 
 
+def _mean_percent(accuracies: Sequence[pd.Series]) -> pd.Series:
+    """Return the mean of several accuracies by seed, in percent; nan where one of them is missing."""
+    return ACCURACY.scale * reduce(add, accuracies) / len(accuracies)
+
+
 @dataclass(frozen=True)
 class TicketClaims:
     """Claims about the tickets of one rewind step and level."""
@@ -115,13 +123,13 @@ class TicketClaims:
         """Return test accuracy by seed in percent, averaged over networks; nan where one of them diverged."""
         rows = self.measurements
         by_network = [seed_means(rows[rows["network"] == network], "accuracy") for network in networks]
-        return ACCURACY.scale * sum(by_network) / len(by_network)
+        return _mean_percent(by_network)
 
     def pretrained(self, kind: str) -> pd.Series:
         """Return test accuracy by seed in percent after a kind of pretraining: the mean of its lengths and networks."""
         rows = self.pretraining[self.pretraining["pretraining"] == kind]
         by_setting = [seed_means(setting, "accuracy") for _, setting in rows.groupby(["network", "steps"])]
-        return ACCURACY.scale * sum(by_setting) / len(by_setting)
+        return _mean_percent(by_setting)
 
     def sentence(self, text: str) -> str:
         """Add the rewind step and the density to a sentence."""

@@ -24,8 +24,9 @@ TICKET, RESET, REINIT = "ticket", "reset", "reinit"
 REFERENCES = (TICKET, RESET, REINIT)
 """What perturbed tickets are compared with; the last two are registered treatments."""
 
-BLUR = Choice(name="blur", factor=4)
-TRANSFORMS = {
+BLUR = Choice.of("blur", factor=4)
+PretrainingKind = Literal["random-labels", "rotation", "blur", "blur-rotation"]
+TRANSFORMS: dict[PretrainingKind, list[Choice]] = {
     "random-labels": [Choice(name="random-labels")],
     "rotation": [Choice(name="rotation")],
     "blur": [BLUR],
@@ -53,7 +54,7 @@ class Design(Study):
     """Standard deviations of Gaussian noise, rising, in multiples of that of the layer's initialization."""
     pretraining_steps: list[PositiveInt] = []
     """Lengths of pretraining in steps, rising; empty: no pretraining."""
-    pretraining: Annotated[list[Literal[*TRANSFORMS]], Field(min_length=1)] = list(TRANSFORMS)
+    pretraining: Annotated[list[PretrainingKind], Field(min_length=1)] = list(TRANSFORMS)
     """Kinds of pretraining."""
     pretrained_networks: Annotated[list[Literal["dense", "sparse"]], Field(min_length=1)] = ["dense", "sparse"]
     """What is pretrained: the dense network, which is masked afterwards, or the masked network."""
@@ -84,14 +85,14 @@ class Design(Study):
         """Return name -> treatment, without signs and magnitudes both of step k: these are the ticket itself."""
         treatments = {}
         for signs, magnitudes in product(("initial", "start"), ("initial", "start", "fresh")):
-            choice = Choice(name="sign-magnitude", signs=signs, magnitudes=magnitudes)
+            choice = Choice.of("sign-magnitude", signs=signs, magnitudes=magnitudes)
             treatments[f"signs-{signs}-magnitudes-{magnitudes}"] = choice
         del treatments["signs-start-magnitudes-start"]
         for within, keep_signs in product(("network", "layer", "filter"), (False, True)):
             name = f"shuffle-{within}" + ("-keep-signs" if keep_signs else "")
-            treatments[name] = Choice(name="shuffle", within=within, keep_signs=keep_signs)
+            treatments[name] = Choice.of("shuffle", within=within, keep_signs=keep_signs)
         for scale in self.noise:
-            treatments[noise_name(scale)] = Choice(name="gaussian-noise", scale=scale)
+            treatments[noise_name(scale)] = Choice.of("gaussian-noise", scale=scale)
         return treatments
 
     def pretrainings(self, task: str) -> dict[str, Pretraining]:
@@ -121,7 +122,7 @@ class Design(Study):
             for task, kind in self._pretrained()
         }
 
-    def _pretrained(self) -> Iterator[tuple[str, str]]:
+    def _pretrained(self) -> Iterator[tuple[str, PretrainingKind]]:
         """Return task and kind of every pretraining."""
         return product(self.tasks, self.pretraining if self.pretraining_steps else [])
 

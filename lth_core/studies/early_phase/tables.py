@@ -114,4 +114,5 @@ def correlation(perturbed: pd.DataFrame) -> pd.Series:
 def correlation_level(rows: pd.DataFrame) -> int:
     """Return the level whose density is nearest to CORRELATION_DENSITY."""
     densities = rows[rows["level"] > 0].groupby("level")["density"].mean()
-    return int(np.log(densities / CORRELATION_DENSITY).abs().idxmin())
+    off = pd.Series(np.log(densities / CORRELATION_DENSITY)).abs()
+    return int(off.index[off.argmin()])

@@ -43,7 +43,7 @@ def rate_claims(study: Design, config: Config, tables: dict[str, pd.DataFrame], 
         about = TaskClaims(study, config, tables, task)
         reinit = about.control("reinit")
         level = nearest_level(about.rows(reinit), MODERATE) if reinit else None
-        if level:
+        if reinit and level:
             gains[task] = about, level, about.gain(about.rows(), about.rows(reinit), "test_accuracy_end")[level]
     tested = []
     for task, (about, level, gain) in gains.items():

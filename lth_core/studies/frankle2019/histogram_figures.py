@@ -24,7 +24,7 @@ def initial_values_figure(view: View) -> Figure:
     for row, level in zip(axes, levels, strict=True):
         for panel, layer in zip(row, layers, strict=True):
             rows = _histogram(view, layer, "initial", level)
-            everything = rows.groupby(["seed", "left", "right"], as_index=False)["count"].sum(min_count=1)
+            everything = rows.groupby(["seed", "left", "right"])["count"].sum(min_count=1).reset_index()
             _density_curve(panel, everything, "other", "all weights")
             _density_curve(panel, rows[rows["group"] == "kept"], "ticket", "kept weights")
             panel.set_title(f"{_layer_label(layer)}, {_level_density(view, level)}")

@@ -17,6 +17,7 @@ from lth_core.analysis.measurements import (
     level_densities,
     nearest_level,
     per_seed,
+    seed_means,
     select,
     select_dense,
 )
@@ -112,7 +113,7 @@ class TaskClaims:
             sentence,
             f"{PAPER}, Figure 4a",
             f"steps to early stop saved by the ticket {at}{self._still_falling('ticket', rows)}",
-            100 * (1 - per_seed(rows, STEP).squeeze("columns") / self.dense(STEP)),
+            100 * (1 - seed_means(rows, STEP) / self.dense(STEP)),
             unit="% of dense",
         )
         last = self.config.tasks[self.task].train.steps
@@ -126,7 +127,7 @@ class TaskClaims:
             f"{PAPER}, after Figure 4a",
             f"steps to the dense network's final validation accuracy (within {self.sheet.metric.tolerance}) saved by "
             f"the ticket {at}{reached}",
-            100 * (1 - per_seed(steps, TO_DENSE).squeeze("columns") / self.dense(TO_DENSE)),
+            100 * (1 - seed_means(steps, TO_DENSE) / self.dense(TO_DENSE)),
             unit="% of dense",
         )
 
@@ -198,7 +199,7 @@ class TaskClaims:
         """Make one claim at 21% and one at 5% density."""
         for target in (MODERATE, SPARSE):
             level = nearest_level(rows, target)
-            if level in gain:
+            if level is not None and level in gain:
                 self.sheet.add(
                     f"{sentence}, with {target:.0%} of the weights",
                     f"{PAPER}, {where}",

@@ -191,12 +191,12 @@ def _alignment(view: View) -> Figure:
     figure, axes = panels(len(kinds), len(view.statistics()), height=2.6)
     for row, statistics in zip(axes, view.statistics(), strict=True):
         for panel, kind in zip(row, kinds, strict=True):
-            for matching, (words, linestyle) in ALIGNMENT.items():
+            for matching, (words, dash) in ALIGNMENT.items():
                 for k, colour in zip(steps, ramp(len(steps)), strict=True):
                     lines = view.lines(pair=kind, matching=matching, statistics=statistics)
                     lines = _chain(lines.assign(barrier=100 * lines["barrier_test"]), kind, k)
-                    look = {"label": f"k = {k}, {words}", "colour": colour, "linestyle": linestyle}
-                    band(panel, lines, "density", "barrier", role="ticket", **look)
+                    name = f"k = {k}, {words}"
+                    band(panel, lines, "density", "barrier", role="ticket", label=name, colour=colour, linestyle=dash)
             density_axis(panel, view.instability["density"])
             threshold(panel, STABLE, f"{STABLE:g} points: connected below")
             positive_axis(panel, "")

@@ -15,7 +15,7 @@ from typing import Annotated
 
 from pydantic import Field, PositiveInt, field_validator
 
-from lth_core.config import Config, Method, Rewind
+from lth_core.config import Config, Method, Policy, Rewind
 from lth_core.storage.runs import Run
 from lth_core.studies.base import Study, require_levels, rising
 
@@ -26,7 +26,7 @@ LOW_RATE_REWINDING = "low-rate-rewinding"
 REINIT = "reinit"
 PRUNED = "pruned"
 
-POLICIES = {
+POLICIES: dict[str, Policy] = {
     FINE_TUNING: "fine-tune",
     WEIGHT_REWINDING: "rewind",
     RATE_REWINDING: "lr-rewind",
@@ -34,7 +34,7 @@ POLICIES = {
 }
 """Technique -> its rewind policy."""
 
-AT_LAST_RATE = {"lr-rewind": "fine-tune", "rewind": "rewind-low-rate"}
+AT_LAST_RATE: dict[Policy, Policy] = {"lr-rewind": "fine-tune", "rewind": "rewind-low-rate"}
 """Rewind policy -> the one that it equals once the learning rate no longer changes."""
 
 ONE_SHOT, ITERATIVE = "one-shot", "iterative"
@@ -146,7 +146,7 @@ class Design(Study):
         return [f"{kind}-{task}" for task in self.tasks for kind in ("delta-density", "delta-budget", "frontier")]
 
 
-def retrained(config: Config, method: str, policy: str, step: int, iterative: bool) -> tuple[str, Method]:
+def retrained(config: Config, method: str, policy: Policy, step: int, iterative: bool) -> tuple[str, Method]:
     """Return the method with another pruning and rewinding, and its name, which says what differs."""
     settings = config.methods[method]
     rewind = Rewind() if policy == "rewind" and not step else Rewind(policy=policy, step=step)

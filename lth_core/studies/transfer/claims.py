@@ -55,7 +55,7 @@ def few_weights(rows: pd.DataFrame) -> list[int]:
     """List the levels from the one nearest to a tenth of the weights on; the last level if none is that low."""
     densities = rows.groupby("level")["density"].mean()
     tenth = nearest_level(rows, TENTH)
-    below = [int(level) for level, density in densities.items() if density < TENTH or level == tenth]
+    below = [int(level) for level in densities.index if densities[level] < TENTH or level == tenth]
     return below or [int(densities.index.max())]
 
 

@@ -101,8 +101,8 @@ def _shown_levels(accuracy: pd.DataFrame) -> list[int]:
     levels = sorted(tickets["level"].unique())
     if len(levels) <= MOST_LEVELS:
         return levels
-    nearest = {nearest_level(tickets, density) for density in DENSITIES} - {None}
-    return sorted(nearest) or levels[-1:]
+    nearest = (nearest_level(tickets, density) for density in DENSITIES)
+    return sorted({level for level in nearest if level is not None}) or levels[-1:]
 
 
 def _select(accuracy: pd.DataFrame, target: str, network: str, source: str) -> pd.DataFrame:
@@ -122,8 +122,8 @@ def _accuracies(accuracy: pd.DataFrame, members: Sequence[str]) -> Figure:
         for source in members:
             if source != target:
                 rows = _select(accuracy, target, "ticket", source)
-                style = {"role": "transferred", "colour": colours[source]}
-                band(panel, rows, "density", "accuracy", label=f"ticket of {source}", **style)
+                label, colour = f"ticket of {source}", colours[source]
+                band(panel, rows, "density", "accuracy", role="transferred", label=label, colour=colour)
         for control, label in LABELS.items():
             rows = _select(accuracy, target, control, target)
             band(panel, rows, "density", "accuracy", role=control, label=label)

@@ -43,8 +43,8 @@ def _pair_mismatch(config: Config, first: str, second: str, method: Method) -> s
     if _network(model) != _network(config.tasks[second].model):
         return f"'{first}' and '{second}' have different models or options: tickets fit one network only"
     facts = [_facts(config, task) for task in (first, second)]
-    shapes = [fact.get("input_shape") for fact in facts]
-    if all(shapes):
+    shapes = [fact["input_shape"] for fact in facts if fact.get("input_shape")]
+    if len(shapes) == len(facts):
         sizes, channels = {tuple(shape[1:]) for shape in shapes}, {shape[0] for shape in shapes}
         any_size = registry.model.facts(model.name).get("any_size", False)
         images = " and ".join("x".join(map(str, shape)) for shape in shapes)
@@ -72,7 +72,8 @@ def channels_may_differ(config: Config, members: Sequence[str]) -> bool:
     if not registry.model.facts(config.tasks[members[0]].model.name).get("any_size", False):
         return False
     shapes = [_facts(config, member).get("input_shape") for member in members]
-    return None in shapes or len({shape[0] for shape in shapes}) > 1
+    channels = {shape[0] if shape else None for shape in shapes}
+    return None in channels or len(channels) > 1
 
 
 def _facts(config: Config, task: str) -> dict[str, Any]:
