@@ -115,4 +115,4 @@ def correlation_level(rows: pd.DataFrame) -> int:
     """Return the level whose density is nearest to CORRELATION_DENSITY."""
     densities = rows[rows["level"] > 0].groupby("level")["density"].mean()
     off = pd.Series(np.log(densities / CORRELATION_DENSITY)).abs()
-    return int(off.index[off.argmin()])
+    return int(off.index[int(off.argmin())])
