@@ -45,7 +45,8 @@ ORDINARY = {
     "lth_core/config/methods.py": {"policy continue"},  # refused with its new name
     "tests/planning/test_values.py": {"policy continue"},
     "lth_core/planning/configdoc.py": {"cell", "room"},
-    "lth_core/planning/configfile.py": {"room"},  # the folders of lth_core are rooms
+    "lth_core/registry.py": {"cell"},  # refused with its new name
+    "tests/planning/test_files.py": {"cell"},
     "tests/test_architecture.py": {"room"},
 }
 """Files where one of these words is the ordinary one."""

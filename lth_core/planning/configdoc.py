@@ -1,4 +1,4 @@
-"""The config's documentation, generated from its models: `python -m lth_core.planning.configdoc` writes it.
+"""The config's documentation, generated from its models: `python -m lth_core reference` writes it.
 
 config/schema.json is what editors complete and check config files with; the reference of all keys and registered names
 stands between two markers of README.md. With `--check` nothing is written: exit status 1 when either is out of date.
@@ -7,7 +7,6 @@ stands between two markers of README.md. With `--check` nothing is written: exit
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -188,7 +187,8 @@ def documents() -> dict[Path, str]:
     }
 
 
-def main(arguments: list[str]) -> int:
+def write(check: bool = False) -> int:
+    """Write the generated files that are out of date, or only `check` them; returns 1 when a checked one is."""
     catalogue.register()
     stale = {
         path: text
@@ -196,13 +196,9 @@ def main(arguments: list[str]) -> int:
         if not path.exists() or path.read_text(encoding="utf-8") != text
     }
     for path, text in stale.items():
-        if "--check" in arguments:
-            print(f"{path.relative_to(ROOT)}: out of date; run `python -m lth_core.planning.configdoc`")
+        if check:
+            print(f"{path.relative_to(ROOT)}: out of date; run `python -m lth_core reference`")
         else:
             write_whole(path, lambda part, text=text: part.write_text(text, encoding="utf-8"), summed=False)
             print(f"{path.relative_to(ROOT)}: written")
-    return 1 if stale and "--check" in arguments else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    return 1 if stale and check else 0

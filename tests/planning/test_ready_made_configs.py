@@ -165,7 +165,7 @@ def test_the_filters_that_a_config_prunes_are_the_papers_and_can_be_removed(
 def test_schema_and_reference_are_up_to_date() -> None:
     """In a process of its own: other tests register names that the documentation must not list."""
     done = subprocess.run(
-        [sys.executable, "-m", "lth_core.planning.configdoc", "--check"],
+        [sys.executable, "-m", "lth_core", "reference", "--check"],
         cwd=ROOT,
         capture_output=True,
         text=True,
