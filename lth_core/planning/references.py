@@ -84,13 +84,13 @@ def _datasets(config: Config) -> list[str]:
             needs = f"data set '{source.name}' needs {', '.join(missing)}: give it an entry under datasets"
             problems.append(at(location, needs))
             continue
-        place = "source"
+        key = "source"
         try:
             known_facts(source)
-            place = "transforms"
+            key = "transforms"
             problems += _facts(name, task, known_facts(source, dataset.transforms))
         except ValueError as error:
-            problems.append(at(("datasets", task.dataset, place), str(error)))
+            problems.append(at(("datasets", task.dataset, key), str(error)))
     return problems
 
 
@@ -180,9 +180,9 @@ def _rewind_steps(
     late = {}
     for task, method in sorted({(run.task, run.method) for run in runs if run.method != DENSE}):
         step, steps = methods[method].rewind.step, config.tasks[task].train.steps
-        own = method if method in config.methods else study.tasks.get(task)
-        if own and config.methods[own].rewind.step == step:
-            where, what = ("methods", own, "rewind", "step"), str(step)
+        written = method if method in config.methods else study.tasks.get(task)
+        if written and config.methods[written].rewind.step == step:
+            where, what = ("methods", written, "rewind", "step"), str(step)
         else:
             where, what = ("studies", name), f"step {step} of method '{method}'"
         if step >= steps:
