@@ -121,7 +121,7 @@ class Needs:
     # ------------------------------------------------------------ parts
 
     def _need(self, run: Run, steps: int, batch: int, evaluated: int, shared: bool = False) -> Need:
-        """Of `steps` training steps and `evaluated` images in evaluations, for every replicate; by the task's processes."""
+        """Of `steps` training steps and `evaluated` images in evaluations, for every replicate and process."""
         processes = self.processes(run.task) if shared else 1
         everywhere = self.plan.config.tasks[run.task].processes if shared else 1
         cost, _ = self._measured(run)
