@@ -48,7 +48,12 @@ class Chains:
 
     def treated(self, run: Run) -> Branch:
         """Say how a run's ticket is treated before it is trained: by its branch, or by its method at every level."""
-        return self.branch(run.branch) if run.branch else Branch(treatment=self.methods[run.method].treatment)
+        if run.branch:
+            return self.branch(run.branch)
+        treatment = self.methods[run.method].treatment
+        if treatment is None:
+            raise ValueError(f"method '{run.method}' does not treat its tickets")
+        return Branch(treatment=treatment)
 
     def prune_inputs(self, task: str, cohort: str, method: str, level: int) -> dict[str, str]:
         """List the files that a level's mask is made from, by argument of the job.
@@ -90,6 +95,8 @@ class Chains:
 
         Raises ValueError when there is none.
         """
+        if run.branch is None:
+            return run
         settings = self.branch(run.branch)
         if settings.treatment.name == "ticket" and not settings.source and not settings.weights:
             return run.ticket()

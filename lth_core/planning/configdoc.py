@@ -11,8 +11,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
-
 from lth_core import registry
 from lth_core.config import COHORT_PATTERN, FOLDER_PATTERN, NAME_PATTERN, Config
 from lth_core.planning import catalogue
@@ -82,7 +80,8 @@ def _keys() -> list[tuple[str, ...]]:
     return rows
 
 
-def _required(model: type[BaseModel]) -> list[str]:
+def _required(model: Any) -> list[str]:
+    """The keys of a section (a BaseModel) that have no default."""
     return [key for key, field in model.model_fields.items() if field.is_required()]
 
 
@@ -96,7 +95,7 @@ def _rows(section: Schema, required: list[str], prefix: str, definitions: Schema
             f"`{path}`",
             "section" if inner else _type(field),
             default,
-            field.get("description") or inner["description"],
+            field.get("description") or (inner or {})["description"],
         )
         if inner:
             path += ".<name>" if "patternProperties" in field else ""
@@ -131,7 +130,7 @@ def _type(field: Schema) -> str:
         if any("$ref" in option for option in field["anyOf"]):
             return "name, or map with `name` and options"
         return " or ".join(map(_type, field["anyOf"]))
-    kind = field.get("type")
+    kind = field.get("type", "")
     if kind in ("integer", "number"):
         bounds = [words.format(field[key]) for key, words in _BOUNDS.items() if key in field]
         return f"{'whole number' if kind == 'integer' else 'number'} {' and '.join(bounds)}".strip()

@@ -97,7 +97,7 @@ def _import_plugins(names: Any) -> list[str]:
 class _Loader(yaml.SafeLoader):
     """YAML with text as keys, no key twice in a map, no dates, and 1e-3 as a number (YAML 1.2; PyYAML reads 1.1)."""
 
-    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
         seen: set[str] = set()
         for key, _ in node.value:

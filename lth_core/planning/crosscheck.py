@@ -121,10 +121,12 @@ def build_studies(data: Mapping[str, Any]) -> tuple[dict[str, Study], list[str]]
     studies, problems = {}, []
     for name, options in _entries(data, "studies"):
         try:
-            kind = registry.study.get(name)
-            studies[name] = kind.model_validate_json(json.dumps(options, default=str), strict=True)
+            kind: Any = registry.study.get(name)
         except UnknownName as error:
             problems.append(at(("studies", name), str(error)))
+            continue
+        try:
+            studies[name] = kind.model_validate_json(json.dumps(options, default=str), strict=True)
         except ValidationError as error:
             problems += explain(error, kind, ("studies", name))
     return studies, problems

@@ -146,26 +146,28 @@ def _runs(
 ) -> list[str]:
     """Names, levels and steps of the trainings that a study asks for."""
     problems = []
+    used_branches = {run.branch for run in runs if run.branch}
     for noun, used, known in (
         ("task", {run.task for run in runs}, config.tasks),
         ("method", {run.method for run in runs} - {DENSE}, methods),
-        ("branch", {run.branch for run in runs} - {None}, {*branches, *registry.treatment.names()}),
+        ("branch", used_branches, {*branches, *registry.treatment.names()}),
     ):
         for word in sorted(used - set(known)):
             problems.append(at(_mention(name, study, word), str(UnknownName(noun, word, known))))
     if problems:
         return problems
-    for word in sorted({run.branch for run in runs} & set(RESERVED_BRANCH_NAMES)):
+    for word in sorted(used_branches & set(RESERVED_BRANCH_NAMES)):
         problems.append(at(_mention(name, study, word), f"'{word}' is reserved (artifact folders and tables use it)"))
     repeated = [run for run, count in Counter(runs).items() if count > 1]
     for run in repeated[:1]:
         same = f"asks for the same training twice ({run.folder(config.results)})"
         problems.append(at(_mention(name, study, run.branch) if run.branch else ("studies", name), same))
     problems += _rewind_steps(config, name, study, runs, methods)
-    for run in {(run.task, run.branch): run for run in runs if run.branch in branches}.values():
-        location = ("branches", run.branch) if run.branch in config.branches else ("studies", name)
-        problems += _branch(config, run, branches, location)
-    for branch in sorted({run.branch for run in runs} - {None} - set(branches)):
+    for run in {(run.task, run.branch): run for run in runs}.values():
+        if run.branch and run.branch in branches:
+            location = ("branches", run.branch) if run.branch in config.branches else ("studies", name)
+            problems += _branch(config, run, branches[run.branch], branches, location)
+    for branch in sorted(used_branches - set(branches)):
         missing = missing_options(registry.treatment, branch)
         if missing:
             needs = f"branch '{branch}' needs {', '.join(missing)}: give it an entry under branches"
@@ -190,9 +192,11 @@ def _rewind_steps(
     return list(late)
 
 
-def _branch(config: Config, run: Run, branches: Mapping[str, Branch], location: Location) -> list[str]:
-    """Steps and other tasks that a branch of a run refers to."""
-    settings, steps = branches[run.branch], config.tasks[run.task].train.steps
+def _branch(
+    config: Config, run: Run, settings: Branch, branches: Mapping[str, Branch], location: Location
+) -> list[str]:
+    """Steps and other tasks that the branch of a run refers to."""
+    steps = config.tasks[run.task].train.steps
     problems = []
     if settings.order_from >= steps:
         late = f"{settings.order_from} is beyond training of task '{run.task}' ({steps} steps)"
@@ -205,7 +209,7 @@ def _branch(config: Config, run: Run, branches: Mapping[str, Branch], location: 
             problems.append(at((*location, key), str(UnknownName("task", other, config.tasks))))
         elif run.cohort not in config.tasks[other].cohorts:
             problems.append(at((*location, key), f"task '{other}' has no cohort '{run.cohort}' as task '{run.task}'"))
-        elif key == "weights" and weights.step > (last := config.tasks[other].train.steps):
+        elif key == "weights" and weights and weights.step > (last := config.tasks[other].train.steps):
             beyond = f"{weights.step} is beyond training of task '{other}' ({last} steps)"
             problems.append(at((*location, key, "step"), beyond))
     if weights and weights.branch and weights.branch not in branches:

@@ -16,7 +16,7 @@ from lth_core.storage.errors import ArtifactError
 from lth_core.storage.paths import artifact_name, check_artifact_name, sum_file
 
 
-def write_whole(path: str | Path, write: Callable[[Path], None], *, summed: bool = True) -> None:
+def write_whole(path: str | Path, write: Callable[[Path], object], *, summed: bool = True) -> None:
     """Let `write` fill a temporary file beside `path`, sync it to disk, then move it into place.
 
     `summed`: its sum is written, too, first: a process killed in between leaves no file without one.

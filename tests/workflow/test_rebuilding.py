@@ -192,7 +192,7 @@ def test_comments_docstrings_formatting_and_touching_rebuild_nothing(project: Pr
         ("def step(", "# a comment\n\n\ndef step("),
         ("state.step += 1", "state.step  +=  (1)  # one more"),
     )
-    project.edit("lth_core/config/tasks.py", ('"""Base learning rate, before the schedule."""', '"""The base rate."""'))
+    project.edit("lth_core/config/tasks.py", ('"""Base learning rate, which the schedule multiplies."""', '"""The base rate."""'))
     project.append("environment.yml", "# a comment\n")
     project.append("workflow/rules/tickets.smk", "\n# a comment\n")
     for path in project.folder.rglob("*"):
