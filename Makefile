@@ -22,7 +22,7 @@ help: ## list these commands
 	@awk -F ': .*## ' '/^[a-z-]+:.*## / {printf "  make %-12s%s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 figures: venv ## make the figures, claims and page of the default config: reports/index.html
-	@$(if $(CONFIG),$(python) -m lth_core.planning.configfile $(CONFIG) && )$(snakemake) $(if $(CONFIG),--configfile $(CONFIG))
+	@$(if $(CONFIG),$(python) -m lth_core check $(CONFIG) && )$(snakemake) $(if $(CONFIG),--configfile $(CONFIG))
 
 everything: venv ## run every study on the default data
 	@$(snakemake) --configfile config.yaml config/everything.yaml

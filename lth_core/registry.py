@@ -1,4 +1,4 @@
-"""Names of the config -> functions: models, data sets, transforms, criteria, branches and studies.
+"""Names of the config -> functions: models, data sets, transforms, criteria, treatments and studies.
 
 A user adds one decorated function in a module of their own and lists the module under `plugins` in the config.
 A registered function is called with the arguments that its signature names: what the pipeline offers
@@ -35,9 +35,11 @@ class Registry:
     `offered` are the argument names that the pipeline itself supplies; all others are options of the config.
     """
 
-    def __init__(self, noun: str, offered: Iterable[str]):
+    def __init__(self, noun: str, offered: Iterable[str], retired: Mapping[str, str] | None = None):
+        """`retired`: former names of offered arguments (of a class: of its methods) -> their names today."""
         self.noun = noun
         self.offered = frozenset(offered)
+        self.retired = dict(retired or {})
         self._functions: dict[str, Callable[..., Any]] = {}
         self._facts: dict[str, dict[str, Any]] = {}
 
@@ -51,6 +53,8 @@ class Registry:
                 raise ValueError(
                     f"{self.noun} '{name}' is registered twice: by {known.__module__} and {function.__module__}"
                 )
+            for old in self.retired.keys() & _needed_names(function):
+                raise ValueError(f"{self.noun} '{name}': rename '{old}', which is called '{self.retired[old]}' now")
             self._functions[name] = function
             self._facts[name] = facts
             return function
@@ -91,9 +95,27 @@ class Registry:
         return function(**{key: value for key, value in offered.items() if key in wanted}, **options)
 
 
+def _needed_names(function: Callable[..., Any]) -> set[str]:
+    """The arguments that a function cannot do without; of a class, what it defines."""
+    if isinstance(function, type):
+        return set(vars(function))
+    parameters = inspect.signature(function).parameters
+    return {name for name, parameter in parameters.items() if parameter.default is parameter.empty}
+
+
 model = Registry("model", offered=["classes", "input_shape"])
 dataset = Registry("data set", offered=["root"])
-transform = Registry("transform", offered=["splits", "rng"])
-criterion = Registry("criterion", offered=["initial", "trained_from", "trained", "mask", "rng"])
-treatment = Registry("treatment", offered=["ticket", "checkpoints", "rng"])
-study = Registry("study", offered=[])
+transform = Registry("transform", offered=["splits", "rng"], retired={"stream": "rng"})
+criterion = Registry(
+    "criterion",
+    offered=["initial", "trained_from", "trained", "mask", "rng"],
+    retired={"start": "trained_from", "stream": "rng"},
+)
+treatment = Registry("treatment", offered=["ticket", "checkpoints", "rng"], retired={"stream": "rng"})
+study = Registry("study", offered=[], retired={"cells": "runs"})
+
+
+def __getattr__(name: str) -> Any:
+    if name == "branch":
+        raise ImportError("'branch' is called 'treatment' now: from lth_core.registry import treatment")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

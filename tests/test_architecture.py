@@ -25,7 +25,7 @@ FLOORS = (
     ("studies",),
     ("planning", "jobs"),
 )
-LOOSE = {"__init__.py", "registry.py", "randomness.py", "metrics.py"}
+LOOSE = {"__init__.py", "__main__.py", "registry.py", "randomness.py", "metrics.py"}
 """The only files that lie in no room."""
 PAPERS = sorted(path.name for path in (PACKAGE / "studies").iterdir() if (path / "__init__.py").is_file())
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -70,7 +70,7 @@ def imported_modules(path: Path) -> set[str]:
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_rooms_import_from_floors_below_their_own(path: Path) -> None:
     importer = name_of(path)
-    if path == PACKAGE / "__init__.py":
+    if path in (PACKAGE / "__init__.py", PACKAGE / "__main__.py"):  # the face of the package stands above all rooms
         return
     others = {name for name in imported_modules(path) if room(name) != room(importer)}
     assert not sorted(name for name in others if floor(name) >= floor(importer))
@@ -88,10 +88,20 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 def test_every_module_lies_in_a_room() -> None:
     assert {path.name for path in PACKAGE.glob("*.py")} == LOOSE
     rooms = {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"}
-    assert rooms | {name.removesuffix(".py") for name in LOOSE - {"__init__.py"}} == {
+    assert rooms | {name.removesuffix(".py") for name in LOOSE - {"__init__.py", "__main__.py"}} == {
         name for names in FLOORS for name in names
     }
     assert all((PACKAGE / name / "__init__.py").is_file() for name in rooms)
+
+
+REGISTERING = ("data", "data/sets", "data/transforms", "models", "models/networks", "pruning", "pruning/criteria")
+
+
+@pytest.mark.parametrize("package", [*REGISTERING, "treatments", "studies", "planning", "jobs", "jobs/support"])
+def test_packages_import_nothing_by_themselves(package: str) -> None:
+    """What imports one of their modules would depend on all that the package imports."""
+    (docstring,) = ast.parse((PACKAGE / package / "__init__.py").read_text()).body
+    assert isinstance(docstring, ast.Expr) and isinstance(docstring.value, ast.Constant)
 
 
 def test_contributing_lists_these_floors() -> None:

@@ -51,7 +51,8 @@ class Chains:
         if run.branch:
             return self.branch(run.branch)
         treatment = self.methods[run.method].treatment
-        assert treatment is not None  # no other run is treated
+        if treatment is None:
+            raise ValueError(f"method '{run.method}' does not treat its tickets")
         return Branch(treatment=treatment)
 
     def prune_inputs(self, task: str, cohort: str, method: str, level: int) -> dict[str, str]:
@@ -94,7 +95,8 @@ class Chains:
 
         Raises ValueError when there is none.
         """
-        assert run.branch is not None
+        if run.branch is None:
+            return run
         settings = self.branch(run.branch)
         if settings.treatment.name == "ticket" and not settings.source and not settings.weights:
             return run.ticket()

@@ -1,4 +1,4 @@
-"""The config's documentation, generated from its models: `python -m lth_core.planning.configdoc` writes it.
+"""The config's documentation, generated from its models: `python -m lth_core reference` writes it.
 
 config/schema.json is what editors complete and check config files with; the reference of all keys and registered names
 stands between two markers of README.md. With `--check` nothing is written: exit status 1 when either is out of date.
@@ -7,12 +7,9 @@ stands between two markers of README.md. With `--check` nothing is written: exit
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, cast
-
-from pydantic import BaseModel
+from typing import Any
 
 from lth_core import registry
 from lth_core.config import COHORT_PATTERN, FOLDER_PATTERN, NAME_PATTERN, Config
@@ -79,12 +76,12 @@ def _keys() -> list[tuple[str, ...]]:
     rows = list(_rows(config, _required(Config), "", config["$defs"]))
     rows.append(("`studies`", "section", "needed", studies["description"]))
     for name, study in studies["properties"].items():
-        model = cast("type[BaseModel]", registry.study.get(name))
-        rows += _rows(study, _required(model), f"studies.{name}.", config["$defs"])
+        rows += _rows(study, _required(registry.study.get(name)), f"studies.{name}.", config["$defs"])
     return rows
 
 
-def _required(model: type[BaseModel]) -> list[str]:
+def _required(model: Any) -> list[str]:
+    """The keys of a section (a BaseModel) that have no default."""
     return [key for key, field in model.model_fields.items() if field.is_required()]
 
 
@@ -98,7 +95,7 @@ def _rows(section: Schema, required: list[str], prefix: str, definitions: Schema
             f"`{path}`",
             "section" if inner else _type(field),
             default,
-            field.get("description") or (inner or field)["description"],
+            field.get("description") or (inner or {})["description"],
         )
         if inner:
             path += ".<name>" if "patternProperties" in field else ""
@@ -133,7 +130,7 @@ def _type(field: Schema) -> str:
         if any("$ref" in option for option in field["anyOf"]):
             return "name, or map with `name` and options"
         return " or ".join(map(_type, field["anyOf"]))
-    kind: str = field.get("type", "any")
+    kind = field.get("type", "")
     if kind in ("integer", "number"):
         bounds = [words.format(field[key]) for key, words in _BOUNDS.items() if key in field]
         return f"{'whole number' if kind == 'integer' else 'number'} {' and '.join(bounds)}".strip()
@@ -143,7 +140,9 @@ def _type(field: Schema) -> str:
         key = _type(field["propertyNames"]) if "propertyNames" in field else "name"
         values = [*field.get("patternProperties", {}).values(), field.get("additionalProperties")]
         return f"map: {key} → {_type(values[0])}" if isinstance(values[0], dict) else "map"
-    return {"string": _PATTERNS.get(field.get("pattern", ""), "text"), "boolean": "`true` or `false`"}.get(kind, kind)
+    return {"string": _PATTERNS.get(field.get("pattern", ""), "text"), "boolean": "`true` or `false`"}.get(
+        kind, kind or "any"
+    )
 
 
 def _names() -> str:
@@ -187,7 +186,8 @@ def documents() -> dict[Path, str]:
     }
 
 
-def main(arguments: list[str]) -> int:
+def write(check: bool = False) -> int:
+    """Write the generated files that are out of date, or only `check` them; returns 1 when a checked one is."""
     catalogue.register()
     stale = {
         path: text
@@ -195,13 +195,9 @@ def main(arguments: list[str]) -> int:
         if not path.exists() or path.read_text(encoding="utf-8") != text
     }
     for path, text in stale.items():
-        if "--check" in arguments:
-            print(f"{path.relative_to(ROOT)}: out of date; run `python -m lth_core.planning.configdoc`")
+        if check:
+            print(f"{path.relative_to(ROOT)}: out of date; run `python -m lth_core reference`")
         else:
             write_whole(path, lambda part, text=text: part.write_text(text, encoding="utf-8"), summed=False)
             print(f"{path.relative_to(ROOT)}: written")
-    return 1 if stale and "--check" in arguments else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    return 1 if stale and check else 0

@@ -1,8 +1,8 @@
 """Loading the configuration: YAML files, merged, checked, with every error in one plain line.
 
 Later files are merged over earlier ones, key by key: maps are merged, everything else is replaced.
-`python -m lth_core.planning.configfile FILE ...` checks files and runs nothing; it also explains a file that Snakemake,
-which reads it first, cannot parse.
+`python -m lth_core check FILE ...` checks files and runs nothing; it also explains a file that Snakemake, which reads
+it first, cannot parse.
 """
 
 from __future__ import annotations
@@ -85,6 +85,8 @@ def _import_plugins(names: Any) -> list[str]:
             importlib.import_module(name)
         except (Exception, SystemExit) as error:  # a plugin may fail in any way
             reason = " ".join(f"{type(error).__name__}: {error}".split())
+            if isinstance(error, ImportError) and (error.name or "").startswith("lth_core"):
+                reason += "; CHANGELOG.md says what has moved"
             problems.append(at(("plugins", index), f"module '{name}' does not import ({reason})"))
     return problems
 
@@ -95,8 +97,8 @@ def _import_plugins(names: Any) -> list[str]:
 class _Loader(yaml.SafeLoader):
     """YAML with text as keys, no key twice in a map, no dates, and 1e-3 as a number (YAML 1.2; PyYAML reads 1.1)."""
 
-    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
-        node = super().compose_mapping_node(anchor)  # pyright: ignore[reportArgumentType] (an anchor is text)
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
         seen: set[str] = set()
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
@@ -160,15 +162,11 @@ def read(path: str | Path) -> dict[str, Any]:
     return data
 
 
-def main(paths: Sequence[str]) -> int:
-    """Print what is wrong with the files, merged; exit status 1 when something is."""
+def check(paths: Sequence[str]) -> int:
+    """Print what is wrong with the files, merged; returns 1 when something is, as an exit status."""
     try:
         load(paths)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 1
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:] or ["config.yaml"]))

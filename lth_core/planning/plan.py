@@ -59,8 +59,8 @@ class Plan:
     @cached_property
     def pruned_weights(self) -> str:
         """JSON: task -> method that prunes it -> which weights. No part of a spec: looked at, not used."""
-        found: dict[str, dict[str, Any]] = {task: {} for task in self.config.tasks}
+        weights: dict[str, dict[str, Any]] = {task: {} for task in self.config.tasks}
         for task, name in {(run.task, run.method) for run in self.runs if run.level}:
             which = self.methods[name].model_dump(include=PRUNED_WEIGHTS, exclude_defaults=True)
-            found[task][name] = which | {"levels": self.methods[name].levels}
-        return canonical(found)
+            weights[task][name] = which | {"levels": self.methods[name].levels}
+        return canonical(weights)

@@ -84,13 +84,13 @@ def _datasets(config: Config) -> list[str]:
             needs = f"data set '{source.name}' needs {', '.join(missing)}: give it an entry under datasets"
             problems.append(at(location, needs))
             continue
-        place = "source"
+        key = "source"
         try:
             known_facts(source)
-            place = "transforms"
+            key = "transforms"
             problems += _facts(name, task, known_facts(source, dataset.transforms))
         except ValueError as error:
-            problems.append(at(("datasets", task.dataset, place), str(error)))
+            problems.append(at(("datasets", task.dataset, key), str(error)))
     return problems
 
 
@@ -145,7 +145,8 @@ def _runs(
     branches: Mapping[str, Branch],
 ) -> list[str]:
     """Names, levels and steps of the trainings that a study asks for."""
-    problems, used_branches = [], {run.branch for run in runs if run.branch is not None}
+    problems = []
+    used_branches = {run.branch for run in runs if run.branch}
     for noun, used, known in (
         ("task", {run.task for run in runs}, config.tasks),
         ("method", {run.method for run in runs} - {DENSE}, methods),
@@ -162,9 +163,10 @@ def _runs(
         same = f"asks for the same training twice ({run.folder(config.results)})"
         problems.append(at(_mention(name, study, run.branch) if run.branch else ("studies", name), same))
     problems += _rewind_steps(config, name, study, runs, methods)
-    for run in {(run.task, run.branch): run for run in runs if run.branch in branches}.values():
-        location = ("branches", run.branch) if run.branch in config.branches else ("studies", name)
-        problems += _branch(config, run, branches, location)
+    for run in {(run.task, run.branch): run for run in runs}.values():
+        if run.branch and run.branch in branches:
+            location = ("branches", run.branch) if run.branch in config.branches else ("studies", name)
+            problems += _branch(config, run, branches[run.branch], branches, location)
     for branch in sorted(used_branches - set(branches)):
         missing = missing_options(registry.treatment, branch)
         if missing:
@@ -180,9 +182,9 @@ def _rewind_steps(
     late = {}
     for task, method in sorted({(run.task, run.method) for run in runs if run.method != DENSE}):
         step, steps = methods[method].rewind.step, config.tasks[task].train.steps
-        own = method if method in config.methods else study.tasks.get(task)
-        if own and config.methods[own].rewind.step == step:
-            where, what = ("methods", own, "rewind", "step"), str(step)
+        written = method if method in config.methods else study.tasks.get(task)
+        if written and config.methods[written].rewind.step == step:
+            where, what = ("methods", written, "rewind", "step"), str(step)
         else:
             where, what = ("studies", name), f"step {step} of method '{method}'"
         if step >= steps:
@@ -190,10 +192,11 @@ def _rewind_steps(
     return list(late)
 
 
-def _branch(config: Config, run: Run, branches: Mapping[str, Branch], location: Location) -> list[str]:
-    """Steps and other tasks that a branch of a run refers to."""
-    assert run.branch is not None
-    settings, steps = branches[run.branch], config.tasks[run.task].train.steps
+def _branch(
+    config: Config, run: Run, settings: Branch, branches: Mapping[str, Branch], location: Location
+) -> list[str]:
+    """Steps and other tasks that the branch of a run refers to."""
+    steps = config.tasks[run.task].train.steps
     problems = []
     if settings.order_from >= steps:
         late = f"{settings.order_from} is beyond training of task '{run.task}' ({steps} steps)"
@@ -206,7 +209,7 @@ def _branch(config: Config, run: Run, branches: Mapping[str, Branch], location: 
             problems.append(at((*location, key), str(UnknownName("task", other, config.tasks))))
         elif run.cohort not in config.tasks[other].cohorts:
             problems.append(at((*location, key), f"task '{other}' has no cohort '{run.cohort}' as task '{run.task}'"))
-        elif weights and key == "weights" and weights.step > (last := config.tasks[other].train.steps):
+        elif key == "weights" and weights and weights.step > (last := config.tasks[other].train.steps):
             beyond = f"{weights.step} is beyond training of task '{other}' ({last} steps)"
             problems.append(at((*location, key, "step"), beyond))
     if weights and weights.branch and weights.branch not in branches:

@@ -102,8 +102,8 @@ class Needs:
     def connectivity(self, run: Run) -> Need:
         """Of evaluations along a line, with and without alignment and batch statistics."""
         settings, (_, examples) = self.plan.config.connectivity, self._measured(run)
-        found = (min(examples[split], settings.examples or examples[split]) for split in ("train", "test"))
-        return self._need(run, 0, 0, 4 * settings.points * sum(found))
+        images = (min(examples[split], settings.examples or examples[split]) for split in ("train", "test"))
+        return self._need(run, 0, 0, 4 * settings.points * sum(images))
 
     def supermasks(self, run: Run) -> Need:
         """Of learning masks, or of evaluating masks of every density: at most a training and 200 evaluations."""
@@ -121,7 +121,7 @@ class Needs:
     # ------------------------------------------------------------ parts
 
     def _need(self, run: Run, steps: int, batch: int, evaluated: int, shared: bool = False) -> Need:
-        """Of `steps` training steps and of evaluating so many images, for every replicate; by the task's processes."""
+        """Of `steps` training steps and `evaluated` images in evaluations, for every replicate and process."""
         processes = self.processes(run.task) if shared else 1
         everywhere = self.plan.config.tasks[run.task].processes if shared else 1
         cost, _ = self._measured(run)

@@ -70,8 +70,8 @@ class Specs:
         settings = self.chains.methods[method]
         spec = self._base(cohort, "prune", registry.criterion.get(settings.criterion.name))
         # Where the next training starts, and what is done to it, do not matter to the mask.
-        pruning = settings.model_dump(mode="json", exclude={"rewind", "treatment", "levels"}) | {"levels": level}
-        return canonical(spec | {"method": pruning, "level": level})
+        fields = settings.model_dump(mode="json", exclude={"rewind", "treatment", "levels"})
+        return canonical(spec | {"method": fields | {"levels": level}, "level": level})
 
     def retrain(self, task: str, cohort: str, method: str, level: int) -> str:
         """Give what a ticket's training depends on beyond its mask: task, rewinding, level and seeds."""

@@ -67,9 +67,9 @@ def take_apart(content: bytes, package: str) -> Source:
             effects.append(statement)
         for name in statement.defines:
             defining.setdefault(name, []).append(statement)
-    subclasses: dict[str, set[str]] = {}  # of a class that is used its subclasses may be, too
+    subclasses: dict[str, set[str]] = {}  # of a class that is used its subclasses may be, too, if they have no name
     for statement in statements:
-        for base in statement.bases & defining.keys():
+        for base in set() if statement.is_registered(aliases) else statement.bases & defining.keys():
             subclasses.setdefault(base, set()).update(statement.defines)
     return Source(
         digest=short("\n".join(statement.text for statement in statements).encode(), 16),
@@ -141,6 +141,16 @@ class _Statement:
         bases = self.node.bases if isinstance(self.node, ast.ClassDef) else []
         return {base.id for base in bases if isinstance(base, ast.Name)}
 
+    def decorators(self, aliases: dict[str, list[Reference]]) -> list[list[str]]:
+        """Where each decorator of a definition may come from, as dotted names."""
+        decorators = self.node.decorator_list if isinstance(self.node, DEFINITIONS) else []
+        references = [aliases.get(_root(decorator), []) for decorator in decorators]
+        return [[f"{module}.{name}".rstrip(".") for module, name in one] for one in references]
+
+    def is_registered(self, aliases: dict[str, list[Reference]]) -> bool:
+        """Whether a definition is known by a name of the config."""
+        return any(_is_registry(origin) for origins in self.decorators(aliases) for origin in origins)
+
     def has_effect(self, aliases: dict[str, list[Reference]], uses: Counter[str]) -> bool:
         """Whether the statement may do more than to define names that others refer to.
 
@@ -148,7 +158,7 @@ class _Statement:
         are of the standard library. A call whose result nobody in the file refers to may be there for what it does.
         """
         if isinstance(self.node, DEFINITIONS):
-            return not all(_is_harmless(decorator, aliases) for decorator in self.node.decorator_list)
+            return not all(_is_harmless(origins) for origins in self.decorators(aliases))
         if self.is_import:
             return "*" in self.imported
         calls = any(isinstance(part, ast.Call) for part in ast.walk(self.node))
@@ -174,16 +184,21 @@ def _defined(node: ast.stmt) -> list[str]:
     return []
 
 
-def _is_harmless(decorator: ast.expr, aliases: dict[str, list[Reference]]) -> bool:
-    """Whether a decorator is a registry's or of the standard library."""
-    while isinstance(decorator, ast.Call | ast.Attribute):
-        decorator = decorator.func if isinstance(decorator, ast.Call) else decorator.value
-    references = aliases.get(decorator.id, []) if isinstance(decorator, ast.Name) else []
-    origins = [f"{module}.{name}".rstrip(".") for module, name in references]
-    return bool(origins) and all(
-        f"{origin}.".startswith(f"{REGISTRIES}.") or origin.partition(".")[0] in sys.stdlib_module_names
-        for origin in origins
-    )
+def _root(expression: ast.expr) -> str:
+    """The name that an expression begins with: `registry` in `registry.model("net")`; "" where it has none."""
+    while isinstance(expression, ast.Call | ast.Attribute):
+        expression = expression.func if isinstance(expression, ast.Call) else expression.value
+    return expression.id if isinstance(expression, ast.Name) else ""
+
+
+def _is_registry(origin: str) -> bool:
+    return f"{origin}.".startswith(f"{REGISTRIES}.")
+
+
+def _is_harmless(origins: list[str]) -> bool:
+    """Whether what comes from there is a registry's or of the standard library."""
+    known = [_is_registry(origin) or origin.partition(".")[0] in sys.stdlib_module_names for origin in origins]
+    return bool(known) and all(known)
 
 
 def _simplify(node: ast.AST) -> None:

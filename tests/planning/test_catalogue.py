@@ -44,9 +44,9 @@ def test_the_catalogue_imports_nothing_heavy() -> None:
 
 
 def test_without_the_catalogue_nothing_is_registered() -> None:
-    rooms = ", ".join(f"lth_core.{room}" for room in ("data", "models", "pruning", "treatments", "studies"))
+    packages = "lth_core.data, lth_core.models, lth_core.pruning, lth_core.treatments, lth_core.studies"
     names = "*registry.model.names(), *registry.dataset.names(), *registry.criterion.names(), *registry.study.names()"
-    assert in_a_new_process(f"import {rooms}\nfrom lth_core import registry\nprint({names})") == set()
+    assert in_a_new_process(f"import {packages}\nfrom lth_core import registry\nprint({names})") == set()
 
 
 JOBS = sorted(path.stem for path in (PACKAGE / "jobs").glob("*.py") if path.stem != "__init__")

@@ -74,6 +74,57 @@ def test_a_plugin_that_fails_is_one_line_and_its_names_are_not_held_against_the_
     assert errors_of(GOOD, plugin) == [f"plugins[0]: module 'broken_plugin' does not import ({reason})"]
 
 
+IMPORT_CRITERION = "from lth_core.registry import criterion\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (
+            "from lth_core.registry import branch",
+            "ImportError: 'branch' is called 'treatment' now: from lth_core.registry import treatment",
+        ),
+        (
+            f"{IMPORT_CRITERION}@criterion('old')\ndef old(start, trained, mask): ...",
+            "ValueError: criterion 'old': rename 'start', which is called 'trained_from' now",
+        ),
+        (
+            f"{IMPORT_CRITERION}@criterion('old')\ndef old(mask, stream): ...",
+            "ValueError: criterion 'old': rename 'stream', which is called 'rng' now",
+        ),
+        (
+            "from lth_core.registry import treatment\n@treatment('old')\ndef old(ticket, stream, scale=1): ...",
+            "ValueError: treatment 'old': rename 'stream', which is called 'rng' now",
+        ),
+        (
+            "from lth_core.registry import transform\n@transform('old')\ndef old(splits, stream): ...",
+            "ValueError: transform 'old': rename 'stream', which is called 'rng' now",
+        ),
+        (
+            "from lth_core.registry import study\n@study('old')\nclass Old:\n    def cells(self, config): ...",
+            "ValueError: study 'old': rename 'cells', which is called 'runs' now",
+        ),
+        (
+            "from lth_core.rewinding import rewind",
+            "ModuleNotFoundError: No module named 'lth_core.rewinding'; CHANGELOG.md says what has moved",
+        ),
+    ],
+)
+def test_a_plugin_that_uses_names_of_before_is_one_line_with_the_new_name(code: str, reason: str) -> None:
+    Path("old_plugin.py").write_text(code)
+    assert errors_of(GOOD, "plugins: [old_plugin]") == [f"plugins[0]: module 'old_plugin' does not import ({reason})"]
+    assert "old" not in registry.criterion.names()
+
+
+def test_options_may_have_names_that_arguments_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry.criterion, "_functions", dict(registry.criterion._functions))
+    Path("new_plugin.py").write_text(
+        f"{IMPORT_CRITERION}@criterion('with-option-start')\ndef mine(mask, rng, start=0.5): ...\n"
+    )
+    assert errors_of(GOOD, "plugins: [new_plugin]") == []
+    assert registry.criterion.options("with-option-start").keys() == {"start"}
+
+
 def test_a_plugin_of_the_current_folder_adds_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry.model, "_functions", dict(registry.model._functions))
     Path("my_plugin_of_config_errors.py").write_text(
@@ -97,7 +148,7 @@ def test_from_the_command_line_there_is_no_traceback() -> None:
         ("bad.yaml", "device: must be one of 'auto', 'cpu', 'cuda' (got 'gr\\xf6\\xdfe')"),
         ("none.yaml", "none.yaml: no such file"),
     ):
-        done = run_python("-m", "lth_core.planning.configfile", path)
+        done = run_python("-m", "lth_core", "check", path)
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr.splitlines()[0] == expected  # `toy` of the good config is known to this process only
 

@@ -117,8 +117,8 @@ allowed = "abcdefghijklmnopqrstuvwxyz0123456789_-"
 
 
 @given(st.text(min_size=1, max_size=70), st.sampled_from(["/", "\\", ".", "..", " ", "\n", "\0", "{", "é", "ß", "數", "A", "*"]), st.integers(0, 70))  # fmt: skip
-def test_names_with_separators_dots_spaces_or_unicode_never_validate(text: str, foreign: str, place: int) -> None:
-    name = text[:place] + foreign + text[place:]
+def test_names_with_separators_dots_spaces_or_unicode_never_validate(text: str, other: str, index: int) -> None:
+    name = text[:index] + other + text[index:]
     with pytest.raises(ValidationError):
         TypeAdapter(Name).validate_python(name)
 

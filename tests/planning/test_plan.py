@@ -49,9 +49,9 @@ def test_a_checkpoint_at_the_last_step_is_the_end_of_its_training(plan_of: Any) 
 def test_a_mask_comes_from_the_level_before_or_straight_from_the_dense_run(
     plan_of: Any, method: str, before: list[int]
 ) -> None:
-    found = [plan_of().chains.level_before("mini", "0-1", method, level) for level in (1, 2, 3)]
-    assert found == [Run("mini", "0-1", method, level) for level in before]
-    assert found[0].trained("results") == "results/mini/0-1/dense/trained.safetensors"
+    runs = [plan_of().chains.level_before("mini", "0-1", method, level) for level in (1, 2, 3)]
+    assert runs == [Run("mini", "0-1", method, level) for level in before]
+    assert runs[0].trained("results") == "results/mini/0-1/dense/trained.safetensors"
 
 
 @pytest.mark.parametrize(
@@ -132,8 +132,9 @@ MASK = "mini/reset/level_1/mask"
 )
 def test_a_branch_is_made_from_its_own_task_or_from_another_one(plan_of: Any, run: Run, expected: list[str]) -> None:
     files = plan_of().chains.branch_inputs(run)
-    found = [files.get(key) for key in ("network", "initial", "start", "mask")]
-    assert found == [name and f"results/{name.replace('/', '/0-1/', 1)}.safetensors" for name in expected]
+    assert [files.get(key) for key in ("network", "initial", "start", "mask")] == [
+        name and f"results/{name.replace('/', '/0-1/', 1)}.safetensors" for name in expected
+    ]
 
 
 # ---------------------------------------------------------------- counterparts on the ticket's own data order

@@ -37,9 +37,9 @@ def loaded(path: Path) -> Loaded:
 
 @by_name
 def test_it_loads_and_its_studies_ask_for_trainings(path: Path) -> None:
-    found = loaded(path)
-    config = expand(found.config, found.studies.values())
-    for study in found.studies.values():
+    config_file = loaded(path)
+    config = expand(config_file.config, config_file.studies.values())
+    for study in config_file.studies.values():
         assert study.runs(config)
         assert study.figure_names(config)
 
@@ -150,12 +150,12 @@ def test_the_filters_that_a_config_prunes_are_the_papers_and_can_be_removed(
     """With the study that each file has as a comment."""
     text = (ROOT / "config" / file).read_text(encoding="utf-8")
     (tmp_path / file).write_text(text.replace("  # renda2020:", "  renda2020:"), encoding="utf-8")
-    found = loaded(tmp_path / file)
-    runs = [run for run in found.studies["renda2020"].runs(found.config) if run.level]  # dense runs are shared
+    prepared = loaded(tmp_path / file)
+    runs = [run for run in prepared.studies["renda2020"].runs(prepared.config) if run.level]  # dense runs are shared
     assert {run.task for run in runs} == {task} and 3 * len(runs) == added  # three seeds
     network = build(task, (3, 32, 32), width=0.125)
     layers, removable = prunable_layers(network, (3, 32, 32)), consumers_of(network, (3, 32, 32))
-    method = found.config.methods["filters"]
+    method = prepared.config.methods["filters"]
     assert {name: rate for name, rate in filter_fractions(method, layers, 1).items() if rate} == fractions
     sizes = {name: len(value) for name, value in build(task, (3, 32, 32)).state_dict().items() if name in layers}
     for iterative in (True, False):
@@ -165,7 +165,7 @@ def test_the_filters_that_a_config_prunes_are_the_papers_and_can_be_removed(
 def test_schema_and_reference_are_up_to_date() -> None:
     """In a process of its own: other tests register names that the documentation must not list."""
     done = subprocess.run(
-        [sys.executable, "-m", "lth_core.planning.configdoc", "--check"],
+        [sys.executable, "-m", "lth_core", "reference", "--check"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -138,8 +138,8 @@ def test_a_plugin_counts_where_its_functions_are_used_and_nowhere_else(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    for room in (registry.criterion, registry.study):  # other tests list what is registered
-        monkeypatch.setattr(room, "_functions", dict(room._functions))
+    for known in (registry.criterion, registry.study):  # other tests list what is registered
+        monkeypatch.setattr(known, "_functions", dict(known._functions))
     (tmp_path / "plan_plugin.py").write_text(PLUGIN)
 
     def use(config: dict[str, Any]) -> None:
@@ -174,9 +174,9 @@ def test_a_folder_of_images_is_watched_by_the_names_of_its_files(plan_of: Any, t
         datasets = {"pets": {"source": source}}
         return plan_of(lambda c: c.update(datasets=datasets, data_root=str(root))).specs.data("pets")
 
-    for place in ("here", "moved"):
-        (tmp_path / place / "pets/train/cat").mkdir(parents=True)
-        (tmp_path / place / "pets/train/cat/1.png").write_text("")
+    for folder in ("here", "moved"):
+        (tmp_path / folder / "pets/train/cat").mkdir(parents=True)
+        (tmp_path / folder / "pets/train/cat/1.png").write_text("")
     before = spec(tmp_path / "here")
     assert spec(tmp_path / "moved") == before
     (tmp_path / "here/pets/train/cat/2.png").write_text("")

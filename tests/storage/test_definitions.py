@@ -184,6 +184,16 @@ def test_what_a_file_does_when_it_is_imported_counts_for_all_of_it(
     assert last and digest_with(source) != digest_with(source.replace(old, new, 1))
 
 
+def test_a_registered_subclass_is_no_part_of_its_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    source = "from lth_core import registry\n@registry.study('a')\nclass A: ...\n"
+    added = "@registry.study('b')\nclass B(A): ...\nclass C(A): ...\n"
+    (tmp_path / "plugin.py").write_text(source + added)
+    read_anew()
+    parts = {part for part in closure(("plugin:A",)) if part.startswith("plugin:")}
+    assert parts == {"plugin:A", "plugin:C"}
+
+
 def test_what_only_type_checkers_read_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)
     source = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import typed\n\ndef mine(mask: typed.X): ...\n"

@@ -142,6 +142,13 @@ class Project:
         assert run.status == 0, run.said
         return run
 
+    def python(self, *arguments: str) -> str:
+        """What Python says in the project's folder, where it must succeed."""
+        command = [sys.executable, *arguments]
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def would_run(self, *arguments: str) -> set[str]:
         """The messages of the jobs that snakemake would run now."""
         return self.run("--dry-run", *arguments).jobs

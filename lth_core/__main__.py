@@ -1,0 +1,25 @@
+"""Commands besides the pipeline: `python -m lth_core check FILE ...` and `python -m lth_core reference`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from lth_core.planning import configdoc, configfile
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run a command; returns its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m lth_core")
+    commands = parser.add_subparsers(dest="command", required=True)
+    check = commands.add_parser("check", help="check config files, later ones merged over earlier ones; run nothing")
+    check.add_argument("files", nargs="*", default=["config.yaml"], metavar="FILE", help="default: config.yaml")
+    reference = commands.add_parser("reference", help="write the config's reference: README.md, config/schema.json")
+    reference.add_argument("--check", action="store_true", help="write nothing; exit status 1 where it is out of date")
+    arguments = parser.parse_args(words)
+    return configfile.check(arguments.files) if arguments.command == "check" else configdoc.write(arguments.check)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
