@@ -143,6 +143,10 @@ def train_ticket(
         if state.step > state.first_step and state.step % task.recipe.evaluate_every == 0:
             progress.report(state.step, latest_accuracy(state))
 
+    def save(state: TrainingState) -> None:
+        if state.step > state.first_step:  # what has not begun needs no state to resume from
+            resume.save_when_due(state)
+
     def keep_weights(state: TrainingState) -> None:
         if keep and state.step in keep["steps"]:
             header = {**made_by, "identity": keep["identity"], "step": state.step}
@@ -152,7 +156,7 @@ def train_ticket(
 
     evaluations = Evaluations(task.recipe.evaluate_every, last)
     logging = [] if keep else [evaluations]
-    writing = [keep_weights, resume.save_when_due] if share.first else []
+    writing = [keep_weights, save] if share.first else []
     how = {"order": ticket.order, "order_from": ticket.order_from, "last_rate": ticket.last_rate}
     trained = train(task, state, seeds, last, **how, listeners=[*logging, report, *writing])
     if not share.first:

@@ -47,7 +47,7 @@ def test_threads_that_a_plugin_starts_are_prepared_so(tmp_path: Path, data_file:
 import torch
 from lth_core.jobs.support.trainings import open_task
 torch.set_num_threads(2)
-open_task({spec | {"modules": ["busy"]}!r}, {str(data_file)!r})
+open_task({spec | {"modules": ["lth_core.models.networks.lenet", "busy"]}!r}, {str(data_file)!r})
 print(int(torch.full((2**20,), 1e-20).mul_(1e-19).count_nonzero()))
 """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
