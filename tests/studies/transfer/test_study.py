@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from itertools import product
@@ -54,9 +55,11 @@ def test_the_masks_of_every_pair_are_compared_once_per_cohort_and_level() -> Non
     )
 
 
-def test_the_grid_is_known_where_nothing_but_studies_is_imported() -> None:
+def test_the_grid_is_known_where_nothing_but_the_modules_of_a_jobs_spec_is_imported() -> None:
+    plan = Plan(config(), {"transfer": study()})
     code = f"""
-import sys
+import importlib, sys
+for module in {json.loads(plan.specs.table("transfer"))["modules"]!r}: importlib.import_module(module)
 from lth_core.studies.transfer import Transfer
 from lth_core.config import Config
 study = Transfer.model_validate_json({study().model_dump_json()!r})
