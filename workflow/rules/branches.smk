@@ -16,7 +16,7 @@ rule branch:
         f"{logs}/{{task}}/{{cohort}}/{{method}}/level_{{level}}/{{branch}}.log",
     conda:
         "../../environment.yml"
-    threads: threads_of
+    threads: same_for_all(threads_of)
     resources:
         **training,
     params:

@@ -1,6 +1,8 @@
 # What jobs ask for: memory, time, cores, GPUs and nodes. No result depends on it.
+import inspect
 import os
 from functools import cache
+from types import SimpleNamespace
 
 from snakemake.common.tbdstring import TBDString
 
@@ -31,7 +33,14 @@ def need(kind, resource):
         except ArtifactError:
             return TBDString()
 
+    amount.__signature__ = inspect.signature(amount)  # Snakemake asks for it with every job
     return amount
+
+
+def same_for_all(amount):
+    """Return the amount itself where all tasks agree on it: a function is called for every job, which takes time."""
+    amounts = {amount(SimpleNamespace(task=task)) for task in plan.config.tasks}
+    return amounts.pop() if len(amounts) == 1 else amount
 
 
 def processes_of(wildcards):
@@ -78,7 +87,12 @@ def memory_and_time(kind):
 
 
 # What a job asks for that trains a network, evaluates one, or looks at weights.
-training = {"gpu": gpus_of, "processes": processes_of, **memory_and_time("training"), **by_node}
+training = {
+    "gpu": same_for_all(gpus_of),
+    "processes": same_for_all(processes_of),
+    **memory_and_time("training"),
+    **by_node,
+}
 connectivity, telemetry, supermasks = (
     {"gpu": needs.gpus, **memory_and_time(kind)} for kind in ("connectivity", "telemetry", "supermasks")
 )

@@ -41,7 +41,7 @@ rule retrain:
     priority: chain_first
     conda:
         "../../environment.yml"
-    threads: threads_of
+    threads: same_for_all(threads_of)
     resources:
         **training,
     params:
