@@ -1,4 +1,5 @@
 # The plan of the config, and the input functions of the rules. Rules themselves are in the other files.
+import gc
 import os
 import re
 import sys
@@ -6,6 +7,9 @@ from pathlib import Path
 
 root = str(Path(workflow.basedir))
 sys.path.insert(0, root)
+
+# Planning makes millions of objects that live to its end: to look among them for dead ones is lost time.
+gc.set_threshold(200_000, 20, 100)
 
 from lth_core.planning.configfile import ConfigError
 from lth_core.planning.plan import Plan
