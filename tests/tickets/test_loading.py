@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -43,7 +45,9 @@ TICKET = Run("digits-lenet", "0-4", "imp", 7)
 def spec(model: str = "lenet", **more) -> dict:
     recipe = {"optimizer": {"name": "adam", "learning_rate": 0.01}, "batch_size": 9, "steps": 9, "evaluate_every": 9}
     task = {"dataset": "digits", "model": model, "train": recipe, "cohorts": ["0-4"]}
-    return {"provenance": {"spec": {"modules": [], "seeds": SEEDS, "task": task, **more}}}
+    return {
+        "provenance": {"spec": {"modules": ["lth_core.models.networks.lenet"], "seeds": SEEDS, "task": task, **more}}
+    }
 
 
 def network(model: str = "lenet") -> nn.Module:
@@ -172,6 +176,24 @@ def test_normalised_images_have_the_bits_of_those_in_training(data_file: Path) -
     pixels = torch.arange(252, dtype=torch.uint8).view(7, 1, 6, 6)
     mean, std = (torch.tensor(read_header(data_file)[name])[:, None, None] for name in ("mean", "std"))
     assert torch.equal(Inputs(3, (1, 6, 6), mean, std).normalise(pixels), open_data(data_file).normalise(pixels))
+
+
+def test_a_built_in_network_needs_no_import_of_the_users(results: str) -> None:
+    """Its module stands in the file's header."""
+    code = f"from lth_core.tickets import load_module\nprint(load_module({TICKET.folder(results)!r}, seed=1))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0 and "Linear(in_features=64, out_features=300" in done.stdout, done.stderr
+
+
+def test_a_header_has_no_other_code_imported(results: str) -> None:
+    elsewhere = Run("digits-lenet", "0-4", "imp", 5)
+    header = spec()
+    header["provenance"]["spec"]["modules"] += ["this", "lth_core.jobs.support.server"]
+    for name in ("this", "lth_core.jobs.support.server"):
+        sys.modules.pop(name, None)
+    write_weights(elsewhere.trained(results), header)
+    load_module(elsewhere.folder(results), seed=0)
+    assert not {"this", "lth_core.jobs.support.server"} & sys.modules.keys()
 
 
 def test_wrong_folders_seeds_and_plugins_are_one_clear_line(results: str, tmp_path: Path) -> None:
