@@ -16,7 +16,7 @@ rule branch:
         f"{logs}/{{task}}/{{cohort}}/{{method}}/level_{{level}}/{{branch}}.log",
     conda:
         "../../environment.yml"
-    threads: same_for_all(threads_of)
+    threads: training_threads
     resources:
         **training,
     params:

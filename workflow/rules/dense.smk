@@ -29,7 +29,7 @@ rule dense:
         f"{logs}/{{task}}/{{cohort}}/dense.log",
     conda:
         "../../environment.yml"
-    threads: same_for_all(threads_of)
+    threads: training_threads
     resources:
         **training,
     params:
@@ -52,7 +52,7 @@ rule checkpoint:
         f"{logs}/{{task}}/{{cohort}}/at_{{step}}.log",
     conda:
         "../../environment.yml"
-    threads: same_for_all(threads_of)
+    threads: training_threads
     resources:
         **training,
     params:

@@ -1,5 +1,4 @@
 # What jobs ask for: memory, time, cores, GPUs and nodes. No result depends on it.
-import inspect
 import os
 from functools import cache
 from types import SimpleNamespace
@@ -33,14 +32,7 @@ def need(kind, resource):
         except ArtifactError:
             return TBDString()
 
-    amount.__signature__ = inspect.signature(amount)  # Snakemake asks for it with every job
     return amount
-
-
-def same_for_all(amount):
-    """Return the amount itself where all tasks agree on it: a function is called for every job, which takes time."""
-    amounts = {amount(SimpleNamespace(task=task)) for task in plan.config.tasks}
-    return amounts.pop() if len(amounts) == 1 else amount
 
 
 def processes_of(wildcards):
@@ -75,10 +67,16 @@ def tasks_by_node(wildcards):
     return None if needs.gpus else several_nodes(wildcards)
 
 
-# What only trainings on several nodes ask for. Each resource costs time in planning, so others are spared it.
-by_node = {"gres": gpus_by_node, "nodes": several_nodes, "tasks": tasks_by_node}
-if all(task.nodes == 1 for task in plan.config.tasks.values()):
-    by_node = {}
+def same_for_all(amount):
+    """Return the amount itself where all tasks agree on it. Whether several nodes are used is known with the jobs only."""
+    amounts = set() if several else {amount(SimpleNamespace(task=task)) for task in plan.config.tasks}
+    return amounts.pop() if len(amounts) == 1 else amount
+
+
+# Functions are called for every job, which costs time in planning: there are no more of them than a config needs.
+several = any(task.nodes > 1 for task in plan.config.tasks.values())
+by_node = {"gres": gpus_by_node, "nodes": several_nodes, "tasks": tasks_by_node} if several else {}
+training_threads = same_for_all(threads_of)
 
 
 def memory_and_time(kind):

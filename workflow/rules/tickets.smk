@@ -41,7 +41,7 @@ rule retrain:
     priority: chain_first
     conda:
         "../../environment.yml"
-    threads: same_for_all(threads_of)
+    threads: training_threads
     resources:
         **training,
     params:

@@ -183,15 +183,6 @@ def latest_accuracy(state: TrainingState) -> str:
 
 def write_history(path: Path, rows: list[dict[str, Any]], seeds: Sequence[int], draws: int) -> None:
     """Write the tidy history: seed, draw, step, split, and every quantity that is logged: loss (nats), accuracy."""
-    quantities = [column for column in rows[0] if column not in INDEX]
-    named = (
-        (
-            seeds[row["replicate"] // draws],
-            row["replicate"] % draws,
-            row["step"],
-            row["split"],
-            *map(row.get, quantities),
-        )
-        for row in rows
-    )
-    write_table(path, ("seed", "draw", "step", "split", *quantities), named)
+    columns = ["step", "split", *(column for column in rows[0] if column not in INDEX)]
+    named = ((*divmod(row["replicate"], draws), *(row[column] for column in columns)) for row in rows)
+    write_table(path, ("seed", "draw", *columns), ((seeds[index], *others) for index, *others in named))
