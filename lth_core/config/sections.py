@@ -50,7 +50,7 @@ Folder = Annotated[str, StringConstraints(pattern=FOLDER_PATTERN)]
 class Section(BaseModel):
     """A section of the config. Unknown keys are errors, and values never change after validation."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Choice(Section):

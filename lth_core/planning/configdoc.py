@@ -6,13 +6,18 @@ stands between two markers of README.md. With `--check` nothing is written: exit
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 from lth_core import registry
 from lth_core.config import COHORT_PATTERN, FOLDER_PATTERN, NAME_PATTERN, Config
+from lth_core.config.sections import Section
 from lth_core.planning import catalogue
 from lth_core.storage.files import write_whole
 
@@ -37,13 +42,13 @@ def schema() -> Schema:
 
     No key of the top level or of a study is required: a file may be one of several that are merged.
     """
-    config = Config.model_json_schema()
+    config = _described(Config)
     del config["required"]
     for section, key, known in _CHOICES:
         field = config["$defs"][section]["properties"][key]
         field = field.get("items", field)  # one choice, or a list of them
         field["anyOf"] = [{"enum": known.names()}, {"$ref": field.pop("$ref")}]
-    studies = {name: registry.study.get(name).model_json_schema() for name in registry.study.names()}
+    studies = {name: _described(registry.study.get(name)) for name in registry.study.names()}
     for study in studies.values():
         config["$defs"] |= study.pop("$defs", {})
         study.pop("required", None)
@@ -60,6 +65,41 @@ def schema() -> Schema:
         "additionalProperties": {"type": "object"},
     }
     return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | config
+
+
+def _described(model: type[Section]) -> Schema:
+    """The JSON schema of a section, with the docstrings below the fields as descriptions.
+
+    Pydantic could read them whenever a section is defined, which would make up a quarter of the start of each process.
+    """
+    whole = model.model_json_schema()
+    sections = whole.get("$defs", {}) | {model.__name__: whole}
+    for kind in _kinds(Section):
+        section = sections.get(kind.__name__, {})
+        for form in (section, *section.get("anyOf", [])):  # a choice may be a bare name
+            for name in form.get("properties", {}).keys() & (meanings := _meanings(kind)):
+                form["properties"][name]["description"] = meanings[name]
+    return whole
+
+
+def _kinds(section: type[Section]) -> Iterator[type[Section]]:
+    """A section, and all that are made from it."""
+    yield section
+    for kind in section.__subclasses__():
+        yield from _kinds(kind)
+
+
+def _meanings(section: type[Section]) -> dict[str, str]:
+    """The docstring below each field of a section, or of one that it is made from."""
+    meanings = {}
+    for base in reversed([kind for kind in section.__mro__ if issubclass(kind, Section)]):
+        body = ast.parse(dedent(inspect.getsource(base))).body[0]
+        assert isinstance(body, ast.ClassDef)
+        for statements in pairwise(body.body):
+            match statements:
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(meaning))):
+                    meanings[name] = inspect.cleandoc(meaning)
+    return meanings
 
 
 # ---------------------------------------------------------------- the reference

@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple
@@ -108,11 +109,11 @@ def _part(module: str, name: str) -> str:
 @cache
 def _find(module: str) -> tuple[Path, Path] | None:
     """The folder of sys.path that holds a dotted name and its source file; None if there is none. Imports nothing."""
-    parts = Path(*module.split("."))
-    for folder in map(Path, sys.path):
-        for candidate in (folder / parts.with_suffix(".py"), folder / parts / "__init__.py"):
-            if candidate.is_file():
-                return folder.resolve(), candidate
+    parts = module.replace(".", "/")
+    for folder in sys.path:
+        for candidate in (f"{folder or '.'}/{parts}.py", f"{folder or '.'}/{parts}/__init__.py"):
+            if os.path.isfile(candidate):
+                return Path(folder).resolve(), Path(candidate)
     return None
 
 

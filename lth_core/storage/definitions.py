@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -19,6 +20,10 @@ Reference = tuple[str, str]
 EVERYTHING = "*"
 """Among the names that a definition refers to: it may refer to any."""
 REGISTRIES = "lth_core.registry"
+REFLECTION = {"globals", "vars", "eval", "exec"}
+NAME = re.compile(r"\bName\(id='(\w+)'")
+"""A name in the text of a statement: to look there is several times as fast as to visit the nodes of its expressions.
+What a string has of this form only adds a name."""
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
@@ -119,13 +124,11 @@ class _Statement:
         """By the name that it has here."""
         self.modules: list[str] = []
         """Dotted names that may be modules."""
-        self.names: set[str] = set()
-        for part in ast.walk(node):
+        self.names = set(NAME.findall(self.text))
+        if self.names & REFLECTION:
+            self.names.add(EVERYTHING)
+        for part in _statements(node):
             match part:
-                case ast.Name(id="globals" | "vars" | "eval" | "exec"):
-                    self.names.add(EVERYTHING)
-                case ast.Name(id=name):
-                    self.names.add(name)
                 case ast.Import(names=imported):
                     self.modules += [alias.name for alias in imported]
                     self.imported |= {_key(alias): (alias.name, "") for alias in imported}
@@ -161,8 +164,7 @@ class _Statement:
             return not all(_is_harmless(origins) for origins in self.decorators(aliases))
         if self.is_import:
             return "*" in self.imported
-        calls = any(isinstance(part, ast.Call) for part in ast.walk(self.node))
-        return not self.defines or (calls and all(uses[name] == 1 for name in self.defines))
+        return not self.defines or ("Call(" in self.text and all(uses[name] == 1 for name in self.defines))
 
 
 def _key(alias: ast.alias) -> str:
@@ -201,12 +203,25 @@ def _is_harmless(origins: list[str]) -> bool:
     return bool(known) and all(known)
 
 
+BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+"""Where a statement, or a part of one, holds others."""
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """A statement, and those in it."""
+    yield node
+    for block in BLOCKS:
+        if isinstance(statements := getattr(node, block, None), list):
+            for statement in statements:
+                yield from _statements(statement)
+
+
 def _simplify(node: ast.AST) -> None:
     """Take docstrings, and what is for type checkers only, out of a tree."""
-    for part in ast.walk(node):
-        for name in ("body", "orelse", "finalbody"):
-            if isinstance(statements := getattr(part, name, None), list):
-                setattr(part, name, [kept for statement in statements for kept in _run(statement)])
+    for part in _statements(node):
+        for block in BLOCKS:
+            if isinstance(statements := getattr(part, block, None), list):
+                setattr(part, block, [kept for statement in statements for kept in _run(statement)])
 
 
 def _run(node: ast.stmt) -> Iterator[ast.stmt]:

@@ -20,7 +20,7 @@ rule branch:
     resources:
         **training,
     params:
-        spec=lambda wildcards: plan.specs.branch(run_of(wildcards)),
+        spec=branch_spec,
         files=file_arguments,
     message:
         "branch {wildcards.branch} of {wildcards.task} {wildcards.method} level {wildcards.level}"
@@ -40,7 +40,7 @@ use rule checkpoint as branch_checkpoint with:
         f"{logs}/{{task}}/{{cohort}}/{{method}}/level_{{level}}/{{branch}}_at_{{step}}.log",
     params:
         job="branch",
-        spec=lambda wildcards: plan.specs.branch(run_of(wildcards)),
+        spec=branch_spec,
     message:
         "branch {wildcards.branch} of {wildcards.task} {wildcards.method} level {wildcards.level}"
         " at step {wildcards.step} seeds {wildcards.cohort}"

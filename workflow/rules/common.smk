@@ -1,5 +1,6 @@
 # The plan of the config, and the input functions of the rules. Rules themselves are in the other files.
 import gc
+import inspect
 import os
 import re
 import sys
@@ -46,6 +47,12 @@ os.environ.pop("LTH_JOB_SERVER", None)
 shell.prefix("set -euo pipefail; exec ")
 
 
+def called_often(function):
+    """Note the signature of a function that is called for each job: Snakemake asks for it again and again."""
+    function.__signature__ = inspect.signature(function)
+    return function
+
+
 def either(names):
     """Make a wildcard constraint: one of these names."""
     return "|".join(map(re.escape, sorted(names))) or "(?!)"
@@ -74,32 +81,56 @@ def run_of(wildcards):
     return Run(*ticket, branch=getattr(wildcards, "branch", None))
 
 
+@called_often
 def file_arguments(wildcards, input):
     """Pass the named input files of a job as its arguments: --data FILE --trained-from FILE ..."""
     return [argument for name, path in input.items() for argument in (f"--{name.replace('_', '-')}", path)]
 
 
+@called_often
 def data_of(wildcards):
     """Return the data file that a task is trained on."""
     return paths.data_file(results, plan.config.tasks[wildcards.task].dataset)
 
 
+@called_often
 def start_of(wildcards):
     """Return what a ticket starts from: theta_0, theta_k or the weights to continue from."""
     return plan.chains.start_file(*ticket_of(wildcards))
 
 
+@called_often
 def trained_before(wildcards):
     """Return the trained ticket of the level before, or the dense run."""
     task, cohort, method, level = ticket_of(wildcards)
     return Run(task, cohort, method, level - 1).trained(results)
 
 
+@called_often
 def branch_inputs(wildcards):
     """Return the files that a branch is made from, by argument of its job."""
     return plan.chains.branch_inputs(run_of(wildcards))
 
 
+@called_often
+def prune_spec(wildcards):
+    """Return what a level's mask depends on beyond its inputs."""
+    return plan.specs.prune(wildcards.cohort, wildcards.method, int(wildcards.level))
+
+
+@called_often
+def retrain_spec(wildcards):
+    """Return what a ticket's training depends on beyond its mask."""
+    return plan.specs.retrain(*ticket_of(wildcards))
+
+
+@called_often
+def branch_spec(wildcards):
+    """Return what a counterfactual's training depends on beyond what it is made from."""
+    return plan.specs.branch(run_of(wildcards))
+
+
+@called_often
 def prune_inputs(wildcards):
     """Return the files that a level's mask is made from, by argument of its job."""
     return plan.chains.prune_inputs(*ticket_of(wildcards))

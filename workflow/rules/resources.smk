@@ -26,6 +26,7 @@ needs = Needs(plan, on_slurm)
 def need(kind, resource):
     """Return how much of a resource jobs of a kind ask for, known once the cohort is initialized; a retry gets more."""
 
+    @called_often
     def amount(wildcards, attempt):
         try:
             return attempt * getattr(getattr(needs, kind)(run_of(wildcards)), resource)

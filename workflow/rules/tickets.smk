@@ -18,7 +18,7 @@ rule prune:
     resources:
         **weights,
     params:
-        spec=lambda wildcards: plan.specs.prune(wildcards.cohort, wildcards.method, int(wildcards.level)),
+        spec=prune_spec,
         files=file_arguments,
     message:
         "prune {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
@@ -45,7 +45,7 @@ rule retrain:
     resources:
         **training,
     params:
-        spec=lambda wildcards: plan.specs.retrain(*ticket_of(wildcards)),
+        spec=retrain_spec,
         files=file_arguments,
     message:
         "retrain {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
