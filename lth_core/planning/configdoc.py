@@ -10,6 +10,7 @@ import ast
 import inspect
 import json
 from collections.abc import Iterator, Mapping
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from textwrap import dedent
@@ -74,10 +75,11 @@ def _described(model: type[Section]) -> Schema:
     """
     whole = model.model_json_schema()
     sections = whole.get("$defs", {}) | {model.__name__: whole}
-    for kind in _kinds(Section):
-        section = sections.get(kind.__name__, {})
+    for kind in filter(lambda kind: kind.__name__ in sections, _kinds(Section)):
+        meanings = {name: meaning for base in reversed(kind.__mro__) for name, meaning in _meanings(base).items()}
+        section = sections[kind.__name__]
         for form in (section, *section.get("anyOf", [])):  # a choice may be a bare name
-            for name in form.get("properties", {}).keys() & (meanings := _meanings(kind)):
+            for name in form.get("properties", {}).keys() & meanings:
                 form["properties"][name]["description"] = meanings[name]
     return whole
 
@@ -89,16 +91,18 @@ def _kinds(section: type[Section]) -> Iterator[type[Section]]:
         yield from _kinds(kind)
 
 
-def _meanings(section: type[Section]) -> dict[str, str]:
-    """The docstring below each field of a section, or of one that it is made from."""
+@cache
+def _meanings(kind: type) -> dict[str, str]:
+    """The docstring below each field that a section declares itself."""
+    if not issubclass(kind, Section):
+        return {}
+    definition = ast.parse(dedent(inspect.getsource(kind))).body[0]
+    assert isinstance(definition, ast.ClassDef)
     meanings = {}
-    for base in reversed([kind for kind in section.__mro__ if issubclass(kind, Section)]):
-        body = ast.parse(dedent(inspect.getsource(base))).body[0]
-        assert isinstance(body, ast.ClassDef)
-        for statements in pairwise(body.body):
-            match statements:
-                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(meaning))):
-                    meanings[name] = inspect.cleandoc(meaning)
+    for statements in pairwise(definition.body):
+        match statements:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(meaning))):
+                meanings[name] = inspect.cleandoc(meaning)
     return meanings
 
 
