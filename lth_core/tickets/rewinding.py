@@ -1,4 +1,7 @@
-"""Rewinding: the weights that a ticket starts from."""
+"""Rewinding: the weights that a ticket starts from.
+
+Which file holds them (theta_0, theta_k, the training before) says `planning/chains.py`.
+"""
 
 from __future__ import annotations
 
