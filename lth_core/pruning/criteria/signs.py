@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from lth_core.pruning.criteria.weight_change import magnitude_increase
 from lth_core.pruning.criteria.magnitude import magnitude
+from lth_core.pruning.criteria.weight_change import magnitude_increase
 from lth_core.registry import criterion
 from lth_core.storage.tensors import Tensors
 
