@@ -21,6 +21,7 @@ from lth_core.config.sections import (
     Folder,
     Kind,
     Name,
+    OutputFolder,
     Section,
     Step,
     seeds_of,
@@ -90,9 +91,9 @@ them recomputes nothing. `device`, `processes` and `nodes` change results by rou
 class Config(Section):
     """The whole configuration."""
 
-    results: Folder = "results"
+    results: OutputFolder = "results"
     """Folder for everything that is computed."""
-    reports: Folder = "reports"
+    reports: OutputFolder = "reports"
     """Folder for figures and the report page."""
     data_root: Folder = "data"
     """Folder of the data sets. Missing ones are downloaded into it."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -34,6 +36,20 @@ def _no_device(name: str) -> str:
     return name
 
 
+def _plain_folder(path: str) -> str:
+    """Write each folder in one way: Snakemake takes `results/` and `./results` for other files than `results`."""
+    expanded = os.path.expanduser(path)
+    if expanded.startswith("~"):
+        raise ValueError(f"'{path}' names no user of this machine: give the folder itself")
+    return str(PurePath(expanded))
+
+
+def _with_name(path: str) -> str:
+    if not PurePath(path).name:
+        raise ValueError(f"'{path}' would mix what is computed with other files: name a folder in it")
+    return path
+
+
 def _with_seeds(cohort: str) -> str:
     seeds_of(cohort)
     return cohort
@@ -44,7 +60,8 @@ Kind = Literal["conv", "hidden", "output"]
 Rate = Annotated[float, Field(gt=0, lt=1)]
 Step = Annotated[int, Field(ge=0)]
 Cohort = Annotated[str, StringConstraints(pattern=COHORT_PATTERN), AfterValidator(_with_seeds)]
-Folder = Annotated[str, StringConstraints(pattern=FOLDER_PATTERN)]
+Folder = Annotated[str, StringConstraints(pattern=FOLDER_PATTERN), AfterValidator(_plain_folder)]
+OutputFolder = Annotated[Folder, AfterValidator(_with_name)]
 
 
 class Section(BaseModel):

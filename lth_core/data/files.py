@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lth_core.data.crops import random_box
-from lth_core.data.splits import SPLITS, DataError, channel_statistics
+from lth_core.data.splits import EQUAL_PIXELS, SPLITS, DataError, channel_statistics
 from lth_core.randomness import random_generator
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+BITS_PER_SAMPLE = 258
+"""Tag of a TIFF."""
 STATISTICS_IMAGES = 2000
 """Training images that the normalization of a streamed folder is estimated from."""
 
@@ -59,7 +61,12 @@ class StreamedSplits:
         return arrays
 
     def facts(self) -> dict[str, Any]:
-        """Return the header of the data file; mean and std per channel of at most STATISTICS_IMAGES training images."""
+        """Return the header of the data file; mean and std per channel of at most STATISTICS_IMAGES training images.
+
+        Raises DataError when an image cannot be decoded, or all pixels of a split are equal.
+        """
+        for name in SPLITS:
+            self._check_pixels(name)
         chosen = random_generator(0, "statistics", "image-folder").permutation(len(self.train.names))[
             :STATISTICS_IMAGES
         ]
@@ -75,13 +82,16 @@ class StreamedSplits:
             "streamed": {"folder": self.folder, "size": self.size, "resize": self.resize, "grey": self.grey},
         }
 
-
-def inside(folder: str, path: str) -> str:
-    """Return the real path of a file that lies in a folder. Raises DataError when a link, or `..`, leads out of it."""
-    real, end = os.path.realpath(folder), os.path.realpath(path)
-    if os.path.commonpath([real, end]) != real:
-        raise DataError(f"{path}: leads out of {folder}, to {end}: put that itself there")
-    return end
+    def _check_pixels(self, name: str) -> None:
+        """Raise DataError when all pixels of a split are equal; nearly always its first image says that they are not."""
+        values: set[int] = set()
+        for file in getattr(self, name).names:
+            values.update(
+                np.unique(decode(os.path.join(self.folder, file), self.size, self.grey, self.resize)).tolist()
+            )
+            if len(values) > 1:
+                return
+        raise DataError(f"{self.source}: the {name} split {EQUAL_PIXELS.format(*values)}")
 
 
 def decode_all(folder: str, names: Sequence[str], size: int, resize: int, grey: bool) -> np.ndarray:
@@ -108,7 +118,7 @@ def decode(path: str, size: int, grey: bool, resize: int | None = None) -> np.nd
     resize = resize or size
     with _opened(path) as image:
         image.draft(None, (2 * resize, 2 * resize))  # a JPEG far too large is decoded at a fraction of its size
-        colours = image.convert("L" if grey else "RGB")
+        colours = _colours(path, image, grey)
     border = (1 - size / resize) / 2  # of the picture, on every side
     return _pixels(ImageOps.fit(colours, (size, size), method=Image.Resampling.BILINEAR, bleed=border))
 
@@ -125,7 +135,7 @@ def decode_crop(path: str, size: int, grey: bool, rng: np.random.Generator) -> n
         left, top, right, bottom = random_box(width, height, rng)
         # A JPEG is decoded at the smallest fraction of its size at which the part has twice the pixels that are needed.
         image.draft(None, (ceil(2 * width * size / (right - left)), ceil(2 * height * size / (bottom - top))))
-        colours = image.convert("L" if grey else "RGB")
+        colours = _colours(path, image, grey)
     across, down = colours.width / width, colours.height / height
     part = colours.crop((round(left * across), round(top * down), round(right * across), round(bottom * down)))
     part = part.resize((size, size), Image.Resampling.BILINEAR)
@@ -139,8 +149,33 @@ def _opened(path: str) -> Iterator[Image]:
     try:
         with Image.open(path) as image:
             yield image
+    except DataError:
+        raise
     except Exception as error:  # decoders raise many types; whichever it is, this file is the cause
         raise DataError(f"{path}: cannot be decoded ({error}); replace or delete this file") from error
+
+
+def _colours(path: str, image: Image, grey: bool) -> Image:
+    """Convert to 8 bits for each channel: Pillow alone would clip grey values of 16 bits at 255, and fractions at 1."""
+    from PIL import Image
+
+    if highest := _highest(image):
+        values = np.asarray(image).astype(np.uint32)
+        image = Image.fromarray(((values * 255 + highest // 2) // highest).astype(np.uint8))
+    elif image.mode.startswith(("I", "F")):
+        kind = "fractions" if image.mode == "F" else "whole numbers"
+        raise DataError(
+            f"{path}: its pixels are {kind} of 32 bits (Pillow's mode {image.mode}), which have no fixed range: "
+            "save it with 8 or 16 bits for each channel"
+        )
+    return image.convert("L" if grey else "RGB")
+
+
+def _highest(image: Image) -> int | None:
+    """Tell the value of a white pixel in a grey image of more than 8 bits; None for other images."""
+    if image.mode.startswith("I;16"):
+        return 4095 if getattr(image, "tag_v2", {}).get(BITS_PER_SAMPLE) == (12,) else 65535
+    return 65535 if image.mode == "I" and image.format == "PPM" else None  # Pillow stretches any range of a PGM to it
 
 
 def _pixels(image: Image) -> np.ndarray:

@@ -14,8 +14,9 @@ from safetensors import safe_open
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from lth_core.data.files import decode, decode_crop, inside
+from lth_core.data.files import decode, decode_crop
 from lth_core.data.splits import SPLITS, DataError
+from lth_core.data.trees import inside
 from lth_core.randomness import random_generator
 from lth_core.runtime.shares import ALONE, Share
 from lth_core.storage.tensors import check_tensors, read_header

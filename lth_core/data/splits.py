@@ -10,6 +10,9 @@ import numpy as np
 
 SPLITS = ("train", "validation", "test")
 
+EQUAL_PIXELS = "has nothing to learn from: all its pixels are {}; look at its images, and at how they are read"
+"""What is wrong with a split whose pixels are all of one value."""
+
 
 class DataError(ValueError):
     """Data that is missing, damaged or inconsistent; one line: what is wrong, where, what to do."""
@@ -21,6 +24,14 @@ class Images:
 
     images: np.ndarray
     labels: np.ndarray
+
+    def __post_init__(self) -> None:
+        """Take lists and tensors, too."""
+        for name in ("images", "labels"):
+            try:
+                object.__setattr__(self, name, np.asarray(getattr(self, name)))
+            except (ValueError, TypeError, RuntimeError) as error:  # rows of several lengths, a tensor of a GPU
+                raise DataError(f"{name} must be one array of numbers ({' '.join(str(error).split())})") from error
 
     def take(self, indices: np.ndarray) -> Images:
         """Take the images at the indices, in that order."""
@@ -41,6 +52,13 @@ class Splits:
     source: str
 
     def __post_init__(self) -> None:
+        if not isinstance(self.classes, int | np.integer):
+            raise DataError(f"{self.source}: classes must be a whole number, not {type(self.classes).__name__}")
+        object.__setattr__(self, "classes", int(self.classes))
+        for name in SPLITS:
+            if not isinstance(getattr(self, name), Images):
+                kind = type(getattr(self, name)).__name__
+                raise DataError(f"{self.source}: the {name} split must be Images(images, labels), not {kind}")
         for name in SPLITS:
             problem = self._problem(getattr(self, name))
             if problem:
@@ -68,7 +86,14 @@ class Splits:
         }
 
     def facts(self) -> dict[str, Any]:
-        """Return the header of the data file; mean and std per channel, of the training split, in the arrays' units."""
+        """Return the header of the data file; mean and std per channel, of the training split, in the arrays' units.
+
+        Raises DataError when all pixels of a split are equal.
+        """
+        for name in SPLITS:
+            images = getattr(self, name).images
+            if images.size and (images[0] == images.flat[0]).all() and (images == images.flat[0]).all():
+                raise DataError(f"{self.source}: the {name} split {EQUAL_PIXELS.format(images.flat[0])}")
         mean, std = channel_statistics(self.train.images)
         shape = [int(size) for size in self.train.images.shape[1:]]
         return {"classes": self.classes, "input_shape": shape, "mean": mean, "std": std, "source": self.source}

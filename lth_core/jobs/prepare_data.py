@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ def prepare(name: str, spec: dict[str, Any], root: str, output: str) -> None:
     """
     options = dict(spec["source"])
     registered = options.pop("name")
-    splits = checked(dataset.call(registered, {"root": os.path.expanduser(root)}, options), f"data set '{registered}'")
+    splits = checked(dataset.call(registered, {"root": root}, options), f"data set '{registered}'")
     for choice in spec.get("transforms", []):
         options = dict(choice)
         change = options.pop("name")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -57,10 +58,20 @@ def load(paths: Sequence[str | Path], overrides: Mapping[str, Any] | None = None
         problems += study_problems
     if problems:
         raise ConfigError(problems)
-    problems = references(config, studies)
+    problems = _folders(config) + references(config, studies)
     if problems:
         raise ConfigError(problems)
     return Loaded(config, studies)
+
+
+def _folders(config: Config) -> list[str]:
+    """One line per folder that cannot be there, because something else has its name."""
+    problems = []
+    for key in ("results", "reports", "data_root"):
+        path = Path(getattr(config, key))
+        blocking = [str(part) for part in (path, *path.parents) if os.path.lexists(part) and not part.is_dir()]
+        problems += [at((key,), f"'{part}' is no folder: name another, or remove it") for part in blocking[:1]]
+    return problems
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -49,6 +49,8 @@ class Plan:
             raise ConfigError(
                 [f"the config is too large for one run ({size:,} bytes, at most {MOST_BYTES:,}): split it by task"]
             )
+        for task in plan.config.tasks.values():
+            plan.specs.files(task.dataset)  # which may fail
         return plan
 
     @cached_property

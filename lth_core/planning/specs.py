@@ -7,7 +7,6 @@ imports these and no others.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
@@ -16,8 +15,9 @@ from typing import Any
 from lth_core import registry
 from lth_core.config import HOW_TO_COMPUTE, Config, Task, seeds_of
 from lth_core.planning.chains import Chains
+from lth_core.planning.configerrors import ConfigError
 from lth_core.storage.codedigest import PACKAGE, code_of, digest, files_digest
-from lth_core.storage.definitions import short
+from lth_core.storage.contents import contents_digest
 from lth_core.storage.runs import Run
 from lth_core.studies.base import Study
 
@@ -47,11 +47,24 @@ class Specs:
         functions = [registry.transform.get(transform.name) for transform in transforms]
         spec = self._code_of("prepare_data", registry.dataset.get(source.name), *functions)
         spec |= {"source": source.model_dump(), "transforms": [transform.model_dump() for transform in transforms]}
+        files = self.files(dataset)
+        return canonical(spec | {"files": files} if files else spec)
+
+    @cache  # noqa: B019 (a plan lives as long as its process)
+    def files(self, dataset: str) -> str:
+        """Digest of the files that a data set is made from, as its source's `watched` lists them; "" without one.
+
+        Raises ConfigError when `watched`, which may be a plugin's, fails.
+        """
+        source, root = self.config.dataset(dataset).source, self.config.data_root
         watched = registry.dataset.facts(source.name).get("watched")
-        if watched:  # images added, removed or renamed make new data; images edited in place are not noticed
-            names = watched(root=os.path.expanduser(self.config.data_root), **source.options)
-            spec["files"] = short("\0".join(names).encode(errors="surrogateescape"))
-        return canonical(spec)
+        if not watched:
+            return ""
+        try:
+            return contents_digest(root, watched(root=root, **source.options))
+        except Exception as error:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise ConfigError([f"data set '{source.name}': its `watched` does not list files ({reason})"]) from error
 
     def initialize(self, task: str, cohort: str) -> str:
         """Give what theta_0 depends on: network, initialization and seeds."""

@@ -7,9 +7,6 @@ the same file. So a code change reruns the rules that depend on it and no others
 
 from __future__ import annotations
 
-import atexit
-import contextlib
-import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -19,10 +16,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from lth_core.storage import definitions
+from lth_core.storage import definitions, notes
 from lth_core.storage.definitions import EVERYTHING, Definition, Source, short, take_apart
-from lth_core.storage.errors import ArtifactError
-from lth_core.storage.files import write_whole
 
 PACKAGE = "lth_core"
 
@@ -155,25 +150,8 @@ def _unpacked(packed: list[Any]) -> Source:
 
 
 def remember(file: Path) -> None:
-    """Know what earlier processes wrote to `file`, and write to it when this one ends. Deleting it does no harm.
-
-    It begins with the digest of what follows: a damaged one is not believed.
-    """
-    file = file.absolute()
-    with contextlib.suppress(OSError):
-        written, _, content = file.read_bytes().partition(b"\n")
-        if written == short(content, 16).encode():
-            _known.update(json.loads(content))
-    before = set(_known)
-
-    def write() -> None:
-        if set(_known) != before:
-            content = json.dumps(_known).encode()
-            whole = short(content, 16).encode() + b"\n" + content
-            with contextlib.suppress(ArtifactError):  # nothing depends on it
-                write_whole(file, lambda part: part.write_bytes(whole), summed=False)
-
-    atexit.register(write)
+    """Know what earlier processes took apart, and tell later ones, by way of `file`."""
+    notes.remember(_known, file)
 
 
 def files_digest(folder: Path) -> str:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from lth_core.data.files import decode
 from lth_core.data.reading import open_data
-from lth_core.data.sets.image_folder import below_root, image_folder
+from lth_core.data.sets.image_folder import below_root, image_folder, known_of_folder
 from lth_core.data.splits import DataError
 from lth_core.jobs.prepare_data import prepare
 from lth_core.storage.tensors import read_header, read_tensors, write_tensors
@@ -224,6 +224,7 @@ def test_paths_below_the_root_are_taken(path: str) -> None:
         ({"path": "plants"}, "plants/train: must hold one folder of images per class"),
         ({"validation": 18}, "pets: validation 18 takes 18 of the 18 images in train/: set a number below that"),
         ({"validation": 1.5}, "pets: validation 1.5 takes 27 of the 18 images in train/"),
+        ({"validation": float("nan")}, "pets: validation nan takes nan of the 18 images in train/: set a number"),
         ({"validation": 0.001}, "pets: validation 0.001 takes 0 of the 18 images in train/"),
     ],
 )
@@ -237,6 +238,36 @@ def test_classes_of_train_and_test_must_agree(root: Path) -> None:
     (root / "pets" / "test" / "cat").rename(root / "pets" / "test" / "cow")
     with pytest.raises(DataError, match="only in one of them: cat, cow"):
         prepared(root)
+
+
+@pytest.mark.parametrize("validation", [float("nan"), float("inf"), 1.5, 0, -3, -0.5])
+def test_numbers_that_hold_nothing_out_are_refused_before_anything_is_read(validation: float) -> None:
+    with pytest.raises(DataError, match=r"validation \(.*\) must be a number of images, or a fraction between 0 and 1"):
+        known_of_folder(SIZE, validation=validation)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_images_left_out_are_counted_in_the_log_and_in_what_the_page_says(
+    stream: bool, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for index in range(3):
+        (root / f"pets/train/ant/{index}.gif").write_bytes(b"GIF89a")
+    (root / "pets/test/notes.txt").write_text("mine")
+    assert read_header(prepared(root, stream=stream))["source"] == (
+        "pets: 24 8x8 images (4 files left out: 3 .gif, 1 in no class folder)"
+    )
+    said = capsys.readouterr().out
+    assert "pets: 4 files left out: 3 .gif, 1 in no class folder; images have the extensions .jpg, " in said
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_split_whose_pixels_are_all_equal_is_refused(stream: bool, part: str, root: Path) -> None:
+    for path in (root / "pets" / part).glob("*/*"):
+        Image.new("L", (SIZE, SIZE), 255).save(path)
+    with pytest.raises(DataError, match=f"the {part} split has nothing to learn from: all its pixels are 255"):
+        prepared(root, stream=stream)
+    assert not (root / "results").exists()
 
 
 def test_an_empty_class_is_refused(root: Path) -> None:

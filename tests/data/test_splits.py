@@ -106,6 +106,7 @@ def some(examples: int = 2, shape: tuple[int, ...] = (1, 2, 2), kind: type = np.
         ({"test": some(0)}, "pets: the test split is empty"),
         ({"train": some(kind=np.float64)}, "the train split must be uint8 or float32 of shape"),
         ({"train": some(shape=(2, 2))}, "the train split must be uint8 or float32 of shape"),
+        ({"test": (np.ones((2, 1, 2, 2)), [0, 1])}, "the test split must be Images(images, labels), not tuple"),
         ({"test": some(shape=(1, 3, 2))}, "the test split has uint8 images (1, 3, 2), the train split uint8 (1, 2, 2)"),
         ({"test": some(kind=np.float32)}, "the test split has float32 images"),
         ({"validation": some(labels=[0])}, "one integer label for each of its 2 images, not int64 of shape (1,)"),
@@ -127,3 +128,29 @@ def test_pixels_that_are_not_numbers_are_refused() -> None:
     broken.images[0, 0, 0, 0] = np.nan
     with pytest.raises(DataError, match="the train split has pixels that are not finite numbers"):
         Splits(broken, some(kind=np.float32), some(kind=np.float32), classes=3, source="pets")
+
+
+def test_a_number_of_classes_that_is_no_number_is_refused_in_one_line() -> None:
+    with pytest.raises(DataError, match=r"^pets: classes must be a whole number, not list$"):
+        Splits(some(), some(), some(), ["ant", "bee"], "pets")  # pyright: ignore[reportArgumentType]
+
+
+def test_labels_may_be_a_list() -> None:
+    piece = Images(np.ones((3, 1, 2, 2), np.uint8), [0, 1, 0])  # pyright: ignore[reportArgumentType]
+    arrays = Splits(piece, piece.take(np.array([2])), piece, 2, "pets").tensors()
+    assert arrays["train_labels"].tolist() == [0, 1, 0] and arrays["validation_labels"].tolist() == [0]
+
+
+def test_labels_that_are_no_array_are_refused_in_one_line() -> None:
+    with pytest.raises(DataError, match=r"^labels must be one array of numbers \(.*\)$"):
+        Images(np.ones((2, 1, 2, 2), np.uint8), [0, [1, 2]])  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_splits_whose_pixels_are_all_equal_are_refused(split: str) -> None:
+    ramp = Images(np.arange(8, dtype=np.float32).reshape(2, 1, 2, 2), np.array([0, 1]))
+    parts = dict.fromkeys(("train", "validation", "test"), ramp)
+    Splits(**parts, classes=2, source="pets").facts()
+    black = Images(np.zeros_like(ramp.images), ramp.labels)
+    with pytest.raises(DataError, match=f"pets: the {split} split has nothing to learn from: all its pixels are 0.0;"):
+        Splits(**parts | {split: black}, classes=2, source="pets").facts()

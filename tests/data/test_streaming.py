@@ -18,7 +18,6 @@ from lth_core.config import Recipe
 from lth_core.data.crops import random_box
 from lth_core.data.files import decode, decode_crop
 from lth_core.data.reading import open_data
-from lth_core.data.sets.image_folder import file_names
 from lth_core.data.splits import DataError
 from lth_core.jobs.prepare_data import prepare
 from lth_core.randomness import random_generator
@@ -197,9 +196,3 @@ def test_only_two_minibatches_of_each_worker_are_in_memory(root: Path) -> None:
     for taken in range(1, 4):
         next(batches)
         assert len(asked) <= taken + 2 * torch.get_num_threads()
-
-
-def test_a_streamed_tree_is_watched_by_its_classes_and_another_by_its_files(root: Path) -> None:
-    assert file_names(str(root), "pets", stream=True) == ["test/ant", "test/bee", "train/ant", "train/bee"]
-    assert len(file_names(str(root), "pets")) == 26
-    assert file_names(str(root), "nothing", stream=True) == file_names(str(root), "nothing") == []

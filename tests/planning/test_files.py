@@ -217,3 +217,27 @@ def test_merging_goes_key_by_key_and_changes_neither_side(below: dict, above: di
         wanted = merge(below[key], above[key]) if both_maps else above.get(key, below.get(key))
         assert merged[key] == wanted
     assert yaml.safe_dump([below, above]) == before
+
+
+@pytest.mark.parametrize("key", ["results", "reports", "data_root"])
+def test_a_folder_is_one_folder_however_it_is_written(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    writings = {
+        "mine/here": "mine/here",
+        "./mine//here/": "mine/here",
+        "~/here/": "/home/me/here",
+        "../here/.": "../here",
+    }
+    for index, (written, expected) in enumerate(writings.items()):
+        file = Path(f"{index}.yaml")
+        file.write_text(f"{GOOD}{key}: {written}\n")
+        assert getattr(load([file]).config, key) == expected
+
+
+@pytest.mark.parametrize("key", ["results", "reports", "data_root"])
+def test_a_folder_whose_name_is_taken_is_one_line(key: str) -> None:
+    Path("taken").write_text("a file")
+    Path("nowhere").symlink_to("missing")
+    assert errors_of(GOOD, f"{key}: taken") == [f"{key}: 'taken' is no folder: name another, or remove it"]
+    assert errors_of(GOOD, f"{key}: taken/deeper") == [f"{key}: 'taken' is no folder: name another, or remove it"]
+    assert errors_of(GOOD, f"{key}: nowhere") == [f"{key}: 'nowhere' is no folder: name another, or remove it"]

@@ -168,7 +168,7 @@ def test_a_plugin_counts_where_its_functions_are_used_and_nowhere_else(
     assert json.loads(before["dense"])["modules"] == ["lth_core.models.networks.lenet"]
 
 
-def test_a_folder_of_images_is_watched_by_the_names_of_its_files(plan_of: Any, tmp_path: Path) -> None:
+def test_a_folder_of_images_is_watched_by_names_and_content_of_its_files(plan_of: Any, tmp_path: Path) -> None:
     def spec(root: Path) -> str:
         source = {"name": "image-folder", "path": "pets", "size": 8}
         datasets = {"pets": {"source": source}}
@@ -181,6 +181,16 @@ def test_a_folder_of_images_is_watched_by_the_names_of_its_files(plan_of: Any, t
     assert spec(tmp_path / "moved") == before
     (tmp_path / "here/pets/train/cat/2.png").write_text("")
     assert spec(tmp_path / "here") != before
+    (tmp_path / "here/pets/train/cat/2.png").unlink()
+    assert spec(tmp_path / "here") == before
+    (tmp_path / "here/pets/train/cat/1.png").write_text("another")
+    assert spec(tmp_path / "here") != before
+
+
+def test_a_watched_function_that_fails_is_one_line(plan_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry.dataset._facts["digits"], "watched", lambda root: ["a", None])
+    with pytest.raises(ConfigError, match=r"^data set 'digits': its `watched` does not list files \(TypeError: .*\)$"):
+        plan_of().specs.data("digits")
 
 
 def test_a_config_that_no_job_could_be_told_is_an_error_before_anything_runs(tmp_path: Path) -> None:

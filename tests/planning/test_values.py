@@ -50,6 +50,9 @@ BAD = [
     (OPTIMIZER % "name: sgd, momentum: 1.0", "tasks.digits-lenet.train.optimizer.momentum: must be less than 1 (got 1.0)"),
     ("device: cude", "device: must be one of 'auto', 'cpu', 'cuda' (got 'cude'); did you mean 'cuda'?"),
     ("device: tensor", "device: must be one of 'auto', 'cpu', 'cuda' (got 'tensor')"),
+    ("results: ./", "results: '.' would mix what is computed with other files: name a folder in it"),
+    ("reports: /", "reports: '/' would mix what is computed with other files: name a folder in it"),
+    ("data_root: ~nobody-here/x", "data_root: '~nobody-here/x' names no user of this machine: give the folder itself"),
     ("results: 'a{b}'", "results: must be a folder, without braces or control characters (got 'a{b}')"),
     # seeds
     (TASK % "cohorts: []", "tasks.digits-lenet.cohorts: must not be empty"),

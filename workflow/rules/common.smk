@@ -15,10 +15,11 @@ gc.set_threshold(200_000, 20, 100)
 from lth_core.planning.configfile import ConfigError
 from lth_core.planning.plan import Plan
 from lth_core.runtime.environment import command_for, search_paths
-from lth_core.storage import codedigest, paths
+from lth_core.storage import codedigest, contents, paths
 from lth_core.storage.runs import Run
 
 codedigest.remember(Path(".snakemake/lth_code_notes"))
+contents.remember(Path(".snakemake/lth_data_notes"))
 
 # The workflow's own file only when no other is named: `--configfile` replaces it, `--config` overrides single keys.
 config_files = list(workflow.config_settings.configfiles) or [f"{root}/config.yaml"]

@@ -1,39 +1,53 @@
-"""Your own images: a tree of train/CLASS/*.jpg and test/CLASS/*.jpg, as torchvision's ImageFolder reads it."""
+"""Your own images: a tree of train/CLASS/*.jpg and test/CLASS/*.jpg, in the order of torchvision's ImageFolder."""
 
 from __future__ import annotations
 
+import math
 import os
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 from pydantic import AfterValidator, PositiveInt
 
-from lth_core.data.files import Files, StreamedSplits, decode_all, inside
+from lth_core.data.files import Files, StreamedSplits, decode_all
 from lth_core.data.splits import SPLITS, DataError, Images, Splits, hold_out
+from lth_core.data.trees import EXTENSIONS, Tree, class_folders, files_below, read_tree
 from lth_core.randomness import random_generator
 from lth_core.registry import dataset
 
+PARTS = ("train", "test")
 
-def file_names(root: str, path: str, stream: bool = False, **_: Any) -> list[str]:
-    """List the names of all files of a tree, sorted; none where there is no tree. What the workflow watches.
+
+def watched_files(root: str, path: str, stream: bool = False, **_: Any) -> list[str]:
+    """List the files of a tree, below `root`; none where there is no tree. What the workflow watches.
 
     Of a streamed tree, list the class folders only: to list millions of files at every start would take minutes.
     """
-    folder = Path(root, path)
-    if stream:
-        return sorted(path.relative_to(folder).as_posix() for path in folder.glob("*/*/"))
-    return sorted(
-        Path(parent, name).relative_to(folder).as_posix() for parent, _, names in os.walk(folder) for name in names
-    )
+    folder = os.path.join(root, path)
+    paths = [path for part in PARTS for path in class_folders(folder, part)]
+    try:
+        files = paths if stream else [file for path in paths for file in files_below(folder, path)]
+    except DataError:  # the job that reads the tree says what is wrong
+        files = paths
+    return [os.path.relpath(file, root) for file in files]
 
 
 def known_of_folder(
-    size: int, resize: int | None = None, grey: bool = False, stream: bool = False, **_: Any
+    size: int,
+    resize: int | None = None,
+    validation: int | float = 1,
+    grey: bool = False,
+    stream: bool = False,
+    **_: Any,
 ) -> dict[str, Any]:
-    """Return the facts that the options tell. Raises DataError for options that do not go together."""
+    """Return the facts that the options tell. Raises DataError for options that cannot be, or do not go together."""
     if resize and resize < size:
         raise DataError(f"resize ({resize}) must be at least size ({size})")
+    if not 0 < validation or (isinstance(validation, float) and not validation < 1):
+        raise DataError(f"validation ({validation}) must be a number of images, or a fraction between 0 and 1")
     return {"input_shape": (1 if grey else 3, size, size), "streamed": stream}
 
 
@@ -44,7 +58,7 @@ def below_root(path: str) -> str:
     return path
 
 
-@dataset("image-folder", watched=file_names, known=known_of_folder)
+@dataset("image-folder", watched=watched_files, known=known_of_folder)
 def image_folder(
     root: str,
     path: Annotated[str, AfterValidator(below_root)],
@@ -58,25 +72,29 @@ def image_folder(
 
     `resize` is `size` by default. `validation` images (a number, or a fraction of the training images) are held out of
     train, stratified by class. `stream: true` leaves the pixels in the files, for sets that are too large for memory:
-    training decodes them. The workflow notices images that are added, removed or renamed, not images edited in place;
-    of a streamed set only classes that are: delete its data file to have it read again.
+    training decodes them. The workflow notices images that are added, removed, renamed or changed; of a streamed set only
+    classes that are added, removed or renamed: delete its data file to have it read again. Grey images of 16 bits are
+    scaled to 8; files with other extensions than those of images are counted and left out, hidden ones are not looked at.
     Raises DataError when the tree is not as described, has links that lead out of it or an image cannot be decoded.
     """
     resize = resize or size
     folder = str(Path(root, path))
-    (train, classes), (test, test_classes) = (_list_files(folder, part) for part in ("train", "test"))
+    trees = [read_tree(folder, part) for part in PARTS]
+    classes, test_classes = (tree.classes for tree in trees)
     if classes != test_classes:
         differing = ", ".join(sorted(set(classes) ^ set(test_classes)))
         raise DataError(f"{folder}: train and test must have the same class folders; only in one of them: {differing}")
+    train, test = (Files(tree.names, np.array(tree.labels, dtype=np.int64)) for tree in trees)
     total = len(train.names) + len(test.names)
-    count = round(validation * len(train.names)) if isinstance(validation, float) else validation
+    fraction = isinstance(validation, float) and math.isfinite(validation)
+    count = round(validation * len(train.names)) if fraction else validation
     if not 0 < count < len(train.names):
         raise DataError(
             f"{folder}: validation {validation} takes {count} of the {len(train.names)} images in train/: "
             "set a number below that, or a fraction between 0 and 1"
         )
     kept, held = hold_out(train.labels, count, random_generator(0, "split", "image-folder"), stratified=True)
-    source = f"{Path(folder).resolve().name}: {total:,} {size}x{size} images"
+    source = f"{Path(folder).resolve().name}: {total:,} {size}x{size} images" + _left_out(folder, trees)
     streamed = StreamedSplits(
         train.take(kept), train.take(held), test, len(classes), source, folder, size, resize, grey
     )
@@ -88,21 +106,16 @@ def image_folder(
     return Splits(*decoded, classes=len(classes), source=source)
 
 
-def _list_files(folder: str, part: str) -> tuple[Files, list[str]]:
-    """The image files of a part, class by class and in order of name, and the names of its classes."""
-    from torchvision.datasets import ImageFolder
-
-    try:
-        tree = ImageFolder(os.path.join(folder, part))
-    except OSError as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{folder}/{part}: must hold one folder of images per class ({reason})") from error
-    paths = [path for path, _ in tree.samples]
-    folders = [tree.root, *(os.path.join(tree.root, name) for name in tree.classes)]
-    for path in filter(os.path.islink, folders + paths):
-        inside(folder, path)
-    names = [os.path.relpath(path, folder) for path in paths]
-    return Files(names, np.array(tree.targets, dtype=np.int64)), tree.classes
+def _left_out(folder: str, trees: Iterable[Tree]) -> str:
+    """Say which visible files are not read, in the log too; nothing if there are none."""
+    counts = sum((tree.left_out for tree in trees), Counter())
+    if not counts:
+        return ""
+    files = f"{counts.total():,} {'file' if counts.total() == 1 else 'files'} left out: " + ", ".join(
+        f"{count:,} {kind}" for kind, count in sorted(counts.items())
+    )
+    print(f"{folder}: {files}; images have the extensions {', '.join(EXTENSIONS)}", flush=True)
+    return f" ({files})"
 
 
 def _check_memory(folder: str, needed: int) -> None:
