@@ -83,7 +83,7 @@ class StreamedSplits:
         }
 
     def _check_pixels(self, name: str) -> None:
-        """Raise DataError when all pixels of a split are equal; nearly always its first image says that they are not."""
+        """Raise DataError when all pixels of a split are equal; nearly always the first image has several."""
         values: set[int] = set()
         for file in getattr(self, name).names:
             values.update(

@@ -224,7 +224,7 @@ def test_paths_below_the_root_are_taken(path: str) -> None:
         ({"path": "plants"}, "plants/train: must hold one folder of images per class"),
         ({"validation": 18}, "pets: validation 18 takes 18 of the 18 images in train/: set a number below that"),
         ({"validation": 1.5}, "pets: validation 1.5 takes 27 of the 18 images in train/"),
-        ({"validation": float("nan")}, "pets: validation nan takes nan of the 18 images in train/: set a number"),
+        ({"validation": float("nan")}, "pets: validation nan takes 0 of the 18 images in train/: set a number"),
         ({"validation": 0.001}, "pets: validation 0.001 takes 0 of the 18 images in train/"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Files that data are made from: their content counts. It is read again only where size or time say that it may differ."""
+"""Files that data are made from: their content counts, and is read again only where size or time differ."""
 
 from __future__ import annotations
 

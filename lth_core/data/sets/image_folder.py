@@ -46,7 +46,7 @@ def known_of_folder(
     """Return the facts that the options tell. Raises DataError for options that cannot be, or do not go together."""
     if resize and resize < size:
         raise DataError(f"resize ({resize}) must be at least size ({size})")
-    if not 0 < validation or (isinstance(validation, float) and not validation < 1):
+    if not validation > 0 or (isinstance(validation, float) and not validation < 1):
         raise DataError(f"validation ({validation}) must be a number of images, or a fraction between 0 and 1")
     return {"input_shape": (1 if grey else 3, size, size), "streamed": stream}
 
@@ -72,9 +72,9 @@ def image_folder(
 
     `resize` is `size` by default. `validation` images (a number, or a fraction of the training images) are held out of
     train, stratified by class. `stream: true` leaves the pixels in the files, for sets that are too large for memory:
-    training decodes them. The workflow notices images that are added, removed, renamed or changed; of a streamed set only
-    classes that are added, removed or renamed: delete its data file to have it read again. Grey images of 16 bits are
-    scaled to 8; files with other extensions than those of images are counted and left out, hidden ones are not looked at.
+    training decodes them. The workflow notices images that are added, removed, renamed or changed; of a streamed set
+    only classes that are added, removed or renamed: delete its data file to have it read again. Grey images of 16 bits
+    are scaled to 8. Files without the extension of an image are left out and counted; hidden ones are not looked at.
     Raises DataError when the tree is not as described, has links that lead out of it or an image cannot be decoded.
     """
     resize = resize or size
@@ -86,8 +86,9 @@ def image_folder(
         raise DataError(f"{folder}: train and test must have the same class folders; only in one of them: {differing}")
     train, test = (Files(tree.names, np.array(tree.labels, dtype=np.int64)) for tree in trees)
     total = len(train.names) + len(test.names)
-    fraction = isinstance(validation, float) and math.isfinite(validation)
-    count = round(validation * len(train.names)) if fraction else validation
+    count = validation
+    if isinstance(count, float):
+        count = round(count * len(train.names)) if math.isfinite(count) else 0
     if not 0 < count < len(train.names):
         raise DataError(
             f"{folder}: validation {validation} takes {count} of the {len(train.names)} images in train/: "
