@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
@@ -90,11 +90,26 @@ class Recipe(Section):
 class Initialization(Section):
     """The distribution that theta_0, the initial weights, is drawn from."""
 
-    weights: Literal["glorot-normal", "kaiming-normal", "framework"] = "glorot-normal"
-    """`glorot-normal` (biases are 0), `kaiming-normal` (fan-in, for ReLU; biases are PyTorch's) or `framework` (all is
-    PyTorch's)."""
-    batchnorm: Literal["ones", "uniform"] = "ones"
-    """Scales of batch norm: 1, or uniform on (0, 1) as in Frankle's later papers. Shifts are 0."""
+    weights: Literal["glorot-normal", "kaiming-normal", "framework", "as-built"] = "glorot-normal"
+    """`glorot-normal` (biases are 0), `kaiming-normal` (fan-in, for ReLU; biases are PyTorch's), `framework` (all but
+    batch norm is PyTorch's) or `as-built`: the network as its function returns it, with pretrained weights for example,
+    batch norm included."""
+    batchnorm: Literal["ones", "uniform", "as-built"] = "ones"
+    """Scales of batch norm: 1, or uniform on (0, 1) as in Frankle's later papers; shifts are 0. `as-built`: both as the
+    network's function returns them."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_built_throughout(cls, settings: Any) -> Any:
+        if isinstance(settings, dict) and settings.get("weights") == "as-built":
+            return {"batchnorm": "as-built", **settings}
+        return settings
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Initialization:
+        if self.weights == "as-built" and self.batchnorm != "as-built":
+            raise ValueError("weights 'as-built' keeps batch norm as it is built, too: remove batchnorm")
+        return self
 
 
 class Task(Section):

@@ -23,7 +23,7 @@ def initialize(
     """Draw one replicate's parameters and buffers, by their state_dict names, from the key (seed, purpose, index).
 
     Only this key decides the bits; torch's global random state is left as it was. Layers that are not convolutions,
-    linear or batch norm keep what the module draws for itself. Raises ModelError for a factory that does not return a
+    linear or batch norm keep what the module draws for itself, and with `as-built` all layers do. Raises ModelError for a factory that does not return a
     module of float32 tensors (buffers may also be int64) on the CPU.
     """
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
@@ -65,7 +65,7 @@ def _draw(module: nn.Module, settings: Initialization) -> None:
                 nn.init.zeros_(layer.bias)
         elif isinstance(layer, PRUNABLE_LAYERS) and settings.weights == "kaiming-normal":
             nn.init.kaiming_normal_(layer.weight, mode="fan_in", nonlinearity="relu")
-        elif isinstance(layer, _BatchNorm) and layer.affine:
+        elif isinstance(layer, _BatchNorm) and layer.affine and settings.batchnorm != "as-built":
             if settings.batchnorm == "uniform":
                 nn.init.uniform_(layer.weight)
             else:

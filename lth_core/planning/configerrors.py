@@ -77,9 +77,18 @@ def explain(error: ValidationError, model: type[BaseModel] | None = None, root: 
 
 _PATTERNS = {
     NAME_PATTERN: "a name has only a-z, 0-9, '-' and '_', starts with a letter or digit and has at most 64 characters",
-    COHORT_PATTERN: "must be seeds as 'first-last', for example '0-4'",
     FOLDER_PATTERN: "must be a folder, without braces or control characters",
 }
+
+
+def _no_seeds(detail: Mapping[str, Any]) -> str:
+    numbers = re.fullmatch(r"([0-9]+)-([0-9]+)", detail["input"])
+    got = f"(got {shown(detail['input'])})"
+    if numbers and any(number != str(int(number)) for number in numbers.groups()):
+        return f"seeds are written without leading zeros, for example '0-4' {got}"
+    if numbers:
+        return f"a seed has at most 6 digits: 999999 is the last {got}"
+    return f"must be seeds as 'first-last', for example '0-4' {got}"
 
 
 def _one_of(detail: Mapping[str, Any]) -> str:
@@ -128,6 +137,8 @@ def _message(detail: Mapping[str, Any]) -> str:
     kind, context = detail["type"], detail.get("ctx", {})
     if kind in _SENTENCES:
         return _SENTENCES[kind](detail)
+    if context.get("pattern") == COHORT_PATTERN:
+        return _no_seeds(detail)
     got = f" (got {shown(detail['input'])})"
     if kind in _DEMANDS:
         return f"must be {_DEMANDS[kind].format(**context)}{got}"

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from pydantic import ValidationError
 
 from lth_core.config import Config
 from lth_core.planning import catalogue, crosscheck
-from lth_core.planning.configerrors import ConfigError, at, explain
+from lth_core.planning.configerrors import ConfigError, Location, at, dotted, explain, shown
 from lth_core.planning.references import references
 from lth_core.studies.base import Study
 
@@ -56,6 +57,11 @@ def load(paths: Sequence[str | Path], overrides: Mapping[str, Any] | None = None
         problems += crosscheck.choices(data)
         studies, study_problems = crosscheck.build_studies(data)
         problems += study_problems
+    problems += [
+        at(location, f"must be a finite number (got {shown(value)})")
+        for location, value in infinite(data)
+        if not any(problem.startswith(f"{dotted(location)}:") for problem in problems)
+    ]
     if problems:
         raise ConfigError(problems)
     problems = _folders(config) + references(config, studies)
@@ -83,6 +89,15 @@ def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def infinite(value: Any, location: Location = ()) -> Iterator[tuple[Location, float]]:
+    """Go through the numbers of a config that are infinite or not a number; JSON, which jobs are told in, has none."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield location, value
+    elif isinstance(value, Mapping | list):
+        for key, part in value.items() if isinstance(value, Mapping) else enumerate(value):
+            yield from infinite(part, (*location, key))
+
+
 def _import_plugins(names: Any) -> list[str]:
     """Import the user's modules, found from the current folder; one line per module that does not import."""
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
@@ -106,7 +121,10 @@ def _import_plugins(names: Any) -> list[str]:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML with text as keys, no key twice in a map, no dates, and 1e-3 as a number (YAML 1.2; PyYAML reads 1.1)."""
+    """YAML with text as keys, no key twice in a map, no dates, and the numbers of YAML 1.2.
+
+    PyYAML reads YAML 1.1, in which 020 is 16, 1:30 is 90 and 1e-3 is text.
+    """
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
@@ -124,13 +142,32 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
+    def construct_whole_number(self, node: yaml.ScalarNode) -> int:
+        digits = node.value.replace("_", "")
+        try:
+            return int(digits, 0 if re.match(r"[-+]?0[ox]", digits) else 10)
+        except ValueError:  # of a tag, as in !!int 1:30
+            problem = f"'{node.value}' is not a whole number"
+            raise yaml.constructor.ConstructorError(problem=problem, problem_mark=node.start_mark) from None
+
+
+_INT, _FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in ("tag:yaml.org,2002:timestamp", _INT, _FLOAT)]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+# Underscores, as in 50_000, are of YAML 1.1: what they mean is plain.
 _Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+    _INT, re.compile(r"([-+]?[0-9][0-9_]*|0o[0-7]+|0x[0-9a-fA-F]+)$"), list("-+0123456789")
 )
+_Loader.add_implicit_resolver(
+    _FLOAT,
+    re.compile(
+        r"[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9]*)?)([eE][-+]?[0-9]+)?$|[-+]?\.(inf|Inf|INF)$|\.(nan|NaN|NAN)$"
+    ),
+    list("-+.0123456789"),
+)
+_Loader.add_constructor(_INT, _Loader.construct_whole_number)
 
 
 def _reread(value: Any) -> Any:

@@ -81,7 +81,9 @@ def _choice(known: Registry, choice: Choice, location: Location) -> list[str]:
             problems.append(at((*location, key), unknown_key(key, named, f"option of {known.noun} '{choice.name}'")))
     for key in missing_options(known, choice.name):
         if key not in choice.options:
-            problems.append(at((*location, key), f"missing: {known.noun} '{choice.name}' needs it"))
+            given = ", ".join(sorted(known.offered))
+            needed = f"missing: {known.noun} '{choice.name}' needs it as an option (what it is given: {given})"
+            problems.append(at((*location, key), needed))
     return problems
 
 

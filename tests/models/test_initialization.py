@@ -49,6 +49,26 @@ def test_weights_are_normal_with_the_named_spread(distribution, std_of, name):
         assert abs((abs(standard) < 1).mean() - within_one_std) < 5 * math.sqrt(within_one_std * 0.3173 / n), layer
 
 
+def pretrained() -> nn.Module:
+    """Of batch norm, too, nothing is as it is usually initialized."""
+    network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(2, 3))
+    for tensor in network.state_dict().values():
+        tensor.copy_(torch.arange(tensor.numel()).view(tensor.shape) + 2)
+    return network
+
+
+def test_a_network_is_kept_as_it_is_built() -> None:
+    drawn = initialize(pretrained, Initialization(weights="as-built"), seed=0)
+    for name, tensor in pretrained().state_dict().items():
+        assert np.array_equal(drawn[name], tensor.numpy()), name
+
+
+def test_batch_norm_alone_is_kept_as_it_is_built() -> None:
+    drawn = initialize(pretrained, Initialization(batchnorm="as-built"), seed=0)
+    assert drawn["1.weight"].tolist() == [2, 3] and drawn["1.bias"].tolist() == [2, 3]
+    assert not drawn["3.bias"].any()
+
+
 def test_glorot_sets_biases_to_zero():
     drawn = initialize(lambda: build("conv-2", (1, 8, 8)), Initialization(weights="glorot-normal"), seed=0)
     assert all((tensor == 0).all() for name, tensor in drawn.items() if name.endswith("bias"))

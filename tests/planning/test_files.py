@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -202,6 +203,25 @@ def test_yaml_is_read_without_surprises() -> None:
         "no": True,
         "1": "one",
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        *[("020", 20), ("-007", -7), ("0o20", 16), ("0x1F", 31), ("50_000", 50000), ("+3", 3)],
+        *[("1e3", 1000.0), ("1.5E-2", 0.015), (".5", 0.5), ("5.", 5.0), ("-1.", -1.0), ("01.5", 1.5)],
+        *[("1:30", "1:30"), ("190:20:30.15", "190:20:30.15"), ("0b11", "0b11"), ("0-4", "0-4"), ("1.2.3", "1.2.3")],
+        *[("-.inf", -math.inf), (".INF", math.inf)],
+    ],
+)
+def test_numbers_are_those_of_yaml_1_2(text: str, number: object) -> None:
+    Path("a.yaml").write_text(f"a: {text}\n")
+    read_number = read("a.yaml")["a"]
+    assert (read_number, type(read_number)) == (number, type(number))
+
+
+def test_a_tag_makes_no_number_of_text() -> None:
+    assert errors_of("a: !!int 1:30\n") == ["0.yaml:1: broken YAML: '1:30' is not a whole number"]
 
 
 values = st.recursive(st.integers(), lambda held: st.dictionaries(st.sampled_from("abc"), held, max_size=3))

@@ -54,13 +54,28 @@ BAD = [
     ("reports: /", "reports: '/' would mix what is computed with other files: name a folder in it"),
     ("data_root: ~nobody-here/x", "data_root: '~nobody-here/x' names no user of this machine: give the folder itself"),
     ("results: 'a{b}'", "results: must be a folder, without braces or control characters (got 'a{b}')"),
+    (METHOD % "rewind: {policy: rewind, step: .inf}", "methods.imp.rewind.step: must be a whole number (got inf)"),
+    # numbers of other notations
+    (TRAIN % "steps: 1:30", "tasks.digits-lenet.train.steps: must be a whole number (got '1:30')"),
+    (OPTIMIZER % "learning_rate: 1:30.5", "tasks.digits-lenet.train.optimizer.learning_rate: must be a number (got '1:30.5')"),
+    (TRAIN % "steps: 0b11", "tasks.digits-lenet.train.steps: must be a whole number (got '0b11')"),
+    # options, too, are finite numbers
+    (TASK % "model: {name: any, shift: .nan}", "tasks.digits-lenet.model.shift: must be a finite number (got nan)"),
+    (TASK % "model: {name: any, shift: [0, {by: -.inf}]}", "tasks.digits-lenet.model.shift[1].by: must be a finite number (got -inf)"),
+    (METHOD % "criterion: {name: any, power: .inf}", "methods.imp.criterion.power: must be a finite number (got inf)"),
+    ("branches: {shifted: {treatment: {name: noisy, scale: .nan}}}", "branches.shifted.treatment.scale: must be a finite number (got nan)"),
+    ("datasets: {mine: {source: {name: grid, folds: .inf}}}", "datasets.mine.source.folds: must be a finite number (got inf)"),
+    ("datasets: {mine: {source: digits, transforms: [{name: any, amount: .nan}]}}", "datasets.mine.transforms[0].amount: must be a finite number (got nan)"),
     # seeds
     (TASK % "cohorts: []", "tasks.digits-lenet.cohorts: must not be empty"),
     (TASK % "cohorts: ['4-0']", "tasks.digits-lenet.cohorts[0]: cohort '4-0' has no seeds: put the lower seed first"),
     (TASK % "cohorts: ['0-1', '4']", "tasks.digits-lenet.cohorts[1]: must be seeds as 'first-last', for example '0-4' (got '4')"),
+    (TASK % "cohorts: ['0-1000000']", "tasks.digits-lenet.cohorts[0]: a seed has at most 6 digits: 999999 is the last (got '0-1000000')"),
+    (TASK % "cohorts: ['00-04']", "tasks.digits-lenet.cohorts[0]: seeds are written without leading zeros, for example '0-4' (got '00-04')"),
     (TASK % "cohorts: [3]", "tasks.digits-lenet.cohorts[0]: must be text (got 3)"),
     (TASK % "cohorts: ['0-4', '4-9']", "tasks.digits-lenet: cohorts overlap: give each seed to one cohort only"),
     # keys that do not go together
+    (TASK % "initialization: {weights: as-built, batchnorm: uniform}", "tasks.digits-lenet.initialization: weights 'as-built' keeps batch norm as it is built, too: remove batchnorm"),
     (TASK % "processes: 7", "tasks.digits-lenet: train.batch_size (60) must be a multiple of processes (7)"),
     (TASK % "processes: 6, nodes: 4", "tasks.digits-lenet: processes (6) must be a multiple of nodes (4)"),
     (TRAIN % "augment: resized-crop-flip", "tasks.digits-lenet.train.augment: 'resized-crop-flip' cuts parts out of image files: 'digits' is no image-folder with stream: true"),
