@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import sys
+import traceback
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 Registered = TypeVar("Registered", bound=Callable[..., Any])
@@ -27,6 +30,10 @@ class UnknownName(ValueError):
     def __init__(self, noun: str, name: str, known: Iterable[str]):
         names = sorted(known)
         super().__init__(f"unknown {noun} '{name}'{suggestion(name, names)} (known: {', '.join(names) or 'none'})")
+
+
+class PluginError(ValueError):
+    """A function of a plugin that failed; one line: which, where and how."""
 
 
 class Registry:
@@ -89,10 +96,30 @@ class Registry:
         return argument in inspect.signature(self.get(name)).parameters
 
     def call(self, name: str, offered: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
-        """Call the function with its options and with those offered arguments that its signature names."""
+        """Call the function with its options and with those offered arguments that its signature names.
+
+        Raises PluginError when a function of a plugin fails, except by an error that lth_core defines.
+        """
         function = self.get(name)
         wanted = inspect.signature(function).parameters
-        return function(**{key: value for key, value in offered.items() if key in wanted}, **options)
+        try:
+            return function(**{key: value for key, value in offered.items() if key in wanted}, **options)
+        except MemoryError:
+            raise
+        except Exception as error:  # a plugin may fail in any way
+            if f"{function.__module__}.".startswith("lth_core.") or type(error).__module__.startswith("lth_core."):
+                raise
+            raise PluginError(f"{self.noun} '{name}' failed{_failure(function, error)}") from error
+
+
+def _failure(function: Callable[..., Any], error: Exception) -> str:
+    """Say in which line of its module a function failed, and how."""
+    path = getattr(sys.modules.get(function.__module__), "__file__", None)
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
+    where = f" in {Path(path).name}, line {lines[-1]}" if path and lines else ""
+    how = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(": ")
+    hint = "; what the pipeline gives is read-only: change a copy" if "read-only" in how else ""
+    return f"{where}: {how}{hint}"
 
 
 def _needed_names(function: Callable[..., Any]) -> set[str]:

@@ -29,15 +29,12 @@ from lth_core.models.initialization import initialize
 from lth_core.pruning.prune import counts
 from lth_core.randomness import random_generator
 from lth_core.storage.provenance import provenance
-from lth_core.storage.tensors import Tensors, read_header, read_tensors, write_tensors
+from lth_core.storage.tensors import Tensors, read_header, read_only, read_tensors, write_tensors
 from lth_core.tickets.adaptation import adapt
 from lth_core.tickets.checkpoints import BranchCheckpoints
 from lth_core.tickets.divergence import without_tickets
 from lth_core.tickets.rewinding import Ticket, apply_mask, rewind
-
-
-class TreatmentError(ValueError):
-    """A treatment that cannot be used as the config says; one line."""
+from lth_core.treatments.checks import TreatmentError, check_alike, check_treated
 
 
 @dataclass(frozen=True)
@@ -143,24 +140,36 @@ def treat(
     """Treat the ticket of one replicate; where its chain has ended it stays as it is."""
     if replicate.ended:
         return replicate.ticket
-    settings, level = Task(**spec["task"]), spec["level"]
-    checkpoints = BranchCheckpoints(
-        initial=replicate.initial,
-        start=replicate.start,
-        trained=replicate.trained,
-        trained_from=replicate.trained_from,
-        fresh=lambda: initialize(factory, settings.initialization, seed, "reinit", level, draw),
-    )
+    settings, level, name = Task(**spec["task"]), spec["level"], branch.treatment.name
+
+    def fresh() -> Tensors:
+        drawn = initialize(factory, settings.initialization, seed, "reinit", level, draw)
+        check_fresh(name, drawn, replicate.initial)
+        return drawn
+
+    weights = {field: read_only(getattr(replicate, field)) for field in ("initial", "start", "trained", "trained_from")}
+    ticket = replicate.ticket
     offered = {
-        "ticket": replicate.ticket,
-        "checkpoints": checkpoints,
-        "rng": random_generator(seed, "branch", branch.treatment.name, level, draw),
+        "ticket": replace(ticket, weights=read_only(ticket.weights), mask=read_only(ticket.mask)),
+        "checkpoints": BranchCheckpoints(**weights, fresh=fresh),
+        "rng": random_generator(seed, "branch", name, level, draw),
     }
-    return registry.treatment.call(branch.treatment.name, offered, branch.treatment.options)
+    return check_treated(name, ticket, registry.treatment.call(name, offered, branch.treatment.options))
+
+
+def check_fresh(treatment: str, drawn: Tensors, initial: Tensors) -> None:
+    """Raise TreatmentError where a fresh initialization is theta_0 again, which would be no control."""
+    matrices = [name for name, value in drawn.items() if value.ndim > 1]
+    if all(name in initial and np.array_equal(drawn[name], initial[name]) for name in matrices):
+        raise TreatmentError(
+            f"treatment '{treatment}': a fresh initialization equals theta_0, because the network's function always "
+            "returns these weights: choose another `initialization.weights`, or leave this branch out"
+        )
 
 
 def stack_tickets(branch: Branch, tickets: Sequence[Ticket], ended: Sequence[bool]) -> Ticket:
     """Stack tickets, to be trained as their treatment says. Those whose chain has `ended` were not treated."""
+    check_alike(branch.treatment.name, [ticket for ticket, over in zip(tickets, ended, strict=True) if not over])
     treated = tickets[ended.index(False) if False in ended else 0]
     mask, weights = (stack([getattr(ticket, part) for ticket in tickets]) for part in ("mask", "weights"))
     stacked = replace(treated, weights=weights, mask=mask, order=branch.order, order_from=branch.order_from)

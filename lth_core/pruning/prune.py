@@ -17,7 +17,7 @@ from lth_core.config import Method
 from lth_core.storage.tensors import Tensors
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float
+    from jaxtyping import Bool, Shaped
 
 
 class PruningError(ValueError):
@@ -52,7 +52,7 @@ def removed_count(surviving: int, fraction: float) -> int:
 
 
 def _remove_lowest(
-    scores: Float[np.ndarray, " weights"], kept: Bool[np.ndarray, " weights"], count: int
+    scores: Shaped[np.ndarray, " weights"], kept: Bool[np.ndarray, " weights"], count: int
 ) -> Bool[np.ndarray, " weights"]:
     """`kept` without its `count` lowest-scored entries."""
     surviving = np.flatnonzero(kept)

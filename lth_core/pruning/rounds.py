@@ -10,9 +10,10 @@ from lth_core import registry
 from lth_core.config import Method
 from lth_core.pruning.filters import filter_fractions
 from lth_core.pruning.prune import fractions, prune
+from lth_core.pruning.scores import check_scores
 from lth_core.pruning.structured import Consumers, prune_filters, reading_weights
 from lth_core.randomness import random_generator
-from lth_core.storage.tensors import Tensors
+from lth_core.storage.tensors import Tensors, read_only
 
 
 def ends_chain(
@@ -52,17 +53,20 @@ def next_mask(
 
     It is a mask of `layers` and, where filters are removed, of those weights of other layers that read them.
     `consumers`: of removable filters, see `prune_filters`. Where the chain has `ended`, nothing is scored: the mask
-    keeps as many weights as any other. Raises PruningError for scores as `prune` does, FilterError for a layer that
+    keeps as many weights as any other. Raises PruningError for scores that cannot be ranked, FilterError for a layer that
     would lose all its filters.
     """
     before = mask
     mask = {name: before[name] for name in layers}  # files list tensors by name, rankings go by network order
     draw = random_generator(seed, "criterion", method.criterion.name, level)
-    offered = {"initial": initial, "trained_from": trained_from, "trained": trained, "mask": mask, "rng": draw}
     if ended:
         scores = {name: np.zeros(kept.shape) for name, kept in mask.items()}
     else:
-        scores = registry.criterion.call(method.criterion.name, offered, method.criterion.options)
+        arrays = {"initial": initial, "trained_from": trained_from, "trained": trained, "mask": mask}
+        used = {name: value for name, value in arrays.items() if registry.criterion.uses(method.criterion.name, name)}
+        offered = {name: read_only(value) for name, value in used.items() if value is not None}
+        returned = registry.criterion.call(method.criterion.name, offered | {"rng": draw}, method.criterion.options)
+        scores = check_scores(method.criterion.name, returned, mask)
     if method.granularity == "filter":
         fraction = filter_fractions(method, layers, level)
         excluded = set(reading_weights(fraction, consumers)) - set(layers)

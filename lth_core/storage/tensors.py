@@ -19,6 +19,14 @@ from lth_core.storage.paths import artifact_name, check_artifact_name
 Tensors = dict[str, np.ndarray]
 
 
+def read_only(tensors: Mapping[str, np.ndarray]) -> Tensors:
+    """Copy arrays for a function that must not change them. Writing into such a copy raises ValueError."""
+    copies = {name: value.copy() for name, value in tensors.items()}
+    for value in copies.values():
+        value.flags.writeable = False
+    return copies
+
+
 def write_tensors(
     path: str | Path, tensors: Mapping[str, np.ndarray], header: Mapping[str, Any], *, renamed_to: str | Path = ""
 ) -> None:

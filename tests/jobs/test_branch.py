@@ -1,15 +1,26 @@
-"""The branch job: what a ticket is made of before it is treated."""
+"""The branch job: what a ticket is made of before it is treated, and what its treatment may do."""
 
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
+import torch
+from torch import nn
 
-from lth_core.jobs.branch import Replicate, effective_std, replicates
+from lth_core import registry
+from lth_core.config import Branch, Choice, Initialization
+from lth_core.jobs.branch import Replicate, effective_std, replicates, treat
+from lth_core.models.initialization import initialize
+from lth_core.registry import PluginError
 from lth_core.storage.tensors import Tensors, write_tensors
-from lth_core.tickets.rewinding import Ticket
+from lth_core.tickets.rewinding import Ticket, apply_mask
+from lth_core.treatments.checks import TreatmentError
 
 LAYERS = {"conv.weight": "conv", "fc.weight": "output"}
 
@@ -60,3 +71,83 @@ def test_the_effective_deviation_is_that_of_the_change_over_kept_weights() -> No
     after = Ticket({"a": np.array([1.0, 4, 0, 3]), "b": np.array([3.0])}, mask)
     assert effective_std(before, after) == np.std([0, 2, 0, -2])
     assert effective_std(before, before) == 0
+
+
+# ---------------------------------------------------------------- what a treatment is given
+
+
+SPEC = {
+    "task": {
+        "dataset": "digits",
+        "model": "none",
+        "initialization": {"weights": "as-built"},
+        "train": {
+            "optimizer": {"name": "adam", "learning_rate": 0.1},
+            "batch_size": 1,
+            "steps": 1,
+            "evaluate_every": 1,
+        },
+        "cohorts": ["0-0"],
+    },
+    "level": 1,
+}
+
+
+def treated_by(treatment: Callable[..., Any], factory: Callable[[], nn.Module], monkeypatch: Any) -> Ticket:
+    """What a treatment makes of the network that the factory builds; it must leave that alone."""
+    monkeypatch.setitem(registry.treatment._functions, "mine", treatment)
+    weights = initialize(factory, Initialization(weights="as-built"), seed=0)
+    before = {name: value.copy() for name, value in weights.items()}
+    mask = {"weight": np.array([[True, False], [True, True]])}
+    replicate = Replicate(Ticket(apply_mask(weights, mask), mask), False, *[weights] * 4)
+    branch = Branch(treatment=Choice(name="mine"))
+    try:
+        return treat(SPEC, factory, branch, seed=0, draw=0, replicate=replicate)
+    finally:
+        assert all(np.array_equal(weights[name], before[name]) for name in before)
+
+
+def drawn() -> nn.Module:
+    return nn.Linear(2, 2)
+
+
+def pretrained() -> nn.Module:
+    layer = nn.Linear(2, 2)
+    nn.init.constant_(layer.weight, 0.5)
+    return layer
+
+
+@pytest.mark.parametrize("source", ["ticket.weights", "ticket.mask", "checkpoints.initial", "checkpoints.trained"])
+def test_what_a_treatment_is_given_cannot_be_written_to(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def writes(ticket, checkpoints):
+        getattr(ticket if source.startswith("ticket") else checkpoints, source.split(".")[1])["weight"][0] = 1
+        return ticket
+
+    with pytest.raises(PluginError, match=r"^treatment 'mine' failed in test_branch.py, .*: change a copy$"):
+        treated_by(writes, drawn, monkeypatch)
+
+
+@pytest.mark.filterwarnings("ignore:The given NumPy array is not writable")
+def test_what_a_treatment_writes_to_through_torch_is_a_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    def writes(ticket, checkpoints):
+        torch.from_numpy(checkpoints.start["weight"]).zero_()
+        return ticket
+
+    assert treated_by(writes, drawn, monkeypatch).weights["weight"].any()
+
+
+def test_a_network_of_another_type_is_refused_when_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    def doubles(ticket):
+        return replace(ticket, weights={name: 2.0 * value.astype(float) for name, value in ticket.weights.items()})
+
+    with pytest.raises(TreatmentError, match="must be float32, not float64"):
+        treated_by(doubles, drawn, monkeypatch)
+
+
+def test_a_fresh_initialization_that_is_theta_0_again_is_no_control(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fresh(ticket, checkpoints):
+        return replace(ticket, weights=apply_mask(checkpoints.fresh(), ticket.mask))
+
+    assert treated_by(fresh, drawn, monkeypatch).weights["weight"].any()
+    with pytest.raises(TreatmentError, match="^treatment 'mine': a fresh initialization equals theta_0, because"):
+        treated_by(fresh, pretrained, monkeypatch)
