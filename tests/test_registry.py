@@ -46,7 +46,7 @@ def test_errors_that_are_one_line_already_stay_as_they_are() -> None:
 
     known = Registry("model", offered=[])
     known("refusing")(refusing)
-    with pytest.raises(ModelError, match="^needs larger images$"):
+    with pytest.raises(ModelError, match=r"^needs larger images$"):
         known.call("refusing", {}, {})
 
 
@@ -58,5 +58,5 @@ def test_writing_into_what_is_given_says_that_it_is_read_only() -> None:
     known("writing")(writing)
     mask = np.ones(2, bool)
     mask.flags.writeable = False
-    with pytest.raises(PluginError, match="read-only; what the pipeline gives is read-only: change a copy$"):
+    with pytest.raises(PluginError, match=r"read-only; what the pipeline gives is read-only: change a copy$"):
         known.call("writing", {"mask": {"a": mask}}, {})

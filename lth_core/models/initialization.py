@@ -23,8 +23,8 @@ def initialize(
     """Draw one replicate's parameters and buffers, by their state_dict names, from the key (seed, purpose, index).
 
     Only this key decides the bits; torch's global random state is left as it was. Layers that are not convolutions,
-    linear or batch norm keep what the module draws for itself, and with `as-built` all layers do. Raises ModelError for a factory that does not return a
-    module of float32 tensors (buffers may also be int64) on the CPU.
+    linear or batch norm keep what the module draws for itself, and with `as-built` all layers do. Raises ModelError for
+    a factory that does not return a module of float32 tensors (buffers may also be int64) on the CPU.
     """
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         # Not torch.manual_seed, which would reseed the GPUs as well.

@@ -49,7 +49,8 @@ def schema() -> Schema:
         field = config["$defs"][section]["properties"][key]
         field = field.get("items", field)  # one choice, or a list of them
         field["anyOf"] = [{"enum": known.names()}, {"$ref": field.pop("$ref")}]
-    studies = {name: _described(registry.study.get(name)) for name in registry.study.names()}
+    kinds: dict[str, Any] = {name: registry.study.get(name) for name in registry.study.names()}
+    studies = {name: _described(kind) for name, kind in kinds.items()}
     for study in studies.values():
         config["$defs"] |= study.pop("$defs", {})
         study.pop("required", None)

@@ -53,8 +53,8 @@ def next_mask(
 
     It is a mask of `layers` and, where filters are removed, of those weights of other layers that read them.
     `consumers`: of removable filters, see `prune_filters`. Where the chain has `ended`, nothing is scored: the mask
-    keeps as many weights as any other. Raises PruningError for scores that cannot be ranked, FilterError for a layer that
-    would lose all its filters.
+    keeps as many weights as any other. Raises PruningError for scores that cannot be ranked, FilterError for a
+    layer that would lose all its filters.
     """
     before = mask
     mask = {name: before[name] for name in layers}  # files list tensors by name, rankings go by network order

@@ -140,7 +140,7 @@ def test_a_network_of_another_type_is_refused_when_it_is_made(monkeypatch: pytes
     def doubles(ticket):
         return replace(ticket, weights={name: 2.0 * value.astype(float) for name, value in ticket.weights.items()})
 
-    with pytest.raises(TreatmentError, match="must be float32, not float64"):
+    with pytest.raises(TreatmentError, match=r"must be float32, not float64"):
         treated_by(doubles, drawn, monkeypatch)
 
 
@@ -149,5 +149,5 @@ def test_a_fresh_initialization_that_is_theta_0_again_is_no_control(monkeypatch:
         return replace(ticket, weights=apply_mask(checkpoints.fresh(), ticket.mask))
 
     assert treated_by(fresh, drawn, monkeypatch).weights["weight"].any()
-    with pytest.raises(TreatmentError, match="^treatment 'mine': a fresh initialization equals theta_0, because"):
+    with pytest.raises(TreatmentError, match=r"^treatment 'mine': a fresh initialization equals theta_0, because"):
         treated_by(fresh, pretrained, monkeypatch)

@@ -63,7 +63,7 @@ def test_what_a_criterion_is_given_cannot_be_written_to(name: str, monkeypatch: 
         locals()[name]["a.weight"][0] = 0
         return {"a.weight": abs(trained["a.weight"])}
 
-    with pytest.raises(PluginError, match="^criterion 'mine' failed in test_scores.py, .*: change a copy$"):
+    with pytest.raises(PluginError, match=r"^criterion 'mine' failed in test_scores.py, .*: change a copy$"):
         pruned_by(writes, monkeypatch)
     assert WEIGHTS["a.weight"].all()
 

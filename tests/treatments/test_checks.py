@@ -57,7 +57,7 @@ def test_anything_else_is_one_line(returned: Any, message: str) -> None:
 def test_tickets_that_are_trained_together_start_at_one_step_with_masks_of_the_same_weights() -> None:
     check_alike("mine", [])
     check_alike("mine", [TICKET, TICKET])
-    with pytest.raises(TreatmentError, match="first_step must be the same for all seeds and draws$"):
+    with pytest.raises(TreatmentError, match=r"first_step must be the same for all seeds and draws$"):
         check_alike("mine", [TICKET, replace(TICKET, first_step=0)])
-    with pytest.raises(TreatmentError, match="must have masks of the same weights$"):
+    with pytest.raises(TreatmentError, match=r"must have masks of the same weights$"):
         check_alike("mine", [TICKET, replace(TICKET, mask={})])
