@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from pathlib import Path
 
 import pytest
@@ -11,9 +13,15 @@ from tests.support.project import Project
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The miniature, run to its end. Scenarios look at it, but change nothing."""
-    project = Project.create(tmp_path_factory.mktemp("finished"))
-    (project.folder / "first_run.txt").write_text(project.run().said)
+    """The miniature, run to its end, once for all processes that tests run in. Scenarios look at it, but change nothing."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    with open(folder / "finished.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        project = Project(folder / "finished")
+        if not (project.folder / "first_run.txt").exists():
+            project = Project.create(project.folder)
+            (project.folder / "first_run.txt").write_text(project.run().said)
     return project
 
 
