@@ -13,7 +13,7 @@ from tests.support.project import Project
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The miniature, run to its end, once for all processes that tests run in. Scenarios look at it, but change nothing."""
+    """The miniature, run to its end, once for all processes of the tests. Scenarios look at it, but change nothing."""
     folder = tmp_path_factory.getbasetemp()
     folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
     with open(folder / "finished.lock", "w") as lock:
