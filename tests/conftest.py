@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 from torch import nn
 
 from lth_core.config import Recipe
@@ -26,6 +27,9 @@ from lth_core.tasks.classification import ImageClassification
 
 torch.set_num_threads(1)
 catalogue.register()  # tests use built-in functions by name; jobs import the modules that their specs name
+# How fast examples are made says something of the machine only: several processes test at once.
+settings.register_profile("busy machine", suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy machine")
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background of a script
 
 

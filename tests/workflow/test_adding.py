@@ -39,23 +39,24 @@ ADDED = {
 """What is added: a function (a study: a class) of every kind, and a file that is in use to put it into."""
 
 
-@pytest.mark.parametrize("kind", ADDED)
-def test_a_new_function_makes_no_job_run_again(project: Project, kind: str) -> None:
-    """In a file whose other functions were used, and in a file of its own."""
-    file, function = ADDED[kind]
-    alone = function.replace("added", "added-alone").replace("def added-alone", "def added")
-    folder = Path(file).parent
-    project.append(file, f"\n\n{IMPORT.format(kind=kind)}\n\n{function}\n")
-    if kind == "study":
-        (project.folder / "lth_core/studies/added").mkdir()
-        alone = f"from lth_core.studies.frankle2019 import Frankle2019\n{alone}"
-    new = "lth_core/studies/added/__init__.py" if kind == "study" else f"{folder}/added.py"
-    (project.folder / new).write_text(f"{IMPORT.format(kind=kind)}\n\n{alone}\n")
+def test_new_functions_of_all_kinds_make_no_job_run_again(project: Project) -> None:
+    """In files whose other functions were used, and in files of their own."""
+    for kind, (file, function) in ADDED.items():
+        project.append(file, f"\n\n{IMPORT.format(kind=kind)}\n\n{function}\n")
+        alone = function.replace("'added'", "'added-alone'")
+        new = project.folder / file.replace(Path(file).name, "added.py")
+        if kind == "study":
+            new = project.folder / "lth_core/studies/added/__init__.py"
+            new.parent.mkdir()
+            alone = f"from lth_core.studies.frankle2019 import Frankle2019\n{alone}"
+        new.write_text(f"{IMPORT.format(kind=kind)}\n\n{alone}\n")
     run = project.run("--dry-run")
     assert run.nothing_to_do, run.said
-    listed = f"import lth_core.planning.catalogue as c, lth_core.registry as r; c.register(); print(r.{kind}.names())"
-    names = project.python("-c", listed)
-    assert "'added'" in names and "'added-alone'" in names
+    listed = ", ".join(f"r.{kind}.names()" for kind in ADDED)
+    names = project.python(
+        "-c", f"import lth_core.planning.catalogue as c, lth_core.registry as r; c.register(); print({listed})"
+    )
+    assert names.count("'added'") == names.count("'added-alone'") == len(ADDED)
 
 
 @pytest.mark.parametrize(
