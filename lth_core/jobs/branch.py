@@ -75,7 +75,7 @@ def main() -> None:
     stacked = stack_tickets(branch, tickets, ended)
     if task.data.share.first and not options.keep:
         write_treated(spec, branch, pairs, stacked, ended, Path(options.output))
-    train_ticket(spec, task, stacked, options.output, draws=branch.draws, keep=options.keep)
+    train_ticket(spec, task, options.data, stacked, options.output, draws=branch.draws, keep=options.keep)
 
 
 def write_treated(

@@ -65,7 +65,7 @@ def main() -> None:
     chosen = next_seeds(seeds, first) if options.pair == "seed" else same_seeds(seeds, first, second)
     replicates = with_aligned(task, chosen)
     measured = {}
-    resume = Resume(options.output, fingerprint(spec, *first, *second))
+    resume = Resume(options.output, fingerprint(spec, options.data, *first, *second))
     pairs, how = [r.pair for r in replicates], (settings.points, settings.examples)
     for statistics, split, curves in connect(task, pairs, *how, resume.restore, resume.save_when_due):
         measured[statistics, split] = curves

@@ -19,7 +19,7 @@ def main() -> None:
     options = arguments.parse_args()
     task = open_task(options.spec, options.data)
     theta_0 = read_weights(options.initial, task.module, len(options.spec["seeds"]))
-    train_ticket(options.spec, task, Ticket(theta_0, {}), options.output, keep=options.keep)
+    train_ticket(options.spec, task, options.data, Ticket(theta_0, {}), options.output, keep=options.keep)
 
 
 if __name__ == "__main__":

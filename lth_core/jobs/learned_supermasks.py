@@ -48,7 +48,7 @@ def main() -> None:
     initial = read_weights(options.initial, task.module, len(seeds))
     drawn = [untrained(theta_0, layers, spec["values"]) for theta_0 in unstack(initial)]
     weights = [{name: torch.from_numpy(np.asarray(v)).to(task.device) for name, v in one.items()} for one in drawn]
-    resume = Resume(options.output, fingerprint(spec, initial))
+    resume = Resume(options.output, fingerprint(spec, options.data, initial))
 
     def begin(rows: list[Row]) -> MaskTraining:
         """Start with the seed after those of the rows."""

@@ -24,7 +24,8 @@ def main() -> None:
     policy = Method(**options.spec["method"]).rewind
     start = read_weights(options.start, task.module, len(options.spec["seeds"]))
     ticket = rewind(policy, start, read_mask(options.mask, start))
-    train_ticket(options.spec, task, without_tickets(ticket, read_header(options.mask)["diverged"]), options.output)
+    ticket = without_tickets(ticket, read_header(options.mask)["diverged"])
+    train_ticket(options.spec, task, options.data, ticket, options.output)
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ def main() -> None:
     ]
     replicates = zip(spec["seeds"], initial, trained, ended, strict=True)
     chains = [supermasks(method, layers, network["consumers"], *replicate) for replicate in replicates]
-    state, resume = Rows(), Resume(options.output, fingerprint(spec, *initial, *trained))
+    state, resume = Rows(), Resume(options.output, fingerprint(spec, options.data, *initial, *trained))
     resume.restore(state)
     measurements = product(get_args(Values), enumerate(zip(*chains, strict=True)))
     for values, (level, masks) in islice(measurements, state.step, None):

@@ -27,7 +27,7 @@ def main() -> None:
     task = open_task(spec, options.data)
     initial, final = (read_weights(path, task.module, len(seeds)) for path in (options.initial, options.final))
     state, progress = start_state(task, initial, {}), Progress(last)
-    resume = Resume(options.output, fingerprint(spec, initial, final))
+    resume = Resume(options.output, fingerprint(spec, options.data, initial, final))
     resume.restore(state)
 
     def report(state: TrainingState) -> None:

@@ -94,6 +94,16 @@ def read_sum(path: str | Path) -> str:
         return _about(path, opened)["tensors"]
 
 
+def read_content(path: str | Path) -> str:
+    """Read the sum of a file's header, which holds that of its arrays: it stands for the whole content.
+
+    Raises ArtifactError as `read_header` does.
+    """
+    with _open(path) as opened:
+        _about(path, opened)
+        return opened.metadata()["lth"].partition(" ")[0]
+
+
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -16,7 +16,7 @@ import torch
 
 from lth_core.storage.errors import ArtifactError
 from lth_core.storage.files import discard_parts
-from lth_core.storage.tensors import Tensors, read_header, read_tensors, write_tensors
+from lth_core.storage.tensors import Tensors, read_content, read_header, read_tensors, write_tensors
 
 SECONDS_VARIABLE = "LTH_CHECKPOINT_SECONDS"
 """Environment variable: seconds between two saved states of a training (default 30)."""
@@ -55,9 +55,12 @@ class Rows:
         return {}
 
 
-def fingerprint(spec: Mapping[str, Any], *tensors: Tensors) -> str:
-    """Identify a training by its spec and inputs, so that another training's state is never picked up."""
-    digest = hashlib.blake2b(json.dumps(spec, sort_keys=True).encode(), digest_size=16)
+def fingerprint(spec: Mapping[str, Any], data: str | Path, *tensors: Tensors) -> str:
+    """Identify a training by its spec, its data file and its weights: it never picks up another one's state.
+
+    Raises ArtifactError where the header of the data file cannot be read.
+    """
+    digest = hashlib.blake2b(json.dumps([spec, read_content(data)], sort_keys=True).encode(), digest_size=16)
     for arrays in tensors:
         for name in sorted(arrays):
             digest.update(name.encode())

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lth_core.storage.tensors import write_tensors
 from lth_core.training.history import Evaluations
 from lth_core.training.loop import train
 from lth_core.training.resume import Resume, ResumeError, fingerprint
@@ -71,13 +72,26 @@ def test_no_state_is_saved_before_its_time(make_task: Any, tmp_path: Path) -> No
     assert not resume.path.exists()
 
 
-def test_a_fingerprint_sees_spec_names_and_bits() -> None:
-    tensors = {"a": np.zeros(3, dtype=np.float32)}
-    base = fingerprint({"x": 1, "y": 2}, tensors)
-    assert fingerprint({"y": 2, "x": 1}, {"a": np.zeros(3, dtype=np.float32)}) == base
+def test_a_fingerprint_sees_spec_names_and_bits(tmp_path: Path) -> None:
+    tensors, data = {"a": np.zeros(3, dtype=np.float32)}, tmp_path / "data.safetensors"
+    write_tensors(data, {"images": np.zeros(2)}, {})
+    base = fingerprint({"x": 1, "y": 2}, data, tensors)
+    assert fingerprint({"y": 2, "x": 1}, data, {"a": np.zeros(3, dtype=np.float32)}) == base
     same = {"x": 1, "y": 2}
     changed = [({"x": 2, "y": 2}, tensors), (same, {"b": tensors["a"]}), (same, {"a": tensors["a"] + 1})]
-    assert all(fingerprint(spec, arrays) != base for spec, arrays in changed)
+    assert all(fingerprint(spec, data, arrays) != base for spec, arrays in changed)
+
+
+def test_a_fingerprint_sees_the_data_and_their_facts(tmp_path: Path) -> None:
+    data = tmp_path / "data.safetensors"
+
+    def with_data(images: np.ndarray, mean: float) -> str:
+        write_tensors(data, {"images": images}, {"mean": [mean]})
+        return fingerprint({}, data)
+
+    base = with_data(np.zeros(2), 0.5)
+    assert with_data(np.zeros(2), 0.5) == base
+    assert base not in (with_data(np.ones(2), 0.5), with_data(np.zeros(2), 0.25))
 
 
 def test_an_interval_that_is_no_number_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

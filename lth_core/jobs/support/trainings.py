@@ -116,13 +116,14 @@ def computed_on(device: torch.device, share: Share) -> str:
 def train_ticket(
     spec: Mapping[str, Any],
     task: ImageClassification,
+    data: str,
     ticket: Ticket,
     output: str,
     *,
     draws: int = 1,
     keep: Mapping[str, Any] | None = None,
 ) -> None:
-    """Train a stacked ticket (R = seeds x draws, seed-major), resumably, and write what is left of it.
+    """Train a stacked ticket (R = seeds x draws, seed-major) of a task opened on the file `data`, resumably.
 
     Writes `output` and history.csv beside it. With `keep` (`steps`, ascending, and the training's `identity`) training
     ends at the last of these steps, and only the weights at each of them are kept, for checkpoints. Of several
@@ -132,7 +133,7 @@ def train_ticket(
     seeds = [seed for seed in spec["seeds"] for _ in range(draws)]
     last = keep["steps"][-1] if keep else task.recipe.steps
     state = start_state(task, ticket.weights, ticket.mask, ticket.first_step)
-    resume = Resume(output, fingerprint(spec, ticket.weights, ticket.mask))
+    resume = Resume(output, fingerprint(spec, data, ticket.weights, ticket.mask))
     made_by = {"provenance": provenance(spec, computed_on(task.device, share))}
     if resume.restore(state):
         print(f"resumed at step {state.step}", flush=True)
