@@ -143,6 +143,12 @@ class Specs:
         spec = self._after_training("report", self.studies, without=DRAWING_MODULES)
         return canonical(spec | {"templates": files_digest(TEMPLATES)})
 
+    def modules_of(self, tasks: Iterable[str], methods: Iterable[str]) -> list[str]:
+        """Name the modules that register the models of tasks and the criteria of methods."""
+        models = [registry.model.get(self.config.tasks[task].model.name) for task in tasks]
+        criteria = [registry.criterion.get(self.chains.methods[method].criterion.name) for method in methods]
+        return self._modules([*models, *criteria])
+
     # ------------------------------------------------------------ parts of specs
 
     def _training(self, task: str, cohort: str, job: str, *functions: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A lock that only one run of a folder holds at a time, released by the kernel when its holders end, however they end.
+"""A lock on a results folder, which the kernel releases when its holders end, however they end.
 
 The jobs of a run inherit the open file. After their snakemake was killed they keep the lock for the moment that they
 take to end.
@@ -23,12 +23,16 @@ class LockError(ValueError):
 
 
 def lock_run(path: str | Path) -> int:
-    """Lock the file `path` and write this process's number into it.
+    """Lock the file `path`, in the folder that is for one run at a time, and write this process's number into it.
 
     Returns the open file, which must stay open. A file system without locks lets every run in. Raises LockError when
     another run has the lock and is alive, or does not release it within PATIENCE.
     """
-    lock = os.open(path, os.O_CREAT | os.O_RDWR)
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        lock = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
+    except OSError as error:
+        raise LockError(f"{path}: cannot be written ({error.strerror}); mend that and run the same command") from None
     began = time.monotonic()
     while True:
         try:
@@ -37,7 +41,8 @@ def lock_run(path: str | Path) -> int:
             waited = time.monotonic() - began
             if waited > PATIENCE or (waited > GRACE and _is_running(os.pread(lock, 20, 0))):
                 os.close(lock)
-                raise LockError("another snakemake is running in this folder: wait for it, or stop it") from None
+                folder = os.path.dirname(path)
+                raise LockError(f"another snakemake writes into '{folder}': wait for it, or stop it") from None
             time.sleep(0.05)
             continue
         except OSError:

@@ -94,6 +94,12 @@ def read_sum(path: str | Path) -> str:
         return _about(path, opened)["tensors"]
 
 
+def read_shapes(path: str | Path) -> dict[str, tuple[int, ...]]:
+    """Read the shapes of all arrays of a file by name. Raises ArtifactError where it cannot be read."""
+    with _open(path) as opened:
+        return {name: tuple(opened.get_slice(name).get_shape()) for name in opened.keys()}  # noqa: SIM118 (not a dict)
+
+
 def read_content(path: str | Path) -> str:
     """Read the sum of a file's header, which holds that of its arrays: it stands for the whole content.
 

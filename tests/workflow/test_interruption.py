@@ -60,6 +60,12 @@ def ctrl_c(process: subprocess.Popen[str]) -> list[psutil.Process]:
     return jobs
 
 
+def terminate(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    jobs = jobs_of(process)
+    process.terminate()
+    return jobs
+
+
 def kill_a_job(process: subprocess.Popen[str]) -> list[psutil.Process]:
     (job,) = jobs_of(process)
     job.kill()
@@ -76,6 +82,7 @@ def kill_snakemake(process: subprocess.Popen[str]) -> list[psutil.Process]:
     ("interrupt", "folders"),
     [
         pytest.param(ctrl_c, [DENSE], id="Ctrl-C"),
+        pytest.param(terminate, [DENSE], id="kill of snakemake"),
         pytest.param(kill_a_job, [DENSE], id="kill -9 of a job"),
         pytest.param(kill_snakemake, [LEVELS[0], BRANCH], id="kill -9 of snakemake"),
     ],
@@ -113,12 +120,12 @@ def test_the_same_command_completes_what_was_interrupted(
 def test_a_second_snakemake_is_kept_out_of_a_folder_while_one_runs(project: Project) -> None:
     (project.folder / CLAIMS).unlink()
     before = project.files()
-    with (project.folder / ".snakemake/running.lock").open("w") as lock:
+    with (project.folder / "results/.running.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         print(os.getpid(), file=lock, flush=True)
         refused = project.snakemake(CLAIMS)
     assert refused.status == 1
-    said = "error: another snakemake is running in this folder: wait for it, or stop it"
+    said = "error: another snakemake writes into 'results': wait for it, or stop it"
     assert refused.said.strip().splitlines()[-1] == said
     assert project.files() == before
     assert project.run(CLAIMS).jobs == {"claims"}
@@ -126,7 +133,7 @@ def test_a_second_snakemake_is_kept_out_of_a_folder_while_one_runs(project: Proj
 
 def test_a_snakemake_waits_for_the_jobs_of_one_that_was_killed(project: Project) -> None:
     (project.folder / CLAIMS).unlink()
-    with (project.folder / ".snakemake/running.lock").open("w") as lock:
+    with (project.folder / "results/.running.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         gone = subprocess.Popen(["true"])
         print(gone.pid, file=lock, flush=True)  # a zombie: it has not been waited for

@@ -6,6 +6,8 @@ import re
 import sys
 from pathlib import Path
 
+import snakemake.workflow
+
 root = str(Path(workflow.basedir))
 sys.path.insert(0, root)
 
@@ -14,9 +16,13 @@ gc.set_threshold(200_000, 20, 100)
 
 from lth_core.planning.configfile import ConfigError
 from lth_core.planning.plan import Plan
+from lth_core.planning.records import Records
 from lth_core.runtime.environment import command_for, search_paths
 from lth_core.storage import codedigest, contents, paths
 from lth_core.storage.runs import Run
+
+# Asked of every file whether it is what the config says; Snakemake makes it when all rules are read.
+snakemake.workflow.FilePersistence = Records
 
 codedigest.remember(Path(".snakemake/lth_code_notes"))
 contents.remember(Path(".snakemake/lth_data_notes"))

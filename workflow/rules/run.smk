@@ -1,10 +1,13 @@
 # How a run begins and ends: alone in its folder, on sound artifacts, with a server for its jobs.
 import os
+import subprocess
 import sys
 
 from lth_core.jobs.support.checkpoints import CHECKPOINTS_VARIABLE, by_training
 from lth_core.jobs.support.server import start_server
+from lth_core.planning.precheck import questions
 from lth_core.runtime import timing
+from lth_core.runtime.interruption import stop_when_told
 from lth_core.runtime.lock import LockError, lock_run
 from lth_core.runtime.timers import cancel_timers
 from lth_core.storage.checks import check_artifacts
@@ -28,20 +31,44 @@ def changed_inputs():
     return sorted(path for path in changed - made_by_this_run() if path.startswith(f"{results}/"))
 
 
+def refuse_others_inputs():
+    """Raise ArtifactError where a job of this run would read a file of another config, as without rerun triggers."""
+    made = set(jobs_of_this_run())
+    read = {source for job in made for source in workflow.dag.dependencies[job]} - made
+    for source in sorted(read, key=lambda source: str(source.output[0])):
+        if not workflow.persistence.is_up_to_date(source):
+            raise ArtifactError.unusable(source.output[0], "was made from another config, by other code or of other files")
+
+
+def refuse_what_cannot_run():
+    """End with one line where a job would lose its finished files to a mistake that only it would find."""
+    tasks = sorted({job.wildcards.task for job in jobs_of_this_run() if hasattr(job.wildcards, "task")})
+    if tasks:
+        asked = questions(plan, tasks, made_by_this_run())
+        check = subprocess.run(["lth-job", "check"], input=asked, capture_output=True, text=True)
+        *_, last = ["", *check.stderr.splitlines()]
+        if check.returncode and last.startswith("error: "):
+            sys.exit(last)
+
+
 def begin_run():
     """Get ready for jobs, or end with one line."""
     try:
-        # Snakemake's own lock, which the profiles switch off, has to be removed by hand after a crash.
-        lock = lock_run(".snakemake/running.lock")
+        # Snakemake's own lock, which the profiles switch off, is of this folder and has to be removed by hand after a
+        # crash. Results may be shared by several folders.
+        lock = lock_run(f"{results}/.running.lock")
         out_of_the_future(results, reports)
         # Before any job starts: Snakemake removes the sound outputs of a job and only then runs it on damaged inputs.
         check_artifacts(changed_inputs())
+        refuse_others_inputs()
     except (LockError, ArtifactError) as error:
         sys.exit(f"error: {error}")
+    stop_when_told()
     timing.start(logs)
     os.environ.update({CHECKPOINTS_VARIABLE: by_training(made_by_this_run())})
     if not workflow.non_local_exec and (server := start_server(lock)):
         os.environ.update(LTH_JOB_SERVER=server)
+    refuse_what_cannot_run()
 
 
 def end_run():

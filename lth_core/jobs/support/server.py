@@ -117,6 +117,7 @@ class JobServer:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             for target, file in enumerate(files):
                 os.dup2(file, target)
             os.closerange(3, self.lock)  # the server's own
@@ -185,7 +186,8 @@ def start_server(lock: int) -> str | None:
 def main() -> None:
     """Serve. Arguments: the address, whose folder is removed at the end, and the lock's open file (0: none)."""
     address, lock = sys.argv[1], int(sys.argv[2])
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the jobs
+    for told in (signal.SIGINT, signal.SIGTERM):  # this is for the jobs
+        signal.signal(told, signal.SIG_IGN)
     server = JobServer(address, lock)
     try:
         for module in FIRST:
