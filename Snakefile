@@ -9,6 +9,7 @@ min_version("9.20")
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/records.smk"
 include: "workflow/rules/run.smk"
 include: "workflow/rules/resources.smk"
 include: "workflow/rules/data.smk"
@@ -27,8 +28,9 @@ include: "workflow/rules/report.smk"
 rule all:
     default_target: True
     input:
-        f"{reports}/index.html",
-        f"{results}/claims.csv",
+        paths.index_file(reports),
+        paths.page_file(reports, config_name),
+        paths.claims_file(results, config_name),
         [for_readers(study) for study in plan.studies],
 
 

@@ -31,11 +31,11 @@ def test_the_examples_of_contributing_run_as_they_stand(tmp_path: Path) -> None:
         check=False,
     )
     assert run.returncode == 0, run.stdout + run.stderr
-    (claim,) = csv.DictReader((tmp_path / "results/claims.csv").open())
+    (claim,) = csv.DictReader((tmp_path / "results/tables/config/claims.csv").open())
     assert claim["verdict"] in ("supported", "contradicted", "inconclusive") and claim["n"] == "2"
-    page = (tmp_path / "reports/index.html").read_text()
+    page = (tmp_path / "reports/config/index.html").read_text()
     assert "Tickets under noise" in page and "stripes: generated 8x8 images" in page
-    assert (tmp_path / "reports/noise-study/noise-stripes-mine.svg").stat().st_size > 1000
+    assert (tmp_path / "reports/config/noise-study/noise-stripes-mine.svg").stat().st_size > 1000
 
 
 def test_the_example_of_the_readme_registers_a_model(tmp_path: Path) -> None:

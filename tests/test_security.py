@@ -120,7 +120,7 @@ def test_no_accepted_name_leads_out_of_the_results(task: str, cohort: str, metho
         Run(task, cohort, branch=branch).history(str(top)),
         paths.initial_file(str(top), task, cohort),
         paths.data_file(str(top), task),
-        paths.table_file(str(top), method, branch),
+        paths.table_file(str(top), task, method, branch),
         paths.learned_supermasks_file(str(top), task, cohort, "initial", "plain"),
     ):
         inside = Path(path).relative_to(top)

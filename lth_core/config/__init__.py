@@ -91,10 +91,12 @@ them recomputes nothing. `device`, `processes` and `nodes` change results by rou
 class Config(Section):
     """The whole configuration."""
 
+    name: Name = "config"
+    """What tells this config's page, tables and claims from those of others; by default the name of its file."""
     results: OutputFolder = "results"
     """Folder for everything that is computed."""
     reports: OutputFolder = "reports"
-    """Folder for figures and the report page."""
+    """Folder for figures and pages: one page for each config, and an index of them."""
     data_root: Folder = "data"
     """Folder of the data sets. Missing ones are downloaded into it."""
     device: Literal["auto", "cpu", "cuda"] = "auto"

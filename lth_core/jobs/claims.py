@@ -22,7 +22,7 @@ def main() -> None:
         claim for name, study in studies.items() for claim in study.claims(config, read_tables(config, name, study))
     ]
     columns = [field.name for field in fields(Claim)]
-    write_table(claims_file(config.results), columns, [astuple(claim) for claim in claims])
+    write_table(claims_file(config.results, config.name), columns, [astuple(claim) for claim in claims])
 
 
 if __name__ == "__main__":

@@ -24,9 +24,11 @@ def main() -> None:
     study = studies[options.study]
     drawings = study.figures(config, read_tables(config, options.study, study))
     for drawing in drawings:
-        save(drawing.draw(), Path(figure_file(config.reports, options.study, drawing.name, "svg")).with_suffix(""))
+        path = figure_file(config.reports, config.name, options.study, drawing.name, "svg")
+        save(drawing.draw(), Path(path).with_suffix(""))
     captions = {drawing.name: drawing.caption for drawing in drawings}
-    write_text(captions_file(config.reports, options.study), json.dumps(captions, indent=1, ensure_ascii=False) + "\n")
+    path = captions_file(config.reports, config.name, options.study)
+    write_text(path, json.dumps(captions, indent=1, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Write the page: rule `report`.
 
-Input: claims, figures, captions, divergence, costs, and the headers of data and dense runs. Output: reports/index.html.
+Input: claims, figures, captions, divergence, costs, and the headers of data and dense runs. Output: the page of the
+config, reports/NAME/index.html.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from lth_core.storage.paths import (
     data_file,
     divergence_file,
     figure_file,
-    report_file,
+    page_file,
     table_file,
 )
 from lth_core.storage.runs import Run
@@ -40,7 +41,7 @@ NUMBERS = ("estimate", "low", "high", "margin")
 def main() -> None:
     options = parser(__doc__).parse_args()
     config, studies = load(options.spec)
-    claims = read_claims(claims_file(config.results))
+    claims = read_claims(claims_file(config.results, config.name))
     tasks, methods = trained_tasks(config, studies), used_methods(config, studies)
     runs = [run for study in studies.values() for run in study.runs(config)]
     page = render(
@@ -56,11 +57,13 @@ def main() -> None:
             for name, task in tasks.items()
             for cohort in task.cohorts
         ],
-        claims_link=link(config, claims_file(config.results)),
+        claims_link=link(config, claims_file(config.results, config.name)),
         costs=[cost_line(ticket, read_rows(ticket.costs(config.results))) for ticket in shrunk_tickets(runs, methods)],
-        divergences=lines([row for name in studies for row in read_rows(divergence_file(config.results, name))]),
+        divergences=lines(
+            [row for name in studies for row in read_rows(divergence_file(config.results, config.name, name))]
+        ),
     )
-    write_text(report_file(config.reports), page)
+    write_text(page_file(config.reports, config.name), page)
 
 
 def trained_tasks(config: Config, studies: dict[str, Study]) -> dict[str, Task]:
@@ -78,14 +81,16 @@ def used_methods(config: Config, studies: dict[str, Study]) -> dict[str, Method]
 
 def study_entry(config: Config, name: str, study: Study, claims: list[dict[str, Any]]) -> StudyEntry:
     """Collect a study's part of the page. Raises ArtifactError when a figure or the captions cannot be read."""
-    captions = json.loads(read_bytes(captions_file(config.reports, name)))
+    captions = json.loads(read_bytes(captions_file(config.reports, config.name, name)))
     figures = []
     for figure in study.figure_names(config):
-        paths = {extension: figure_file(config.reports, name, figure, extension) for extension in FORMATS}
+        paths = {extension: figure_file(config.reports, config.name, name, figure, extension) for extension in FORMATS}
         image = image_uri(read_bytes(paths["svg"]), read_bytes(paths["png"]))
         links = {extension: link(config, path) for extension, path in paths.items()}
         figures.append(FigureEntry(figure, captions[figure], image, links))
-    tables = {table: table_links(config, table_file(config.results, name, table)) for table in study.table_names}
+    tables = {
+        table: table_links(config, table_file(config.results, config.name, name, table)) for table in study.table_names
+    }
     of_study = [claim for claim in claims if claim["study"] == name]
     return StudyEntry(name, study.title, study.citation, of_study, figures, tables)
 
@@ -102,7 +107,7 @@ def table_links(config: Config, path: str) -> dict[str, str]:
 
 def link(config: Config, path: str) -> str:
     """Return the address of a file as seen from the page."""
-    return quote(Path(os.path.relpath(path, Path(report_file(config.reports)).parent)).as_posix())
+    return quote(Path(os.path.relpath(path, Path(page_file(config.reports, config.name)).parent)).as_posix())
 
 
 if __name__ == "__main__":

@@ -26,13 +26,13 @@ def main() -> None:
     config, studies = load(options.spec)
     made_by = json.dumps(provenance({"study": options.study, **options.spec}), indent=1, sort_keys=True)
     for name, table in studies[options.study].tables(config).items():
-        path = table_file(config.results, options.study, name)
+        path = table_file(config.results, config.name, options.study, name)
         write_text(Path(path).with_suffix(".json"), made_by + "\n")
         unknown_is_empty = table.astype(object).where(table.notna(), "")
         write_table(path, table.columns, unknown_is_empty.itertuples(index=False, name=None), digits=None)
     columns = [field.name for field in fields(Divergence)]
     rows = (astuple(row) for row in divergences(config.results, studies[options.study].runs(config)))
-    write_table(divergence_file(config.results, options.study), columns, rows)
+    write_table(divergence_file(config.results, config.name, options.study), columns, rows)
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ def load(paths: Sequence[str | Path], overrides: Mapping[str, Any] | None = None
     data: dict[str, Any] = {}
     for part in [*map(read, paths), _reread(overrides or {})]:
         data = merge(data, part)
+    data.setdefault("name", name_of(paths))
     catalogue.register()
     problems = _import_plugins(data.get("plugins"))
     names_known = not problems  # a plugin that failed would make all of its names unknown
@@ -78,6 +79,16 @@ def _folders(config: Config) -> list[str]:
         blocking = [str(part) for part in (path, *path.parents) if os.path.lexists(part) and not part.is_dir()]
         problems += [at((key,), f"'{part}' is no folder: name another, or remove it") for part in blocking[:1]]
     return problems
+
+
+def name_of(paths: Sequence[str | Path]) -> str:
+    """Name a config by its files: `config/mnist.yaml` is `mnist`, and one in another folder below is `folder-mnist`."""
+    words = []
+    for path in paths:
+        relative = Path(os.path.relpath(Path(path).with_suffix("")))
+        parts = relative.parts if ".." not in relative.parts else relative.parts[-1:]
+        words += parts[1:] if len(parts) == 2 and parts[0] == "config" else parts
+    return re.sub(r"[^a-z0-9_]+", "-", "-".join(words).lower()).strip("-_")[:64] or "config"
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

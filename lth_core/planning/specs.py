@@ -143,6 +143,10 @@ class Specs:
         spec = self._after_training("report", self.studies, without=DRAWING_MODULES)
         return canonical(spec | {"templates": files_digest(TEMPLATES)})
 
+    def index(self) -> str:
+        """Give what the index of pages depends on beyond them: its template."""
+        return canonical({"code": self._code("index"), "templates": files_digest(TEMPLATES)})
+
     def modules_of(self, tasks: Iterable[str], methods: Iterable[str]) -> list[str]:
         """Name the modules that register the models of tasks and the criteria of methods."""
         models = [registry.model.get(self.config.tasks[task].model.name) for task in tasks]

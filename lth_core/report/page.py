@@ -64,15 +64,11 @@ def render(
     run's header says about versions, commit and device; `divergences` are those of all trainings in words; `costs` are
     those of tickets without their pruned filters.
     """
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates()
     environment.filters.update(number=number)
     every_claim = [claim for study in studies for claim in study.claims]
+    verdicts = {verdict: Counter(claim["verdict"] for claim in every_claim)[verdict] for verdict in VERDICTS}
+    counted = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
     return environment.get_template("index.html.j2").render(
         tasks=[_task_facts(name, task, config, sources) for name, task in tasks.items()],
         methods={name: _method_words(method) for name, method in methods.items()},
@@ -80,7 +76,9 @@ def render(
         claims_by_task=_claims_by_task,
         interval_bar=interval_bar,
         decimals=decimals,
-        verdicts={verdict: Counter(claim["verdict"] for claim in every_claim)[verdict] for verdict in VERDICTS},
+        name=config.name,
+        description=f"{', '.join(tasks)}. Claims of {', '.join(study.citation for study in studies)}: {counted}.",
+        verdicts=verdicts,
         claim_count=len(every_claim),
         claims_link=claims_link,
         provenance=provenance,
@@ -90,6 +88,17 @@ def render(
         configuration=yaml.safe_dump(
             config.model_dump(mode="json", exclude=HOW_TO_COMPUTE), sort_keys=False, allow_unicode=True
         ),
+    )
+
+
+def templates() -> Environment:
+    """Open the templates of the pages, which escape everything that is put into them."""
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
 
 

@@ -40,38 +40,43 @@ def learned_supermasks_file(results: str, task: str, cohort: str, values: str, s
     return f"{dense_folder(results, task, cohort)}/supermasks_{values}_{scaling}.csv"
 
 
-def table_file(results: str, study: str, table: str) -> str:
-    """Locate a study's tidy table; its provenance lies beside it as .json."""
-    return f"{results}/tables/{study}/{table}.csv"
+def table_file(results: str, config: str, study: str, table: str) -> str:
+    """Locate a tidy table of a study in a config of this name; its provenance lies beside it as .json."""
+    return f"{results}/tables/{config}/{study}/{table}.csv"
 
 
-def divergence_file(results: str, study: str) -> str:
+def divergence_file(results: str, config: str, study: str) -> str:
     """Locate what diverged in a study's trainings, and which layers were emptied."""
-    return table_file(results, study, "divergence")
+    return table_file(results, config, study, "divergence")
 
 
-def claims_file(results: str) -> str:
-    """Locate the claims of all studies, one row each, as CSV."""
-    return f"{results}/claims.csv"
+def claims_file(results: str, config: str) -> str:
+    """Locate the claims of all studies of a config, one row each, as CSV."""
+    return f"{results}/tables/{config}/claims.csv"
 
 
-def figure_file(reports: str, study: str, figure: str, extension: str) -> str:
+def figure_file(reports: str, config: str, study: str, figure: str, extension: str) -> str:
     """Locate one format of a study's figure."""
-    return f"{reports}/{study}/{figure}.{extension}"
+    return f"{reports}/{config}/{study}/{figure}.{extension}"
 
 
-def captions_file(reports: str, study: str) -> str:
-    """Locate the captions, as JSON: figure name -> caption, in the order of the report."""
-    return f"{reports}/{study}/captions.json"
+def captions_file(reports: str, config: str, study: str) -> str:
+    """Locate the captions, as JSON: figure name -> caption, in the order of the page."""
+    return f"{reports}/{config}/{study}/captions.json"
 
 
-def report_file(reports: str) -> str:
-    """Locate the page that shows everything."""
+def page_file(reports: str, config: str) -> str:
+    """Locate the page that shows everything of a config."""
+    return f"{reports}/{config}/index.html"
+
+
+def index_file(reports: str) -> str:
+    """Locate the index of the pages of all configs."""
     return f"{reports}/index.html"
 
 
 _ARTIFACT = re.compile(
-    r"^(?:.*/)?(data/[^/.][^/]*|tables/[^/]+/[^/.][^/]*"
+    r"^(?:.*/)?(data/[^/.][^/]*|tables/[^/]+/(?:[^/]+/)?[^/.][^/]*"
     r"|[^/]+/\d+-\d+/(?:[^/.][^/]*\.safetensors|dense/(?:[^/]+/)?[^/.][^/]*"
     r"|[^/]+/(?:[^/.][^/]*\.csv|level_[1-9]\d*/(?:[^/]+/)?[^/.][^/]*)))$"
 )

@@ -190,16 +190,16 @@ MADE_OF = {
     "results/data/digits.safetensors": "results/mini/0-1/dense/trained.safetensors",
     "results/mini/0-1/init.safetensors": "results/mini/0-1/dense/trained.safetensors",
     "results/mini/0-1/dense/trained.safetensors": "results/mini/0-1/imp/level_1/mask.safetensors",
-    "results/mini/0-1/dense/history.csv": "results/tables/frankle2019/measurements.csv",
+    "results/mini/0-1/dense/history.csv": "results/tables/config/frankle2019/measurements.csv",
     "results/mini/0-1/imp/level_1/mask.safetensors": "results/mini/0-1/imp/level_1/trained.safetensors",
     "results/mini/0-1/imp/level_1/trained.safetensors": "results/mini/0-1/imp/level_2/mask.safetensors",
-    "results/mini/0-1/imp/level_1/history.csv": "results/tables/frankle2019/curves.csv",
-    "results/mini/0-1/imp/level_1/reinit/mask.safetensors": "results/tables/frankle2019/curves.csv",
-    "results/mini/0-1/imp/level_1/reinit/history.csv": "results/tables/frankle2019/curves.csv",
+    "results/mini/0-1/imp/level_1/history.csv": "results/tables/config/frankle2019/curves.csv",
+    "results/mini/0-1/imp/level_1/reinit/mask.safetensors": "results/tables/config/frankle2019/curves.csv",
+    "results/mini/0-1/imp/level_1/reinit/history.csv": "results/tables/config/frankle2019/curves.csv",
     "results/mini/0-1/imp/level_2/mask.safetensors": "results/mini/0-1/imp/level_2/trained.safetensors",
-    "results/tables/frankle2019/measurements.csv": "results/claims.csv",
-    "results/claims.csv": "reports/index.html",
-    "reports/frankle2019/captions.json": "reports/index.html",
+    "results/tables/config/frankle2019/measurements.csv": "results/tables/config/claims.csv",
+    "results/tables/config/claims.csv": "reports/config/index.html",
+    "reports/config/frankle2019/captions.json": "reports/config/index.html",
 }
 """Artifact -> one that is made of it."""
 

@@ -14,6 +14,7 @@ import pytest
 
 from lth_core.config import Config, Method
 from lth_core.jobs.report import used_methods
+from lth_core.storage.files import write_text
 from lth_core.storage.tensors import write_tensors
 from lth_core.studies.base import Study
 
@@ -101,34 +102,48 @@ def run_all(run: Callable[..., None]) -> None:
     run("figures", "--study", "toy")
     run("claims")
     run("report")
+    run("index", "--pages", "reports/config/index.html", "--output", "reports/index.html")
 
 
 def test_the_jobs_make_tables_figures_claims_and_the_page(run: Callable[..., None], project: Path):
     run_all(run)
-    assert (project / "results/tables/toy/measurements.csv").read_text().startswith("task,seed,level,value\n1,0,1,")
-    made = json.loads((project / "results/tables/toy/measurements.json").read_text())
+    assert (
+        (project / "results/tables/config/toy/measurements.csv").read_text().startswith("task,seed,level,value\n1,0,1,")
+    )
+    made = json.loads((project / "results/tables/config/toy/measurements.json").read_text())
     assert made["spec"]["study"] == "toy" and made["spec"]["config"]["studies"]["toy"]["scale"] == 0.7
-    assert {path.name for path in (project / "reports/toy").glob("[!.]*")} == {
+    assert {path.name for path in (project / "reports/config/toy").glob("[!.]*")} == {
         "line.svg",
         "line.png",
         "line.pdf",
         "captions.json",
     }
-    page = (project / "reports/index.html").read_text()
+    page = (project / "reports/config/index.html").read_text()
     assert "Value &lt; 3 against level." in page and "A &lt;b&gt;toy&lt;/b&gt;" in page and "digits &amp; co" in page
     for link in (
         "toy/line.pdf",
-        "../results/tables/toy/measurements.csv",
-        "../results/tables/toy/measurements.json",
-        "../results/claims.csv",
+        "../../results/tables/config/toy/measurements.csv",
+        "../../results/tables/config/toy/measurements.json",
+        "../../results/tables/config/claims.csv",
     ):
-        assert f'href="{link}"' in page and (project / "reports" / link).exists()
+        assert f'href="{link}"' in page and (project / "reports/config" / link).exists()
+
+
+def test_the_index_links_to_the_page_of_each_config_and_says_what_it_shows(run: Callable[..., None], project: Path):
+    run_all(run)
+    other = project / "reports/mnist/index.html"
+    write_text(other, (project / "reports/config/index.html").read_text().replace("1 supported", "7 supported"))
+    run("index", "--pages", "reports/config/index.html", "reports/mnist/index.html", "--output", "reports/index.html")
+    index = (project / "reports/index.html").read_text()
+    for name, supported in (("config", 1), ("mnist", 7)):
+        entry = index.split(f'<a href="{name}/index.html">{name}</a>')[1].partition("</dd>")[0]
+        assert f"1. Claims of Nobody, 2019: {supported} supported, 0 contradicted, 0 inconclusive." in entry
 
 
 def test_claims_are_rows_with_the_effect_its_interval_and_the_verdict(run: Callable[..., None], project: Path):
     run("table", "--study", "toy")
     run("claims")
-    with open(project / "results/claims.csv", newline="") as file:
+    with open(project / "results/tables/config/claims.csv", newline="") as file:
         (row,) = csv.DictReader(file)
     assert list(row) == [
         *("study", "task", "claim", "source", "effect", "unit", "estimate", "low", "high", "n", "unmeasured", "margin"),
@@ -148,11 +163,12 @@ def test_running_the_jobs_again_gives_the_same_bytes(run: Callable[..., None], p
     run_all(run)
     before = contents()
     run_all(run)
-    assert contents() == before and len(before) == 11
+    assert contents() == before and len(before) == 12
 
 
 @pytest.mark.parametrize(
-    ("job", "missing"), [("claims", "results/tables/toy/measurements.csv"), ("report", "results/claims.csv")]
+    ("job", "missing"),
+    [("claims", "results/tables/config/toy/measurements.csv"), ("report", "results/tables/config/claims.csv")],
 )
 def test_a_missing_input_is_told_in_one_line(run: Callable[..., None], capsys, job: str, missing: str):
     with pytest.raises(SystemExit):

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lth_core import registry
-from lth_core.planning.configfile import ConfigError, load, merge, read
+from lth_core.planning.configfile import ConfigError, load, merge, name_of, read
 from tests.support.config_samples import GOOD, Toy, errors_of
 
 BAD_FILES = {
@@ -261,3 +261,25 @@ def test_a_folder_whose_name_is_taken_is_one_line(key: str) -> None:
     assert errors_of(GOOD, f"{key}: taken") == [f"{key}: 'taken' is no folder: name another, or remove it"]
     assert errors_of(GOOD, f"{key}: taken/deeper") == [f"{key}: 'taken' is no folder: name another, or remove it"]
     assert errors_of(GOOD, f"{key}: nowhere") == [f"{key}: 'nowhere' is no folder: name another, or remove it"]
+
+
+@pytest.mark.parametrize(
+    ("files", "name"),
+    [
+        (["config.yaml"], "config"),
+        (["config/mnist.yaml"], "mnist"),
+        (["config.yaml", "config/everything.yaml"], "config-everything"),
+        (["Mine/A b.yml"], "mine-a-b"),
+        (["/somewhere/else/mine.yaml"], "mine"),
+        (["_.yaml"], "config"),
+        ([], "config"),
+    ],
+)
+def test_a_config_is_named_by_its_files(files: list[str], name: str) -> None:
+    assert name_of([Path(file) for file in files]) == name
+
+
+def test_a_name_of_ones_own_takes_the_place_of_the_files(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(GOOD)
+    assert load([tmp_path / "mine.yaml"]).config.name == "mine"
+    assert load([tmp_path / "mine.yaml"], {"name": "better"}).config.name == "better"

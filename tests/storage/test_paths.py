@@ -25,7 +25,8 @@ PAIRS = [
     ("mini/0-1/imp/level_1/mask.safetensors", "mini/0-1/imp/level_1/reinit/mask.safetensors"),
     ("mini/0-1/dense/history.csv", "mini/0-1/dense/order-1/history.csv"),
     ("mini/0-1/imp/supermasks.csv", "mini/0-1/other/supermasks.csv"),
-    ("tables/frankle2019/curves.csv", "tables/transfer/curves.csv"),
+    ("tables/config/frankle2019/curves.csv", "tables/config/transfer/curves.csv"),
+    ("tables/config/claims.csv", "tables/mnist/claims.csv"),
 ]
 
 
@@ -76,6 +77,7 @@ def test_names_do_not_depend_on_where_results_lie(results: str, names: tuple[str
         paths.level_folder("", task, "0-4", method, 12, branch) + "/history.csv",
         paths.supermasks_file("", task, "0-4", method),
         paths.learned_supermasks_file("", task, "0-4", "initial", "plain"),
-        paths.table_file("", method, branch),
+        paths.table_file("", task, method, branch),
+        paths.claims_file("", method),
     ):
         assert artifact_name(results + path) == path.removeprefix("/")

@@ -55,11 +55,12 @@ RUN = "results/mini/0-1"
 DENSE = f"{RUN}/dense"
 LEVELS = [f"{RUN}/imp/level_1", f"{RUN}/imp/level_2"]
 BRANCH = f"{LEVELS[0]}/reinit"
-TABLES = "results/tables/frankle2019/measurements.csv"
-CLAIMS = "results/claims.csv"
-PAGE = "reports/index.html"
+TABLES = "results/tables/config/frankle2019/measurements.csv"
+CLAIMS = "results/tables/config/claims.csv"
+PAGE = "reports/config/index.html"
+INDEX = "reports/index.html"
 
-AFTER_TRAINING = {"table frankle2019", "figures frankle2019", "claims", f"report {PAGE}"}
+AFTER_TRAINING = {"table frankle2019", "figures frankle2019", "claims", f"report {PAGE}", f"index {INDEX}"}
 """The jobs that every new training entails."""
 
 

@@ -66,7 +66,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 def table(project: Project, name: str) -> pd.DataFrame:
-    return pd.read_csv(project.folder / f"results/tables/frankle2019/{name}.csv").fillna({"layers": ""})
+    return pd.read_csv(project.folder / f"results/tables/config/frankle2019/{name}.csv").fillna({"layers": ""})
 
 
 def test_the_chain_of_the_other_replicate_goes_on(ran: Project) -> None:
@@ -111,7 +111,7 @@ def test_divergence_is_in_rows_of_a_table_and_lines_of_the_page(ran: Project) ->
         (3, "reinit", 0, "no ticket", -1),
         (3, "ticket", 0, "no ticket", -1),
     ]
-    page = ran.read("reports/index.html")
+    page = ran.read("reports/config/index.html")
     assert "seed 0 diverged at level 2, seen first at step 0" in page and "seed 0 has no ticket at level 3" in page
 
 
@@ -125,12 +125,12 @@ def test_a_layer_without_weights_is_said_and_the_network_measured_all_the_same(r
     assert measured["test_accuracy_end"].notna().all() and not measured["diverged"].any()
     assert measured.query("level > 0")["test_accuracy_end"].max() < 0.2  # chance is 0.1
     words = f"layer collapse: nothing is left of {layer} at levels 1–3 (seeds 0, 1)"
-    assert words in ran.read("reports/index.html")
+    assert words in ran.read("reports/config/index.html")
 
 
 def test_claims_count_the_replicate_that_could_not_be_measured(ran: Project) -> None:
-    claims = pd.read_csv(ran.folder / "results/claims.csv").query("task == 'upset'")
+    claims = pd.read_csv(ran.folder / "results/tables/config/claims.csv").query("task == 'upset'")
     late = claims[claims["unmeasured"] > 0]
     assert len(late) and (late["n"] + late["unmeasured"] == 2).all() and (late["verdict"] == "inconclusive").all()
     assert late["estimate"].notna().all()  # of the other one
-    assert "1 <small>and 1 unmeasured" in ran.read("reports/index.html")
+    assert "1 <small>and 1 unmeasured" in ran.read("reports/config/index.html")

@@ -14,6 +14,7 @@ from tests.support.project import (
     BRANCH,
     CLAIMS,
     DENSE,
+    INDEX,
     LEVELS,
     MINIATURE,
     PAGE,
@@ -26,7 +27,7 @@ from tests.support.project import (
 
 SUM_OF_CLAIMS = sum_file(CLAIMS).as_posix()
 ANY_TRAINING = {"dense", "retrain", "branch"}
-PAGES = {"table", "figures", "claims", "report"}
+PAGES = {"table", "figures", "claims", "report", "index"}
 CODE = "\nADDED = 1\n"
 """A change in substance that changes no result."""
 
@@ -54,13 +55,13 @@ def test_two_runs_in_two_folders_give_identical_artifacts(finished: Project, tmp
 @pytest.mark.parametrize(
     ("deleted", "rebuilt"),
     [
-        ("reports/frankle2019/*.svg", {"figures", "report"}),
-        ("reports/frankle2019/captions.json", {"figures", "report"}),
+        ("reports/config/frankle2019/*.svg", {"figures", "report", "index"}),
+        ("reports/config/frankle2019/captions.json", {"figures", "report", "index"}),
         (TABLES, PAGES),
-        ("results/tables/frankle2019/measurements.json", PAGES),
-        ("results/tables/frankle2019/divergence.csv", PAGES),
-        (CLAIMS, {"claims", "report"}),
-        (PAGE, {"report"}),
+        ("results/tables/config/frankle2019/measurements.json", PAGES),
+        ("results/tables/config/frankle2019/divergence.csv", PAGES),
+        (CLAIMS, {"claims", "report", "index"}),
+        (PAGE, {"report", "index"}),
         (f"{LEVELS[0]}/trained.safetensors", set()),  # weights may be deleted to save space
     ],
 )
@@ -175,7 +176,7 @@ def test_a_change_of_plot_style_rebuilds_figures_and_the_page_only(project: Proj
         "lth_core/drawing/colours.py", ('"random reinitialization", "#D55E00"', '"random reinitialization", "#AA3377"')
     )
     run = project.run()
-    assert run.jobs == {"figures frankle2019", f"report {PAGE}"}
+    assert run.jobs == {"figures frankle2019", f"report {PAGE}", f"index {INDEX}"}
     after = project.files()
     changed = touched(before, after)
     assert changed == in_folder("reports", before)
@@ -225,8 +226,8 @@ def test_a_change_of_a_treatment_retrains_its_branches_only(project: Project) ->
         ("lth_core/training/loop.py", {"initialize", "dense", "prune", "retrain", "branch"} | PAGES),
         ("lth_core/pruning/rounds.py", {"prune", "retrain", "branch"} | PAGES),
         ("lth_core/analysis/divergence.py", PAGES),
-        ("lth_core/report/page.py", {"report"}),
-        ("lth_core/report/templates/style.css", {"report"}),
+        ("lth_core/report/page.py", {"report", "index"}),
+        ("lth_core/report/templates/style.css", {"report", "index"}),
         ("lth_core/analysis/distances.py", set()),
         ("lth_core/planning/plan.py", set()),
     ],

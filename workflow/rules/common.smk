@@ -1,12 +1,11 @@
 # The plan of the config, and the input functions of the rules. Rules themselves are in the other files.
 import gc
+import glob
 import inspect
 import os
 import re
 import sys
 from pathlib import Path
-
-import snakemake.workflow
 
 root = str(Path(workflow.basedir))
 sys.path.insert(0, root)
@@ -16,13 +15,9 @@ gc.set_threshold(200_000, 20, 100)
 
 from lth_core.planning.configfile import ConfigError
 from lth_core.planning.plan import Plan
-from lth_core.planning.records import Records
 from lth_core.runtime.environment import command_for, search_paths
 from lth_core.storage import codedigest, contents, paths
 from lth_core.storage.runs import Run
-
-# Asked of every file whether it is what the config says; Snakemake makes it when all rules are read.
-snakemake.workflow.FilePersistence = Records
 
 codedigest.remember(Path(".snakemake/lth_code_notes"))
 contents.remember(Path(".snakemake/lth_data_notes"))
@@ -34,7 +29,7 @@ try:
 except ConfigError as error:
     sys.exit(f"the configuration is not valid:\n{error}")
 
-results, reports, logs = plan.config.results, plan.config.reports, "logs"
+config_name, results, reports, logs = plan.config.name, plan.config.results, plan.config.reports, "logs"
 
 
 # What jobs inherit. None of it changes their results, so none of it is a reason to run them again.
@@ -151,7 +146,7 @@ def histories(study):
 
 def tables(study):
     """List the tables of a study."""
-    return [paths.table_file(results, study, table) for table in plan.studies[study].table_names]
+    return [paths.table_file(results, config_name, study, table) for table in plan.studies[study].table_names]
 
 
 def table_provenance(study):
@@ -164,17 +159,24 @@ def trained_by_studies():
     tasks = {task for study in plan.studies.values() for task in study.tasks}
     settings = {task: plan.config.tasks[task] for task in sorted(tasks)}
     data = {paths.data_file(results, task.dataset) for task in settings.values()}
-    dense = [Run(name, cohort).trained(results) for name, task in settings.items() for cohort in task.cohorts]
+    dense = [Run(task, cohort).trained(results) for task in settings for cohort in settings[task].cohorts]
     return sorted(data) + dense
 
 
 def figures(study):
     """List the figures of a study in all formats."""
-    names = plan.studies[study].figure_names(plan.config)
-    return [paths.figure_file(reports, study, name, kind) for name in names for kind in ("svg", "png", "pdf")]
+    kinds = ("svg", "png", "pdf")
+    drawn = plan.studies[study].figure_names(plan.config)
+    return [paths.figure_file(reports, config_name, study, figure, kind) for figure in drawn for kind in kinds]
+
+
+def pages():
+    """List the pages of all configs that are there, and that of this one."""
+    return sorted({paths.page_file(reports, config_name), *glob.glob(paths.page_file(glob.escape(reports), "*"))})
 
 
 def for_readers(study):
     """List the files of a study that people read, or the page links to."""
-    divergence, captions = paths.divergence_file(results, study), paths.captions_file(reports, study)
+    divergence = paths.divergence_file(results, config_name, study)
+    captions = paths.captions_file(reports, config_name, study)
     return [*tables(study), *table_provenance(study), divergence, captions, *figures(study)]

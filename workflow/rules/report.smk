@@ -1,8 +1,9 @@
-# Report: a study's tables, its figures, the claims of all studies, and the page that shows them.
-# On a cluster the submitting machine makes these two; they take seconds.
+# Report: a study's tables, its figures, the claims of all studies, the page of the config that shows them, and the index
+# of all configs' pages. On a cluster the submitting machine makes the last three; they take seconds.
 localrules:
     claims,
     report,
+    index,
 
 
 for study in plan.studies:
@@ -16,7 +17,7 @@ for study in plan.studies:
         output:
             tables(study),
             table_provenance(study),
-            paths.divergence_file(results, study),
+            paths.divergence_file(results, config_name, study),
         log:
             f"{logs}/tables/{study}.log",
         conda:
@@ -36,7 +37,7 @@ for study in plan.studies:
             tables(study),
         output:
             figures(study),
-            captions=paths.captions_file(reports, study),
+            captions=paths.captions_file(reports, config_name, study),
         log:
             f"{logs}/figures/{study}.log",
         conda:
@@ -54,7 +55,7 @@ rule claims:
     input:
         [tables(study) for study in plan.studies],
     output:
-        f"{results}/claims.csv",
+        paths.claims_file(results, config_name),
     log:
         f"{logs}/claims.log",
     conda:
@@ -69,15 +70,15 @@ rule claims:
 
 rule report:
     input:
-        f"{results}/claims.csv",
-        [paths.divergence_file(results, study) for study in plan.studies],
-        [paths.captions_file(reports, study) for study in plan.studies],
+        paths.claims_file(results, config_name),
+        [paths.divergence_file(results, config_name, study) for study in plan.studies],
+        [paths.captions_file(reports, config_name, study) for study in plan.studies],
         [figures(study) for study in plan.studies],
         [table_provenance(study) for study in plan.studies],
         trained_by_studies(),
         [ticket.costs(results) for ticket in shrunk_tickets(plan.runs, plan.methods)],
     output:
-        report(f"{reports}/index.html", category="Front page"),
+        report(paths.page_file(reports, config_name), category="Front page"),
     log:
         f"{logs}/report.log",
     conda:
@@ -88,3 +89,20 @@ rule report:
         "report {output}"
     shell:
         "lth-job report --spec {params.spec:q} > {log:q} 2>&1"
+
+
+rule index:
+    input:
+        pages(),
+    output:
+        paths.index_file(reports),
+    log:
+        f"{logs}/index.log",
+    conda:
+        "../../environment.yml"
+    params:
+        spec=plan.specs.index(),
+    message:
+        "index {output}"
+    shell:
+        "lth-job index --spec {params.spec:q} --output {output:q} --pages {input:q} > {log:q} 2>&1"

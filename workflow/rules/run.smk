@@ -37,7 +37,9 @@ def refuse_others_inputs():
     read = {source for job in made for source in workflow.dag.dependencies[job]} - made
     for source in sorted(read, key=lambda source: str(source.output[0])):
         if not workflow.persistence.is_up_to_date(source):
-            raise ArtifactError.unusable(source.output[0], "was made from another config, by other code or of other files")
+            raise ArtifactError.unusable(
+                source.output[0], "was made from another config, by other code or of other files"
+            )
 
 
 def refuse_what_cannot_run():

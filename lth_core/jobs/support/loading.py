@@ -37,7 +37,7 @@ def load(spec: Mapping[str, Any]) -> tuple[Config, dict[str, Study]]:
 
 def read_tables(config: Config, name: str, study: Study) -> dict[str, pd.DataFrame]:
     """A study's tables as they were written. Raises ArtifactError when one cannot be read."""
-    return {table: _read(table_file(config.results, name, table)) for table in study.table_names}
+    return {table: _read(table_file(config.results, config.name, name, table)) for table in study.table_names}
 
 
 def _read(path: str) -> pd.DataFrame:
