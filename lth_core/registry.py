@@ -81,10 +81,19 @@ class Registry:
         """What is known before the function is called, as said at registration.
 
         Of a data set `train_examples`, `input_shape` and `classes`, of a transform how it `changes` them, of a model
-        `least_side` and whether it takes images of `any_size`, of a study when its paper was `published` (year-month).
+        `least_side` and whether it takes images of `any_size`, of a study when its paper was `published` (year-month);
+        of all but studies the files that they read (`reads`).
         """
         self.get(name)
         return self._facts[name]
+
+    def reads(self, name: str, options: Mapping[str, Any]) -> list[str]:
+        """The files, besides data sets, that the function reads with these options: said at registration (`reads`).
+
+        That is a list of paths, or a function of the options that returns one.
+        """
+        declared = self.facts(name).get("reads", ())
+        return [str(path) for path in (declared(**options) if callable(declared) else declared)]
 
     def options(self, name: str) -> dict[str, inspect.Parameter]:
         """The config options that the function registered under `name` takes."""

@@ -17,7 +17,7 @@ from lth_core.config import Config, Method, Task
 from lth_core.jobs.support.command import command
 from lth_core.jobs.support.loading import load, parser
 from lth_core.report.costs import cost_line, shrunk_tickets
-from lth_core.report.page import FigureEntry, StudyEntry, image_uri, render
+from lth_core.report.page import FigureEntry, StudyEntry, drawing_library, image_uri, render
 from lth_core.storage.files import read_bytes, write_text
 from lth_core.storage.paths import (
     captions_file,
@@ -44,6 +44,11 @@ def main() -> None:
     claims = read_claims(claims_file(config.results, config.name))
     tasks, methods = trained_tasks(config, studies), used_methods(config, studies)
     runs = [run for study in studies.values() for run in study.runs(config)]
+    drawn = [
+        figure_file(config.reports, config.name, name, figure, "svg")
+        for name, study in studies.items()
+        for figure in study.figure_names(config)
+    ]
     page = render(
         config,
         tasks,
@@ -59,6 +64,7 @@ def main() -> None:
         ],
         claims_link=link(config, claims_file(config.results, config.name)),
         costs=[cost_line(ticket, read_rows(ticket.costs(config.results))) for ticket in shrunk_tickets(runs, methods)],
+        drawn_with=sorted({drawing_library(read_bytes(path)) for path in drawn} - {""}),
         divergences=lines(
             [row for name in studies for row in read_rows(divergence_file(config.results, config.name, name))]
         ),

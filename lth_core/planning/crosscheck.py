@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -84,7 +85,13 @@ def _choice(known: Registry, choice: Choice, location: Location) -> list[str]:
             given = ", ".join(sorted(known.offered))
             needed = f"missing: {known.noun} '{choice.name}' needs it as an option (what it is given: {given})"
             problems.append(at((*location, key), needed))
-    return problems
+    return problems or _unread(known, choice, location)
+
+
+def _unread(known: Registry, choice: Choice, location: Location) -> list[str]:
+    """The files that the function says it reads, and that are not there."""
+    missing = [path for path in known.reads(choice.name, choice.options) if not os.path.isfile(path)]
+    return [at(location, f"{known.noun} '{choice.name}' reads '{path}', which is no file here") for path in missing]
 
 
 def missing_options(known: Registry, name: str) -> list[str]:

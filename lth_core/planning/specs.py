@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from lth_core import registry
-from lth_core.config import HOW_TO_COMPUTE, Config, Task, seeds_of
+from lth_core.config import HOW_TO_COMPUTE, Choice, Config, Task, seeds_of
 from lth_core.planning.chains import Chains
 from lth_core.planning.configerrors import ConfigError
-from lth_core.storage.codedigest import PACKAGE, code_of, digest, files_digest
+from lth_core.registry import Registry
+from lth_core.storage.codedigest import PACKAGE, code_of, digest, file_digest, files_digest
 from lth_core.storage.contents import contents_digest
 from lth_core.storage.runs import Run
 from lth_core.studies.base import Study
@@ -47,6 +48,7 @@ class Specs:
         functions = [registry.transform.get(transform.name) for transform in transforms]
         spec = self._code_of("prepare_data", registry.dataset.get(source.name), *functions)
         spec |= {"source": source.model_dump(), "transforms": [transform.model_dump() for transform in transforms]}
+        spec |= self._reads((registry.dataset, source), *((registry.transform, transform) for transform in transforms))
         files = self.files(dataset)
         return canonical(spec | {"files": files} if files else spec)
 
@@ -70,6 +72,7 @@ class Specs:
         """Give what theta_0 depends on: network, initialization and seeds."""
         settings = self.config.tasks[task]
         spec = self._base(cohort, "initialize", registry.model.get(settings.model.name))
+        spec |= self._reads((registry.model, settings.model))
         # theta_0 depends on the network and its initialization, not on how it is trained.
         neutral = {"optimizer": {"name": "sgd", "learning_rate": 1}, "batch_size": 1, "steps": 1, "evaluate_every": 1}
         return canonical(spec | {"task": self._task(settings, cohort) | {"train": neutral}})
@@ -82,6 +85,7 @@ class Specs:
         """Give what a level's mask depends on beyond its inputs: method, level and seeds."""
         settings = self.chains.methods[method]
         spec = self._base(cohort, "prune", registry.criterion.get(settings.criterion.name))
+        spec |= self._reads((registry.criterion, settings.criterion))
         # Where the next training starts, and what is done to it, do not matter to the mask.
         fields = settings.model_dump(mode="json", exclude={"rewind", "treatment", "levels"})
         return canonical(spec | {"method": fields | {"levels": level}, "level": level})
@@ -95,6 +99,9 @@ class Specs:
         settings = self.chains.treated(run)
         spec = self._training(run.task, run.cohort, "branch", registry.treatment.get(settings.treatment.name))
         spec |= self._rewinding(run.method, run.level)
+        spec |= self._reads(
+            (registry.model, self.config.tasks[run.task].model), (registry.treatment, settings.treatment)
+        )
         return canonical(spec | {"branch": settings.model_dump(), "chain": not run.branch})
 
     def connectivity(self, task: str, cohort: str) -> str:
@@ -110,6 +117,7 @@ class Specs:
         """Give what accuracies of untrained networks under a criterion's masks depend on: task, seeds and method."""
         settings = self.chains.methods[method]
         spec = self._training(task, cohort, "supermasks", registry.criterion.get(settings.criterion.name))
+        spec |= self._reads((registry.model, self.config.tasks[task].model), (registry.criterion, settings.criterion))
         return canonical(spec | {"method": settings.model_dump(mode="json", exclude={"rewind", "treatment"})})
 
     def learned_supermasks(self, task: str, cohort: str, values: str, scaling: str) -> str:
@@ -158,7 +166,14 @@ class Specs:
     def _training(self, task: str, cohort: str, job: str, *functions: Any) -> dict[str, Any]:
         settings = self.config.tasks[task]
         model = registry.model.get(settings.model.name)
-        return self._base(cohort, job, model, *functions) | {"task": self._task(settings, cohort)}
+        spec = self._base(cohort, job, model, *functions) | self._reads((registry.model, settings.model))
+        return spec | {"task": self._task(settings, cohort)}
+
+    @staticmethod
+    def _reads(*choices: tuple[Registry, Choice]) -> dict[str, Any]:
+        """The content of the files that registered functions say they read; nothing where they say so of none."""
+        files = {path for known, choice in choices for path in known.reads(choice.name, choice.options)}
+        return {"reads": {path: file_digest(path) for path in sorted(files)}} if files else {}
 
     def _base(self, cohort: str, job: str, *functions: Any) -> dict[str, Any]:
         return {"seeds": seeds_of(cohort), **self._code_of(job, *functions)}

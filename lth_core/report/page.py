@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -56,13 +57,14 @@ def render(
     claims_link: str,
     divergences: Sequence[Line] = (),
     costs: Sequence[CostLine] = (),
+    drawn_with: Sequence[str] = (),
 ) -> str:
     """Render the whole page.
 
     `tasks` are those that were trained; `methods` those by which masks were found, derived ones too; `sources` says in
     a sentence where each data set comes from; `provenance` has one entry per cohort: task, cohort, and what its dense
     run's header says about versions, commit and device; `divergences` are those of all trainings in words; `costs` are
-    those of tickets without their pruned filters.
+    those of tickets without their pruned filters; `drawn_with` are the library and version that drew the figures.
     """
     environment = templates()
     environment.filters.update(number=number)
@@ -84,6 +86,7 @@ def render(
         provenance=provenance,
         divergences=divergences,
         costs=costs,
+        drawn_with=drawn_with,
         ratio=ratio,
         configuration=yaml.safe_dump(
             config.model_dump(mode="json", exclude=HOW_TO_COMPUTE), sort_keys=False, allow_unicode=True
@@ -106,6 +109,12 @@ def image_uri(svg: bytes, png: bytes) -> str:
     """Encode a figure as a data URI: sharp lines (svg) unless that is large."""
     kind, content = ("svg+xml", svg) if len(svg) <= LARGEST_SVG else ("png", png)
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def drawing_library(svg: bytes) -> str:
+    """Find what an svg says that drew it, such as "Matplotlib v3.10.3"; empty where it says nothing."""
+    found = re.search(rb"<dc:title>([^<,]+)", svg)
+    return found[1].decode().strip() if found else ""
 
 
 def number(value: float, decimals: int | None = None) -> str:

@@ -9,7 +9,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-VERSIONED_PACKAGES = ("torch", "numpy", "numba", "safetensors")
+from lth_core.storage.codedigest import PACKAGE, digest
+
+VERSIONED_PACKAGES = ("torch", "numpy", "numba", "safetensors", "matplotlib")
 
 
 @cache
@@ -23,6 +25,18 @@ def _git_commit() -> str | None:
 
 
 def provenance(spec: Mapping[str, Any], device: str = "cpu") -> dict[str, Any]:
-    """Describe what made an artifact: the config values used, package versions, git commit, device. No clock times."""
+    """Describe what made an artifact: config values, package versions, commit, plugins, device. No clock times.
+
+    The git commit knows nothing of plugins: each is named with a digest of its code and of the modules beside it that
+    it imports.
+    """
     versions = {name: metadata.version(name) for name in VERSIONED_PACKAGES}
-    return {"spec": dict(spec), "versions": versions, "git_commit": _git_commit(), "device": device}
+    plugins = [module for module in spec.get("modules", ()) if module.partition(".")[0] != PACKAGE]
+    digests = {module: digest([module], without=[f"{PACKAGE}*"]) for module in plugins}
+    return {
+        "spec": dict(spec),
+        "versions": versions,
+        "git_commit": _git_commit(),
+        "plugins": digests,
+        "device": device,
+    }

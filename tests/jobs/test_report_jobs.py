@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pytest
 
@@ -120,6 +121,7 @@ def test_the_jobs_make_tables_figures_claims_and_the_page(run: Callable[..., Non
     }
     page = (project / "reports/config/index.html").read_text()
     assert "Value &lt; 3 against level." in page and "A &lt;b&gt;toy&lt;/b&gt;" in page and "digits &amp; co" in page
+    assert f"Figures were drawn with Matplotlib v{matplotlib.__version__}." in page
     for link in (
         "toy/line.pdf",
         "../../results/tables/config/toy/measurements.csv",

@@ -168,6 +168,56 @@ def test_a_plugin_counts_where_its_functions_are_used_and_nowhere_else(
     assert json.loads(before["dense"])["modules"] == ["lth_core.models.networks.lenet"]
 
 
+READER = """
+from lth_core.registry import criterion, model
+
+@criterion("from-file", reads=lambda path="prior.csv": [path])
+def from_file(trained, mask, path="prior.csv"):
+    return trained
+
+@model("from-weights", reads=["weights.npz"])
+def from_weights(classes, input_shape): ...
+"""
+
+
+def test_a_file_that_a_plugin_says_it_reads_counts_with_its_content(
+    plan_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    for known in (registry.criterion, registry.model):
+        monkeypatch.setattr(known, "_functions", dict(known._functions))
+    (tmp_path / "reading_plugin.py").write_text(READER)
+    files = {name: tmp_path / name for name in ("prior.csv", "other.csv", "weights.npz")}
+
+    def use(config: dict[str, Any]) -> None:
+        config["plugins"] = ["reading_plugin"]
+        config["methods"]["reset"]["criterion"] = {"name": "from-file", "path": "other.csv"}
+        config["tasks"]["mini"]["model"] = "from-weights"
+
+    def all_specs() -> dict[str, str]:
+        read_anew()
+        return specs(plan_of(use))
+
+    with pytest.raises(ConfigError) as missing:
+        plan_of(use)
+    assert str(missing.value).splitlines() == [
+        "tasks.mini.model: model 'from-weights' reads 'weights.npz', which is no file here",
+        "methods.reset.criterion: criterion 'from-file' reads 'other.csv', which is no file here",
+    ]
+    for file in files.values():
+        file.write_text("1")
+    before = all_specs()
+    for name, changed in (("prior.csv", set()), ("other.csv", {"prune"}), ("weights.npz", NETWORKS)):
+        files[name].write_text("2")
+        after = all_specs()
+        assert {job for job in before if before[job] != after[job]} == changed
+        before = after
+
+
+NETWORKS = {"initialize", "dense", "retrain", "branch"}
+
+
 def test_a_folder_of_images_is_watched_by_names_and_content_of_its_files(plan_of: Any, tmp_path: Path) -> None:
     def spec(root: Path) -> str:
         source = {"name": "image-folder", "path": "pets", "size": 8}

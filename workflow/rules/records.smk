@@ -8,14 +8,15 @@ import os
 
 import snakemake.workflow
 from snakemake.persistence import NO_PARAMS_CHANGE, ParamsChange
+from snakemake.persistence.db import DbPersistence
 from snakemake.persistence.file import FilePersistence
 from snakemake_interface_executor_plugins.settings import ExecMode
 
 from lth_core.storage.origins import content_of, read_origin, write_origin
 
 
-class Records(FilePersistence):
-    """What Snakemake asks before it decides which jobs to run."""
+class Records:
+    """What Snakemake asks before it decides which jobs to run; its own answers come from a class that is mixed in."""
 
     def __init__(self, *arguments, **options):
         self._contents, self._belongs = {}, {}
@@ -99,5 +100,6 @@ def sha256_of(path):
         return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
-# Snakemake makes it when all rules are read.
-snakemake.workflow.FilePersistence = Records
+# Snakemake makes one of them when all rules are read.
+snakemake.workflow.FilePersistence = type("FileRecords", (Records, FilePersistence), {})
+snakemake.workflow.DbPersistence = type("DbRecords", (Records, DbPersistence), {})
