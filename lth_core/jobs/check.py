@@ -87,8 +87,8 @@ def attempt(problem: str, work: Callable[[], Value]) -> Value:
     try:
         return work()
     except Exception as error:
-        own = type(error).__module__.startswith("lth_core.")
-        reason = " ".join((str(error) if own else f"{type(error).__name__}: {error}").split())
+        is_ours = type(error).__module__.startswith("lth_core.")
+        reason = " ".join((str(error) if is_ours else f"{type(error).__name__}: {error}").split())
         raise CheckError(f"{problem} ({reason})") from None
 
 

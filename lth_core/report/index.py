@@ -21,5 +21,5 @@ def index(pages: Mapping[str, str]) -> str:
 
 def description(page: str) -> str:
     """Find what a page says of itself; empty where it says nothing."""
-    found = re.search(r'<meta name="description" content="([^"]*)">', page)
-    return html.unescape(found[1]) if found else ""
+    match = re.search(r'<meta name="description" content="([^"]*)">', page)
+    return html.unescape(match[1]) if match else ""

@@ -113,8 +113,8 @@ def image_uri(svg: bytes, png: bytes) -> str:
 
 def drawing_library(svg: bytes) -> str:
     """Find what an svg says that drew it, such as "Matplotlib v3.10.3"; empty where it says nothing."""
-    found = re.search(rb"<dc:title>([^<,]+)", svg)
-    return found[1].decode().strip() if found else ""
+    match = re.search(rb"<dc:title>([^<,]+)", svg)
+    return match[1].decode().strip() if match else ""
 
 
 def number(value: float, decimals: int | None = None) -> str:

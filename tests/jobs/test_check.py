@@ -31,8 +31,8 @@ def needy(trained, mask, power=1):
 
 
 @pytest.fixture
-def found(data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Callable[..., str]:
-    """found(...) -> what the job says of a task on the synthetic images (90 training examples, 1x6x6)."""
+def complaint(data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Callable[..., str]:
+    """complaint(...) -> what the job says of a task on the synthetic images (90 training examples, 1x6x6)."""
 
     def run(data: bool = True, batch_size: int = 10, network: Any = "lenet", **method: Any) -> str:
         task = {"dataset": "mine", "model": network, "cohorts": ["0-0"], "train": TRAIN | {"batch_size": batch_size}}
@@ -48,11 +48,14 @@ def found(data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     return run
 
 
-def test_what_works_passes_in_silence(found: Callable[..., str]) -> None:
+def test_what_works_passes_in_silence(complaint: Callable[..., str]) -> None:
     for criterion_name in ("magnitude", "random", "magnitude-increase", "large-init-large-final"):
-        assert found(criterion=criterion_name) == ""
-    assert found(data=False) == ""
-    assert found(network={"name": "lenet", "hidden": [6, 4]}, granularity="filter", fractions={"fc1.weight": 0.5}) == ""
+        assert complaint(criterion=criterion_name) == ""
+    assert complaint(data=False) == ""
+    assert (
+        complaint(network={"name": "lenet", "hidden": [6, 4]}, granularity="filter", fractions={"fc1.weight": 0.5})
+        == ""
+    )
 
 
 @pytest.mark.parametrize(
@@ -70,6 +73,6 @@ def test_what_works_passes_in_silence(found: Callable[..., str]) -> None:
         ({"exclude": ["*.shorcut.*"]}, "methods.imp.exclude: '*.shorcut.*' matches no kind and no weight"),
     ],
 )
-def test_a_mistake_is_one_line_that_begins_with_its_key(found: Callable[..., str], asked: dict, said: str) -> None:
-    line = found(**asked)
+def test_a_mistake_is_one_line_that_begins_with_its_key(complaint: Callable[..., str], asked: dict, said: str) -> None:
+    line = complaint(**asked)
     assert line.startswith(f"error: {said}") and line.count("\n") == 1

@@ -181,8 +181,8 @@ class Project:
 
     def files(self) -> Files:
         """Every artifact and its sum, but neither the lock nor the origins."""
-        found = [path for top in ("results", "reports") for path in (self.folder / top).rglob("*") if path.is_file()]
-        paths = [path for path in found if path.name != ".running.lock" and path.suffix != ".origin"]
+        every = [path for top in ("results", "reports") for path in (self.folder / top).rglob("*") if path.is_file()]
+        paths = [path for path in every if path.name != ".running.lock" and path.suffix != ".origin"]
         return {
             path.relative_to(self.folder).as_posix(): (
                 path.stat().st_mtime_ns,

@@ -6,7 +6,19 @@ import os
 import shutil
 from pathlib import Path
 
-from tests.support.project import AFTER_TRAINING, BRANCH, DENSE, LEVELS, TABLES, Project
+from lth_core.storage.paths import sum_file
+from tests.support.project import (
+    AFTER_TRAINING,
+    BRANCH,
+    DENSE,
+    INDEX,
+    LEVELS,
+    MINIATURE,
+    PAGE,
+    TABLES,
+    Project,
+    touched,
+)
 
 FROM_THE_FIRST_MASK = {
     *(f"{job} mini imp level {level} seeds 0-1" for job in ("prune", "retrain") for level in (1, 2)),
@@ -50,4 +62,26 @@ def test_even_with_triggers_switched_off_no_table_mixes_configs(project: Project
     (line,) = [line for line in stopped.said.splitlines() if line.startswith("error: ")]
     assert "was made from another config" in line and "make it again" in line
     assert any(folder in line for folder in (*LEVELS, BRANCH))
+    assert project.files() == before
+
+
+def test_a_second_config_has_tables_and_a_page_of_its_own_and_shares_what_is_trained(project: Project) -> None:
+    (project.folder / "second.yaml").write_text(MINIATURE.replace("[reinit]", "[]").replace("[1]", "[]"))
+    before = project.files()
+    run = project.run("--configfile", "second.yaml")
+    after_training = {job.replace(PAGE, "reports/second/index.html") for job in AFTER_TRAINING}
+    assert run.jobs == after_training
+    assert touched(before, project.files()) & before.keys() == {INDEX, sum_file(INDEX).as_posix()}
+    assert all(f'<a href="{name}/index.html">' in project.read(INDEX) for name in ("config", "second"))
+    assert project.run("--dry-run").nothing_to_do
+    assert project.run("--dry-run", "--configfile", "second.yaml").nothing_to_do
+
+
+def test_a_config_that_cannot_run_costs_no_finished_file(project: Project) -> None:
+    before = project.files()
+    project.edit("config.yaml", ("rate: 0.2,", "rate: 0.2, exclude: ['*.shorcut.*'],"))
+    stopped = project.snakemake()
+    assert stopped.status == 1 and not stopped.jobs and "Traceback" not in stopped.said
+    said = "error: methods.imp.exclude: '*.shorcut.*' matches no kind and no weight of the network"
+    assert stopped.said.strip().splitlines()[-1].startswith(said)
     assert project.files() == before

@@ -186,8 +186,8 @@ def start_server(lock: int) -> str | None:
 def main() -> None:
     """Serve. Arguments: the address, whose folder is removed at the end, and the lock's open file (0: none)."""
     address, lock = sys.argv[1], int(sys.argv[2])
-    for told in (signal.SIGINT, signal.SIGTERM):  # this is for the jobs
-        signal.signal(told, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):  # this is for the jobs
+        signal.signal(number, signal.SIG_IGN)
     server = JobServer(address, lock)
     try:
         for module in FIRST:
