@@ -17,7 +17,7 @@ from lth_core.config import HOW_TO_COMPUTE, Choice, Config, Task, seeds_of
 from lth_core.planning.chains import Chains
 from lth_core.planning.configerrors import ConfigError
 from lth_core.registry import Registry
-from lth_core.storage.codedigest import PACKAGE, code_of, digest, file_digest, files_digest
+from lth_core.storage.codedigest import PACKAGE, code_of, digest, files_digest
 from lth_core.storage.contents import contents_digest
 from lth_core.storage.runs import Run
 from lth_core.studies.base import Study
@@ -173,7 +173,7 @@ class Specs:
     def _reads(*choices: tuple[Registry, Choice]) -> dict[str, Any]:
         """The content of the files that registered functions say they read; nothing where they say so of none."""
         files = {path for known, choice in choices for path in known.reads(choice.name, choice.options)}
-        return {"reads": {path: file_digest(path) for path in sorted(files)}} if files else {}
+        return {"reads": {path: contents_digest(".", [path]) for path in sorted(files)}} if files else {}
 
     def _base(self, cohort: str, job: str, *functions: Any) -> dict[str, Any]:
         return {"seeds": seeds_of(cohort), **self._code_of(job, *functions)}

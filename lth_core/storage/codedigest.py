@@ -7,7 +7,6 @@ the same file. So a code change reruns the rules that depend on it and no others
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -153,13 +152,6 @@ def _unpacked(packed: list[Any]) -> Source:
 def remember(file: Path) -> None:
     """Know what earlier processes took apart, and tell later ones, by way of `file`."""
     notes.remember(_known, file)
-
-
-@cache
-def file_digest(path: str) -> str:
-    """Twelve hexadecimal digits that change with the content of a file; it is read once per process."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:12]
 
 
 def files_digest(folder: Path) -> str:

@@ -7,5 +7,5 @@ from lth_core.storage import codedigest
 
 def read_anew() -> None:
     """Forget what was read of source files, as a new process has."""
-    for remembered in (codedigest._find, codedigest._read, codedigest.closure, codedigest.file_digest):
+    for remembered in (codedigest._find, codedigest._read, codedigest.closure):
         remembered.cache_clear()
