@@ -93,7 +93,9 @@ class Registry:
         That is a list of paths, or a function of the options that returns one.
         """
         declared = self.facts(name).get("reads", ())
-        return [str(path) for path in (declared(**options) if callable(declared) else declared)]
+        if callable(declared):
+            declared: Any = declared(**options)
+        return [str(path) for path in declared]
 
     def options(self, name: str) -> dict[str, inspect.Parameter]:
         """The config options that the function registered under `name` takes."""
