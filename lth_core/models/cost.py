@@ -2,37 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from lth_core.models.layers import tensors_in
 
 
 def network_cost(module: nn.Module, input_shape: Sequence[int]) -> dict[str, int]:
     """Measure a network's forward pass of one image (C, H, W); leave the module as it is.
 
-    `parameters`: numbers that are trained. `flops`: floating-point operations of the linear layers and convolutions,
-    two for a multiplication with addition. `activations`: numbers in the outputs of all layers together, and
-    `largest_activation` in the largest of them or in the input.
+    `parameters`: numbers that are trained. `flops`: see `flops`. `activations`: numbers in the outputs of all layers
+    together or, where that is more, those that a backward pass needs; `largest_activation`: numbers in the largest
+    output or in the input.
     """
-    image = torch.zeros(1, *input_shape, device=next(module.parameters()).device)
-    flops, sizes = 0, [image.numel()]
+    image = torch.zeros(1, *input_shape, device=next((value.device for value in module.parameters()), None))
+    sizes = [image.numel()]
 
-    def seen(layer: nn.Module, _: Any, output: Any) -> None:
-        nonlocal flops
-        if isinstance(output, Tensor):
-            sizes.append(output.numel())
-            weight = getattr(layer, "weight", None)
-            if isinstance(weight, Tensor) and weight.ndim > 1:
-                flops += 2 * output.numel() * weight[0].numel()
+    def seen(layer: nn.Module, _: Any, outputs: Any) -> None:
+        sizes.extend(output.numel() for output in tensors_in(outputs))
 
     leaves = [layer for layer in module.modules() if not any(layer.children())]
     handles = [layer.register_forward_hook(seen) for layer in leaves]
     training = module.training
     try:
-        with torch.no_grad():
-            module.eval()(image)
+        operations = flops(module.eval(), image)
+        for handle in handles:
+            handle.remove()
+        kept = _kept_for_backward(module, image)
     finally:
         module.train(training)
         for handle in handles:
@@ -40,7 +44,78 @@ def network_cost(module: nn.Module, input_shape: Sequence[int]) -> dict[str, int
     parameters = sum(parameter.numel() for parameter in module.parameters())
     return {
         "parameters": parameters,
-        "flops": flops,
-        "activations": sum(sizes[1:]),
+        "flops": operations,
+        "activations": max(sum(sizes[1:]), kept),
         "largest_activation": max(sizes),
     }
+
+
+def flops(module: nn.Module, inputs: Tensor) -> int:
+    """Count the floating-point operations of an evaluation by torch's formulas: two for a multiplication with addition.
+
+    Those of matrix products and convolutions, however they are called, those inside LSTMs and attention included.
+    """
+    with torch.no_grad(), _in_small_steps(), _FlopCounter() as counter:
+        module(inputs)
+    return counter.total
+
+
+class _FlopCounter(TorchDispatchMode):
+    """Sees every operation, as torch's own FlopCounterMode does, which takes seconds to import the compiler."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = 0
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # what would keep the compiler away from this mode imports it first
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        outputs = func(*args, **(kwargs or {}))
+        formula = _FORMULAS.get(func.overloadpacket)
+        if formula:
+            self.total += formula(*args, **(kwargs or {}), out_val=outputs)
+        return outputs
+
+
+def _mv_flops(matrix: Tensor, *_: Any, **__: Any) -> int:
+    return 2 * matrix.numel()
+
+
+def _bilinear_flops(_: Tensor, weight: Tensor, *__: Any, out_val: Tensor, **___: Any) -> int:
+    return 2 * out_val.numel() * math.prod(weight.shape[-2:])
+
+
+_FORMULAS = {**flop_registry, torch.ops.aten.mv: _mv_flops, torch.ops.aten._trilinear: _bilinear_flops}
+
+
+@contextmanager
+def _in_small_steps() -> Iterator[None]:
+    """Compute LSTMs and attention product by product: torch's counter knows none of the kernels that fuse them."""
+    fast_attention = torch.backends.mha.get_fastpath_enabled()
+    onednn = torch.backends.mkldnn.set_flags(_enabled=False)  # not flags(), which sets and warns of more
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with torch.backends.cudnn.flags(enabled=False), sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast_attention)
+        torch.backends.mkldnn.set_flags(_enabled=onednn[0])
+
+
+def _kept_for_backward(module: nn.Module, inputs: Tensor) -> int:
+    """Count the numbers that autograd keeps of an evaluation, parameters and buffers aside."""
+    known = {tensor.untyped_storage().data_ptr() for tensor in [*module.parameters(), *module.buffers(), inputs]}
+    kept: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in known:
+            kept[storage.data_ptr()] = storage.nbytes() // tensor.element_size()
+        return tensor
+
+    with torch.enable_grad(), _in_small_steps(), torch.autograd.graph.saved_tensors_hooks(keep, lambda kept: kept):
+        outputs = module(inputs)
+    del outputs
+    return sum(kept.values())

@@ -64,7 +64,7 @@ def _applied_last(module: nn.Module, input_shape: Sequence[int]) -> set[str]:
             outputs = functional_call(module.eval(), copies, (inputs,))
         finally:
             module.train(training)
-    return _met_last([tensor.grad_fn for tensor in _tensors(outputs) if tensor.grad_fn], images, matrices)
+    return _met_last([tensor.grad_fn for tensor in tensors_in(outputs) if tensor.grad_fn], images, matrices)
 
 
 def _met_last(outputs: Sequence[Node], images: Tensor, matrices: Mapping[int, str]) -> set[str]:
@@ -111,10 +111,10 @@ def _sources_first(outputs: Sequence[Node]) -> Iterator[Node]:
             left += [(node, True), *((source, False) for source in _sources(node))]
 
 
-def _tensors(outputs: Any) -> Iterator[Tensor]:
+def tensors_in(outputs: Any) -> Iterator[Tensor]:
     """Go through the tensors in whatever a module returns."""
     if isinstance(outputs, Tensor):
         yield outputs
     elif isinstance(outputs, dict | list | tuple):
         for part in outputs.values() if isinstance(outputs, dict) else outputs:
-            yield from _tensors(part)
+            yield from tensors_in(part)

@@ -10,7 +10,6 @@ weights.
 
 from __future__ import annotations
 
-import copy
 import statistics
 import time
 from collections.abc import Sequence
@@ -21,8 +20,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
-from torch.utils.flop_counter import FlopCounterMode
 
+from lth_core.models.cost import flops
+from lth_core.models.folding import folded
 from lth_core.models.symmetries import Group, TensorAxis, symmetries
 
 TOLERANCE = 1e-9
@@ -48,17 +48,30 @@ def shrink(module: nn.Module, input_shape: Sequence[int]) -> nn.Module:
     """Build a smaller copy of the module, in evaluation mode, without the units that its zeros make superfluous.
 
     `input_shape` is (C, H, W). The outputs are those of the module in evaluation mode: proved in double precision on
-    random inputs before it is returned. Raises ShrinkingError for a network that cannot be traced.
+    random inputs before it is returned. Masks and other parametrizations are made permanent. Raises ShrinkingError for
+    a network that cannot be traced or cannot be smaller.
     """
-    groups = symmetries(module, input_shape)
-    if groups is None:
-        raise ShrinkingError(
-            f"this network cannot be traced with inputs of shape {tuple(input_shape)} (masks of torch.nn.utils.prune "
-            "must be made permanent before), so it is not known which layers consume which units"
-        )
-    small = copy.deepcopy(module).double().eval()
+    try:
+        small = folded(module)
+        groups = symmetries(small, input_shape)
+        if groups is None:
+            raise ShrinkingError(
+                f"this network cannot be traced with inputs of shape {tuple(input_shape)}, so it is not known which "
+                "layers consume which units"
+            )
+        dtype = next(value.dtype for value in small.state_dict().values() if value.is_floating_point())
+        return _without_superfluous_units(small.double(), groups, input_shape).to(dtype)
+    except (ShrinkingError, MemoryError):
+        raise
+    except Exception as error:  # whatever a user's module does that smaller layers do not survive
+        reason = next(iter(str(error).strip().splitlines()), "")
+        raise ShrinkingError(f"this network cannot be shrunk ({type(error).__name__}: {reason})") from error
+
+
+def _without_superfluous_units(small: nn.Module, groups: Sequence[Group], input_shape: Sequence[int]) -> nn.Module:
+    """Take the superfluous units of all groups out of the module, in place, and prove its outputs."""
     inputs = torch.randn(4, *input_shape, generator=torch.Generator().manual_seed(0)).double()
-    inputs = inputs.to(next(module.parameters()).device)
+    inputs = inputs.to(next(small.parameters()).device)
     with torch.no_grad():
         expected = small(inputs)
         for group in groups:
@@ -66,8 +79,7 @@ def shrink(module: nn.Module, input_shape: Sequence[int]) -> nn.Module:
         difference = (small(inputs) - expected).abs().max()
     if not difference <= TOLERANCE * (1 + expected.abs().max()):
         raise ShrinkingError(f"the smaller network would compute something else (outputs differ by {difference:.2g})")
-    kinds = {name: value.dtype for name, value in module.state_dict().items()}
-    return small.to(next(dtype for dtype in kinds.values() if dtype.is_floating_point))
+    return small
 
 
 def consumers_of(module: nn.Module, input_shape: Sequence[int]) -> dict[str, tuple[str, int]] | None:
@@ -94,11 +106,11 @@ def compare_costs(
 
     Evaluations are timed in turns, `repeats` of each.
     """
-    modules = [copy.deepcopy(module).eval() for module in (first, second)]
+    modules = [folded(module) for module in (first, second)]
     inputs = torch.randn(batch, *input_shape, device=next(first.parameters()).device)
     seconds: list[list[float]] = [[], []]
     with torch.no_grad():
-        flops = [_flops(module, inputs[:1]) for module in modules]
+        operations = [flops(module, inputs[:1]) for module in modules]
         for turn in range(repeats + 3):
             for module, measured in zip(modules, seconds, strict=True):
                 start = time.perf_counter()
@@ -109,19 +121,10 @@ def compare_costs(
                     measured.append(time.perf_counter() - start)
     parameters = [sum(parameter.numel() for parameter in module.parameters()) for module in modules]
     costs = [
-        Cost(count, operations, statistics.median(measured))
-        for count, operations, measured in zip(parameters, flops, seconds, strict=True)
+        Cost(count, counted, statistics.median(measured))
+        for count, counted, measured in zip(parameters, operations, seconds, strict=True)
     ]
     return costs[0], costs[1]
-
-
-def _flops(module: nn.Module, image: Tensor) -> int:
-    with FlopCounterMode(display=False) as counter:
-        module(image)
-    return counter.get_total_flops()
-
-
-# ---------------------------------------------------------------- one group of units
 
 
 def _remove_units(module: nn.Module, group: Group, inputs: Tensor) -> None:

@@ -8,15 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lth_core.tickets.loading import (
-        Inputs,
-        TicketError,
-        export_onnx,
-        load_inputs,
-        load_mask,
-        load_module,
-        prune_masks,
-    )
+    from lth_core.tickets.export import export_onnx
+    from lth_core.tickets.loading import Inputs, TicketError, load_inputs, load_mask, load_module
+    from lth_core.tickets.masking import prune_masks
 
 __all__ = ["Inputs", "TicketError", "export_onnx", "load_inputs", "load_mask", "load_module", "prune_masks"]
 
@@ -27,4 +21,5 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib
 
-    return getattr(importlib.import_module("lth_core.tickets.loading"), name)
+    module = {"export_onnx": "export", "prune_masks": "masking"}.get(name, "loading")
+    return getattr(importlib.import_module(f"lth_core.tickets.{module}"), name)

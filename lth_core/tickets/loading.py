@@ -1,4 +1,4 @@
-"""Using a ticket elsewhere: as an ordinary module with zeros in place, as torch's own pruning masks, as ONNX.
+"""Using a ticket elsewhere: as an ordinary module with zeros in place, its mask, and what it takes as inputs.
 
 A folder is that of any training under the results folder: `results/TASK/SEEDS/METHOD/level_N`, a branch below it, or
 the dense run. The network is rebuilt from the settings in the files' headers; nothing is unpickled.
@@ -6,21 +6,18 @@ the dense run. The network is rebuilt from the settings in the files' headers; n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import prune
 
 from lth_core import registry
 from lth_core.config import Branch, Method, Task
-from lth_core.storage.files import write_whole
 from lth_core.storage.paths import data_file, initial_file
 from lth_core.storage.runs import Run, run_of
 from lth_core.storage.tensors import Tensors, read_header, read_tensors
@@ -28,9 +25,6 @@ from lth_core.tickets.rewinding import apply_mask
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Num
-
-ONNX_PACKAGES = ("onnx", "onnxscript")
-"""What torch needs to export; this project needs them for its tests only."""
 
 
 class TicketError(ValueError):
@@ -94,51 +88,6 @@ def load_mask(folder: str | Path, seed: int, draw: int = 0) -> dict[str, Tensor]
     results, run = run_of(folder)
     index = _replicate(folder, _spec(run.trained(results)), seed, draw)
     return {name: torch.from_numpy(kept.copy()) for name, kept in _mask(results, run, index).items()}
-
-
-def prune_masks(module: nn.Module, mask: Mapping[str, Tensor], overwrite: bool = False) -> nn.Module:
-    """Put the mask on the module's layers, in place, the way torch.nn.utils.prune does; returns the module.
-
-    Each masked `weight` becomes `weight_orig` and the buffer `weight_mask`, and is their product from then on, so that
-    pruned weights stay zero in anyone's training. `torch.nn.utils.prune.remove` makes it permanent. Raises TicketError
-    for weights that this would set to zero, unless they are to be overwritten: frozen ones are part of their ticket.
-    """
-    for name, kept in mask.items():
-        if not overwrite and module.get_parameter(name)[~kept].any():
-            raise TicketError(
-                f"{name} has other values than zero outside of the mask, as frozen weights have; "
-                "overwrite=True sets them to zero"
-            )
-    for name, kept in mask.items():
-        layer, _, tensor = name.rpartition(".")
-        prune.custom_from_mask(module.get_submodule(layer), tensor, kept)
-    return module
-
-
-def export_onnx(module: nn.Module, input_shape: Sequence[int], path: str | Path) -> None:
-    """Write the module, as it evaluates, as an ONNX file: input `images` (N, *input_shape), output `scores`.
-
-    Raises TicketError when the packages that torch needs for it are not installed.
-    """
-    if missing := [package for package in ONNX_PACKAGES if find_spec(package) is None]:
-        raise TicketError(f"export to ONNX needs packages that are not installed: pip install {' '.join(missing)}")
-    was_training = module.training
-    # Two images: torch.export takes a batch of one for a constant.
-    example = torch.zeros(2, *input_shape, device=next(module.parameters()).device)
-    try:
-        program = torch.onnx.export(
-            module.eval(),
-            (example,),
-            input_names=["images"],
-            output_names=["scores"],
-            dynamic_shapes=({0: torch.export.Dim("images")},),
-            dynamo=True,
-            verbose=False,
-        )
-    finally:
-        module.train(was_training)
-    assert program is not None  # as it is with dynamo
-    write_whole(path, lambda temporary: program.save(temporary), summed=False)
 
 
 # ---------------------------------------------------------------- what the files say

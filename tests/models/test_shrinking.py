@@ -14,6 +14,7 @@ from lth_core.pruning.exclusions import prunable
 from lth_core.pruning.prune import counts, full_mask
 from lth_core.pruning.rounds import next_mask
 from lth_core.pruning.structured import prune_filters
+from lth_core.tickets.masking import prune_masks
 from lth_core.tickets.rewinding import apply_mask
 from tests.models.test_catalogue import build
 
@@ -180,6 +181,58 @@ def test_a_network_that_cannot_be_traced_is_refused_in_one_line() -> None:
 
     with pytest.raises(ShrinkingError, match=r"^this network cannot be traced"):
         shrink(Untraceable(), (3, 1, 1))
+
+
+class Inconstant(nn.Module):
+    """Can be traced, and fails when a layer is smaller."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hidden, self.scores = nn.Linear(3, 4), nn.Linear(4, 2)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        if self.hidden.weight.shape[0] != 4:
+            raise KeyError("four\nunits")
+        return self.scores(self.hidden(images.flatten(1)).relu())
+
+
+@pytest.mark.parametrize("shape", [(3, 1, 1), (2, 1, 1), (3,), 3, (1, 3, 1, 1)])
+@pytest.mark.parametrize(
+    "network",
+    [
+        Inconstant,
+        lambda: nn.Sequential(nn.Flatten()),
+        lambda: nn.LSTM(3, 2),
+        lambda: nn.Sequential(nn.ConvTranspose2d(3, 4, 1), nn.ReLU(), nn.ConvTranspose2d(4, 3, 1)),
+        lambda: nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.Conv2d(4, 3, 1)).to(memory_format=torch.channels_last),
+    ],
+)
+def test_whatever_goes_wrong_is_one_line_of_its_kind(network, shape) -> None:
+    module = network()
+    with torch.no_grad():
+        for value in list(module.parameters())[:2]:
+            value[:1] = 0
+    try:
+        assert isinstance(shrink(module, shape), nn.Module)
+    except ShrinkingError as error:
+        assert "\n" not in str(error)
+
+
+def test_a_failing_smaller_network_says_how_it_fails() -> None:
+    module = Inconstant()
+    with torch.no_grad():
+        module.hidden.weight[0] = 0
+    with pytest.raises(ShrinkingError, match=r"^this network cannot be shrunk \(KeyError: .*four.*\)$"):
+        shrink(module, (3, 1, 1))
+
+
+def test_a_masked_module_is_shrunk_without_making_its_masks_permanent_before() -> None:
+    module, left = pruned("lenet")
+    mask = {layer: module.get_parameter(layer) != 0 for layer in left}
+    small = shrink(prune_masks(module, mask), SHAPE)
+    assert sizes(small, left) == left
+    images = torch.randn(5, *SHAPE)
+    assert torch.allclose(small(images), module(images), atol=1e-4)
 
 
 def test_costs_are_counted_by_hand() -> None:

@@ -1,8 +1,7 @@
-"""Using a ticket: modules, pruning masks and ONNX files from a results folder; the README's example."""
+"""Using a ticket: modules, masks and inputs from a results folder; the README's example."""
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import subprocess
 import sys
@@ -15,7 +14,7 @@ import pytest
 import torch
 from torch import nn
 from torch.func import functional_call
-from torch.nn.utils import prune
+from torch.nn.utils import parametrize
 
 from lth_core import registry
 from lth_core.config import Initialization
@@ -24,16 +23,7 @@ from lth_core.models.initialization import initialize_cohort
 from lth_core.storage.errors import ArtifactError
 from lth_core.storage.runs import Run, run_of
 from lth_core.storage.tensors import read_header, read_tensors, write_tensors
-from lth_core.tickets.loading import (
-    ONNX_PACKAGES,
-    Inputs,
-    TicketError,
-    export_onnx,
-    load_inputs,
-    load_mask,
-    load_module,
-    prune_masks,
-)
+from lth_core.tickets.loading import Inputs, TicketError, load_inputs, load_mask, load_module
 
 ROOT = Path(__file__).resolve().parents[2]
 SHAPE = (1, 8, 8)
@@ -219,68 +209,13 @@ def test_a_folder_names_its_run(run: Run) -> None:
     assert run_of(run.folder("some/results")) == ("some/results", run)
 
 
-# ---------------------------------------------------------------- pruning masks and ONNX
-
-
-def test_pruning_masks_are_torchs_own_and_survive_training_by_anyone(results: str) -> None:
-    folder = TICKET.folder(results)
-    module, mask = load_module(folder, seed=0, weights="start"), load_mask(folder, seed=0)
-    assert prune_masks(module, mask) is module and prune.is_pruned(module)
-    optimizer = torch.optim.SGD(module.parameters(), lr=0.1, momentum=0.9, weight_decay=0.1)
-    for _ in range(3):
-        optimizer.zero_grad()
-        module(torch.randn(5, *SHAPE)).square().sum().backward()
-        optimizer.step()
-    module(torch.randn(1, *SHAPE))
-    for name, kept in mask.items():
-        layer = module.get_submodule(name.removesuffix(".weight"))
-        assert torch.equal(layer.weight_mask, kept.float())
-        assert not layer.weight[~kept].any() and layer.weight[kept].all()
-        prune.remove(layer, "weight")
-    assert not prune.is_pruned(module)
-
-
-def test_frozen_weights_are_not_set_to_zero_unawares(results: str) -> None:
-    write_weights(f"{TICKET.folder(results)}/start.safetensors", spec(), shift=0.5)
-    folder = TICKET.folder(results)
-    module, mask = load_module(folder, seed=0, weights="start"), load_mask(folder, seed=0)
-    with pytest.raises(TicketError, match=r"^fc1.weight has other values than zero outside of the mask"):
-        prune_masks(module, mask)
-    assert not prune.is_pruned(module)
-    assert not prune_masks(module, mask, overwrite=True).fc1.weight[~mask["fc1.weight"]].any()
-
-
-def test_export_without_its_packages_is_one_clear_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("lth_core.tickets.loading.find_spec", lambda package: None)
-    with pytest.raises(TicketError, match=r"not installed: pip install onnx onnxscript$"):
-        export_onnx(network(), SHAPE, tmp_path / "ticket.onnx")
-
-
-@pytest.mark.skipif(
-    any(importlib.util.find_spec(name) is None for name in (*ONNX_PACKAGES, "onnxruntime")),
-    reason="needs onnx, onnxscript and onnxruntime",
-)
-@pytest.mark.parametrize("model", ["lenet", "conv-2", "resnet-8"])
-def test_the_exported_file_computes_what_the_module_does_for_any_number_of_images(model: str, tmp_path: Path) -> None:
-    import onnxruntime
-
-    module = network(model)
-    export_onnx(module, SHAPE, tmp_path / "ticket.onnx")
-    assert module.training
-    session = onnxruntime.InferenceSession(tmp_path / "ticket.onnx")
-    for count in (1, 7):
-        images = torch.randn(count, *SHAPE)
-        (scores,) = session.run(["scores"], {"images": images.numpy()})
-        assert np.allclose(scores, module.eval()(images).detach().numpy(), atol=1e-5)
-
-
 def test_the_example_of_the_readme_runs(results: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(Path(results).parent)
     section = (ROOT / "README.md").read_text().partition("## Using a ticket")[2]
     (example,) = re.findall(r"```python\n(.*?)```", section.partition("\n## ")[0], re.DOTALL)
     names: dict = {}
     exec(example, names)  # noqa: S102 (our own README)
-    assert names["scores"].shape == (1, 10) and prune.is_pruned(names["start"])
+    assert names["scores"].shape == (1, 10) and parametrize.is_parametrized(names["start"].fc1)
     assert torch.allclose(names["small"](torch.ones(2, *SHAPE)), names["trained"](torch.ones(2, *SHAPE)), atol=1e-4)
 
 

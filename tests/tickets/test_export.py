@@ -1,0 +1,106 @@
+"""Tickets as ONNX: one file or a complete pair of files, which compute what the module does."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from lth_core import registry
+from lth_core.storage.errors import ArtifactError
+from lth_core.tickets import export
+from lth_core.tickets.export import ONNX_PACKAGES, export_onnx
+from lth_core.tickets.loading import TicketError
+from lth_core.tickets.masking import prune_masks
+
+SHAPE = (1, 8, 8)
+
+needs_onnx = pytest.mark.skipif(
+    any(importlib.util.find_spec(name) is None for name in (*ONNX_PACKAGES, "onnxruntime")),
+    reason="needs onnx, onnxscript and onnxruntime",
+)
+
+
+def network(name: str = "lenet") -> nn.Module:
+    return registry.model.call(name, {"classes": 10, "input_shape": SHAPE}, {})
+
+
+def scores(path: Path, images: Tensor) -> np.ndarray:
+    import onnxruntime
+
+    (values,) = onnxruntime.InferenceSession(path).run(["scores"], {"images": images.numpy()})
+    return values
+
+
+def test_export_without_its_packages_is_one_clear_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("lth_core.tickets.export.find_spec", lambda package: None)
+    with pytest.raises(TicketError, match=r"not installed: pip install onnx onnxscript$"):
+        export_onnx(network(), SHAPE, tmp_path / "ticket.onnx")
+
+
+@needs_onnx
+@pytest.mark.parametrize("model", ["lenet", "conv-2", "resnet-8"])
+def test_the_exported_file_computes_what_the_module_does_for_any_number_of_images(model: str, tmp_path: Path) -> None:
+    module = network(model)
+    export_onnx(module, SHAPE, tmp_path / "ticket.onnx")
+    assert module.training
+    assert [path.name for path in tmp_path.iterdir()] == ["ticket.onnx"]
+    for count in (1, 7):
+        images = torch.randn(count, *SHAPE)
+        expected = module.eval()(images).detach().numpy()
+        assert np.allclose(scores(tmp_path / "ticket.onnx", images), expected, atol=1e-5)
+
+
+@needs_onnx
+def test_a_masked_module_is_exported_as_small_as_a_dense_one(tmp_path: Path) -> None:
+    module = network()
+    export_onnx(module, SHAPE, tmp_path / "dense.onnx")
+    mask = {name: torch.rand_like(value) < 0.5 for name, value in module.named_parameters() if value.ndim > 1}
+    prune_masks(module, mask, overwrite=True)
+    images = torch.randn(3, *SHAPE)
+    module(images).sum().backward()
+    export_onnx(module, SHAPE, tmp_path / "masked.onnx")
+    sizes = [(tmp_path / name).stat().st_size for name in ("masked.onnx", "dense.onnx")]
+    assert sizes[0] <= 1.001 * sizes[1]
+    assert np.allclose(scores(tmp_path / "masked.onnx", images), module(images).detach().numpy(), atol=1e-5)
+
+
+@needs_onnx
+def test_weights_that_are_too_large_for_one_file_lie_in_a_second_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(export, "LARGEST_FILE", 1000)
+    images = torch.randn(3, *SHAPE)
+    for seed in range(2):  # the second pair replaces the first one
+        torch.manual_seed(seed)
+        module = network()
+        export_onnx(module, SHAPE, tmp_path / "ticket.onnx")
+        assert {path.name for path in tmp_path.iterdir()} == {"ticket.onnx", "ticket.onnx.data"}
+        assert (tmp_path / "ticket.onnx").stat().st_size < (tmp_path / "ticket.onnx.data").stat().st_size
+        assert np.allclose(scores(tmp_path / "ticket.onnx", images), module(images).detach().numpy(), atol=1e-5)
+
+
+@needs_onnx
+def test_a_network_that_torch_cannot_export_is_one_line(tmp_path: Path) -> None:
+    class ByValue(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scores = nn.Linear(64, 3)
+
+        def forward(self, images: Tensor) -> Tensor:
+            return self.scores(images.flatten(1)) if float(images.sum()) > 1 else images.flatten(1)[:, :3]
+
+    with pytest.raises(TicketError, match=r"^torch cannot export this network to ONNX \(.+\)$") as caught:
+        export_onnx(ByValue(), SHAPE, tmp_path / "ticket.onnx")
+    assert "\n" not in str(caught.value) and not any(tmp_path.iterdir())
+
+
+@needs_onnx
+def test_a_folder_that_cannot_be_written_to_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ArtifactError, match="cannot be written"):
+        export_onnx(network(), SHAPE, tmp_path / "file" / "ticket.onnx")
