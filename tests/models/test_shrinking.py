@@ -191,7 +191,7 @@ class Inconstant(nn.Module):
         self.hidden, self.scores = nn.Linear(3, 4), nn.Linear(4, 2)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        if self.hidden.weight.shape[0] != 4:
+        if self.hidden.out_features != 4:
             raise KeyError("four\nunits")
         return self.scores(self.hidden(images.flatten(1)).relu())
 
