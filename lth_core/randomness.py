@@ -7,6 +7,9 @@ step t needs no draw for step t - 1.
 from __future__ import annotations
 
 import hashlib
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -24,3 +27,20 @@ def random_generator(seed: int, purpose: str, *index: int | str) -> np.random.Ge
 def torch_seed(seed: int, purpose: str, *index: int | str) -> int:
     """Return a 63-bit seed for the key (seed, purpose, index), for draws that only torch can make."""
     return _key(seed, purpose, index) >> 65
+
+
+@contextmanager
+def kept_generators() -> Iterator[None]:
+    """Leave the global generators of NumPy and Python as they are; torch has `torch.random.fork_rng`."""
+    python, numpy = random.getstate(), np.random.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+
+
+def seed_generators(seed: int) -> None:
+    """Seed the global generators of NumPy and Python, which code of users may draw from; torch's are seeded beside."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)

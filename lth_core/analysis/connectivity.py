@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from lth_core.engine.linear_network import LinearNetwork, linear
+from lth_core.models.tensors import call
 from lth_core.storage.tensors import Tensors
 from lth_core.tasks.base import Batch, Task, evaluation_piece
 
@@ -233,7 +233,7 @@ def _curve(loss: np.ndarray, error: np.ndarray, disagreement: np.ndarray) -> Cur
 def _outputs(task: Task, line: Line, inputs: Tensor, statistics: Sequence[Weights] | None) -> Iterator[Tensor]:
     for point, alpha in enumerate(line.alphas):
         buffers = statistics[point] if statistics else {}
-        yield functional_call(task.module, {**line.at(alpha), **buffers}, (inputs,))
+        yield call(task.module, {**line.at(alpha), **buffers}, inputs.clone())  # which it may change
 
 
 def _linear_outputs(network: LinearNetwork, line: Line, inputs: Tensor) -> Iterator[Tensor]:

@@ -13,11 +13,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.func import functional_call
 
 from lth_core.analysis.supermasks import accuracies_of
 from lth_core.config import Supermasks
 from lth_core.engine.cohort import Cohort
+from lth_core.models.tensors import call
 from lth_core.randomness import torch_seed
 from lth_core.tasks.base import Task
 
@@ -88,9 +88,7 @@ def learn(
         for batch in task.minibatches([seed], 0, state.step, settings.steps or task.recipe.steps):
             batch = batch.replicate(0)
             kept = {name: _drawn(score) for name, score in state.scores.items()}
-            losses, _ = task.losses(
-                functional_call(task.module, masked(state.network, kept, rescaled), (batch.inputs,)), batch
-            )
+            losses, _ = task.losses(call(task.module, masked(state.network, kept, rescaled), batch.inputs), batch)
             loss = losses.mean()
             if not loss.isfinite():
                 raise LearningDiverged

@@ -115,9 +115,10 @@ def gradient_norms(task: Task, state: TrainingState, layers: Sequence[str], seed
     (batch,) = task.minibatches(seeds, 0, state.step, state.step + 1)
     gradients = iter(probe.gradients(batch, noise_seeds(seeds, 0, state.step)))
     norms = []
-    for part in probe.parts:  # one replicate, or all of them
-        by_name = {name: next(gradients) for name in part}
+    for _ in probe.parts:  # one replicate, or all of them
+        by_name = {name: next(gradients) for name in probe.trainable}
+        reached = [gradient for name in layers if (gradient := by_name.get(name)) is not None]
         replicates = cohort.size // len(probe.parts)
-        squares = (by_name[name].double().reshape(replicates, -1).square().sum(dim=1) for name in layers)
+        squares = (gradient.double().reshape(replicates, -1).square().sum(dim=1) for gradient in reached)
         norms += reduce(torch.add, squares).sqrt().tolist()
     return norms

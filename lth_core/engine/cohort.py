@@ -17,8 +17,9 @@ from torch import Tensor
 from torch.func import vmap
 
 from lth_core.engine.linear_network import LinearNetwork
-from lth_core.engine.module_network import ModuleNetwork
+from lth_core.engine.module_network import Gradient, ModuleNetwork
 from lth_core.engine.sparse_network import SparseNetwork, columns, pays, pieces
+from lth_core.randomness import kept_generators, seed_generators
 from lth_core.storage.tensors import Tensors
 from lth_core.tasks.base import Batch, Task, evaluation_piece
 
@@ -35,8 +36,9 @@ class Cohort:
     """Gradients and evaluation of R replicates.
 
     `parameters` and `buffers` map the module's names to tensors (R, ...). A part is what is computed at a time: one
-    replicate's views of the parameters, or all of them. `trained` lists the tensors that training changes: those of all
-    parts or, where few weights are kept, one vector of the kept weights per replicate. `gradients` returns theirs.
+    replicate's views of the parameters, or all of them. `trained` lists the tensors that training changes: of every
+    part those named in `trainable` or, where few weights are kept, one vector of the kept weights per replicate.
+    `gradients` returns theirs.
     """
 
     def __init__(self, task: Task, weights: dict[str, Tensor], pruned: Tensors | None = None):
@@ -47,13 +49,17 @@ class Cohort:
         self.task = task
         self.module = task.module.to(task.device)
         self._parameters = {name: weights[name] for name, _ in self.module.named_parameters()}
-        self.buffers = {name: weights[name] for name, _ in self.module.named_buffers()}
         self.size = len(next(iter(self._parameters.values())))
+        self.buffers = {
+            name: weights[name] if name in weights else buffer.expand(self.size, *buffer.shape).clone()
+            for name, buffer in self.module.named_buffers()
+        }
         self.network = ModuleNetwork(task)
+        self.trainable = [name for name in self._parameters if name in self.network.trainable]
         self.linear = LinearNetwork.of(self.module) if task.recipe.precision == "float32" else None
         self.together = all_at_once(task.device) and (self.linear is not None or self._stacks())
         self.parts = [self._parameters] if self.together else [self._replicate(r) for r in range(self.size)]
-        self.trained = [tensor for part in self.parts for tensor in part.values()]
+        self.trained = [part[name] for part in self.parts for name in self.trainable]
         self.sparse: list[SparseNetwork] = []
         if self.linear and pruned and pays(self.linear, self._parameters, pruned):
             masks = [{name: kept[r] for name, kept in pruned.items()} for r in range(self.size)]
@@ -76,9 +82,10 @@ class Cohort:
 
     # ------------------------------------------------------------ gradients
 
-    def gradients(self, batch: Batch, noise_seeds: Sequence[int]) -> list[Float[Tensor, "..."]]:
+    def gradients(self, batch: Batch, noise_seeds: Sequence[int]) -> list[Gradient]:
         """Compute the gradient of each replicate's mean loss on its own minibatch, one per tensor of `trained`.
 
+        It is None for tensors that the loss does not depend on.
         `batch` has a leading replicate axis; `noise_seeds`, one per replicate, seed what modules draw that take turns.
         Batch norm updates its statistics (`buffers`) in place.
         """
@@ -92,20 +99,20 @@ class Cohort:
         replicates = [self._autograd(r, batch.replicate(r), noise_seeds[r]) for r in range(self.size)]
         return [gradient for gradients in replicates for gradient in gradients]
 
-    def _linear_gradients(self, network: LinearNetwork, batch: Batch) -> list[Tensor]:
+    def _linear_gradients(self, network: LinearNetwork, batch: Batch) -> list[Gradient]:
         inputs = batch.inputs.flatten(2)
         pieces = [inputs] if self.together else inputs.unbind()
         values = [network.activations(part, piece) for part, piece in zip(self.parts, pieces, strict=True)]
         outputs = values[0][-1] if self.together else torch.stack([activations[-1] for activations in values])
         by_outputs = self.task.output_gradient(outputs, batch)
         by_piece = [by_outputs] if self.together else by_outputs.unbind()
-        gradients = []
+        gradients: list[Gradient] = []
         for part, activations, gradient in zip(self.parts, values, by_piece, strict=True):
             by_name = network.gradients(part, activations, gradient)
             gradients += [by_name[name] for name in part]
         return gradients
 
-    def _sparse_gradients(self, batch: Batch) -> list[Tensor]:
+    def _sparse_gradients(self, batch: Batch) -> list[Gradient]:
         count, inputs = batch.inputs.shape[1], columns(batch.inputs.flatten(2))
         units = [network.units(piece) for network, piece in zip(self.sparse, inputs, strict=True)]
         outputs = [network.outputs(values, count) for network, values in zip(self.sparse, units, strict=True)]
@@ -114,11 +121,16 @@ class Cohort:
             network.fill_gradient(*arguments)
         return [network.gradient for network in self.sparse]
 
-    def _autograd(self, index: int, batch: Batch, noise_seed: int) -> list[Tensor]:
-        torch.default_generator.manual_seed(noise_seed)  # for dropout, or whatever else the module draws
-        if self.task.device.type == "cuda":
-            torch.cuda.manual_seed(noise_seed)
+    def _autograd(self, index: int, batch: Batch, noise_seed: int) -> list[Gradient]:
+        self._seed(noise_seed)
         return self.network.gradients(self.parts[index], self._buffers(index), batch)
+
+    def _seed(self, seed: int) -> None:
+        """Seed what the module may draw from: dropout, or whatever else it does."""
+        seed_generators(seed)
+        torch.default_generator.manual_seed(seed)
+        if self.task.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
 
     def _buffers(self, index: int) -> dict[str, Tensor]:
         return {name: value[index] for name, value in self.buffers.items()}
@@ -131,12 +143,14 @@ class Cohort:
 
         A replicate with a weight that is not finite has no loss (nan), one without a finite loss has no accuracy.
         """
-        self.module.eval()
         sums = torch.zeros(2, self.size, dtype=torch.float64, device=self.task.device)
         examples = 0
-        for batch in self.task.evaluation_batches(split, evaluation_piece(self.linear is not None, self.task.device)):
-            sums += torch.stack([values.double().sum(dim=1) for values in self._evaluated(batch)])
-            examples += len(batch.inputs)
+        with torch.random.fork_rng(), kept_generators():
+            for batch in self.task.evaluation_batches(
+                split, evaluation_piece(self.linear is not None, self.task.device)
+            ):
+                sums += torch.stack([values.double().sum(dim=1) for values in self.evaluated(batch, examples)])
+                examples += len(batch.inputs)
         sums, examples = self.totals(sums, examples)
         loss, accuracy = sums / examples
         loss = loss.where(self.finite(), math.nan)
@@ -157,15 +171,22 @@ class Cohort:
         """Add up the sums of losses and of right predictions, and the number of examples, of all processes."""
         return sums, examples
 
-    def _evaluated(self, batch: Batch) -> tuple[Float[Tensor, "replicate batch"], Bool[Tensor, "replicate batch"]]:
-        """The loss of every replicate on every example, and whether its prediction is right."""
+    @torch.no_grad()
+    def evaluated(
+        self, batch: Batch, noise: int = 0
+    ) -> tuple[Float[Tensor, "replicate batch"], Bool[Tensor, "replicate batch"]]:
+        """Compute the loss of every replicate on every example, and whether its prediction is right.
+
+        `noise` seeds what modules draw even now, the same for all replicates.
+        """
+        self.module.eval()
         if self.together:
             return vmap(lambda outputs: self.task.losses(outputs, batch))(self._stacked_outputs(batch.inputs))
         if self.sparse:
             inputs, count = pieces(batch.inputs.flatten(1)), len(batch.inputs)
             outputs = [torch.from_numpy(network.evaluated(inputs, count)) for network in self.sparse]
         else:
-            outputs = [self._outputs(index, batch.inputs) for index in range(self.size)]
+            outputs = self._outputs_in_turn(batch.inputs, noise)
         losses, right = zip(*(self.task.losses(values, batch) for values in outputs), strict=True)
         return torch.stack(losses), torch.stack(right)
 
@@ -174,9 +195,15 @@ class Cohort:
             return self.linear.activations(self._parameters, inputs.flatten(1).expand(self.size, -1, -1))[-1]
         return self.network.stacked_outputs(self._parameters, self.buffers, inputs)
 
-    def _outputs(self, index: int, inputs: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
-        """One replicate's outputs."""
-        replicate = self._replicate(index)
+    def _outputs_in_turn(self, inputs: Float[Tensor, "batch ..."], noise: int) -> list[Float[Tensor, "batch ..."]]:
+        """Each replicate's outputs."""
         if self.linear:
-            return self.linear.activations(replicate, inputs.flatten(1))[-1]
-        return self.network.outputs(replicate, self._buffers(index), inputs)
+            flat = inputs.flatten(1)
+            return [self.linear.activations(self._replicate(index), flat)[-1] for index in range(self.size)]
+        outputs = []
+        for index in range(self.size):
+            self._seed(noise)
+            first = inputs.clone()  # modules may change their inputs, which all replicates share
+            buffers = {name: value.clone() for name, value in self._buffers(index).items()}  # in place, too
+            outputs.append(self.network.outputs(self._replicate(index), buffers, first))
+        return outputs

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, distributed
 
 from lth_core.engine.cohort import Cohort
+from lth_core.engine.module_network import Gradient
 from lth_core.runtime.shares import ALONE, Share
 from lth_core.storage.tensors import Tensors
 from lth_core.tasks.base import Batch, Task
@@ -69,10 +70,10 @@ def cohort_of(task: Task, weights: dict[str, Tensor], pruned: Tensors | None) ->
 class SharedCohort(Cohort):
     """A cohort whose examples are shared by several processes."""
 
-    def gradients(self, batch: Batch, noise_seeds: Sequence[int]) -> list[Float[Tensor, "..."]]:
+    def gradients(self, batch: Batch, noise_seeds: Sequence[int]) -> list[Gradient]:
         with _together():
             gradients = super().gradients(batch, noise_seeds)
-            average(gradients)
+            average([gradient for gradient in gradients if gradient is not None])
         return gradients
 
     def totals(self, sums: Float[Tensor, "2 replicate"], examples: int) -> tuple[Float[Tensor, "2 replicate"], int]:

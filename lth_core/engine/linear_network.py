@@ -52,10 +52,11 @@ def linear(
     return outputs.relu_() if relu else outputs
 
 
-def _hooked(module: nn.Module) -> bool:
+def _altered(module: nn.Module) -> bool:
     """Whether something else is called on the module's way forward or back, as spectral_norm does."""
     hooks = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
-    return any(getattr(module, kind) for kind in hooks)
+    hooked = any(getattr(module, kind) for kind in hooks) or any(p._backward_hooks for p in module.parameters())
+    return hooked or "forward" in vars(module)
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class LinearNetwork:
         """Read a module as linear layers, if it is a plain sequence (Flatten,) Linear, ReLU, Linear, ..., Linear."""
         if type(module) is not nn.Sequential:
             return None
-        named = list(module.named_children())
+        named = [(name, layer) for name, layer in module._modules.items() if layer is not None]  # one may come twice
         if named and type(named[0][1]) is nn.Flatten and named[0][1].start_dim == 1 and named[0][1].end_dim == -1:
             named = named[1:]
         expected = [nn.Linear if position % 2 == 0 else nn.ReLU for position in range(len(named))]
@@ -78,7 +79,7 @@ class LinearNetwork:
         parameters = [value for _, layer in named[::2] for value in layer._parameters.values() if value is not None]
         if len({id(value) for value in parameters}) < len(parameters):
             return None  # what layers share has gradients from several of them
-        if any(_hooked(part) for part in module.modules()):
+        if not all(value.requires_grad for value in parameters) or any(_altered(part) for part in module.modules()):
             return None
         linear = named[::2]
         return cls(

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torch.func import functional_call, vmap
+from torch.func import vmap
 
+from lth_core.models.tensors import call, names_of_layers
 from lth_core.tasks.base import Batch, Task
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Shaped
 
 Weights = Mapping[str, Tensor]
+Gradient = Tensor | None
+"""Of the shape of its parameter; None where the loss does not depend on it, so that the optimizer leaves it alone."""
 
 
 @dataclass(frozen=True)
 class ModuleNetwork:
     """The module of a task. `parameters` and `buffers` are its tensors by name: one replicate's or, stacked, (R, ...).
 
-    Batch norm writes its statistics into `buffers` while the module is in training mode.
+    Whatever the module writes into its buffers, in place or by assigning others, is in `buffers` after a call.
     """
 
     task: Task
@@ -31,16 +35,28 @@ class ModuleNetwork:
         self, parameters: Weights, buffers: Weights, inputs: Shaped[Tensor, "batch ..."]
     ) -> Float[Tensor, "batch ..."]:
         """Compute one replicate's outputs."""
-        return functional_call(self.task.module, {**parameters, **buffers}, (inputs,))
+        return call(self.task.module, {**parameters, **buffers}, inputs, self._names)
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        return names_of_layers(self.task.module)
+
+    @cached_property
+    def trainable(self) -> frozenset[str]:
+        """Return the names of the parameters that training changes."""
+        return frozenset(name for name, parameter in self.task.module.named_parameters() if parameter.requires_grad)
 
     @torch.enable_grad()
-    def gradients(self, parameters: Weights, buffers: Weights, batch: Batch) -> list[Float[Tensor, "..."]]:
-        """Compute the gradient of one replicate's mean loss by every parameter, at the recipe's precision."""
-        trained = _leaves(parameters)
+    def gradients(self, parameters: Weights, buffers: Weights, batch: Batch) -> list[Gradient]:
+        """Compute the gradient of one replicate's mean loss by every parameter, at the recipe's precision.
+
+        Those that the module freezes are left out; it is None for those that the loss does not reach.
+        """
+        leaves = self._leaves(parameters)
         with self._autocast():
-            outputs = self.outputs(trained, buffers, batch.inputs)
+            outputs = self.outputs(leaves, buffers, batch.inputs)
         losses, _ = self.task.losses(_exact(outputs), batch)
-        return _gradients(losses.mean(), trained)
+        return _gradients(losses.mean(), leaves)
 
     # ------------------------------------------------------------ all replicates at once
 
@@ -55,7 +71,7 @@ class ModuleNetwork:
         copies = {name: value.clone() for name, value in buffers.items()}
         try:
             self.task.module.train()
-            self._training_outputs(_leaves(parameters), copies, stacked)
+            self._training_outputs(self._leaves(parameters), copies, stacked)
             self.task.module.eval()
             self.stacked_outputs(parameters, copies, inputs)
         except torch.OutOfMemoryError:
@@ -71,14 +87,12 @@ class ModuleNetwork:
         return vmap(self.outputs, in_dims=(0, 0, None))(parameters, buffers, inputs)
 
     @torch.enable_grad()
-    def stacked_gradients(
-        self, parameters: Weights, buffers: Weights, batch: Batch
-    ) -> list[Float[Tensor, "replicate ..."]]:
+    def stacked_gradients(self, parameters: Weights, buffers: Weights, batch: Batch) -> list[Gradient]:
         """Compute what `gradients` does of every replicate on its own minibatch. Convolutions become grouped ones."""
-        trained = _leaves(parameters)
-        outputs = self._training_outputs(trained, buffers, batch.inputs)
+        leaves = self._leaves(parameters)
+        outputs = self._training_outputs(leaves, buffers, batch.inputs)
         by_outputs = self.task.output_gradient(_exact(outputs.detach()), batch)
-        return _gradients(outputs, trained, by_outputs.to(outputs.dtype))
+        return _gradients(outputs, leaves, by_outputs.to(outputs.dtype))
 
     @torch.enable_grad()
     def _training_outputs(
@@ -87,6 +101,10 @@ class ModuleNetwork:
         """Compute the outputs of every replicate on inputs of its own, at the recipe's precision."""
         with self._autocast():
             return vmap(self.outputs)(parameters, buffers, inputs)
+
+    def _leaves(self, parameters: Weights) -> dict[str, Tensor]:
+        """Parameters from which gradients are taken where the module's own require them."""
+        return {name: value.detach().requires_grad_(name in self.trainable) for name, value in parameters.items()}
 
     # ------------------------------------------------------------ precision
 
@@ -102,11 +120,8 @@ def _exact(outputs: Tensor) -> Tensor:
     return outputs.float() if outputs.dtype == torch.bfloat16 else outputs
 
 
-def _leaves(parameters: Weights) -> dict[str, Tensor]:
-    return {name: value.detach().requires_grad_() for name, value in parameters.items()}
-
-
-def _gradients(loss: Tensor, trained: Weights, by_outputs: Tensor | None = None) -> list[Tensor]:
-    gradients = torch.autograd.grad(loss, list(trained.values()), by_outputs, materialize_grads=True)
+def _gradients(loss: Tensor, leaves: Weights, by_outputs: Tensor | None = None) -> list[Gradient]:
+    trained = [leaf for leaf in leaves.values() if leaf.requires_grad]
+    gradients = torch.autograd.grad(loss, trained, by_outputs, allow_unused=True)
     # Those of convolutions may come channels last, but optimizers go through memory in the order of the weights.
-    return [gradient.contiguous() for gradient in gradients]
+    return [None if gradient is None else gradient.contiguous() for gradient in gradients]

@@ -22,6 +22,7 @@ from lth_core.jobs.support.inputs import read_weights
 from lth_core.jobs.support.stacking import unstack
 from lth_core.jobs.support.trainings import choose_device, model_factory, parser, prepare
 from lth_core.models.shrinking import compare_costs, shrink
+from lth_core.models.tensors import load_tensors
 from lth_core.storage.tables import write_table
 from lth_core.storage.tensors import Tensors, read_header
 
@@ -57,7 +58,7 @@ def costs(
     module: nn.Module, ticket: Tensors, seed: int, input_shape: Sequence[int]
 ) -> Iterator[tuple[int | float | str, ...]]:
     """Measure the dense network and the ticket's smaller one in turns; yields the rows of a seed."""
-    module.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in ticket.items()})
+    load_tensors(module, ticket)
     measured = compare_costs(module, shrink(module, input_shape), input_shape)
     for network, cost in zip(("dense", "ticket"), measured, strict=True):
         yield seed, network, *astuple(cost)

@@ -1,7 +1,7 @@
 """Draw the initial weights theta_0 of a cohort: rule `initialize`.
 
 Input: the data file, of which only the facts matter. Output: theta_0. Its header has the network's prunable layers,
-what the network costs, and for filters that can be removed the layer that reads them.
+what the network costs, for filters that can be removed the layer that reads them, and what was proved of its training.
 """
 
 from __future__ import annotations
@@ -12,20 +12,23 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
+from torch import nn
 
 from lth_core.config import Method, Task
-from lth_core.data.reading import open_data
+from lth_core.data.reading import ImageData, open_data
 from lth_core.data.splits import SPLITS
 from lth_core.jobs.support.command import command, import_modules
 from lth_core.jobs.support.trainings import model_factory
 from lth_core.models.cost import network_cost
-from lth_core.models.initialization import initialize_cohort
+from lth_core.models.initialization import Factory, build, initialize_cohort
 from lth_core.models.layers import prunable_layers
 from lth_core.models.shrinking import consumers_of
 from lth_core.pruning.exclusions import ExclusionError, prunable
 from lth_core.pruning.filters import FilterError, check_filters
 from lth_core.storage.provenance import provenance
 from lth_core.storage.tensors import Tensors, write_tensors
+from lth_core.tasks.classification import ImageClassification
+from lth_core.training.proof import ProofError, prove, recipe
 
 
 def check_methods(
@@ -50,6 +53,19 @@ def check_methods(
             raise type(error)(f"methods.{name}.{error}") from None
 
 
+def proof_of(task: str, factory: Factory, settings: Task, images: ImageData, seed: int) -> dict[str, Any]:
+    """Prove that the task's network is trained as it is written. Raises ProofError with the key of the config."""
+    small = recipe(images.size("train"))
+
+    def task_of(module: nn.Module) -> ImageClassification:
+        return ImageClassification(module, images, small, torch.device("cpu"))
+
+    try:
+        return prove(lambda number: build(factory, settings.initialization, number), factory, task_of, seed)
+    except ProofError as error:
+        raise ProofError(f"tasks.{task}.model: {settings.model.name}: {error}") from error
+
+
 @command
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
@@ -64,6 +80,7 @@ def main() -> None:
     settings, images = Task(**spec["task"]), open_data(options.data)
     factory = model_factory(settings, images.classes, images.input_shape)
     weights = initialize_cohort(factory, settings.initialization, spec["seeds"])
+    proved = proof_of(options.task, factory, settings, images, spec["seeds"][0])
     with torch.random.fork_rng():
         module = factory()
         layers, cost = prunable_layers(module, images.input_shape), network_cost(module, images.input_shape)
@@ -71,7 +88,7 @@ def main() -> None:
     check_methods(layers, weights, options.methods[options.task], consumers)
     examples = {split: images.size(split) for split in SPLITS}
     header = {"layers": layers, "consumers": consumers or {}, "cost": cost, "examples": examples}
-    header |= {"provenance": provenance(spec)}
+    header |= {"proved": proved, "provenance": provenance(spec)}
     write_tensors(options.output, weights, header)
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn.modules.conv import _ConvNd
+
+from lth_core.models.tensors import call
 
 PRUNABLE_LAYERS = (nn.Linear, _ConvNd)
 
@@ -16,10 +17,10 @@ PRUNABLE_LAYERS = (nn.Linear, _ConvNd)
 def prunable_weights(module: nn.Module) -> list[str]:
     """List the weights of all convolutions and linear layers by name, in the order in which the module registers them.
 
-    Biases and the parameters of batch norm are not prunable. A weight that several layers share counts once, under its
-    first name.
+    Biases, the parameters of batch norm and frozen weights are not prunable. A weight that several layers share counts
+    once, under its first name.
     """
-    parameters = dict(module.named_parameters())
+    parameters = {name: value for name, value in module.named_parameters() if value.requires_grad}
     names = {f"{path}.weight".lstrip("."): layer for path, layer in module.named_modules()}
     return [name for name, layer in names.items() if isinstance(layer, PRUNABLE_LAYERS) and name in parameters]
 
@@ -61,7 +62,7 @@ def _applied_last(module: nn.Module, input_shape: Sequence[int]) -> set[str]:
         images = torch.zeros(2, *input_shape, device=device, requires_grad=True)
         try:
             inputs = images.clone()  # modules may change them in place
-            outputs = functional_call(module.eval(), copies, (inputs,))
+            outputs = call(module.eval(), copies, inputs)
         finally:
             module.train(training)
     return _met_last([tensor.grad_fn for tensor in tensors_in(outputs) if tensor.grad_fn], images, matrices)

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, fx, nn
-from torch.func import functional_call
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
+from lth_core.models.tensors import call
 from lth_core.randomness import random_generator
 from lth_core.storage.tensors import Tensors
 
@@ -79,9 +79,7 @@ def _hold(module: nn.Module, input_shape: Sequence[int], groups: Sequence[Group]
     inputs = torch.from_numpy(rng.standard_normal((2, *input_shape))).to(device)
     with torch.no_grad():
         first, second = (
-            functional_call(
-                module, {name: torch.from_numpy(value).to(device) for name, value in arrays.items()}, inputs
-            )
+            call(module, {name: torch.from_numpy(value).to(device) for name, value in arrays.items()}, inputs.clone())
             for arrays in (weights, moved)
         )
     return bool((first - second).abs().max() <= 1e-9 * first.abs().max())

@@ -12,12 +12,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from lth_core import registry
 from lth_core.config import Branch, Method, Task
+from lth_core.models.tensors import load_tensors
 from lth_core.storage.paths import data_file, initial_file
 from lth_core.storage.runs import Run, run_of
 from lth_core.storage.tensors import Tensors, read_header, read_tensors
@@ -76,7 +76,7 @@ def load_module(
     values = {name: value[index] for name, value in read_tensors(path).items()}
     if weights == "start" and not treated.exists():  # a treatment may have set weights outside of the mask, too
         values = apply_mask(values, _mask(results, run, index))
-    module.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in values.items()})
+    load_tensors(module, values)
     return module
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lth_core.engine.cohort import Cohort
 from lth_core.engine.distributed import cohort_of
+from lth_core.models.tensors import stored_tensors
 from lth_core.storage.tensors import Tensors
 from lth_core.tasks.base import Task
 from lth_core.training.optimizers import Optimizer
@@ -67,9 +68,9 @@ class TrainingState:
         }
 
     def weights(self) -> Tensors:
-        """Return the present weights and buffers (R, ...), by name."""
+        """Return the present weights and stored buffers (R, ...), by name."""
         tensors = {**self.cohort.parameters, **self.cohort.buffers}
-        return {name: value.detach().cpu().numpy() for name, value in tensors.items()}
+        return {name: tensors[name].detach().cpu().numpy() for name in stored_tensors(self.cohort.module)}
 
     def finite(self) -> list[bool]:
         """Tell of each replicate whether all of its present weights are finite."""
@@ -86,4 +87,5 @@ def start_state(task: Task, weights: Tensors, mask: Tensors, first_step: int = 0
     pruned = all(weights.values is None for weights in frozen.values())
     cohort = cohort_of(task, tensors, mask if pruned else None)
     frozen = {} if cohort.sparse else frozen  # where only kept weights are trained, there is nothing to restore
-    return TrainingState(cohort, Optimizer(task.recipe.optimizer, cohort.trained), frozen, first_step, first_step)
+    optimizer = Optimizer(task.recipe.optimizer, cohort.trained, may_be_missing=cohort.linear is None)
+    return TrainingState(cohort, optimizer, frozen, first_step, first_step)

@@ -114,15 +114,17 @@ def test_scales_and_batch_norm_after_the_output_layer_leave_it_the_output() -> N
     assert list(prunable_layers(network, SHAPE).values()) == ["hidden", "output"]
 
 
-def test_frozen_weights_count_and_the_module_stays_as_it_was() -> None:
+def test_frozen_weights_are_not_pruned_and_the_module_stays_as_it_was() -> None:
     network = Network(lambda m, x: m.head(m.body(x)), head=head(), body=nn.Sequential(*body(), nn.BatchNorm1d(4)))
-    network.requires_grad_(False).train()
+    network.head.requires_grad_(False)
+    network.train()
     before = {name: value.clone() for name, value in network.state_dict().items()}
     with torch.no_grad():
-        assert prunable_layers(network, SHAPE) == {"head.weight": "output", "body.0.weight": "conv"}
+        assert prunable_layers(network, SHAPE) == {"body.0.weight": "conv"}  # not the output: the head still is
     assert network.training and network.body.training
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
-    assert all(parameter.grad is None and not parameter.requires_grad for parameter in network.parameters())
+    frozen = {name for name, parameter in network.named_parameters() if not parameter.requires_grad}
+    assert all(parameter.grad is None for parameter in network.parameters()) and frozen == {"head.weight", "head.bias"}
 
 
 def test_outputs_that_no_gradient_reaches_have_no_output_layer() -> None:

@@ -23,7 +23,9 @@ def read_weights(path: str | Path, like: nn.Module | Tensors, replicates: int | 
     if isinstance(like, Mapping):
         shapes = {name: value.shape[1:] for name, value in like.items()}
     else:
-        shapes = {name: tuple(value.shape) for name, value in like.state_dict().items()}
+        from lth_core.models.tensors import stored_tensors
+
+        shapes = {name: tuple(value.shape) for name, value in stored_tensors(like).items()}
     tensors = read_tensors(path)
     for name in shapes.keys() - tensors.keys():
         raise ArtifactError.unusable(path, f"does not fit its network ('{name}' is missing)")

@@ -1,0 +1,143 @@
+"""A network that would not be trained as it is written is refused in one line, when theta_0 is made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from lth_core.config import Initialization
+from lth_core.data.reading import open_data
+from lth_core.models.initialization import build
+from lth_core.tasks.classification import ImageClassification
+from lth_core.training.proof import ProofError, prove, recipe
+from tests.support.small_trainings import NETWORKS
+from tests.support.zoo import ZOO, Written, sequential
+
+
+@pytest.fixture
+def proved(data_file: Path) -> Callable[[Callable[[], nn.Module]], dict[str, Any]]:
+    images = open_data(data_file)
+
+    def task_of(module: nn.Module) -> ImageClassification:
+        return ImageClassification(module, images, recipe(images.size("train")), torch.device("cpu"))
+
+    return lambda factory: prove(lambda seed: build(factory, Initialization(), seed), factory, task_of, 0)
+
+
+@pytest.mark.parametrize("factory", [*NETWORKS, *ZOO.values()])
+def test_networks_of_all_kinds_are_proved_and_leave_no_trace(proved: Any, factory: Callable[[], nn.Module]) -> None:
+    before = torch.get_rng_state()
+    assert proved(factory)["replicates"] == 2
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_the_header_says_which_way_was_proved(proved: Any) -> None:
+    plain = proved(lambda: sequential(nn.Linear(36, 8), nn.ReLU(), nn.Linear(8, 3)))
+    assert plain == {"path": "linear", "replicates": 2, "steps": 2, "examples": 8}
+    assert proved(ZOO["lstm"])["path"] == "autograd"
+
+
+def layers() -> dict[str, nn.Module]:
+    return {"a": nn.Linear(36, 8), "b": nn.Linear(8, 3)}
+
+
+def lazy_head() -> nn.Module:
+    def forward(m: Any, x: Tensor) -> Tensor:
+        x = m.body(x.flatten(1)).relu()
+        if m.head is None:
+            m.head = nn.Linear(8, 3)
+        return m.head(x)
+
+    return Written(forward, body=nn.Linear(36, 8), head=None)
+
+
+def grows_a_buffer() -> nn.Module:
+    def forward(m: Any, x: Tensor) -> Tensor:
+        m.seen = torch.cat([m.seen, torch.ones(1)])
+        return m.b(m.a(x.flatten(1)).relu())
+
+    return Written(forward, seen=torch.zeros(1), **layers())
+
+
+def counts_calls_in_an_attribute() -> nn.Module:
+    def forward(m: Any, x: Tensor) -> Tensor:
+        m.calls += m.training
+        return m.b(m.a(x.flatten(1)).relu()) * (1 + m.calls / 10)
+
+    return Written(forward, calls=0, **layers())
+
+
+def warms_up_by_an_attribute() -> nn.Module:
+    def forward(m: Any, x: Tensor) -> Tensor:
+        m.calls += m.training
+        return m.b(m.a(x.flatten(1)).relu()) * (2 if m.calls > 500 else 1)
+
+    return Written(forward, calls=0, **layers())
+
+
+def draws_a_constant() -> nn.Module:
+    module = Written(lambda m, x: m.b(m.a(x.flatten(1) * m.gain).relu()), **layers())
+    module.register_buffer("gain", torch.rand(36), persistent=False)
+    return module
+
+
+def keeps_a_tensor_in_an_attribute() -> nn.Module:
+    def forward(m: Any, x: Tensor) -> Tensor:
+        x = m.a(x.flatten(1))
+        m.memory["mean"] = 0.9 * m.memory["mean"] + x.detach().mean(0)
+        return m.b((x - m.memory["mean"]).relu())
+
+    return Written(forward, memory={"mean": torch.zeros(8)}, **layers())
+
+
+def hook_on_a_parameter() -> nn.Module:
+    module = Written(lambda m, x: m.b(m.a(x.flatten(1)).relu()), **layers())
+    module.a.weight.register_hook(lambda gradient: 0 * gradient)  # pyright: ignore
+    return module
+
+
+def sets_its_weight() -> nn.Module:
+    def forward(m: Any, x: Tensor) -> Tensor:
+        m.a.weight.data = m.a.weight.data.clamp(-0.05, 0.05)
+        return m.b(m.a(x.flatten(1)).relu())
+
+    return Written(forward, **layers())
+
+
+def all_frozen() -> nn.Module:
+    return sequential(nn.Linear(36, 3)).requires_grad_(False)
+
+
+def cannot_be_called() -> nn.Module:
+    return sequential(nn.Linear(35, 3))
+
+
+SHARED = sequential(nn.Linear(36, 3))
+
+
+@pytest.mark.parametrize(
+    "factory, said",
+    [
+        (lazy_head, "'head.*' is made by its forward: make all layers and buffers in __init__"),
+        (grows_a_buffer, "'seen' is .* and becomes"),
+        (counts_calls_in_an_attribute, "'calls' .* persistent buffer"),
+        (warms_up_by_an_attribute, "'calls' changes in training and decides .* make it a buffer"),
+        (draws_a_constant, "'gain' .* persistent buffer"),
+        (keeps_a_tensor_in_an_attribute, "buffer"),
+        (hook_on_a_parameter, "'a.weight' would be trained otherwise"),
+        (sets_its_weight, "'a.weight' would be trained otherwise"),
+        (all_frozen, "no parameter that can be trained"),
+        (cannot_be_called, "cannot be trained: RuntimeError: mat1 and mat2"),
+        (lambda: SHARED, "build a new one in every call"),
+    ],
+)
+def test_others_are_refused_in_one_line(proved: Any, factory: Callable[[], nn.Module], said: str) -> None:
+    with pytest.raises(ProofError) as refused:
+        proved(factory)
+    assert re.search(said, str(refused.value)) and "\n" not in str(refused.value)
