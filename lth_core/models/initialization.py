@@ -74,10 +74,12 @@ def _check_tensors(module: nn.Module) -> None:
 
 def _draw(module: nn.Module, settings: Initialization) -> None:
     for layer in module.modules():
-        own = {name: value for name, value in layer._parameters.items() if value is not None and value.requires_grad}
-        if "weight" not in own:
+        trained = {
+            name: value for name, value in layer._parameters.items() if value is not None and value.requires_grad
+        }
+        if "weight" not in trained:
             continue
-        weight, bias = own["weight"], own.get("bias", torch.empty(0))
+        weight, bias = trained["weight"], trained.get("bias", torch.empty(0))
         if isinstance(layer, PRUNABLE_LAYERS) and settings.weights == "glorot-normal":
             nn.init.xavier_normal_(weight)
             nn.init.zeros_(bias)

@@ -45,7 +45,7 @@ class Optimizer:
         if not chosen:
             return
         if self.settings.name == "adam":
-            torch._foreach_add_(slots["step"], 1)
+            torch._foreach_add_(slots["step"], 1)  # pyright: ignore[reportPrivateImportUsage]
             # What torch.optim.adam.adam calls, which takes a fifth of the time to come to it.
             torch._fused_adam_(  # pyright: ignore[reportPrivateImportUsage]
                 parameters,

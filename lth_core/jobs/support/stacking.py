@@ -17,4 +17,6 @@ def stack(replicates: Sequence[Tensors]) -> Tensors:
 def unstack(tensors: Tensors) -> list[Tensors]:
     """Take stacked tensors apart by replicate: the inverse of `stack`."""
     count = len(next(iter(tensors.values())))
-    return [{name: value[r] for name, value in tensors.items()} for r in range(count)]
+    return [
+        {name: value[r, ...] for name, value in tensors.items()} for r in range(count)
+    ]  # arrays, even of one number
