@@ -17,6 +17,5 @@ def stack(replicates: Sequence[Tensors]) -> Tensors:
 def unstack(tensors: Tensors) -> list[Tensors]:
     """Take stacked tensors apart by replicate: the inverse of `stack`."""
     count = len(next(iter(tensors.values())))
-    return [
-        {name: value[r, ...] for name, value in tensors.items()} for r in range(count)
-    ]  # arrays, even of one number
+    # Arrays of no axes where there is one number per replicate: functions of users are given arrays.
+    return [{name: value[r, ...] for name, value in tensors.items()} for r in range(count)]
