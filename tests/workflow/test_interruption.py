@@ -50,7 +50,9 @@ def jobs_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
 def wait_for(happened: Callable[[], bool], process: subprocess.Popen[str]) -> None:
     deadline = time.monotonic() + PATIENCE
     while not happened():
-        assert process.poll() is None and time.monotonic() < deadline, process.communicate()[0]
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            pytest.fail(process.communicate()[0])
         time.sleep(0.005)
 
 

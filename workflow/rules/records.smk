@@ -19,7 +19,7 @@ class Records:
     """What Snakemake asks before it decides which jobs to run; its own answers come from a class that is mixed in."""
 
     def __init__(self, *arguments, **options):
-        self._contents, self._belongs = {}, {}
+        self._contents, self._sums, self._belongs = {}, {}, {}
         super().__init__(*arguments, **options)
 
     def has_metadata(self, job):
@@ -36,7 +36,11 @@ class Records:
         """Give the sums of an input that is newer than the outputs, as it was when these were made."""
         if self._is_recorded(job):
             return super().input_checksums(job, input_path)
-        return {sha256_of(input_path)} if self.belongs(job) else {None}
+        if not self.belongs(job):
+            return {None}
+        if input_path not in self._sums:
+            self._sums[input_path] = sha256_of(input_path)
+        return {self._sums[input_path]}
 
     async def finished(self, job):
         """Record a job that has ended, and write the origin of its outputs."""
@@ -79,6 +83,7 @@ class Records:
     def _clear_cache(self):
         super()._clear_cache()
         self._contents.clear()
+        self._sums.clear()
         self._belongs.clear()
 
 
