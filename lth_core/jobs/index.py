@@ -11,6 +11,7 @@ from pathlib import Path
 
 from lth_core.jobs.support.command import command
 from lth_core.report.index import index
+from lth_core.storage.errors import ArtifactError
 from lth_core.storage.files import read_bytes, write_text
 
 
@@ -21,8 +22,15 @@ def main() -> None:
     arguments.add_argument("--pages", nargs="+", required=True, help="the configs' pages, each in a folder of its name")
     arguments.add_argument("--output", required=True)
     options = arguments.parse_args()
-    pages = {Path(page).parent.name: read_bytes(page).decode() for page in options.pages}
-    write_text(options.output, index(pages))
+    write_text(options.output, index({Path(page).parent.name: text_of(page) for page in options.pages}))
+
+
+def text_of(page: str) -> str:
+    """Read a page; empty where it is damaged, which another config's run cannot mend."""
+    try:
+        return read_bytes(page).decode()
+    except ArtifactError:
+        return ""
 
 
 if __name__ == "__main__":

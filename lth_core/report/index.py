@@ -20,6 +20,6 @@ def index(pages: Mapping[str, str]) -> str:
 
 
 def description(page: str) -> str:
-    """Find what a page says of itself; empty where it says nothing."""
+    """Return what a page says of itself, or that it says nothing."""
     match = re.search(r'<meta name="description" content="([^"]*)">', page)
-    return html.unescape(match[1]) if match else ""
+    return html.unescape(match[1]) if match else "This page cannot be read: run its config again."

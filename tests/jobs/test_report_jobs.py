@@ -140,6 +140,9 @@ def test_the_index_links_to_the_page_of_each_config_and_says_what_it_shows(run: 
     for name, supported in (("config", 1), ("mnist", 7)):
         entry = index.split(f'<a href="{name}/index.html">{name}</a>')[1].partition("</dd>")[0]
         assert f"1. Claims of Nobody, 2019: {supported} supported, 0 contradicted, 0 inconclusive." in entry
+    other.write_text("damaged")
+    run("index", "--pages", "reports/mnist/index.html", "--output", "reports/index.html")
+    assert "This page cannot be read: run its config again." in (project / "reports/index.html").read_text()
 
 
 def test_claims_are_rows_with_the_effect_its_interval_and_the_verdict(run: Callable[..., None], project: Path):
