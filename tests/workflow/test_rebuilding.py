@@ -26,6 +26,7 @@ from tests.support.project import (
 )
 
 SUM_OF_CLAIMS = sum_file(CLAIMS).as_posix()
+TABLES_FOLDER = Path(TABLES).parent.as_posix()
 ANY_TRAINING = {"dense", "retrain", "branch"}
 PAGES = {"table", "figures", "claims", "report", "index"}
 CODE = "\nADDED = 1\n"
@@ -80,7 +81,7 @@ def test_another_pruning_rate_rebuilds_from_the_first_mask_on(project: Project) 
     before = project.files()
     project.edit("config.yaml", ("rate: 0.2,", "rate: 0.3,"))
     project.run(CLAIMS)
-    expected = in_folder(f"{RUN}/imp", before) | in_folder("results/tables", before)
+    expected = in_folder(f"{RUN}/imp", before) | in_folder(TABLES_FOLDER, before)
     changed = touched(before, project.files()) - {CLAIMS, SUM_OF_CLAIMS}
     assert changed == expected
     assert f"{DENSE}/trained.safetensors" in before and f"{DENSE}/trained.safetensors" not in changed
@@ -129,7 +130,7 @@ def test_a_new_cohort_leaves_the_old_one_untouched(project: Project) -> None:
     assert not changed & in_folder(RUN, before) and "results/data/digits.safetensors" not in changed
     new = {path.replace("0-1", "2-2") for path in in_folder(RUN, before)}
     assert new == in_folder("results/mini/2-2", after)
-    assert new < changed and changed - new == in_folder("results/tables", before)
+    assert new < changed and changed - new == in_folder(TABLES_FOLDER, before)
 
 
 def test_more_levels_train_only_those_levels(project: Project) -> None:
@@ -217,7 +218,7 @@ def test_a_change_of_a_treatment_retrains_its_branches_only(project: Project) ->
     project.edit("lth_core/treatments/controls.py", *REINIT_WRITTEN_DIFFERENTLY)
     run = project.run(TABLES)
     assert run.jobs == {"branch reinit of mini imp level 1 seeds 0-1", "table frankle2019"}
-    assert touched(before, project.files()) == in_folder(BRANCH, before) | in_folder("results/tables", before)
+    assert touched(before, project.files()) == in_folder(BRANCH, before) | in_folder(TABLES_FOLDER, before)
 
 
 @pytest.mark.parametrize(
