@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim.sgd import sgd
 
 from lth_core.config import Recipe
 from lth_core.models.requirements import ModelError
@@ -111,27 +112,28 @@ def _plainly(task: Task, module: nn.Module, batches: Sequence[Batch], noise: Seq
         for batch, seed in zip(batches, noise, strict=True):
             _seed(seed)
             with torch.enable_grad():
-                outputs = module.train()(_own(batch.inputs))
+                outputs = module.train()(batch.inputs.clone())
                 module.zero_grad()
                 task.losses(outputs, batch)[0].mean().backward()
-            for parameter in module.parameters():
-                if parameter.grad is not None:
-                    step = parameter.grad + DECAY * parameter.detach()
-                    momenta[parameter] = step + MOMENTUM * momenta[parameter] if parameter in momenta else step
-                    parameter.data.sub_(RATE * momenta[parameter])
+            reached = [parameter for parameter in module.parameters() if parameter.grad is not None]
+            _descend(reached, [momenta.setdefault(parameter, torch.zeros_like(parameter)) for parameter in reached])
     except Exception as error:  # of any type: it is the user's code
         raise ProofError(f"it cannot be trained: {_line(error)}") from error
     return _values(module)
 
 
 @torch.no_grad()
+def _descend(parameters: list[nn.Parameter], momenta: Sequence[Tensor]) -> None:
+    """Do the step of torch.optim.SGD, whose class would import torch's compiler."""
+    how = {"lr": RATE, "momentum": MOMENTUM, "weight_decay": DECAY, "dampening": 0.0}
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    sgd([*parameters], gradients, [*momenta], fused=True, nesterov=False, maximize=False, **how)
+
+
+@torch.no_grad()
 def _evaluated(task: Task, module: nn.Module, batch: Batch) -> Tensor:
     _seed(0)
-    return task.losses(module.eval()(_own(batch.inputs)), batch)[0]
-
-
-def _own(inputs: Tensor) -> Tensor:
-    return inputs.clone(memory_format=torch.contiguous_format)
+    return task.losses(module.eval()(batch.inputs.clone()), batch)[0]
 
 
 # ---------------------------------------------------------------- as the project does
@@ -249,7 +251,7 @@ def _check_numbers(before: Looks, module: nn.Module, batch: Batch) -> None:
                 load_tensors(module, values)
                 setattr(part, attribute, value)
                 _seed(0)
-                both.append(module.train(training)(_own(batch.inputs)))
+                both.append(module.train(training)(batch.inputs.clone()))
             return both
 
         tried = [not number] if isinstance(number, bool) else [type(number)(n) for n in (0, 1, 10, 1000, 10**6)]
