@@ -22,6 +22,8 @@ from lth_core.jobs.support.trainings import model_factory
 from lth_core.models.cost import network_cost
 from lth_core.models.initialization import Factory, build, initialize_cohort
 from lth_core.models.layers import prunable_layers
+from lth_core.models.outputs import check_scores
+from lth_core.models.requirements import ModelError, require
 from lth_core.models.shrinking import consumers_of
 from lth_core.pruning.exclusions import ExclusionError, prunable
 from lth_core.pruning.filters import FilterError, check_filters
@@ -53,6 +55,17 @@ def check_methods(
             raise type(error)(f"methods.{name}.{error}") from None
 
 
+def check_network(task: str, factory: Factory, settings: Task, images: ImageData) -> None:
+    """Check that the task's network turns its images into scores. Raises ModelError with the key of the config."""
+    try:
+        with torch.random.fork_rng():
+            module = factory()
+        require(isinstance(module, nn.Module), f"its function must return a torch.nn.Module, not {module!r:.80}")
+        check_scores(module, images.input_shape, images.classes)
+    except ModelError as error:
+        raise ModelError(f"tasks.{task}.model: {settings.model.name}: {error}") from error
+
+
 def proof_of(task: str, factory: Factory, settings: Task, images: ImageData, seed: int) -> dict[str, Any]:
     """Prove that the task's network is trained as it is written. Raises ProofError with the key of the config."""
     small = recipe(images.size("train"))
@@ -79,6 +92,7 @@ def main() -> None:
     import_modules(spec["modules"])
     settings, images = Task(**spec["task"]), open_data(options.data)
     factory = model_factory(settings, images.classes, images.input_shape)
+    check_network(options.task, factory, settings, images)
     weights = initialize_cohort(factory, settings.initialization, spec["seeds"])
     proved = proof_of(options.task, factory, settings, images, spec["seeds"][0])
     with torch.random.fork_rng():

@@ -21,6 +21,7 @@ from lth_core.engine.distributed import agree, join, local_index
 from lth_core.engine.synchronized import synchronized
 from lth_core.jobs.support.checkpoints import checkpoint_file, kept_file
 from lth_core.jobs.support.command import import_modules
+from lth_core.models.outputs import check_single_images
 from lth_core.runtime.gpus import take_gpu
 from lth_core.runtime.memory import keep_freed_memory
 from lth_core.runtime.progress import Progress
@@ -104,7 +105,10 @@ def open_task(spec: Mapping[str, Any], data: str) -> ImageClassification:
     images = open_data(data, device, share)
     print(f"device {computed_on(device, share)}, {torch.get_num_threads()} thread(s)", flush=True)
     with torch.random.fork_rng():
-        module = synchronized(model_factory(settings, images.classes, images.input_shape)(), share)
+        factory = model_factory(settings, images.classes, images.input_shape)
+        if settings.train.batch_size == 1:
+            check_single_images(factory(), images.input_shape)
+        module = synchronized(factory(), share)
     return ImageClassification(module, images, settings.train, device)
 
 

@@ -1,0 +1,56 @@
+"""What a network makes of images, looked at before it is trained: scores of the classes, or one line that says what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lth_core.models.requirements import ModelError, require
+
+
+def check_scores(module: nn.Module, input_shape: Sequence[int], classes: int) -> None:
+    """Check what the module computes of two images (C, H, W), in evaluation mode.
+
+    Raises ModelError unless it is one tensor of scores (images, classes); there may be more scores than classes.
+    """
+    scores = _called(module.eval(), input_shape, 2, "its forward fails on images")
+    require(isinstance(scores, Tensor), f"its forward returns {_kind(scores)}: it must return the scores alone")
+    shape = tuple(scores.shape)
+    wanted = f"(images, {classes})"
+    require(
+        len(shape) == 2 and shape[0] == 2,
+        f"its forward returns shape {shape} for 2 images: scores of shape {wanted} are needed, for example means over "
+        "the positions of a map",
+    )
+    require(
+        shape[1] >= classes,
+        f"it has {shape[1]} scores, but there are {classes} classes: its last layer needs `classes` outputs",
+    )
+    require(scores.is_floating_point(), f"its scores are {scores.dtype}: they must be floating-point numbers")
+
+
+def check_single_images(module: nn.Module, input_shape: Sequence[int]) -> None:
+    """Check that the module can be trained on batches of one image, which batch norm of single values cannot.
+
+    Raises ModelError. Leaves the module in training mode; its statistics change.
+    """
+    advice = "train.batch_size: this network fails on batches of 1, as batch norm does: use 2 or more"
+    _called(module.train(), input_shape, 1, advice)
+
+
+@torch.no_grad()
+def _called(module: nn.Module, input_shape: Sequence[int], count: int, problem: str) -> Any:
+    try:
+        return module(torch.zeros(count, *input_shape, device=next((p.device for p in module.parameters()), None)))
+    except Exception as error:  # of any type: it is the user's code
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ModelError(f"{problem} (images of shape {tuple(input_shape)}; {reason})") from error
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    return f"a {type(value).__name__}" + (f" of {len(value)}" if isinstance(value, tuple | list | dict) else "")
