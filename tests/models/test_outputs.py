@@ -58,8 +58,6 @@ def test_other_outputs_are_one_line(module: nn.Module, message: str) -> None:
 def test_batch_norm_needs_several_values() -> None:
     check_single_images(nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2)), SHAPE)  # of several positions
     units = nn.Sequential(nn.Flatten(), nn.Linear(16, 2), nn.BatchNorm1d(2))
-    with pytest.raises(
-        ModelError, match=r"^train.batch_size: this network fails on batches of 1,.* \(images"
-    ):
+    with pytest.raises(ModelError, match=r"^train.batch_size: this network fails on batches of 1,.* \(images"):
         check_single_images(units, SHAPE)
     torch.testing.assert_close(units[2].running_mean, torch.zeros(2))
