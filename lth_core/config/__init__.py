@@ -102,7 +102,7 @@ class Config(Section):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to train. `auto` uses a GPU if there is one. Changing this retrains nothing."""
     plugins: list[str] = []
-    """Your own Python modules, importable from this folder, that register models, data sets, criteria, ..."""
+    """Your own Python modules, in this folder or beside the config, that register models, data sets, criteria, ..."""
     datasets: dict[Name, Dataset] = {}
     """Data sets with options. A registered data set that needs no options needs no entry."""
     tasks: Annotated[dict[Name, Task], Field(min_length=1)]

@@ -46,7 +46,7 @@ def load(paths: Sequence[str | Path], overrides: Mapping[str, Any] | None = None
         data = merge(data, part)
     data.setdefault("name", name_of(paths))
     catalogue.register()
-    problems = _import_plugins(data.get("plugins"))
+    problems = _import_plugins(data.get("plugins"), [Path.cwd(), *(Path(path).resolve().parent for path in paths)])
     names_known = not problems  # a plugin that failed would make all of its names unknown
 
     try:  # by way of JSON, strictly: nothing is guessed (no "5" for 5, no 1 for true), but a list can be a tuple
@@ -109,13 +109,11 @@ def infinite(value: Any, location: Location = ()) -> Iterator[tuple[Location, fl
             yield from infinite(part, (*location, key))
 
 
-def _import_plugins(names: Any) -> list[str]:
-    """Import the user's modules, found from the current folder; one line per module that does not import."""
+def _import_plugins(names: Any, folders: Sequence[Path]) -> list[str]:
+    """Import the user's modules, which lie in one of the folders; one line per module that does not import."""
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         return []  # absent, or an error that validation reports
-    folder = str(Path.cwd())
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
+    sys.path[:0] = [folder for folder in dict.fromkeys(map(str, folders)) if folder not in sys.path]
     problems = []
     for index, name in enumerate(names):
         try:

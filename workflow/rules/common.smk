@@ -7,7 +7,9 @@ import re
 import sys
 from pathlib import Path
 
-root = str(Path(workflow.basedir))
+# The folder of this workflow, and whether another one has imported it as a module.
+root = os.path.abspath(Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1])
+imported = not workflow.modifier.is_main_snakefile()
 sys.path.insert(0, root)
 
 # Planning makes millions of objects that live to its end: to look among them for dead ones is lost time.
@@ -15,17 +17,22 @@ gc.set_threshold(200_000, 20, 100)
 
 from lth_core.planning.configfile import ConfigError
 from lth_core.planning.plan import Plan
-from lth_core.runtime.environment import command_for, search_paths
+from lth_core.runtime.environment import ClashError, command_for, hand_down, search_paths
 from lth_core.storage import codedigest, contents, paths
 from lth_core.storage.runs import Run
 
 codedigest.remember(Path(".snakemake/lth_code_notes"))
 contents.remember(Path(".snakemake/lth_data_notes"))
 
-# The workflow's own file only when no other is named: `--configfile` replaces it, `--config` overrides single keys.
-config_files = list(workflow.config_settings.configfiles) or [f"{root}/config.yaml"]
+# The workflow's own file only when no other is named: `--configfile` replaces it, `--config` overrides single keys. A
+# module has the config that its `module` statement gives it; these options are for the workflow that imports it.
+settings = workflow.config_settings
+named_files, overrides = ([], config) if imported else (settings.configfiles, settings.config)
+config_files = [*map(os.path.abspath, named_files)] or ([] if imported and config else [f"{root}/config.yaml"])
+if imported and workflow.modifier.path_modifier.replace_prefix("results") != "results":
+    sys.exit("error: jobs know nothing of a module's `prefix`: set `results` and `reports` in its config instead")
 try:
-    plan = Plan.read(config_files, workflow.config_settings.config)
+    plan = Plan.read(config_files, overrides)
 except ConfigError as error:
     sys.exit(f"the configuration is not valid:\n{error}")
 
@@ -33,20 +40,25 @@ config_name, results, reports, logs = plan.config.name, plan.config.results, pla
 
 
 # What jobs inherit. None of it changes their results, so none of it is a reason to run them again.
-settings = workflow.config_settings
-os.environ.update(
-    search_paths(root),
-    LTH_DATA_ROOT=plan.config.data_root,
-    LTH_DEVICE=plan.config.device,
-    LTH_METHODS=plan.pruned_weights,
-    LTH_COMMAND=command_for("{}", settings.configfiles, settings.config),
-)
+plugin_folders = [*map(os.path.dirname, config_files), workflow.basedir] if plan.config.plugins else []
+os.environ.update(search_paths(root, plugin_folders))
+try:
+    hand_down(
+        LTH_DATA_ROOT=plan.config.data_root,
+        LTH_DEVICE=plan.config.device,
+        LTH_METHODS=plan.pruned_weights,
+        LTH_COMMAND=command_for("{}", settings.configfiles, settings.config, workflow.main_snakefile),
+    )
+except ClashError as error:
+    sys.exit(f"error: {error}")
 
 # Batch systems give a job the environment of its submission; it must not use the job server of another machine.
 os.environ.pop("LTH_JOB_SERVER", None)
 
-# With exec the shell becomes the job, a child of this snakemake that ends with it.
-shell.prefix("set -euo pipefail; exec ")
+# With exec the shell becomes the job, a child of this snakemake that ends with it. The prefix holds for all rules, so a
+# module must not set it: rules of the importing workflow may have several commands.
+if not imported:
+    shell.prefix("set -euo pipefail; exec ")
 
 
 def called_often(function):

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterable
 
 from lth_core.runtime.lifetime import end_with_named
+from lth_core.runtime.sockets import shorten_temporary_paths
 
 INTERRUPTED = 130
 """The exit status of a process that Ctrl-C ended, as shells have it."""
@@ -29,6 +30,7 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
     @functools.wraps(main)
     def wrapped() -> None:
         end_with_named()
+        shorten_temporary_paths()
         try:
             main()
         except ValueError as error:

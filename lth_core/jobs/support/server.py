@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from lth_core.runtime.lifetime import end_with
+from lth_core.runtime.sockets import socket_folder
 
 FIRST = ("torch", "lth_core.jobs.dense", "lth_core.jobs.prune", "lth_core.jobs.branch", "lth_core.jobs.initialize")
 """What nearly every job imports."""
@@ -171,11 +172,15 @@ def start_server(lock: int) -> str | None:
     """Start a job server that ends when this process does, however that ends; its jobs keep the file `lock` open.
 
     Returns what `lth-job` looks for in LTH_JOB_SERVER: this process, its Python and the server's address, separated by
-    colons. None where the system cannot hand over open files; jobs then start as programs of their own.
+    colons. None where the system cannot hand over open files, or every folder for temporary files has a long path; jobs
+    then start as programs of their own.
     """
     if not hasattr(socket, "send_fds"):
         return None
-    address = f"{tempfile.mkdtemp(prefix='lth-')}/jobs"
+    folder = socket_folder()
+    if folder is None:
+        return None
+    address = f"{tempfile.mkdtemp(prefix='lth-', dir=folder)}/jobs"
     command = [sys.executable, "-m", "lth_core.jobs.support.server", address, str(lock)]
     server = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[lock])
     while not os.path.exists(address) and server.poll() is None:
