@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from lth_core.runtime.environment import command_for, search_paths
+from lth_core.runtime import environment
+from lth_core.runtime.environment import ClashError, command_for, hand_down, search_paths
 
 
 def test_jobs_find_this_python_first_then_the_programs_and_modules_of_the_project(
@@ -18,6 +19,7 @@ def test_jobs_find_this_python_first_then_the_programs_and_modules_of_the_projec
     monkeypatch.setenv("PYTHONPATH", "/mine")
     python = os.path.dirname(sys.executable)
     assert search_paths("/lth") == {"PATH": f"{python}:/lth/workflow/bin:/usr/bin", "PYTHONPATH": "/lth:/mine"}
+    assert search_paths("/lth", ["/lab", "/lth", "/lab"])["PYTHONPATH"] == "/lab:/lth:/mine"
 
 
 def test_without_a_pythonpath_the_project_stands_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,3 +49,21 @@ def test_a_snakemake_that_is_not_on_the_path_is_named_by_where_it_lies(
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(sys, "executable", f"{os.getcwd()}/some/bin/python")
     assert command_for("a.csv", [], {}) == "some/bin/snakemake --force a.csv --cores all"
+
+
+@pytest.mark.usefixtures("snakemake")
+@pytest.mark.parametrize("name", ["Snakefile", "workflow/Snakefile"])
+def test_the_command_names_a_workflow_that_lies_elsewhere(name: str) -> None:
+    assert command_for("a.csv", [], {}, Path(name).resolve()) == "snakemake --force a.csv --cores all"
+    written = command_for("a.csv", [], {}, Path("..", "lth", name).resolve())
+    assert written == f"snakemake --force a.csv --cores all --snakefile ../lth/{name}"
+
+
+def test_two_configs_in_one_process_are_refused_because_jobs_inherit_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "_handed_down", {})
+    monkeypatch.setattr(os, "environ", {})
+    hand_down(LTH_DEVICE="cpu", LTH_DATA_ROOT="data")
+    hand_down(LTH_DEVICE="cpu", LTH_DATA_ROOT="data")  # to change one of its rules
+    with pytest.raises(ClashError, match=r"can import this one with one config only \(LTH_DATA_ROOT would have two"):
+        hand_down(LTH_DEVICE="cpu", LTH_DATA_ROOT="elsewhere")
+    assert os.environ == {"LTH_DEVICE": "cpu", "LTH_DATA_ROOT": "data"}
