@@ -33,10 +33,18 @@ rule mine:
     default_target: True
     input:
         "tickets/{initial}",
+        "kept.txt",
     output:
         "mine.txt",
     shell:
         "echo one > {{output}}; echo two >> {{output}}"
+
+
+rule keep:
+    output:
+        "kept.txt",
+    shell:
+        "false"
 """
 
 
@@ -48,11 +56,15 @@ def with_plugin(**settings: object) -> dict[str, object]:
 
 
 def test_another_workflow_imports_this_one_with_a_config_of_its_own(tmp_path: Path) -> None:
-    """Jobs find `lth-job` and a plugin beside the importer; its own rules may have several commands."""
+    """Jobs find `lth-job` and a plugin beside the importer; its own rules may have several commands.
+
+    What is known of its own files is what Snakemake knows.
+    """
     snakefile = IMPORTER.format(snakefile=ROOT / "Snakefile", initial=INITIAL)
     (tmp_path / "Snakefile").write_text(snakefile)
     (tmp_path / "importer.yaml").write_text(yaml.safe_dump({"tickets": with_plugin(results="tickets")}))
     shutil.copy2(PLUGIN, tmp_path)
+    (tmp_path / "kept.txt").write_text("made before there was a record of it")
     run = Project(tmp_path).run()
     assert "initialize mini seeds 0-1" in run.jobs
     assert (tmp_path / "mine.txt").read_text() == "one\ntwo\n"

@@ -88,7 +88,9 @@ class Records:
 
 
 def is_local(job):
-    """Whether all files of a job lie in this file system, rather than in a store."""
+    """Whether a job is one of this workflow's, and all of its files lie in this file system, rather than in a store."""
+    if job.rule.module_globals.get("root") != root:  # a rule of a workflow that imports this one
+        return False
     return bool(job.output) and not any(file.is_storage for file in [*job.input, *job.output])
 
 
