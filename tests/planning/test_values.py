@@ -66,6 +66,7 @@ BAD = [
     ("branches: {shifted: {treatment: {name: noisy, scale: .nan}}}", "branches.shifted.treatment.scale: must be a finite number (got nan)"),
     ("datasets: {mine: {source: {name: grid, folds: .inf}}}", "datasets.mine.source.folds: must be a finite number (got inf)"),
     ("datasets: {mine: {source: digits, transforms: [{name: any, amount: .nan}]}}", "datasets.mine.transforms[0].amount: must be a finite number (got nan)"),
+    ("datasets: {pets: {source: {name: image-folder, path: p, size: 64, validation: .nan}}}", "datasets.pets.source.validation: must be a finite number (got nan)"),
     # seeds
     (TASK % "cohorts: []", "tasks.digits-lenet.cohorts: must not be empty"),
     (TASK % "cohorts: ['4-0']", "tasks.digits-lenet.cohorts[0]: cohort '4-0' has no seeds: put the lower seed first"),
