@@ -34,7 +34,7 @@ from lth_core.tickets.adaptation import adapt
 from lth_core.tickets.checkpoints import BranchCheckpoints
 from lth_core.tickets.divergence import without_tickets
 from lth_core.tickets.rewinding import Ticket, apply_mask, rewind
-from lth_core.treatments.checks import TreatmentError, check_alike, check_treated
+from lth_core.tickets.treated import TreatmentError, check_alike, check_treated
 
 
 @dataclass(frozen=True)

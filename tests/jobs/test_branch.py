@@ -20,7 +20,7 @@ from lth_core.models.initialization import initialize
 from lth_core.registry import PluginError
 from lth_core.storage.tensors import Tensors, write_tensors
 from lth_core.tickets.rewinding import Ticket, apply_mask
-from lth_core.treatments.checks import TreatmentError
+from lth_core.tickets.treated import TreatmentError
 
 LAYERS = {"conv.weight": "conv", "fc.weight": "output"}
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lth_core.tickets.rewinding import Ticket
-from lth_core.treatments.checks import TreatmentError, check_alike, check_treated
+from lth_core.tickets.treated import TreatmentError, check_alike, check_treated
 
 WEIGHTS = {"a.weight": np.ones((2, 3), np.float32), "a.bias": np.zeros(2, np.float32)}
 TICKET = Ticket(WEIGHTS, {"a.weight": np.ones((2, 3), bool)}, first_step=5)
