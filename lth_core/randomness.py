@@ -44,3 +44,11 @@ def seed_generators(seed: int) -> None:
     """Seed the global generators of NumPy and Python, which code of users may draw from; torch's are seeded beside."""
     random.seed(seed)
     np.random.seed(seed % 2**32)
+
+
+@contextmanager
+def seeded(seed: int, purpose: str, *index: int | str) -> Iterator[None]:
+    """Seed the global generators of NumPy and Python for a user's function; they are as before when it returns."""
+    with kept_generators():
+        seed_generators(torch_seed(seed, purpose, *index))
+        yield

@@ -27,7 +27,7 @@ from lth_core.jobs.support.stacking import stack, unstack
 from lth_core.jobs.support.trainings import model_factory, open_task, parser, train_ticket
 from lth_core.models.initialization import initialize
 from lth_core.pruning.prune import counts
-from lth_core.randomness import random_generator
+from lth_core.randomness import random_generator, seeded
 from lth_core.storage.provenance import provenance
 from lth_core.storage.tensors import Tensors, read_header, read_only, read_tensors, write_tensors
 from lth_core.tickets.adaptation import adapt
@@ -154,7 +154,9 @@ def treat(
         "checkpoints": BranchCheckpoints(**weights, fresh=fresh),
         "rng": random_generator(seed, "branch", name, level, draw),
     }
-    return check_treated(name, ticket, registry.treatment.call(name, offered, branch.treatment.options))
+    with seeded(seed, "branch", name, level, draw):
+        treated = registry.treatment.call(name, offered, branch.treatment.options)
+    return check_treated(name, ticket, treated)
 
 
 def check_fresh(treatment: str, drawn: Tensors, initial: Tensors) -> None:

@@ -21,7 +21,7 @@ from lth_core.jobs.support.command import command, import_modules
 from lth_core.jobs.support.trainings import model_factory
 from lth_core.models.cost import network_cost
 from lth_core.models.initialization import Factory, build, initialize_cohort
-from lth_core.models.layers import prunable_layers
+from lth_core.models.layers import prunable_layers, transposed_weights
 from lth_core.models.outputs import check_scores
 from lth_core.models.requirements import ModelError, require
 from lth_core.models.shrinking import consumers_of
@@ -38,11 +38,12 @@ def check_methods(
     weights: Tensors,
     methods: Mapping[str, Mapping[str, Any]],
     removable: Collection[str] | None = None,
+    transposed: Collection[str] = (),
 ) -> None:
     """Find mistakes before hours of training; the plan cannot, because it does not know the names of weights.
 
-    `removable` are the layers whose filters can be taken out, None where that is not known. Raises ExclusionError or
-    FilterError with the key of the config.
+    `removable` are the layers whose filters can be taken out, None where that is not known; `transposed` those whose
+    rows are no filters. Raises ExclusionError or FilterError with the key of the config.
     """
     sizes = {name: weights[name].shape[1] for name in layers}
     for name, settings in methods.items():
@@ -50,7 +51,7 @@ def check_methods(
         try:
             left = prunable(layers, method.exclude)
             if method.granularity == "filter":
-                check_filters(method, left, sizes, removable)
+                check_filters(method, left, sizes, removable, transposed)
         except (ExclusionError, FilterError) as error:
             raise type(error)(f"methods.{name}.{error}") from None
 
@@ -99,7 +100,7 @@ def main() -> None:
         module = factory()
         layers, cost = prunable_layers(module, images.input_shape), network_cost(module, images.input_shape)
     consumers = consumers_of(module, images.input_shape)
-    check_methods(layers, weights, options.methods[options.task], consumers)
+    check_methods(layers, weights, options.methods[options.task], consumers, transposed_weights(module))
     examples = {split: images.size(split) for split in SPLITS}
     header = {"layers": layers, "consumers": consumers or {}, "cost": cost, "examples": examples}
     header |= {"proved": proved, "provenance": provenance(spec)}

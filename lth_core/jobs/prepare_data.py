@@ -14,7 +14,7 @@ from typing import Any
 from lth_core.data.files import StreamedSplits
 from lth_core.data.splits import DataError, Splits
 from lth_core.jobs.support.command import command, import_modules
-from lth_core.randomness import random_generator
+from lth_core.randomness import random_generator, seeded
 from lth_core.registry import dataset, transform
 from lth_core.storage.provenance import provenance
 from lth_core.storage.tensors import write_tensors
@@ -33,7 +33,8 @@ def prepare(name: str, spec: dict[str, Any], root: str, output: str) -> None:
         change = options.pop("name")
         # Keyed by the transform alone: two halves of one data set come from the same draw.
         offered = {"splits": splits, "rng": random_generator(0, "transform", change)}
-        splits = checked(transform.call(change, offered, options), f"transform '{change}'")
+        with seeded(0, "transform", change):
+            splits = checked(transform.call(change, offered, options), f"transform '{change}'")
     header = splits.facts() | {"provenance": provenance({"dataset": name, **spec})}
     write_tensors(output, splits.tensors(), header)
 

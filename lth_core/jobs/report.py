@@ -62,6 +62,10 @@ def main() -> None:
             for name, task in tasks.items()
             for cohort in task.cohorts
         ],
+        unpruned={
+            name: read_header(Run(name, task.cohorts[0]).trained(config.results))["unpruned"]
+            for name, task in tasks.items()
+        },
         claims_link=link(config, claims_file(config.results, config.name)),
         costs=[cost_line(ticket, read_rows(ticket.costs(config.results))) for ticket in shrunk_tickets(runs, methods)],
         drawn_with=sorted({drawing_library(read_bytes(path)) for path in drawn} - {""}),

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.conv import _ConvNd
+from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from lth_core.models.tensors import call
 
@@ -23,6 +23,23 @@ def prunable_weights(module: nn.Module) -> list[str]:
     parameters = {name: value for name, value in module.named_parameters() if value.requires_grad}
     names = {f"{path}.weight".lstrip("."): layer for path, layer in module.named_modules()}
     return [name for name, layer in names.items() if isinstance(layer, PRUNABLE_LAYERS) and name in parameters]
+
+
+def unpruned_weights(module: nn.Module) -> dict[str, int]:
+    """Map every parameter of two or more axes that is not prunable to its number of weights.
+
+    Those are embeddings, the weights of recurrent layers and of attention, frozen weights, and what other weights are
+    computed from (weight norm, spectral norm). Densities do not count them.
+    """
+    prunable = {*prunable_weights(module)}
+    matrices = {name: value for name, value in module.named_parameters() if value.squeeze().ndim > 1}
+    return {name: value.numel() for name, value in matrices.items() if name not in prunable}
+
+
+def transposed_weights(module: nn.Module) -> list[str]:
+    """List the weights of transposed convolutions, whose rows are inputs, not filters."""
+    layers = dict(module.named_modules())
+    return [name for name in prunable_weights(module) if isinstance(layers[name.rpartition(".")[0]], _ConvTransposeNd)]
 
 
 def prunable_layers(module: nn.Module, input_shape: Sequence[int]) -> dict[str, str]:

@@ -43,14 +43,23 @@ def filters_left(name: str, surviving: int, fraction: float) -> int:
 
 
 def check_filters(
-    method: Method, layers: Mapping[str, str], sizes: Mapping[str, int], removable: Collection[str] | None = None
+    method: Method,
+    layers: Mapping[str, str],
+    sizes: Mapping[str, int],
+    removable: Collection[str] | None = None,
+    transposed: Collection[str] = (),
 ) -> None:
     """Go through all levels of a method on a network, given each layer's number of filters. Raises FilterError.
 
     Where it is known which layers' filters are `removable`, filters of others are refused: their outputs enter a sum,
-    which is as wide as before without them.
+    which is as wide as before without them. So are those of `transposed` convolutions.
     """
     for name, rate in filter_fractions(method, layers, 1).items():
+        if rate and name in transposed:
+            raise FilterError(
+                f"fractions: {name} is the weight of a transposed convolution, whose rows are its inputs, not its "
+                "filters: name other layers"
+            )
         if rate and removable is not None and name not in removable:
             raise FilterError(
                 f"fractions: the filters of {name} cannot be removed because their outputs are added to another "

@@ -12,7 +12,7 @@ from lth_core.pruning.filters import filter_fractions
 from lth_core.pruning.prune import fractions, prune
 from lth_core.pruning.scores import check_scores
 from lth_core.pruning.structured import Consumers, prune_filters, reading_weights
-from lth_core.randomness import random_generator
+from lth_core.randomness import random_generator, seeded
 from lth_core.storage.tensors import Tensors, read_only
 
 
@@ -65,7 +65,8 @@ def next_mask(
         arrays = {"initial": initial, "trained_from": trained_from, "trained": trained, "mask": mask}
         used = {name: value for name, value in arrays.items() if registry.criterion.uses(method.criterion.name, name)}
         offered = {name: read_only(value) for name, value in used.items() if value is not None}
-        returned = registry.criterion.call(method.criterion.name, offered | {"rng": draw}, method.criterion.options)
+        with seeded(seed, "criterion", method.criterion.name, level):
+            returned = registry.criterion.call(method.criterion.name, offered | {"rng": draw}, method.criterion.options)
         scores = check_scores(method.criterion.name, returned, mask)
     if method.granularity == "filter":
         fraction = filter_fractions(method, layers, level)

@@ -58,13 +58,15 @@ def render(
     divergences: Sequence[Line] = (),
     costs: Sequence[CostLine] = (),
     drawn_with: Sequence[str] = (),
+    unpruned: Mapping[str, Mapping[str, int]] | None = None,
 ) -> str:
     """Render the whole page.
 
     `tasks` are those that were trained; `methods` those by which masks were found, derived ones too; `sources` says in
     a sentence where each data set comes from; `provenance` has one entry per cohort: task, cohort, and what its dense
     run's header says about versions, commit and device; `divergences` are those of all trainings in words; `costs` are
-    those of tickets without their pruned filters; `drawn_with` are the library and version that drew the figures.
+    those of tickets without their pruned filters; `drawn_with` are the library and version that drew the figures;
+    `unpruned` gives, by task, the weight matrices that no method prunes, with their sizes.
     """
     environment = templates()
     environment.filters.update(number=number)
@@ -72,7 +74,10 @@ def render(
     verdicts = {verdict: Counter(claim["verdict"] for claim in every_claim)[verdict] for verdict in VERDICTS}
     counted = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
     return environment.get_template("index.html.j2").render(
-        tasks=[_task_facts(name, task, config, sources) for name, task in tasks.items()],
+        tasks=[
+            {**_task_facts(name, task, config, sources), "unpruned": _unpruned_words((unpruned or {}).get(name, {}))}
+            for name, task in tasks.items()
+        ],
         methods={name: _method_words(method) for name, method in methods.items()},
         studies=studies,
         claims_by_task=_claims_by_task,
@@ -175,6 +180,14 @@ def _task_facts(name: str, task: Task, config: Config, sources: Mapping[str, str
         "seeds": f"{len(seeds)} ({', '.join(task.cohorts)})",
         "methods": sorted(methods),
     }
+
+
+def _unpruned_words(unpruned: Mapping[str, int]) -> str:
+    """Name the matrices that no method prunes; empty where there are none."""
+    if not unpruned:
+        return ""
+    named = ", ".join(f"{name} ({size:,})" for name, size in unpruned.items())
+    return f"never pruned: {named}; densities are of the other weights of linear layers and convolutions"
 
 
 def _method_words(method: Method) -> str:

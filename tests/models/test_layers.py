@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lth_core.models.layers import prunable_layers, prunable_weights
+from lth_core.models.layers import prunable_layers, prunable_weights, transposed_weights, unpruned_weights
 from lth_core.registry import model
 
 SHAPE = (3, 8, 8)
@@ -141,3 +141,22 @@ def test_deep_networks_are_traced_quickly(name: str) -> None:
     assert [weight for weight, kind in prunable_layers(network, (3, 32, 32)).items() if kind == "output"] == [
         "fc.weight"
     ]
+
+
+def test_matrices_that_nobody_prunes_are_named_with_their_sizes() -> None:
+    body = nn.ModuleDict({"table": nn.Embedding(5, 3), "read": nn.LSTM(3, 2), "plain": nn.Linear(2, 4)})
+    body["frozen"] = nn.Linear(4, 4).requires_grad_(False)
+    body["normed"] = nn.utils.parametrizations.weight_norm(nn.Linear(4, 2))
+    assert unpruned_weights(body) == {
+        "table.weight": 15,
+        "read.weight_ih_l0": 24,
+        "read.weight_hh_l0": 16,
+        "frozen.weight": 16,
+        "normed.parametrizations.weight.original1": 8,
+    }
+    assert prunable_weights(body) == ["plain.weight"]
+
+
+def test_transposed_convolutions_are_known() -> None:
+    network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ConvTranspose2d(2, 3, 2))
+    assert transposed_weights(network) == ["1.weight"]

@@ -188,3 +188,9 @@ def test_scores_that_are_not_numbers_or_of_another_shape_are_refused() -> None:
 def test_settings_that_contradict_each_other_are_refused(options: dict) -> None:
     with pytest.raises(ValidationError):
         Method(levels=1, **options)
+
+
+def test_filters_of_transposed_convolutions_are_refused() -> None:
+    settings = Method.model_validate({"granularity": "filter", "fractions": {"2.weight": 0.5}, "levels": 1})
+    with pytest.raises(FilterError, match=r"2.weight is the weight of a transposed convolution.*name other layers"):
+        check_filters(settings, {"2.weight": "conv"}, {"2.weight": 8}, None, ["2.weight"])

@@ -62,6 +62,7 @@ def page(
     title: str = "A Study",
     divergences: Sequence[Line] = (),
     costs: Sequence[CostLine] = (),
+    unpruned: dict[str, int] | None = None,
 ) -> str:
     claims = [claim("supported"), claim("contradicted")] if claims is None else claims
     links = {kind: f"study2019/fig01.{kind}" for kind in ("svg", "png", "pdf")}
@@ -74,7 +75,18 @@ def page(
     imp = settings.methods["imp"]
     methods = {"imp": imp, "imp-one-shot": imp.model_copy(update={"iterative": False})}
     sources = {"digits": "scikit-learn digits: 1,797 8x8 images"}
-    return render(settings, tasks, methods, [study], sources, [made], "../results/claims.csv", divergences, costs)
+    return render(
+        settings,
+        tasks,
+        methods,
+        [study],
+        sources,
+        [made],
+        "../results/claims.csv",
+        divergences,
+        costs,
+        unpruned={"digits": unpruned or {}},
+    )
 
 
 class Reader(HTMLParser):
@@ -130,6 +142,12 @@ def test_costs_of_smaller_networks_are_one_table():
     assert "What pruned filters save" in shown and "varies from run to run" in shown
     assert "filters 3 1,200 to 300 25% 2,400 to 1,200 50% 2.00 to – –" in shown
     assert "What pruned filters save" not in words(page())
+
+
+def test_matrices_that_no_method_prunes_are_named_and_density_says_of_what():
+    named = page(unpruned={"read.weight_ih_l0": 1024})
+    assert "never pruned: read.weight_ih_l0 (1,024); densities are of the other weights" in named
+    assert "never pruned: " not in page()
 
 
 def test_a_method_that_prunes_weights_says_its_rates():

@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.nn.utils import parametrizations
 
 from lth_core import registry
 from lth_core.config import Initialization
@@ -147,3 +150,38 @@ def test_others_are_refused_in_one_line(proved: Any, factory: Callable[[], nn.Mo
     with pytest.raises(ProofError) as refused:
         proved(factory)
     assert re.search(said, str(refused.value)) and "\n" not in str(refused.value)
+
+
+LAYERS: dict[str, Callable[[int, int], list[nn.Module]]] = {
+    "linear": lambda size, out: [nn.Linear(size, out)],
+    "without bias": lambda size, out: [nn.Linear(size, out, bias=False), nn.ReLU()],
+    "activation": lambda size, out: [nn.ReLU(), nn.Linear(size, out)],
+    "smooth": lambda size, out: [nn.GELU(), nn.Linear(size, out), nn.Softplus()],
+    "batch norm": lambda size, out: [nn.BatchNorm1d(size, momentum=None), nn.Linear(size, out)],
+    "layer norm": lambda size, out: [nn.LayerNorm(size), nn.Linear(size, out)],
+    "dropout": lambda size, out: [nn.Dropout(0.3), nn.Linear(size, out)],
+    "weight norm": lambda size, out: [parametrizations.weight_norm(nn.Linear(size, out))],
+    "spectral norm": lambda size, out: [parametrizations.spectral_norm(nn.Linear(size, out))],
+    "frozen": lambda size, out: [nn.Linear(size, out).requires_grad_(False), nn.Tanh()],
+    "in place": lambda size, out: [nn.Linear(size, out), nn.ReLU(inplace=True)],
+    "convolution": lambda size, out: [
+        nn.Unflatten(1, (1, size)), nn.Conv1d(1, 2, 3, padding=1), nn.Flatten(), nn.Linear(2 * size, out)
+    ],
+    "depthwise": lambda size, out: [
+        nn.Unflatten(1, (size, 1)), nn.Conv1d(size, size, 1, groups=size), nn.Flatten(), nn.Linear(size, out)
+    ],
+}  # fmt: skip
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.sampled_from(sorted(LAYERS)), st.sampled_from([4, 5])), max_size=4), st.booleans())
+def test_any_composition_of_layers_is_proved(proved: Any, chosen: list[tuple[str, int]], twice: bool) -> None:
+    def factory() -> nn.Module:
+        layers, size = [nn.Linear(36, 4)], 4
+        for kind, out in chosen:
+            layers += LAYERS[kind](size, out)
+            size = out
+        shared = [nn.Linear(size, size), nn.ReLU()]
+        return sequential(*layers, *shared, *(shared if twice else []), nn.Linear(size, 3))
+
+    assert proved(factory)["steps"] == 2

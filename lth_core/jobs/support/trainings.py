@@ -21,6 +21,7 @@ from lth_core.engine.distributed import agree, join, local_index
 from lth_core.engine.synchronized import synchronized
 from lth_core.jobs.support.checkpoints import checkpoint_file, kept_file
 from lth_core.jobs.support.command import import_modules
+from lth_core.models.layers import unpruned_weights
 from lth_core.models.outputs import check_single_images
 from lth_core.runtime.gpus import take_gpu
 from lth_core.runtime.memory import keep_freed_memory
@@ -169,7 +170,8 @@ def train_ticket(
     if not keep:
         lost = diverged(trained.history, state.finite())
         write_history(folder / "history.csv", trained.history, spec["seeds"], draws)
-        write_tensors(output, trained.weights, made_by | {"step": state.step, "diverged": lost})
+        header = {"step": state.step, "diverged": lost, "unpruned": unpruned_weights(task.module)}
+        write_tensors(output, trained.weights, made_by | header)
     resume.forget()
     cores = share.processes * torch.get_num_threads()
     print(spent(trained.seconds - evaluations.seconds, evaluations.seconds, cores), flush=True)
