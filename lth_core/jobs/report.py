@@ -63,7 +63,7 @@ def main() -> None:
             for cohort in task.cohorts
         ],
         unpruned={
-            name: read_header(Run(name, task.cohorts[0]).trained(config.results))["unpruned"]
+            name: read_header(Run(name, task.cohorts[0]).trained(config.results)).get("unpruned", {})
             for name, task in tasks.items()
         },
         claims_link=link(config, claims_file(config.results, config.name)),
