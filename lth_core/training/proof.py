@@ -125,9 +125,19 @@ def _plainly(task: Task, module: nn.Module, batches: Sequence[Batch], noise: Seq
 @torch.no_grad()
 def _descend(parameters: list[nn.Parameter], momenta: Sequence[Tensor]) -> None:
     """Do the step of torch.optim.SGD, whose class would import torch's compiler."""
-    how = {"lr": RATE, "momentum": MOMENTUM, "weight_decay": DECAY, "dampening": 0.0}
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    sgd([*parameters], gradients, [*momenta], fused=True, nesterov=False, maximize=False, **how)
+    sgd(
+        [*parameters],
+        gradients,
+        [*momenta],
+        fused=True,
+        lr=RATE,
+        momentum=MOMENTUM,
+        weight_decay=DECAY,
+        dampening=0.0,
+        nesterov=False,
+        maximize=False,
+    )
 
 
 @torch.no_grad()

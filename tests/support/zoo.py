@@ -418,9 +418,12 @@ def parameter_list_and_dict() -> nn.Module:
 
 @animal
 def hook_that_scales() -> nn.Module:
-    module = sequential(nn.Linear(36, 8), nn.ReLU(), nn.Linear(8, 3))
-    module[1].register_forward_hook(lambda layer, inputs, outputs: 2 * outputs)
-    return module
+    def doubled(layer: nn.Module, inputs: Any, outputs: Any) -> Any:
+        return 2 * outputs
+
+    hidden = nn.Linear(36, 8)
+    hidden.register_forward_hook(doubled)
+    return sequential(hidden, nn.ReLU(), nn.Linear(8, 3))
 
 
 @animal

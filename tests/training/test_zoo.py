@@ -84,6 +84,6 @@ def test_ten_steps_dense_and_at_two_levels_are_those_of_a_plain_loop(
         before = unstack(mask) if mask else [full_mask(weights, layers) for weights in unstack(theta_0)]
         masks = []
         for seed, one, first, last in zip(SEEDS, before, unstack(theta_0), unstack(trained.weights), strict=True):
-            weights = {"initial": first, "trained_from": first, "trained": last}
-            masks.append(next_mask(method, layers, level + 1, seed, one, **weights, consumers={}))
+            about = (method, layers, level + 1, seed, one)
+            masks.append(next_mask(*about, initial=first, trained_from=first, trained=last, consumers={}))
         mask = stack(masks)
