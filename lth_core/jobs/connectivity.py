@@ -22,7 +22,7 @@ from lth_core.analysis.connectivity import Curve, Pair, connect
 from lth_core.analysis.distances import distances
 from lth_core.config import Connectivity
 from lth_core.jobs.support.command import command
-from lth_core.jobs.support.inputs import read_weights
+from lth_core.jobs.support.networks import read_weights_of
 from lth_core.jobs.support.stacking import unstack
 from lth_core.jobs.support.trainings import open_task, parser
 from lth_core.models.layers import prunable_weights
@@ -61,7 +61,7 @@ def main() -> None:
     task = open_task(spec, options.data)
     settings = Connectivity(**spec["connectivity"])
     started = time.perf_counter()
-    first, second = (unstack(read_weights(path, task.module)) for path in (options.first, options.second))
+    first, second = (unstack(read_weights_of(task.module, path)) for path in (options.first, options.second))
     chosen = next_seeds(seeds, first) if options.pair == "seed" else same_seeds(seeds, first, second)
     replicates = with_aligned(task, chosen)
     measured = {}

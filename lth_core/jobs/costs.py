@@ -18,7 +18,7 @@ from torch import nn
 from lth_core.config import Task
 from lth_core.data.reading import open_data
 from lth_core.jobs.support.command import command, import_modules
-from lth_core.jobs.support.inputs import read_weights
+from lth_core.jobs.support.networks import read_weights_of
 from lth_core.jobs.support.stacking import unstack
 from lth_core.jobs.support.trainings import choose_device, model_factory, parser, prepare
 from lth_core.models.shrinking import compare_costs, shrink
@@ -41,7 +41,7 @@ def main() -> None:
     images = open_data(options.data)
     with torch.random.fork_rng():
         module = model_factory(Task(**spec["task"]), images.classes, images.input_shape)().to(device)
-    tickets = unstack(read_weights(options.ticket, module, len(seeds)))
+    tickets = unstack(read_weights_of(module, options.ticket, len(seeds)))
     diverged = read_header(options.ticket)["diverged"]
     rows = [
         row

@@ -7,7 +7,7 @@ ends earlier and only keeps weights for checkpoints (lth_core/jobs/checkpoint.py
 from __future__ import annotations
 
 from lth_core.jobs.support.command import command
-from lth_core.jobs.support.inputs import read_weights
+from lth_core.jobs.support.networks import read_weights_of
 from lth_core.jobs.support.trainings import open_task, parser, train_ticket
 from lth_core.tickets.rewinding import Ticket
 
@@ -18,7 +18,7 @@ def main() -> None:
     arguments.add_argument("--initial", required=True, help="theta_0")
     options = arguments.parse_args()
     task = open_task(options.spec, options.data)
-    theta_0 = read_weights(options.initial, task.module, len(options.spec["seeds"]))
+    theta_0 = read_weights_of(task.module, options.initial, len(options.spec["seeds"]))
     train_ticket(options.spec, task, options.data, Ticket(theta_0, {}), options.output, keep=options.keep)
 
 

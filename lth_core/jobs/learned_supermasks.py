@@ -23,7 +23,7 @@ from lth_core.analysis.learned_supermasks import (
 from lth_core.analysis.supermasks import untrained
 from lth_core.config import Supermasks
 from lth_core.jobs.support.command import command
-from lth_core.jobs.support.inputs import read_weights
+from lth_core.jobs.support.networks import read_weights_of
 from lth_core.jobs.support.stacking import unstack
 from lth_core.jobs.support.trainings import open_task, parser
 from lth_core.runtime.progress import Progress
@@ -45,7 +45,7 @@ def main() -> None:
     rescaled, seeds = spec["rescaled"], spec["seeds"]
     task = open_task(spec, options.data)
     layers = list(read_header(options.initial)["layers"])
-    initial = read_weights(options.initial, task.module, len(seeds))
+    initial = read_weights_of(task.module, options.initial, len(seeds))
     drawn = [untrained(theta_0, layers, spec["values"]) for theta_0 in unstack(initial)]
     weights = [{name: torch.from_numpy(np.asarray(v)).to(task.device) for name, v in one.items()} for one in drawn]
     resume = Resume(options.output, fingerprint(spec, options.data, initial))

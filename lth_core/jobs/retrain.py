@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from lth_core.config import Method
 from lth_core.jobs.support.command import command
-from lth_core.jobs.support.inputs import read_mask, read_weights
+from lth_core.jobs.support.inputs import read_mask
+from lth_core.jobs.support.networks import read_weights_of
 from lth_core.jobs.support.trainings import open_task, parser, train_ticket
 from lth_core.storage.tensors import read_header
 from lth_core.tickets.divergence import without_tickets
@@ -22,7 +23,7 @@ def main() -> None:
     options = arguments.parse_args()
     task = open_task(options.spec, options.data)
     policy = Method(**options.spec["method"]).rewind
-    start = read_weights(options.start, task.module, len(options.spec["seeds"]))
+    start = read_weights_of(task.module, options.start, len(options.spec["seeds"]))
     ticket = rewind(policy, start, read_mask(options.mask, start))
     ticket = without_tickets(ticket, read_header(options.mask)["diverged"])
     train_ticket(options.spec, task, options.data, ticket, options.output)

@@ -14,7 +14,7 @@ from typing import get_args
 from lth_core.analysis.supermasks import Values, accuracies, masked, supermasks, untrained
 from lth_core.config import Method
 from lth_core.jobs.support.command import command
-from lth_core.jobs.support.inputs import read_weights
+from lth_core.jobs.support.networks import read_weights_of
 from lth_core.jobs.support.stacking import unstack
 from lth_core.jobs.support.trainings import open_task, parser
 from lth_core.pruning.exclusions import prunable
@@ -38,7 +38,7 @@ def main() -> None:
     network = read_header(options.initial)
     layers = prunable(network["layers"], method.exclude)
     files, count = (options.initial, options.trained), len(spec["seeds"])
-    initial, trained = (unstack(read_weights(path, task.module, count)) for path in files)
+    initial, trained = (unstack(read_weights_of(task.module, path, count)) for path in files)
     diverged = read_header(options.trained)["diverged"]
     ended = [
         ends_chain(method, layers, initial=theta_0, trained_from=theta_0, trained=after, diverged=lost)

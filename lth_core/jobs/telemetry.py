@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from lth_core.analysis.telemetry import record
 from lth_core.jobs.support.command import command
-from lth_core.jobs.support.inputs import read_weights
+from lth_core.jobs.support.networks import read_weights_of
 from lth_core.jobs.support.trainings import open_task, parser
 from lth_core.runtime.progress import Progress
 from lth_core.storage.tables import write_table
@@ -25,7 +25,7 @@ def main() -> None:
     options = arguments.parse_args()
     spec, seeds, last = options.spec, options.spec["seeds"], options.spec["step"]
     task = open_task(spec, options.data)
-    initial, final = (read_weights(path, task.module, len(seeds)) for path in (options.initial, options.final))
+    initial, final = (read_weights_of(task.module, path, len(seeds)) for path in (options.initial, options.final))
     state, progress = start_state(task, initial, {}), Progress(last)
     resume = Resume(options.output, fingerprint(spec, options.data, initial, final))
     resume.restore(state)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from types import FrameType
 
-import psutil  # comes with snakemake
+import psutil
 
 
 def stop_when_told() -> None:

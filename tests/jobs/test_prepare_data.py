@@ -83,6 +83,10 @@ def test_a_data_set_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     [
         ({"name": "numbers"}, "error: data set 'numbers' returned list, not Splits\n"),
         ({"name": "stripes", "examples": 0}, "error: stripes below data: the train split is empty\n"),
+        (
+            {"name": "faulty"},
+            "error: data set 'faulty' failed in data_job_plugin.py, line 18: ValueError: a fault of the plugin\n",
+        ),
         ({"name": "stripe"}, "error: unknown data set 'stripe'; did you mean 'stripes'? (known: "),
     ],
 )
@@ -99,11 +103,6 @@ def test_an_error_of_the_user_is_one_line_and_leaves_no_file(
     message = capsys.readouterr().err
     assert message.startswith(line) and message.count("\n") == 1
     assert not (tmp_path / "results").exists()
-
-
-def test_a_fault_of_the_program_keeps_its_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValueError, match="a fault of the plugin"):
-        run(monkeypatch, tmp_path / "mine.safetensors", {"name": "faulty"})
 
 
 def test_naming_the_data_sets_imports_no_heavy_library() -> None:

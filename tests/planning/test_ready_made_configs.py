@@ -76,7 +76,7 @@ def test_everything_adds_every_study_to_the_default() -> None:
     default, everything = loaded(DEFAULT).config, loaded(EVERYTHING).config
     assert everything.tasks | default.tasks == everything.tasks  # more of them, but none changed
     assert everything.methods | default.methods == everything.methods
-    added = ("studies", "tasks", "methods", "datasets")
+    added = ("name", "studies", "tasks", "methods", "datasets")
     assert everything.model_copy(update={key: getattr(default, key) for key in added}) == default
     built_in = {name for name in registry.study.names() if registry.study.get(name).__module__.startswith("lth_core.")}
     assert set(everything.studies) == built_in

@@ -4,28 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from lth_core.storage.errors import ArtifactError
 from lth_core.storage.tensors import Tensors, read_tensors
 
-if TYPE_CHECKING:  # analyses of weights do without torch
-    from torch import nn
-
 Shapes = Mapping[str, tuple[int, ...]]
 
 
-def read_weights(path: str | Path, like: nn.Module | Tensors, replicates: int | None = None) -> Tensors:
-    """Read the stacked weights (R, ...) of a network, given as such or as other stacked weights of it.
+def read_weights(path: str | Path, like: Mapping[str, Any], replicates: int | None = None) -> Tensors:
+    """Read the stacked weights (R, ...) of a network, given as other stacked weights of it.
 
     Raises ArtifactError when a tensor is missing, has another shape or is not one of `replicates` (any number if None).
     """
-    if isinstance(like, Mapping):
-        shapes = {name: value.shape[1:] for name, value in like.items()}
-    else:
-        from lth_core.models.tensors import stored_tensors
-
-        shapes = {name: tuple(value.shape) for name, value in stored_tensors(like).items()}
+    shapes = {name: tuple(value.shape[1:]) for name, value in like.items()}
     tensors = read_tensors(path)
     for name in shapes.keys() - tensors.keys():
         raise ArtifactError.unusable(path, f"does not fit its network ('{name}' is missing)")

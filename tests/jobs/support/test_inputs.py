@@ -9,6 +9,7 @@ import pytest
 from torch import nn
 
 from lth_core.jobs.support.inputs import read_mask, read_weights
+from lth_core.jobs.support.networks import read_weights_of
 from lth_core.storage.errors import ArtifactError
 from lth_core.storage.tensors import Tensors, write_tensors
 
@@ -28,8 +29,9 @@ def written(folder: Path, tensors: Tensors) -> Path:
 
 def test_what_fits_is_read(tmp_path: Path) -> None:
     path = written(tmp_path, WEIGHTS)
-    for like in (NETWORK, {name: value[:1] for name, value in WEIGHTS.items()}):
-        assert read_weights(path, like).keys() == read_weights(path, like, replicates=4).keys() == WEIGHTS.keys()
+    like = {name: value[:1] for name, value in WEIGHTS.items()}
+    assert read_weights(path, like).keys() == read_weights(path, like, replicates=4).keys() == WEIGHTS.keys()
+    assert read_weights_of(NETWORK, path).keys() == read_weights_of(NETWORK, path, 4).keys() == WEIGHTS.keys()
     mask = {"0.weight": np.ones((4, 2, 3), bool)}
     assert read_mask(written(tmp_path, mask), WEIGHTS).keys() == mask.keys()
 
@@ -47,7 +49,7 @@ WRONG = [
 def test_weights_that_do_not_fit_are_named(tmp_path: Path, tensors: Tensors, problem: str) -> None:
     path = written(tmp_path, tensors)
     with pytest.raises(ArtifactError) as raised:
-        read_weights(path, NETWORK, 4)
+        read_weights_of(NETWORK, path, 4)
     assert str(raised.value).startswith(f"{path}: does not fit its network ({problem}); make it again")
 
 
