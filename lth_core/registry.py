@@ -24,6 +24,11 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     return f"; did you mean '{nearest[0]}'?" if nearest else ""
 
 
+def one_line(error: BaseException) -> str:
+    """Write what an error of anyone's code says as one line: its type and its message."""
+    return " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+
+
 class UnknownName(ValueError):
     """A name that no function is registered under; the message lists the known names."""
 
@@ -128,7 +133,7 @@ def _failure(function: Callable[..., Any], error: Exception) -> str:
     path = getattr(sys.modules.get(function.__module__), "__file__", None)
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
     where = f" in {Path(path).name}, line {lines[-1]}" if path and lines else ""
-    how = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(": ")
+    how = one_line(error)
     hint = "; what the pipeline gives is read-only: change a copy" if "read-only" in how else ""
     return f"{where}: {how}{hint}"
 

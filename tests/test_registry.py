@@ -60,3 +60,8 @@ def test_writing_into_what_is_given_says_that_it_is_read_only() -> None:
     mask.flags.writeable = False
     with pytest.raises(PluginError, match=r"read-only; what the pipeline gives is read-only: change a copy$"):
         known.call("writing", {"mask": {"a": mask}}, {})
+
+
+def test_an_error_is_one_line_whatever_its_message_is() -> None:
+    assert registry.one_line(RuntimeError()) == "RuntimeError"
+    assert registry.one_line(ValueError("two\n  lines")) == "ValueError: two lines"

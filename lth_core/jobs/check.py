@@ -28,6 +28,7 @@ from lth_core.models.shrinking import consumers_of
 from lth_core.pruning.exclusions import prunable
 from lth_core.pruning.prune import full_mask
 from lth_core.pruning.rounds import next_mask
+from lth_core.registry import one_line
 from lth_core.storage.tensors import read_header, read_shapes
 
 Value = TypeVar("Value")
@@ -90,7 +91,7 @@ def attempt(problem: str, work: Callable[[], Value]) -> Value:
         return work()
     except Exception as error:
         is_ours = type(error).__module__.startswith("lth_core.")
-        reason = " ".join((str(error) if is_ours else f"{type(error).__name__}: {error}").split())
+        reason = " ".join(str(error).split()) if is_ours else one_line(error)
         raise CheckError(f"{problem} ({reason})") from None
 
 

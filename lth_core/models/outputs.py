@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lth_core.models.requirements import ModelError, require
+from lth_core.registry import one_line
 
 
 def check_scores(module: nn.Module, input_shape: Sequence[int], classes: int) -> None:
@@ -46,8 +47,7 @@ def _called(module: nn.Module, input_shape: Sequence[int], count: int, problem: 
     try:
         return module(torch.zeros(count, *input_shape, device=next((p.device for p in module.parameters()), None)))
     except Exception as error:  # of any type: it is the user's code
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise ModelError(f"{problem} (images of shape {tuple(input_shape)}; {reason})") from error
+        raise ModelError(f"{problem} (images of shape {tuple(input_shape)}; {one_line(error)})") from error
 
 
 def _kind(value: Any) -> str:

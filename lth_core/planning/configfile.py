@@ -25,6 +25,7 @@ from lth_core.config import Config
 from lth_core.planning import catalogue, crosscheck
 from lth_core.planning.configerrors import ConfigError, Location, at, dotted, explain, shown
 from lth_core.planning.references import references
+from lth_core.registry import one_line
 from lth_core.studies.base import Study
 
 
@@ -119,7 +120,7 @@ def _import_plugins(names: Any, folders: Sequence[Path]) -> list[str]:
         try:
             importlib.import_module(name)
         except (Exception, SystemExit) as error:  # a plugin may fail in any way
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            reason = one_line(error)
             if isinstance(error, ImportError) and (error.name or "").startswith("lth_core"):
                 reason += "; CHANGELOG.md says what has moved"
             problems.append(at(("plugins", index), f"module '{name}' does not import ({reason})"))

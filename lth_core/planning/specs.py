@@ -16,7 +16,7 @@ from lth_core import registry
 from lth_core.config import HOW_TO_COMPUTE, Choice, Config, Task, seeds_of
 from lth_core.planning.chains import Chains
 from lth_core.planning.configerrors import ConfigError
-from lth_core.registry import Registry
+from lth_core.registry import Registry, one_line
 from lth_core.storage.codedigest import PACKAGE, code_of, digest, files_digest
 from lth_core.storage.contents import contents_digest
 from lth_core.storage.runs import Run
@@ -65,7 +65,7 @@ class Specs:
         try:
             return contents_digest(root, watched(root=root, **source.options))
         except Exception as error:
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            reason = one_line(error)
             raise ConfigError([f"data set '{source.name}': its `watched` does not list files ({reason})"]) from error
 
     def initialize(self, task: str, cohort: str) -> str:
