@@ -8,7 +8,8 @@ computed together where their module allows it.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,6 +31,13 @@ if TYPE_CHECKING:
 def all_at_once(device: torch.device) -> bool:
     """Tell whether replicates are computed together where they can be, rather than in turn."""
     return device.type != "cpu"
+
+
+@contextmanager
+def _kept_draws() -> Iterator[None]:
+    """Leave all global generators of random numbers as they are."""
+    with torch.random.fork_rng(), kept_generators():
+        yield
 
 
 class Cohort:
@@ -145,7 +153,7 @@ class Cohort:
         """
         sums = torch.zeros(2, self.size, dtype=torch.float64, device=self.task.device)
         examples = 0
-        with torch.random.fork_rng(), kept_generators():
+        with _kept_draws() if self.linear is None else nullcontext():  # linear layers draw nothing
             for batch in self.task.evaluation_batches(
                 split, evaluation_piece(self.linear is not None, self.task.device)
             ):
@@ -179,7 +187,8 @@ class Cohort:
 
         `noise` seeds what modules draw even now, the same for all replicates.
         """
-        self.module.eval()
+        if self.linear is None:
+            self.module.eval()
         if self.together:
             return vmap(lambda outputs: self.task.losses(outputs, batch))(self._stacked_outputs(batch.inputs))
         if self.sparse:
