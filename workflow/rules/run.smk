@@ -9,7 +9,7 @@ from lth_core.planning.precheck import questions
 from lth_core.runtime import timing
 from lth_core.runtime.interruption import stop_when_told
 from lth_core.runtime.lock import LockError, lock_run
-from lth_core.runtime.timers import cancel_timers
+from lth_core.runtime.timers import cancel_timers, one_timer
 from lth_core.storage.checks import check_artifacts
 from lth_core.storage.errors import ArtifactError
 from lth_core.storage.files import out_of_the_future
@@ -53,6 +53,18 @@ def refuse_what_cannot_run():
             sys.exit(last)
 
 
+def look_once_per_job():
+    """Let snakemake look for jobs to start whenever one has ended.
+
+    Where it limits how many jobs start per second, every look also sets a timer for another one, and that one for the
+    next: after n jobs it looks n times per second. One machine needs no limit; on a cluster, one timer at a time will do.
+    """
+    if workflow.non_local_exec:
+        workflow.scheduler._schedule_reevalutation = one_timer(workflow.scheduler._schedule_reevalutation)
+    else:
+        workflow.scheduler.job_rate_limiter = None
+
+
 def begin_run():
     """Get ready for jobs, or end with one line."""
     try:
@@ -66,6 +78,7 @@ def begin_run():
     except (LockError, ArtifactError) as error:
         sys.exit(f"error: {error}")
     stop_when_told()
+    look_once_per_job()
     timing.start(logs)
     os.environ.update({CHECKPOINTS_VARIABLE: by_training(made_by_this_run())})
     if not workflow.non_local_exec and (server := start_server(lock)):
