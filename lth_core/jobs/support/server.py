@@ -38,7 +38,7 @@ LATER = (
     "lth_core.drawing.lines",
     "lth_core.jobs.report",
 )
-"""What some jobs import, taken in while no job is waiting."""
+"""What some jobs import, taken in while jobs run and none is waiting: not before the first, which it would delay."""
 SLOWEST_REQUEST = 10.0
 """Seconds after which a client that has not said what it wants is given up."""
 
@@ -70,8 +70,8 @@ class JobServer:
             self.selector.register(source, selectors.EVENT_READ)
         waiting = list(LATER)
         while True:
-            events = self.selector.select(timeout=0.05 if waiting else None)
-            if not events and waiting:
+            events = self.selector.select(timeout=0.05 if waiting and self.jobs else None)
+            if not events:
                 importlib.import_module(waiting.pop(0))
             sources = [key.fileobj for key, _ in events]
             if sys.stdin.fileno() in sources:
