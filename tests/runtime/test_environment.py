@@ -55,8 +55,8 @@ def test_a_snakemake_that_is_not_on_the_path_is_named_by_where_it_lies(
 @pytest.mark.parametrize("name", ["Snakefile", "workflow/Snakefile"])
 def test_the_command_names_a_workflow_that_lies_elsewhere(name: str) -> None:
     assert command_for("a.csv", [], {}, Path(name).resolve()) == "snakemake --force a.csv --cores all"
-    written = command_for("a.csv", [], {}, Path("..", "lth", name).resolve())
-    assert written == f"snakemake --force a.csv --cores all --snakefile ../lth/{name}"
+    written = command_for("a.csv", [], {}, Path("..", "elsewhere", name).resolve())
+    assert written == f"snakemake --force a.csv --cores all --snakefile ../elsewhere/{name}"
 
 
 def test_two_configs_in_one_process_are_refused_because_jobs_inherit_one(monkeypatch: pytest.MonkeyPatch) -> None:
