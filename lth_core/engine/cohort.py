@@ -1,8 +1,9 @@
 """A cohort: the stacked weights of R replicates, each computed as if it were alone.
 
-Networks of linear layers have their gradients computed by hand (linear_network.py; sparse_network.py where little is
-kept), all others by autograd. On a CPU the replicates take turns, which is fastest there; on a GPU they are
-computed together where their module allows it.
+Networks of linear layers have their gradients computed by hand (linear_network.py). So have those of which little is
+kept, on the kept weights alone: networks of linear layers (sparse_network.py) and of convolutions (convolutions/). All
+others are computed by autograd. On a CPU the replicates take turns, which is fastest there; on a GPU they are computed
+together where their module allows it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import torch
 from torch import Tensor
 from torch.func import vmap
 
+from lth_core.engine.convolutions.choice import sparse_convolutions
+from lth_core.engine.convolutions.replicate import SparseConvolutions
 from lth_core.engine.linear_network import LinearNetwork
 from lth_core.engine.module_network import Gradient, ModuleNetwork
 from lth_core.engine.sparse_network import SparseNetwork, columns, pays, pieces
@@ -73,11 +76,27 @@ class Cohort:
             masks = [{name: kept[r] for name, kept in pruned.items()} for r in range(self.size)]
             self.sparse = [SparseNetwork(self.linear, *tensors) for tensors in zip(self.parts, masks, strict=True)]
             self.trained = [network.trained for network in self.sparse]
+        self.convolutions: list[SparseConvolutions] = []
+        if not self.linear and not self.together and pruned and task.recipe.precision == "float32":
+            buffers = [self._buffers(r) for r in range(self.size)]
+            self.convolutions = sparse_convolutions(task, self.parts, buffers, pruned)
+            if self.convolutions:
+                self.trained = [network.trained for network in self.convolutions]
+
+    @property
+    def on_kept_weights(self) -> bool:
+        """Tell whether the kept weights alone are trained, so that what is pruned stays 0 by itself."""
+        return bool(self.sparse or self.convolutions)
+
+    @property
+    def by_hand(self) -> bool:
+        """Tell whether gradients are computed without the module: it draws nothing, and no gradient is missing."""
+        return self.linear is not None or bool(self.convolutions)
 
     @property
     def parameters(self) -> dict[str, Float[Tensor, "replicate ..."]]:
         """Return the present parameters by name."""
-        for network, part in zip(self.sparse, self.parts, strict=False):
+        for network, part in zip(self.sparse or self.convolutions, self.parts, strict=False):
             network.write_into(part)
         return self._parameters
 
@@ -101,6 +120,8 @@ class Cohort:
             return self._sparse_gradients(batch)
         if self.linear:
             return self._linear_gradients(self.linear, batch)
+        if self.convolutions:
+            return self._convolution_gradients(batch)
         self.module.train()
         if self.together:
             return self.network.stacked_gradients(self._parameters, self.buffers, batch)
@@ -129,6 +150,15 @@ class Cohort:
             network.fill_gradient(*arguments)
         return [network.gradient for network in self.sparse]
 
+    def _convolution_gradients(self, batch: Batch) -> list[Gradient]:
+        for index, network in enumerate(self.convolutions):
+            minibatch = batch.replicate(index)
+            outputs = network.outputs(minibatch.inputs)
+            with torch.enable_grad():
+                loss = self.task.losses(outputs.requires_grad_(), minibatch)[0].mean()
+                network.fill_gradient(*torch.autograd.grad(loss, [outputs]))
+        return [network.gradient for network in self.convolutions]
+
     def _autograd(self, index: int, batch: Batch, noise_seed: int) -> list[Gradient]:
         self._seed(noise_seed)
         return self.network.gradients(self.parts[index], self._buffers(index), batch)
@@ -153,7 +183,7 @@ class Cohort:
         """
         sums = torch.zeros(2, self.size, dtype=torch.float64, device=self.task.device)
         examples = 0
-        with _kept_draws() if self.linear is None else nullcontext():  # linear layers draw nothing
+        with nullcontext() if self.by_hand else _kept_draws():
             for batch in self.task.evaluation_batches(
                 split, evaluation_piece(self.linear is not None, self.task.device)
             ):
@@ -167,8 +197,8 @@ class Cohort:
 
     def finite(self) -> Bool[Tensor, " replicate"]:
         """Tell whether all weights of a replicate are finite."""
-        if self.sparse:
-            return torch.stack([network.trained.isfinite().all() for network in self.sparse])
+        if self.on_kept_weights:
+            return torch.stack([trained.isfinite().all() for trained in self.trained])
         weights = [value.detach().reshape(self.size, -1) for value in self.parameters.values()]
         finite = torch.stack([value.sum(dim=1) for value in weights]).isfinite().all(dim=0)  # quick, but may overflow
         if not finite.all():
@@ -187,13 +217,15 @@ class Cohort:
 
         `noise` seeds what modules draw even now, the same for all replicates.
         """
-        if self.linear is None:
+        if not self.by_hand:
             self.module.eval()
         if self.together:
             return vmap(lambda outputs: self.task.losses(outputs, batch))(self._stacked_outputs(batch.inputs))
         if self.sparse:
             inputs, count = pieces(batch.inputs.flatten(1)), len(batch.inputs)
             outputs = [torch.from_numpy(network.evaluated(inputs, count)) for network in self.sparse]
+        elif self.convolutions:
+            outputs = [network.evaluated(batch.inputs) for network in self.convolutions]
         else:
             outputs = self._outputs_in_turn(batch.inputs, noise)
         losses, right = zip(*(self.task.losses(values, batch) for values in outputs), strict=True)

@@ -8,54 +8,23 @@ transpose in `indptr_t`. Activations are (units, examples), with a multiple of 3
 run over contiguous memory. One call computes all layers.
 
 Outputs are a sparse matrix times a dense one (SpMM); the gradient of the values is the product of two dense matrices at
-the sparse one's entries alone (SDDMM). Their innermost loops are written as LLVM's vector instructions (`spmm_row`,
-`sddmm_row`), which keep sums in registers: a numba loop would load and store every sum for a few entries each, and
-check each time whether the arrays overlap, which at batches of 60 costs more than the arithmetic.
-
-The order of every sum is fixed when the code is compiled (`reassoc` lets that over examples be a vector's), so the same
-inputs give the same bits. Compiled code is kept in __pycache__ beside this file or, where that cannot be written, in
-the user's cache; numba compiles again when this file changes, so everything compiled is in it.
+the sparse one's entries alone (SDDMM). Their innermost loops are written as vector instructions (instructions.py).
 """
 
 # numba and llvmlite call these functions in other ways than they are written.
-# pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportReturnType=false
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportReturnType=false, reportArgumentType=false
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
-import numba
-import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-OPTIONS: Any = {"fastmath": {"contract", "reassoc", "nsz"}}  # nan and infinity keep their meaning
-ZERO = np.float32(0)
+from lth_core.engine.instructions import INDEX, LANES, ZERO, Code, compiled
 
-
-def compiled(signature: str) -> Callable[[Callable], Callable]:
-    """Compile at import for one signature, or load what an earlier process compiled."""
-
-    def compile_for(function: Callable) -> Callable:
-        try:
-            return numba.njit(signature, cache=True, **OPTIONS)(function)
-        except RuntimeError:  # no folder for the cache
-            return numba.njit(signature, **OPTIONS)(function)
-
-    return compile_for
-
-
-# ---------------------------------------------------------------- vector instructions
-
-LANES = 16
-"""Numbers in a vector: 512 bits, which a processor with shorter vectors takes in several."""
 TILE = 4
 """Vectors of a row that are computed at a time, to keep the arithmetic units busy; of the rest, two at a time."""
-VECTOR = ir.VectorType(ir.FloatType(), LANES)
-INDEX = ir.IntType(64)
-FUSED = ("contract",)
-"""Products and sums may be one instruction."""
 
 
 @intrinsic
@@ -65,20 +34,18 @@ def spmm_row(typing, first, end, indices, value_index, values, inputs, start, to
     signature = types.void(types.int64, types.int64, *arrays, types.float32, total)
 
     def generate(context, builder, signature, arguments):
-        code = _Code(context, builder, signature, arguments)
+        code = _RowCode(context, builder, signature, arguments)
         first, end, indices, value_index, values, inputs, start, total = code.arguments
 
         def of_tile(offset, vectors):
             sums = [cgutils.alloca_once_value(builder, code.spread(start)) for _ in range(vectors)]
-            with cgutils.for_range_slice(builder, first, end, INDEX(1), INDEX) as (entry, _):
+            with code.each(first, end) as (entry, _):
                 weight = code.spread(code.number(values, code.index(value_index, entry)))
-                row = code.row(inputs, code.index(indices, entry), offset)
-                for position, register in enumerate(sums):
-                    product = builder.fmul(weight, code.load(row, position), flags=FUSED)
-                    builder.store(builder.fadd(builder.load(register), product, flags=FUSED), register)
-            row = code.row(total, INDEX(0), offset)
-            for position, register in enumerate(sums):
-                code.store(row, position, builder.load(register))
+                row = code.vectors(inputs, code.index(indices, entry), offset, vectors)
+                for register, vector in zip(sums, row, strict=True):
+                    builder.store(code.add_product(builder.load(register), weight, code.load(vector)), register)
+            for register, vector in zip(sums, code.vectors(total, INDEX(0), offset, vectors), strict=True):
+                code.store(builder.load(register), vector)
 
         code.tiles(of_tile)
         return context.get_dummy_value()
@@ -92,18 +59,16 @@ def sddmm_row(typing, first, end, indices, value_index, row, inputs, gradient):
     signature = types.void(types.int64, types.int64, indices, value_index, row, inputs, gradient)
 
     def generate(context, builder, signature, arguments):
-        code = _Code(context, builder, signature, arguments)
+        code = _RowCode(context, builder, signature, arguments)
         first, end, indices, value_index, row, inputs, gradient = code.arguments
 
         def of_tile(offset, vectors):
-            row_start = code.row(row, INDEX(0), offset)
-            row_vectors = [code.load(row_start, position) for position in range(vectors)]
-            with cgutils.for_range_slice(builder, first, end, INDEX(1), INDEX) as (entry, _):
-                column = code.row(inputs, code.index(indices, entry), offset)
-                total = builder.fmul(row_vectors[0], code.load(column, 0))
-                for position, vector in enumerate(row_vectors[1:], 1):
-                    product = builder.fmul(vector, code.load(column, position), flags=FUSED)
-                    total = builder.fadd(total, product, flags=FUSED)
+            row_vectors = [code.load(vector) for vector in code.vectors(row, INDEX(0), offset, vectors)]
+            with code.each(first, end) as (entry, _):
+                column = code.vectors(inputs, code.index(indices, entry), offset, vectors)
+                total = builder.fmul(row_vectors[0], code.load(column[0]))
+                for vector, other in zip(row_vectors[1:], column[1:], strict=True):
+                    total = code.add_product(total, vector, code.load(other))
                 pointer = builder.gep(gradient.data, [code.index(value_index, entry)])
                 builder.store(builder.fadd(builder.load(pointer), code.sum(total)), pointer)
 
@@ -113,15 +78,11 @@ def sddmm_row(typing, first, end, indices, value_index, row, inputs, gradient):
     return signature, generate
 
 
-class _Code:
-    """Instructions for the arguments of a function. `inputs`, the only matrix among them, has the rows' length."""
+class _RowCode(Code):
+    """Instructions for rows of numbers. `inputs`, the only matrix among the arguments, has the rows' length."""
 
     def __init__(self, context, builder: ir.IRBuilder, signature, arguments: Sequence[ir.Value]):
-        self.builder = builder
-        self.arguments = [
-            context.make_array(kind)(context, builder, value) if isinstance(kind, types.Array) else value
-            for kind, value in zip(signature.args, arguments, strict=True)
-        ]
+        super().__init__(context, builder, signature, arguments)
         [inputs] = (
             array
             for array, kind in zip(self.arguments, signature.args, strict=True)
@@ -132,46 +93,15 @@ class _Code:
     def tiles(self, of_tile: Callable[[ir.Value, int], None]) -> None:
         """Call `of_tile(offset, vectors)` for all of a row."""
         whole = self.builder.and_(self.width, INDEX(-TILE * LANES))
-        with cgutils.for_range_slice(self.builder, INDEX(0), whole, INDEX(TILE * LANES), INDEX) as (offset, _):
+        with self.each(INDEX(0), whole, TILE * LANES) as (offset, _):
             of_tile(offset, TILE)
-        with cgutils.for_range_slice(self.builder, whole, self.width, INDEX(2 * LANES), INDEX) as (offset, _):
+        with self.each(whole, self.width, 2 * LANES) as (offset, _):
             of_tile(offset, 2)
 
-    def number(self, array, index: ir.Value) -> ir.Value:
-        return self.builder.load(self.builder.gep(array.data, [index]))
-
-    def index(self, array, index: ir.Value) -> ir.Value:
-        """Read a number of 32 bits to be used as an index."""
-        return self.builder.zext(self.number(array, index), INDEX)
-
-    def row(self, array, number: ir.Value, offset: ir.Value) -> ir.Value:
-        """Point to a row's vectors, from an offset on."""
-        index = self.builder.add(self.builder.mul(number, self.width), offset)
-        return self.builder.bitcast(self.builder.gep(array.data, [index]), VECTOR.as_pointer())
-
-    def load(self, row: ir.Value, position: int) -> ir.Value:
-        return self.builder.load(self.builder.gep(row, [INDEX(position)]), align=4)
-
-    def store(self, row: ir.Value, position: int, vector: ir.Value) -> None:
-        self.builder.store(vector, self.builder.gep(row, [INDEX(position)]), align=4)
-
-    def spread(self, number: ir.Value) -> ir.Value:
-        """Repeat a number in a vector."""
-        vector: Any = self.builder.insert_element(ir.Constant(VECTOR, ir.Undefined), number, ir.IntType(32)(0))
-        return self._shuffle(vector, [0] * LANES)
-
-    def sum(self, vector: ir.Value) -> ir.Value:
-        """Sum a vector's numbers: halves are added until one number is left."""
-        lanes, total = LANES, vector
-        while lanes > 1:
-            lanes //= 2
-            low, high = (self._shuffle(total, range(start, start + lanes)) for start in (0, lanes))
-            total: Any = self.builder.fadd(low, high)
-        return self.builder.extract_element(total, ir.IntType(32)(0))
-
-    def _shuffle(self, vector: ir.Value, lanes: Sequence[int]) -> ir.Value:
-        mask = ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), list(lanes))
-        return self.builder.shuffle_vector(vector, ir.Constant(vector.type, ir.Undefined), mask)
+    def vectors(self, array, number: ir.Value, offset: ir.Value, count: int) -> list[ir.Value]:
+        """Point to some vectors of a row, from an offset on."""
+        start = self.builder.add(self.builder.mul(number, self.width), offset)
+        return [self.vector(array, self.builder.add(start, INDEX(LANES * position))) for position in range(count)]
 
 
 # ---------------------------------------------------------------- the kernels

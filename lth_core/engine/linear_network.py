@@ -52,8 +52,8 @@ def linear(
     return outputs.relu_() if relu else outputs
 
 
-def _altered(module: nn.Module) -> bool:
-    """Whether something else is called on the module's way forward or back, as spectral_norm does."""
+def altered(module: nn.Module) -> bool:
+    """Tell whether something else is called on the module's way forward or back, as spectral_norm does."""
     hooks = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
     hooked = any(getattr(module, kind) for kind in hooks) or any(p._backward_hooks for p in module.parameters())
     return hooked or "forward" in vars(module)
@@ -79,7 +79,7 @@ class LinearNetwork:
         parameters = [value for _, layer in named[::2] for value in layer._parameters.values() if value is not None]
         if len({id(value) for value in parameters}) < len(parameters):
             return None  # what layers share has gradients from several of them
-        if not all(value.requires_grad for value in parameters) or any(_altered(part) for part in module.modules()):
+        if not all(value.requires_grad for value in parameters) or any(altered(part) for part in module.modules()):
             return None
         linear = named[::2]
         return cls(

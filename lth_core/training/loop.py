@@ -57,7 +57,7 @@ def train(
         if state.step == state.first_step:
             _tell(listeners, state)
         for order_now, batch in _minibatches(task, seeds, state.step, last_step, order, order_from):
-            draws_nothing = state.cohort.linear is not None or state.cohort.together
+            draws_nothing = state.cohort.by_hand or state.cohort.together
             noise = [] if draws_nothing else noise_seeds(seeds, order_now, state.step)
             rate = learning_rate(task.recipe, task.recipe.steps - 1 if last_rate else state.step)
             update(batch, rate, noise)

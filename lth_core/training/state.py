@@ -86,6 +86,8 @@ def start_state(task: Task, weights: Tensors, mask: Tensors, first_step: int = 0
     frozen = {name: FrozenWeights.of(tensors[name], torch.from_numpy(kept)) for name, kept in mask.items()}
     pruned = all(weights.values is None for weights in frozen.values())
     cohort = cohort_of(task, tensors, mask if pruned else None)
-    frozen = {} if cohort.sparse else frozen  # where only kept weights are trained, there is nothing to restore
-    optimizer = Optimizer(task.recipe.optimizer, cohort.trained, may_be_missing=cohort.linear is None)
+    frozen = (
+        {} if cohort.on_kept_weights else frozen
+    )  # where only kept weights are trained, there is nothing to restore
+    optimizer = Optimizer(task.recipe.optimizer, cohort.trained, may_be_missing=not cohort.by_hand)
     return TrainingState(cohort, optimizer, frozen, first_step, first_step)

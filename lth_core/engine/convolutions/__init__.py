@@ -1,0 +1,1 @@
+"""Networks of convolutions whose kept weights alone are stored and computed, on a CPU."""

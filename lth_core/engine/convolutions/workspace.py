@@ -1,0 +1,176 @@
+"""Memory for the values of a network of convolutions and their gradients, which a cohort's replicates use in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lth_core.engine.convolutions.network import BatchNorm, Convolution, ConvolutionNetwork, Linear, Step, Sum, operands
+from lth_core.runtime.memory import zeros
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+LANES = 16
+"""Examples of a chunk, which lie beside one another: as many as the kernels' vectors have numbers."""
+
+
+@dataclass(frozen=True)
+class Maps:
+    """Where the maps of one value lie: chunks of channels of rows of pixels, in a border, each pixel LANES numbers."""
+
+    chunks: int
+    channels: int
+    rows: int
+    columns: int
+    border: tuple[int, int]
+
+    @property
+    def row(self) -> int:
+        """Return how many numbers a row has."""
+        return (self.columns + 2 * self.border[1]) * LANES
+
+    @property
+    def plane(self) -> int:
+        """Return how many numbers a channel of a chunk has."""
+        return (self.rows + 2 * self.border[0]) * self.row
+
+    @property
+    def chunk(self) -> int:
+        """Return how many numbers a chunk has."""
+        return self.channels * self.plane
+
+    def at(self, row: int, column: int) -> int:
+        """Return the index of a pixel in the first plane; the border's are negative."""
+        return (row + self.border[0]) * self.row + (column + self.border[1]) * LANES
+
+    def layout(self, examples: int) -> np.ndarray:
+        """Say it as map_kernels.py takes it."""
+        sizes = (self.channels, self.rows, self.columns, self.chunk, self.plane, self.row, self.at(0, 0))
+        return np.array([*sizes, self.chunks, examples], np.int64)
+
+    def zeros(self) -> Float[np.ndarray, " numbers"]:
+        """Make maps of zeros; nothing else is ever written into their borders."""
+        return zeros(self.chunks * self.chunk)
+
+
+class Workspace:
+    """All values of a network, for at most `capacity` examples, and their gradients."""
+
+    def __init__(self, network: ConvolutionNetwork, examples: int):
+        self.network = network
+        self.chunks = -(-examples // LANES)
+        self.maps = [Maps(self.chunks, *shape, border_of(network)) for shape in network.shapes]
+        self.values = [maps.zeros() for maps in self.maps]
+        self.moments = {
+            step.path: np.empty((2, network.shapes[step.source][0]), np.float32)
+            for step in network.steps
+            if isinstance(step, BatchNorm)
+        }
+        """Mean of a batch norm's inputs and inverse of their standard deviation, by its path."""
+        units = [prod(network.shapes[step.source]) for step in network.steps if isinstance(step, Linear)]
+        self.nothing = np.zeros(max([*units, *(shape[0] for shape in network.shapes)]), np.float32)
+        self.kept = np.ones(2 * LANES, np.float32)
+        self.examples = 0
+        self.turns = list(turns(self))
+
+    @property
+    def capacity(self) -> int:
+        return self.chunks * LANES
+
+    def hold(self, examples: int) -> None:
+        """Say how many examples there are; the others count for nothing."""
+        self.examples = examples
+        self.kept[LANES:] = np.arange(LANES) < examples - (self.chunks - 1) * LANES
+
+
+def border_of(network: ConvolutionNetwork) -> tuple[int, int]:
+    """Return how many pixels of zeros around maps the convolutions and their gradients reach: rows and columns."""
+    widest = [0, 0]
+    for step in network.convolutions:
+        for axis in range(2):
+            widest[axis] = max(widest[axis], _reach(step, network, axis))
+    return widest[0], widest[1]
+
+
+def _reach(step: Convolution, network: ConvolutionNetwork, axis: int) -> int:
+    """How far beyond the map one convolution reads its inputs, or its gradient by outputs."""
+    side, results = network.shapes[step.source][axis + 1], network.shapes[step.target][axis + 1]
+    stride, padding, kernel = step.stride[axis], step.padding[axis], step.kernel[axis]
+    reach = padding
+    for first in range(min(stride, side)):
+        last = (side - 1 - first) // stride
+        for tap in range(kernel):
+            if (first + padding - tap) % stride == 0:
+                at = (first + padding - tap) // stride
+                reach = max(reach, -at, at + last - (results - 1))
+    return reach
+
+
+# ---------------------------------------------------------------- gradients
+
+
+@dataclass(frozen=True)
+class Passed:
+    """The gradient by a sum, which goes to one of its operands as it is."""
+
+    value: int
+    to: np.ndarray
+    add: bool
+    masked: bool
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One step of the way back: where its gradients lie. `by_source` is None where nobody needs it.
+
+    With `add`, what other steps have given is there already; with `masked`, these were the last, and the gradient is 0
+    where the ReLU that made the value is not active.
+    """
+
+    step: Step
+    by_target: np.ndarray
+    by_source: np.ndarray | None
+    add: bool = False
+    masked: bool = False
+    passed: list[Passed] = field(default_factory=list)
+
+
+def turns(workspace: Workspace) -> Iterator[Turn]:
+    """Go back through the network; memory of gradients that have been used is used again."""
+    network, is_relu = workspace.network, workspace.network.is_relu
+    left = [sum(value in operands(step) for step in network.steps) for value in range(len(network.shapes))]
+    unused: dict[Maps, list[np.ndarray]] = {maps: [] for maps in workspace.maps}
+    gradients: dict[int, np.ndarray] = {}
+
+    def memory(value: int) -> np.ndarray:
+        return unused[workspace.maps[value]].pop() if unused[workspace.maps[value]] else workspace.maps[value].zeros()
+
+    gradients[len(left) - 1] = memory(len(left) - 1)
+    for step in reversed(network.steps):
+        by_target, taken, passed = gradients.pop(step.target), False, []
+        computed = not isinstance(step, Sum)
+        for value in operands(step)[1 if computed else 0 :]:
+            add = value in gradients
+            left[value] -= 1
+            if value:
+                to = gradients.setdefault(value, by_target) if add or not taken else memory(value)
+                gradients[value], taken = to, taken or not add
+                passed.append(Passed(value, to, add, is_relu[value] and not left[value]))
+        passed.sort(key=lambda one: one.to is by_target)  # once the others have been given theirs, it may be masked
+        by_source, add = None, step.source in gradients
+        if computed:
+            left[step.source] -= 1
+            in_place = isinstance(step, BatchNorm) and not passed and not add
+            if step.source:
+                by_source = gradients.get(step.source, by_target if in_place else None)
+                by_source = memory(step.source) if by_source is None else by_source
+                gradients[step.source], taken = by_source, taken or in_place
+        masked = computed and is_relu[step.source] and not left[step.source]
+        if not taken:
+            unused[workspace.maps[step.target]].append(by_target)
+        yield Turn(step, by_target, by_source, add and computed, masked, passed)

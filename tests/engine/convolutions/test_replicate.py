@@ -1,0 +1,138 @@
+"""One replicate computes what autograd does of the masked dense network, on the kept weights alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from lth_core.engine import instructions
+from lth_core.engine.convolutions.workspace import LANES
+from tests.support.convolutions import IMAGE, NETWORKS, by_autograd, fill_gradient, pruned, replicate
+
+
+def compare(module: nn.Module, examples: int, density: float) -> None:
+    """Outputs, gradients, running statistics and an evaluation of a network, but for rounding."""
+    masks = pruned(module, density)
+    network = replicate(module, masks, examples)
+    images, labels = torch.randn(examples, *IMAGE), torch.randint(0, 3, (examples,))
+    expected, exact = by_autograd(module, images, labels)
+    outputs = network.outputs(images)
+    torch.testing.assert_close(outputs.double(), expected, rtol=1e-4, atol=1e-5)
+    gradients = fill_gradient(network, outputs, labels)
+    largest = max(float(parameter.grad.abs().max()) for parameter in exact.parameters() if parameter.grad is not None)
+    for name, parameter in exact.named_parameters():
+        assert parameter.grad is not None
+        kept = parameter.grad[torch.from_numpy(masks[name])] if name in masks else parameter.grad
+        torch.testing.assert_close(gradients[name].double(), kept.flatten(), rtol=1e-3, atol=1e-5 * largest, msg=name)
+    for name, buffer in exact.named_buffers():
+        torch.testing.assert_close(network.steps.buffers[name].double(), buffer.double(), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(network.evaluated(images).double(), exact.eval()(images.double()), rtol=1e-4, atol=1e-4)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    name=st.sampled_from(sorted(NETWORKS)),
+    examples=st.integers(2, 70),
+    density=st.sampled_from([0.0, 0.1, 0.5, 1.0]),
+    seed=st.integers(0, 10**6),
+)
+def test_it_computes_what_autograd_does(name: str, examples: int, density: float, seed: int) -> None:
+    torch.manual_seed(seed)
+    compare(NETWORKS[name](), examples, density)
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("kernel", [1, 2, 3, 5])
+@pytest.mark.parametrize("sides", [(1, 1), (2, 3), (8, 7), (13, 4)])
+def test_convolutions_of_all_sizes_strides_and_paddings(kernel: int, stride: int, sides: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    for padding in range(kernel):
+        first, last = nn.Conv2d(2, 3, 1), nn.Conv2d(3, 4, kernel, stride, padding)
+        if min(sides) + 2 * padding < kernel:
+            continue
+        module = nn.Sequential(first, nn.ReLU(), last, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
+        masks = pruned(module, 0.6)
+        sparse = replicate(module, masks, 5, (2, *sides))
+        images, labels = torch.randn(5, 2, *sides), torch.randint(0, 3, (5,))
+        expected, exact = by_autograd(module, images, labels)
+        outputs = sparse.outputs(images)
+        torch.testing.assert_close(outputs.double(), expected, rtol=1e-4, atol=1e-5)
+        gradients = fill_gradient(sparse, outputs, labels)
+        for name, parameter in exact.named_parameters():
+            assert parameter.grad is not None
+            kept = parameter.grad[torch.from_numpy(masks[name])] if name in masks else parameter.grad
+            torch.testing.assert_close(gradients[name].double(), kept.flatten(), rtol=1e-3, atol=1e-6, msg=name)
+
+
+def test_the_same_memory_gives_the_same_bits_whatever_was_in_it() -> None:
+    torch.manual_seed(0)
+    module = NETWORKS["residual"]()
+    network = replicate(module, pruned(module, 0.3), 40)
+    images, labels = torch.randn(40, *IMAGE), torch.randint(0, 3, (40,))
+
+    def computed() -> list[np.ndarray]:
+        outputs = network.outputs(images)
+        return [outputs.numpy().copy(), *(g.numpy().copy() for g in fill_gradient(network, outputs, labels).values())]
+
+    first = computed()
+    network.outputs(torch.randn(40, *IMAGE) * 100)
+    network.evaluated(torch.randn(7, *IMAGE))
+    assert all(map(np.array_equal, first, computed()))
+
+
+@pytest.mark.parametrize("count", [1, 15, 16, 33, 100])
+def test_an_evaluation_of_any_number_of_examples_is_that_of_each(count: int) -> None:
+    torch.manual_seed(0)
+    module = NETWORKS["normalized"]()
+    network = replicate(module, pruned(module, 0.5), 32)
+    images = torch.randn(count, *IMAGE)
+    torch.testing.assert_close(network.evaluated(images), module.eval()(images), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", sorted(NETWORKS))
+def test_a_value_that_is_not_a_number_is_passed_on(name: str) -> None:
+    module = NETWORKS[name]()
+    network = replicate(module, {}, 3)
+    images = torch.randn(3, *IMAGE)
+    images[1, 0, 4, 4] = np.nan
+    evaluated = network.evaluated(images)
+    assert evaluated[1].isnan().all() and evaluated[[0, 2]].isfinite().all()
+    assert network.outputs(images)[1].isnan().all()
+
+
+def test_weights_that_the_module_freezes_are_used_and_have_no_gradient() -> None:
+    torch.manual_seed(0)
+    module = NETWORKS["residual"]()
+    module.second.weight.requires_grad_(False)
+    module.norm.bias.requires_grad_(False)
+    network = replicate(module, pruned(module, 0.5), 20)
+    images = torch.randn(20, *IMAGE)
+    expected, _ = by_autograd(module, images, torch.zeros(20, dtype=torch.long))
+    torch.testing.assert_close(network.outputs(images).double(), expected, rtol=1e-4, atol=1e-5)
+    assert "second.weight" not in network.flat_indices and "norm.bias" not in network.flat_indices
+    assert len(network.trained) == sum(map(len, network.flat_indices.values()))
+
+
+def variances(shift: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Of a batch norm's inputs of variance 1 and a mean: as computed here, and in double precision."""
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.BatchNorm2d(2), nn.Conv2d(2, 3, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    images = torch.randn(64, *IMAGE) + shift
+    network = replicate(module, {}, 64)
+    network.outputs(images)
+    exact = images.double().var(dim=(0, 2, 3)) * 0.1 + 0.9
+    return network.steps.buffers["0.running_var"].double(), exact
+
+
+@pytest.mark.parametrize("shift", [0.0, 100.0, 10_000.0])
+def test_variances_are_as_precise_as_the_inputs_however_far_from_0_they_are(shift: float) -> None:
+    actual, exact = variances(shift)
+    torch.testing.assert_close(actual, exact, rtol=1e-5, atol=0)
+
+
+def test_chunks_are_as_many_examples_as_vectors_have_numbers() -> None:
+    assert instructions.LANES == LANES
