@@ -39,6 +39,12 @@ def weights_of(layout, chunk):
 
 
 @numba.njit(**OPTIONS)
+def examples_of(layout, chunk):
+    """How many examples of a chunk count."""
+    return min(max(layout[8] - chunk * LANES, 1), LANES)
+
+
+@numba.njit(**OPTIONS)
 def pixels_of(layout):
     """How many pixels there are in one channel of all examples."""
     return np.float64(layout[8] * layout[1] * layout[2])
@@ -59,22 +65,23 @@ def pack(layout, images, maps):
                         maps[at + lane] = ZERO
 
 
-@compiled("void(i8[::1], f4[::1], f4[::1], f4[::1], f8[::1])")
-def moments(layout, maps, kept, mean, variance):
-    """Compute the mean and the variance of every channel: the second from distances from the first."""
-    for channel in range(layout[0]):
-        center = ZERO
-        for squares in range(2):
-            total = np.float64(0)
-            for chunk in range(layout[7]):
-                weights = weights_of(layout, chunk)
+@compiled("void(i8, i8, i8[::1], f4[::1], f4[::1], f8[:,:,::1])")
+def moments(chunk, end, layout, maps, kept, sums):
+    """Of every chunk and channel: sums[0] = the mean, sums[1] = the sum of squared distances from it."""
+    for number in range(chunk, end):
+        weights = weights_of(layout, number)
+        for channel in range(layout[0]):
+            center = ZERO
+            for squares in range(2):
+                total = np.float64(0)
                 for row in range(layout[1]):
-                    at = at_row(layout, chunk, channel, row)
+                    at = at_row(layout, number, channel, row)
                     total += sum_row(maps, at, layout[2], center, kept, weights, squares)
-            total /= pixels_of(layout)
-            if squares == 0:
-                center = np.float32(total)
-        mean[channel], variance[channel] = center, total
+                if squares == 0:
+                    total /= examples_of(layout, number) * layout[1] * layout[2]
+                    center = np.float32(total)
+                    total = np.float64(center)
+                sums[squares, number, channel] = total
 
 
 @compiled("void(i8, i8, i8[::1], f4[::1], f4[::1], f4[::1], f4[::1], f4[::1], f4[::1], f4[::1], i8, i8)")
@@ -89,17 +96,17 @@ def normalize(chunk, end, layout, maps, results, kept, mean, scale, shift, added
                 normalize_row(maps, results, at, layout[2], center, factor, offset, kept, weights, added, add, relu)
 
 
-@compiled("void(i8[::1], f4[::1], f4[::1], f4[::1], f4[::1], f4[::1], f4[::1], f4[::1])")
-def normalize_sums(layout, maps, by_results, kept, mean, deviation, by_scale, by_shift):
-    """Compute the gradients by scale and shift; `deviation` is the inverse of the standard deviation."""
-    for channel in range(layout[0]):
-        total, along = np.float64(0), np.float64(0)
-        for chunk in range(layout[7]):
+@compiled("void(i8, i8, i8[::1], f4[::1], f4[::1], f4[::1], f4[::1], f8[:,:,::1])")
+def normalize_sums(chunk, end, layout, maps, by_results, kept, mean, sums):
+    """Of every chunk and channel: sums[0] = of the gradient by results, sums[1] = of its product with maps - mean."""
+    for number in range(chunk, end):
+        for channel in range(layout[0]):
+            total, along = np.float64(0), np.float64(0)
             for row in range(layout[1]):
-                at = at_row(layout, chunk, channel, row)
+                at = at_row(layout, number, channel, row)
                 total += sum_row(by_results, at, layout[2], ZERO, kept, 0, 0)
                 along += product_row(maps, by_results, at, layout[2], mean[channel])
-        by_shift[channel], by_scale[channel] = total, along * deviation[channel]
+            sums[0, number, channel], sums[1, number, channel] = total, along
 
 
 @compiled(

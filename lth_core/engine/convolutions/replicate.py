@@ -77,7 +77,7 @@ class SparseConvolutions:
         work = self.workspace
         work.hold(len(images))
         map_kernels.pack(work.maps[0].layout(len(images)), images.numpy(), work.values[0])
-        self._run(self.steps.forward(step, training) for step in work.network.steps)
+        self._run(stage for step in work.network.steps for stage in self.steps.forward(step, training))
         outputs = self._scores(work.values[-1]).transpose(0, 2, 1).reshape(work.capacity, -1)
         return torch.from_numpy(outputs[: len(images)].copy())
 
@@ -95,7 +95,7 @@ class SparseConvolutions:
         by_scores[:] = padded.reshape(work.chunks, LANES, -1).transpose(0, 2, 1)
         if work.network.is_relu[-1]:
             by_scores[self._scores(work.values[-1]) <= 0] = 0
-        self._run(self.steps.backward(turn) for turn in work.turns)
+        self._run(stage for turn in work.turns for stage in self.steps.backward(turn))
 
     def _scores(self, maps: np.ndarray) -> Float[np.ndarray, "chunks outputs lanes"]:
         """The outputs, which are maps of one pixel."""

@@ -66,11 +66,8 @@ class Workspace:
         self.chunks = -(-examples // LANES)
         self.maps = [Maps(self.chunks, *shape, border_of(network)) for shape in network.shapes]
         self.values = [maps.zeros() for maps in self.maps]
-        self.moments = {
-            step.path: np.empty((2, network.shapes[step.source][0]), np.float32)
-            for step in network.steps
-            if isinstance(step, BatchNorm)
-        }
+        norms = {step.path: network.shapes[step.source][0] for step in network.steps if isinstance(step, BatchNorm)}
+        self.moments = {path: np.empty((2, channels), np.float32) for path, channels in norms.items()}
         """Mean of a batch norm's inputs and inverse of their standard deviation, by its path."""
         units = [prod(network.shapes[step.source]) for step in network.steps if isinstance(step, Linear)]
         self.nothing = np.zeros(max([*units, *(shape[0] for shape in network.shapes)]), np.float32)
@@ -141,7 +138,7 @@ class Turn:
 
 
 def turns(workspace: Workspace) -> Iterator[Turn]:
-    """Go back through the network; memory of gradients that have been used is used again."""
+    """Go back through the network; memory of what is no longer needed takes the next gradients."""
     network, is_relu = workspace.network, workspace.network.is_relu
     left = [sum(value in operands(step) for step in network.steps) for value in range(len(network.shapes))]
     unused: dict[Maps, list[np.ndarray]] = {maps: [] for maps in workspace.maps}
@@ -171,6 +168,5 @@ def turns(workspace: Workspace) -> Iterator[Turn]:
                 by_source = memory(step.source) if by_source is None else by_source
                 gradients[step.source], taken = by_source, taken or in_place
         masked = computed and is_relu[step.source] and not left[step.source]
-        if not taken:
-            unused[workspace.maps[step.target]].append(by_target)
+        unused[workspace.maps[step.target]] += [workspace.values[step.target], *([] if taken else [by_target])]
         yield Turn(step, by_target, by_source, add and computed, masked, passed)
