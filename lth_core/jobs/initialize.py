@@ -17,6 +17,7 @@ from torch import nn
 from lth_core.config import Method, Task
 from lth_core.data.reading import ImageData, open_data
 from lth_core.data.splits import SPLITS
+from lth_core.engine.batch_norm import precise
 from lth_core.jobs.support.command import command, import_modules
 from lth_core.jobs.support.trainings import model_factory
 from lth_core.models.cost import network_cost
@@ -72,7 +73,7 @@ def proof_of(task: str, factory: Factory, settings: Task, images: ImageData, see
     small = recipe(images.size("train"))
 
     def task_of(module: nn.Module) -> ImageClassification:
-        return ImageClassification(module, images, small, torch.device("cpu"))
+        return ImageClassification(precise(module), images, small, torch.device("cpu"))
 
     try:
         return prove(lambda number: build(factory, settings.initialization, number), factory, task_of, seed)

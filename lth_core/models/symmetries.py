@@ -21,6 +21,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from lth_core.models.tensors import call
+from lth_core.models.tracing import traced
 from lth_core.randomness import random_generator
 from lth_core.storage.tensors import Tensors
 
@@ -167,7 +168,7 @@ class _Tracing(fx.Interpreter):
     """Runs the traced network on a batch and follows the units through every operation."""
 
     def __init__(self, module: nn.Module):
-        super().__init__(fx.symbolic_trace(module))
+        super().__init__(traced(module))
         self.names = {id(tensor): name for name, tensor in _named_tensors(module)}
         self.fixed = _Units(0)
         self.started: list[_Units] = []

@@ -14,6 +14,7 @@ import torch
 from torch import fx, nn
 from torch.nn import functional
 
+from lth_core.engine.batch_norm import PreciseBatchNorm
 from lth_core.engine.convolutions.fusing import fused
 from lth_core.engine.convolutions.network import (
     Average,
@@ -27,6 +28,7 @@ from lth_core.engine.convolutions.network import (
     Sum,
 )
 from lth_core.engine.linear_network import altered
+from lth_core.models.tracing import Tracer
 
 
 def read_network(module: nn.Module, input_shape: Sequence[int]) -> ConvolutionNetwork | None:
@@ -65,9 +67,8 @@ class _Read:
 
 
 def _read(module: nn.Module, input_shape: Shape) -> ConvolutionNetwork:
-    graph = fx.Tracer().trace(module)
     reader = _Reader(module, input_shape)
-    for node in graph.nodes:
+    for node in Tracer().trace(module).nodes:
         reader.read(node)
     if reader.output != reader.steps[-1].target or reader.shapes[-1][1:] != (1, 1):
         raise _NotUnderstood(reader.output)
@@ -113,7 +114,9 @@ class _Reader:
             else:
                 step = Linear(source, self.next, f"{name}weight", bias, False)
                 self._add(node, step, (layer.out_features, 1, 1), flat=True)
-        elif kind is nn.BatchNorm2d and layer.affine and layer.track_running_stats and not read.flat:
+        elif (
+            kind in (nn.BatchNorm2d, PreciseBatchNorm) and layer.affine and layer.track_running_stats and not read.flat
+        ):
             self._add(node, BatchNorm(source, self.next, path, None, False), self.shapes[source])
         elif kind is nn.Flatten and (layer.start_dim, layer.end_dim) == (1, -1):
             self.values[node] = replace(read, flat=True)
@@ -215,6 +218,11 @@ class _Reader:
                 raise _NotUnderstood(node)
             return self._average(node, read, flat=False)
         self._add(node, MaxPool(read.number, self.next, window), (channels, rows // window[0], columns // window[1]))
+
+
+def _has_all(norm: nn.BatchNorm2d) -> bool:
+    """Whether a batch norm has scales, shifts and running statistics."""
+    return norm.affine and norm.track_running_stats
 
 
 def _arguments(arguments: Sequence[Any], names: Sequence[str]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from torch import nn
 from lth_core import registry
 from lth_core.config import Task as TaskSettings
 from lth_core.data.reading import open_data
+from lth_core.engine.batch_norm import precise
 from lth_core.engine.distributed import agree, join, local_index
 from lth_core.engine.synchronized import synchronized
 from lth_core.jobs.support.checkpoints import checkpoint_file, kept_file
@@ -109,7 +110,7 @@ def open_task(spec: Mapping[str, Any], data: str) -> ImageClassification:
         factory = model_factory(settings, images.classes, images.input_shape)
         if settings.train.batch_size == 1:
             check_single_images(factory(), images.input_shape)
-        module = synchronized(factory(), share)
+        module = precise(synchronized(factory(), share))
     return ImageClassification(module, images, settings.train, device)
 
 
