@@ -11,7 +11,7 @@ from torch import nn
 
 from lth_core.engine.cohort import Cohort
 from lth_core.engine.convolutions import choice
-from lth_core.engine.convolutions.choice import DENSEST, pays
+from lth_core.engine.convolutions.choice import DENSEST, FAR, pays
 from lth_core.engine.convolutions.reading import read_network
 from tests.support.small_trainings import initial
 
@@ -38,8 +38,19 @@ def test_the_share_of_multiplications_decides() -> None:
     assert chosen(bound - 1 / 72, 16) and not chosen(bound + 1 / 72, 16)
 
 
+def test_layers_of_many_channels_count_half_as_much_again() -> None:
+    network = read_network(nn.Sequential(nn.Conv2d(65, 8, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten()), (65, 6, 6))
+    assert network is not None
+    masks = np.zeros((1, 8, 65, 1, 1), bool)
+    masks.flat[: int(520 * DENSEST / FAR)] = True
+    weights = {"0.weight": torch.zeros(8, 65, 1, 1)}
+    assert pays(network, weights, {"0.weight": masks}, 16)
+    masks.flat[: int(520 * DENSEST / FAR) + 1] = True
+    assert not pays(network, weights, {"0.weight": masks}, 16)
+
+
 def test_examples_by_which_a_batch_is_padded_count() -> None:
-    assert chosen(DENSEST / 2, 16) and not chosen(DENSEST / 2, 2)
+    assert chosen(DENSEST / 2, 16) and not chosen(DENSEST / 2, 4)
 
 
 def sparse(make_task: Any, module: nn.Module, weights: dict[str, torch.Tensor], **recipe: Any) -> bool:
