@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -136,3 +142,22 @@ def test_variances_are_as_precise_as_the_inputs_however_far_from_0_they_are(shif
 
 def test_chunks_are_as_many_examples_as_vectors_have_numbers() -> None:
     assert instructions.LANES == LANES
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="needs a processor of that family")
+def test_processors_with_shorter_vectors_compute_the_same(tmp_path: Path) -> None:
+    """Compiled for vectors of 256 bits, as processors without AVX-512 have them."""
+    script = """
+import torch
+from tests.engine.convolutions.test_replicate import compare
+from tests.support.convolutions import NETWORKS
+
+torch.manual_seed(0)
+for network in NETWORKS.values():
+    compare(network(), 20, 0.3)
+"""
+    shorter = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "", "NUMBA_CACHE_DIR": str(tmp_path)}
+    root = str(Path(__file__).parents[3])
+    subprocess.run(
+        [sys.executable, "-c", script], cwd=root, env={**os.environ, **shorter, "PYTHONPATH": root}, check=True
+    )
