@@ -21,7 +21,19 @@ from pathlib import Path
 from benchmarks.project import ROOT
 from benchmarks.rows import Row, in_new_process, table
 
-NAMES = ("linear_step", "conv_step", "sparse_conv_step", "cohorts", "chain", "pipeline", "jobs", "plan", "memory")
+NAMES = (
+    "linear_step",
+    "conv_step",
+    "sparse_conv_step",
+    "cohorts",
+    "chain",
+    "mnist_chain",
+    "conv_chain",
+    "pipeline",
+    "jobs",
+    "plan",
+    "memory",
+)
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 
 
