@@ -10,8 +10,12 @@ import hashlib
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import torch
 
 
 def _key(seed: int, purpose: str, index: tuple[int | str, ...]) -> int:
@@ -31,13 +35,27 @@ def torch_seed(seed: int, purpose: str, *index: int | str) -> int:
 
 @contextmanager
 def kept_generators() -> Iterator[None]:
-    """Leave the global generators of NumPy and Python as they are; torch has `torch.random.fork_rng`."""
+    """Leave the global generators of NumPy and Python as they are; those of torch: `kept_torch_generators`."""
     python, numpy = random.getstate(), np.random.get_state()
     try:
         yield
     finally:
         random.setstate(python)
         np.random.set_state(numpy)
+
+
+@contextmanager
+def kept_torch_generators(device: torch.device | str = "cpu") -> Iterator[None]:
+    """Leave torch's global generators as they are: the CPU's and, where `device` is a GPU, that of this GPU.
+
+    By default torch would look at every GPU of the machine: it starts CUDA in jobs that compute on a CPU, and where
+    there are several GPUs it warns of that.
+    """
+    import torch  # here, for the jobs that do without
+
+    device = torch.device(device)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        yield
 
 
 def seed_generators(seed: int) -> None:

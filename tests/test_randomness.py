@@ -6,10 +6,12 @@ import random
 from itertools import combinations
 
 import numpy as np
+import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lth_core.randomness import random_generator, seeded, torch_seed
+from lth_core.randomness import kept_torch_generators, random_generator, seeded, torch_seed
 
 
 @given(st.integers(0, 2**31), st.sampled_from(["init", "order", "mask"]), st.integers(0, 10**6))
@@ -39,3 +41,24 @@ def test_global_generators_are_seeded_for_users_and_left_as_they_were() -> None:
             drawn.append((np.random.rand(), random.random()))
     assert drawn[0] == drawn[1] != drawn[2]
     assert (np.random.get_state()[1].tolist(), random.getstate()) == before
+
+
+def test_torchs_generators_are_left_as_they_were() -> None:
+    before = torch.get_rng_state()
+    with kept_torch_generators():
+        torch.rand(3)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("device, kept", [("cpu", []), ("cuda", ["cuda"]), ("cuda:1", ["cuda:1"])])
+def test_of_several_gpus_the_one_that_is_used_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch, device: str, kept: list[str]
+) -> None:
+    """Looking at one starts CUDA; torch warns before it looks at all of them."""
+    restored = []
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_rng_state", str)
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda state, device: restored.append((state, str(device))))
+    with kept_torch_generators(torch.device(device)):
+        assert not restored
+    assert restored == [(name, name) for name in kept]

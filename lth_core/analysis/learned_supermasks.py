@@ -18,7 +18,7 @@ from lth_core.analysis.supermasks import accuracies_of
 from lth_core.config import Supermasks
 from lth_core.engine.cohort import Cohort
 from lth_core.models.tensors import call
-from lth_core.randomness import torch_seed
+from lth_core.randomness import kept_torch_generators, torch_seed
 from lth_core.tasks.base import Task
 
 Weights = Mapping[str, Tensor]
@@ -82,7 +82,7 @@ def learn(
     Raises LearningDiverged at a loss that is not finite.
     """
     task.module.to(task.device).train()
-    with torch.random.fork_rng():
+    with kept_torch_generators(task.device):
         draws = torch.cuda if task.device.type == "cuda" else torch
         draws.set_rng_state(state.random)
         for batch in task.minibatches([seed], 0, state.step, settings.steps or task.recipe.steps):
@@ -120,7 +120,7 @@ def masked(weights: Weights, masks: Weights, rescaled: bool) -> dict[str, Tensor
 
 def drawn_masks(scores: Weights, seed: int, samples: int) -> Iterator[dict[str, Tensor]]:
     """Draw `samples` masks for evaluation, keyed by (seed, "supermask evaluation")."""
-    with torch.random.fork_rng():
+    with kept_torch_generators(next(iter(scores.values())).device):
         torch.manual_seed(torch_seed(seed, "supermask evaluation"))
         for _ in repeat(None, samples):
             yield {name: torch.bernoulli(score.sigmoid()) for name, score in scores.items()}

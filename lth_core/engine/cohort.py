@@ -23,7 +23,7 @@ from lth_core.engine.convolutions.replicate import SparseConvolutions
 from lth_core.engine.linear_network import LinearNetwork
 from lth_core.engine.module_network import Gradient, ModuleNetwork
 from lth_core.engine.sparse_network import SparseNetwork, columns, pays, pieces
-from lth_core.randomness import kept_generators, seed_generators
+from lth_core.randomness import kept_generators, kept_torch_generators, seed_generators
 from lth_core.storage.tensors import Tensors
 from lth_core.tasks.base import Batch, Task, evaluation_piece
 
@@ -37,9 +37,9 @@ def all_at_once(device: torch.device) -> bool:
 
 
 @contextmanager
-def _kept_draws() -> Iterator[None]:
+def _kept_draws(device: torch.device) -> Iterator[None]:
     """Leave all global generators of random numbers as they are."""
-    with torch.random.fork_rng(), kept_generators():
+    with kept_torch_generators(device), kept_generators():
         yield
 
 
@@ -183,7 +183,7 @@ class Cohort:
         """
         sums = torch.zeros(2, self.size, dtype=torch.float64, device=self.task.device)
         examples = 0
-        with nullcontext() if self.by_hand else _kept_draws():
+        with nullcontext() if self.by_hand else _kept_draws(self.task.device):
             for batch in self.task.evaluation_batches(
                 split, evaluation_piece(self.linear is not None, self.task.device)
             ):

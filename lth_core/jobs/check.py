@@ -28,6 +28,7 @@ from lth_core.models.shrinking import consumers_of
 from lth_core.pruning.exclusions import prunable
 from lth_core.pruning.prune import full_mask
 from lth_core.pruning.rounds import next_mask
+from lth_core.randomness import kept_torch_generators
 from lth_core.registry import one_line
 from lth_core.storage.tensors import read_header, read_shapes
 
@@ -63,7 +64,7 @@ def check_task(name: str, asked: Mapping[str, Any]) -> None:
     initial, other = attempt(
         f"{key} cannot be built", lambda: [initialize(factory, settings.initialization, seed) for seed in (0, 1)]
     )
-    with torch.random.fork_rng():
+    with kept_torch_generators():
         module = factory()
         attempt(f"{key} does not run on an image of {'x'.join(map(str, shape))}", lambda: run_once(module, shape))
         layers, consumers = prunable_layers(module, shape), consumers_of(module, shape)

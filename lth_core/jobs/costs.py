@@ -12,7 +12,6 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple
 
-import torch
 from torch import nn
 
 from lth_core.config import Task
@@ -23,6 +22,7 @@ from lth_core.jobs.support.stacking import unstack
 from lth_core.jobs.support.trainings import choose_device, model_factory, parser, prepare
 from lth_core.models.shrinking import compare_costs, shrink
 from lth_core.models.tensors import load_tensors
+from lth_core.randomness import kept_torch_generators
 from lth_core.storage.tables import write_table
 from lth_core.storage.tensors import Tensors, read_header
 
@@ -39,7 +39,7 @@ def main() -> None:
     prepare(device)
     import_modules(spec["modules"])
     images = open_data(options.data)
-    with torch.random.fork_rng():
+    with kept_torch_generators():
         module = model_factory(Task(**spec["task"]), images.classes, images.input_shape)().to(device)
     tickets = unstack(read_weights_of(module, options.ticket, len(seeds)))
     diverged = read_header(options.ticket)["diverged"]

@@ -28,6 +28,7 @@ from lth_core.models.requirements import ModelError, require
 from lth_core.models.shrinking import consumers_of
 from lth_core.pruning.exclusions import ExclusionError, prunable
 from lth_core.pruning.filters import FilterError, check_filters
+from lth_core.randomness import kept_torch_generators
 from lth_core.storage.provenance import provenance
 from lth_core.storage.tensors import Tensors, write_tensors
 from lth_core.tasks.classification import ImageClassification
@@ -60,7 +61,7 @@ def check_methods(
 def check_network(task: str, factory: Factory, settings: Task, images: ImageData) -> None:
     """Check that the task's network turns its images into scores. Raises ModelError with the key of the config."""
     try:
-        with torch.random.fork_rng():
+        with kept_torch_generators():
             module = factory()
         require(isinstance(module, nn.Module), f"its function must return a torch.nn.Module, not {module!r:.80}")
         check_scores(module, images.input_shape, images.classes)
@@ -97,7 +98,7 @@ def main() -> None:
     check_network(options.task, factory, settings, images)
     weights = initialize_cohort(factory, settings.initialization, spec["seeds"])
     proved = proof_of(options.task, factory, settings, images, spec["seeds"][0])
-    with torch.random.fork_rng():
+    with kept_torch_generators():
         module = factory()
         layers, cost = prunable_layers(module, images.input_shape), network_cost(module, images.input_shape)
     consumers = consumers_of(module, images.input_shape)

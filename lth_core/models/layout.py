@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lth_core.models.tensors import call
-from lth_core.randomness import kept_generators, seed_generators
+from lth_core.randomness import kept_generators, kept_torch_generators, seed_generators
 
 FEWEST_FILTERS = 8
 """With fewer filters in a layer, float32 convolutions on a CPU are slower channels last: at 4 filters by half."""
@@ -28,11 +28,13 @@ def wants_channels_last(module: nn.Module, input_shape: Sequence[int], device: t
     images = torch.linspace(-1, 1, 2 * prod(input_shape)).view(2, *input_shape)
     images = images.to(next(module.parameters()).device)
     outputs = []
-    with torch.no_grad(), torch.random.fork_rng(), kept_generators():
+    with torch.no_grad(), kept_torch_generators(images.device), kept_generators():
         try:
             module.eval()
             for inputs in (images.clone(), channels_last(images)):
-                torch.manual_seed(0)
+                torch.default_generator.manual_seed(0)
+                if images.is_cuda:
+                    torch.cuda.manual_seed(0)
                 seed_generators(0)
                 copies = {name: value.detach().clone() for name, value in tensors.items()}
                 outputs.append(call(module, copies, inputs))

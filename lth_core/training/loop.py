@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from lth_core.engine.cuda_graph import GraphedStep
-from lth_core.randomness import kept_generators, torch_seed
+from lth_core.randomness import kept_generators, kept_torch_generators, torch_seed
 from lth_core.storage.tensors import Tensors
 from lth_core.tasks.base import Batch, Task
 from lth_core.training.schedules import learning_rate
@@ -53,7 +53,7 @@ def train(
     """
     start = time.perf_counter()
     update = _updates(task, state)
-    with torch.random.fork_rng(), kept_generators(), torch.no_grad():
+    with kept_torch_generators(task.device), kept_generators(), torch.no_grad():
         if state.step == state.first_step:
             _tell(listeners, state)
         for order_now, batch in _minibatches(task, seeds, state.step, last_step, order, order_from):

@@ -20,7 +20,7 @@ from torch.optim.sgd import sgd
 from lth_core.config import Recipe
 from lth_core.models.requirements import ModelError
 from lth_core.models.tensors import load_tensors, stored_tensors
-from lth_core.randomness import kept_generators, seed_generators
+from lth_core.randomness import kept_generators, kept_torch_generators, seed_generators
 from lth_core.storage.tensors import Tensors
 from lth_core.tasks.base import Batch, Task
 from lth_core.training.loop import noise_seeds, train
@@ -54,7 +54,7 @@ def prove(
     `task_of` gives the task of a module, under `recipe`.
     """
     seeds = [seed, seed + 1]
-    with torch.random.fork_rng(), kept_generators():
+    with kept_torch_generators(), kept_generators():
         modules = [build(number) for number in seeds]
         initial = [_values(module) for module in modules]
         others = [_other(factory, seed) for _ in range(2)]

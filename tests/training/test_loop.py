@@ -103,6 +103,17 @@ def test_the_global_random_state_is_neither_used_nor_moved(make_task: Any, netwo
 
 
 @pytest.mark.parametrize("network", NETWORKS)
+def test_a_training_on_a_cpu_leaves_gpus_alone(make_task: Any, monkeypatch: pytest.MonkeyPatch, network: Any) -> None:
+    def start_cuda(*arguments: Any) -> None:
+        raise AssertionError("CUDA would be started")
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "_lazy_init", start_cuda)
+    monkeypatch.setattr(torch.cuda.random, "_lazy_init", start_cuda)
+    run(make_task(network(), steps=5), initial(network), {})
+
+
+@pytest.mark.parametrize("network", NETWORKS)
 def test_a_cohort_gives_each_replicate_what_it_would_get_alone(make_task: Any, network: Any) -> None:
     task = make_task(network(), steps=10)
     together = run(task, initial(network), {})

@@ -24,6 +24,7 @@ from lth_core.jobs.support.checkpoints import checkpoint_file, kept_file
 from lth_core.jobs.support.command import import_modules
 from lth_core.models.layers import unpruned_weights
 from lth_core.models.outputs import check_single_images
+from lth_core.randomness import kept_torch_generators
 from lth_core.runtime.gpus import take_gpu
 from lth_core.runtime.memory import keep_freed_memory
 from lth_core.runtime.progress import Progress
@@ -106,7 +107,7 @@ def open_task(spec: Mapping[str, Any], data: str) -> ImageClassification:
     share = join(device)
     images = open_data(data, device, share)
     print(f"device {computed_on(device, share)}, {torch.get_num_threads()} thread(s)", flush=True)
-    with torch.random.fork_rng():
+    with kept_torch_generators():
         factory = model_factory(settings, images.classes, images.input_shape)
         if settings.train.batch_size == 1:
             check_single_images(factory(), images.input_shape)

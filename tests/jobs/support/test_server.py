@@ -189,3 +189,20 @@ def test_a_client_that_ends_too_soon_does_not_end_the_server(server, lth_job):
             connection.sendall(sent)
     job = lth_job("3")
     assert job.wait(timeout=60) == 3
+
+
+def test_what_the_server_imports_leaves_cuda_to_the_jobs() -> None:
+    """A forked process cannot use CUDA where its parent has asked for the number of GPUs."""
+    script = """
+import importlib, torch
+asked = []
+torch._C._cuda_getDeviceCount = lambda: asked.append(1) or 0
+from lth_core.jobs.support.server import FIRST, LATER
+for module in (*FIRST, *LATER):
+    importlib.import_module(module)
+before = len(asked)
+torch.cuda.is_available()
+print(before, len(asked), torch.cuda.is_initialized())
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout == "0 1 False\n", done.stderr
