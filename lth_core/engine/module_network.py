@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.func import vmap
 
+from lth_core.engine.precision import Float32Norms
 from lth_core.models.tensors import call, names_of_layers
 from lth_core.tasks.base import Batch, Task
 
@@ -99,7 +101,7 @@ class ModuleNetwork:
         self, parameters: Weights, buffers: Weights, inputs: Shaped[Tensor, "replicate batch ..."]
     ) -> Float[Tensor, "replicate batch ..."]:
         """Compute the outputs of every replicate on inputs of its own, at the recipe's precision."""
-        with self._autocast():
+        with self._autocast(), Float32Norms() if self._in_bfloat16 else nullcontext():
             return vmap(self.outputs)(parameters, buffers, inputs)
 
     def _leaves(self, parameters: Weights) -> dict[str, Tensor]:
@@ -108,11 +110,13 @@ class ModuleNetwork:
 
     # ------------------------------------------------------------ precision
 
+    @property
+    def _in_bfloat16(self) -> bool:
+        return self.task.recipe.precision == "bf16"
+
     def _autocast(self) -> torch.autocast:
         # Products and convolutions on copies in bfloat16; their gradients come back in float32, as the weights are.
-        return torch.autocast(
-            self.task.device.type, torch.bfloat16, enabled=self.task.recipe.precision == "bf16", cache_enabled=False
-        )
+        return torch.autocast(self.task.device.type, torch.bfloat16, enabled=self._in_bfloat16, cache_enabled=False)
 
 
 def _exact(outputs: Tensor) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import torch
 from torch import nn
 
 from lth_core.engine.cohort import Cohort
-from lth_core.engine.cuda_graph import EAGER_STEPS, GraphedStep
+from lth_core.engine.cuda_graph import GraphedStep
 from lth_core.training.loop import noise_seeds
 from lth_core.training.resume import Resume
 from tests.engine.test_precision import SGD, Residual, plain
@@ -221,59 +220,3 @@ def test_a_resumed_training_has_the_bits_of_an_undisturbed_one(
         train_with(task, weights, {}, Resume(tmp_path / "trained", "x"), cut_at=13)
     first, resumed = train_with(task, weights, {}, Resume(tmp_path / "trained", "x"))
     assert first == 13 and same_bits(resumed.weights, undisturbed.weights)
-
-
-# ---------------------------------------------------------------- the graph
-
-
-@dataclass(frozen=True)
-class Numbers:
-    values: torch.Tensor
-
-
-class Diary:
-    """A step that sums the batch's values times the rate, and notes where it read them."""
-
-    def __init__(self) -> None:
-        self.total = torch.zeros(2)
-        self.addresses: list[tuple[int, int]] = []
-
-    def __call__(self, batch: Numbers, rate: torch.Tensor) -> None:
-        self.total += batch.values * rate
-        self.addresses.append((batch.values.data_ptr(), rate.data_ptr()))
-
-
-def test_every_call_is_one_step_on_its_batch_and_rate_read_from_the_same_places() -> None:
-    diary, recordings = Diary(), []
-
-    def record(work: Callable[[], None]) -> Callable[[], None]:
-        recordings.append(len(diary.addresses))
-        return work
-
-    step = GraphedStep(diary, CPU, record=record, aside=do)
-    for number in range(1, 8):
-        step(Numbers(torch.tensor([number, 1.0])), 0.5 * number)
-    assert recordings == [EAGER_STEPS]
-    assert diary.total.tolist() == [sum(0.5 * n * n for n in range(1, 8)), sum(0.5 * n for n in range(1, 8))]
-    assert len(set(diary.addresses)) == 1 and len(diary.addresses) == 7
-
-
-def test_batches_keep_their_layout() -> None:
-    seen = []
-    step = GraphedStep(lambda batch, rate: seen.append(batch.values.stride()), CPU, record=do, aside=do)
-    step(Numbers(torch.zeros(2, 4, 4, 3).movedim(-1, -3)), 1.0)
-    assert seen == [(48, 1, 12, 3)]
-
-
-def test_where_recording_fails_steps_go_on_without(capsys: pytest.CaptureFixture[str]) -> None:
-    diary = Diary()
-
-    def refuse(work: Callable[[], None]) -> Callable[[], None]:
-        raise RuntimeError("operation not permitted when stream is capturing\nand more")
-
-    step = GraphedStep(diary, CPU, record=refuse, aside=do)
-    for _ in range(6):
-        step(Numbers(torch.ones(2)), 1.0)
-    assert diary.total.tolist() == [6, 6]
-    expected = "steps are not recorded as a CUDA graph: operation not permitted when stream is capturing\n"
-    assert capsys.readouterr().out == expected
