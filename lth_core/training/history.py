@@ -9,6 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+import torch
+
 from lth_core.training.state import TrainingState
 
 SPLITS = ("train", "validation", "test")
@@ -45,6 +47,8 @@ class Evaluations:
     def __call__(self, state: TrainingState) -> None:
         due = state.step in (state.first_step, self.last_step) or state.step % self.every == 0
         if due and not state.is_logged:
+            if state.cohort.task.device.type == "cuda":
+                torch.cuda.synchronize()  # what is left of earlier steps is training
             start = time.perf_counter()
             log(state)
             self.seconds += time.perf_counter() - start

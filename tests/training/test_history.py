@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,21 @@ def test_a_training_that_goes_on_does_not_log_its_step_twice(make_task: Any) -> 
         train(task, state, SEEDS, last, listeners=[evaluations])
     assert [row["step"] for row in state.history[:: 3 * len(SEEDS)]] == [0, 5, 10]
     assert evaluations.seconds > 0
+
+
+def test_on_a_gpu_the_clock_of_an_evaluation_starts_when_the_steps_before_are_done(
+    make_task: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Steps are only begun when a training goes on."""
+    state, calls = start_state(make_task(dense()), initial(dense), {}), []
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: calls.append("wait"))
+    monkeypatch.setattr(history.time, "perf_counter", lambda: calls.append("clock") or 0.0)
+    monkeypatch.setattr(history, "log", lambda state: calls.append("evaluate"))
+    Evaluations(5, 20)(state)
+    state.cohort.task = replace(state.cohort.task, device=torch.device("cuda"))
+    Evaluations(5, 20)(state)
+    once = ["clock", "evaluate", "clock"]
+    assert calls == [*once, "wait", *once]
 
 
 def test_one_more_quantity_is_one_more_column_of_the_history(
