@@ -15,7 +15,7 @@ NORMS = {nn.functional.batch_norm, nn.functional.instance_norm, torch.batch_norm
 class Float32Norms(TorchFunctionMode):
     """While this mode is active, norms that may keep statistics take their inputs in float32.
 
-    Under vmap, torch gives them weights of the inputs' type. On a GPU it refuses weights in bfloat16 beside statistics in
+    Under vmap, torch gives them weights of the inputs' type. On a GPU it refuses those in bfloat16 beside statistics in
     float32: cuDNN on the way forward, torch's own kernels on the way back.
     """
 
