@@ -16,7 +16,7 @@ in_venv := PATH="$(CURDIR)/.venv/bin:$$PATH" $(python)
 pip := $(python) -m pip install --quiet --disable-pip-version-check
 snakemake := $(python) -m snakemake --logger lth --cores $(CORES)
 
-.PHONY: help figures everything test test-slurm lint faults benchmark cluster venv
+.PHONY: help figures everything test test-slurm lint faults benchmark gpu cluster venv
 
 help: ## list these commands
 	@awk -F ': .*## ' '/^[a-z-]+:.*## / {printf "  make %-12s%s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -46,6 +46,9 @@ faults: venv ## disturb a miniature project with random faults and count what it
 
 benchmark: venv ## measure speed and cost, next to an ordinary PyTorch loop: docs/benchmarks.md (11 to 18 minutes)
 	@$(in_venv) -m benchmarks
+
+gpu: venv ## test and measure on one GPU, in at most 6 minutes: docs/benchmarks.md
+	@$(in_venv) -m benchmarks.gpu
 
 cluster: venv ## install requirements-cluster.txt into .venv, and what the Kubernetes tests need into .venv/kubernetes
 	@$(pip) --requirement requirements-cluster.txt

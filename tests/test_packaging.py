@@ -118,7 +118,7 @@ def test_the_version_is_the_same_everywhere() -> None:
 
 def test_make_lists_its_commands() -> None:
     listed = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert {"figures", "everything", "test", "lint", "benchmark"} <= set(re.findall(r"make (\w+)", listed))
+    assert {"figures", "everything", "test", "lint", "benchmark", "gpu"} <= set(re.findall(r"make (\w+)", listed))
 
 
 def test_an_unsuitable_python_is_one_clear_line(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from benchmarks.gpu.ordinary import WARM_UP, OrdinaryLoop, from_device, from_mem
 from benchmarks.rows import Row
 from lth_core.config import Initialization, Recipe
 from lth_core.data.reading import ImageData, open_data
+from lth_core.engine.batch_norm import precise
 from lth_core.jobs.support.trainings import prepare
 from lth_core.models.initialization import initialize_cohort
 from lth_core.storage.tensors import write_tensors
@@ -81,7 +82,7 @@ class Cohort:
             }
         )
         self.replicates, self.seeds = replicates, list(range(replicates))
-        self.task = ImageClassification(contest.network(), images, recipe, device)
+        self.task = ImageClassification(precise(contest.network()), images, recipe, device)
         self.state = start_state(self.task, initialize_cohort(contest.network, Initialization(), self.seeds), {})
 
     def seconds(self, steps: int) -> float:

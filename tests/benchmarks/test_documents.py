@@ -46,7 +46,7 @@ def test_a_benchmark_measures_rows_and_says_what_they_are(name: str) -> None:
 
 @pytest.mark.parametrize("name", runner.NAMES)
 def test_the_document_has_the_results_of_every_benchmark(name: str) -> None:
-    assert list(sections()) == list(runner.NAMES)
+    assert list(sections()) == [*runner.NAMES, "gpu"]
     _, *processors = sections()[name].split("\n\n### ")
     assert processors
     for results in processors:
@@ -55,6 +55,20 @@ def test_the_document_has_the_results_of_every_benchmark(name: str) -> None:
         assert len(values) > 3 and all(re.search(r"\| [\d.,]+( s| MB|%)? \|", line) for line in values)
         ran_on = rf"`python -m benchmarks {name}`, \d{{4}}-\d\d-\d\d: {re.escape(processor)} .*cores.*Python.*PyTorch"
         assert any(re.match(ran_on, line) for line in lines)
+
+
+def test_the_section_of_the_gpu_has_the_table_of_a_card_or_says_that_there_is_none() -> None:
+    text, *cards = sections()["gpu"].split("\n\n### ")
+    assert text.strip().startswith(runner.head("gpu"))
+    assert cards or text.strip().endswith("\n\nNo run on a GPU has been made yet.")
+    for card in cards:
+        assert re.search(rf"^`make gpu`, \d{{4}}-\d\d-\d\d: {re.escape(card.splitlines()[0])} .*PyTorch", card, re.M)
+
+
+def test_the_first_table_takes_the_place_of_the_words_that_there_is_none() -> None:
+    words = "\n\n".join(["Words.", runner.begin("gpu"), runner.head("gpu"), "No run yet.", runner.end("gpu"), ""])
+    document = runner.replaced(words, "gpu", "A Card", "| 1 |")
+    assert "No run yet" not in document and f"{runner.head('gpu')}\n\n### A Card\n\n| 1 |" in document
 
 
 def test_the_document_has_the_targets() -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from lth_core.data.reading import open_data
+from lth_core.engine.batch_norm import precise
 from lth_core.jobs.support.trainings import prepare
 from lth_core.tasks.classification import ImageClassification
 from tests.support.gpu import DEVICE, Seen
@@ -20,7 +21,7 @@ def on_gpu(make_task: Any, data_file: Any) -> Iterator[Callable[..., ImageClassi
 
     def make(module: Any, **options: Any) -> ImageClassification:
         recipe = make_task(module, **options).recipe
-        return ImageClassification(module, open_data(data_file, DEVICE), recipe, DEVICE)
+        return ImageClassification(precise(module), open_data(data_file, DEVICE), recipe, DEVICE)
 
     flags = torch.backends.cudnn
     before = flags.allow_tf32, flags.deterministic
