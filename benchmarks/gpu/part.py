@@ -12,6 +12,7 @@ import importlib
 import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +62,20 @@ def main() -> None:
     options = arguments.parse_args()
     end_with_named()
     signal.signal(signal.SIGTERM, stop)
-    steps = importlib.import_module(f"benchmarks.gpu.{options.name}").steps(options.root, options.device)
-    sys.exit(0 if do(steps) else 1)
+    sys.exit(0 if do(steps_of(options.name, options.root, options.device)) else 1)
+
+
+def steps_of(name: str, root: str, device: str) -> Steps:
+    """What the part does; where it cannot say that, one step that fails for the same reason."""
+    try:
+        return importlib.import_module(f"benchmarks.gpu.{name}").steps(root, device)
+    except Exception as error:  # of any type, as in a step
+        return {name: partial(again, error)}
+
+
+def again(error: Exception) -> Iterable[Row]:
+    """Raise an error that was caught."""
+    raise error
 
 
 def stop(*signals: Any) -> None:

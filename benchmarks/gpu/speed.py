@@ -125,7 +125,7 @@ def compare(
         yield Row(f"{title}: {name}", values, "steps/s")
         for where, base in zip(baselines, measured, strict=False):
             is_target = not where and cohort.replicates == max(contest.cohorts)
-            ratios = [cohort.replicates * rate / ordinary for rate, ordinary in zip(values, base, strict=True)]
+            ratios = [cohort.replicates * rate / slow for rate, slow in zip(values, base, strict=True)]
             at_least = contest.at_least if is_target else None
             yield Row(f"{title}: ordinary loop{where} / {name}, per replicate", ratios, at_least=at_least)
         if read:

@@ -21,7 +21,7 @@ from benchmarks.rows import Row
 
 ROOT = Path(__file__).parents[3]
 SCRIPT = """\
-import sys, time
+import signal, sys, time
 from benchmarks.gpu.part import do
 from benchmarks.rows import Row
 from lth_core.runtime.lifetime import end_with_named
@@ -40,6 +40,10 @@ def slow():
     time.sleep(60)
     yield Row("slow", [3.0])
 
+def stubborn():
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    yield from slow()
+
 def nap():
     time.sleep(1)
     yield Row("nap", [4.0])
@@ -49,7 +53,8 @@ def crash():
     ctypes.string_at(0)
 
 STEPS = {
-    "first": lambda: good("first"), "bad": bad, "crash": crash, "slow": slow, "nap": nap, "last": lambda: good("last"),
+    "first": lambda: good("first"), "bad": bad, "crash": crash, "slow": slow, "nap": nap, "stubborn": stubborn,
+    "last": lambda: good("last"),
 }
 end_with_named()
 sys.exit(not do({name: STEPS[name] for name in sys.argv[1].split()}))
@@ -90,6 +95,14 @@ def test_a_part_that_cannot_start_fails_as_a_whole(script: str, status: int) -> 
     assert list(record.rows) == ["last"]
 
 
+def test_a_part_that_cannot_say_its_steps_says_why() -> None:
+    command = [sys.executable, "-m", "benchmarks.gpu.part", "no_such_part"]
+    record = run([Part("a part", command, 30), part("last", title="next")])
+    assert list(record.failures) == ["no_such_part"] and list(record.rows) == ["last"] and not record.unreached
+    said = "ModuleNotFoundError: No module named 'benchmarks.gpu.no_such_part'"
+    assert record.failures["no_such_part"].startswith(said)
+
+
 def test_a_part_whose_time_is_up_is_ended_with_all_that_it_has_started_and_the_next_one_begins() -> None:
     start = time.monotonic()
     record = run([part("first slow last", seconds=3), part("last", title="next")])
@@ -115,8 +128,8 @@ runner.DOCUMENT = Path(sys.argv[1])
 gpu.torch.cuda.is_available = lambda: True
 gpu.card = lambda: "A Card"
 gpu.machine = lambda: "A Card (80 GB); a machine"
-gpu.parts = lambda root, device: {"one": part("first slow", title="one"), "two": part("last", title="two")}
-sys.argv[1:] = []
+gpu.parts = lambda root, device: {"one": part(sys.argv[2], title="one"), "two": part("last", title="two")}
+gpu.argparse.ArgumentParser.parse_args = lambda parser: parser.parse_known_args([])[0]
 gpu.main()
 """
 
@@ -125,11 +138,11 @@ gpu.main()
 def stopped(tmp_path: Path):
     """stopped(signal) -> a run of the command that was told to end in the middle: document, output and exit status."""
 
-    def stop(number: int) -> tuple[str, str, int]:
+    def stop(number: int, steps: str = "first slow", times: int = 1) -> tuple[str, str, int]:
         document = tmp_path / "benchmarks.md"
         document.write_text("Words.\n")
         process = subprocess.Popen(
-            [sys.executable, "-c", RUN, str(document)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", RUN, str(document), steps], cwd=ROOT, stdout=subprocess.PIPE, text=True
         )
         assert process.stdout
         lines = []
@@ -137,7 +150,9 @@ def stopped(tmp_path: Path):
             lines.append(process.stdout.readline())
             assert lines[-1]
         children = psutil.Process(process.pid).children(recursive=True)
-        process.send_signal(number)
+        for _ in range(times):
+            process.send_signal(number)
+            time.sleep(0.3)
         said = "".join(lines) + process.communicate(timeout=30)[0]
         assert psutil.wait_procs(children, timeout=10)[1] == []
         return document.read_text(), said, process.returncode
@@ -159,6 +174,14 @@ def test_a_run_that_is_stopped_prints_and_writes_its_table(stopped, number: sign
     for text in (document.partition("### A Card\n\n")[2], said):
         assert f"{TABLE}\n{reason}\n\n`make gpu`, " in text and ": A Card (80 GB); a machine." in text
     assert document.startswith("Words.\n") and status == 1
+
+
+def test_signals_that_follow_the_first_do_not_cut_the_table_short(stopped) -> None:
+    """`timeout` and `make` both pass on what they are told."""
+    document, said, status = stopped(signal.SIGTERM, steps="first stubborn", times=3)
+    for text in (document, said):
+        assert f"{TABLE}\nNot reached, because the run was stopped by SIGTERM: stubborn; two.\n\n`make gpu`, " in text
+    assert status == 1
 
 
 def test_a_run_that_is_killed_has_written_what_it_had(stopped) -> None:
