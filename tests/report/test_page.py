@@ -141,7 +141,15 @@ def test_costs_of_smaller_networks_are_one_table():
     shown = words(page(costs=[CostLine(Run("digits", "0-4", "filters", 3), dense, ticket)]))
     assert "What pruned filters save" in shown and "varies from run to run" in shown
     assert "filters 3 1,200 to 300 25% 2,400 to 1,200 50% 2.00 to – –" in shown
-    assert "What pruned filters save" not in words(page())
+    assert "no smaller network" not in shown and "What pruned filters save" not in words(page())
+
+
+def test_a_network_that_cannot_be_shrunk_has_a_row_that_says_why():
+    dense = {"parameters": 1200.0, "flops": 2400.0, "seconds": 0.002}
+    ticket = {"parameters": 300.0, "flops": math.nan, "seconds": math.nan}
+    shown = words(page(costs=[CostLine(Run("digits", "0-4", "filters", 3), dense, ticket, "it is a knot")]))
+    assert "filters no smaller network: it is a knot; the parameters are those that the mask keeps 3" in shown
+    assert "3 1,200 to 300 25% 2,400 to – – 2.00 to – –" in shown
 
 
 def test_matrices_that_no_method_prunes_are_named_and_density_says_of_what():
