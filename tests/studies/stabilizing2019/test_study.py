@@ -227,7 +227,7 @@ def claims_by_sentence(model: str, table: pd.DataFrame | None = None, **recipe) 
     table = known_measurements() if table is None else table
     claims = study().claims(config(model=model, **recipe), {"measurements": table})
     assert len(claims) == 7 * len(LEVELS)
-    return {claim.claim.partition(", with ")[0]: claim for claim in claims if "41.0%" in claim.claim}
+    return {claim.claim.partition(", with ")[0]: claim for claim in claims if "41%" in claim.claim}
 
 
 def test_claims_on_a_network_that_is_stable_at_initialization():
