@@ -16,9 +16,10 @@ def test_figures_have_the_names_that_were_promised_and_say_what_they_are_drawn_f
     drawings = study().figures(config(), tables())
     assert [drawing.name for drawing in drawings] == study().figure_names(config())
     for drawing in drawings:
+        note = "Data: digits, network: lenet; mean of 3 seeds"
         in_bars = drawing.name in ("supermask-bars-digits", "learned-supermasks-digits")
-        shown = "bar: mean, line: 95% t interval." if in_bars else "band: 95% t interval."
-        assert drawing.caption.endswith(f"Data: digits, network: lenet; mean of 3 seeds; {shown}")
+        shown = "bar: mean, line: 95% t interval" if in_bars else "band: 95% t interval"
+        assert drawing.caption.endswith(f"{note}; {shown} (none where all seeds are equal).")
         assert drawing.draw().axes
     without = study(supermasks=False)
     assert [drawing.name for drawing in without.figures(config(), tables())] == without.figure_names(config())
