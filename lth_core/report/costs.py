@@ -38,7 +38,7 @@ def shrunk_tickets(runs: Iterable[Run], methods: Mapping[str, Method]) -> list[R
 def cost_line(run: Run, rows: Sequence[Mapping[str, str]]) -> CostLine:
     """Average the rows of a run's costs.csv over the seeds that have a ticket."""
     reason = next((row["reason"] for row in rows if row["reason"]), "")
-    return CostLine(run, *(_means(rows, network) for network in ("dense", "ticket")), reason)
+    return CostLine(run, _means(rows, "dense"), _means(rows, "ticket"), reason)
 
 
 def _means(rows: Sequence[Mapping[str, str]], network: str) -> dict[str, float]:
