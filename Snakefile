@@ -1,8 +1,8 @@
 # The lottery-ticket literature as one pipeline. Read it like a method section:
 # data, dense training, pruning at each level, retraining of the ticket, its counterfactuals, analyses, report.
 #
-#   snakemake --cores all                                    config.yaml: real handwritten digits, minutes
-#   snakemake --cores all --configfile config/mnist.yaml     another config, in place of config.yaml
+#   make figures                             config.yaml: real handwritten digits, minutes
+#   CONFIG=config/mnist.yaml make figures    another config, in place of config.yaml
 from snakemake.utils import min_version
 
 min_version("9.20")

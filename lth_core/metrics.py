@@ -52,3 +52,9 @@ class Metric:
 
 ACCURACY = Metric("accuracy", "accuracy", "percentage points", scale=100.0, matching=0.2, percent=True)
 """Accuracy matches within 0.2 percentage points, as Frankle et al. 2020 (arXiv 1912.05671) define it."""
+
+
+def percent_text(fraction: float) -> str:
+    """Write a density in percent, as axes, legends, captions and claims do: 100, 51, 6.9, 3.6."""
+    percent = 100 * fraction
+    return f"{percent:.0f}" if percent >= 9.95 else f"{percent:.1f}"

@@ -37,11 +37,16 @@ def _no_device(name: str) -> str:
 
 
 def _plain_folder(path: str) -> str:
-    """Write each folder in one way: Snakemake takes `results/` and `./results` for other files than `results`."""
+    """Write each folder in one way: Snakemake takes `results/` and `./results` for other files than `results`.
+
+    A folder below the working directory is relative to it.
+    """
     expanded = os.path.expanduser(path)
     if expanded.startswith("~"):
         raise ValueError(f"'{path}' names no user of this machine: give the folder itself")
-    return str(PurePath(expanded))
+    plain = PurePath(expanded)
+    below = [here for here in (os.getcwd(), os.path.realpath(os.getcwd())) if plain.is_relative_to(here)]
+    return str(plain.relative_to(below[0]) if below else plain)
 
 
 def _with_name(path: str) -> str:

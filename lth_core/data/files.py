@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 BITS_PER_SAMPLE = 258
 """Tag of a TIFF."""
+DARK = 16
+"""What 4095, the white of 12 bits, is as one of 16 bits that is scaled to 8."""
 STATISTICS_IMAGES = 2000
 """Training images that the normalization of a streamed folder is estimated from."""
 
@@ -65,8 +67,7 @@ class StreamedSplits:
 
         Raises DataError when an image cannot be decoded, or all pixels of a split are equal.
         """
-        for name in SPLITS:
-            self._check_pixels(name)
+        self.check_pixels()
         chosen = random_generator(0, "statistics", "image-folder").permutation(len(self.train.names))[
             :STATISTICS_IMAGES
         ]
@@ -78,20 +79,35 @@ class StreamedSplits:
             "mean": mean,
             "std": std,
             "statistics_images": len(images),
-            "source": self.source,
+            "source": self.source + dark_note(self.folder, [images]),
             "streamed": {"folder": self.folder, "size": self.size, "resize": self.resize, "grey": self.grey},
         }
 
-    def _check_pixels(self, name: str) -> None:
-        """Raise DataError when all pixels of a split are equal; nearly always the first image has several."""
-        values: set[int] = set()
-        for file in getattr(self, name).names:
-            values.update(
-                np.unique(decode(os.path.join(self.folder, file), self.size, self.grey, self.resize)).tolist()
-            )
-            if len(values) > 1:
-                return
-        raise DataError(f"{self.source}: the {name} split {EQUAL_PIXELS.format(*values)}")
+    def check_pixels(self) -> None:
+        """Raise DataError when all pixels of a split are equal; nearly always the first image has several values."""
+        for name in SPLITS:
+            paths = [os.path.join(self.folder, file) for file in getattr(self, name).names]
+            values: set[int] = set()
+            for path in paths:
+                values.update(np.unique(decode(path, self.size, self.grey, self.resize)).tolist())
+                if len(values) > 1:
+                    break
+            else:
+                alpha = "; their alpha is dropped: draw them on a background" if _has_alpha(paths[0]) else ""
+                raise DataError(f"{self.source}: the {name} split {EQUAL_PIXELS.format(*values)}{alpha}")
+
+
+def dark_note(folder: str, parts: Sequence[np.ndarray]) -> str:
+    """Say, in the log too, that images hardly leave black, as 12 bits do in files of 16; nothing if they do."""
+    brightest = max(int(images.max()) for images in parts)
+    if brightest > DARK:
+        return ""
+    print(
+        f"{folder}: no pixel is brighter than {brightest} of 255: images of 12 bits in files of 16 are read so; "
+        "scale them to the whole range of their files",
+        flush=True,
+    )
+    return f" (no pixel brighter than {brightest} of 255)"
 
 
 def decode_all(folder: str, names: Sequence[str], size: int, resize: int, grey: bool) -> np.ndarray:
@@ -140,6 +156,11 @@ def decode_crop(path: str, size: int, grey: bool, rng: np.random.Generator) -> n
     part = colours.crop((round(left * across), round(top * down), round(right * across), round(bottom * down)))
     part = part.resize((size, size), Image.Resampling.BILINEAR)
     return _pixels(part.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if rng.integers(0, 2) else part)
+
+
+def _has_alpha(path: str) -> bool:
+    with _opened(path) as image:
+        return image.has_transparency_data
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import numpy as np
 
 SPLITS = ("train", "validation", "test")
 
-EQUAL_PIXELS = "has nothing to learn from: all its pixels are {}; look at its images, and at how they are read"
+EQUAL_PIXELS = "shows nothing: all its pixels are {}; look at its images, and at how they are read"
 """What is wrong with a split whose pixels are all of one value."""
 
 

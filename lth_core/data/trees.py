@@ -88,7 +88,7 @@ def inside(folder: str, path: str) -> str:
     """Return the real path of a file that lies in a folder. Raises DataError when a link, or `..`, leads out of it."""
     real, end = os.path.realpath(folder), os.path.realpath(path)
     if os.path.commonpath([real, end]) != real:
-        raise DataError(f"{path}: leads out of {folder}, to {end}: put that itself there")
+        raise DataError(f"{path}: leads out of {folder}, to {end}: replace the link by a copy")
     return end
 
 

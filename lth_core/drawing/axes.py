@@ -9,6 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import FixedLocator, NullLocator
 
+from lth_core.metrics import percent_text
+
 
 def density_axis(axes: Axes, densities: Iterable[float]) -> None:
     """Make the horizontal axis one of density: logarithmic, falling to the right, ticks at some of the `densities`."""
@@ -30,12 +32,6 @@ def _spread_ticks(values: Sequence[float], most: int = 7) -> list[float]:
         crowded = len(values) - 1 - stride * (len(ticks) - 1) <= stride / 2
         ticks = [*(ticks[:-1] if crowded else ticks), values[-1]]
     return ticks
-
-
-def percent_text(fraction: float) -> str:
-    """Write a fraction in percent as tick labels and legends do: 100, 51, 6.9, 3.6."""
-    percent = 100 * fraction
-    return f"{percent:.0f}" if percent >= 9.95 else f"{percent:.1f}"
 
 
 def step_axis(axes: Axes, steps: Sequence[int]) -> None:

@@ -28,7 +28,7 @@ def band(
 
     Draws of one replicate are averaged first. Where a replicate diverged (y is nan), the line shows the others, a cross
     marks the point (without `markers` only the first) and the legend says how many diverged. An unbounded interval has
-    no band; one without neighbours is drawn as a bar. A single point always has a marker, hollow without `markers`.
+    no band; one without neighbours is an error bar. A single point always has a marker, hollow without `markers`.
     """
     if frame.empty:
         return
@@ -48,11 +48,18 @@ def band(
     if high.notna().any():
         axes.fill_between(summary["x"], low, high, color=colour, alpha=0.16, linewidth=0)
     if alone.any():
-        bars = summary[alone]
-        axes.vlines(bars["x"], bars["low"], bars["high"], color=colour, alpha=0.5, linewidth=1)
+        _error_bars(axes, summary[alone], colour, style.marker, "white" if not markers else colour)
     diverged = by_replicate[y].isna().groupby(by_replicate[replicate]).any()
     crosses = summary[summary["incomplete"]][: None if markers else 1]
     mark_diverged(axes, crosses["x"], crosses["mean"].fillna(summary["mean"].min()), label or style.label, diverged)
+
+
+def _error_bars(axes: Axes, points: pd.DataFrame, colour: str, marker: str, face: str) -> None:
+    """Draw points with their intervals; not as lines, whose ends would count as means where axes follow these."""
+    axes.vlines(points["x"], points["low"], points["high"], color=colour, linewidth=1)
+    for end in ("low", "high"):
+        axes.scatter(points["x"], points[end], marker="_", s=30, color=colour, linewidth=1)
+    axes.scatter(points["x"], points["mean"], marker=marker, s=20, facecolor=face, edgecolor=colour, zorder=3)
 
 
 def reference(axes: Axes, values: pd.Series, role: str = "dense", label: str | None = None) -> None:

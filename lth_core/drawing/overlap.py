@@ -10,10 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from lth_core.analysis.overlap import indices
-from lth_core.drawing.axes import density_axis, percent_text, positive_axis
+from lth_core.drawing.axes import density_axis, positive_axis
 from lth_core.drawing.colours import NEUTRAL, series
 from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.lines import band
+from lth_core.metrics import percent_text
 
 INDICES = {"jaccard": "Jaccard index of the masks", "hamming": "Hamming distance of the masks"}
 MOST_LETTERS = 30

@@ -28,6 +28,7 @@ from lth_core.models.requirements import ModelError, require
 from lth_core.models.shrinking import consumers_of
 from lth_core.pruning.exclusions import ExclusionError, prunable
 from lth_core.pruning.filters import FilterError, check_filters
+from lth_core.pruning.prune import PruningError, check_rates
 from lth_core.randomness import kept_torch_generators
 from lth_core.storage.provenance import provenance
 from lth_core.storage.tensors import Tensors, write_tensors
@@ -45,16 +46,18 @@ def check_methods(
     """Find mistakes before hours of training; the plan cannot, because it does not know the names of weights.
 
     `removable` are the layers whose filters can be taken out, None where that is not known; `transposed` those whose
-    rows are no filters. Raises ExclusionError or FilterError with the key of the config.
+    rows are no filters. Raises ExclusionError, FilterError or PruningError with
+    the key of the config.
     """
     sizes = {name: weights[name].shape[1] for name in layers}
     for name, settings in methods.items():
         method = Method(**settings)
         try:
             left = prunable(layers, method.exclude)
+            check_rates(method, layers)
             if method.granularity == "filter":
                 check_filters(method, left, sizes, removable, transposed)
-        except (ExclusionError, FilterError) as error:
+        except (ExclusionError, FilterError, PruningError) as error:
             raise type(error)(f"methods.{name}.{error}") from None
 
 

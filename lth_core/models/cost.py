@@ -13,7 +13,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from lth_core.models.layers import tensors_in
+from lth_core.models.dataflow import tensors_in
 
 
 def network_cost(module: nn.Module, input_shape: Sequence[int]) -> dict[str, int]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
-from lth_core.models.tensors import call
+from lth_core.models.dataflow import applied_last
 
 PRUNABLE_LAYERS = (nn.Linear, _ConvNd)
 
@@ -50,89 +48,9 @@ def prunable_layers(module: nn.Module, input_shape: Sequence[int]) -> dict[str, 
     together from several layers' values, each of these is an output layer. Where something else with a matrix of
     parameters is applied after the last prunable layer, none is.
     """
-    last = _applied_last(module, input_shape)
+    last = applied_last(module, input_shape, prunable_weights(module))
     kinds = {}
     for name in prunable_weights(module):
         layer = module.get_submodule(name.rpartition(".")[0])
         kinds[name] = "output" if name in last else "conv" if isinstance(layer, _ConvNd) else "hidden"
     return kinds
-
-
-# ---------------------------------------------------------------- what is applied last
-
-Node = Any
-"""An operation of the graph that autograd records, or a leaf: a tensor, its `variable`."""
-
-
-def _applied_last(module: nn.Module, input_shape: Sequence[int]) -> set[str]:
-    """Name the parameters of two or more axes that values from the inputs meet last on their ways to the outputs.
-
-    The graph that autograd records of one evaluation shows them whether a layer is called or its weight is used in
-    another way, as attention uses that of its output projection.
-    """
-    parameters = dict(module.named_parameters())
-    copies = {name: value.detach().requires_grad_() for name, value in parameters.items()}  # frozen ones, too
-    matrices = {id(value): name for part in (parameters, copies) for name, value in part.items() if value.ndim > 1}
-    device = next((value.device for value in parameters.values()), None)
-    training = module.training
-    with torch.enable_grad():
-        images = torch.zeros(2, *input_shape, device=device, requires_grad=True)
-        try:
-            inputs = images.clone()  # modules may change them in place
-            outputs = call(module.eval(), copies, inputs)
-        finally:
-            module.train(training)
-    return _met_last([tensor.grad_fn for tensor in tensors_in(outputs) if tensor.grad_fn], images, matrices)
-
-
-def _met_last(outputs: Sequence[Node], images: Tensor, matrices: Mapping[int, str]) -> set[str]:
-    """Go back from the outputs, on every way as far as the first operation of images with some matrices: their names.
-
-    `matrices` are the names of tensors by their `id`.
-    """
-    from_images: set[Node] = set()
-    used: dict[Node, set[str]] = {}  # matrices, by what is computed without images, such as a weight's transpose
-    for node in _sources_first(outputs):
-        leaf, sources = getattr(node, "variable", None), _sources(node)
-        if leaf is images or not from_images.isdisjoint(sources):
-            from_images.add(node)
-        else:
-            used[node] = {matrices[id(leaf)]} if id(leaf) in matrices else set()
-            used[node].update(*(used[source] for source in sources))
-    last: set[str] = set()
-    seen, left = set(outputs), [node for node in outputs if node in from_images]
-    while left:
-        sources = _sources(left.pop())
-        met = set().union(*(used[source] for source in sources if source in used))
-        last |= met
-        if not met:
-            left += (source for source in sources if source in from_images and source not in seen)
-            seen.update(sources)
-    return last
-
-
-def _sources(node: Node) -> list[Node]:
-    """List the operations and leaves whose values an operation takes."""
-    return [source for source, _ in node.next_functions if source is not None]
-
-
-def _sources_first(outputs: Sequence[Node]) -> Iterator[Node]:
-    """Go through a graph, each operation after those that it takes values from."""
-    seen: set[Node] = set()
-    left = [(node, False) for node in outputs]
-    while left:
-        node, done = left.pop()
-        if done:
-            yield node
-        elif node not in seen:
-            seen.add(node)
-            left += [(node, True), *((source, False) for source in _sources(node))]
-
-
-def tensors_in(outputs: Any) -> Iterator[Tensor]:
-    """Go through the tensors in whatever a module returns."""
-    if isinstance(outputs, Tensor):
-        yield outputs
-    elif isinstance(outputs, dict | list | tuple):
-        for part in outputs.values() if isinstance(outputs, dict) else outputs:
-            yield from tensors_in(part)

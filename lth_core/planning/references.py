@@ -188,7 +188,8 @@ def _rewind_steps(
         else:
             where, what = ("studies", name), f"step {step} of method '{method}'"
         if step >= steps:
-            late[at(where, f"{what} is beyond training of task '{task}' ({steps} steps) in study '{name}'")] = None
+            problem = f"{what} must be less than {steps}, the last step of task '{task}', in study '{name}'"
+            late[at(where, problem)] = None
     return list(late)
 
 
@@ -199,7 +200,7 @@ def _branch(
     steps = config.tasks[run.task].train.steps
     problems = []
     if settings.order_from >= steps:
-        late = f"{settings.order_from} is beyond training of task '{run.task}' ({steps} steps)"
+        late = f"{settings.order_from} must be less than {steps}, the last step of task '{run.task}'"
         problems.append(at((*location, "order_from"), late))
     weights = settings.weights
     for key, other in (("source", settings.source), ("weights", weights.task if weights else None)):
@@ -210,7 +211,7 @@ def _branch(
         elif run.cohort not in config.tasks[other].cohorts:
             problems.append(at((*location, key), f"task '{other}' has no cohort '{run.cohort}' as task '{run.task}'"))
         elif key == "weights" and weights and weights.step > (last := config.tasks[other].train.steps):
-            beyond = f"{weights.step} is beyond training of task '{other}' ({last} steps)"
+            beyond = f"{weights.step} must be at most {last}, the last step of task '{other}'"
             problems.append(at((*location, key, "step"), beyond))
     if weights and weights.branch and weights.branch not in branches:
         problems.append(at((*location, "weights", "branch"), str(UnknownName("branch", weights.branch, branches))))

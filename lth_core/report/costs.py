@@ -22,6 +22,8 @@ class CostLine:
     dense: Mapping[str, float]
     """By quantity, averaged over seeds; nan where no seed has a ticket."""
     ticket: Mapping[str, float]
+    reason: str = ""
+    """Why there is no smaller network; the ticket's parameters are then those that the mask keeps."""
 
 
 def shrunk_tickets(runs: Iterable[Run], methods: Mapping[str, Method]) -> list[Run]:
@@ -35,7 +37,8 @@ def shrunk_tickets(runs: Iterable[Run], methods: Mapping[str, Method]) -> list[R
 
 def cost_line(run: Run, rows: Sequence[Mapping[str, str]]) -> CostLine:
     """Average the rows of a run's costs.csv over the seeds that have a ticket."""
-    return CostLine(run, *(_means(rows, network) for network in ("dense", "ticket")))
+    reason = next((row["reason"] for row in rows if row["reason"]), "")
+    return CostLine(run, _means(rows, "dense"), _means(rows, "ticket"), reason)
 
 
 def _means(rows: Sequence[Mapping[str, str]], network: str) -> dict[str, float]:

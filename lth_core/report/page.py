@@ -73,6 +73,7 @@ def render(
     every_claim = [claim for study in studies for claim in study.claims]
     verdicts = {verdict: Counter(claim["verdict"] for claim in every_claim)[verdict] for verdict in VERDICTS}
     counted = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
+    counted = counted if every_claim else "none could be tested"
     return environment.get_template("index.html.j2").render(
         tasks=[
             {**_task_facts(name, task, config, sources), "unpruned": _unpruned_words((unpruned or {}).get(name, {}))}
@@ -93,10 +94,16 @@ def render(
         costs=costs,
         drawn_with=drawn_with,
         ratio=ratio,
-        configuration=yaml.safe_dump(
-            config.model_dump(mode="json", exclude=HOW_TO_COMPUTE), sort_keys=False, allow_unicode=True
-        ),
+        configuration=yaml.safe_dump(_as_written(config), sort_keys=False, allow_unicode=True),
     )
+
+
+def _as_written(config: Config) -> dict[str, Any]:
+    """Return the config in the form of its file: `fractions` are a map, not the ordered pairs of specs."""
+    values = config.model_dump(mode="json", exclude=HOW_TO_COMPUTE)
+    for method in values["methods"].values():
+        method["fractions"] = dict(method["fractions"])
+    return values
 
 
 def templates() -> Environment:
@@ -202,11 +209,19 @@ def _method_words(method: Method) -> str:
         "fine-tune": f"training continues from step {k} at the last learning rate",
     }
     treated = f"; each ticket treated: {_choice(method.treatment)}" if method.treatment else ""
-    excluded = f"; never pruned: {', '.join(method.exclude)}" if method.exclude else ""
+    excluded = _exclusions(method) if method.exclude else ""
     return (
         f"{kind}, {_choice(method.criterion)}, {_ranking_and_rates(method)}; "
         f"{starts[method.rewind.policy]}{treated}{excluded}"
     )
+
+
+def _exclusions(method: Method) -> str:
+    """Say what is left of the layers that a method excludes."""
+    named = ", ".join(method.exclude)
+    if method.granularity == "filter":
+        return f"; excluded: {named} (filters there stay; only their inputs from removed filters go)"
+    return f"; never pruned: {named}"
 
 
 def _ranking_and_rates(method: Method) -> str:

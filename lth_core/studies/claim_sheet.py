@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lth_core.analysis.claims import Claim, evaluate_claim
-from lth_core.metrics import ACCURACY, Metric
+from lth_core.metrics import ACCURACY, Metric, percent_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,6 +63,6 @@ class ClaimSheet:
 
 
 def with_weights(*densities: float) -> str:
-    """Return how sentences name densities: "with 10.7% of the weights", or "with 21.0% to 3.5% of the weights"."""
-    first, last = (f"{100 * density:.1f}%" for density in (max(densities), min(densities)))
+    """Return how sentences name densities: "with 11% of the weights", or "with 21% to 3.5% of the weights"."""
+    first, last = (f"{percent_text(density)}%" for density in (max(densities), min(densities)))
     return f"with {first if first == last else f'{first} to {last}'} of the weights"

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from lth_core.data.files import decode, decode_crop
+from lth_core.data.sets.image_folder import image_folder
 from lth_core.data.splits import DataError
 
 SIZE = 8
@@ -74,3 +75,40 @@ def test_images_of_8_bits_and_less_are_converted_as_pillow_does(mode: str, tmp_p
     picture = Image.fromarray((RAMP >> 8).astype(np.uint8)).convert(mode)
     picture.save(tmp_path / "it.tif")
     assert np.array_equal(decode(str(tmp_path / "it.tif"), SIZE, grey=True)[0], np.asarray(picture.convert("L")))
+
+
+def tree_of(folder: Path, *pictures: Image.Image) -> None:
+    for part in ("train", "test"):
+        for name in ("ant", "bee"):
+            (folder / part / name).mkdir(parents=True)
+            for index, picture in enumerate(pictures):
+                picture.save(folder / part / name / f"{index}.png")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(("highest", "brightest"), [(4095, 16), (255, 1), (65535, None)])
+def test_a_folder_whose_images_are_almost_black_says_so(
+    highest: int, brightest: int | None, stream: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pictures = [Image.fromarray((RAMP.T.astype(float) / 65535 * highest).astype(np.uint16))] * 3
+    tree_of(tmp_path / "scans", *pictures)
+    source = image_folder(str(tmp_path), "scans", SIZE, validation=2, grey=True, stream=stream).facts()["source"]
+    note = f"no pixel brighter than {brightest} of 255"
+    assert source == "scans: 12 8x8 images" + (f" ({note})" if brightest else "")
+    said = capsys.readouterr().out
+    assert (f"scans: no pixel is brighter than {brightest} of 255: images of 12 bits" in said) == bool(brightest)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_pictures_in_alpha_alone_are_refused_with_that_reason(mode: str, stream: bool, tmp_path: Path) -> None:
+    picture = Image.new(mode, (SIZE, SIZE))
+    picture.putalpha(Image.fromarray((RAMP // 257).astype(np.uint8)))
+    tree_of(tmp_path / "icons", picture, picture)
+    with pytest.raises(
+        DataError, match=r"shows nothing: all its pixels are 0; .*; their alpha is dropped: draw them on"
+    ):
+        image_folder(str(tmp_path), "icons", SIZE, validation=2, stream=stream).facts()
+    tree_of(tmp_path / "black", Image.new("L", (SIZE, SIZE)), Image.new("L", (SIZE, SIZE)))
+    with pytest.raises(DataError, match=r"at how they are read$"):
+        image_folder(str(tmp_path), "black", SIZE, validation=2, stream=stream).facts()

@@ -186,7 +186,7 @@ def test_links_that_lead_out_of_the_folder_are_refused(linked: str, stream: bool
     else:
         (root / "pets/test/ant/0.png").rename(outside)
     link.symlink_to(outside)
-    with pytest.raises(DataError, match=r"leads out of .*/pets, to .*elsewhere.*: put that itself there"):
+    with pytest.raises(DataError, match=r"leads out of .*/pets, to .*elsewhere.*: replace the link by a copy"):
         prepared(root, stream=stream)
     assert not (root / "results").exists()
 
@@ -265,7 +265,7 @@ def test_images_left_out_are_counted_in_the_log_and_in_what_the_page_says(
 def test_a_split_whose_pixels_are_all_equal_is_refused(stream: bool, part: str, root: Path) -> None:
     for path in (root / "pets" / part).glob("*/*"):
         Image.new("L", (SIZE, SIZE), 255).save(path)
-    with pytest.raises(DataError, match=f"the {part} split has nothing to learn from: all its pixels are 255"):
+    with pytest.raises(DataError, match=f"the {part} split shows nothing: all its pixels are 255"):
         prepared(root, stream=stream)
     assert not (root / "results").exists()
 

@@ -152,5 +152,5 @@ def test_splits_whose_pixels_are_all_equal_are_refused(split: str) -> None:
     parts = dict.fromkeys(("train", "validation", "test"), ramp)
     Splits(**parts, classes=2, source="pets").facts()
     black = Images(np.zeros_like(ramp.images), ramp.labels)
-    with pytest.raises(DataError, match=f"pets: the {split} split has nothing to learn from: all its pixels are 0.0;"):
+    with pytest.raises(DataError, match=f"pets: the {split} split shows nothing: all its pixels are 0.0;"):
         Splits(**parts | {split: black}, classes=2, source="pets").facts()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from lth_core.drawing.axes import density_axis, percent_axis, percent_text, positive_axis, step_axis
+from lth_core.drawing.axes import density_axis, percent_axis, positive_axis, step_axis
 from lth_core.drawing.figures import panels
 from lth_core.drawing.lines import band
+from lth_core.metrics import percent_text
 from tests.support.replicates import replicates
 
 LADDER = [0.8**level for level in range(16)]

@@ -30,10 +30,15 @@ def test_the_line_is_the_mean_and_the_band_its_t_interval():
 def test_an_interval_without_neighbours_is_a_bar():
     _, ((axes,),) = panels()
     band(axes, replicates({1.0: [1, 1], 2.0: [2, 3], 3.0: [5, 5], 4.0: [1, 2], 5.0: [2, 3]}), "x", "y")
-    area, bars = axes.collections
+    area, bars, *caps, point = axes.collections
     assert {x for path in area.get_paths() for x in path.vertices[:, 0]} == {4, 5}
     (bar,) = bars.get_segments()
-    assert bar.ravel() == pytest.approx([2, mean_interval([2, 3])[1], 2, mean_interval([2, 3])[2]])
+    low, high = mean_interval([2, 3])[1:]
+    assert bar.ravel() == pytest.approx([2, low, 2, high])
+    assert [tuple(cap.get_offsets()[0]) for cap in caps] == [(2, pytest.approx(low)), (2, pytest.approx(high))]
+    assert point.get_offsets().tolist() == [[2, 2.5]]
+    (line,) = axes.get_lines()  # axes follow the means of lines: the ends of the bar are none
+    assert line.get_ydata().tolist() == [1, 2.5, 5, 1.5, 2.5]
 
 
 def test_a_single_point_is_seen_even_of_a_line_without_markers():

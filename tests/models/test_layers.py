@@ -127,11 +127,91 @@ def test_frozen_weights_are_not_pruned_and_the_module_stays_as_it_was() -> None:
     assert all(parameter.grad is None for parameter in network.parameters()) and frozen == {"head.weight", "head.bias"}
 
 
-def test_outputs_that_no_gradient_reaches_have_no_output_layer() -> None:
-    assert kinds(lambda m, x: m.head(m.body(x)).detach(), head=head(), body=body()) == {
-        "head": "hidden",
-        "body.0": "conv",
-    }
+def without_gradient(m: Any, images: Tensor) -> Tensor:
+    with torch.no_grad():
+        return m.body(images)
+
+
+UNSEEN_BY_AUTOGRAD: dict[str, Callable[[Any, Tensor], Tensor]] = {
+    "no_grad": lambda m, x: m.head(without_gradient(m, x)),
+    "detach": lambda m, x: m.head(m.body(x).detach()),
+    "NumPy": lambda m, x: m.head(torch.from_numpy(m.body(x).detach().numpy())),
+    "beside a way with gradients": lambda m, x: m.head(m.hidden(without_gradient(m, x))) + 0 * x.mean(),
+    "outputs": lambda m, x: m.head(m.body(x)).detach(),
+}
+
+
+@pytest.mark.parametrize("forward", UNSEEN_BY_AUTOGRAD.values(), ids=UNSEEN_BY_AUTOGRAD)
+def test_the_output_layer_is_found_behind_what_autograd_does_not_record(
+    forward: Callable[[Any, Tensor], Tensor],
+) -> None:
+    by_layer = kinds(forward, head=head(), hidden=nn.Linear(4, 4), body=body())
+    assert by_layer == {"head": "output", "hidden": "hidden", "body.0": "conv"}
+
+
+def test_a_second_output_layer_is_found_behind_a_part_without_gradients() -> None:
+    by_layer = kinds(
+        lambda m, x: m.head(without_gradient(m, x)) + m.skip(x.flatten(1)),
+        head=head(),
+        body=body(),
+        skip=nn.Linear(192, 5),
+    )
+    assert by_layer == {"head": "output", "body.0": "conv", "skip": "output"}
+
+
+def test_the_output_layer_is_found_behind_an_embedding() -> None:
+    by_layer = kinds(
+        lambda m, x: m.head(m.hidden(m.table((x.flatten(1) > 0).long()).mean(dim=1)).relu()),
+        table=nn.Embedding(2, 4),
+        head=head(),
+        hidden=nn.Linear(4, 4),
+    )
+    assert by_layer == {"head": "output", "hidden": "hidden"}
+
+
+def test_experts_that_images_choose_are_weights_of_the_product_that_takes_them() -> None:
+    def forward(m: Any, images: Tensor) -> Tensor:
+        hidden = m.body(images)
+        experts = torch.stack([m.first.weight, m.second.weight])[hidden.argmax(dim=1) % 2]
+        return torch.einsum("ni,noi->no", hidden, experts)
+
+    by_layer = kinds(forward, first=head(), second=head(), body=body())
+    assert by_layer == {"first": "output", "second": "output", "body.0": "conv"}
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 5), (1, 5, 1)])
+@pytest.mark.parametrize(
+    "applied",
+    [lambda scores, scale: scores * scale, lambda scores, scale: scores / scale.exp(), torch.sub],
+    ids=["times", "temperature", "minus"],
+)
+def test_scales_and_shifts_of_scores_are_no_output_layer(shape: tuple[int, ...], applied: Any) -> None:
+    def forward(m: Any, images: Tensor) -> Tensor:
+        return applied(m.head(m.body(images)), m.scale[0].reshape(shape[:2]))
+
+    scale = nn.ParameterList([nn.Parameter(torch.ones(shape))])
+    assert kinds(forward, head=head(), body=body(), scale=scale) == {"head": "output", "body.0": "conv"}
+
+
+@pytest.mark.parametrize(
+    ("last", "expected"),
+    [(nn.Linear(4, 1), "output"), (nn.utils.parametrizations.weight_norm(nn.Linear(4, 1)), None)],
+)
+def test_a_layer_of_one_row_is_no_scale(last: nn.Module, expected: str | None) -> None:
+    by_layer = kinds(lambda m, x: m.last(m.hidden(m.body(x))), hidden=nn.Linear(4, 4), body=body(), last=last)
+    assert by_layer.get("last") == expected and by_layer["hidden"] == "hidden"
+
+
+def test_a_layer_whose_values_are_overwritten_in_place_stays_hidden() -> None:
+    def forward(m: Any, images: Tensor) -> Tensor:
+        scores = torch.empty(len(images), 10)
+        hidden = m.hidden(m.body(images)).relu_().mul_(2)
+        scores[:, :5] = m.head(hidden)
+        scores[:, 5:] = m.other(hidden)
+        return scores
+
+    by_layer = kinds(forward, head=head(), other=head(), body=body(), hidden=nn.Linear(4, 4))
+    assert by_layer == {"head": "output", "other": "output", "body.0": "conv", "hidden": "hidden"}
 
 
 @pytest.mark.parametrize("name", ["resnet-110", "resnet50"])

@@ -247,6 +247,8 @@ def test_a_folder_is_one_folder_however_it_is_written(key: str, monkeypatch: pyt
         "./mine//here/": "mine/here",
         "~/here/": "/home/me/here",
         "../here/.": "../here",
+        f"{Path.cwd()}/mine/here": "mine/here",
+        f"{Path.cwd()}-not/here": f"{Path.cwd()}-not/here",
     }
     for index, (written, expected) in enumerate(writings.items()):
         file = Path(f"{index}.yaml")

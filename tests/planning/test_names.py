@@ -58,11 +58,11 @@ BAD = [
     ("{datasets: {mine: {source: digits, transforms: [{name: half, part: a}]}}, tasks: {digits-lenet: {dataset: mine, train: {batch_size: 630}}}}", "tasks.digits-lenet.train.batch_size: 630 is more than the 629 training examples of 'mine'"),
     ("{datasets: {mine: {source: {name: image-folder, path: x, size: 8, stream: true}, transforms: [blur]}}, tasks: {digits-lenet: {dataset: mine}}}", "datasets.mine.transforms: transform 'blur' needs the pixels, which 'stream: true' leaves in their files: set 'stream: false'"),
     # branches that take from other tasks, or change the data order on the way
-    ("branches: {reinit: {order: 1, order_from: 200}}", "branches.reinit.order_from: 200 is beyond training of task 'digits-lenet' (200 steps)"),
+    ("branches: {reinit: {order: 1, order_from: 200}}", "branches.reinit.order_from: 200 must be less than 200, the last step of task 'digits-lenet'"),
     ("branches: {reinit: {order_from: 20}}", "branches.reinit: order_from needs a data order to begin with: set order to 1 or more"),
     ("branches: {reinit: {source: digits}}", "branches.reinit.source: unknown task 'digits'; did you mean 'digits-lenet'? (known: digits-lenet)"),
     ("branches: {reinit: {weights: {task: other, step: 5}}}", "branches.reinit.weights: unknown task 'other' (known: digits-lenet)"),
-    ("branches: {reinit: {weights: {task: digits-lenet, step: 201}}}", "branches.reinit.weights.step: 201 is beyond training of task 'digits-lenet' (200 steps)"),
+    ("branches: {reinit: {weights: {task: digits-lenet, step: 201}}}", "branches.reinit.weights.step: 201 must be at most 200, the last step of task 'digits-lenet'"),
     ("branches: {reinit: {weights: {task: digits-lenet, step: 0}}}", "branches.reinit.weights.step: must be greater than 0 (got 0)"),
     ("branches: {reinit: {weights: {task: digits-lenet, step: 5, branch: random}}}", "branches.reinit.weights.branch: unknown branch 'random' (known: reinit)"),
     ("supermasks: {samples: 0}", "supermasks.samples: must be greater than 0 (got 0)"),
@@ -80,8 +80,8 @@ BAD = [
     ("studies: {toy: {others: [random-mask, random-mask]}}", "studies.toy.others: asks for the same training twice (results/digits-lenet/0-1/imp/level_1/random-mask)"),
     ("studies: {toy: {rewind_steps: [5, 5]}}", "studies.toy: asks for the same training twice (results/digits-lenet/0-1/imp-at-5/level_1)"),
     # numbers that do not go together
-    (METHOD % "rewind: {policy: rewind, step: 200}", "methods.imp.rewind.step: 200 is beyond training of task 'digits-lenet' (200 steps) in study 'toy'"),
-    ("studies: {toy: {rewind_steps: [20, 300]}}", "studies.toy: step 300 of method 'imp-at-300' is beyond training of task 'digits-lenet' (200 steps) in study 'toy'"),
+    (METHOD % "rewind: {policy: rewind, step: 200}", "methods.imp.rewind.step: 200 must be less than 200, the last step of task 'digits-lenet', in study 'toy'"),
+    ("studies: {toy: {rewind_steps: [20, 300]}}", "studies.toy: step 300 of method 'imp-at-300' must be less than 200, the last step of task 'digits-lenet', in study 'toy'"),
     (TRAIN % "batch_size: 1258", "tasks.digits-lenet.train.batch_size: 1258 is more than the 1257 training examples of 'digits'"),
     ("{datasets: {mine: {source: digits}}, tasks: {digits-lenet: {dataset: mine, train: {batch_size: 1258}}}}", "tasks.digits-lenet.train.batch_size: 1258 is more than the 1257 training examples of 'mine'"),
 ]  # fmt: skip
@@ -95,7 +95,7 @@ def test_a_bad_name_is_one_line(fragment: str, expected: str) -> None:
 def test_a_rewind_step_that_a_study_hands_on_to_many_methods_is_one_line_per_study() -> None:
     step = METHOD % "rewind: {policy: rewind, step: 400}"
     lines = errors_of(GOOD, step, "studies: {deconstructing: {tasks: {digits-lenet: imp}, levels: [2]}}")
-    where = "methods.imp.rewind.step: 400 is beyond training of task 'digits-lenet' (200 steps) in study"
+    where = "methods.imp.rewind.step: 400 must be less than 200, the last step of task 'digits-lenet', in study"
     assert sorted(lines) == [f"{where} 'deconstructing'", f"{where} 'toy'"]
 
 

@@ -147,6 +147,15 @@ def test_mistakes_are_found_when_networks_are_initialized_and_name_their_key() -
         check_methods(LAYERS, stacked, {"other": {"levels": 1, "exclude": ["x*"]}})
 
 
+def test_rates_of_kinds_that_the_network_lacks_are_found_there_too() -> None:
+    methods = {"imp": {"levels": 1, "rate_by_kind": {"output": 0.1}}}
+    stacked = {name: np.zeros((2, *shape)) for name, shape in SHAPES.items()}
+    check_methods(LAYERS, stacked, methods)
+    line = r"^methods.imp.rate_by_kind: the network has no weight of kind 'output', only of: conv, hidden$"
+    with pytest.raises(PruningError, match=line):
+        check_methods(dict.fromkeys(LAYERS, "hidden") | {"conv1.weight": "conv"}, stacked, methods)
+
+
 def test_filters_that_enter_a_sum_are_refused_where_that_is_known() -> None:
     stacked = {name: np.zeros((2, *shape)) for name, shape in SHAPES.items()}
     methods = {"filters": {"granularity": "filter", "fractions": {"conv*": 0.1}, "levels": 1}}

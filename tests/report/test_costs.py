@@ -17,7 +17,8 @@ RUN = Run("mini", "0-1", "filters", 3)
 
 def row(seed: int, network: str, parameters: float, flops: float, seconds: float) -> dict[str, str]:
     values = {"parameters": parameters, "flops": flops, "seconds": seconds}
-    return {"seed": str(seed), "network": network, **{name: str(value) for name, value in values.items()}}
+    numbers = {name: str(value) for name, value in values.items()}
+    return {"seed": str(seed), "network": network, **numbers, "reason": ""}
 
 
 def test_the_last_tickets_of_methods_that_prune_filters_are_compared() -> None:
@@ -43,3 +44,10 @@ def test_seeds_without_a_ticket_do_not_count() -> None:
     line = cost_line(RUN, [row(0, "dense", 100, 200, 0.1), row(0, "ticket", 40, 90, 0.05), nothing])
     assert line.ticket["parameters"] == 40
     assert all(math.isnan(value) for value in cost_line(RUN, [nothing]).ticket.values())
+
+
+def test_a_network_that_cannot_be_shrunk_says_why() -> None:
+    ticket = row(0, "ticket", 40, math.nan, math.nan) | {"reason": "it concatenates"}
+    line = cost_line(RUN, [row(0, "dense", 100, 200, 0.1), ticket])
+    assert line.reason == "it concatenates" and line.ticket["parameters"] == 40
+    assert math.isnan(line.ticket["flops"]) and line.dense["flops"] == 200

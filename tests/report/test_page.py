@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import base64
+import html
 import math
 import re
 from collections.abc import Sequence
 from html.parser import HTMLParser
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lth_core.analysis.divergence import Line
 from lth_core.config import Config, Method
 from lth_core.report.costs import CostLine
+from lth_core.report.index import description
 from lth_core.report.page import (
     LARGEST_SVG,
     FigureEntry,
@@ -141,13 +144,47 @@ def test_costs_of_smaller_networks_are_one_table():
     shown = words(page(costs=[CostLine(Run("digits", "0-4", "filters", 3), dense, ticket)]))
     assert "What pruned filters save" in shown and "varies from run to run" in shown
     assert "filters 3 1,200 to 300 25% 2,400 to 1,200 50% 2.00 to – –" in shown
-    assert "What pruned filters save" not in words(page())
+    assert "no smaller network" not in shown and "What pruned filters save" not in words(page())
+
+
+def test_a_network_that_cannot_be_shrunk_has_a_row_that_says_why():
+    dense = {"parameters": 1200.0, "flops": 2400.0, "seconds": 0.002}
+    ticket = {"parameters": 300.0, "flops": math.nan, "seconds": math.nan}
+    shown = words(page(costs=[CostLine(Run("digits", "0-4", "filters", 3), dense, ticket, "it is a knot")]))
+    assert "filters no smaller network: it is a knot; the parameters are those that the mask keeps 3" in shown
+    assert "3 1,200 to 300 25% 2,400 to – – 2.00 to – –" in shown
 
 
 def test_matrices_that_no_method_prunes_are_named_and_density_says_of_what():
     named = page(unpruned={"read.weight_ih_l0": 1024})
     assert "never pruned: read.weight_ih_l0 (1,024); densities are of the other weights" in named
     assert "never pruned: " not in page()
+
+
+def test_where_no_matrix_is_left_out_none_is_said_to_be_named():
+    assert "names the other matrices, which are never pruned" in words(page(unpruned={"read.weight_ih_l0": 1024}))
+    assert "other matrices" not in words(page()) and "Kept weights / prunable weights" in words(page())
+
+
+def test_a_method_says_what_is_left_of_layers_that_it_excludes():
+    weights = _method_words(Method(exclude=["output"], levels=1))
+    assert weights.endswith("; never pruned: output")
+    filters = Method(granularity="filter", fractions={"fc1.*": 0.5}, exclude=["fc2.*", "output"], levels=1)
+    left = "; excluded: fc2.*, output (filters there stay; only their inputs from removed filters go)"
+    assert _method_words(filters).endswith(left)
+
+
+def test_a_page_without_claims_says_why_and_counts_no_verdicts():
+    text = words(page(claims=[]))
+    assert "No claim could be tested: the papers state each for particular densities" in text
+    assert "0 supported" not in text
+    assert description(page(claims=[])).endswith("Claims of A & B, 2019: none could be tested.")
+    assert "No claim" not in words(page())
+
+
+def test_the_configuration_is_one_that_can_be_run_again():
+    shown = html.unescape(re.search(r"<pre>(.*?)</pre>", page(), re.DOTALL)[1])
+    assert yaml.safe_load(shown)["methods"]["imp"]["fractions"] == {}
 
 
 def test_a_method_that_prunes_weights_says_its_rates():

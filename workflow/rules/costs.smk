@@ -5,6 +5,7 @@ from lth_core.report.costs import shrunk_tickets
 rule costs:
     input:
         data=data_of,
+        mask=ticket.mask(results),
         ticket=ticket.trained(results),
     output:
         ticket.costs(results),

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import AfterValidator, PositiveInt
 
-from lth_core.data.files import Files, StreamedSplits, decode_all
+from lth_core.data.files import Files, StreamedSplits, dark_note, decode_all
 from lth_core.data.splits import SPLITS, DataError, Images, Splits, hold_out
 from lth_core.data.trees import EXTENSIONS, Tree, class_folders, files_below, read_tree
 from lth_core.randomness import random_generator
@@ -74,7 +74,8 @@ def image_folder(
     train, stratified by class. `stream: true` leaves the pixels in the files, for sets that are too large for memory:
     training decodes them. The workflow notices images that are added, removed, renamed or changed; of a streamed set
     only classes that are added, removed or renamed: delete its data file to have it read again. Grey images of 16 bits
-    are scaled to 8. Files without the extension of an image are left out and counted; hidden ones are not looked at.
+    are scaled to 8, so that 65535 is white (a line says if all images are almost black); alpha is dropped. Files
+    without the extension of an image are left out and counted; hidden ones are not looked at.
     Raises DataError when the tree is not as described, has links that lead out of it or an image cannot be decoded.
     """
     resize = resize or size
@@ -102,8 +103,10 @@ def image_folder(
     if stream:
         return streamed
     _check_memory(folder, total * size * size * (1 if grey else 3))
+    streamed.check_pixels()
     parts = [getattr(streamed, name) for name in SPLITS]
     decoded = [Images(decode_all(folder, part.names, size, resize, grey), part.labels) for part in parts]
+    source += dark_note(folder, [part.images for part in decoded])
     return Splits(*decoded, classes=len(classes), source=source)
 
 

@@ -10,10 +10,11 @@ from matplotlib.ticker import MaxNLocator
 
 from lth_core.analysis.measurements import seed_means
 from lth_core.config import Choice, Config
-from lth_core.drawing.axes import density_axis, percent_axis, percent_text
+from lth_core.drawing.axes import density_axis, percent_axis
 from lth_core.drawing.colours import ramp, role_style, series
 from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.lines import band, reference
+from lth_core.metrics import percent_text
 from lth_core.storage.runs import DENSE
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import data_note, listing

@@ -10,10 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lth_core.analysis.measurements import seed_means
-from lth_core.drawing.axes import percent_axis, percent_text, step_axis
+from lth_core.drawing.axes import percent_axis, step_axis
 from lth_core.drawing.colours import series
 from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.lines import reference, threshold
+from lth_core.metrics import percent_text
 from lth_core.studies.base import Drawing
 from lth_core.studies.early_phase.point_figures import point, with_bars
 from lth_core.studies.early_phase.study import REFERENCES, Design, reference_labels

@@ -28,8 +28,8 @@ def training_caption(view: View) -> str:
     panels = ["tickets with many of its weights"] if large else []
     panels += ["tickets with few of its weights"] if small else []
     panels += ["tickets against the same masks reinitialized"] if large and view.reinits() else []
-    order = "from left to right, " if len(panels) > 1 else ""
-    drawn = f"the dense network and {order}{listing(panels)}" if panels else "the dense network"
+    order = ", from left to right," if len(panels) > 1 else ""
+    drawn = f"the dense network and{order} {listing(panels)}" if panels else "the dense network"
     return (
         f"Test accuracy over the training steps, by density, as in Figure 3: {drawn}. The axis starts near the lowest "
         "mean after the first sixth of training."

@@ -12,10 +12,11 @@ from matplotlib.figure import Figure
 
 from lth_core.analysis.measurements import select, select_dense
 from lth_core.config import Config
-from lth_core.drawing.axes import density_axis, percent_axis, percent_text, positive_axis
+from lth_core.drawing.axes import density_axis, percent_axis, positive_axis
 from lth_core.drawing.colours import ramp, role_style, series
 from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.lines import band, reference
+from lth_core.metrics import percent_text
 from lth_core.studies.base import Drawing
 from lth_core.studies.frankle2019.captions import caption
 from lth_core.studies.frankle2019.histogram_figures import distances_figure, initial_values_figure

@@ -7,9 +7,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lth_core.drawing.axes import percent_text
 from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.lines import band
+from lth_core.metrics import percent_text
 from lth_core.studies.frankle2019.view import View
 
 LAYERS_SHOWN = 5

@@ -6,7 +6,6 @@ their seed). Densities and margins are the papers'; a claim whose densities were
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,8 +21,10 @@ from lth_core.analysis.measurements import (
     select_dense,
 )
 from lth_core.config import Config
+from lth_core.metrics import percent_text
 from lth_core.studies.captions import listing
-from lth_core.studies.claim_sheet import ClaimSheet
+from lth_core.studies.claim_sheet import ClaimSheet, with_weights
+from lth_core.studies.frankle2019.densities import compared, density, levels_between, mean_over, percent
 from lth_core.studies.frankle2019.study import Design, continued, one_shot, treatment
 from lth_core.studies.published import trains_lenet_as_published
 
@@ -70,12 +71,12 @@ class TaskClaims:
         return next((c for c in self.study.controls if treatment(self.config, c) == name), None)
 
     def at(self, rows: pd.DataFrame, level: int) -> str:
-        """Return the density of a level, for effects: "at 21.0% density"."""
-        return f"at {self.density(rows, level)} density"
+        """Return the density of a level, for effects: "at 21% density"."""
+        return f"at {percent(rows, level)} density"
 
-    def density(self, rows: pd.DataFrame, level: int) -> str:
-        """Return a level's density in percent."""
-        return f"{100 * rows.loc[rows['level'] == level, 'density'].iloc[0]:.1f}%"
+    def kept(self, rows: pd.DataFrame, *levels: int) -> str:
+        """Return the densities of levels, for sentences: "with 51% to 11% of the weights"."""
+        return with_weights(*(density(rows, level) for level in levels))
 
     # ------------------------------------------------------------ section 2: tickets
 
@@ -85,30 +86,31 @@ class TaskClaims:
         accuracy, dense = per_seed(rows, EARLY_ACCURACY), self.dense(EARLY_ACCURACY)
         levels = levels_between(rows, 0.50, 0.10)
         if levels:
-            spread = f"mean over densities {self.density(rows, levels[0])} to {self.density(rows, levels[-1])}"
             gain = accuracy[levels].apply(metric.gain, second=dense)
             self.sheet.match(
-                f"Winning tickets with 50% to 10% of the weights match (within {metric.tolerance}) or exceed the dense "
-                "network's test accuracy",
+                f"Winning tickets {self.kept(rows, levels[0], levels[-1])} match (within {metric.tolerance}) or exceed "
+                "the dense network's test accuracy",
                 f"{PAPER}, Figures 4 and 5",
-                f"{EARLY}, ticket minus dense, {spread}",
+                f"{EARLY}, ticket minus dense, mean over densities {percent(rows, levels[0])} to "
+                f"{percent(rows, levels[-1])}",
                 gain.mean(axis="columns", skipna=False),
             )
         level = nearest_level(rows, MODERATE)
         if level:
-            self._faster(rows[rows["level"] == level], self.at(rows, level))
+            self._faster(rows[rows["level"] == level], level)
         level = nearest_level(rows, 0.02)
         if level:
             self.sheet.add(
-                "Tickets with 2% of the weights no longer reach the dense network's accuracy",
+                f"Tickets {self.kept(rows, level)} no longer reach the dense network's accuracy",
                 f"{PAPER}, Figures 4 and 5",
                 f"{EARLY}, dense minus ticket, {self.at(rows, level)}",
                 metric.gain(dense, accuracy[level]),
             )
 
-    def _faster(self, rows: pd.DataFrame, at: str) -> None:
+    def _faster(self, rows: pd.DataFrame, level: int) -> None:
         """Make two claims: by early stopping as in the paper, and by a step that the end of training cannot cut off."""
-        sentence = "Winning tickets with 21% of the weights learn faster than the dense network"
+        at = self.at(rows, level)
+        sentence = f"Winning tickets {self.kept(rows, level)} learn faster than the dense network"
         self.sheet.add(
             sentence,
             f"{PAPER}, Figure 4a",
@@ -172,22 +174,22 @@ class TaskClaims:
             self.sheet.add(
                 "The advantage over reinitialization grows as fewer weights remain",
                 f"{PAPER}, Figures 4 and 5",
-                f"{EARLY}, ticket minus reinitialized ticket, at {self.density(rows, sparse)} minus "
+                f"{EARLY}, ticket minus reinitialized ticket, at {percent(rows, sparse)} minus "
                 f"{self.at(rows, moderate)}",
                 gain[sparse] - gain[moderate],
             )
         if moderate:
-            at = self.at(rows, moderate)
+            at, kept = self.at(rows, moderate), self.kept(rows, moderate)
             still_falling = self._still_falling("reinitialized", rows[rows["level"] == moderate])
             self.sheet.add(
-                "Reinitialized tickets with 21% of the weights learn slower than the dense network",
+                f"Reinitialized tickets {kept} learn slower than the dense network",
                 f"{PAPER}, Figure 4a",
                 f"further steps to early stop of the reinitialized ticket {at}{still_falling}",
                 100 * (per_seed(rows, STEP)[moderate] / self.dense(STEP) - 1),
                 unit="% of dense",
             )
             self.sheet.add(
-                "Reinitialized tickets with 21% of the weights fall below the dense network's test accuracy",
+                f"Reinitialized tickets {kept} fall below the dense network's test accuracy",
                 f"{PAPER}, Figure 4",
                 f"{EARLY}, dense minus reinitialized ticket, {at}",
                 self.sheet.metric.gain(self.dense(EARLY_ACCURACY), per_seed(rows, EARLY_ACCURACY)[moderate]),
@@ -196,12 +198,12 @@ class TaskClaims:
     def _at_both_densities(
         self, sentence: str, where: str, effect: str, rows: pd.DataFrame, gain: pd.DataFrame
     ) -> None:
-        """Make one claim at 21% and one at 5% density."""
+        """Make one claim near 21% and one near 5% density."""
         for target in (MODERATE, SPARSE):
             level = nearest_level(rows, target)
             if level is not None and level in gain:
                 self.sheet.add(
-                    f"{sentence}, with {target:.0%} of the weights",
+                    f"{sentence}, {self.kept(rows, level)}",
                     f"{PAPER}, {where}",
                     f"{EARLY}, {effect}, {self.at(rows, level)}",
                     gain[level],
@@ -237,10 +239,10 @@ class TaskClaims:
         levels = densities.index
         effect = f"iterative minus one-shot, {mean_over(densities)}"
         if not np.allclose(densities, by_level[levels], rtol=0.01):
+            first, last = (percent_text(by_level[level]) for level in (levels[0], levels[-1]))
             effect += (
-                " left by one-shot pruning (iterative pruning leaves "
-                f"{by_level[levels[0]]:.1%} to {by_level[levels[-1]]:.1%} at these levels; its accuracy is "
-                "interpolated)"
+                f" left by one-shot pruning (iterative pruning leaves {first}% to {last}% at these levels; its "
+                "accuracy is interpolated)"
             )
         gain = self.sheet.metric.gain(iterative[levels], per_seed(pruned_once, EARLY_ACCURACY)[levels])
         sentence = "Iterative pruning beats one-shot pruning below 15% of the weights"
@@ -273,23 +275,3 @@ class TaskClaims:
             100 * (means["kept"] / means["pruned"] - 1),
             unit="% of pruned",
         )
-
-
-def levels_between(rows: pd.DataFrame, high: float, low: float) -> Sequence[int]:
-    """List the levels from the one nearest to density `high` to the one nearest to `low`; none if either is missing."""
-    first, last = nearest_level(rows, high), nearest_level(rows, low)
-    if first is None or last is None:
-        return []
-    return [int(level) for level in sorted(rows["level"].unique()) if first <= level <= last]
-
-
-def compared(densities: pd.Series, highest: float) -> pd.Series:
-    """Return the densities (by level) at which strategies are compared: below `highest`, above the collapse at 2%."""
-    return densities[(densities > 0.02) & (densities < highest)]
-
-
-def mean_over(densities: pd.Series) -> str:
-    """Say which densities an effect averages over."""
-    if len(densities) < 2:
-        return "".join(f"at {density:.1%}" for density in densities)
-    return f"mean over {len(densities)} densities, {densities.iloc[0]:.1%} to {densities.iloc[-1]:.1%}"

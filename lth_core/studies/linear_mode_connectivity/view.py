@@ -8,8 +8,7 @@ import pandas as pd
 
 from lth_core.analysis.measurements import strict_mean
 from lth_core.config import Config, Method
-from lth_core.drawing.axes import percent_text
-from lth_core.metrics import ACCURACY
+from lth_core.metrics import ACCURACY, percent_text
 from lth_core.storage.runs import DENSE
 from lth_core.studies.linear_mode_connectivity.study import (
     RANDOM,

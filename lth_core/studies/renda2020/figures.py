@@ -7,10 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lth_core.config import Config
-from lth_core.drawing.axes import density_axis, follow_means, percent_text, positive_axis, step_axis
+from lth_core.drawing.axes import density_axis, follow_means, positive_axis, step_axis
 from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.lines import band, reference
-from lth_core.metrics import ACCURACY
+from lth_core.metrics import ACCURACY, percent_text
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import data_note, listing
 from lth_core.studies.renda2020.study import (

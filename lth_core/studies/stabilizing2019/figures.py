@@ -7,10 +7,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from lth_core.config import Config
-from lth_core.drawing.axes import density_axis, percent_axis, percent_text, positive_axis, step_axis
+from lth_core.drawing.axes import density_axis, percent_axis, positive_axis, step_axis
 from lth_core.drawing.colours import ramp
 from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.lines import band, reference
+from lth_core.metrics import percent_text
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import data_note, listing
 from lth_core.studies.stabilizing2019.study import Design

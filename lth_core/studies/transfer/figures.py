@@ -10,15 +10,15 @@ from matplotlib.figure import Figure
 
 from lth_core.analysis.measurements import nearest_level, seed_means
 from lth_core.config import Config
-from lth_core.drawing.axes import density_axis, percent_axis, percent_text
+from lth_core.drawing.axes import density_axis, percent_axis
 from lth_core.drawing.colours import series
 from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.heatmaps import heatmaps
 from lth_core.drawing.lines import band, reference
 from lth_core.drawing.overlap import layerwise_figure, overlap_figure
-from lth_core.metrics import ACCURACY
+from lth_core.metrics import ACCURACY, percent_text
 from lth_core.studies.base import Drawing
-from lth_core.studies.captions import listing
+from lth_core.studies.captions import listing, seeds_note
 from lth_core.studies.transfer.groups import channels_may_differ
 from lth_core.studies.transfer.study import CONTROLS, RANDOM, RANDOM_LAYERWISE, REINIT, TICKET, Design
 
@@ -45,7 +45,7 @@ def drawings(study: Design, config: Config, group: str, tables: dict[str, pd.Dat
     differences = _differences(accuracy, members, levels)
     seeds = accuracy["seed"].nunique()
     tasks = f"Tasks: {listing([_task_note(config, task) for task in members])}."
-    data = f"{tasks} {interval_note(seeds).capitalize()}."
+    data = f"{tasks} {seeds_note(seeds).capitalize()}."
     kernels = (
         ", and kernels on one channel are spread over several, or the other way round"
         if channels_may_differ(config, members)

@@ -16,9 +16,10 @@ def test_figures_have_the_names_that_were_promised_and_say_what_they_are_drawn_f
     drawings = study().figures(config(), tables())
     assert [drawing.name for drawing in drawings] == study().figure_names(config())
     for drawing in drawings:
+        note = "Data: digits, network: lenet; mean of 3 seeds"
         in_bars = drawing.name in ("supermask-bars-digits", "learned-supermasks-digits")
-        shown = "bar: mean, line: 95% t interval." if in_bars else "band: 95% t interval."
-        assert drawing.caption.endswith(f"Data: digits, network: lenet; mean of 3 seeds; {shown}")
+        shown = "bar: mean, line: 95% t interval" if in_bars else "band: 95% t interval"
+        assert drawing.caption.endswith(f"{note}; {shown} (none where all seeds are equal).")
         assert drawing.draw().axes
     without = study(supermasks=False)
     assert [drawing.name for drawing in without.figures(config(), tables())] == without.figure_names(config())
@@ -74,7 +75,7 @@ def claims_of(sentence: str, claims: list | None = None) -> list:
 )
 def test_claims_on_known_accuracies(sentence: str, points: float, margin: float, verdict: str):
     claims = claims_of(sentence)
-    assert [claim.claim[-21:] for claim in claims] == ["64.0% of the weights.", "51.2% of the weights."]
+    assert [claim.claim[-19:] for claim in claims] == ["64% of the weights.", "51% of the weights."]
     for claim in claims:
         assert claim.estimate == pytest.approx(points, abs=1e-3) and claim.n == SEEDS
         assert (claim.margin, claim.verdict, claim.unit) == (margin, verdict, "percentage points")

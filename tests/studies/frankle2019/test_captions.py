@@ -126,6 +126,11 @@ def test_few_levels_promise_no_small_tickets() -> None:
     assert "tickets with many" in caption and "tickets with few" not in caption
 
 
+def test_panels_are_named_in_their_order() -> None:
+    caption = drawings(*default())["fig03-training-digits-lenet"].caption
+    assert "Figure 3: the dense network and, from left to right, tickets with many of its weights" in caption
+
+
 def test_training_accuracy_is_said_to_be_that_of_a_subset() -> None:
     caption = drawings(*default())["fig05-early-stop-digits-lenet"].caption
     assert "a fixed subset of the training split, as large as the validation split" in caption

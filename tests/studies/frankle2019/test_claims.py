@@ -36,7 +36,7 @@ def find(claims: dict[str, Any], words: str) -> Any:
 
 def test_the_advantage_over_reinitialization_is_a_paired_t_interval_over_seeds(results):
     claim = find(claims_of(results, "plain"), "tickets beat the same masks reinitialized, with 21%")
-    level = 7  # 0.8**7 = 21.0%
+    level = 7  # 0.8**7 = 21%
     pairs = [
         accuracy_of(Run("plain", "0-2", "imp", level), seed, 0)
         - np.mean([accuracy_of(Run("plain", "0-2", "imp", level, "reinit"), seed, draw) for draw in (0, 1)])
@@ -45,21 +45,21 @@ def test_the_advantage_over_reinitialization_is_a_paired_t_interval_over_seeds(r
     expected = stats.ttest_1samp(100 * np.array(pairs), 0).confidence_interval(0.95)
     assert (claim.estimate, claim.low, claim.high) == pytest.approx((100 * np.mean(pairs), expected.low, expected.high))
     assert (claim.n, claim.unit, claim.margin) == (3, "percentage points", 0)
-    assert "at 21.0% density" in claim.effect
+    assert "at 21% density" in claim.effect
 
 
 def test_every_claim_of_the_paper_is_tested_on_a_plain_task(results):
     claims = claims_of(results, "plain")
     assert len(claims) == 13
     verdicts = {
-        "50% to 10% of the weights match (within 0.2 percentage points) or exceed": "supported",
+        "51% to 11% of the weights match (within 0.2 percentage points) or exceed": "supported",
         "learn faster than the dense network.": "supported",
         "(steps to the dense network's validation accuracy)": "inconclusive",  # all of them at step 20
-        "reinitialized, with 5%": "supported",
+        "reinitialized, with 5.5%": "supported",
         "grows as fewer weights remain": "supported",
         "learn slower than the dense": "supported",
         "fall below the dense": "supported",
-        "beat random masks, with 5%": "supported",
+        "beat random masks, with 5.5%": "supported",
         "beats one-shot": "supported",
         "Resetting the weights": "supported",
         "farther than the pruned": "supported",
@@ -72,8 +72,8 @@ def test_effects_have_the_sizes_that_were_put_in(results):
     third = pytest.approx(100 * np.mean([1 / 3, 1 / 3, 1 / 4]))
     assert find(claims, "learn faster than the dense network.").estimate == third  # steps 20, 20, 30; dense 30, 30, 40
     assert find(claims, "learn slower").estimate == third  # steps 40, 40, 50
-    assert find(claims, "50% to 10%").margin == -0.2
-    assert "51.2% to 10.7%" in find(claims, "50% to 10%").effect
+    assert find(claims, "51% to 11%").margin == -0.2
+    assert "51% to 11%" in find(claims, "51% to 11%").effect
     assert find(claims, "grows").estimate == pytest.approx(100 * 0.004 * 6, abs=0.3)  # from level 7 to level 13
     moved = find(claims, "farther")
     kept = [(0.25 + 0.75 * (3 + seed)) / (4 + seed) for seed in range(3)]  # means of the bins' centres
@@ -136,13 +136,13 @@ def test_iterative_and_one_shot_pruning_are_compared_at_equal_densities(results)
     claims = {c.claim: c for c in study.claims(config, tables | {"measurements": table}) if c.task == "plain"}
     claim = find(claims, "beats one-shot")
     assert claim.estimate == pytest.approx(100 * np.mean(list(loss.values())))
-    assert "13.7% to 5.1% left by one-shot pruning (iterative pruning leaves 10.7% to 3.5%" in claim.effect
+    assert "14% to 5.1% left by one-shot pruning (iterative pruning leaves 11% to 3.5%" in claim.effect
     assert (table[iterative].groupby("level")["density"].first() < 0.82 ** np.arange(1, LEVELS + 1)).all()
 
 
 def test_equal_densities_need_no_interpolation(results):
     effect = find(claims_of(results, "plain"), "beats one-shot").effect
-    assert effect.endswith("iterative minus one-shot, mean over 7 densities, 13.4% to 3.5%")
+    assert effect.endswith("iterative minus one-shot, mean over 7 densities, 13% to 3.5%")
 
 
 def test_a_contradiction_is_reported(results):
@@ -163,7 +163,7 @@ def test_a_diverged_seed_leaves_its_claims_open(results):
     claims = {c.claim: c for c in study.claims(config, tables | {"measurements": table}) if c.task == "plain"}
     open_claim = find(claims, "reinitialized, with 21%")
     assert (open_claim.verdict, open_claim.n, open_claim.unmeasured) == ("inconclusive", 2, 1)
-    assert find(claims, "reinitialized, with 5%").verdict == "supported"
+    assert find(claims, "reinitialized, with 5.5%").verdict == "supported"
 
 
 def test_claims_about_levels_that_were_not_trained_are_not_made(tmp_path: Path):
@@ -178,7 +178,7 @@ def test_collapse_is_claimed_where_it_was_looked_for(tmp_path: Path):
     study = make_study(config, controls=[], one_shot=False, continued=False, histogram_levels=[])
     write_artifacts(config, study)
     claims = {claim.claim: claim for claim in study.claims(config, read_back(study.tables(config)))}
-    assert len(claims) == 4 and "at 1.8% density" in find(claims, "2% of the weights").effect
+    assert len(claims) == 4 and "at 1.8% density" in find(claims, "Tickets with 1.8% of the weights").effect
 
 
 def test_learning_rates_that_fall_in_steps_are_compared_with_each_other(results):

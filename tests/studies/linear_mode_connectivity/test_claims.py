@@ -26,7 +26,7 @@ def test_lenet_is_expected_to_be_stable_from_initialization_on() -> None:
     stable = claims["The dense network is stable from initialization on."]
     assert (stable.estimate, stable.verdict) == (pytest.approx(2 - 10), "contradicted")
     assert not any("unstable" in sentence for sentence in claims)
-    subnetwork = claims["IMP subnetworks reset to initialization are stable, with 64.0% of the weights."]
+    subnetwork = claims["IMP subnetworks reset to initialization are stable, with 64% of the weights."]
     assert subnetwork.estimate == pytest.approx(2 - 6)
 
 
@@ -37,7 +37,7 @@ def test_a_lenet_that_is_trained_in_another_way_is_tested_as_deep_networks_are(o
 
 def test_subnetworks_of_deep_networks_are_looked_at_where_they_are_rewound_to_the_last_step() -> None:
     claims = claims_by_sentence("resnet-20")
-    at = "with 41.0% of the weights."
+    at = "with 41% of the weights."
     assert claims[
         f"IMP subnetworks reset to initialization are unstable (barrier above 2 points), {at}"
     ].estimate == pytest.approx(6)
@@ -53,12 +53,12 @@ def test_matching_is_within_a_fifth_of_a_point() -> None:
     claims = claims_by_sentence("resnet-20")
     claim = claims[
         "IMP subnetworks rewound to step 80 match the dense network's accuracy (within 0.2 percentage points), "
-        "with 41.0% of the weights."
+        "with 41% of the weights."
     ]
     assert (claim.estimate, claim.margin, claim.verdict) == (pytest.approx(0.2, abs=1e-4), -0.2, "supported")
     reset = claims[
         "IMP subnetworks reset to initialization are not more accurate than random ones "
-        "by more than 0.2 percentage points, with 41.0% of the weights."
+        "by more than 0.2 percentage points, with 41% of the weights."
     ]
     assert (reset.estimate, reset.verdict) == (pytest.approx(-3, abs=1e-4), "contradicted")
 
@@ -67,7 +67,7 @@ def test_subnetworks_become_stable_no_later_than_the_dense_network() -> None:
     """The dense network's barrier of training error (20, 15.5, 2.1 points) is never below 2: the last step counts."""
     table = known_instability()
     table.loc[(table["network"] == DENSE) & (table["k"] == 80), "barrier_train"] = 0.021
-    sentence = "IMP subnetworks become stable no later than the dense network, with 41.0% of the weights."
+    sentence = "IMP subnetworks become stable no later than the dense network, with 41% of the weights."
     claim = claims_by_sentence("resnet-20", table)[sentence]
     assert "at k=80, where the dense network is not yet stable in training error" in claim.effect
     table = known_instability()
@@ -81,7 +81,7 @@ def test_the_step_where_the_dense_network_becomes_stable_is_not_one_before_it_is
     table = known_instability()
     for k, barrier in ((0, 0.0), (20, 0.5), (80, 0.0)):
         table.loc[(table["network"] == DENSE) & (table["k"] == k), "barrier_train"] = barrier
-    sentence = "IMP subnetworks become stable no later than the dense network, with 41.0% of the weights."
+    sentence = "IMP subnetworks become stable no later than the dense network, with 41% of the weights."
     assert "at k=80, where the dense network becomes" in claims_by_sentence("resnet-20", table)[sentence].effect
 
 
@@ -117,7 +117,7 @@ def test_a_few_subnetworks_make_no_claim_about_all() -> None:
 
 def test_alignment_and_pairs_of_seeds_and_levels_are_marked_as_beyond_the_paper() -> None:
     claims = claims_by_sentence("resnet-20")
-    at = "rewound to step 80, with 41.0% of the weights"
+    at = "rewound to step 80, with 41% of the weights"
     expected = {
         "Dense networks of different seeds are not connected (barrier above 2 points).": 50,
         "Permuting hidden units lowers the barrier between dense networks of different seeds.": 25,
@@ -155,7 +155,7 @@ def test_batch_norm_networks_are_tested_with_both_statistics() -> None:
             f"The dense network is unstable at initialization (barrier above 2 points), batch-norm statistics {kind}."
         )
         assert claims[sentence].estimate == pytest.approx(10 * factor)
-    only = "IMP subnetworks rewound to step 80 are more stable than random ones, with 41.0% of the weights."
+    only = "IMP subnetworks rewound to step 80 are more stable than random ones, with 41% of the weights."
     assert claims[only].estimate == pytest.approx(3 - 0.6)
     beyond = [claim for claim in claims.values() if claim.source.startswith("beyond ")]
     assert beyond and all(claim.claim.endswith(", batch-norm statistics re-estimated.") for claim in beyond)
@@ -171,7 +171,7 @@ def test_without_a_chain_that_resets_nothing_is_claimed_about_resetting() -> Non
     table = table[(table["network"] == DENSE) | (table["k"] == 80)]
     claims = claims_by_sentence("resnet-20", table, rewind_steps=[80])
     assert not any("reset to initialization" in sentence or "Later rewinding" in sentence for sentence in claims)
-    assert "IMP subnetworks rewound to step 80 are stable, with 41.0% of the weights." in claims
+    assert "IMP subnetworks rewound to step 80 are stable, with 41% of the weights." in claims
 
 
 def test_several_copies_and_draws_are_one_value_per_seed() -> None:
@@ -188,5 +188,5 @@ def test_a_diverged_copy_leaves_its_claims_open() -> None:
     there = (table["network"] == "ticket") & (table["k"] == 80) & (table["level"] == 4) & (table["seed"] == 1)
     table.loc[there, "barrier_test"] = np.nan
     claims = claims_by_sentence("resnet-20", table)
-    assert claims["IMP subnetworks rewound to step 80 are stable, with 41.0% of the weights."].verdict == "inconclusive"
+    assert claims["IMP subnetworks rewound to step 80 are stable, with 41% of the weights."].verdict == "inconclusive"
     assert claims["The more stable a subnetwork, the more accurate it is."].verdict == "inconclusive"
