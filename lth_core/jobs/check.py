@@ -23,7 +23,7 @@ from lth_core.jobs.support.command import command, import_modules
 from lth_core.jobs.support.stacking import stack
 from lth_core.jobs.support.trainings import model_factory
 from lth_core.models.initialization import initialize
-from lth_core.models.layers import prunable_layers, transposed_weights
+from lth_core.models.layers import prunable_layers, weights_without_filters
 from lth_core.models.shrinking import consumers_of
 from lth_core.pruning.exclusions import prunable
 from lth_core.pruning.prune import full_mask
@@ -66,11 +66,11 @@ def check_task(name: str, asked: Mapping[str, Any]) -> None:
     with torch.random.fork_rng():
         module = factory()
         attempt(f"{key} does not run on an image of {'x'.join(map(str, shape))}", lambda: run_once(module, shape))
-        layers, consumers = prunable_layers(module, shape), consumers_of(module, shape)
-        transposed = transposed_weights(module)
+        layers = attempt(f"{key} cannot be pruned", lambda: prunable_layers(module, shape))
+        consumers, without_filters = consumers_of(module, shape), weights_without_filters(module)
     methods = {method: Method(**of_method) for method, of_method in asked["methods"].items()}
     plain = {name: method.model_dump() for name, method in methods.items()}
-    check_methods(layers, stack([initial]), plain, consumers, transposed)
+    check_methods(layers, stack([initial]), plain, consumers, without_filters)
     for method_name, method in methods.items():
         pruned = prunable(layers, method.exclude)
         weights = {"initial": initial, "trained_from": initial, "trained": other}

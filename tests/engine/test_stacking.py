@@ -33,7 +33,8 @@ def written(forward: Callable[[Any, Tensor], Tensor], **parts: Any) -> nn.Module
 
 TAKE_TURNS = {
     "numpy_noise", "stochastic_depth",  # every replicate would have the same noise
-    "dropout", "reparametrized_noise", "spectral_norm", "spectral_norm_by_hooks", "lstm", "gru_both_ways",
+    "dropout", "reparametrized_noise", "spectral_norm", "spectral_norm_by_hooks", "lstm", "lstm_that_is_pruned",
+    "gru_both_ways",
     "transformer", "batch_norm_of_cumulative_statistics",  # vmap fails
 }  # fmt: skip
 

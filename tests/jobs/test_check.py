@@ -25,6 +25,15 @@ def crooked(classes, input_shape):
     return nn.Sequential(nn.Flatten(), nn.Linear(7, classes))
 
 
+@model("test-check-declaring")
+def declaring(classes, input_shape, parameter="weight", kind="hidden"):
+    from torch import nn
+
+    network = nn.Sequential(nn.Flatten(), nn.Linear(36, 8), nn.ReLU(), nn.Linear(8, classes))
+    network[1].prunable = {parameter: kind}
+    return network
+
+
 @criterion("test-check-needy")
 def needy(trained, mask, power=1):
     return {name: trained[name] ** (1 if power else [1, 2, 3]) for name in mask}
@@ -65,6 +74,22 @@ def test_what_works_passes_in_silence(complaint: Callable[..., str]) -> None:
         ({"network": {"name": "lenet", "hidden": [-5]}}, "tasks.mini.model: 'lenet' cannot be built ("),
         ({"network": {"name": "lenet", "dropout": 7}}, "tasks.mini.model: 'lenet' cannot be built ("),
         ({"network": "test-check-crooked"}, "tasks.mini.model: 'test-check-crooked' does not run on an image of 1x6x6"),
+        (
+            {"network": {"name": "test-check-declaring", "parameter": "wieght"}},
+            "tasks.mini.model: 'test-check-declaring' cannot be pruned (`prunable` of 1: 'wieght' is no parameter",
+        ),
+        (
+            {"network": {"name": "test-check-declaring", "kind": "dense"}},
+            "tasks.mini.model: 'test-check-declaring' cannot be pruned (`prunable` of 1: 'weight' must be one of",
+        ),
+        (
+            {
+                "network": {"name": "test-check-declaring", "kind": "recurrent"},
+                "granularity": "filter",
+                "fractions": {"1.weight": 0.5},
+            },
+            "methods.imp.fractions: '1.weight' is a weight of kind recurrent, which has no filters",
+        ),
         ({"network": "test-check-crooked", "data": False}, "tasks.mini.model: 'test-check-crooked' does not run"),
         (
             {"criterion": {"name": "test-check-needy", "power": 0}},
