@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -57,8 +57,8 @@ def check_methods(
             raise type(error)(f"methods.{name}.{error}") from None
 
 
-def check_network(task: str, factory: Factory, settings: Task, images: ImageData) -> None:
-    """Check that the task's network turns its images into scores, and that what it declares prunable is there.
+def check_network(task: str, factory: Factory, settings: Task, input_shape: Sequence[int], classes: int) -> None:
+    """Check that the task's network turns images into scores, and that what it declares prunable is there.
 
     Raises ModelError with the key of the config.
     """
@@ -66,7 +66,7 @@ def check_network(task: str, factory: Factory, settings: Task, images: ImageData
         with torch.random.fork_rng():
             module = factory()
         require(isinstance(module, nn.Module), f"its function must return a torch.nn.Module, not {module!r:.80}")
-        check_scores(module, images.input_shape, images.classes)
+        check_scores(module, input_shape, classes)
         declared_kinds(module)
     except ModelError as error:
         raise ModelError(f"tasks.{task}.model: {settings.model.name}: {error}") from error
@@ -98,7 +98,7 @@ def main() -> None:
     import_modules(spec["modules"])
     settings, images = Task(**spec["task"]), open_data(options.data)
     factory = model_factory(settings, images.classes, images.input_shape)
-    check_network(options.task, factory, settings, images)
+    check_network(options.task, factory, settings, images.input_shape, images.classes)
     weights = initialize_cohort(factory, settings.initialization, spec["seeds"])
     proved = proof_of(options.task, factory, settings, images, spec["seeds"][0])
     with torch.random.fork_rng():

@@ -75,5 +75,5 @@ def test_a_wrong_name_is_one_line_before_anything_is_removed(ran: Project) -> No
     ran.edit("reader.py", ('"weight_ih_l0": "recurrent"', '"weight_ih": "recurrent"'))
     refused = ran.snakemake()
     assert refused.status != 0 and ran.files() == before
-    said = "tasks.mini.model: 'reader' cannot be pruned (`prunable` of read: 'weight_ih' is no parameter of it; did you"
+    said = "error: tasks.mini.model: reader: `prunable` of read: 'weight_ih' is no parameter of it; did you mean "
     assert said in refused.said
