@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 if TYPE_CHECKING:
     import torch
+
+Value = TypeVar("Value")
 
 
 def _key(seed: int, purpose: str, index: tuple[int | str, ...]) -> int:
@@ -70,3 +72,16 @@ def seeded(seed: int, purpose: str, *index: int | str) -> Iterator[None]:
     with kept_generators():
         seed_generators(torch_seed(seed, purpose, *index))
         yield
+
+
+def draws_from_generators(work: Callable[[], Value]) -> tuple[Value, bool]:
+    """Return what a function returns, and whether it draws from the global generators of NumPy or Python.
+
+    They are as before when it returns.
+    """
+    with kept_generators():
+        seed_generators(0)
+        expected = random.random(), np.random.random()
+        seed_generators(0)
+        value = work()
+        return value, (random.random(), np.random.random()) != expected

@@ -29,6 +29,15 @@ def one_line(error: BaseException) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
 
 
+def kind_of(value: Any) -> str:
+    """Say what anyone's code returned: nothing, a list of 3, an array with its type and shape, ..."""
+    if value is None:
+        return "nothing"
+    if type(value).__name__ == "ndarray":
+        return f"an array ({value.dtype}, shape {value.shape})"
+    return f"a {type(value).__name__}" + (f" of {len(value)}" if isinstance(value, tuple | list | dict) else "")
+
+
 class UnknownName(ValueError):
     """A name that no function is registered under; the message lists the known names."""
 

@@ -11,7 +11,7 @@ import pytest
 
 from lth_core import registry
 from lth_core.models.requirements import ModelError
-from lth_core.registry import PluginError, Registry
+from lth_core.registry import PluginError, Registry, kind_of
 
 FAILING = {
     "raise KeyError('width')": "KeyError: 'width'",
@@ -65,3 +65,17 @@ def test_writing_into_what_is_given_says_that_it_is_read_only() -> None:
 def test_an_error_is_one_line_whatever_its_message_is() -> None:
     assert registry.one_line(RuntimeError()) == "RuntimeError"
     assert registry.one_line(ValueError("two\n  lines")) == "ValueError: two lines"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (None, "nothing"),
+        ([1, 2, 3], "a list of 3"),
+        ((), "a tuple of 0"),
+        (np.ones((2, 3), np.float32), "an array (float32, shape (2, 3))"),
+        (0.5, "a float"),
+    ],
+)
+def test_what_a_function_returned_is_said_in_a_few_words(value: object, said: str) -> None:
+    assert kind_of(value) == said

@@ -111,7 +111,7 @@ def gradient_norms(task: Task, state: TrainingState, layers: Sequence[str], seed
     """Compute, per replicate, the norm of the gradient of the next training step over the weights of `layers`."""
     cohort = state.cohort
     buffers = {name: value.clone() for name, value in cohort.buffers.items()}  # batch norm writes its statistics
-    probe = Cohort(task, {**cohort.parameters, **buffers})
+    probe = Cohort(task, {**cohort.parameters, **buffers}, together=cohort.together)
     (batch,) = task.minibatches(seeds, 0, state.step, state.step + 1)
     gradients = iter(probe.gradients(batch, noise_seeds(seeds, 0, state.step)))
     norms = []

@@ -58,14 +58,15 @@ class Method(Section):
     rate: Rate = 0.2
     """Fraction of the remaining weights that a round prunes."""
     rate_by_kind: dict[Kind, Rate] = {}
-    """Other rates for convolutions, hidden linear layers or the output layer (scope `layer` only)."""
+    """Other rates for convolutions, hidden linear layers, the output layer or kinds that a module declares (scope
+    `layer` only)."""
     granularity: Literal["weight", "filter"] = "weight"
     """Prune single weights, or whole filters (neurons in linear layers) by the sum of the scores of their weights."""
     fractions: dict[str, Rate] = {}
     """Pattern of weight names -> fraction of the remaining filters that a round prunes. The first pattern that matches
     counts."""
     exclude: list[str] = []
-    """What is never pruned: kinds of weights (conv, hidden, output) or patterns of their names (`*.shortcut.*`). With
+    """What is never pruned: kinds of weights (`conv`, `output`, ...) or patterns of their names (`*.shortcut.*`). With
     `filter`, such a layer keeps its own filters; its inputs from the removed filters of other layers still go."""
     iterative: bool = True
     """`true`: each level prunes the trained ticket of the level before. `false` (one-shot): each level prunes the dense

@@ -9,26 +9,30 @@ together where their module allows it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.func import vmap
 
 from lth_core.engine.convolutions.choice import sparse_convolutions
 from lth_core.engine.convolutions.replicate import SparseConvolutions
 from lth_core.engine.linear_network import LinearNetwork
 from lth_core.engine.module_network import Gradient, ModuleNetwork
 from lth_core.engine.sparse_network import SparseNetwork, columns, pays, pieces
+from lth_core.engine.stacking import stacks
 from lth_core.randomness import kept_generators, kept_torch_generators, seed_generators
 from lth_core.storage.tensors import Tensors
 from lth_core.tasks.base import Batch, Task, evaluation_piece
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
+
+
+TRIED = 4
+"""Examples on which a module is tried."""
 
 
 def all_at_once(device: torch.device) -> bool:
@@ -52,10 +56,13 @@ class Cohort:
     `gradients` returns theirs.
     """
 
-    def __init__(self, task: Task, weights: dict[str, Tensor], pruned: Tensors | None = None):
+    def __init__(
+        self, task: Task, weights: dict[str, Tensor], pruned: Tensors | None = None, together: bool | None = None
+    ):
         """Take the tensors (R, ...) of a cohort by name, which training changes in place.
 
-        `pruned`: masks (R, ...) by name, of weights that are 0 where they are False, and stay so.
+        `pruned`: masks (R, ...) by name, of weights that are 0 where they are False, and stay so. `together`: whether
+        replicates are computed at once; None: where that is faster and `stacks` holds.
         """
         self.task = task
         self.module = task.module.to(task.device)
@@ -65,10 +72,10 @@ class Cohort:
             name: weights[name] if name in weights else buffer.expand(self.size, *buffer.shape).clone()
             for name, buffer in self.module.named_buffers()
         }
-        self.network = ModuleNetwork(task)
+        self.network = ModuleNetwork(task, self.module)
         self.trainable = [name for name in self._parameters if name in self.network.trainable]
         self.linear = LinearNetwork.of(self.module) if task.recipe.precision == "float32" else None
-        self.together = all_at_once(task.device) and (self.linear is not None or self._stacks())
+        self.together = all_at_once(task.device) and self.stacks() if together is None else together
         self.parts = [self._parameters] if self.together else [self._replicate(r) for r in range(self.size)]
         self.trained = [part[name] for part in self.parts for name in self.trainable]
         self.sparse: list[SparseNetwork] = []
@@ -100,9 +107,12 @@ class Cohort:
             network.write_into(part)
         return self._parameters
 
-    def _stacks(self) -> bool:
-        (batch,) = self.task.sample_batches("validation", 2)
-        return self.network.stacks(self._parameters, self.buffers, batch.inputs)
+    def stacks(self) -> bool:
+        """Tell whether replicates can be computed at once, as they are in turn."""
+        if self.linear:
+            return True
+        (batch,) = self.task.sample_batches("validation", TRIED)
+        return stacks(self.network, self._parameters, self.buffers, batch.inputs)
 
     def _replicate(self, index: int) -> dict[str, Tensor]:
         return {name: value[index] for name, value in self._parameters.items()}
@@ -219,9 +229,10 @@ class Cohort:
         """
         if not self.by_hand:
             self.module.eval()
+        outputs: Iterable[Tensor]
         if self.together:
-            return vmap(lambda outputs: self.task.losses(outputs, batch))(self._stacked_outputs(batch.inputs))
-        if self.sparse:
+            outputs = self._stacked_outputs(batch.inputs).unbind()
+        elif self.sparse:
             inputs, count = pieces(batch.inputs.flatten(1)), len(batch.inputs)
             outputs = [torch.from_numpy(network.evaluated(inputs, count)) for network in self.sparse]
         elif self.convolutions:

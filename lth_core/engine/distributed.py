@@ -62,9 +62,9 @@ def agree(share: Share, number: int, what: str) -> None:
             raise LostProcess(f"the processes differ in {what} ({numbers.tolist()}): do all machines see one folder?")
 
 
-def cohort_of(task: Task, weights: dict[str, Tensor], pruned: Tensors | None) -> Cohort:
+def cohort_of(task: Task, weights: dict[str, Tensor], pruned: Tensors | None, together: bool | None = None) -> Cohort:
     """Build the cohort of a task, shared by all processes that have joined; arguments are those of `Cohort`."""
-    return (SharedCohort if distributed.is_initialized() else Cohort)(task, weights, pruned)
+    return (SharedCohort if distributed.is_initialized() else Cohort)(task, weights, pruned, together)
 
 
 class SharedCohort(Cohort):

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import vmap
 
 from lth_core.engine.precision import Float32Norms
@@ -26,27 +26,28 @@ Gradient = Tensor | None
 
 @dataclass(frozen=True)
 class ModuleNetwork:
-    """The module of a task. `parameters` and `buffers` are its tensors by name: one replicate's or, stacked, (R, ...).
+    """A task's module. `parameters` and `buffers` are its tensors by name: one replicate's or, stacked, (R, ...).
 
     Whatever the module writes into its buffers, in place or by assigning others, is in `buffers` after a call.
     """
 
     task: Task
+    module: nn.Module
 
     def outputs(
         self, parameters: Weights, buffers: Weights, inputs: Shaped[Tensor, "batch ..."]
     ) -> Float[Tensor, "batch ..."]:
         """Compute one replicate's outputs."""
-        return call(self.task.module, {**parameters, **buffers}, inputs, self._names)
+        return call(self.module, {**parameters, **buffers}, inputs, self._names)
 
     @cached_property
     def _names(self) -> dict[str, str]:
-        return names_of_layers(self.task.module)
+        return names_of_layers(self.module)
 
     @cached_property
     def trainable(self) -> frozenset[str]:
         """Return the names of the parameters that training changes."""
-        return frozenset(name for name, parameter in self.task.module.named_parameters() if parameter.requires_grad)
+        return frozenset(name for name, parameter in self.module.named_parameters() if parameter.requires_grad)
 
     @torch.enable_grad()
     def gradients(self, parameters: Weights, buffers: Weights, batch: Batch) -> list[Gradient]:
@@ -54,59 +55,46 @@ class ModuleNetwork:
 
         Those that the module freezes are left out; it is None for those that the loss does not reach.
         """
-        leaves = self._leaves(parameters)
-        with self._autocast():
-            outputs = self.outputs(leaves, buffers, batch.inputs)
+        leaves = self.leaves(parameters)
+        outputs = self.training_outputs(leaves, buffers, batch.inputs)
         losses, _ = self.task.losses(_exact(outputs), batch)
-        return _gradients(losses.mean(), leaves)
+        return gradients_of(losses.mean(), leaves)
+
+    @torch.enable_grad()
+    def training_outputs(
+        self, parameters: Weights, buffers: Weights, inputs: Shaped[Tensor, "batch ..."]
+    ) -> Float[Tensor, "batch ..."]:
+        """Compute one replicate's outputs at the recipe's precision."""
+        with self._autocast():
+            return self.outputs(parameters, buffers, inputs)
+
+    def leaves(self, parameters: Weights) -> dict[str, Tensor]:
+        """Parameters from which gradients are taken where the module's own require them."""
+        return {name: value.detach().requires_grad_(name in self.trainable) for name, value in parameters.items()}
 
     # ------------------------------------------------------------ all replicates at once
-
-    @torch.no_grad()
-    def stacks(self, parameters: Weights, buffers: Weights, inputs: Shaped[Tensor, "batch ..."]) -> bool:
-        """Tell whether all replicates can be computed at once; `inputs` are any.
-
-        Not so where the module draws noise, which every replicate has from its own seed, decides by its values, or does
-        anything else that vmap cannot follow. Raises torch.OutOfMemoryError.
-        """
-        stacked = inputs.expand(len(next(iter(parameters.values()))), *inputs.shape)
-        copies = {name: value.clone() for name, value in buffers.items()}
-        try:
-            self.task.module.train()
-            self._training_outputs(self._leaves(parameters), copies, stacked)
-            self.task.module.eval()
-            self.stacked_outputs(parameters, copies, inputs)
-        except torch.OutOfMemoryError:
-            raise
-        except Exception:  # of any type, for modules meet vmap's tensors; their own errors are raised in turn, too
-            return False
-        return True
 
     def stacked_outputs(
         self, parameters: Weights, buffers: Weights, inputs: Shaped[Tensor, "batch ..."]
     ) -> Float[Tensor, "replicate batch ..."]:
         """Compute the outputs of every replicate on the same inputs."""
-        return vmap(self.outputs, in_dims=(0, 0, None))(parameters, buffers, inputs)
+        return vmap(self.outputs, in_dims=(0, 0, None))(parameters, buffers, inputs.clone())  # modules may change them
 
     @torch.enable_grad()
     def stacked_gradients(self, parameters: Weights, buffers: Weights, batch: Batch) -> list[Gradient]:
         """Compute what `gradients` does of every replicate on its own minibatch. Convolutions become grouped ones."""
-        leaves = self._leaves(parameters)
-        outputs = self._training_outputs(leaves, buffers, batch.inputs)
+        leaves = self.leaves(parameters)
+        outputs = self.stacked_training_outputs(leaves, buffers, batch.inputs)
         by_outputs = self.task.output_gradient(_exact(outputs.detach()), batch)
-        return _gradients(outputs, leaves, by_outputs.to(outputs.dtype))
+        return gradients_of(outputs, leaves, by_outputs.to(outputs.dtype))
 
     @torch.enable_grad()
-    def _training_outputs(
+    def stacked_training_outputs(
         self, parameters: Weights, buffers: Weights, inputs: Shaped[Tensor, "replicate batch ..."]
     ) -> Float[Tensor, "replicate batch ..."]:
         """Compute the outputs of every replicate on inputs of its own, at the recipe's precision."""
         with self._autocast(), Float32Norms() if self._in_bfloat16 else nullcontext():
             return vmap(self.outputs)(parameters, buffers, inputs)
-
-    def _leaves(self, parameters: Weights) -> dict[str, Tensor]:
-        """Parameters from which gradients are taken where the module's own require them."""
-        return {name: value.detach().requires_grad_(name in self.trainable) for name, value in parameters.items()}
 
     # ------------------------------------------------------------ precision
 
@@ -124,7 +112,8 @@ def _exact(outputs: Tensor) -> Tensor:
     return outputs.float() if outputs.dtype == torch.bfloat16 else outputs
 
 
-def _gradients(loss: Tensor, leaves: Weights, by_outputs: Tensor | None = None) -> list[Gradient]:
+def gradients_of(loss: Tensor, leaves: Weights, by_outputs: Tensor | None = None) -> list[Gradient]:
+    """Compute the gradient by every leaf that requires one."""
     trained = [leaf for leaf in leaves.values() if leaf.requires_grad]
     gradients = torch.autograd.grad(loss, trained, by_outputs, allow_unused=True)
     # Those of convolutions may come channels last, but optimizers go through memory in the order of the weights.

@@ -181,7 +181,8 @@ def stack_tickets(branch: Branch, tickets: Sequence[Ticket], ended: Sequence[boo
 def check_masks(branch: Branch, pairs: Sequence[tuple[Ticket, Ticket]]) -> None:
     """Raise TreatmentError where a method's treatment changes the mask, which the next level is pruned from."""
     for ticket, treated in pairs:
-        if any(not np.array_equal(kept, treated.mask[name]) for name, kept in ticket.mask.items()):
+        changed = [name for name, kept in ticket.mask.items() if not np.array_equal(kept, treated.mask.get(name, []))]
+        if changed or treated.mask.keys() != ticket.mask.keys():
             raise TreatmentError(f"treatment '{branch.treatment.name}' changes the mask: use it in a branch")
 
 

@@ -2,35 +2,40 @@
 
 Snakemake removes the finished files of a job when it starts, so a mistake that only the job finds costs what was there.
 Input, on standard input as JSON: `modules` to import, and by name the `tasks`: the `task`'s settings, its data file
-(`data`) or what is known of data that are still to be prepared (`facts`), and the `methods` that prune it. A network
-must build, run on one example and have the weights that methods name; criteria must score weights; a batch must not be
-larger than the training split. Ends with one line that names the key of the config, or says nothing.
+(`data`) or what is known of data that are still to be prepared (`facts`), the `methods` that prune it, and the tickets
+that are `treated`. A network must build, turn images into scores and have the weights that methods name; criteria must
+score weights, and treatments make tickets of tickets; a batch must not be larger than the training split. Ends with one
+line that names the key of the config, or says nothing.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import torch
 from torch import nn
 
-from lth_core.config import Method, Task
-from lth_core.jobs.initialize import check_methods
+from lth_core.config import Branch, Method, Rewind, Task
+from lth_core.jobs.branch import Replicate, check_masks, treat
+from lth_core.jobs.initialize import check_methods, check_network
 from lth_core.jobs.support.command import command, import_modules
 from lth_core.jobs.support.stacking import stack
 from lth_core.jobs.support.trainings import model_factory
-from lth_core.models.initialization import initialize
-from lth_core.models.layers import prunable_layers, transposed_weights
+from lth_core.models.initialization import Factory, initialize
+from lth_core.models.layers import prunable_layers, weights_without_filters
+from lth_core.models.outputs import check_single_images
+from lth_core.models.requirements import ModelError
 from lth_core.models.shrinking import consumers_of
 from lth_core.pruning.exclusions import prunable
 from lth_core.pruning.prune import full_mask
 from lth_core.pruning.rounds import next_mask
 from lth_core.randomness import kept_torch_generators
 from lth_core.registry import one_line
-from lth_core.storage.tensors import read_header, read_shapes
+from lth_core.storage.tensors import Tensors, read_header, read_shapes
+from lth_core.tickets.rewinding import Ticket, rewind
 
 Value = TypeVar("Value")
 
@@ -47,8 +52,25 @@ def main() -> None:
         check_task(name, task)
 
 
+@dataclass(frozen=True)
+class Network:
+    """A task's network as far as masks and tickets go: two draws of its weights, of one replicate."""
+
+    task: str
+    settings: Task
+    factory: Factory
+    initial: Tensors
+    other: Tensors
+    """What stands for the weights after training."""
+    layers: Mapping[str, str]
+    consumers: Mapping[str, Sequence[Any]]
+
+
 def check_task(name: str, asked: Mapping[str, Any]) -> None:
-    """Check what a task and the methods that prune it name. Raises CheckError, ExclusionError or FilterError."""
+    """Check what a task, the methods that prune it and the treatments of its tickets name.
+
+    Raises CheckError, ModelError, ExclusionError or FilterError.
+    """
     settings, facts = Task(**asked["task"]), dict(asked["facts"])
     if asked["data"]:
         facts |= read_header(asked["data"])
@@ -58,32 +80,65 @@ def check_task(name: str, asked: Mapping[str, Any]) -> None:
             raise CheckError(f"tasks.{name}.train.batch_size: {problem}")
     if not {"classes", "input_shape"} <= facts.keys():
         return  # known when the data are there
-    shape, model = tuple(facts["input_shape"]), settings.model.name
-    key = f"tasks.{name}.model: '{model}'"
-    factory = model_factory(settings, facts["classes"], shape)
+    methods = {method: Method(**of_method) for method, of_method in asked["methods"].items()}
+    network = check_model(name, settings, facts["classes"], tuple(facts["input_shape"]), methods)
+    masks = {method: check_criterion(network, method, settings) for method, settings in methods.items()}
+    for treated in asked["treated"]:
+        method = treated["method"]
+        rewinding, mask = (methods[method].rewind, masks[method]) if method else (Rewind(), {})
+        check_treatment(network, treated, rewind(rewinding, network.initial, mask))
+
+
+def check_model(
+    name: str, settings: Task, classes: int, input_shape: tuple[int, ...], methods: Mapping[str, Method]
+) -> Network:
+    """Check that a network can be built and trained, and that methods fit its weights."""
+    key = f"tasks.{name}.model: '{settings.model.name}'"
+    factory = model_factory(settings, classes, input_shape)
     initial, other = attempt(
         f"{key} cannot be built", lambda: [initialize(factory, settings.initialization, seed) for seed in (0, 1)]
     )
+    check_network(name, factory, settings, input_shape, classes)
     with kept_torch_generators():
+        if settings.train.batch_size == 1:
+            check_batches_of_one(name, factory(), input_shape)
         module = factory()
-        attempt(f"{key} does not run on an image of {'x'.join(map(str, shape))}", lambda: run_once(module, shape))
-        layers, consumers = prunable_layers(module, shape), consumers_of(module, shape)
-        transposed = transposed_weights(module)
-    methods = {method: Method(**of_method) for method, of_method in asked["methods"].items()}
-    plain = {name: method.model_dump() for name, method in methods.items()}
-    check_methods(layers, stack([initial]), plain, consumers, transposed)
-    for method_name, method in methods.items():
-        pruned = prunable(layers, method.exclude)
-        weights = {"initial": initial, "trained_from": initial, "trained": other}
-        about = {"mask": full_mask(initial, pruned), "consumers": consumers or {}}
-        problem = f"methods.{method_name}.criterion: '{method.criterion.name}' cannot score the weights of '{name}'"
-        attempt(problem, lambda: next_mask(method, pruned, 1, 0, **weights, **about))  # noqa: B023 (called at once)
+        layers = attempt(f"{key} cannot be pruned", lambda: prunable_layers(module, input_shape))
+        consumers, without_filters = consumers_of(module, input_shape), weights_without_filters(module)
+    plain = {method: of_method.model_dump() for method, of_method in methods.items()}
+    check_methods(layers, stack([initial]), plain, consumers, without_filters)
+    return Network(name, settings, factory, initial, other, layers, consumers or {})
 
 
-def run_once(module: nn.Module, shape: tuple[int, ...]) -> None:
-    """Run a network on one example, in evaluation mode: batch norm knows no variance of a single one."""
-    with torch.no_grad():
-        module.eval()(torch.zeros(1, *shape))
+def check_batches_of_one(task: str, module: nn.Module, input_shape: tuple[int, ...]) -> None:
+    """Check that the network can be trained on them."""
+    try:
+        check_single_images(module, input_shape)
+    except ModelError as error:
+        raise ModelError(f"tasks.{task}.{error}") from error
+
+
+def check_criterion(network: Network, name: str, method: Method) -> Tensors:
+    """Check that a method's criterion scores the network's weights, and return its first mask."""
+    pruned = prunable(network.layers, method.exclude)
+    weights = {"initial": network.initial, "trained_from": network.initial, "trained": network.other}
+    about = {"mask": full_mask(network.initial, pruned), "consumers": network.consumers}
+    problem = f"methods.{name}.criterion: '{method.criterion.name}' cannot score the weights of '{network.task}'"
+    return attempt(problem, lambda: next_mask(method, pruned, 1, 0, **weights, **about))
+
+
+def check_treatment(network: Network, asked: Mapping[str, Any], ticket: Ticket) -> None:
+    """Check that a treatment makes a ticket of a ticket, which may be the dense network."""
+    branch = Branch(**asked["branch"])
+    replicate = Replicate(ticket, False, network.initial, network.initial, network.other, network.initial)
+    spec = {"task": network.settings.model_dump(mode="json"), "level": int(bool(ticket.mask))}
+
+    def work() -> None:
+        treated = treat(spec, network.factory, branch, seed=0, draw=0, replicate=replicate)
+        if asked["keeps_mask"]:
+            check_masks(branch, [(ticket, treated)])
+
+    attempt(f"{asked['key']}: '{branch.treatment.name}' cannot treat a ticket of '{network.task}'", work)
 
 
 def attempt(problem: str, work: Callable[[], Value]) -> Value:

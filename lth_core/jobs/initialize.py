@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -21,8 +21,9 @@ from lth_core.engine.batch_norm import precise
 from lth_core.jobs.support.command import command, import_modules
 from lth_core.jobs.support.trainings import model_factory
 from lth_core.models.cost import network_cost
+from lth_core.models.declared import declared_kinds
 from lth_core.models.initialization import Factory, build, initialize_cohort
-from lth_core.models.layers import prunable_layers, transposed_weights
+from lth_core.models.layers import prunable_layers, weights_without_filters
 from lth_core.models.outputs import check_scores
 from lth_core.models.requirements import ModelError, require
 from lth_core.models.shrinking import consumers_of
@@ -41,13 +42,13 @@ def check_methods(
     weights: Tensors,
     methods: Mapping[str, Mapping[str, Any]],
     removable: Collection[str] | None = None,
-    transposed: Collection[str] = (),
+    without_filters: Mapping[str, str] | None = None,
 ) -> None:
     """Find mistakes before hours of training; the plan cannot, because it does not know the names of weights.
 
-    `removable` are the layers whose filters can be taken out, None where that is not known; `transposed` those whose
-    rows are no filters. Raises ExclusionError, FilterError or PruningError with
-    the key of the config.
+    `removable` are the layers whose filters can be taken out, None where that is not known; `without_filters` says of
+    weights whose rows are no filters what they are. Raises ExclusionError, FilterError or PruningError with the key of
+    the config.
     """
     sizes = {name: weights[name].shape[1] for name in layers}
     for name, settings in methods.items():
@@ -56,18 +57,22 @@ def check_methods(
             left = prunable(layers, method.exclude)
             check_rates(method, layers)
             if method.granularity == "filter":
-                check_filters(method, left, sizes, removable, transposed)
+                check_filters(method, left, sizes, removable, without_filters)
         except (ExclusionError, FilterError, PruningError) as error:
             raise type(error)(f"methods.{name}.{error}") from None
 
 
-def check_network(task: str, factory: Factory, settings: Task, images: ImageData) -> None:
-    """Check that the task's network turns its images into scores. Raises ModelError with the key of the config."""
+def check_network(task: str, factory: Factory, settings: Task, input_shape: Sequence[int], classes: int) -> None:
+    """Check that the task's network turns images into scores, and that what it declares prunable is there.
+
+    Raises ModelError with the key of the config.
+    """
     try:
         with kept_torch_generators():
             module = factory()
         require(isinstance(module, nn.Module), f"its function must return a torch.nn.Module, not {module!r:.80}")
-        check_scores(module, images.input_shape, images.classes)
+        check_scores(module, input_shape, classes)
+        declared_kinds(module)
     except ModelError as error:
         raise ModelError(f"tasks.{task}.model: {settings.model.name}: {error}") from error
 
@@ -98,14 +103,14 @@ def main() -> None:
     import_modules(spec["modules"])
     settings, images = Task(**spec["task"]), open_data(options.data)
     factory = model_factory(settings, images.classes, images.input_shape)
-    check_network(options.task, factory, settings, images)
+    check_network(options.task, factory, settings, images.input_shape, images.classes)
     weights = initialize_cohort(factory, settings.initialization, spec["seeds"])
     proved = proof_of(options.task, factory, settings, images, spec["seeds"][0])
     with kept_torch_generators():
         module = factory()
         layers, cost = prunable_layers(module, images.input_shape), network_cost(module, images.input_shape)
     consumers = consumers_of(module, images.input_shape)
-    check_methods(layers, weights, options.methods[options.task], consumers, transposed_weights(module))
+    check_methods(layers, weights, options.methods[options.task], consumers, weights_without_filters(module))
     examples = {split: images.size(split) for split in SPLITS}
     header = {"layers": layers, "consumers": consumers or {}, "cost": cost, "examples": examples}
     header |= {"proved": proved, "provenance": provenance(spec)}

@@ -32,10 +32,10 @@ def folded(module: nn.Module) -> nn.Module:
     finally:
         for layer, was_training in training.items():
             layer.training = was_training
+    _unparametrize(small)  # first, because a hook may compute from what is masked
     for layer, key, hook in list(_computing_hooks(small)):
         hook.remove(layer)
         del layer._forward_pre_hooks[key]
-    _unparametrize(small)
     return small
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lth_core.models.requirements import ModelError, require
-from lth_core.registry import one_line
+from lth_core.registry import kind_of, one_line
 
 
 def check_scores(module: nn.Module, input_shape: Sequence[int], classes: int) -> None:
@@ -18,7 +18,7 @@ def check_scores(module: nn.Module, input_shape: Sequence[int], classes: int) ->
     Raises ModelError unless it is one tensor of scores (images, classes); there may be more scores than classes.
     """
     scores = _called(module.eval(), input_shape, 2, "its forward fails on images")
-    require(isinstance(scores, Tensor), f"its forward returns {_kind(scores)}: it must return the scores alone")
+    require(isinstance(scores, Tensor), f"its forward returns {kind_of(scores)}: it must return the scores alone")
     shape = tuple(scores.shape)
     wanted = f"(images, {classes})"
     require(
@@ -48,9 +48,3 @@ def _called(module: nn.Module, input_shape: Sequence[int], count: int, problem: 
         return module(torch.zeros(count, *input_shape, device=next((p.device for p in module.parameters()), None)))
     except Exception as error:  # of any type: it is the user's code
         raise ModelError(f"{problem} (images of shape {tuple(input_shape)}; {one_line(error)})") from error
-
-
-def _kind(value: Any) -> str:
-    if value is None:
-        return "nothing"
-    return f"a {type(value).__name__}" + (f" of {len(value)}" if isinstance(value, tuple | list | dict) else "")

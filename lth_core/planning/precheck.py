@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
+from typing import Any
 
 from lth_core.data.facts import known_facts
 from lth_core.planning.plan import Plan
@@ -12,8 +13,9 @@ from lth_core.storage.paths import data_file
 
 
 def questions(plan: Plan, tasks: Collection[str], made: Collection[str]) -> str:
-    """Ask, as JSON, what `tasks` name that a run is about to use; data files of `made` are still to be prepared."""
+    """Ask, as JSON, what `tasks` name that a run is about to use; `made` are the files that it makes."""
     methods = {task: {run.method for run in plan.runs if run.task == task and run.level} for task in tasks}
+    treated = {task: _treated(plan, task, made) for task in tasks}
     asked = {}
     for name in tasks:
         settings = plan.config.tasks[name]
@@ -23,5 +25,33 @@ def questions(plan: Plan, tasks: Collection[str], made: Collection[str]) -> str:
             "data": path if path not in made and os.path.exists(path) else None,
             "facts": known_facts(dataset.source, dataset.transforms),
             "methods": {method: plan.methods[method].model_dump(mode="json") for method in methods[name]},
+            "treated": treated[name],
         }
-    return canonical({"modules": plan.specs.modules_of(tasks, set().union(*methods.values())), "tasks": asked})
+    treatments = {ticket["branch"]["treatment"]["name"] for tickets in treated.values() for ticket in tickets}
+    modules = plan.specs.modules_of(tasks, set().union(*methods.values()), treatments)
+    return canonical({"modules": modules, "tasks": asked})
+
+
+def _treated(plan: Plan, task: str, made: Collection[str]) -> list[dict[str, Any]]:
+    """List a ticket for every treatment of a task that the run makes anew.
+
+    `key` says where the config asks for it, `method` finds the ticket (None: it is the dense network), and `keeps_mask`
+    whether the treatment must not change the mask.
+    """
+    asked: dict[str, dict[str, Any]] = {}
+    for run in plan.runs:
+        by_method = run.branch is None and run.level > 0 and plan.methods[run.method].treatment is not None
+        if run.task != task or run.trained(plan.config.results) not in made or not (run.branch or by_method):
+            continue
+        branch, method = plan.chains.treated(run), run.method if run.level else None
+        configured = f"methods.{method}" if by_method else f"branches.{run.branch}"
+        known = by_method or run.branch in plan.config.branches
+        ticket = {
+            "key": f"{configured}.treatment" if known else f"studies: branch '{run.branch}'",
+            "method": method,
+            "branch": branch.model_dump(),
+            "keeps_mask": by_method,
+        }
+        same = {"treatment": branch.treatment.model_dump(), "dense": method is None, "keeps_mask": by_method}
+        asked.setdefault(canonical(same), ticket)
+    return list(asked.values())

@@ -155,11 +155,11 @@ class Specs:
         """Give what the index of pages depends on beyond them: its template."""
         return canonical({"code": self._code("index"), "templates": files_digest(TEMPLATES)})
 
-    def modules_of(self, tasks: Iterable[str], methods: Iterable[str]) -> list[str]:
-        """Name the modules that register the models of tasks and the criteria of methods."""
+    def modules_of(self, tasks: Iterable[str], methods: Iterable[str], treatments: Iterable[str]) -> list[str]:
+        """Name the modules that register the models of tasks, the criteria of methods, and treatments."""
         models = [registry.model.get(self.config.tasks[task].model.name) for task in tasks]
         criteria = [registry.criterion.get(self.chains.methods[method].criterion.name) for method in methods]
-        return self._modules([*models, *criteria])
+        return self._modules([*models, *criteria, *map(registry.treatment.get, treatments)])
 
     # ------------------------------------------------------------ parts of specs
 

@@ -7,6 +7,8 @@ from fnmatch import fnmatchcase
 
 from lth_core.config import Method
 
+KINDS_WITH_FILTERS = ("conv", "hidden")
+
 
 class FilterError(ValueError):
     """Fractions of filters that do not fit the network, in one line."""
@@ -16,14 +18,19 @@ def filter_fractions(method: Method, layers: Mapping[str, str], level: int) -> d
     """Return, per layer, the fraction of the surviving filters that the round of `level` removes; 0 if not named.
 
     The first pattern that matches a weight's name counts. Iterative methods remove it in every round, one-shot methods
-    at once what as many rounds would remove. Raises FilterError for a pattern that matches nothing, or the output
-    layer, whose rows are the classes.
+    at once what as many rounds would remove. Raises FilterError for a pattern that matches nothing, the output layer,
+    whose rows are the classes, or a weight of a kind without filters.
     """
     fractions = {}
     for name, kind in layers.items():
         rate = next((rate for pattern, rate in method.fractions.items() if fnmatchcase(name, pattern)), 0.0)
         if rate and kind == "output":
             raise FilterError(f"fractions: '{name}' is the output layer, whose rows are the classes: they must stay")
+        if rate and kind not in KINDS_WITH_FILTERS:
+            raise FilterError(
+                f"fractions: '{name}' is a weight of kind {kind}, which has no filters: name convolutions and linear "
+                "layers alone, or exclude it"
+            )
         fractions[name] = rate if method.iterative else 1 - (1 - rate) ** level
     for pattern in method.fractions:
         if not any(fnmatchcase(name, pattern) for name in layers):
@@ -47,19 +54,16 @@ def check_filters(
     layers: Mapping[str, str],
     sizes: Mapping[str, int],
     removable: Collection[str] | None = None,
-    transposed: Collection[str] = (),
+    without_filters: Mapping[str, str] | None = None,
 ) -> None:
     """Go through all levels of a method on a network, given each layer's number of filters. Raises FilterError.
 
     Where it is known which layers' filters are `removable`, filters of others are refused: their outputs enter a sum,
-    which is as wide as before without them. So are those of `transposed` convolutions.
+    which is as wide as before without them. So are those of weights `without_filters`, given with what they are.
     """
     for name, rate in filter_fractions(method, layers, 1).items():
-        if rate and name in transposed:
-            raise FilterError(
-                f"fractions: {name} is the weight of a transposed convolution, whose rows are its inputs, not its "
-                "filters: name other layers"
-            )
+        if rate and without_filters and name in without_filters:
+            raise FilterError(f"fractions: {name} is {without_filters[name]}: name other layers")
         if rate and removable is not None and name not in removable:
             raise FilterError(
                 f"fractions: the filters of {name} cannot be removed because their outputs are added to another "

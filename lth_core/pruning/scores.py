@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lth_core.pruning.prune import PruningError
+from lth_core.registry import kind_of
 from lth_core.storage.tensors import Tensors
 
 
@@ -15,21 +16,12 @@ def check_scores(criterion: str, scores: Any, mask: Tensors) -> Tensors:
     """Return the scores if they are arrays of numbers of the mask's shapes, by weight name. Raises PruningError."""
     if not isinstance(scores, Mapping):
         raise PruningError(
-            f"criterion '{criterion}' returned {_kind(scores)}: it must return a dict of scores by weight name, "
+            f"criterion '{criterion}' returned {kind_of(scores)}: it must return a dict of scores by weight name, "
             "such as {name: abs(trained[name]) for name in mask}"
         )
     for name, kept in mask.items():
         score = scores.get(name)
         if not isinstance(score, np.ndarray) or score.dtype.kind not in "biuf" or score.shape != kept.shape:
             wanted = f"an array of numbers of shape {kept.shape}"
-            raise PruningError(f"criterion '{criterion}' scored {name} with {_kind(score)}: it must be {wanted}")
+            raise PruningError(f"criterion '{criterion}' scored {name} with {kind_of(score)}: it must be {wanted}")
     return dict(scores)
-
-
-def _kind(value: Any) -> str:
-    """Name what it is: nothing, a list, an array of a dtype and shape."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, np.ndarray):
-        return f"an array ({value.dtype}, shape {value.shape})"
-    return f"a {type(value).__name__}"

@@ -194,7 +194,7 @@ def _unpruned_words(unpruned: Mapping[str, int]) -> str:
     if not unpruned:
         return ""
     named = ", ".join(f"{name} ({size:,})" for name, size in unpruned.items())
-    return f"never pruned: {named}; densities are of the other weights of linear layers and convolutions"
+    return f"never pruned: {named}; densities are of the other weights that have two or more axes"
 
 
 def _method_words(method: Method) -> str:

@@ -40,7 +40,8 @@ def adapt(source: Tensors, target: Tensors, layers: Mapping[str, str]) -> Tensor
         shapes = (str(part[name].shape) if name in part else "no such weight" for part in (source, target))
         raise AdaptationError(_unfit(name, *shapes))
     first = next((name for name, kind in layers.items() if kind != "output"), next(iter(layers)))
-    output = {name.removesuffix("weight") + part for name, kind in layers.items() if kind == "output" for part in PARTS}
+    weights = [name for name, kind in layers.items() if kind == "output"]
+    output = {*weights, *(name.removesuffix("weight") + "bias" for name in weights)}
 
     def fitted(name: str) -> np.ndarray:
         before, after = source[name].shape, target[name].shape
@@ -53,9 +54,6 @@ def adapt(source: Tensors, target: Tensors, layers: Mapping[str, str]) -> Tensor
         raise AdaptationError(_unfit(name, str(before), str(after)))
 
     return {name: fitted(name) for name in target}
-
-
-PARTS = ("weight", "bias")
 
 
 def _unfit(name: str, source: str, target: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from lth_core.registry import kind_of
 from lth_core.tickets.rewinding import Ticket
 
 
@@ -20,9 +21,9 @@ def check_treated(treatment: str, ticket: Ticket, treated: Any) -> Ticket:
     Its weights have the names, shapes and types of the ticket's; its mask is boolean, and of some of these weights.
     """
     if not isinstance(treated, Ticket):
-        made = "nothing" if treated is None else f"a {type(treated).__name__}"
         raise TreatmentError(
-            f"treatment '{treatment}' returned {made}: it must return a ticket, such as replace(ticket, weights=...)"
+            f"treatment '{treatment}' returned {kind_of(treated)}: it must return a ticket, such as "
+            "replace(ticket, weights=...)"
         )
     for part, arrays in (("weights", treated.weights), ("mask", treated.mask)):
         if not isinstance(arrays, Mapping):

@@ -1,41 +1,42 @@
 """The proof that a network is trained as its module is written, when theta_0 is made.
 
-Modules are trained twice, for two steps of a small minibatch: plainly, each by itself, by autograd and textbook SGD;
-and together, as every training of the project is computed. Weights, buffers and evaluations must be the same, and a
-module that is built anew and given the trained weights must compute the same, too. What differs is said in one line.
+Modules are trained twice, for two steps of a small minibatch: plainly, each by itself (plain.py); and as a cohort, in
+each way that a training may choose. Weights, buffers and evaluations must be the same, and a module that is built anew
+and given the trained weights must compute the same, too. What differs is said in one line. The ways are
+
+- linear or autograd: the replicates in turn, as on a CPU. Every network is proved in one of the two;
+- stacked: all replicates at once, as on a GPU. A module that cannot be computed so takes turns there;
+- sparse: the kept weights alone, for linear layers at low densities, here under a random mask.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.optim.sgd import sgd
+from torch import nn
 
 from lth_core.config import Recipe
 from lth_core.models.requirements import ModelError
-from lth_core.models.tensors import load_tensors, stored_tensors
-from lth_core.randomness import kept_generators, kept_torch_generators, seed_generators
+from lth_core.models.tensors import load_tensors
+from lth_core.randomness import kept_generators, kept_torch_generators, random_generator
 from lth_core.storage.tensors import Tensors
 from lth_core.tasks.base import Batch, Task
-from lth_core.training.loop import noise_seeds, train
-from lth_core.training.state import start_state
+from lth_core.tickets.rewinding import apply_mask
+from lth_core.training.loop import noise_seeds, step
+from lth_core.training.plain import DECAY, MOMENTUM, RATE, evaluate_plainly, seed_all, train_plainly, values_of
+from lth_core.training.state import TrainingState, start_state
+from lth_core.training.unstored import Looks, ProofError, check_numbers, differing
 
 EXAMPLES, STEPS = 8, 2
-RATE, MOMENTUM, DECAY = 0.05, 0.9, 0.1
-"""Of the proof alone: large enough that whatever is left out shows."""
+DENSITY = 0.1
+"""Of the mask under which a network is trained on its kept weights alone."""
 RELATIVE, ABSOLUTE = 0.01, 1e-6
 """How far two changes of a tensor may differ by rounding: in proportion to the largest change, and to 1 or the largest
 value. A part that is not trained, or trained as something else, differs by a whole change."""
-
-
-class ProofError(ValueError):
-    """A network that would not be trained as it is written, in one line: which part, what differs, what to do."""
 
 
 def recipe(examples: int) -> Recipe:
@@ -53,123 +54,74 @@ def prove(
     `build` builds the module of a seed with its theta_0, `factory` one of any weights, as a training job does;
     `task_of` gives the task of a module, under `recipe`.
     """
-    seeds = [seed, seed + 1]
     with kept_torch_generators(), kept_generators():
-        modules = [build(number) for number in seeds]
-        initial = [_values(module) for module in modules]
-        others = [_other(factory, seed) for _ in range(2)]
+        modules = [build(number) for number in (seed, seed + 1)]
+        others = [_other(factory, seed + 2) for _ in range(2)]
         if len({id(module) for module in (*modules, *others)}) < 4:
             raise ProofError("its factory returns one module again and again: build a new one in every call")
-        task = task_of(others[0])
-        before = [Looks.at(module) for module in modules]
-        batches = list(task.minibatches(seeds, 0, 0, STEPS))
-        (test,) = task.sample_batches("validation", EXAMPLES)
-        expected = [
-            _plainly(task, module, [batch.replicate(index) for batch in batches], noise)
-            for index, (module, noise) in enumerate(zip(modules, _noise(seeds), strict=True))
-        ]
+        trial = Trial(task_of(others[0]), [seed, seed + 1])
+        initial, before = _stacked(modules), [Looks.at(module) for module in modules]
+        expected = trial.plainly(modules)
         for looks, module in zip(before, modules, strict=True):
             looks.check(module)
-        losses = torch.stack([_evaluated(task, module, test) for module in modules])
-        path, trained, measured = _together(task, initial, seeds, test)
-        load_tensors(others[1], _values(modules[0]))
-        loaded = _evaluated(task, others[1], test)
-        start, end = ({name: np.stack([v[name] for v in each]) for name in initial[0]} for each in (initial, expected))
-        wrong = [name for name in end if not _close(trained[name], end[name], start[name])]
-        if wrong or not _close(measured.numpy(), losses.numpy()) or not _close(loaded.numpy(), losses[0].numpy()):
+        state = start_state(trial.task, initial, {}, together=False)
+        stacks = state.cohort.stacks()
+        actual = trial.as_cohort(state)
+        load_tensors(others[1], values_of(modules[0]))
+        loaded = evaluate_plainly(trial.task, others[1], trial.test)
+        wrong = expected.differing(actual, initial)
+        if wrong is not None or not _close(loaded.numpy(), expected.losses[0]):
             raise ProofError(_difference(modules[0], others[1], wrong))
-        _check_numbers(before[0], modules[0], batches[0].replicate(0))
-    return {"path": path, "replicates": len(seeds), "steps": STEPS, "examples": len(test.inputs)}
+        check_numbers(before[0], modules[0], trial.minibatches[0].replicate(0))
+        if state.cohort.linear:
+            _prove_linear(trial, modules, initial, [name for name, _ in state.cohort.linear.layers])
+            paths = ["linear", "stacked", "sparse"]
+        else:
+            paths = ["autograd", "stacked"] if stacks else ["autograd"]
+    return {"paths": paths, "replicates": len(modules), "steps": STEPS, "examples": len(trial.test.inputs)}
 
 
-def _noise(seeds: Sequence[int]) -> list[list[int]]:
-    """Per replicate, the seed of what it draws in every step."""
-    return [list(steps) for steps in zip(*(noise_seeds(seeds, 0, step) for step in range(STEPS)), strict=True)]
+def _prove_linear(trial: Trial, modules: Sequence[nn.Module], initial: Tensors, layers: Sequence[str]) -> None:
+    """Prove the other ways in which linear layers are trained, from the same theta_0."""
+    rng = random_generator(0, "proof")
+    sizes = {name: initial[name].size for name in layers}
+    few = {name: rng.permutation(size) < int(DENSITY * size) for name, size in sizes.items()}
+    sparse = {name: kept.reshape(initial[name].shape) for name, kept in few.items()}
+    for mask, together in (({}, True), (sparse, False)):
+        start = apply_mask(initial, mask)
+        for index, module in enumerate(modules):
+            load_tensors(module, {name: value[index] for name, value in start.items()})
+        expected = trial.plainly(modules, mask)
+        actual = trial.as_cohort(start_state(trial.task, start, mask, together=together))
+        if (wrong := expected.differing(actual, start)) is not None:
+            raise ProofError(_difference(modules[0], modules[0], wrong))
 
 
 def _other(factory: Callable[[], nn.Module], seed: int) -> nn.Module:
     """A module with weights of its own, as other processes build it."""
-    _seed(seed + 2)
+    seed_all(seed)
     return factory()
 
 
-def _seed(seed: int) -> None:
-    torch.default_generator.manual_seed(seed)
-    seed_generators(seed)
+def _stacked(modules: Sequence[nn.Module]) -> Tensors:
+    each = [values_of(module) for module in modules]
+    return {name: np.stack([values[name] for values in each]) for name in each[0]}
 
 
-def _values(module: nn.Module) -> Tensors:
-    return {name: tensor.detach().numpy().copy() for name, tensor in stored_tensors(module).items()}
+# ---------------------------------------------------------------- trainings
 
 
-# ---------------------------------------------------------------- plainly
+@dataclass(frozen=True)
+class Outcome:
+    """The weights and buffers (R, ...) after a training, and the losses (R, B) of examples in evaluation mode."""
 
+    weights: Tensors
+    losses: np.ndarray
 
-def _plainly(task: Task, module: nn.Module, batches: Sequence[Batch], noise: Sequence[int]) -> Tensors:
-    """Train one module as anyone does: by autograd and SGD, which leaves alone what has no gradient."""
-    momenta: dict[nn.Parameter, Tensor] = {}
-    try:
-        for batch, seed in zip(batches, noise, strict=True):
-            _seed(seed)
-            with torch.enable_grad():
-                outputs = module.train()(batch.inputs.clone())
-                module.zero_grad()
-                task.losses(outputs, batch)[0].mean().backward()
-            reached = [parameter for parameter in module.parameters() if parameter.grad is not None]
-            _descend(reached, [momenta.setdefault(parameter, torch.zeros_like(parameter)) for parameter in reached])
-    except Exception as error:  # of any type: it is the user's code
-        raise ProofError(f"it cannot be trained: {_line(error)}") from error
-    return _values(module)
-
-
-@torch.no_grad()
-def _descend(parameters: list[nn.Parameter], momenta: Sequence[Tensor]) -> None:
-    """Do the step of torch.optim.SGD, whose class would import torch's compiler."""
-    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    sgd(
-        [*parameters],
-        gradients,
-        [*momenta],
-        fused=True,
-        lr=RATE,
-        momentum=MOMENTUM,
-        weight_decay=DECAY,
-        dampening=0.0,
-        nesterov=False,
-        maximize=False,
-    )
-
-
-@torch.no_grad()
-def _evaluated(task: Task, module: nn.Module, batch: Batch) -> Tensor:
-    _seed(0)
-    return task.losses(module.eval()(batch.inputs.clone()), batch)[0]
-
-
-# ---------------------------------------------------------------- as the project does
-
-
-def _together(
-    task: Task, initial: Sequence[Tensors], seeds: Sequence[int], batch: Batch
-) -> tuple[str, Tensors, Tensor]:
-    """The path that a training takes, what it makes of theta_0, and the losses of that on a batch (R, B)."""
-    stacked = {name: np.stack([values[name] for values in initial]) for name in initial[0]}
-    try:
-        state = start_state(task, stacked, {})
-        train(task, state, seeds, STEPS)
-        losses, _ = state.cohort.evaluated(batch)
-    except ModelError as error:
-        raise ProofError(str(error)) from None
-    except Exception as error:
-        raise ProofError(f"it can be called, but not with other tensors than its own: {_line(error)}") from error
-    return "linear" if state.cohort.linear else "autograd", state.weights(), losses
-
-
-def _line(error: Exception) -> str:
-    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
-
-
-# ---------------------------------------------------------------- what must be the same
+    def differing(self, other: Outcome, start: Tensors) -> list[str] | None:
+        """Name the weights that differ by more than rounding, given those before; None where nothing differs."""
+        names = [name for name, value in self.weights.items() if not _close(other.weights[name], value, start[name])]
+        return names if names or not _close(other.losses, self.losses) else None
 
 
 def _close(actual: np.ndarray, expected: np.ndarray, start: np.ndarray | float = 0.0) -> bool:
@@ -180,13 +132,55 @@ def _close(actual: np.ndarray, expected: np.ndarray, start: np.ndarray | float =
     return np.allclose(actual, expected, rtol=0, atol=near if np.isfinite(near) else 0, equal_nan=True)
 
 
-def _difference(module: nn.Module, fresh: nn.Module, wrong: Sequence[str]) -> str:
+class Trial:
+    """The short training of the proof: a task, the seeds of its replicates, and examples of the validation split."""
+
+    def __init__(self, task: Task, seeds: Sequence[int]):
+        """Draw the examples."""
+        self.task, self.seeds = task, seeds
+        (self.test,) = task.sample_batches("validation", EXAMPLES)
+        self.noise = [noise_seeds(seeds, 0, number) for number in range(STEPS)]
+
+    @property
+    def minibatches(self) -> list[Batch]:
+        """Return those of the steps, made anew: modules may change them."""
+        return list(self.task.minibatches(self.seeds, 0, 0, STEPS))
+
+    def plainly(self, modules: Sequence[nn.Module], mask: Mapping[str, np.ndarray] | None = None) -> Outcome:
+        """Train the module of each seed by itself. Raises ProofError."""
+        try:
+            for index, module in enumerate(modules):
+                kept = {name: value[index] for name, value in (mask or {}).items()}
+                batches = [batch.replicate(index) for batch in self.minibatches]
+                train_plainly(self.task, module, batches, [seeds[index] for seeds in self.noise], kept)
+        except Exception as error:  # of any type: it is the user's code
+            raise ProofError(f"it cannot be trained: {_line(error)}") from error
+        losses = torch.stack([evaluate_plainly(self.task, module, self.test) for module in modules])
+        return Outcome(_stacked(modules), losses.numpy())
+
+    def as_cohort(self, state: TrainingState) -> Outcome:
+        """Train them together, as the project does. Raises ProofError."""
+        try:
+            with torch.no_grad():
+                for batch, noise in zip(self.minibatches, self.noise, strict=True):
+                    step(state, batch, RATE, noise)
+            losses, _ = state.cohort.evaluated(self.test)
+        except ModelError as error:
+            raise ProofError(str(error)) from None
+        except Exception as error:
+            raise ProofError(f"it can be called, but not with other tensors than its own: {_line(error)}") from error
+        return Outcome(state.weights(), losses.numpy())
+
+
+# ---------------------------------------------------------------- messages
+
+
+def _difference(module: nn.Module, fresh: nn.Module, wrong: Sequence[str] | None) -> str:
     """Say what differs from an ordinary training, and what to do."""
-    others = dict(_kept(fresh))
-    elsewhere = [name for name, value in _kept(module) if not _equal(value, others.get(name))]
+    elsewhere = differing(module, fresh)
     if elsewhere:
         return (
-            f"'{elsewhere[0]}' is part of what it computes, but is not stored with its weights, so that it is another "
+            f"'{elsewhere}' is part of what it computes, but is not stored with its weights, so that it is another "
             "one in the next job: make it a parameter or a persistent buffer (register_buffer)"
         )
     if wrong:
@@ -197,77 +191,5 @@ def _difference(module: nn.Module, fresh: nn.Module, wrong: Sequence[str]) -> st
     return "it computes something else when it is built again and given its trained weights: keep nothing elsewhere"
 
 
-def _kept(module: nn.Module) -> Iterator[tuple[str, Any]]:
-    """Buffers that are not stored, and numbers, arrays and tensors in attributes."""
-    stored = stored_tensors(module)
-    yield from ((name, value) for name, value in module.named_buffers() if name not in stored)
-    for path, part in module.named_modules():
-        for name, value in vars(part).items():
-            if isinstance(value, int | float | str | np.ndarray | Tensor) and name != "training":
-                yield f"{path}.{name}".lstrip("."), value
-
-
-def _equal(first: Any, second: Any) -> bool:
-    if isinstance(first, Tensor) and isinstance(second, Tensor):
-        return torch.equal(first.detach(), second.detach())
-    return type(first) is type(second) and np.array_equal(first, second)
-
-
-# ---------------------------------------------------------------- what must not change
-
-
-@dataclass(frozen=True)
-class Looks:
-    """What a module is made of, besides the values of its tensors."""
-
-    tensors: Mapping[str, tuple[tuple[int, ...], torch.dtype, bool]]
-    numbers: Mapping[str, bool | int | float]
-
-    @classmethod
-    def at(cls, module: nn.Module) -> Looks:
-        """Look at a module."""
-        named = chain(module.named_parameters(), module.named_buffers())
-        if not any(parameter.requires_grad for parameter in module.parameters()):
-            raise ProofError("it has no parameter that can be trained")
-        tensors = {name: (tuple(value.shape), value.dtype, isinstance(value, nn.Parameter)) for name, value in named}
-        numbers = {name: value for name, value in _kept(module) if isinstance(value, int | float)}
-        return cls(tensors, numbers)
-
-    def check(self, module: nn.Module) -> None:
-        """Raise ProofError for parameters and buffers that training makes, drops or gives another shape."""
-        after = Looks.at(module).tensors
-        for name in after.keys() - self.tensors.keys():
-            raise ProofError(f"'{name}' is made by its forward: make all layers and buffers in __init__")
-        for name, (shape, kind, _) in self.tensors.items():
-            if name not in after:
-                raise ProofError(f"'{name}' is removed by its forward: tensors must stay")
-            if after[name][:2] != (shape, kind):
-                raise ProofError(f"'{name}' is {shape} of {kind} and becomes {after[name][0]} of {after[name][1]}")
-
-
-@torch.no_grad()
-def _check_numbers(before: Looks, module: nn.Module, batch: Batch) -> None:
-    """Numbers in attributes that change, such as counters, must not matter: they are not stored."""
-    after, values = Looks.at(module).numbers, _values(module)
-    for name, number in after.items():
-        if name in before.numbers and _equal(number, before.numbers[name]):
-            continue
-        path, _, attribute = name.rpartition(".")
-        part = module.get_submodule(path)
-
-        def outputs(value: float, part: nn.Module = part, attribute: str = attribute) -> list[Tensor]:
-            both = []
-            for training in (True, False):
-                load_tensors(module, values)
-                setattr(part, attribute, value)
-                _seed(0)
-                both.append(module.train(training)(batch.inputs.clone()))
-            return both
-
-        tried = [not number] if isinstance(number, bool) else [type(number)(n) for n in (0, 1, 10, 1000, 10**6)]
-        expected = outputs(number)
-        if not all(_equal(one, other) for value in tried for one, other in zip(outputs(value), expected, strict=True)):
-            raise ProofError(
-                f"'{name}' changes in training and decides what the network computes, but it is not stored: make it a "
-                "buffer (register_buffer)"
-            )
+def _line(error: Exception) -> str:
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"

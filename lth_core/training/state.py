@@ -77,17 +77,19 @@ class TrainingState:
         return self.cohort.finite().tolist()
 
 
-def start_state(task: Task, weights: Tensors, mask: Tensors, first_step: int = 0) -> TrainingState:
+def start_state(
+    task: Task, weights: Tensors, mask: Tensors, first_step: int = 0, together: bool | None = None
+) -> TrainingState:
     """Start a training that is about to do `first_step`, from copies of the stacked weights (R, ...).
 
     The mask (R, ...) is False where weights keep the values that they have; weights without a mask are all trained.
+    `together` is that of `Cohort`.
     """
     tensors = {name: torch.from_numpy(value).to(task.device, copy=True) for name, value in weights.items()}
     frozen = {name: FrozenWeights.of(tensors[name], torch.from_numpy(kept)) for name, kept in mask.items()}
     pruned = all(weights.values is None for weights in frozen.values())
-    cohort = cohort_of(task, tensors, mask if pruned else None)
-    frozen = (
-        {} if cohort.on_kept_weights else frozen
-    )  # where only kept weights are trained, there is nothing to restore
+    cohort = cohort_of(task, tensors, mask if pruned else None, together)
+    if cohort.on_kept_weights:  # there is nothing to restore
+        frozen = {}
     optimizer = Optimizer(task.recipe.optimizer, cohort.trained, may_be_missing=not cohort.by_hand)
     return TrainingState(cohort, optimizer, frozen, first_step, first_step)

@@ -16,10 +16,8 @@ import pytest
 import torch
 from torch import nn
 
-from lth_core.analysis import telemetry
 from lth_core.analysis.telemetry import gradient_norms, logged_steps, of_weights, record, traced_weights
 from lth_core.config import Initialization, Task
-from lth_core.engine.cohort import Cohort
 from lth_core.jobs import dense as dense_job
 from lth_core.jobs import telemetry as telemetry_job
 from lth_core.jobs.support.trainings import model_factory
@@ -142,17 +140,13 @@ def test_the_gradient_is_that_of_the_very_step(make_task, network):
             assert actual.loc[(replicate, step), "gradient_norm"] == pytest.approx(np.sqrt(moved) / 0.05, rel=1e-3)
 
 
-def test_replicates_that_are_computed_together_have_gradients_of_their_own(make_task, monkeypatch):
-    class Together(Cohort):  # as linear networks are on a GPU
-        def __init__(self, *arguments: Any) -> None:
-            super().__init__(*arguments)
-            self.together, self.parts = True, [self.parameters]
-
+def test_replicates_that_are_computed_together_have_gradients_of_their_own(make_task: Any) -> None:
     task, layers = make_task(linear()), prunable_weights(linear())
-    state = start_state(task, initial(linear), {})
-    apart = gradient_norms(task, state, layers, SEEDS)
-    monkeypatch.setattr(telemetry, "Cohort", Together)
-    assert gradient_norms(task, state, layers, SEEDS) == pytest.approx(apart, rel=1e-5)
+    apart, together = (
+        gradient_norms(task, start_state(task, initial(linear), {}, together=together), layers, SEEDS)
+        for together in (False, True)  # as on a GPU
+    )
+    assert together == pytest.approx(apart, rel=1e-5)
     assert apart[0] != apart[1]
 
 

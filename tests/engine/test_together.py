@@ -28,6 +28,7 @@ from tests.support.small_trainings import (
     same_bits,
     sparse_mask,
 )
+from tests.support.zoo import ZOO
 from tests.training.test_resume import Cut, train_with
 
 CPU = torch.device("cpu")
@@ -38,7 +39,8 @@ def batch_norm_first() -> nn.Module:
 
 
 STACKED = [dense, linear, plain, Residual, batch_norm_first]
-IN_TURN = [convolutional, OwnForward]  # each replicate draws its own noise
+IN_TURN = [convolutional, OwnForward, ZOO["numpy_noise"], ZOO["stochastic_depth"]]
+"""Each replicate draws its own noise."""
 
 
 def at_once(device: Any) -> bool:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lth_core.jobs import check
-from lth_core.registry import criterion, model
+from lth_core.registry import criterion, model, treatment
+from lth_core.tickets.rewinding import apply_mask
 
 TRAIN = {"optimizer": {"name": "adam", "learning_rate": 0.01}, "batch_size": 10, "steps": 20, "evaluate_every": 5}
 FACTS = {"classes": 3, "input_shape": [1, 6, 6]}
@@ -25,6 +27,47 @@ def crooked(classes, input_shape):
     return nn.Sequential(nn.Flatten(), nn.Linear(7, classes))
 
 
+@model("test-check-declaring")
+def declaring(classes, input_shape, parameter="weight", kind="hidden"):
+    from torch import nn
+
+    network = nn.Sequential(nn.Flatten(), nn.Linear(36, 8), nn.ReLU(), nn.Linear(8, classes))
+    network[1].prunable = {parameter: kind}
+    return network
+
+
+@model("test-check-maps")
+def maps(classes, input_shape):
+    from torch import nn
+
+    return nn.Conv2d(1, classes, 1)
+
+
+@model("test-check-normed")
+def normed(classes, input_shape):
+    from torch import nn
+
+    return nn.Sequential(nn.Flatten(), nn.BatchNorm1d(36), nn.Linear(36, classes))
+
+
+@treatment("test-check-treating")
+def treating(ticket, checkpoints, how):
+    match how:
+        case "float masks":
+            return replace(ticket, mask={name: kept.astype(float) for name, kept in ticket.mask.items()})
+        case "other masks":
+            return replace(ticket, mask={name: ~kept for name, kept in ticket.mask.items()})
+        case "no masks":
+            return replace(ticket, mask={})
+        case "raises":
+            raise KeyError("noise.pt")
+        case "fresh":
+            return replace(ticket, weights=apply_mask(checkpoints.fresh(), ticket.mask))
+        case "pruned":
+            assert sum(kept.sum() for kept in ticket.mask.values()) < sum(kept.size for kept in ticket.mask.values())
+    return ticket
+
+
 @criterion("test-check-needy")
 def needy(trained, mask, power=1):
     return {name: trained[name] ** (1 if power else [1, 2, 3]) for name in mask}
@@ -34,10 +77,12 @@ def needy(trained, mask, power=1):
 def complaint(data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Callable[..., str]:
     """complaint(...) -> what the job says of a task on the synthetic images (90 training examples, 1x6x6)."""
 
-    def run(data: bool = True, batch_size: int = 10, network: Any = "lenet", **method: Any) -> str:
+    def run(
+        data: bool = True, batch_size: int = 10, network: Any = "lenet", treated: Sequence[dict] = (), **method: Any
+    ) -> str:
         task = {"dataset": "mine", "model": network, "cohorts": ["0-0"], "train": TRAIN | {"batch_size": batch_size}}
         asked = {"task": task, "data": str(data_file) if data else None, "facts": {} if data else FACTS}
-        asked["methods"] = {"imp": {"rate": 0.2, "levels": 1} | method}
+        asked |= {"methods": {"imp": {"rate": 0.2, "levels": 1} | method}, "treated": treated}
         monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps({"modules": [], "tasks": {"mini": asked}})))
         try:
             check.main()
@@ -64,8 +109,35 @@ def test_what_works_passes_in_silence(complaint: Callable[..., str]) -> None:
         ({"batch_size": 91}, "tasks.mini.train.batch_size: 91 must be at most the 90 training examples"),
         ({"network": {"name": "lenet", "hidden": [-5]}}, "tasks.mini.model: 'lenet' cannot be built ("),
         ({"network": {"name": "lenet", "dropout": 7}}, "tasks.mini.model: 'lenet' cannot be built ("),
-        ({"network": "test-check-crooked"}, "tasks.mini.model: 'test-check-crooked' does not run on an image of 1x6x6"),
-        ({"network": "test-check-crooked", "data": False}, "tasks.mini.model: 'test-check-crooked' does not run"),
+        (
+            {"network": "test-check-crooked"},
+            "tasks.mini.model: test-check-crooked: its forward fails on images (",
+        ),
+        (
+            {"network": "test-check-maps"},
+            "tasks.mini.model: test-check-maps: its forward returns shape (2, 3, 6, 6)",
+        ),
+        (
+            {"network": "test-check-normed", "batch_size": 1},
+            "tasks.mini.train.batch_size: this network fails on batches of 1, as batch norm does: use 2 or more",
+        ),
+        (
+            {"network": {"name": "test-check-declaring", "parameter": "wieght"}},
+            "tasks.mini.model: test-check-declaring: `prunable` of 1: 'wieght' is no parameter of it; did you mean",
+        ),
+        (
+            {"network": {"name": "test-check-declaring", "kind": "dense"}},
+            "tasks.mini.model: test-check-declaring: `prunable` of 1: 'weight' must be one of",
+        ),
+        (
+            {
+                "network": {"name": "test-check-declaring", "kind": "recurrent"},
+                "granularity": "filter",
+                "fractions": {"1.weight": 0.5},
+            },
+            "methods.imp.fractions: '1.weight' is a weight of kind recurrent, which has no filters",
+        ),
+        ({"network": "test-check-crooked", "data": False}, "tasks.mini.model: test-check-crooked: its forward fails"),
         (
             {"criterion": {"name": "test-check-needy", "power": 0}},
             "methods.imp.criterion: 'test-check-needy' cannot score the weights of 'mini' (",
@@ -76,3 +148,32 @@ def test_what_works_passes_in_silence(complaint: Callable[..., str]) -> None:
 def test_a_mistake_is_one_line_that_begins_with_its_key(complaint: Callable[..., str], asked: dict, said: str) -> None:
     line = complaint(**asked)
     assert line.startswith(f"error: {said}") and line.count("\n") == 1
+
+
+def ticket(how: str, method: str | None = "imp", keeps_mask: bool = False) -> dict[str, Any]:
+    branch = {"treatment": {"name": "test-check-treating", "how": how}}
+    return {"key": "branches.odd.treatment", "method": method, "branch": branch, "keeps_mask": keeps_mask}
+
+
+def test_treatments_of_tickets_and_of_dense_networks_pass_in_silence(complaint: Callable[..., str]) -> None:
+    for how in ("nothing", "pruned", "fresh", "other masks"):
+        assert complaint(treated=[ticket(how)]) == ""
+    assert complaint(treated=[ticket("nothing", None), ticket("fresh", keeps_mask=True)]) == ""
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (ticket("raises"), "treatment 'test-check-treating' failed in test_check.py, line "),
+        (ticket("raises", None), "treatment 'test-check-treating' failed in test_check.py, line "),
+        (ticket("float masks"), "treatment 'test-check-treating': mask of 'fc1.weight' must be bool, not float64"),
+        (ticket("other masks", keeps_mask=True), "treatment 'test-check-treating' changes the mask"),
+        (ticket("no masks", keeps_mask=True), "treatment 'test-check-treating' changes the mask"),
+    ],
+)
+def test_a_treatment_that_fails_is_one_line_that_begins_with_its_key(
+    complaint: Callable[..., str], asked: dict, said: str
+) -> None:
+    line = complaint(treated=[asked])
+    start = "error: branches.odd.treatment: 'test-check-treating' cannot treat a ticket of 'mini' ("
+    assert line.startswith(start + said) and line.count("\n") == 1

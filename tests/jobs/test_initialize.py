@@ -15,12 +15,18 @@ from lth_core import registry
 from lth_core.jobs import initialize
 
 
+def declares_a_bias() -> nn.Module:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(36, 3))
+    network[1].prunable = {"bias": "output"}  # pyright: ignore[reportArgumentType]
+    return network
+
+
 def raises() -> nn.Module:
     raise KeyError("pretrained.pt")
 
 
 BAD: dict[str, tuple[Callable[[], Any], str]] = {
-    "raises": (raises, "error: model 'mine' failed in test_initialize.py, line 19: KeyError: 'pretrained.pt'\n"),
+    "raises": (raises, "error: model 'mine' failed in test_initialize.py, line 25: KeyError: 'pretrained.pt'\n"),
     "no module": (
         lambda: None,
         "error: tasks.mini.model: mine: its function must return a torch.nn.Module, not None\n",
@@ -29,6 +35,11 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: nn.Conv2d(1, 3, 1),
         "error: tasks.mini.model: mine: its forward returns shape (2, 3, 6, 6) for 2 images: scores of shape "
         "(images, 3) are needed, for example means over the positions of a map\n",
+    ),
+    "declares a bias": (
+        declares_a_bias,
+        "error: tasks.mini.model: mine: `prunable` of 1: 'bias' has 1 axis: only tensors of two or more axes can be "
+        "pruned\n",
     ),
 }
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lth_core.models.layers import prunable_layers, prunable_weights, transposed_weights, unpruned_weights
+from lth_core.models.layers import prunable_layers, prunable_weights, unpruned_weights, weights_without_filters
 from lth_core.registry import model
 
 SHAPE = (3, 8, 8)
@@ -107,6 +107,15 @@ def test_where_the_last_matrix_cannot_be_pruned_no_layer_is_the_output(last: nn.
         return outputs[0] if isinstance(outputs, tuple) else outputs
 
     assert kinds(forward, body=body(), hidden=nn.Linear(4, 4), last=last) == {"body.0": "conv", "hidden": "hidden"}
+
+
+@pytest.mark.parametrize("table", [nn.Embedding, nn.EmbeddingBag])
+def test_what_an_embedding_is_read_into_has_an_output_layer(table: type[nn.Module]) -> None:
+    def forward(m: Any, images: Tensor) -> Tensor:
+        hidden = m.table((images.flatten(1) > 0).long())
+        return m.head(hidden.mean(1) if isinstance(m.table, nn.Embedding) else hidden)
+
+    assert kinds(forward, table=table(2, 4), head=head()) == {"head": "output"}
 
 
 def test_scales_and_batch_norm_after_the_output_layer_leave_it_the_output() -> None:
@@ -237,6 +246,9 @@ def test_matrices_that_nobody_prunes_are_named_with_their_sizes() -> None:
     assert prunable_weights(body) == ["plain.weight"]
 
 
-def test_transposed_convolutions_are_known() -> None:
-    network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ConvTranspose2d(2, 3, 2))
-    assert transposed_weights(network) == ["1.weight"]
+def test_weights_whose_rows_are_no_filters_are_known() -> None:
+    network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ConvTranspose2d(2, 3, 2), nn.Bilinear(2, 2, 3))
+    network[2].prunable = {"weight": "hidden"}  # pyright: ignore[reportArgumentType]
+    named = weights_without_filters(network)
+    assert [*named] == ["1.weight", "2.weight"]
+    assert "transposed convolution" in named["1.weight"] and "not the weight of a convolution" in named["2.weight"]

@@ -17,6 +17,7 @@ from lth_core.pruning.structured import prune_filters
 from lth_core.tickets.masking import prune_masks
 from lth_core.tickets.rewinding import apply_mask
 from tests.models.test_catalogue import build
+from tests.support.zoo import ZOO
 
 SHAPE = (3, 16, 16)
 INNER = {  # layers whose filters can go: (options, pruned weights)
@@ -181,6 +182,21 @@ def test_a_network_that_cannot_be_traced_is_refused_in_one_line() -> None:
 
     with pytest.raises(ShrinkingError, match=r"^this network cannot be traced"):
         shrink(Untraceable(), (3, 1, 1))
+
+
+@pytest.mark.parametrize("animal", ["lstm", "attention", "embedding", "matrix_and_weight_norm"])
+def test_networks_whose_units_are_not_known_are_refused_in_one_line(animal: str) -> None:
+    name = f"{animal}_that_are_pruned" if animal.startswith("matrix") else f"{animal}_that_is_pruned"
+    with pytest.raises(ShrinkingError, match=r"^this network cannot be traced with inputs of shape \(1, 6, 6\)[^\n]*$"):
+        shrink(ZOO[name](), (1, 6, 6))
+
+
+def test_a_frozen_layer_that_is_pruned_shrinks_like_another() -> None:
+    module = ZOO["frozen_layer_that_is_pruned"]()
+    with torch.no_grad():
+        module.get_parameter("1.weight")[:5] = 0
+        module.get_parameter("3.weight")[:, 5:7] = 0
+    assert shrink(module, (1, 6, 6)).get_parameter("3.weight").shape == (3, 5)
 
 
 class Inconstant(nn.Module):

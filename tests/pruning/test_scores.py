@@ -32,11 +32,11 @@ def pruned_by(criterion: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) ->
 
 RETURNED = {
     "nothing": (None, "returned nothing: it must return a dict of scores by weight name"),
-    "a list": ([[1, 2], [3, 4]], "returned a list: it must return a dict of scores by weight name"),
+    "a list": ([[1, 2], [3, 4]], "returned a list of 2: it must return a dict of scores by weight name"),
     "an array": (np.ones((2, 2)), r"returned an array \(float64, shape \(2, 2\)\): it must return a dict"),
     "no score": ({}, r"scored a.weight with nothing: it must be an array of numbers of shape \(2, 2\)$"),
     "a number": ({"a.weight": 0.5}, "scored a.weight with a float: it must be"),
-    "lists": ({"a.weight": [[1, 2], [3, 4]]}, "scored a.weight with a list: it must be"),
+    "lists": ({"a.weight": [[1, 2], [3, 4]]}, "scored a.weight with a list of 2: it must be"),
     "other shapes": ({"a.weight": np.ones(4)}, r"scored a.weight with an array \(float64, shape \(4,\)\): it must be"),
     "text": ({"a.weight": np.full((2, 2), "x")}, r"scored a.weight with an array \(<U1, shape \(2, 2\)\): it must be"),
     "complex": ({"a.weight": np.ones((2, 2), complex)}, r"scored a.weight with an array \(complex128"),

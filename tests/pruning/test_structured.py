@@ -199,7 +199,10 @@ def test_settings_that_contradict_each_other_are_refused(options: dict) -> None:
         Method(levels=1, **options)
 
 
-def test_filters_of_transposed_convolutions_are_refused() -> None:
+def test_filters_of_weights_that_have_none_are_refused() -> None:
     settings = Method.model_validate({"granularity": "filter", "fractions": {"2.weight": 0.5}, "levels": 1})
-    with pytest.raises(FilterError, match=r"2.weight is the weight of a transposed convolution.*name other layers"):
-        check_filters(settings, {"2.weight": "conv"}, {"2.weight": 8}, None, ["2.weight"])
+    with pytest.raises(FilterError, match=r"^fractions: 2.weight is a transposed thing: name other layers$"):
+        check_filters(settings, {"2.weight": "conv"}, {"2.weight": 8}, None, {"2.weight": "a transposed thing"})
+    for kind in ("embedding", "recurrent", "attention"):
+        with pytest.raises(FilterError, match=rf"'2.weight' is a weight of kind {kind}, which has no filters"):
+            check_filters(settings, {"2.weight": kind}, {"2.weight": 8})

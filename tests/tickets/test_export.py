@@ -11,11 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from lth_core import registry
+from lth_core.models.layers import prunable_weights
 from lth_core.storage.errors import ArtifactError
 from lth_core.tickets import export
 from lth_core.tickets.export import ONNX_PACKAGES, export_onnx
 from lth_core.tickets.loading import TicketError
 from lth_core.tickets.masking import prune_masks
+from tests.support.zoo import ZOO
 
 SHAPE = (1, 8, 8)
 
@@ -53,6 +55,17 @@ def test_the_exported_file_computes_what_the_module_does_for_any_number_of_image
         images = torch.randn(count, *SHAPE)
         expected = module.eval()(images).detach().numpy()
         assert np.allclose(scores(tmp_path / "ticket.onnx", images), expected, atol=1e-5)
+
+
+@needs_onnx
+@pytest.mark.parametrize("animal", ["lstm", "attention", "embedding", "frozen_layer"])
+def test_masks_of_what_is_declared_prunable_are_made_permanent_in_the_file(animal: str, tmp_path: Path) -> None:
+    module = ZOO[f"{animal}_that_is_pruned"]()
+    mask = {name: torch.rand_like(module.get_parameter(name)) < 0.5 for name in prunable_weights(module)}
+    export_onnx(prune_masks(module, mask, overwrite=True), (1, 6, 6), tmp_path / "ticket.onnx")
+    images = torch.randn(3, 1, 6, 6)
+    expected = module.eval()(images).detach().numpy()
+    assert np.allclose(scores(tmp_path / "ticket.onnx", images), expected, atol=1e-5)
 
 
 @needs_onnx

@@ -34,6 +34,18 @@ class Recurrent(nn.Module):
         return self.scores(self.lstm(inputs)[0][:, -1])
 
 
+class Embedded(nn.Module):
+    """Reads an embedding of whole numbers into a frozen layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table, self.scores = nn.Embedding(4, 5), nn.Linear(5, 3)
+        self.scores.requires_grad_(False)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.scores(self.table(inputs.argmax(-1)).mean(1))
+
+
 class Tied(nn.Module):
     """Two layers with one weight."""
 
@@ -63,7 +75,8 @@ def ticket(network: Callable[[], nn.Module]) -> tuple[nn.Module, dict[str, Tenso
 
 def train(module: nn.Module, after: Callable[[], None] = lambda: None) -> None:
     """Three steps with momentum and weight decay; `after` each."""
-    optimizer = torch.optim.SGD(module.parameters(), lr=0.1, momentum=0.9, weight_decay=0.1)
+    trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.SGD(trained, lr=0.1, momentum=0.9, weight_decay=0.1)
     rng = torch.Generator().manual_seed(1)
     for _ in range(3):
         optimizer.zero_grad()
@@ -77,7 +90,7 @@ def tensor(module: nn.Module, name: str) -> Tensor:
     return getattr(module.get_submodule(layer), attribute)
 
 
-@pytest.mark.parametrize("network", [linear, Attention, Recurrent, Tied])
+@pytest.mark.parametrize("network", [linear, Attention, Recurrent, Embedded, Tied])
 def test_a_masked_module_trains_as_one_whose_pruned_weights_are_set_to_zero_after_each_step(network) -> None:
     module, mask = ticket(network)
     plain = deepcopy(module)

@@ -22,7 +22,7 @@ def test_a_ticket_of_the_same_network_is_passed_on() -> None:
 
 RETURNED = {
     "nothing": (None, " returned nothing: it must return a ticket, such as replace"),
-    "weights alone": (WEIGHTS, " returned a dict: it must return a ticket"),
+    "weights alone": (WEIGHTS, " returned a dict of 2: it must return a ticket"),
     "float64": (
         replace(TICKET, weights=WEIGHTS | {"a.weight": np.ones((2, 3))}),
         r": weights of 'a.weight' must be float32, not float64: use .astype\(np.float32\)$",

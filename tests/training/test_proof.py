@@ -20,6 +20,7 @@ from lth_core.data.reading import open_data
 from lth_core.models.initialization import build
 from lth_core.tasks.classification import ImageClassification
 from lth_core.training.proof import ProofError, prove, recipe
+from tests.engine.test_stacking import hook_on_an_activation
 from tests.support.small_trainings import NETWORKS
 from tests.support.zoo import ZOO, Written, sequential
 
@@ -46,10 +47,29 @@ def test_networks_of_all_kinds_are_proved_and_leave_no_trace(proved: Any, factor
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_the_header_says_which_way_was_proved(proved: Any) -> None:
-    plain = proved(lambda: sequential(nn.Linear(36, 8), nn.ReLU(), nn.Linear(8, 3)))
-    assert plain == {"path": "linear", "replicates": 2, "steps": 2, "examples": 8}
-    assert proved(ZOO["lstm"])["path"] == "autograd"
+def test_the_header_says_which_ways_were_proved(proved: Any) -> None:
+    assert proved(two_layers) == {"paths": ["linear", "stacked", "sparse"], "replicates": 2, "steps": 2, "examples": 8}
+    assert proved(ZOO["lstm"])["paths"] == ["autograd"]
+    assert proved(ZOO["attention"])["paths"] == ["autograd", "stacked"]
+
+
+def two_layers() -> nn.Module:
+    return sequential(nn.Linear(36, 8), nn.ReLU(), nn.Linear(8, 3))
+
+
+@pytest.mark.parametrize("broken", ["kernels.backward", "kernels.forward", "linear_network.torch.baddbmm"])
+def test_every_way_of_computing_linear_layers_is_proved(
+    proved: Any, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    """Each of these three is used in one way alone."""
+    monkeypatch.setattr(f"lth_core.engine.{broken}", lambda *arguments: torch.zeros(2, 8, 8))
+    with pytest.raises(ProofError):
+        proved(two_layers)
+
+
+def test_what_vmap_computes_otherwise_is_proved_in_turn(proved: Any) -> None:
+    assert proved(hook_on_an_activation)["paths"] == ["autograd"]
+    assert proved(ZOO["numpy_noise"])["paths"] == ["autograd"]
 
 
 def layers() -> dict[str, nn.Module]:

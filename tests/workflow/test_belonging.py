@@ -85,3 +85,13 @@ def test_a_config_that_cannot_run_costs_no_finished_file(project: Project) -> No
     said = "error: methods.imp.exclude: '*.shorcut.*' matches no kind and no weight of the network"
     assert stopped.said.strip().splitlines()[-1].startswith(said)
     assert project.files() == before
+
+
+def test_a_treatment_that_fails_costs_no_finished_file(project: Project) -> None:
+    project.edit("lth_core/treatments/controls.py", ("ticket.mask), first_step=0)", "ticket.mask[0]), first_step=0)"))
+    before = project.files()
+    stopped = project.snakemake()
+    assert stopped.status == 1 and not stopped.jobs and "Traceback" not in stopped.said
+    said = "error: studies: branch 'reinit': 'reinit' cannot treat a ticket of 'mini' (KeyError: 0)"
+    assert stopped.said.strip().splitlines()[-1] == said
+    assert project.files() == before

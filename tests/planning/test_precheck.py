@@ -1,0 +1,39 @@
+"""What is asked of a run before its jobs start: the treatments of what it makes, each once, and where they stand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from lth_core.planning.plan import Plan
+from lth_core.planning.precheck import questions
+from tests.support.example_plan import plan_of  # noqa: F401 (a fixture)
+
+
+def controls(config: dict[str, Any]) -> None:
+    study = config["studies"]["frankle2019"]
+    study |= {"controls": ["twice", "twice-elsewhere", "random-mask"], "tasks": {"mini": "reset", "other": "treated"}}
+    config["methods"]["treated"]["treatment"] = "redraw-kept"
+
+
+def keys(plan: Plan, task: str, branches: set[str | None]) -> list[tuple[str, str, bool]]:
+    made = [run.trained("results") for run in plan.runs if run.branch in branches]
+    treated = json.loads(questions(plan, [task], made))["tasks"][task]["treated"]
+    return sorted((ticket["key"], ticket["method"], ticket["keeps_mask"]) for ticket in treated)
+
+
+def test_every_treatment_is_asked_about_once_where_the_run_makes_its_tickets(plan_of: Callable[..., Plan]) -> None:  # noqa: F811
+    plan = plan_of(controls)
+    twice = ("branches.twice.treatment", "reset", False)
+    random_mask = ("studies: branch 'random-mask'", "reset", False)
+    assert keys(plan, "mini", {"twice", "twice-elsewhere", "random-mask"}) == [twice, random_mask]
+    assert keys(plan, "mini", {"twice"}) == [twice]
+    assert keys(plan, "mini", {None}) == []
+
+
+def test_a_method_that_treats_its_tickets_is_asked_about_by_its_key(plan_of: Callable[..., Plan]) -> None:  # noqa: F811
+    plan = plan_of(controls)
+    assert keys(plan, "other", {None}) == [("methods.treated.treatment", "treated", True)]
+    modules = json.loads(questions(plan, ["other"], [run.trained("results") for run in plan.runs]))["modules"]
+    assert "lth_core.treatments.controls" in modules
