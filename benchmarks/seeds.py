@@ -31,11 +31,11 @@ def effects(path: str) -> Iterator[tuple[Claim, np.ndarray]]:
     plan = Plan.read([path])
     values: list[np.ndarray] = []
 
-    def noted(differences: Sequence[float], **about: Any) -> Claim:
+    def record(differences: Sequence[float], **about: Any) -> Claim:
         values.append(np.asarray(differences, dtype=float))
         return evaluate_claim(differences, **about)
 
-    with mock.patch.object(claim_sheet, "evaluate_claim", noted):
+    with mock.patch.object(claim_sheet, "evaluate_claim", record):
         claims = [
             claim
             for name, study in plan.studies.items()
@@ -45,7 +45,7 @@ def effects(path: str) -> Iterator[tuple[Claim, np.ndarray]]:
 
 
 def decided(claim: Claim, values: np.ndarray, seeds: int) -> float:
-    """Return the share of draws of so many seeds that decide a claim."""
+    """Return the share of draws of `seeds` seeds that decide a claim."""
     rng = random_generator(0, "power", seeds)
     draws = (rng.choice(values, seeds) for _ in range(DRAWS))
     verdicts = [verdict(*mean_interval(draw)[1:], claim.margin) for draw in draws]
