@@ -10,6 +10,7 @@ min_version("9.20")
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/records.smk"
+include: "workflow/rules/outputs.smk"
 include: "workflow/rules/run.smk"
 include: "workflow/rules/resources.smk"
 include: "workflow/rules/data.smk"

@@ -64,6 +64,21 @@ def evaluate_plainly(task: Task, module: nn.Module, batch: Batch) -> Tensor:
     return task.losses(module.eval()(batch.inputs.clone()), batch)[0]
 
 
+def observe(task: Task, module: nn.Module, batch: Batch) -> list[Tensor | None]:
+    """Call the module twice in training and once in evaluation mode: outputs, gradients and stored tensors."""
+    seed_all(0)
+    observed: list[Tensor | None] = []
+    for _ in range(2):
+        with torch.enable_grad():
+            outputs = module.train()(batch.inputs.clone())
+            module.zero_grad()
+            task.losses(outputs, batch)[0].mean().backward()
+        observed += [outputs.detach(), *(parameter.grad for parameter in module.parameters())]
+    with torch.no_grad():
+        observed.append(module.eval()(batch.inputs.clone()))
+    return [*observed, *(tensor.detach().clone() for tensor in stored_tensors(module).values())]
+
+
 def seed_all(seed: int) -> None:
     """Seed what a module on the CPU may draw from."""
     torch.default_generator.manual_seed(seed)

@@ -26,10 +26,20 @@ from lth_core.randomness import kept_generators, kept_torch_generators, random_g
 from lth_core.storage.tensors import Tensors
 from lth_core.tasks.base import Batch, Task
 from lth_core.tickets.rewinding import apply_mask
+from lth_core.training.kept import Kept
 from lth_core.training.loop import noise_seeds, step
-from lth_core.training.plain import DECAY, MOMENTUM, RATE, evaluate_plainly, seed_all, train_plainly, values_of
+from lth_core.training.plain import (
+    DECAY,
+    MOMENTUM,
+    RATE,
+    evaluate_plainly,
+    observe,
+    seed_all,
+    train_plainly,
+    values_of,
+)
 from lth_core.training.state import TrainingState, start_state
-from lth_core.training.unstored import Looks, ProofError, check_numbers, differing
+from lth_core.training.unstored import Looks, ProofError, check_unstored, differing
 
 EXAMPLES, STEPS = 8, 2
 DENSITY = 0.1
@@ -61,9 +71,11 @@ def prove(
             raise ProofError("its factory returns one module again and again: build a new one in every call")
         trial = Trial(task_of(others[0]), [seed, seed + 1])
         initial, before = _stacked(modules), [Looks.at(module) for module in modules]
+        kept = Kept(modules[0])
         expected = trial.plainly(modules)
         for looks, module in zip(before, modules, strict=True):
             looks.check(module)
+        check_unstored(kept, modules[0], lambda: observe(trial.task, modules[0], trial.minibatches[0].replicate(0)))
         state = start_state(trial.task, initial, {}, together=False)
         stacks = state.cohort.stacks()
         actual = trial.as_cohort(state)
@@ -72,12 +84,12 @@ def prove(
         wrong = expected.differing(actual, initial)
         if wrong is not None or not _close(loaded.numpy(), expected.losses[0]):
             raise ProofError(_difference(modules[0], others[1], wrong))
-        check_numbers(before[0], modules[0], trial.minibatches[0].replicate(0))
         if state.cohort.linear:
             _prove_linear(trial, modules, initial, [name for name, _ in state.cohort.linear.layers])
             paths = ["linear", "stacked", "sparse"]
         else:
             paths = ["autograd", "stacked"] if stacks else ["autograd"]
+        kept.restore()
     return {"paths": paths, "replicates": len(modules), "steps": STEPS, "examples": len(trial.test.inputs)}
 
 

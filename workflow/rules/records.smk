@@ -21,6 +21,8 @@ class Records:
     def __init__(self, *arguments, **options):
         self._contents, self._sums, self._belongs = {}, {}, {}
         super().__init__(*arguments, **options)
+        if self.dag.workflow.exec_mode == ExecMode.DEFAULT:  # before Snakemake looks which files are there
+            put_back_what_was_left(self)
 
     def has_metadata(self, job):
         """Tell whether it is known if a job's outputs are up to date: always, as `params_changed` says of the rest."""
@@ -45,7 +47,8 @@ class Records:
     async def finished(self, job):
         """Record a job that has ended, and write the origin of its outputs."""
         await super().finished(job)
-        if self.dag.workflow.exec_mode == ExecMode.DEFAULT and is_local(job):
+        is_complete = all(map(os.path.exists, job.output))  # also of a job that has failed, before they are removed
+        if self.dag.workflow.exec_mode == ExecMode.DEFAULT and is_local(job) and is_complete:
             write_origin(self._asked(job), list(job.input), list(job.output))
 
     def is_up_to_date(self, job):

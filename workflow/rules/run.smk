@@ -77,6 +77,7 @@ def begin_run():
         refuse_others_inputs()
     except (LockError, ArtifactError) as error:
         sys.exit(f"error: {error}")
+    os.environ[RUNNING_VARIABLE] = str(os.getpid())
     stop_when_told()
     look_once_per_job()
     timing.start(logs)
@@ -87,5 +88,7 @@ def begin_run():
 
 
 def end_run():
-    """Let snakemake end at once."""
+    """Put back what jobs were to replace, and have not, and let snakemake end at once."""
     cancel_timers()
+    if replaced.are_left(folders):
+        put_outputs_back(workflow.persistence)
