@@ -82,10 +82,13 @@ def proof_of(task: str, factory: Factory, settings: Task, images: ImageData, see
     small = recipe(images.size("train"))
 
     def task_of(module: nn.Module) -> ImageClassification:
-        return ImageClassification(precise(module), images, small, torch.device("cpu"))
+        return ImageClassification(module, images, small, torch.device("cpu"))
+
+    def build_precise(number: int) -> nn.Module:
+        return precise(build(factory, settings.initialization, number))
 
     try:
-        return prove(lambda number: build(factory, settings.initialization, number), factory, task_of, seed)
+        return prove(build_precise, lambda: precise(factory()), task_of, seed)
     except ProofError as error:
         raise ProofError(f"tasks.{task}.model: {settings.model.name}: {error}") from error
 

@@ -6,13 +6,14 @@ and given the trained weights must compute the same, too. What differs is said i
 
 - linear or autograd: the replicates in turn, as on a CPU. Every network is proved in one of the two;
 - stacked: all replicates at once, as on a GPU. A module that cannot be computed so takes turns there;
-- sparse: the kept weights alone, for linear layers at low densities, here under a random mask.
+- sparse: the kept weights alone, for linear layers and convolutions at low densities, here under a random mask.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ import torch
 from torch import nn
 
 from lth_core.config import Recipe
+from lth_core.engine.cohort import Cohort
+from lth_core.engine.convolutions.reading import read_network
 from lth_core.models.requirements import ModelError
 from lth_core.models.tensors import load_tensors
 from lth_core.randomness import kept_generators, kept_torch_generators, random_generator
@@ -47,6 +50,8 @@ DENSITY = 0.1
 RELATIVE, ABSOLUTE = 0.01, 1e-6
 """How far two changes of a tensor may differ by rounding: in proportion to the largest change, and to 1 or the largest
 value. A part that is not trained, or trained as something else, differs by a whole change."""
+COARSE, ATTEMPTS = 0.25, 3
+"""The proportion for convolutions on kept weights alone, and how many masks are tried."""
 
 
 def recipe(examples: int) -> Recipe:
@@ -81,32 +86,63 @@ def prove(
         actual = trial.as_cohort(state)
         load_tensors(others[1], values_of(modules[0]))
         loaded = evaluate_plainly(trial.task, others[1], trial.test)
-        wrong = expected.differing(actual, initial)
-        if wrong is not None or not _close(loaded.numpy(), expected.losses[0]):
+        wrong = expected.differing(actual, initial, RELATIVE)
+        if wrong is not None or not _close(loaded.numpy(), expected.losses[0], RELATIVE):
             raise ProofError(_difference(modules[0], others[1], wrong))
+        paths = ["linear"] if state.cohort.linear else ["autograd"]
         if state.cohort.linear:
-            _prove_linear(trial, modules, initial, [name for name, _ in state.cohort.linear.layers])
-            paths = ["linear", "stacked", "sparse"]
-        else:
-            paths = ["autograd", "stacked"] if stacks else ["autograd"]
+            _prove_from(trial, modules, initial, {}, together=True)
+        if stacks:
+            paths.append("stacked")
+        if _prove_sparse(trial, modules, initial, state.cohort):
+            paths.append("sparse")
         kept.restore()
     return {"paths": paths, "replicates": len(modules), "steps": STEPS, "examples": len(trial.test.inputs)}
 
 
-def _prove_linear(trial: Trial, modules: Sequence[nn.Module], initial: Tensors, layers: Sequence[str]) -> None:
-    """Prove the other ways in which linear layers are trained, from the same theta_0."""
-    rng = random_generator(0, "proof")
+def _prove_sparse(trial: Trial, modules: Sequence[nn.Module], initial: Tensors, cohort: Cohort) -> bool:
+    """Prove training on kept weights alone; tell whether the network can be trained so. Raises ProofError.
+
+    Convolutions add up in another order there. Rounding then decides which ReLUs close to 0 are active, and deep networks
+    make much of it: one step is compared, coarsely, and under another mask if need be. What is computed wrongly differs
+    under all of them.
+    """
+    if cohort.linear:
+        layers = [name for name, _ in cohort.linear.layers]
+        _prove_from(trial, modules, initial, _few(initial, layers, 0), together=False)
+        return True
+    network = read_network(cohort.module, trial.test.inputs.shape[1:])
+    if network is None:
+        return False
+    one_step = replace(trial, steps=1, relative=COARSE)
+    for attempt in range(ATTEMPTS):
+        try:
+            mask = _few(initial, [layer.weight for layer in network.weighted], attempt)
+            _prove_from(one_step, modules, initial, mask, together=False)
+            break
+        except ProofError:
+            if attempt == ATTEMPTS - 1:
+                raise
+    return True
+
+
+def _few(initial: Tensors, layers: Sequence[str], attempt: int) -> Tensors:
+    """Make a random mask of layers, of DENSITY."""
+    rng = random_generator(0, "proof", attempt)
     sizes = {name: initial[name].size for name in layers}
-    few = {name: rng.permutation(size) < int(DENSITY * size) for name, size in sizes.items()}
-    sparse = {name: kept.reshape(initial[name].shape) for name, kept in few.items()}
-    for mask, together in (({}, True), (sparse, False)):
-        start = apply_mask(initial, mask)
-        for index, module in enumerate(modules):
-            load_tensors(module, {name: value[index] for name, value in start.items()})
-        expected = trial.plainly(modules, mask)
-        actual = trial.as_cohort(start_state(trial.task, start, mask, together=together))
-        if (wrong := expected.differing(actual, start)) is not None:
-            raise ProofError(_difference(modules[0], modules[0], wrong))
+    kept = {name: rng.permutation(size) < max(1, int(DENSITY * size)) for name, size in sizes.items()}
+    return {name: entries.reshape(initial[name].shape) for name, entries in kept.items()}
+
+
+def _prove_from(trial: Trial, modules: Sequence[nn.Module], initial: Tensors, mask: Tensors, *, together: bool) -> None:
+    """Prove another way of training, from the same theta_0 under a mask. Raises ProofError."""
+    start = apply_mask(initial, mask)
+    for index, module in enumerate(modules):
+        load_tensors(module, {name: value[index] for name, value in start.items()})
+    expected = trial.plainly(modules, mask)
+    actual = trial.as_cohort(start_state(trial.task, start, mask, together=together))
+    if (wrong := expected.differing(actual, start, trial.relative)) is not None:
+        raise ProofError(_difference(modules[0], modules[0], wrong))
 
 
 def _other(factory: Callable[[], nn.Module], seed: int) -> nn.Module:
@@ -130,33 +166,48 @@ class Outcome:
     weights: Tensors
     losses: np.ndarray
 
-    def differing(self, other: Outcome, start: Tensors) -> list[str] | None:
+    def differing(self, other: Outcome, start: Tensors, relative: float) -> list[str] | None:
         """Name the weights that differ by more than rounding, given those before; None where nothing differs."""
-        names = [name for name, value in self.weights.items() if not _close(other.weights[name], value, start[name])]
-        return names if names or not _close(other.losses, self.losses) else None
+        names = [
+            name
+            for name, value in self.weights.items()
+            if not _close(other.weights[name], value, relative, start[name])
+        ]
+        return names if names or not _close(other.losses, self.losses, relative) else None
 
 
-def _close(actual: np.ndarray, expected: np.ndarray, start: np.ndarray | float = 0.0) -> bool:
+def _close(actual: np.ndarray, expected: np.ndarray, relative: float, start: np.ndarray | float = 0.0) -> bool:
     if not np.issubdtype(expected.dtype, np.floating):
         return np.array_equal(actual, expected)
     change = np.abs(expected - start).max(initial=0.0)
-    near = RELATIVE * change + ABSOLUTE * max(1.0, np.abs(expected).max(initial=0.0))
+    near = relative * change + ABSOLUTE * max(1.0, np.abs(expected).max(initial=0.0))
     return np.allclose(actual, expected, rtol=0, atol=near if np.isfinite(near) else 0, equal_nan=True)
 
 
+@dataclass(frozen=True)
 class Trial:
-    """The short training of the proof: a task, the seeds of its replicates, and examples of the validation split."""
+    """The short training of the proof: a task, the seeds of its replicates, and how far results may differ."""
 
-    def __init__(self, task: Task, seeds: Sequence[int]):
-        """Draw the examples."""
-        self.task, self.seeds = task, seeds
-        (self.test,) = task.sample_batches("validation", EXAMPLES)
-        self.noise = [noise_seeds(seeds, 0, number) for number in range(STEPS)]
+    task: Task
+    seeds: Sequence[int]
+    steps: int = STEPS
+    relative: float = RELATIVE
+
+    @cached_property
+    def test(self) -> Batch:
+        """Draw examples of the validation split."""
+        (batch,) = self.task.sample_batches("validation", EXAMPLES)
+        return batch
+
+    @property
+    def noise(self) -> list[list[int]]:
+        """Return what seeds the modules' noise, by step and replicate."""
+        return [noise_seeds(self.seeds, 0, number) for number in range(self.steps)]
 
     @property
     def minibatches(self) -> list[Batch]:
         """Return those of the steps, made anew: modules may change them."""
-        return list(self.task.minibatches(self.seeds, 0, 0, STEPS))
+        return list(self.task.minibatches(self.seeds, 0, 0, self.steps))
 
     def plainly(self, modules: Sequence[nn.Module], mask: Mapping[str, np.ndarray] | None = None) -> Outcome:
         """Train the module of each seed by itself. Raises ProofError."""
