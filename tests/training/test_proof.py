@@ -67,6 +67,19 @@ def test_every_way_of_computing_linear_layers_is_proved(
         proved(two_layers)
 
 
+def convolutions() -> nn.Module:
+    layers = (nn.Conv2d(1, 6, 3, padding=1), nn.BatchNorm2d(6), nn.ReLU(), nn.Conv2d(6, 6, 3), nn.ReLU())
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(96, 3))
+
+
+@pytest.mark.parametrize("kernel", ["layer_kernels.convolve", "layer_kernels.correlate", "map_kernels.normalize_backward"])
+def test_convolutions_of_kept_weights_are_proved(proved: Any, monkeypatch: pytest.MonkeyPatch, kernel: str) -> None:
+    assert proved(convolutions)["paths"] == ["autograd", "stacked", "sparse"]
+    monkeypatch.setattr(f"lth_core.engine.convolutions.{kernel}", lambda *arguments: None)
+    with pytest.raises(ProofError):
+        proved(convolutions)
+
+
 def test_what_vmap_computes_otherwise_is_proved_in_turn(proved: Any) -> None:
     assert proved(hook_on_an_activation)["paths"] == ["autograd"]
     assert proved(ZOO["numpy_noise"])["paths"] == ["autograd"]
