@@ -2,10 +2,11 @@
 
 Snakemake removes the finished files of a job when it starts, so a mistake that only the job finds costs what was there.
 Input, on standard input as JSON: `modules` to import, and by name the `tasks`: the `task`'s settings, its data file
-(`data`) or what is known of data that are still to be prepared (`facts`), the `methods` that prune it, and the tickets
-that are `treated`. A network must build, turn images into scores and have the weights that methods name; criteria must
-score weights, and treatments make tickets of tickets; a batch must not be larger than the training split. Ends with one
-line that names the key of the config, or says nothing.
+(`data`) or what is known of data that are still to be prepared (`facts`), the cohorts whose theta_0 is to be made
+(`proved`), the `methods` that prune it, and the tickets that are `treated`. A network must build, turn images into
+scores, be trained as it is written and have the weights that methods name; criteria must score weights, and treatments
+make tickets of tickets; a batch must not be larger than the training split. Ends with one line that names the key of
+the config, or says nothing.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from typing import Any, TypeVar
 from torch import nn
 
 from lth_core.config import Branch, Method, Rewind, Task
+from lth_core.data.reading import open_data
 from lth_core.jobs.branch import Replicate, check_masks, treat
-from lth_core.jobs.initialize import check_methods, check_network
+from lth_core.jobs.initialize import check_methods, check_network, proof_of
 from lth_core.jobs.support.command import command, import_modules
 from lth_core.jobs.support.stacking import stack
 from lth_core.jobs.support.trainings import model_factory
@@ -69,7 +71,7 @@ class Network:
 def check_task(name: str, asked: Mapping[str, Any]) -> None:
     """Check what a task, the methods that prune it and the treatments of its tickets name.
 
-    Raises CheckError, ModelError, ExclusionError or FilterError.
+    Raises CheckError, ModelError, ProofError, ExclusionError or FilterError.
     """
     settings, facts = Task(**asked["task"]), dict(asked["facts"])
     if asked["data"]:
@@ -82,6 +84,9 @@ def check_task(name: str, asked: Mapping[str, Any]) -> None:
         return  # known when the data are there
     methods = {method: Method(**of_method) for method, of_method in asked["methods"].items()}
     network = check_model(name, settings, facts["classes"], tuple(facts["input_shape"]), methods)
+    if asked["data"] and asked["proved"]:
+        seed = int(asked["proved"][0].partition("-")[0])
+        proof_of(name, network.factory, settings, open_data(asked["data"]), seed)
     masks = {method: check_criterion(network, method, settings) for method, settings in methods.items()}
     for treated in asked["treated"]:
         method = treated["method"]

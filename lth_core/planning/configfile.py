@@ -213,13 +213,3 @@ def read(path: str | Path) -> dict[str, Any]:
         kind = "a list" if isinstance(data, list) else "a single value"
         raise ConfigError([f"{path}: must be a map of keys (got {kind})"])
     return data
-
-
-def check(paths: Sequence[str]) -> int:
-    """Print what is wrong with the files, merged; returns 1 when something is, as an exit status."""
-    try:
-        load(paths)
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0

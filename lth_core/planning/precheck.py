@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+import subprocess
+import sys
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from lth_core.data.facts import known_facts
 from lth_core.planning.plan import Plan
 from lth_core.planning.specs import canonical
-from lth_core.storage.paths import data_file
+from lth_core.storage.paths import data_file, initial_file
+
+CHECK = (sys.executable, "-m", "lth_core.jobs.check")
+
+
+def complaint(plan: Plan, tasks: Collection[str], made: Collection[str], command: Sequence[str] = CHECK) -> str | None:
+    """Ask, and return the line that says what cannot work, or None; see `questions`."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    asked = questions(plan, tasks, made)
+    done = subprocess.run(command, input=asked, env=environment, capture_output=True, text=True, check=False)
+    *_, last = ["", *done.stderr.splitlines()]
+    return last if done.returncode and last.startswith("error: ") else None
+
+
+def everything(plan: Plan) -> set[str]:
+    """List the files of all trainings, as a run makes them that has none yet."""
+    results, tasks = plan.config.results, plan.config.tasks
+    initial = {initial_file(results, name, cohort) for name, task in tasks.items() for cohort in task.cohorts}
+    return initial | {run.trained(results) for run in plan.runs}
 
 
 def questions(plan: Plan, tasks: Collection[str], made: Collection[str]) -> str:
@@ -19,10 +39,12 @@ def questions(plan: Plan, tasks: Collection[str], made: Collection[str]) -> str:
     asked = {}
     for name in tasks:
         settings = plan.config.tasks[name]
+        first = {cohort: initial_file(plan.config.results, name, cohort) for cohort in settings.cohorts}
         dataset, path = plan.config.dataset(settings.dataset), data_file(plan.config.results, settings.dataset)
         asked[name] = {
             "task": settings.model_dump(mode="json"),
             "data": path if path not in made and os.path.exists(path) else None,
+            "proved": [cohort for cohort, file in first.items() if file in made],
             "facts": known_facts(dataset.source, dataset.transforms),
             "methods": {method: plan.methods[method].model_dump(mode="json") for method in methods[name]},
             "treated": treated[name],

@@ -104,8 +104,8 @@ def _prove_sparse(trial: Trial, modules: Sequence[nn.Module], initial: Tensors, 
     """Prove training on kept weights alone; tell whether the network can be trained so. Raises ProofError.
 
     Convolutions add up in another order there. Rounding then decides which ReLUs close to 0 are active, and deep
-    networks make much of it: one step is compared, coarsely, and under another mask if need be. What is computed wrongly
-    differs under all of them.
+    networks make much of it: one step is compared, coarsely, and under another mask if need be. What is computed
+    wrongly differs under all of them.
     """
     if cohort.linear:
         layers = [name for name, _ in cohort.linear.layers]

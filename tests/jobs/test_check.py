@@ -82,7 +82,7 @@ def complaint(data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     ) -> str:
         task = {"dataset": "mine", "model": network, "cohorts": ["0-0"], "train": TRAIN | {"batch_size": batch_size}}
         asked = {"task": task, "data": str(data_file) if data else None, "facts": {} if data else FACTS}
-        asked |= {"methods": {"imp": {"rate": 0.2, "levels": 1} | method}, "treated": treated}
+        asked |= {"proved": ["0-0"], "methods": {"imp": {"rate": 0.2, "levels": 1} | method}, "treated": treated}
         monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps({"modules": [], "tasks": {"mini": asked}})))
         try:
             check.main()
@@ -91,6 +91,21 @@ def complaint(data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
         return capsys.readouterr().err
 
     return run
+
+
+@model("test-check-hooked")
+def hooked(classes, input_shape):
+    from torch import nn
+
+    module = nn.Sequential(nn.Flatten(), nn.Linear(36, classes))
+    module[1].weight.register_hook(lambda gradient: gradient / 2)
+    return module
+
+
+def test_a_network_is_proved_where_its_data_are_there(complaint: Callable[..., str]) -> None:
+    said = complaint(network="test-check-hooked")
+    assert said.startswith("error: tasks.mini.model: test-check-hooked: '1.weight' would be trained otherwise")
+    assert complaint(network="test-check-hooked", data=False) == ""
 
 
 def test_what_works_passes_in_silence(complaint: Callable[..., str]) -> None:

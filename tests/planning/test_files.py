@@ -154,6 +154,27 @@ def test_from_the_command_line_there_is_no_traceback() -> None:
         assert done.stderr.splitlines()[0] == expected  # `toy` of the good config is known to this process only
 
 
+def test_from_the_command_line_networks_are_tried(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    (tmp_path / "crooked.py").write_text(
+        "from lth_core.registry import model\n"
+        "@model('crooked')\n"
+        "def crooked(classes, input_shape):\n"
+        "    from torch import nn\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(64, classes - 1))\n"
+    )
+    config = (root / "config.yaml").read_text()
+    (tmp_path / "good.yaml").write_text(config)
+    (tmp_path / "bad.yaml").write_text(
+        "plugins: [crooked]\ntasks: {bad: {dataset: digits, model: crooked, train: {optimizer: {name: adam, "
+        "learning_rate: 0.1}, batch_size: 60, steps: 9, evaluate_every: 3}, cohorts: ['0-1']}}\nstudies: {}\n"
+    )
+    assert run_python("-m", "lth_core", "check", str(tmp_path / "good.yaml")).returncode == 0
+    done = run_python("-m", "lth_core", "check", str(tmp_path / "bad.yaml"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("tasks.bad.model: crooked: it has 9 scores, but there are 10 classes")
+
+
 def test_checking_a_config_imports_no_framework() -> None:
     """It is done at every start of the workflow."""
     root = Path(__file__).parents[2]

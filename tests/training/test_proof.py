@@ -72,7 +72,9 @@ def convolutions() -> nn.Module:
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(96, 3))
 
 
-@pytest.mark.parametrize("kernel", ["layer_kernels.convolve", "layer_kernels.correlate", "map_kernels.normalize_backward"])
+@pytest.mark.parametrize(
+    "kernel", ["layer_kernels.convolve", "layer_kernels.correlate", "map_kernels.normalize_backward"]
+)
 def test_convolutions_of_kept_weights_are_proved(proved: Any, monkeypatch: pytest.MonkeyPatch, kernel: str) -> None:
     assert proved(convolutions)["paths"] == ["autograd", "stacked", "sparse"]
     monkeypatch.setattr(f"lth_core.engine.convolutions.{kernel}", lambda *arguments: None)

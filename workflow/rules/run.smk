@@ -1,11 +1,10 @@
 # How a run begins and ends: alone in its folder, on sound artifacts, with a server for its jobs.
 import os
-import subprocess
 import sys
 
 from lth_core.jobs.support.checkpoints import CHECKPOINTS_VARIABLE, by_training
 from lth_core.jobs.support.server import start_server
-from lth_core.planning.precheck import questions
+from lth_core.planning.precheck import complaint
 from lth_core.runtime import timing
 from lth_core.runtime.interruption import stop_when_told
 from lth_core.runtime.lock import LockError, lock_run
@@ -46,11 +45,9 @@ def refuse_what_cannot_run():
     """End with one line where a job would lose its finished files to a mistake that only it would find."""
     tasks = sorted({job.wildcards.task for job in jobs_of_this_run() if hasattr(job.wildcards, "task")})
     if tasks:
-        asked = questions(plan, tasks, made_by_this_run())
-        check = subprocess.run(["lth-job", "check"], input=asked, capture_output=True, text=True)
-        *_, last = ["", *check.stderr.splitlines()]
-        if check.returncode and last.startswith("error: "):
-            sys.exit(last)
+        problem = complaint(plan, tasks, made_by_this_run(), ["lth-job", "check"])
+        if problem:
+            sys.exit(problem)
 
 
 def look_once_per_job():
