@@ -38,7 +38,12 @@ class Finishing:
         return ready
 
     def unchanged_after(self, job):
-        """List the jobs that waited for this one alone, and have their outputs already: made of the same inputs."""
+        """List the jobs that waited for this one alone, and have their outputs already: made of the same inputs.
+
+        A dry run makes nothing that could be compared: all of them may have to run.
+        """
+        if self.workflow.dryrun:
+            return []
         single = job if job.is_group() else [job]
         waiting = {after for before in single for after in self.depending[before]} & self._ready_jobs
         return [after for after in waiting if is_local(after) and not self.is_asked_for(after) and self.is_made(after)]
