@@ -27,9 +27,8 @@ from lth_core.models.layers import prunable_layers, weights_without_filters
 from lth_core.models.outputs import check_scores
 from lth_core.models.requirements import ModelError, require
 from lth_core.models.shrinking import consumers_of
-from lth_core.pruning.exclusions import ExclusionError, prunable
+from lth_core.pruning.exclusions import ExclusionError, check_rates, prunable
 from lth_core.pruning.filters import FilterError, check_filters
-from lth_core.pruning.prune import PruningError, check_rates
 from lth_core.randomness import kept_torch_generators
 from lth_core.storage.provenance import provenance
 from lth_core.storage.tensors import Tensors, write_tensors
@@ -47,8 +46,7 @@ def check_methods(
     """Find mistakes before hours of training; the plan cannot, because it does not know the names of weights.
 
     `removable` are the layers whose filters can be taken out, None where that is not known; `without_filters` says of
-    weights whose rows are no filters what they are. Raises ExclusionError, FilterError or PruningError with the key of
-    the config.
+    weights whose rows are no filters what they are. Raises ExclusionError or FilterError with the key of the config.
     """
     sizes = {name: weights[name].shape[1] for name in layers}
     for name, settings in methods.items():
@@ -58,7 +56,7 @@ def check_methods(
             check_rates(method, layers)
             if method.granularity == "filter":
                 check_filters(method, left, sizes, removable, without_filters)
-        except (ExclusionError, FilterError, PruningError) as error:
+        except (ExclusionError, FilterError) as error:
             raise type(error)(f"methods.{name}.{error}") from None
 
 

@@ -1,13 +1,15 @@
-"""Exclusions: which of a network's layers a method prunes. Looked at before training and in every pruning."""
+"""Exclusions: which of a network's layers a method prunes, and whether it has the kinds that the method names."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
+from lth_core.config import Method
+
 
 class ExclusionError(ValueError):
-    """Exclusions that do not fit the network, in one line."""
+    """Exclusions, or kinds, that do not fit the network, in one line."""
 
 
 def prunable(layers: Mapping[str, str], exclude: Sequence[str]) -> dict[str, str]:
@@ -32,3 +34,12 @@ def prunable(layers: Mapping[str, str], exclude: Sequence[str]) -> dict[str, str
     if not left:
         raise ExclusionError(f"exclude: {list(exclude)} leaves no weight to prune")
     return left
+
+
+def check_rates(method: Method, layers: Mapping[str, str]) -> None:
+    """Check that the network has weights of every kind that a method gives a rate. Raises ExclusionError."""
+    kinds = list(dict.fromkeys(layers.values()))
+    for kind in method.rate_by_kind:
+        if kind not in kinds:
+            have = ", ".join(kinds)
+            raise ExclusionError(f"rate_by_kind: the network has no weight of kind '{kind}', only of: {have}")

@@ -46,14 +46,6 @@ def fractions(method: Method, layers: Mapping[str, str], level: int) -> dict[str
     }
 
 
-def check_rates(method: Method, layers: Mapping[str, str]) -> None:
-    """Check that the network has weights of every kind that the method gives a rate. Raises PruningError."""
-    kinds = list(dict.fromkeys(layers.values()))
-    for kind in method.rate_by_kind:
-        if kind not in kinds:
-            raise PruningError(f"rate_by_kind: the network has no weight of kind '{kind}', only of: {', '.join(kinds)}")
-
-
 def removed_count(surviving: int, fraction: float) -> int:
     """Count how many of `surviving` weights a round removes."""
     return round(surviving * fraction)

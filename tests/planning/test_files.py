@@ -165,14 +165,13 @@ def test_from_the_command_line_networks_are_tried(tmp_path: Path) -> None:
     )
     config = (root / "config.yaml").read_text()
     (tmp_path / "good.yaml").write_text(config)
-    (tmp_path / "bad.yaml").write_text(
-        "plugins: [crooked]\ntasks: {bad: {dataset: digits, model: crooked, train: {optimizer: {name: adam, "
-        "learning_rate: 0.1}, batch_size: 60, steps: 9, evaluate_every: 3}, cohorts: ['0-1']}}\nstudies: {}\n"
-    )
+    lenet = "{name: lenet, hidden: [300, 100]}"
+    assert lenet in config
+    (tmp_path / "bad.yaml").write_text(config.replace(lenet, "crooked") + "plugins: [crooked]\n")
     assert run_python("-m", "lth_core", "check", str(tmp_path / "good.yaml")).returncode == 0
     done = run_python("-m", "lth_core", "check", str(tmp_path / "bad.yaml"))
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("tasks.bad.model: crooked: it has 9 scores, but there are 10 classes")
+    assert done.stderr.startswith("tasks.digits-lenet.model: crooked: it has 9 scores, but there are 10 classes")
 
 
 def test_checking_a_config_imports_no_framework() -> None:
