@@ -152,7 +152,7 @@ def test_rates_of_kinds_that_the_network_lacks_are_found_there_too() -> None:
     stacked = {name: np.zeros((2, *shape)) for name, shape in SHAPES.items()}
     check_methods(LAYERS, stacked, methods)
     line = r"^methods.imp.rate_by_kind: the network has no weight of kind 'output', only of: conv, hidden$"
-    with pytest.raises(PruningError, match=line):
+    with pytest.raises(ExclusionError, match=line):
         check_methods(dict.fromkeys(LAYERS, "hidden") | {"conv1.weight": "conv"}, stacked, methods)
 
 
