@@ -1,7 +1,7 @@
 """Chains of iterative magnitude pruning, end to end, of ResNet-20 on 5,000 images: 12 levels, on one core.
 
 The chain runs as it chooses to, which is on the kept weights alone from some level on, and as masked dense trainings
-throughout. Both are `snakemake` from nothing to the ticket of level 12: 13 trainings of 60 steps of 128 random images
+throughout. Both are `snakemake` from nothing to the ticket of level 12: 13 trainings of 25 steps of 128 random images
 of CIFAR-10's shape, with crops and flips, evaluated at the ends. Times are wall times; the two take turns.
 
     python -m benchmarks conv_chain [--repetitions 3]
@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks.project import Project, copied_project
 from benchmarks.rows import Row
 
-LEVELS, STEPS = 12, 60
+LEVELS, STEPS = 12, 25
 RATES = (0.2, 0.3)
 """Fractions that each level prunes."""
 DATA = '''
@@ -48,7 +48,7 @@ def config(rate: float) -> dict[str, Any]:
     }
     method = {"scope": "global", "rate": rate, "exclude": ["output", "*.shortcut.*"], "levels": LEVELS}
     return {
-        "plugins": ["random_images.py"],
+        "plugins": ["random_images"],
         "tasks": {"resnet": {"dataset": "random-images", "model": "resnet-20", "train": train, "cohorts": ["0-0"]}},
         "methods": {"imp": method},
         "studies": {"frankle2019": {"tasks": {"resnet": "imp"}}},
