@@ -174,3 +174,9 @@ def test_a_sum_of_kernels_is_exact_for_whole_numbers() -> None:
     adapted = adapt(theirs, {"conv.weight": np.zeros((2, 1, 2, 2), np.float32)}, LAYERS)["conv.weight"]
     assert adapted.dtype == np.float32
     assert math.isclose(adapted[0, 0, 0, 0], 0 + 4 + 8) and adapted.shape == (2, 1, 2, 2)
+
+
+def test_an_output_layer_that_is_declared_by_another_name_is_that_of_the_task() -> None:
+    source, target = ({"table": np.full((4, 2), size), "scores": np.full((size, 4), size)} for size in (3, 5))
+    adapted = adapt(source, target, {"table": "embedding", "scores": "output"})
+    assert equal(adapted, {"table": source["table"], "scores": target["scores"]})
