@@ -18,13 +18,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from benchmarks.conv_step import EXAMPLES, photographs
+from benchmarks.conv_step import EXAMPLES, Contest, network, photographs
 from benchmarks.rows import Row, in_new_process
 from lth_core.config import Initialization, Recipe
 from lth_core.data.reading import open_data
@@ -34,7 +33,6 @@ from lth_core.jobs.support.trainings import prepare
 from lth_core.models.initialization import initialize_cohort
 from lth_core.models.layers import prunable_layers
 from lth_core.planning import catalogue
-from lth_core.registry import model
 from lth_core.storage.tensors import Tensors, write_tensors
 from lth_core.tasks.classification import ImageClassification
 from lth_core.training.loop import train
@@ -48,25 +46,16 @@ SGD = {"name": "sgd", "learning_rate": 0.1, "momentum": 0.9, "weight_decay": 1e-
 
 
 @dataclass(frozen=True)
-class Contest:
+class SparseContest(Contest):
     """A network and its recipe; by density, how many times as fast a step should be."""
 
-    name: str
-    model: str
-    optimizer: dict[str, Any]
-    batch_size: int
-    augment: str
-    steps: int
     targets: dict[float, float]
-
-    def network(self) -> nn.Module:
-        return model.call(self.model, {"classes": 10, "input_shape": SHAPE}, {})
 
 
 CONTESTS = (
-    Contest("Conv-2", "conv-2", {"name": "adam", "learning_rate": 2e-4}, 60, "none", 12, {0.05: 3.0, 0.2: 1.0}),
-    Contest("ResNet-20", "resnet-20", SGD, 128, "crop-flip", 6, {0.05: 3.5, 0.1: 2.2, 0.2: 1.0}),
-    Contest("VGG-16", "vgg-16", SGD, 64, "crop-flip", 4, {0.03: 4.0, 0.2: 1.0}),
+    SparseContest("Conv-2", "conv-2", {"name": "adam", "learning_rate": 2e-4}, 60, "none", 12, {0.05: 3.0, 0.2: 1.0}),
+    SparseContest("ResNet-20", "resnet-20", SGD, 128, "crop-flip", 6, {0.05: 3.5, 0.1: 2.2, 0.2: 1.0}),
+    SparseContest("VGG-16", "vgg-16", SGD, 64, "crop-flip", 4, {0.03: 4.0, 0.2: 1.0}),
 )
 
 
@@ -87,7 +76,7 @@ def masks(module: nn.Module, density: float) -> Tensors:
     return {name: random.random((1, *weights[name].shape)) < density for name in pruned}
 
 
-def spent(contest: Contest, data: str, density: float, dense: bool) -> Spent:
+def spent(contest: SparseContest, data: str, density: float, dense: bool) -> Spent:
     """Train, then evaluate."""
     if dense:
         choice.DENSEST = -1.0
@@ -103,9 +92,9 @@ def spent(contest: Contest, data: str, density: float, dense: bool) -> Spent:
         evaluate_every=WARM_UP + contest.steps,
         augment=contest.augment,
     )
-    task = ImageClassification(contest.network(), open_data(data), recipe, torch.device("cpu"))
+    task = ImageClassification(network(contest), open_data(data), recipe, torch.device("cpu"))
     mask = masks(task.module, density)
-    weights = initialize_cohort(contest.network, Initialization(), [0])
+    weights = initialize_cohort(partial(network, contest), Initialization(), [0])
     state = start_state(task, {name: value * mask.get(name, 1) for name, value in weights.items()}, mask)
     if bool(state.cohort.convolutions) == dense:
         raise RuntimeError(f"{contest.name} at {density:.0%} took the other path")
@@ -135,14 +124,14 @@ def measure(root: str = "data", repetitions: int = 3) -> list[Row]:
         return [row for contest in CONTESTS for row in compare(contest, data, repetitions)]
 
 
-def compare(contest: Contest, data: str, repetitions: int) -> Iterator[Row]:
+def compare(contest: SparseContest, data: str, repetitions: int) -> Iterator[Row]:
     """Masked dense against the kept weights alone, in turns."""
     for density, target in contest.targets.items():
         pairs = [
             [in_new_process(partial(spent, contest, data, density, dense)) for dense in (True, False)]
             for _ in range(repetitions)
         ]
-        title = f"{contest.name}, batch {contest.batch_size}, {density:.0%} of the weights"
+        title = f"{contest.title}, {density:.0%} of the weights"
         yield Row(f"{title}: a step", [slow.training / fast.training for slow, fast in pairs], at_least=target)
         yield Row(f"{title}: evaluation", [slow.evaluation / fast.evaluation for slow, fast in pairs], at_least=1.0)
         yield Row(f"{title}: memory", [fast.memory / slow.memory for slow, fast in pairs], at_most=1.0)

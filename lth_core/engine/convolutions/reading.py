@@ -114,9 +114,7 @@ class _Reader:
             else:
                 step = Linear(source, self.next, f"{name}weight", bias, False)
                 self._add(node, step, (layer.out_features, 1, 1), flat=True)
-        elif (
-            kind in (nn.BatchNorm2d, PreciseBatchNorm) and layer.affine and layer.track_running_stats and not read.flat
-        ):
+        elif kind in (nn.BatchNorm2d, PreciseBatchNorm) and _has_all(layer) and not read.flat:
             self._add(node, BatchNorm(source, self.next, path, None, False), self.shapes[source])
         elif kind is nn.Flatten and (layer.start_dim, layer.end_dim) == (1, -1):
             self.values[node] = replace(read, flat=True)
@@ -136,7 +134,10 @@ class _Reader:
             self._relu(node, read, bool(options.pop("inplace", False)))
         elif what in (operator.add, operator.iadd, torch.add, "add") and len(arguments) == 2 and not options:
             self._sum(node, read, self.values[arguments[1]], what is operator.iadd)  # pyright: ignore[reportArgumentType]
-        elif what in (torch.flatten, "flatten") and [*arguments[1:], *options.values()] in ([1], [1, -1]):
+        elif what in (torch.flatten, "flatten"):
+            axes = {**_arguments(arguments, ["start_dim", "end_dim"]), **options}
+            if axes not in ({"start_dim": 1}, {"start_dim": 1, "end_dim": -1}):
+                raise _NotUnderstood(node)
             self.values[node] = replace(read, flat=True)
         elif what in ("view", "reshape") and len(arguments) == 3 and arguments[2] == -1:
             if getattr(arguments[1], "target", None) != "size" or arguments[1].args[1:] != (0,):  # pyright: ignore
@@ -147,6 +148,8 @@ class _Reader:
             if sorted(int(axis) % 4 for axis in axes) != [2, 3]:  # pyright: ignore
                 raise _NotUnderstood(node)
             kept = bool(options.pop("keepdim", len(arguments) > 2 and arguments[2]))
+            if options:
+                raise _NotUnderstood(node)
             self._average(node, read, flat=not kept)
         elif what is functional.max_pool2d and not read.flat:
             self._pool(node, read, nn.MaxPool2d, {**_arguments(arguments, ["kernel_size", "stride"]), **options})

@@ -36,7 +36,7 @@ class SparseConvolutions:
         buffers: Mapping[str, Tensor],
         mask: Mapping[str, np.ndarray],
     ):
-        """From one replicate's tensors, which are 0 where a mask is False; buffers change in index."""
+        """From one replicate's tensors, which are 0 where a mask is False; buffers change in place."""
         self.workspace, network = workspace, workspace.network
         kept = {name: mask.get(name, np.ones(weights[name].shape, dtype=bool)) for name in network.parameters}
         names = [name for name, value in module.named_parameters() if value.requires_grad]
@@ -61,7 +61,7 @@ class SparseConvolutions:
         self.steps = Steps(workspace, of_layers, values, gradients, norms, buffers)
 
     def write_into(self, weights: Mapping[str, Tensor]) -> None:
-        """Write the present values into the replicate's tensors, in index."""
+        """Write the present values into the replicate's tensors, in place."""
         for name, values in self._slices.items():
             weights[name].view(-1).index_copy_(0, self.flat_indices[name], values)
 

@@ -116,7 +116,20 @@ REFUSED: dict[str, Callable[[], nn.Module]] = {
     "a value that is changed later": lambda: Body(lambda _, x: functional.relu(x, inplace=True) + x),
     "scores that are maps": lambda: nn.Sequential(nn.Conv2d(3, 4, 3)),
     "several outputs": lambda: Pair(),
+    "examples that are flattened": lambda: Ending(lambda x: torch.flatten(x, end_dim=1), 1),
+    "means of a type that is asked for": lambda: Ending(lambda x: x.mean((2, 3), dtype=torch.float32), 4),
 }
+
+
+class Ending(nn.Module):
+    """A convolution to one pixel, whatever a test does with it, a linear layer."""
+
+    def __init__(self, ending: Callable[[Tensor], Tensor], features: int):
+        super().__init__()
+        self.ending, self.first, self.last = ending, nn.Conv2d(3, 4, 8), nn.Linear(features, 2)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.last(self.ending(self.first(images)))
 
 
 class Pair(nn.Module):
