@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from lth_core.engine import instructions
+from lth_core.engine.convolutions import layer_kernels
+from lth_core.engine.convolutions.steps import TILE
 from lth_core.engine.convolutions.workspace import LANES
 from tests.support.convolutions import IMAGE, NETWORKS, by_autograd, fill_gradient, pruned, replicate
 
@@ -140,8 +142,9 @@ def test_variances_are_as_precise_as_the_inputs_however_far_from_0_they_are(shif
     torch.testing.assert_close(actual, exact, rtol=1e-5, atol=0)
 
 
-def test_chunks_are_as_many_examples_as_vectors_have_numbers() -> None:
+def test_sizes_that_are_known_without_the_kernels_are_theirs() -> None:
     assert instructions.LANES == LANES
+    assert layer_kernels.TILE == TILE
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="needs a processor of that family")
