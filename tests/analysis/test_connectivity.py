@@ -128,12 +128,12 @@ def test_a_sample_is_part_of_every_larger_one_and_all_of_it_has_every_example_on
     task = make_task(linear())
 
     def examples(count: int | None) -> list[Tensor]:
-        return [image for batch in task.sample_batches("train", count, 40) for image in batch.images]
+        return [image for batch in task.sample_batches("train", count, 40) for image in batch.inputs]
 
     whole, some = examples(None), examples(50)
     assert len(whole) == 90 and len({image.numpy().tobytes() for image in whole}) == 90
     assert [torch.equal(a, b) for a, b in zip(some, whole, strict=False)] == [True] * 50
-    assert [len(batch.images) for batch in task.sample_batches("train", size=40)] == [30, 30, 30]
+    assert [len(batch.inputs) for batch in task.sample_batches("train", size=40)] == [30, 30, 30]
     assert len(examples(1000)) == 90
 
 
@@ -236,7 +236,7 @@ def test_estimated_statistics_are_those_computed_by_hand(make_task: Any, monkeyp
     task, networks = trained(make_task, Normalised)
     between = line(*networks[:2], [0.25])
     (actual,) = estimate_statistics(task, [between])[0]
-    weights, images = between.at(0.25), [batch.images for batch in task.sample_batches("train", size=40)]
+    weights, images = between.at(0.25), [batch.inputs for batch in task.sample_batches("train", size=40)]
     normalised = [
         nn.functional.batch_norm(x, None, None, weights["bn1.weight"], weights["bn1.bias"], True) for x in images
     ]

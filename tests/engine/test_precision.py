@@ -50,7 +50,7 @@ def reference(task: Any, network: Any, weights: dict[str, np.ndarray], mask: dic
     kept = {name: torch.from_numpy(value) for name, value in mask.items()}
     for batch in task.minibatches([seed], 0, 0, 10):
         optimizer.zero_grad()
-        nn.functional.cross_entropy(module(batch.images[0].contiguous()), batch.labels[0]).backward()
+        nn.functional.cross_entropy(module(batch.inputs[0].contiguous()), batch.targets[0]).backward()
         optimizer.step()
         with torch.no_grad():
             for name, weight in module.named_parameters():
@@ -184,7 +184,7 @@ def test_all_batches_of_a_task_have_its_layout(make_task: Any) -> None:
         task = make_task(network())
         (batch,) = task.minibatches([0, 1], 0, 0, 1)
         shared = (next(task.evaluation_batches("test")), next(task.sample_batches("test")))
-        actual = [batch.images[1], *(piece.images for piece in shared)]
+        actual = [batch.inputs[1], *(piece.images for piece in shared)]
         assert [images.stride(-1) != 1 or images.stride(1) == 1 for images in actual] == [expected] * 3
 
 

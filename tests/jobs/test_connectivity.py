@@ -22,7 +22,7 @@ from lth_core.jobs.support.trainings import model_factory
 from lth_core.models.initialization import initialize_cohort
 from lth_core.models.symmetries import symmetries
 from lth_core.storage.tensors import Tensors, write_tensors
-from lth_core.tasks.classification import ImageClassification
+from lth_core.tasks.opening import build_task
 from lth_core.training.loop import train
 from lth_core.training.resume import Resume
 from lth_core.training.state import start_state
@@ -50,7 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         factory = model_factory(task, data.classes, data.input_shape)
         weights = initialize_cohort(factory, Initialization(), SEEDS)
         if name == "lenet":
-            trainable = ImageClassification(factory(), data, task.train, torch.device("cpu"))
+            trainable = build_task(factory(), data, task.train, torch.device("cpu"))
             weights = train(trainable, start_state(trainable, weights, {}), SEEDS, 60).weights
             write_tensors(folder / "permuted.safetensors", permuted(weights, symmetries(factory(), (1, 8, 8))), {})
         write_tensors(folder / f"{name}.safetensors", weights, {})

@@ -97,7 +97,7 @@ def test_training_accuracy_is_measured_on_a_fixed_sample_of_all_classes(make_tas
     task = make_task(dense())
     by_class = task.data.labels["train"].argsort(stable=True)
     task.data.labels["train"] = task.data.labels["train"][by_class]
-    first, second = (torch.cat([batch.labels for batch in task.evaluation_batches("train")]) for _ in range(2))
+    first, second = (torch.cat([batch.targets for batch in task.evaluation_batches("train")]) for _ in range(2))
     assert len(first) == task.data.size("validation") and set(first.tolist()) == {0, 1, 2}
     assert torch.equal(first, second)
 
