@@ -87,7 +87,7 @@ class Figure:
     def __init__(self, paper: Paper, images: ImageData, device: torch.device, iterations: int):
         every = min(paper.task.train.evaluate_every, iterations)
         recipe = paper.task.train.model_copy(update={"steps": iterations, "evaluate_every": every})
-        self.paper, self.factory = paper, model_factory(paper.task, images.classes, images.input_shape)
+        self.paper, self.factory = paper, model_factory(paper.task, images.facts)
         self.task = build_task(self.factory(), images, recipe, device)
         self.layers = prunable_layers(self.factory(), images.input_shape)
         self.costs: dict[int, list[Cost]] = {}

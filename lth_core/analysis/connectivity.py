@@ -215,16 +215,16 @@ def evaluate(
 
 def _add(sums: Tensor, task: Task, outputs: Iterable[Tensor], batch: Batch) -> None:
     """Add a batch's losses, metric and predictions unlike those at the first point, to the columns of the points."""
-    reference, judged = None, task.metrics[0].name
+    reference, metric = None, task.metrics[0].name
     for point, values in enumerate(outputs):
         measured, predicted = task.measures(values, batch), task.predictions(values, batch)
         reference = predicted if reference is None else reference
         sums[0, point] += measured["loss"].double().sum()
-        sums[1, point] += measured[judged].double().sum()
+        sums[1, point] += measured[metric].double().sum()
         if predicted is None or reference is None:
             sums[2, point] = math.nan
         else:
-            sums[2, point] += (predicted != reference).double().flatten(1).mean(dim=1).sum()
+            sums[2, point] += (predicted != reference).double().view(len(values), -1).mean(dim=1).sum()
 
 
 def _curve(loss: np.ndarray, metric: np.ndarray, disagreement: np.ndarray) -> Curve:

@@ -123,7 +123,7 @@ class Task(Section):
     model: Choice
     """The network and its options."""
     objective: Choice = Choice(name="classification")
-    """What is minimised, and what the network is judged by: a registered objective and its options."""
+    """What is minimised and measured: a registered objective and its options."""
     initialization: Initialization = Initialization()
     """The distribution of theta_0, the initial weights."""
     train: Recipe

@@ -1,7 +1,7 @@
 """Measure the line between the trained networks of two cohorts: rules `order_connectivity`, `level_connectivity`, ...
 
 Input: the data file and two files of trained weights. Output, as CSV: the line between each two networks to --output,
-{pair}_path.csv: seed, draw, matching, statistics, split, alpha, loss, metric (what the task is judged by); and beside
+{pair}_path.csv: seed, draw, matching, statistics, split, alpha, loss, metric (the task's first one); and beside
 it, to {pair}_ends.csv, how far the ends are apart: seed, draw, matching, l2, angle (radians) over the prunable weights,
 disagreement_train and disagreement_test (fractions of the examples).
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +32,7 @@ class TaskError(ValueError):
     """A task that cannot be trained as configured, in one line."""
 
 
+@runtime_checkable
 class Batch(Protocol):
     """Tensors of examples: a dataclass. All randomness of a step lies in it, from (seed, purpose, order, step)."""
 
@@ -103,7 +104,7 @@ class Task(Protocol):
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        """Return what is measured besides the loss. The first is what the task is judged by."""
+        """Return what is measured besides the loss; studies compare networks by the first."""
         ...
 
     @property

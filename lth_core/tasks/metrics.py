@@ -1,4 +1,4 @@
-"""What tasks are judged by, as their objectives say at registration; free of torch."""
+"""The metrics of tasks, as their objectives say at registration; free of torch."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ def metrics_of(task: Task) -> tuple[Metric, ...]:
 
 
 def metric_of(task: Task) -> Metric:
-    """Return what a task is judged by, by its settings. Raises UnknownName."""
+    """Return the metric by which studies compare a task's networks, by its settings. Raises UnknownName."""
     return metrics_of(task)[0]

@@ -16,7 +16,7 @@ from lth_core.metrics import Metric
 
 @dataclass(frozen=True)
 class Objective:
-    """A registered objective: per example what is minimised, and what the task is judged by."""
+    """A registered objective: what is minimised and measured of every example."""
 
     name: str
     options: Mapping[str, Any]

@@ -25,6 +25,7 @@ from lth_core.jobs.support.trainings import model_factory
 from lth_core.models.initialization import initialize, initialize_cohort
 from lth_core.models.layers import prunable_layers, prunable_weights
 from lth_core.storage.tensors import Tensors, read_header, read_tensors, write_tensors
+from lth_core.tasks.images import ImageTask
 
 
 def linear() -> nn.Module:
@@ -182,7 +183,7 @@ def run(main: Callable[[], None], monkeypatch: pytest.MonkeyPatch, *arguments: s
 
 @pytest.fixture
 def initial(tmp_path: Path) -> Path:
-    factory = model_factory(Task(**spec()["task"]), 3, [1, 6, 6])
+    factory = model_factory(Task(**spec()["task"]), {"classes": 3, "input_shape": [1, 6, 6]})
     path = tmp_path / "init.safetensors"
     header = {"layers": prunable_layers(factory(), (1, 6, 6)), "consumers": {}, "diverged": [False] * len(SEEDS)}
     write_tensors(path, initialize_cohort(factory, Initialization(), SEEDS), header)

@@ -59,7 +59,7 @@ def minibatches(
 
 
 def same(first: Examples, second: Examples) -> bool:
-    return torch.equal(first.images, second.images) and torch.equal(first.labels, second.labels)
+    return torch.equal(first.inputs, second.inputs) and torch.equal(first.targets, second.targets)
 
 
 # ---------------------------------------------------------------- parts of pictures
@@ -158,9 +158,9 @@ def test_an_example_looks_the_same_whichever_process_has_it(root: Path, name: st
     whole = minibatches(root, name, augment)
     for share in SHARES:
         for part, batch in zip(minibatches(root, name, augment, share), whole, strict=True):
-            assert part.images.shape == (2, 2, 3, SIZE, SIZE)
-            assert torch.equal(part.images, batch.inputs[:, share.slice])
-            assert torch.equal(part.labels, batch.targets[:, share.slice])
+            assert part.inputs.shape == (2, 2, 3, SIZE, SIZE)
+            assert torch.equal(part.inputs, batch.inputs[:, share.slice])
+            assert torch.equal(part.targets, batch.targets[:, share.slice])
 
 
 def test_a_step_looks_the_same_wherever_training_begins_and_no_two_are_alike(root: Path) -> None:

@@ -144,5 +144,5 @@ def test_a_weight_that_is_not_finite_is_divergence_even_where_no_output_shows_it
     weights["1.weight"][2] = 3e38  # finite, though their sum is not
     assert start_state(task, weights, {}).cohort.finite().tolist() == [True, False, True]
     weights["1.weight"][2] = 0
-    losses, accuracies = start_state(task, weights, {}).cohort.evaluate("test")
+    losses, accuracies = start_state(task, weights, {}).cohort.evaluate("test").values()
     assert np.isnan([losses[1], accuracies[1]]).all() and np.isfinite([*losses[::2], *accuracies[::2]]).all()

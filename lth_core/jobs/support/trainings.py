@@ -183,7 +183,7 @@ def train_ticket(
 
 
 def latest_metric(state: TrainingState) -> str:
-    """Describe what the task is judged by, on validation data and averaged over replicates, for the progress line."""
+    """Describe the task's first metric on validation data, averaged over replicates, for the progress line."""
     metric, rows = state.cohort.task.metrics[0], state.history[-3 * state.cohort.size :]
     values = [float(row[metric.name]) for row in rows if row["split"] == "validation"]
     known = [value for value in values if math.isfinite(value)]
