@@ -6,30 +6,49 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from lth_core.config.sections import Choice, Cohort, Name, Rate, Section, Step, seeds_of
+from lth_core.config.sections import Choice, Cohort, Fraction, Name, Rate, Section, Step, seeds_of
 
 
 class Optimizer(Section):
     """How to update the weights."""
 
-    name: Literal["adam", "sgd"]
-    """Adam (betas 0.9 and 0.999, epsilon 1e-8) or stochastic gradient descent."""
+    name: Literal["adam", "adamw", "rmsprop", "sgd"]
+    """Adam, AdamW, RMSprop or stochastic gradient descent, as in PyTorch."""
     learning_rate: PositiveFloat
     """Base learning rate, which the schedule multiplies."""
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Momentum (`sgd` only)."""
+    momentum: Fraction = 0.0
+    """Momentum (`sgd` and `rmsprop`)."""
     nesterov: bool = False
     """Whether the momentum is Nesterov's (`sgd` only)."""
+    betas: Annotated[list[Fraction], Field(min_length=2, max_length=2)] = [0.9, 0.999]
+    """How much of the running means of gradients and of their squares each step keeps (`adam` and `adamw`)."""
+    smoothing: Fraction = 0.99
+    """How much of the running mean of squared gradients each step keeps (`rmsprop` only); PyTorch calls it alpha."""
+    epsilon: PositiveFloat = 1e-8
+    """What is added to the root of that mean, by which steps are divided (all but `sgd`)."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    """Weight decay: this multiple of the weights is added to the gradient."""
+    """Weight decay: this multiple of the weights is added to the gradient; with `adamw`, times the learning rate, it is
+    subtracted from the weights."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Optimizer:
-        if self.name == "adam" and (self.momentum or self.nesterov):
-            raise ValueError("'adam' has no momentum and no nesterov: remove them, or use 'sgd'")
+        for key, owners in OPTIMIZERS_WITH.items():
+            if self.name not in owners and getattr(self, key) != Optimizer.model_fields[key].default:
+                instead = " or ".join(f"'{owner}'" for owner in owners)
+                raise ValueError(f"'{self.name}' has no {key}: remove it, or use {instead}")
         if self.nesterov and not self.momentum:
             raise ValueError("nesterov needs a momentum above 0: set momentum")
         return self
+
+
+OPTIMIZERS_WITH = {
+    "momentum": ("sgd", "rmsprop"),
+    "nesterov": ("sgd",),
+    "betas": ("adam", "adamw"),
+    "smoothing": ("rmsprop",),
+    "epsilon": ("adam", "adamw", "rmsprop"),
+}
+"""Which optimizers have the keys that not all have."""
 
 
 class Schedule(Section):
@@ -75,6 +94,12 @@ class Recipe(Section):
     """`bf16` trains with products and convolutions in bfloat16. Convolutions then take about half the time on hardware
     that supports it (GPUs, processors with AMX or AVX512_BF16) and three times as long elsewhere. Weights, optimizer
     state, batch-norm statistics, losses and all evaluations stay float32."""
+    clip_norm: PositiveFloat | None = None
+    """The largest norm of a replicate's gradient. A larger gradient is scaled down to it before the optimizer's step;
+    weights that are not trained do not count. By default gradients are not clipped."""
+    label_smoothing: Fraction = 0.0
+    """Part of the target that is spread evenly over all classes in training (Szegedy et al. 2016, section 7).
+    Evaluations use the labels as they are."""
 
     @model_validator(mode="after")
     def _within_training(self) -> Recipe:

@@ -109,11 +109,16 @@ def _too_short(detail: Mapping[str, Any]) -> str:
     return f"needs at least {least} entries (got {given})" if least > 1 else "must not be empty"
 
 
+def _too_long(detail: Mapping[str, Any]) -> str:
+    return f"has at most {detail['ctx']['max_length']} entries (got {detail['ctx']['actual_length']})"
+
+
 _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "missing": lambda detail: "missing",
     "literal_error": _one_of,
     "model_type": _no_map,
     "too_short": _too_short,
+    "too_long": _too_long,
     "value_error": lambda detail: str(detail["ctx"]["error"]),
 }
 _DEMANDS = {
