@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
 from lth_core.config.sections import Choice, Cohort, Fraction, Name, Rate, Section, Step, seeds_of
 
@@ -112,8 +112,20 @@ class Recipe(Section):
         return self
 
 
+class TrainedWeights(Section):
+    """The weights of another task's dense training. Tensors of the same name and shape are taken, with the statistics
+    of batch norm; the others, such as the output layer of other classes, are drawn."""
+
+    task: Name
+    """The other task. It needs the same cohorts."""
+    step: PositiveInt | None = None
+    """The step of its dense training; by default its last."""
+
+
 class Initialization(Section):
-    """The distribution that theta_0, the initial weights, is drawn from."""
+    """The distribution that theta_0, the initial weights, is drawn from, or another task's weights."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
 
     weights: Literal["glorot-normal", "kaiming-normal", "framework", "as-built"] = "glorot-normal"
     """`glorot-normal` (biases are 0), `kaiming-normal` (fan-in, for ReLU; biases are PyTorch's), `framework` (all but
@@ -122,6 +134,8 @@ class Initialization(Section):
     batchnorm: Literal["ones", "uniform", "as-built"] = "ones"
     """Scales of batch norm: 1, or uniform on (0, 1) as in Frankle's later papers; shifts are 0. `as-built`: both as the
     network's function returns them."""
+    source: TrainedWeights | None = Field(None, alias="from")
+    """Weights of another task's dense training, in place of those that are drawn, wherever names and shapes agree."""
 
     @model_validator(mode="before")
     @classmethod
@@ -145,7 +159,7 @@ class Task(Section):
     model: Choice
     """The network and its options."""
     initialization: Initialization = Initialization()
-    """The distribution of theta_0, the initial weights."""
+    """The distribution of theta_0, the initial weights, or another task's weights."""
     train: Recipe
     """The training recipe."""
     cohorts: Annotated[list[Cohort], Field(min_length=1)]

@@ -1,7 +1,8 @@
 """Draw the initial weights theta_0 of a cohort: rule `initialize`.
 
-Input: the data file, of which only the facts matter. Output: theta_0. Its header has the network's prunable layers,
-what the network costs, for filters that can be removed the layer that reads them, and what was proved of its training.
+Input: the data file, of which only the facts matter, and the weights of another task where it starts from these.
+Output: theta_0. Its header has the network's prunable layers, what the network costs, for filters that can be removed
+the layer that reads them, what was proved of its training, and what was taken from another task (`from`).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from lth_core.jobs.support.command import command, import_modules
 from lth_core.jobs.support.trainings import model_factory
 from lth_core.models.cost import network_cost
 from lth_core.models.declared import declared_kinds
-from lth_core.models.initialization import Factory, build, initialize_cohort
+from lth_core.models.initialization import Factory, build, initialize_cohort, take
 from lth_core.models.layers import prunable_layers, weights_without_filters
 from lth_core.models.outputs import check_scores
 from lth_core.models.requirements import ModelError, require
@@ -31,7 +32,7 @@ from lth_core.pruning.exclusions import ExclusionError, check_rates, prunable
 from lth_core.pruning.filters import FilterError, check_filters
 from lth_core.randomness import kept_torch_generators
 from lth_core.storage.provenance import provenance
-from lth_core.storage.tensors import Tensors, write_tensors
+from lth_core.storage.tensors import Tensors, read_header, read_tensors, write_tensors
 from lth_core.tasks.classification import ImageClassification
 from lth_core.training.proof import ProofError, prove, recipe
 
@@ -91,11 +92,27 @@ def proof_of(task: str, factory: Factory, settings: Task, images: ImageData, see
         raise ProofError(f"tasks.{task}.model: {settings.model.name}: {error}") from error
 
 
+def start_from(task: str, settings: Task, weights: Tensors, path: str) -> dict[str, Any]:
+    """Put the trained weights of another task, in a file, into theta_0 (R, ...), and say for its header which ones.
+
+    Raises ModelError with the key of the config.
+    """
+    source = settings.initialization.source
+    assert source is not None
+    try:
+        taken = take(weights, read_tensors(path))
+    except ModelError as error:
+        raise ModelError(f"tasks.{task}.initialization.from.task: '{source.task}': {error}") from error
+    step = source.step or read_header(path)["step"]
+    return {"from": {"task": source.task, "step": step, "taken": taken, "drawn": sorted({*weights} - {*taken})}}
+
+
 @command
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--spec", type=json.loads, required=True)
     arguments.add_argument("--data", required=True)
+    arguments.add_argument("--weights", help="trained weights of another task, to start from")
     arguments.add_argument("--output", required=True)
     arguments.add_argument("--task", required=True, help="whose methods to look at")
     arguments.add_argument("--methods", type=json.loads, required=True, help="JSON: task -> method -> what it prunes")
@@ -106,6 +123,7 @@ def main() -> None:
     factory = model_factory(settings, images.classes, images.input_shape)
     check_network(options.task, factory, settings, images.input_shape, images.classes)
     weights = initialize_cohort(factory, settings.initialization, spec["seeds"])
+    source = start_from(options.task, settings, weights, options.weights) if options.weights else {}
     proved = proof_of(options.task, factory, settings, images, spec["seeds"][0])
     with kept_torch_generators():
         module = factory()
@@ -114,7 +132,7 @@ def main() -> None:
     check_methods(layers, weights, options.methods[options.task], consumers, weights_without_filters(module))
     examples = {split: images.size(split) for split in SPLITS}
     header = {"layers": layers, "consumers": consumers or {}, "cost": cost, "examples": examples}
-    header |= {"proved": proved, "provenance": provenance(spec)}
+    header |= source | {"proved": proved, "provenance": provenance(spec)}
     write_tensors(options.output, weights, header)
 
 
