@@ -92,19 +92,17 @@ def proof_of(task: str, factory: Factory, settings: Task, images: ImageData, see
         raise ProofError(f"tasks.{task}.model: {settings.model.name}: {error}") from error
 
 
-def start_from(task: str, settings: Task, weights: Tensors, path: str) -> dict[str, Any]:
-    """Put the trained weights of another task, in a file, into theta_0 (R, ...), and say for its header which ones.
+def start_from(task: str, settings: Task, weights: Tensors, trained: Tensors) -> list[str]:
+    """Put what fits of another task's trained weights (R, ...) into the drawn ones, in place; return its names.
 
     Raises ModelError with the key of the config.
     """
     source = settings.initialization.source
     assert source is not None
     try:
-        taken = take(weights, read_tensors(path))
+        return take(weights, trained)
     except ModelError as error:
-        raise ModelError(f"tasks.{task}.initialization.from.task: '{source.task}': {error}") from error
-    step = source.step or read_header(path)["step"]
-    return {"from": {"task": source.task, "step": step, "taken": taken, "drawn": sorted({*weights} - {*taken})}}
+        raise ModelError(f"tasks.{task}.initialization.from.task: '{source.task}' does not fit: {error}") from error
 
 
 @command
@@ -123,7 +121,10 @@ def main() -> None:
     factory = model_factory(settings, images.classes, images.input_shape)
     check_network(options.task, factory, settings, images.input_shape, images.classes)
     weights = initialize_cohort(factory, settings.initialization, spec["seeds"])
-    source = start_from(options.task, settings, weights, options.weights) if options.weights else {}
+    source = {}
+    if options.weights:
+        taken = start_from(options.task, settings, weights, read_tensors(options.weights))
+        source = {"from": {"step": read_header(options.weights)["step"], "taken": taken}}
     proved = proof_of(options.task, factory, settings, images, spec["seeds"][0])
     with kept_torch_generators():
         module = factory()

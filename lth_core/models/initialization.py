@@ -70,7 +70,10 @@ def take(drawn: Tensors, trained: Tensors) -> list[str]:
         for name, value in drawn.items()
         if name in trained and (trained[name].shape, trained[name].dtype) == (value.shape, value.dtype)
     )
-    require(any(drawn[name].ndim > 2 for name in taken), "no weight matrix of it has a name and the shape as here")
+    require(
+        any(drawn[name].ndim > 2 for name in taken),
+        "none of its weight matrices has the name and the shape of one here",
+    )
     drawn |= {name: trained[name] for name in taken}
     return taken
 

@@ -95,7 +95,7 @@ def _datasets(config: Config) -> list[str]:
 
 
 def _sources(config: Config) -> list[str]:
-    """Tasks that start from the weights of others: these must be there, with the same seeds, and not wait for them."""
+    """Tasks that start from the weights of others, which must be there, have the same seeds, and not start from them."""
     problems = []
     for name, task in config.tasks.items():
         source, location = task.initialization.source, ("tasks", name, "initialization", "from")
@@ -106,7 +106,7 @@ def _sources(config: Config) -> list[str]:
             problems.append(at((*location, "task"), str(UnknownName("task", source.task, config.tasks))))
             continue
         if name in _ancestors(config, source.task):
-            problems.append(at((*location, "task"), f"'{source.task}' starts from task '{name}' itself"))
+            problems.append(at((*location, "task"), f"task '{name}' would start from its own weights"))
         for cohort in task.cohorts:
             if cohort not in other.cohorts:
                 missing = f"task '{source.task}' has no cohort '{cohort}' as task '{name}'"
