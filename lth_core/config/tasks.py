@@ -134,7 +134,7 @@ class Initialization(Section):
     batchnorm: Literal["ones", "uniform", "as-built"] = "ones"
     """Scales of batch norm: 1, or uniform on (0, 1) as in Frankle's later papers; shifts are 0. `as-built`: both as the
     network's function returns them."""
-    source: TrainedWeights | None = Field(None, alias="from")
+    source: TrainedWeights | None = Field(default=None, alias="from")
     """Weights of another task's dense training, in place of those that are drawn, wherever names and shapes agree."""
 
     @model_validator(mode="before")

@@ -95,7 +95,7 @@ def _datasets(config: Config) -> list[str]:
 
 
 def _sources(config: Config) -> list[str]:
-    """Tasks that start from the weights of others, which must be there, have the same seeds, and not start from them."""
+    """Tasks that start from the weights of others: these must be there, have the same seeds, and not wait for them."""
     problems = []
     for name, task in config.tasks.items():
         source, location = task.initialization.source, ("tasks", name, "initialization", "from")
