@@ -11,6 +11,7 @@ from lth_core.config import RESERVED_BRANCH_NAMES, Branch, Config, Method, Task
 from lth_core.data.facts import known_facts
 from lth_core.planning.configerrors import Location, at
 from lth_core.planning.crosscheck import missing_options
+from lth_core.planning.starts import starts
 from lth_core.registry import UnknownName
 from lth_core.storage.runs import DENSE, Run
 from lth_core.studies.base import Study
@@ -25,7 +26,7 @@ def references(config: Config, studies: Mapping[str, Study]) -> list[str]:
         if not unknown:
             usable[name] = study
     expanded, more = _expanded(config, usable)
-    problems += more + _datasets(expanded) + _sources(expanded)
+    problems += more + _datasets(expanded) + starts(expanded)
     return problems if problems else _studies(expanded, usable)
 
 
@@ -92,39 +93,6 @@ def _datasets(config: Config) -> list[str]:
         except ValueError as error:
             problems.append(at(("datasets", task.dataset, key), str(error)))
     return problems
-
-
-def _sources(config: Config) -> list[str]:
-    """Tasks that start from the weights of others: these must be there, have the same seeds, and not wait for them."""
-    problems = []
-    for name, task in config.tasks.items():
-        source, location = task.initialization.source, ("tasks", name, "initialization", "from")
-        if source is None:
-            continue
-        other = config.tasks.get(source.task)
-        if other is None:
-            problems.append(at((*location, "task"), str(UnknownName("task", source.task, config.tasks))))
-            continue
-        if name in _ancestors(config, source.task):
-            problems.append(at((*location, "task"), f"task '{name}' would start from its own weights"))
-        for cohort in task.cohorts:
-            if cohort not in other.cohorts:
-                missing = f"task '{source.task}' has no cohort '{cohort}' as task '{name}'"
-                problems.append(at((*location, "task"), missing))
-        if source.step and source.step > (last := other.train.steps):
-            beyond = f"{source.step} must be at most {last}, the last step of task '{source.task}'"
-            problems.append(at((*location, "step"), beyond))
-    return problems
-
-
-def _ancestors(config: Config, task: str) -> list[str]:
-    """A task, the one that it starts from, the one that this starts from, and so on, each once."""
-    line: list[str] = []
-    while task in config.tasks and task not in line:
-        line.append(task)
-        source = config.tasks[task].initialization.source
-        task = source.task if source else ""
-    return line
 
 
 def _facts(name: str, task: Task, images: Mapping[str, Any]) -> list[str]:
