@@ -26,7 +26,7 @@ from lth_core.config.sections import (
     Step,
     seeds_of,
 )
-from lth_core.config.tasks import Dataset, Initialization, Optimizer, Recipe, Schedule, Task
+from lth_core.config.tasks import Dataset, Initialization, Optimizer, Recipe, Schedule, Task, TrainedWeights
 
 __all__ = [
     "COHORT_PATTERN",
@@ -53,6 +53,7 @@ __all__ = [
     "Step",
     "Supermasks",
     "Task",
+    "TrainedWeights",
     "seeds_of",
 ]
 

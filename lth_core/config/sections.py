@@ -63,6 +63,7 @@ def _with_seeds(cohort: str) -> str:
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN), AfterValidator(_no_device)]
 Kind = Literal["conv", "hidden", "output", "embedding", "recurrent", "attention"]
 Rate = Annotated[float, Field(gt=0, lt=1)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
 Step = Annotated[int, Field(ge=0)]
 Cohort = Annotated[str, StringConstraints(pattern=COHORT_PATTERN), AfterValidator(_with_seeds)]
 Folder = Annotated[str, StringConstraints(pattern=FOLDER_PATTERN), AfterValidator(_plain_folder)]

@@ -4,32 +4,51 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
-from lth_core.config.sections import Choice, Cohort, Name, Rate, Section, Step, seeds_of
+from lth_core.config.sections import Choice, Cohort, Fraction, Name, Rate, Section, Step, seeds_of
 
 
 class Optimizer(Section):
     """How to update the weights."""
 
-    name: Literal["adam", "sgd"]
-    """Adam (betas 0.9 and 0.999, epsilon 1e-8) or stochastic gradient descent."""
+    name: Literal["adam", "adamw", "rmsprop", "sgd"]
+    """Adam, AdamW, RMSprop or stochastic gradient descent, as in PyTorch."""
     learning_rate: PositiveFloat
     """Base learning rate, which the schedule multiplies."""
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Momentum (`sgd` only)."""
+    momentum: Fraction = 0.0
+    """Momentum (`sgd` and `rmsprop`)."""
     nesterov: bool = False
     """Whether the momentum is Nesterov's (`sgd` only)."""
+    betas: Annotated[list[Fraction], Field(min_length=2, max_length=2)] = [0.9, 0.999]
+    """How much of the running means of gradients and of their squares each step keeps (`adam` and `adamw`)."""
+    smoothing: Fraction = 0.99
+    """How much of the running mean of squared gradients each step keeps (`rmsprop` only); PyTorch calls it alpha."""
+    epsilon: PositiveFloat = 1e-8
+    """What is added to the root of that mean, by which steps are divided (all but `sgd`)."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    """Weight decay: this multiple of the weights is added to the gradient."""
+    """Weight decay: this multiple of the weights is added to the gradient; with `adamw`, times the learning rate, it is
+    subtracted from the weights."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Optimizer:
-        if self.name == "adam" and (self.momentum or self.nesterov):
-            raise ValueError("'adam' has no momentum and no nesterov: remove them, or use 'sgd'")
+        for key, owners in OPTIMIZERS_WITH.items():
+            if self.name not in owners and getattr(self, key) != Optimizer.model_fields[key].default:
+                instead = " or ".join(f"'{owner}'" for owner in owners)
+                raise ValueError(f"'{self.name}' has no {key}: remove it, or use {instead}")
         if self.nesterov and not self.momentum:
             raise ValueError("nesterov needs a momentum above 0: set momentum")
         return self
+
+
+OPTIMIZERS_WITH = {
+    "momentum": ("sgd", "rmsprop"),
+    "nesterov": ("sgd",),
+    "betas": ("adam", "adamw"),
+    "smoothing": ("rmsprop",),
+    "epsilon": ("adam", "adamw", "rmsprop"),
+}
+"""Which optimizers have the keys that not all have."""
 
 
 class Schedule(Section):
@@ -71,13 +90,16 @@ class Recipe(Section):
     """`crop-flip` pads images with 4 black pixels, crops them at random to their old size, and flips each horizontally
     with probability 1/2. `resized-crop-flip` takes a random part of the picture (8-100% of its area), resizes and flips
     it; it needs an image folder with `stream: true`."""
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Part of every target that is spread evenly over all classes in training (Szegedy et al. 2016); evaluations have
-    none. For objectives with classes or tokens."""
     precision: Literal["float32", "bf16"] = "float32"
     """`bf16` trains with products and convolutions in bfloat16. Convolutions then take about half the time on hardware
     that supports it (GPUs, processors with AMX or AVX512_BF16) and three times as long elsewhere. Weights, optimizer
     state, batch-norm statistics, losses and all evaluations stay float32."""
+    clip_norm: PositiveFloat | None = None
+    """The largest norm of a replicate's gradient. A larger gradient is scaled down to it before the optimizer's step;
+    weights that are not trained do not count. By default gradients are not clipped."""
+    label_smoothing: Fraction = 0.0
+    """Part of the target that is spread evenly over all classes in training (Szegedy et al. 2016, section 7).
+    Evaluations use the labels as they are."""
 
     @model_validator(mode="after")
     def _within_training(self) -> Recipe:
@@ -90,8 +112,20 @@ class Recipe(Section):
         return self
 
 
+class TrainedWeights(Section):
+    """The weights of another task's dense training. Tensors of the same name and shape are taken, with the statistics
+    of batch norm; the others, such as the output layer of other classes, are drawn."""
+
+    task: Name
+    """The other task. It needs the same cohorts."""
+    step: PositiveInt | None = None
+    """The step of its dense training; by default its last."""
+
+
 class Initialization(Section):
-    """The distribution that theta_0, the initial weights, is drawn from."""
+    """The distribution that theta_0, the initial weights, is drawn from, or another task's weights."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
 
     weights: Literal["glorot-normal", "kaiming-normal", "framework", "as-built"] = "glorot-normal"
     """`glorot-normal` (biases are 0), `kaiming-normal` (fan-in, for ReLU; biases are PyTorch's), `framework` (all but
@@ -100,6 +134,8 @@ class Initialization(Section):
     batchnorm: Literal["ones", "uniform", "as-built"] = "ones"
     """Scales of batch norm: 1, or uniform on (0, 1) as in Frankle's later papers; shifts are 0. `as-built`: both as the
     network's function returns them."""
+    source: TrainedWeights | None = Field(default=None, alias="from")
+    """Weights of another task's dense training, in place of those that are drawn, wherever names and shapes agree."""
 
     @model_validator(mode="before")
     @classmethod
@@ -125,7 +161,7 @@ class Task(Section):
     objective: Choice = Choice(name="classification")
     """What is minimised and measured: a registered objective and its options."""
     initialization: Initialization = Initialization()
-    """The distribution of theta_0, the initial weights."""
+    """The distribution of theta_0, the initial weights, or another task's weights."""
     train: Recipe
     """The training recipe."""
     cohorts: Annotated[list[Cohort], Field(min_length=1)]

@@ -3,10 +3,10 @@
 Snakemake removes the finished files of a job when it starts, so a mistake that only the job finds costs what was there.
 Input, on standard input as JSON: `modules` to import, and by name the `tasks`: the `task`'s settings, its data file
 (`data`) or what is known of data that are still to be prepared (`facts`), the cohorts whose theta_0 is to be made
-(`proved`), the `methods` that prune it, and the tickets that are `treated`. A network must build, turn what its data
-set holds into what its objective reads, be trained as it is written and have the weights that methods name; criteria
-must score weights, and treatments make tickets of tickets; a batch must not be larger than the training split. Ends
-with one line that names the key of the config, or says nothing.
+(`proved`), the task whose trained weights it starts from (`source`), the `methods` that prune it, and the tickets that
+are `treated`. A network must build, turn what its data set holds into what its objective reads, be trained as it is
+written and have the weights that methods name; criteria must score weights, and treatments make tickets of tickets; a
+batch must not be larger than the training split. Ends with one line that names the key of the config, or says nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from lth_core.config import Branch, Method, Rewind, Task
 from lth_core.data.kinds import are_known
 from lth_core.data.reading import open_data
 from lth_core.jobs.branch import Replicate, check_masks, treat
-from lth_core.jobs.initialize import check_methods, check_model, proof_of
+from lth_core.jobs.initialize import check_methods, check_model, proof_of, start_from
 from lth_core.jobs.support.command import command, import_modules
 from lth_core.jobs.support.stacking import stack
 from lth_core.jobs.support.trainings import model_factory
@@ -86,6 +86,8 @@ def check_task(name: str, asked: Mapping[str, Any]) -> None:
         return  # known when the data are there
     methods = {method: Method(**of_method) for method, of_method in asked["methods"].items()}
     network = built(name, settings, facts, methods)
+    if asked.get("source"):
+        check_source(network, asked["source"])
     if asked["data"] and asked["proved"]:
         seed = int(asked["proved"][0].partition("-")[0])
         proof_of(name, network.factory, settings, open_data(asked["data"]), seed)
@@ -113,6 +115,19 @@ def built(name: str, settings: Task, facts: Mapping[str, Any], methods: Mapping[
     plain = {method: of_method.model_dump() for method, of_method in methods.items()}
     check_methods(layers, stack([initial]), plain, consumers, without_filters)
     return Network(name, settings, factory, initial, other, layers, consumers or {})
+
+
+def check_source(network: Network, asked: Mapping[str, Any]) -> None:
+    """Check that a network can start from the weights of another task (`asked`), where that one's data are known."""
+    other, facts = Task(**asked["task"]), dict(asked["facts"])
+    if asked["data"]:
+        facts |= read_header(asked["data"])
+    if not are_known(facts):
+        return
+    factory = model_factory(other, facts)
+    problem = f"tasks.{network.task}.initialization.from.task: the network of its task cannot be built"
+    weights = attempt(problem, lambda: initialize(factory, other.initialization, 0))
+    start_from(network.task, network.settings, stack([network.initial]), stack([weights]))
 
 
 def check_batches_of_one(task: str, module: nn.Module, shape: Sequence[int]) -> None:

@@ -1,7 +1,8 @@
 """Draw the initial weights theta_0 of a cohort: rule `initialize`.
 
-Input: the data file, of which only the facts matter. Output: theta_0. Its header has the network's prunable layers,
-what the network costs, for filters that can be removed the layer that reads them, and what was proved of its training.
+Input: the data file, of which only the facts matter, and the weights of another task where it starts from these.
+Output: theta_0. Its header has the network's prunable layers, what the network costs, for filters that can be removed
+the layer that reads them, what was proved of its training, and what was taken from another task (`from`).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from lth_core.jobs.support.command import command, import_modules
 from lth_core.jobs.support.trainings import model_factory
 from lth_core.models.cost import network_cost
 from lth_core.models.declared import declared_kinds
-from lth_core.models.initialization import Factory, build, initialize_cohort
+from lth_core.models.initialization import Factory, build, initialize_cohort, take
 from lth_core.models.layers import prunable_layers, weights_without_filters
 from lth_core.models.requirements import ModelError, require
 from lth_core.models.shrinking import consumers_of
@@ -31,7 +32,7 @@ from lth_core.pruning.filters import FilterError, check_filters
 from lth_core.randomness import kept_torch_generators
 from lth_core.registry import one_line
 from lth_core.storage.provenance import provenance
-from lth_core.storage.tensors import Tensors, write_tensors
+from lth_core.storage.tensors import Tensors, read_header, read_tensors, write_tensors
 from lth_core.tasks.base import Task as AnyTask
 from lth_core.tasks.base import TaskError
 from lth_core.tasks.fitting import check_measures, check_network, input_shape
@@ -103,11 +104,25 @@ def proof_of(task: str, factory: Factory, settings: Task, data: Data, seed: int)
         raise ProofError(f"tasks.{task}.model: {settings.model.name}: {error}") from error
 
 
+def start_from(task: str, settings: Task, weights: Tensors, trained: Tensors) -> list[str]:
+    """Put what fits of another task's trained weights (R, ...) into the drawn ones, in place; return its names.
+
+    Raises ModelError with the key of the config.
+    """
+    source = settings.initialization.source
+    assert source is not None
+    try:
+        return take(weights, trained)
+    except ModelError as error:
+        raise ModelError(f"tasks.{task}.initialization.from.task: '{source.task}' does not fit: {error}") from error
+
+
 @command
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--spec", type=json.loads, required=True)
     arguments.add_argument("--data", required=True)
+    arguments.add_argument("--weights", help="trained weights of another task, to start from")
     arguments.add_argument("--output", required=True)
     arguments.add_argument("--task", required=True, help="whose methods to look at")
     arguments.add_argument("--methods", type=json.loads, required=True, help="JSON: task -> method -> what it prunes")
@@ -118,6 +133,10 @@ def main() -> None:
     factory, shape = model_factory(settings, data.facts), input_shape(data.facts)
     check_model(options.task, factory, settings, data.facts)
     weights = initialize_cohort(factory, settings.initialization, spec["seeds"])
+    source = {}
+    if options.weights:
+        taken = start_from(options.task, settings, weights, read_tensors(options.weights))
+        source = {"from": {"step": read_header(options.weights)["step"], "taken": taken}}
     proved = proof_of(options.task, factory, settings, data, spec["seeds"][0])
     with kept_torch_generators():
         module = factory()
@@ -126,7 +145,7 @@ def main() -> None:
     check_methods(layers, weights, options.methods[options.task], consumers, weights_without_filters(module))
     examples = {split: data.size(split) for split in SPLITS}
     header = {"layers": layers, "consumers": consumers or {}, "cost": cost, "examples": examples}
-    header |= {"proved": proved, "provenance": provenance(spec)}
+    header |= source | {"proved": proved, "provenance": provenance(spec)}
     write_tensors(options.output, weights, header)
 
 

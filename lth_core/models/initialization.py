@@ -14,6 +14,7 @@ from lth_core.models.layers import PRUNABLE_LAYERS
 from lth_core.models.requirements import require
 from lth_core.models.tensors import stored_tensors
 from lth_core.randomness import kept_generators, seed_generators, torch_seed
+from lth_core.storage.tensors import Tensors
 
 Factory = Callable[[], nn.Module]
 WHOLE_NUMBERS = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
@@ -57,6 +58,24 @@ def initialize_cohort(factory: Factory, settings: Initialization, seeds: Sequenc
     """Draw the parameters and buffers of every seed as `initialize` does, stacked: tensors (R, ...) by name."""
     replicates = [initialize(factory, settings, seed) for seed in seeds]
     return {name: np.stack([replicate[name] for replicate in replicates]) for name in replicates[0]}
+
+
+def take(drawn: Tensors, trained: Tensors) -> list[str]:
+    """Replace drawn tensors (R, ...) in place by trained ones of the same name, shape and type, and name these.
+
+    Raises ModelError when no weight matrix is among them: another kind of network may have the biases of this one.
+    """
+    taken = sorted(
+        name
+        for name, value in drawn.items()
+        if name in trained and (trained[name].shape, trained[name].dtype) == (value.shape, value.dtype)
+    )
+    require(
+        any(drawn[name].ndim > 2 for name in taken),
+        "none of its weight matrices has the name and the shape of one here",
+    )
+    drawn |= {name: trained[name] for name in taken}
+    return taken
 
 
 def _check_tensors(module: nn.Module) -> None:

@@ -40,6 +40,14 @@ class Chains:
         last = self.config.tasks[run.task].train.steps
         return run.trained(self.config.results) if step == last else run.checkpoint(self.config.results, step)
 
+    def initial_inputs(self, task: str, cohort: str) -> dict[str, str]:
+        """List the files that theta_0 is made from besides the data, by argument of the job: another task's weights."""
+        source = self.config.tasks[task].initialization.source
+        if source is None:
+            return {}
+        step = source.step or self.config.tasks[source.task].train.steps
+        return {"weights": self.checkpoint(Run(source.task, cohort), step)}
+
     def trained_from(self, run: Run) -> str:
         """Find the weights that the training of a ticket or dense run began with, unmasked where it is not treated."""
         if run.level and self.methods[run.method].treatment:

@@ -78,6 +78,8 @@ def _described(model: type[Section]) -> Schema:
     sections = whole.get("$defs", {}) | {model.__name__: whole}
     for kind in filter(lambda kind: kind.__name__ in sections, _kinds(Section)):
         meanings = {name: meaning for base in reversed(kind.__mro__) for name, meaning in _meanings(base).items()}
+        aliases = {name: field.alias for name, field in kind.model_fields.items() if field.alias}
+        meanings = {aliases.get(name, name): meaning for name, meaning in meanings.items()}
         section = sections[kind.__name__]
         for form in (section, *section.get("anyOf", [])):  # a choice may be a bare name
             for name in form.get("properties", {}).keys() & meanings:

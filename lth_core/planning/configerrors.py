@@ -109,11 +109,16 @@ def _too_short(detail: Mapping[str, Any]) -> str:
     return f"needs at least {least} entries (got {given})" if least > 1 else "must not be empty"
 
 
+def _too_long(detail: Mapping[str, Any]) -> str:
+    return f"has at most {detail['ctx']['max_length']} entries (got {detail['ctx']['actual_length']})"
+
+
 _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "missing": lambda detail: "missing",
     "literal_error": _one_of,
     "model_type": _no_map,
     "too_short": _too_short,
+    "too_long": _too_long,
     "value_error": lambda detail: str(detail["ctx"]["error"]),
 }
 _DEMANDS = {
@@ -154,11 +159,17 @@ def _keys(model: Any, location: Location) -> list[str]:
     """The keys that a section takes; `location` is its path inside `model`."""
     for part in location:
         if isinstance(model, type) and issubclass(model, BaseModel):
-            field = model.model_fields.get(str(part))
-            model = field.annotation if field else None
+            model = _fields(model).get(str(part))
         else:  # a map or a list: what it holds
             model = (typing.get_args(model) or (None,))[-1]
-    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
+        if type(None) in typing.get_args(model):  # or nothing
+            model = typing.get_args(model)[0]
+    return list(_fields(model)) if isinstance(model, type) and issubclass(model, BaseModel) else []
+
+
+def _fields(section: type[BaseModel]) -> dict[str, Any]:
+    """What the keys of a section hold, by key."""
+    return {field.alias or name: field.annotation for name, field in section.model_fields.items()}
 
 
 def _meant(model: Any, location: Location) -> Location:

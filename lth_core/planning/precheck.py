@@ -8,6 +8,7 @@ import sys
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from lth_core.config import Task
 from lth_core.data.facts import known_facts
 from lth_core.planning.plan import Plan
 from lth_core.planning.specs import canonical
@@ -40,18 +41,33 @@ def questions(plan: Plan, tasks: Collection[str], made: Collection[str]) -> str:
     for name in tasks:
         settings = plan.config.tasks[name]
         first = {cohort: initial_file(plan.config.results, name, cohort) for cohort in settings.cohorts}
-        dataset, path = plan.config.dataset(settings.dataset), data_file(plan.config.results, settings.dataset)
         asked[name] = {
             "task": settings.model_dump(mode="json"),
-            "data": path if path not in made and os.path.exists(path) else None,
+            **_data(plan, settings, made),
             "proved": [cohort for cohort, file in first.items() if file in made],
-            "facts": known_facts(dataset.source, dataset.transforms),
+            "source": _source(plan, settings, made),
             "methods": {method: plan.methods[method].model_dump(mode="json") for method in methods[name]},
             "treated": treated[name],
         }
     treatments = {ticket["branch"]["treatment"]["name"] for tickets in treated.values() for ticket in tickets}
-    modules = plan.specs.modules_of(tasks, set().union(*methods.values()), treatments)
+    sources = {source.task for task in tasks if (source := plan.config.tasks[task].initialization.source)}
+    modules = plan.specs.modules_of({*tasks, *sources}, set().union(*methods.values()), treatments)
     return canonical({"modules": modules, "tasks": asked})
+
+
+def _data(plan: Plan, settings: Task, made: Collection[str]) -> dict[str, Any]:
+    """The data file of a task, unless it is still to be made, and what is known of its data anyway."""
+    dataset, path = plan.config.dataset(settings.dataset), data_file(plan.config.results, settings.dataset)
+    there = path not in made and os.path.exists(path)
+    return {"data": path if there else None, "facts": known_facts(dataset.source, dataset.transforms)}
+
+
+def _source(plan: Plan, settings: Task, made: Collection[str]) -> dict[str, Any] | None:
+    """The task whose trained weights a task starts from, and its data."""
+    if (source := settings.initialization.source) is None:
+        return None
+    other = plan.config.tasks[source.task]
+    return {"task": other.model_dump(mode="json"), **_data(plan, other, made)}
 
 
 def _treated(plan: Plan, task: str, made: Collection[str]) -> list[dict[str, Any]]:

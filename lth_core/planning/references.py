@@ -12,6 +12,7 @@ from lth_core.data.facts import known_facts
 from lth_core.data.kinds import IMAGES, OFFERED, kind_of_data
 from lth_core.planning.configerrors import Location, at
 from lth_core.planning.crosscheck import missing_options, needed_by
+from lth_core.planning.starts import starts
 from lth_core.registry import UnknownName
 from lth_core.storage.runs import DENSE, Run
 from lth_core.studies.base import Study
@@ -27,7 +28,7 @@ def references(config: Config, studies: Mapping[str, Study]) -> list[str]:
         if not unknown:
             usable[name] = study
     expanded, more = _expanded(config, usable)
-    problems += more + _datasets(expanded)
+    problems += more + _datasets(expanded) + starts(expanded)
     return problems if problems else _studies(expanded, usable)
 
 
@@ -120,6 +121,9 @@ def _kinds(name: str, task: Task, facts: Mapping[str, Any]) -> list[str]:
     if lacking:
         needs = f"'{task.model.name}' needs {listing(lacking)}, which '{task.dataset}' ({kind}) does not have"
         problems.append(at((*location, "model"), needs))
+    if task.train.label_smoothing and not registry.objective.uses(task.objective.name, "label_smoothing"):
+        unsmoothed = f"'{task.objective.name}' has no labels to smooth: remove it"
+        problems.append(at((*location, "train", "label_smoothing"), unsmoothed))
     if kind != IMAGES and task.train.augment != "none":
         problems.append(at((*location, "train", "augment"), f"'{task.train.augment}' is for images, not {kind}"))
     return problems

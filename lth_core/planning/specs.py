@@ -236,9 +236,11 @@ class Specs:
         return fields | {"cohorts": [cohort]}  # other cohorts do not matter to this one
 
     def config_of(self, studies: Sequence[str], *left_out: str) -> dict[str, Any]:
-        """Give what jobs after training read: the config with the options of some studies."""
+        """Give what jobs after training read: the config with the options of some studies.
+
+        Defaults are left out, which are part of the code: the whole has to fit on a command line.
+        """
         exclude = HOW_TO_COMPUTE | dict.fromkeys(left_out, True)
-        # Defaults are in the code, which counts, too; without them configs of three times as many tasks fit into a job.
         fields = self.written.model_dump(mode="json", exclude=exclude, exclude_defaults=True)
         return fields | {"studies": {study: self.written.studies[study] for study in studies}}
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -19,21 +20,26 @@ class Objective:
     """A registered objective: what is minimised and measured of every example."""
 
     name: str
-    options: Mapping[str, Any]
+    function: Callable[..., dict[str, Tensor]]
     metrics: tuple[Metric, ...]
     gradient: Callable[..., Tensor] | None = None
     """The gradient of every replicate's mean loss by its outputs, where the objective has it derived by hand."""
+    smooths: bool = False
+    """Whether it takes `label_smoothing`."""
 
     @classmethod
     def of(cls, choice: Choice) -> Objective:
         """Look up what the config names. Raises UnknownName."""
-        facts = registry.objective.facts(choice.name)
-        return cls(choice.name, choice.options, facts["metrics"], facts.get("gradient"))
+        facts, known = registry.objective.facts(choice.name), registry.objective
+        function = partial(known.get(choice.name), **choice.options)
+        smooths = known.uses(choice.name, "label_smoothing")
+        return cls(choice.name, function, facts["metrics"], facts.get("gradient"), smooths)
 
     def __call__(self, outputs: Tensor, batch: Any, label_smoothing: float = 0.0) -> dict[str, Tensor]:
         """Compute "loss" and every metric of every example. Raises what the function raises."""
-        offered = {"outputs": outputs, "batch": batch, "label_smoothing": label_smoothing}
-        return registry.objective.call(self.name, offered, self.options)
+        if self.smooths and label_smoothing:
+            return self.function(outputs, batch, label_smoothing=label_smoothing)
+        return self.function(outputs, batch)
 
 
 @torch.enable_grad()

@@ -18,6 +18,7 @@ from lth_core.engine.cuda_graph import GraphedStep
 from lth_core.randomness import kept_generators, kept_torch_generators, torch_seed
 from lth_core.storage.tensors import Tensors
 from lth_core.tasks.base import Batch, Task
+from lth_core.training.clipping import clipped
 from lth_core.training.schedules import learning_rate
 from lth_core.training.state import Row, TrainingState
 
@@ -96,8 +97,8 @@ def _updates(task: Task, state: TrainingState) -> Callable[[Batch, float, Sequen
 
 
 def step(state: TrainingState, batch: Batch, rate: float | Tensor, noise: Sequence[int]) -> None:
-    """Do one training step: gradient, update, untrained weights back to exactly what they were."""
-    gradients = state.cohort.gradients(batch, noise)
+    """Do one training step: gradient, clipped or not, update, untrained weights back to exactly what they were."""
+    gradients = clipped(state, state.cohort.gradients(batch, noise))
     state.optimizer.update(gradients, rate)
     for name, weights in state.frozen.items():
         weights.restore(state.cohort.parameters[name])

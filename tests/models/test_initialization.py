@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from lth_core.config import Initialization
-from lth_core.models.initialization import initialize, initialize_cohort
+from lth_core.models.initialization import initialize, initialize_cohort, take
 from lth_core.models.layers import prunable_weights
 from lth_core.models.requirements import ModelError
 from lth_core.randomness import torch_seed
@@ -67,6 +67,25 @@ def test_batch_norm_alone_is_kept_as_it_is_built() -> None:
     drawn = initialize(pretrained, Initialization(batchnorm="as-built"), seed=0)
     assert drawn["1.weight"].tolist() == [2, 3] and drawn["1.bias"].tolist() == [2, 3]
     assert not drawn["3.bias"].any()
+
+
+def test_trained_tensors_of_the_same_name_shape_and_type_take_the_place_of_drawn_ones() -> None:
+    """Batch norm's statistics among them; a head of other classes stays as it was drawn."""
+    drawn = initialize_cohort(lambda: build("resnet-8"), Initialization(), [0, 1])
+    trained = initialize_cohort(lambda: build("resnet-8", classes=4), Initialization(), [5, 6])
+    before = dict(drawn)
+    taken = take(drawn, trained)
+    assert {name for name, value in drawn.items() if trained[name].shape != value.shape} == drawn.keys() - {*taken}
+    assert len(taken) == len(drawn) - 2 and any("running_mean" in name for name in taken)
+    assert all(drawn[name] is (trained if name in taken else before)[name] for name in drawn)
+
+
+def test_a_network_of_which_no_matrix_fits_is_refused_in_one_line() -> None:
+    """The bias of the output layer alone would fit."""
+    drawn = initialize_cohort(lambda: build("lenet", hidden=[9, 8]), Initialization(), [0])
+    trained = initialize_cohort(lambda: build("lenet", hidden=[7, 6]), Initialization(), [0])
+    with pytest.raises(ModelError, match="none of its weight matrices has the name and the shape of one here"):
+        take(drawn, trained)
 
 
 def test_glorot_sets_biases_to_zero():

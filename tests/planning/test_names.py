@@ -17,6 +17,9 @@ from tests.support.config_samples import GOOD, METHOD, TASK, TRAIN, errors_of, w
 NAMES = "a name has only a-z, 0-9, '-' and '_', starts with a letter or digit and has at most 64 characters"
 
 
+SOURCE = TASK % "initialization: {from: {%s}}"
+AT_SOURCE = "tasks.digits-lenet.initialization.from"
+
 BAD = [
     # names that become folders
     ("methods: {IMP: {levels: 1}}", f"methods.IMP: {NAMES} (got 'IMP')"),
@@ -61,6 +64,12 @@ BAD = [
     ("branches: {reinit: {order: 1, order_from: 200}}", "branches.reinit.order_from: 200 must be less than 200, the last step of task 'digits-lenet'"),
     ("branches: {reinit: {order_from: 20}}", "branches.reinit: order_from needs a data order to begin with: set order to 1 or more"),
     ("branches: {reinit: {source: digits}}", "branches.reinit.source: unknown task 'digits'; did you mean 'digits-lenet'? (known: digits-lenet)"),
+    (SOURCE % "task: other", f"{AT_SOURCE}.task: unknown task 'other' (known: digits-lenet)"),
+    (SOURCE % "task: digits-lenet", f"{AT_SOURCE}.task: task 'digits-lenet' would start from its own weights"),
+    (SOURCE % "tsak: digits-lenet", f"{AT_SOURCE}.tsak: unknown key; did you mean 'task'?"),
+    (SOURCE % "task: digits-lenet, step: 0", f"{AT_SOURCE}.step: must be greater than 0 (got 0)"),
+    (TASK % "initialization: {form: {task: digits-lenet}}", "tasks.digits-lenet.initialization.form: unknown key; did you mean 'from'?"),
+    (TASK % "initialization: {source: {task: digits-lenet}}", "tasks.digits-lenet.initialization.source: unknown key (known: batchnorm, from, weights)"),
     ("branches: {reinit: {weights: {task: other, step: 5}}}", "branches.reinit.weights: unknown task 'other' (known: digits-lenet)"),
     ("branches: {reinit: {weights: {task: digits-lenet, step: 201}}}", "branches.reinit.weights.step: 201 must be at most 200, the last step of task 'digits-lenet'"),
     ("branches: {reinit: {weights: {task: digits-lenet, step: 0}}}", "branches.reinit.weights.step: must be greater than 0 (got 0)"),
@@ -97,6 +106,29 @@ def test_a_rewind_step_that_a_study_hands_on_to_many_methods_is_one_line_per_stu
     lines = errors_of(GOOD, step, "studies: {deconstructing: {tasks: {digits-lenet: imp}, levels: [2]}}")
     where = "methods.imp.rewind.step: 400 must be less than 200, the last step of task 'digits-lenet', in study"
     assert sorted(lines) == [f"{where} 'deconstructing'", f"{where} 'toy'"]
+
+
+def second_task(**keys: str) -> str:
+    """Another task, `second`, like the first but for some keys."""
+    settings = {"cohorts": "['0-1']", "initialization": "{}", **keys}
+    task = "dataset: digits, model: lenet, train: {optimizer: {name: sgd, learning_rate: 0.1}, batch_size: 60, steps: 90, evaluate_every: 20}"
+    return f"tasks: {{second: {{{task}, {', '.join(f'{key}: {value}' for key, value in settings.items())}}}}}"
+
+
+def test_a_task_may_start_from_another_one_of_the_same_seeds_as_far_as_it_is_trained() -> None:
+    assert errors_of(GOOD, second_task(), SOURCE % "task: second, step: 90") == []
+    assert errors_of(GOOD, second_task(cohorts="['0-2']"), SOURCE % "task: second, step: 91") == [
+        f"{AT_SOURCE}.task: task 'second' has no cohort '0-1' as task 'digits-lenet'",
+        f"{AT_SOURCE}.step: 91 must be at most 90, the last step of task 'second'",
+    ]
+
+
+def test_no_task_starts_from_itself_by_way_of_others() -> None:
+    back = second_task(initialization="{from: {task: digits-lenet}}")
+    assert errors_of(GOOD, back, SOURCE % "task: second") == [
+        f"{AT_SOURCE}.task: task 'digits-lenet' would start from its own weights",
+        "tasks.second.initialization.from.task: task 'second' would start from its own weights",
+    ]
 
 
 @pytest.mark.parametrize(

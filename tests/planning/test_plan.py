@@ -37,6 +37,18 @@ def test_a_training_starts_where_its_method_rewinds_to(plan_of: Any, method: str
     assert plan_of().chains.start_file("mini", "0-1", method, level) == f"results/mini/0-1/{start}"
 
 
+def test_theta_0_is_made_from_weights_of_another_task_where_the_config_says_so(plan_of: Any) -> None:
+    def inputs(source: dict[str, Any] | None) -> dict[str, str]:
+        plan = plan_of(lambda config: config["tasks"]["mini"].update(initialization={"from": source}))
+        assert plan.chains.initial_inputs("other", "0-1") == {}
+        return plan.chains.initial_inputs("mini", "0-1")
+
+    assert inputs(None) == {}
+    assert inputs({"task": "other", "step": 7}) == {"weights": "results/other/0-1/dense/at_7.safetensors"}
+    end = {"weights": "results/other/0-1/dense/trained.safetensors"}
+    assert inputs({"task": "other"}) == inputs({"task": "other", "step": 40}) == end
+
+
 def test_a_checkpoint_at_the_last_step_is_the_end_of_its_training(plan_of: Any) -> None:
     plan = plan_of()
     last = plan.config.tasks["mini"].train.steps

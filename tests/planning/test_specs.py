@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lth_core import registry
+from lth_core.config import Task
 from lth_core.planning.configfile import ConfigError
 from lth_core.planning.plan import Plan
 from lth_core.planning.specs import canonical
@@ -91,6 +92,16 @@ TRAININGS = {"dense", "retrain", "branch"}
             TRAININGS | AFTER_TRAINING | {"initialize"},
             id="initialization",
         ),
+        pytest.param(
+            lambda c: c["tasks"]["mini"].update(initialization={"from": {"task": "other"}}),
+            TRAININGS | AFTER_TRAINING | {"initialize"},
+            id="weights of another task",
+        ),
+        pytest.param(
+            lambda c: c["tasks"]["mini"]["train"].update(clip_norm=1, label_smoothing=0.1),
+            TRAININGS | AFTER_TRAINING,
+            id="clipping and smoothing",
+        ),
         pytest.param(lambda c: c["methods"]["reset"].update(rate=0.5), {"prune"} | AFTER_TRAINING, id="pruning rate"),
         pytest.param(lambda c: c["methods"]["reset"].update(levels=9), AFTER_TRAINING, id="more levels"),
         pytest.param(
@@ -110,6 +121,14 @@ TRAININGS = {"dense", "retrain", "branch"}
 def test_a_spec_changes_with_what_its_job_depends_on(plan_of: Any, change: Change, changed: set[str]) -> None:
     before, after = specs(plan_of()), specs(plan_of(change))
     assert {job for job in before if before[job] != after[job]} == changed
+
+
+def test_a_task_that_starts_from_another_one_is_read_from_its_spec_as_it_was_written(plan_of: Any) -> None:
+    source = {"task": "other", "step": 5}
+    plan = plan_of(lambda config: config["tasks"]["mini"].update(initialization={"from": source}))
+    spec = json.loads(plan.specs.dense("mini", "0-1"))["task"]
+    assert spec["initialization"]["from"] == source
+    assert Task(**spec).initialization == plan.config.tasks["mini"].initialization
 
 
 def test_jobs_of_other_seeds_and_levels_have_other_specs(plan_of: Any) -> None:
@@ -255,4 +274,4 @@ def test_a_config_that_no_job_could_be_told_is_an_error_before_anything_runs(tmp
 
     assert 100_000 < len(read(450).specs.report()) < 131_072
     with pytest.raises(ConfigError, match=r"^the config is too large for one run \(1\d\d,\d{3} bytes, .* by task$"):
-        read(560)
+        read(600)

@@ -21,6 +21,9 @@ SEEDS = [0, 1, 2]
 OPTIMIZERS = [
     {"name": "adam", "learning_rate": 0.01},
     {"name": "adam", "learning_rate": 0.01, "weight_decay": 0.01},
+    {"name": "adamw", "learning_rate": 0.01, "weight_decay": 0.1, "betas": [0.8, 0.99], "epsilon": 1e-6},
+    {"name": "rmsprop", "learning_rate": 0.001},
+    {"name": "rmsprop", "learning_rate": 0.003, "momentum": 0.5, "smoothing": 0.9, "weight_decay": 0.01},
     {"name": "sgd", "learning_rate": 0.1},
     {"name": "sgd", "learning_rate": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01},
 ]

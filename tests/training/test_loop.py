@@ -12,7 +12,6 @@ from torch import nn
 from lth_core.tasks.base import TaskError
 from lth_core.tasks.examples import batch_indices
 from lth_core.training.loop import train
-from lth_core.training.optimizers import Optimizer
 from lth_core.training.state import start_state
 from tests.support.small_trainings import (
     NETWORKS,
@@ -179,24 +178,6 @@ def test_a_step_is_the_optimizers_step_on_the_mean_loss_of_its_own_minibatch(mak
     trained = run(task, weights, {}, seeds=[4])
     for name, value in module.state_dict().items():
         np.testing.assert_allclose(trained.weights[name][0], value.numpy(), rtol=1e-5, atol=1e-6)
-
-
-@pytest.mark.parametrize("settings", OPTIMIZERS)
-def test_optimizers_equal_those_of_torch(make_task: Any, settings: dict) -> None:
-    recipe = make_task(dense(), settings).recipe.optimizer
-    ours = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(0))
-    theirs = ours.clone().requires_grad_()
-    optimizer = Optimizer(recipe, [ours])
-    options = {key: value for key, value in settings.items() if key not in ("name", "learning_rate")}
-    kind = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}[settings["name"]]
-    reference = kind([theirs], lr=1.0, **options)
-    for step in range(6):
-        rate = 0.1 / (step + 1)
-        theirs.grad = theirs.detach().cos() + step
-        optimizer.update([theirs.grad.clone()], rate)
-        reference.param_groups[0]["lr"] = rate
-        reference.step()
-        torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-7)
 
 
 def test_each_epoch_is_a_permutation_and_step_t_needs_no_earlier_step() -> None:

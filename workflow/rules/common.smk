@@ -108,6 +108,12 @@ def data_of(wildcards):
 
 
 @called_often
+def initial_inputs(wildcards):
+    """Return what theta_0 is made from besides the data: another task's weights, or nothing."""
+    return plan.chains.initial_inputs(wildcards.task, wildcards.cohort)
+
+
+@called_often
 def start_of(wildcards):
     """Return what a ticket starts from: theta_0, theta_k or the weights to continue from."""
     return plan.chains.start_file(*ticket_of(wildcards))

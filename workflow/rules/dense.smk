@@ -1,6 +1,7 @@
 # Dense networks: theta_0, the full training that every method starts from, and theta_k where something rewinds.
 rule initialize:
     input:
+        unpack(initial_inputs),
         data=data_of,
     output:
         paths.initial_file(results, "{task}", "{cohort}"),
