@@ -1,4 +1,4 @@
-"""Axes of densities, steps, accuracies and other quantities, with the ticks and labels that all figures share."""
+"""Axes of densities, steps, metrics and other quantities, with the ticks and labels that all figures share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from lth_core.metrics import percent_text
+from lth_core.metrics import Metric, percent_text
 
 
 def density_axis(axes: Axes, densities: Iterable[float]) -> None:
@@ -41,6 +41,22 @@ def step_axis(axes: Axes, steps: Sequence[int]) -> None:
     axes.xaxis.set_major_locator(FixedLocator(steps))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(lambda step, position: f"{step:g}")
+
+
+def metric_axis(axis: Axis, metric: Metric, label: str) -> None:
+    """Show a metric, as measured, on a vertical axis (`axes.yaxis`): fractions in percent, others in their unit.
+
+    The `label` names the metric ("final test accuracy"); the unit follows it where the label does not say it. Call it
+    after drawing: wide bands are cut off (`follow_means`).
+    """
+    if metric.percent:
+        percent_axis(axis, label)
+        return
+    axes = axis.axes
+    follow_means(axes)
+    if metric.scale != 1:
+        axis.set_major_formatter(lambda value, position: f"{round(metric.scale * value, 6):g}")
+    axes.set_ylabel(label if metric.label in metric.unit or not metric.unit else f"{label} ({metric.unit})")
 
 
 def percent_axis(axis: Axis, label: str) -> None:

@@ -21,6 +21,7 @@ class Transfer(Design):
 
     title: ClassVar[str] = "One Ticket to Win Them All: Generalizing Lottery Ticket Initializations"
     citation: ClassVar[str] = "Morcos, Yu, Paganini & Tian, 2019 (arXiv 1906.02773)"
+    objectives: ClassVar[tuple[str, ...] | None] = ("classification",)  # output layers are matched by their classes
     table_names: ClassVar[tuple[str, ...]] = ("accuracy", "overlap")
 
     def tables(self, config: Config) -> dict[str, pd.DataFrame]:

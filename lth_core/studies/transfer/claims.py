@@ -37,7 +37,7 @@ def claims(study: Design, config: Config, tables: dict[str, pd.DataFrame]) -> li
     for group, members in study.groups.items():
         for target in members:
             rows = accuracy[(accuracy["group"] == group) & (accuracy["target"] == target)]
-            of_target = TargetClaims(ClaimSheet("transfer", target), rows, target)
+            of_target = TargetClaims(ClaimSheet("transfer", target, ACCURACY), rows, target)
             if study.chooses_densities(config, group):
                 of_target.claim_layerwise_densities()
             for source in members:
@@ -75,7 +75,7 @@ class TargetClaims:
         """Return final test accuracy by seed in percent, averaged over levels; nan where a replicate diverged."""
         rows = self.rows[(self.rows["network"] == network) & (self.rows["source"] == source)]
         rows = rows[rows["level"].isin(levels)]
-        by_level = rows.groupby(["seed", "level"])["accuracy"].agg(strict_mean)
+        by_level = rows.groupby(["seed", "level"])["metric"].agg(strict_mean)
         return ACCURACY.scale * by_level.groupby("seed").agg(strict_mean)
 
     def conditions(self, levels: Sequence[int]) -> tuple[str, str]:
@@ -129,7 +129,7 @@ def overlap_claims(rows: pd.DataFrame, task: str, other: str) -> list[Claim]:
         return []
     overlaps = indices(rows[rows["level"].isin(few_weights(rows))], ["level", "density", "seed"])
     excess = (overlaps["jaccard"] - overlaps["jaccard_by_chance"]).groupby(overlaps["seed"]).agg(strict_mean)
-    sheet = ClaimSheet("transfer", task)
+    sheet = ClaimSheet("transfer", task, ACCURACY)
     sheet.add(
         f"Tickets of {task} and {other} keep the same weights more often than by chance, "
         f"{with_weights(*overlaps['density'].unique())}",

@@ -117,16 +117,16 @@ def _accuracies(accuracy: pd.DataFrame, members: Sequence[str]) -> Figure:
     colours = dict(zip(members, series(len(members), besides=[TICKET, *CONTROLS]), strict=True))
     for panel, target in zip(axes.flat, members, strict=False):
         tickets = _select(accuracy, target, TICKET, target)
-        reference(panel, _select(accuracy, target, "dense", target)["accuracy"])
-        band(panel, tickets, "density", "accuracy", role="ticket", label="target ticket")
+        reference(panel, _select(accuracy, target, "dense", target)["metric"])
+        band(panel, tickets, "density", "metric", role="ticket", label="target ticket")
         for source in members:
             if source != target:
                 rows = _select(accuracy, target, "ticket", source)
                 label, colour = f"ticket of {source}", colours[source]
-                band(panel, rows, "density", "accuracy", role="transferred", label=label, colour=colour)
+                band(panel, rows, "density", "metric", role="transferred", label=label, colour=colour)
         for control, label in LABELS.items():
             rows = _select(accuracy, target, control, target)
-            band(panel, rows, "density", "accuracy", role=control, label=label)
+            band(panel, rows, "density", "metric", role=control, label=label)
         panel.set_title(f"target: {target}")
         density_axis(panel, tickets["density"])
         percent_axis(panel.yaxis, "test accuracy")
@@ -148,10 +148,10 @@ def _differences(accuracy: pd.DataFrame, members: Sequence[str], levels: Sequenc
         here = accuracy[accuracy["level"] == level]
         columns = {}
         for target in members:
-            tickets = seed_means(_select(here, target, TICKET, target), "accuracy")
+            tickets = seed_means(_select(here, target, TICKET, target), "metric")
             columns[target] = {
                 label: ACCURACY.gain(
-                    seed_means(_select(here, target, network, source or target), "accuracy"), tickets
+                    seed_means(_select(here, target, network, source or target), "metric"), tickets
                 ).tolist()
                 for label, (network, source) in rows.items()
             }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from lth_core.analysis.measurements import final_accuracies, read_histories
+from lth_core.analysis.measurements import final_metrics, read_histories
 from lth_core.analysis.tables import read_table
 from lth_core.config import Config
 from lth_core.storage.runs import DENSE
@@ -12,9 +12,10 @@ from lth_core.studies.transfer.study import CONTROLS, TICKET, Design, source_bra
 
 ACCURACY_COLUMNS = (
     *("group", "target", "network", "source", "level", "density", "seed", "draw"),
-    *("accuracy", "validation_accuracy"),
+    *("metric", "validation_metric"),
 )
-"""`network`: dense, ticket or one of CONTROLS; `source`: the task of the ticket, which may be the target itself."""
+"""`metric`: test accuracy; `network`: dense, ticket or one of CONTROLS; `source`: the task of the ticket, which may be
+the target itself."""
 
 OVERLAP_COLUMNS = (
     *("task", "other", "level", "density", "seed", "layer"),
@@ -29,7 +30,7 @@ def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
     accuracy: one row per group, target, network, level and replicate, at the last step (nan where training diverged).
     overlap: one row per two tasks of a group, level, seed and layer that both networks have in the same shape.
     """
-    accuracies = final_accuracies(read_histories(config.results, study.runs(config)))
+    accuracies = final_metrics(read_histories(config, study.runs(config)))
     return {"accuracy": accuracy(study, accuracies), "overlap": overlap(study, config, accuracies)}
 
 
