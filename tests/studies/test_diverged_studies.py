@@ -159,7 +159,7 @@ def exchanged(tmp_path_factory: pytest.TempPathFactory) -> Tables:
     """Tables of the transfer study in which every seed has accuracies of its own."""
     _, _, tables = transfer(tmp_path_factory.mktemp("results"))
     noise = 0.05 * np.random.default_rng(0).random(len(tables["accuracy"]))
-    return tables | {"accuracy": tables["accuracy"].assign(accuracy=tables["accuracy"]["accuracy"] - noise)}
+    return tables | {"accuracy": tables["accuracy"].assign(metric=tables["accuracy"]["metric"] - noise)}
 
 
 def without(tables: Tables, where: pd.Series) -> Tables:

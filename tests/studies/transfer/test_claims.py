@@ -51,9 +51,9 @@ def test_accuracies_and_densities_are_those_of_the_run(tables: dict[str, pd.Data
         return only
 
     there = {"target": "a", "level": 3, "seed": 2}
-    assert one(network="ticket", source="a", **there)["accuracy"] == pytest.approx(0.9)
-    assert one(network="ticket", source="b", **there)["accuracy"] == pytest.approx(0.88)
-    assert one(network="random-ticket", source="a", **there)["accuracy"] == pytest.approx(0.80)
+    assert one(network="ticket", source="a", **there)["metric"] == pytest.approx(0.9)
+    assert one(network="ticket", source="b", **there)["metric"] == pytest.approx(0.88)
+    assert one(network="random-ticket", source="a", **there)["metric"] == pytest.approx(0.80)
     assert one(network="reinit", source="a", **there)["density"] == 0.125
     assert one(network="dense", target="a", seed=0)["density"] == 1
 
@@ -166,7 +166,7 @@ def test_a_group_claimed_twice_is_claimed_once(tables: dict[str, pd.DataFrame]) 
 def test_a_diverged_replicate_leaves_its_claims_open(tables: dict[str, pd.DataFrame]) -> None:
     accuracy = tables["accuracy"].copy()
     there = accuracy[["target", "network", "source", "level", "seed"]] == ["a", "ticket", "b", 4, 1]
-    accuracy.loc[there.all(axis=1), "accuracy"] = np.nan
+    accuracy.loc[there.all(axis=1), "metric"] = np.nan
     claims = claims_of({**tables, "accuracy": accuracy})
     assert claims["a", "A ticket found on b is better than a random ticket"].verdict == "inconclusive"
     assert claims["b", "A ticket found on a is better than a random ticket"].verdict == "supported"
