@@ -21,7 +21,7 @@ from lth_core.analysis.measurements import (
     select_dense,
 )
 from lth_core.config import Config
-from lth_core.metrics import ACCURACY
+from lth_core.metrics import ACCURACY, BITS_PER_CHARACTER, RETURN, Metric
 from lth_core.storage.errors import ArtifactError
 from lth_core.storage.runs import Run
 from lth_core.storage.tensors import write_tensors
@@ -87,16 +87,16 @@ def test_every_replicate_diverged():
     assert measure(history([math.nan] * 4), METRICS)["diverged"].tolist() == [True]
 
 
-def with_validation_accuracy(accuracies: list[float], branch: str, **replicate: int) -> pd.DataFrame:
+def with_validation_metric(values: list[float], branch: str, **replicate: int) -> pd.DataFrame:
     table = history([2.0, 0.5, 0.4, 0.6], **replicate).assign(branch=branch)
-    table.loc[table["split"] == "validation", "metric"] = accuracies
+    table.loc[table["split"] == "validation", "metric"] = values
     return table
 
 
 def steps_to_dense(accuracies: list[float]) -> float:
     """Of the ticket of seed 1, whose dense network ends at 90%; that of seed 0 ends at 50%."""
-    dense = [with_validation_accuracy([0.1, 0.95, 0.8, end], "dense", seed=s) for s, end in enumerate((0.5, 0.9))]
-    ticket = with_validation_accuracy(accuracies, "ticket", seed=1, level=3)
+    dense = [with_validation_metric([0.1, 0.95, 0.8, end], "dense", seed=s) for s, end in enumerate((0.5, 0.9))]
+    ticket = with_validation_metric(accuracies, "ticket", seed=1, level=3)
     measured = measure(pd.concat([*dense, ticket]), METRICS).set_index(["branch", "seed"])
     assert measured.loc[("dense", 1), "steps_to_dense"] == 10
     return measured.loc[("ticket", 1), "steps_to_dense"]
@@ -117,10 +117,42 @@ def test_the_step_that_first_matches_the_dense_network_of_the_same_seed(accuraci
 
 
 def test_without_a_sound_dense_network_there_is_nothing_to_match():
-    ticket = with_validation_accuracy([1.0] * 4, "ticket", level=3)
+    ticket = with_validation_metric([1.0] * 4, "ticket", level=3)
     diverged = history([2.0, math.nan, math.nan, math.nan]).assign(branch="dense")
     assert measure(ticket, METRICS)["steps_to_dense"].isna().all()
     assert measure(pd.concat([ticket, diverged]), METRICS)["steps_to_dense"].isna().all()
+
+
+@pytest.mark.parametrize(("bits", "step"), [([2.5, 2.1, 2.01, 2.3], 20), ([2.5, 2.1, 2.02, 2.3], math.nan)])
+def test_a_language_model_reaches_the_dense_one_where_its_bits_are_low_enough(bits: list[float], step: float):
+    dense = with_validation_metric([3.0, 2.5, 2.2, 2.0], "dense")
+    ticket = with_validation_metric(bits, "ticket", level=3)
+    measured = measure(pd.concat([dense, ticket]), {"t": BITS_PER_CHARACTER}).set_index("branch")
+    assert measured.loc["ticket", "steps_to_dense"] == pytest.approx(step, nan_ok=True)
+    assert measured.loc["dense", "steps_to_dense"] == 30
+    assert (measured["early_stop_step"] == 20).all()  # by the loss
+
+
+@pytest.mark.parametrize("higher", [True, False])
+def test_a_metric_that_selects_stops_training_early_where_it_is_best(higher: bool):
+    returns = [10.0, 90.0, 80.0, 90.0] if higher else [90.0, 10.0, 20.0, 10.0]
+    metric = Metric("score", "score", "points", higher_is_better=higher, selects=True)
+    (row,) = measure(with_validation_metric(returns, "ticket"), {"t": metric}).to_dict("records")
+    assert (row["early_stop_step"], row["validation_loss"]) == (10, 0.5)  # the minimum of the loss is at step 20
+    assert row["test_metric_early_stop"] == pytest.approx(0.51)
+
+
+def test_tasks_of_one_table_may_have_different_metrics():
+    small = with_validation_metric([2.0, 1.0, 3.0, 2.0], "dense")
+    cart = with_validation_metric([2.0, 1.0, 3.0, 2.0], "dense").assign(task="cart")
+    measured = measure(pd.concat([small, cart]), {"t": BITS_PER_CHARACTER, "cart": RETURN}).set_index("task")
+    assert measured["early_stop_step"].to_dict() == {"t": 20, "cart": 20}
+    assert measured["steps_to_dense"].to_dict() == {"t": 0, "cart": 0}  # 5 points of return more match
+
+
+def test_a_validation_metric_that_is_no_number_is_divergence():
+    table = with_validation_metric([1.0, math.nan, 2.0, 3.0], "ticket")
+    assert measure(table, {"t": RETURN})["diverged"].tolist() == [True]
 
 
 def test_replicates_are_measured_apart():
@@ -161,6 +193,17 @@ def test_histories_are_read_with_their_run_and_the_density_of_its_mask(tmp_path:
     }
     assert len(table) == 3 * 2 * len(STEPS) * 2
     assert len(select_dense(table, "t")) == len(select(table, "t", "imp")) == len(select(table, "t", "imp", "reinit"))
+
+
+def test_the_metric_of_the_runs_task_is_read_whatever_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("lth_core.tasks.metrics.metrics_of", lambda task: (BITS_PER_CHARACTER, ACCURACY))
+    run = Run("t", "0-1")
+    write_history(run.history(str(tmp_path)), 0.5)
+    with pytest.raises(ArtifactError, match=r"dense/history\.csv: has no column 'bits_per_character'"):
+        read_histories(config(tmp_path), [run])
+    path = Path(run.history(str(tmp_path)))
+    pd.read_csv(path).assign(bits_per_character=2.5).to_csv(path, index=False)
+    assert set(read_histories(config(tmp_path), [run])["metric"]) == {2.5}
 
 
 def test_a_missing_or_empty_history_is_named(tmp_path: Path):

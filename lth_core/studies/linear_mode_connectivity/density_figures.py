@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from lth_core.analysis.measurements import strict_mean
-from lth_core.drawing.axes import density_axis, metric_axis, positive_axis
+from lth_core.drawing.axes import density_axis, label_vertical, metric_axis, positive_axis
 from lth_core.drawing.colours import ramp, role_style
 from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.lines import band, reference, threshold
@@ -143,7 +143,7 @@ def _success(view: View) -> Figure:
         )
     _barrier_axis(panel, view, points["barrier"].max())
     unit = "" if metric.label in metric.unit else f"\n({metric.unit})"
-    panel.set_ylabel(f"test {metric.label} minus dense{unit}")
+    label_vertical(panel, f"test {metric.label} minus dense{unit}")
     meaning = metric.directed("stable below, matching above", "stable and matching below")
     threshold(panel, view.stable, meaning, vertical=True)
     threshold(panel, -metric.matching if metric.higher_is_better else metric.matching, meaning)
@@ -208,7 +208,7 @@ def _alignment(view: View) -> Figure:
             density_axis(panel, view.instability["density"])
             threshold(panel, view.stable, f"{view.stable_below}: connected below")
             positive_axis(panel, "")
-        row[0].set_ylabel(view.barrier_label(middle="\nstatistics re-estimated" * (statistics == "estimated")))
+        label_vertical(row[0], view.barrier_label(middle="\nstatistics re-estimated" * (statistics == "estimated")))
     for panel, kind in zip(axes[0], kinds, strict=True):
         panel.set_title(titles[kind])
     legend(figure, interval_note(view.seeds()))

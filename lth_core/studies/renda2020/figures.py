@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lth_core.config import Config
-from lth_core.drawing.axes import density_axis, follow_means, positive_axis, step_axis
+from lth_core.drawing.axes import density_axis, follow_means, label_vertical, positive_axis, step_axis
 from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.lines import band, reference
 from lth_core.metrics import Metric, percent_text
@@ -151,4 +151,5 @@ def _unit(metric: Metric) -> str:
 def _difference_axis(panel: Axes, metric: Metric) -> None:
     """Label the vertical axis. Call it after drawing."""
     follow_means(panel)
-    panel.set_ylabel(f"test {metric.label} minus\ndense" + (f" ({metric.points})" if _unit(metric) else ""))
+    unit = f"\ndense ({metric.points})" if _unit(metric) else " dense"
+    label_vertical(panel, f"test {metric.label} minus{unit}")
