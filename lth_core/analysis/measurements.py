@@ -1,6 +1,6 @@
 """Measurements: what a study reads from the history of a training, one row per replicate.
 
-`metric` is what a task is judged by; tasks of one table may have different metrics. Early stopping is determined
+`metric` is what a task is measured by; tasks of one table may have different metrics. Early stopping is determined
 afterwards, in the history of the full run: the step of minimum validation loss (Frankle & Carbin 2019, appendix C), or
 that of the best validation metric where the metric says so. The test split is only reported, at steps that the
 validation split chose.
@@ -33,14 +33,14 @@ FRACTIONS = {"one_third": 1 / 3, "two_thirds": 2 / 3, "end": 1.0}
 
 
 def metrics_by_task(config: Config) -> dict[str, Metric]:
-    """Return what each task is judged by."""
+    """Return what each task is measured by."""
     return {name: metric_of(task) for name, task in config.tasks.items()}
 
 
 def read_histories(config: Config, runs: Iterable[Run]) -> pd.DataFrame:
     """Read the histories of all runs into one tidy table: RUN, density, seed, draw, step, split, loss, metric.
 
-    `metric` is what the run's task is judged by. Raises ArtifactError when a history or a mask cannot be read.
+    `metric` is what the run's task is measured by. Raises ArtifactError when a history or a mask cannot be read.
     """
     tables, metrics = [], metrics_by_task(config)
     for run in runs:
@@ -68,7 +68,7 @@ def measure(histories: pd.DataFrame, metrics: Mapping[str, Metric]) -> pd.DataFr
 
     Args:
         histories: the table of `read_histories`.
-        metrics: what each task is judged by (`metrics_by_task`).
+        metrics: what each task is measured by (`metrics_by_task`).
     """
     long = histories.set_index([*REPLICATE, "step", "split"])[["loss", "metric"]]
     steps = cast("pd.DataFrame", long.unstack("split")).sort_index()  # a series only without further indices

@@ -24,7 +24,7 @@ class ClaimSheet:
     study: str
     task: str
     metric: Metric
-    """What the task is judged by."""
+    """What the task is measured by."""
     claims: list[Claim] = field(default_factory=list)
 
     def add(

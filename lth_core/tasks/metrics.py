@@ -1,4 +1,4 @@
-"""What tasks are judged by, as their objectives say at registration; free of torch."""
+"""What tasks are measured by, as their objectives say at registration; free of torch."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ def metrics_of(task: Task) -> tuple[Metric, ...]:
 
 
 def metric_of(task: Task) -> Metric:
-    """Return what a task is judged by, by its settings."""
+    """Return what a task is measured by, by its settings."""
     return metrics_of(task)[0]
