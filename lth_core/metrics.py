@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil, log10
 from typing import Any, TypeAlias
 
 Values: TypeAlias = Any
@@ -47,6 +48,11 @@ class Metric:
     def points(self) -> str:
         """The unit, in short: "points"."""
         return "points" if self.percent else self.unit
+
+    @property
+    def decimals(self) -> int:
+        """The decimals of differences, in `unit`, that tell what matches; at least one."""
+        return max(1, ceil(-log10(self.matching))) if self.matching else 2
 
     @property
     def better(self) -> str:

@@ -57,6 +57,10 @@ def test_the_better_of_two_has_the_smaller_error_by_as_much_as_it_gains(metric: 
     assert metric.scale * errors == pytest.approx(metric.gain(first, second))
 
 
+def test_differences_are_written_as_finely_as_what_matches() -> None:
+    assert [metric.decimals for metric in (ACCURACY, BITS_PER_CHARACTER, RETURN, Metric("m", "m", "m"))] == [1, 2, 1, 2]
+
+
 def test_the_error_of_accuracy_is_the_fraction_that_is_wrong() -> None:
     assert ACCURACY.errors(0.75) == 0.25
 

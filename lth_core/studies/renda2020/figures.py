@@ -42,7 +42,7 @@ def drawings(study: Design, config: Config, task: str, tables: dict[str, pd.Data
     data, metric = data_note(config.tasks[task], view.table["seed"].nunique()), view.metric
     where = listing([f"{percent_text(view.density(level))}%" for level in view.levels])
     pruned = [view.rows(ONE_SHOT, PRUNED, level)["gain"].mean() for level in view.levels]
-    digits = 1 if metric.percent else 2
+    digits = metric.decimals
     lost = listing([f"{round(-gain, digits) + 0:.{digits}f}" for gain in pruned])  # + 0: no minus before 0.0
     floor = f"{lost} {metric.points} {metric.directed('below', 'above')} dense"
     epochs = f" ({view.epoch:.4g} are an epoch of the training data)" if view.epoch else ""
