@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from lth_core.metrics import ACCURACY, Metric
+from lth_core.metrics import ACCURACY, BITS_PER_CHARACTER, RETURN, Metric
 
 PERPLEXITY = Metric("perplexity", "perplexity", "nats", higher_is_better=False, matching=0.5)
 
@@ -35,6 +35,38 @@ def test_values_that_differ_in_their_rounding_alone_match() -> None:
 
 def test_a_low_value_matches_up_to_the_tolerance_above() -> None:
     assert PERPLEXITY.matches(np.array([19.0, 20.5, 20.6]), 20.0).tolist() == [True, True, False]
+
+
+def test_differences_are_named_the_way_in_which_they_are_gains() -> None:
+    assert ACCURACY.minus("ticket", "dense") == RETURN.minus("ticket", "dense") == "ticket minus dense"
+    assert PERPLEXITY.minus("ticket", "dense") == "dense minus ticket"
+    assert (ACCURACY.directed("above", "below"), PERPLEXITY.directed("above", "below")) == ("above", "below")
+
+
+def test_sentences_compare_networks_in_both_directions() -> None:
+    assert ACCURACY.better == "more accurate"
+    assert BITS_PER_CHARACTER.better == "better in bits per character"
+    assert (ACCURACY.points, RETURN.points) == ("points", "points of return")
+    assert (ACCURACY.error, BITS_PER_CHARACTER.error, RETURN.error) == ("error", "bits per character", "return")
+
+
+@pytest.mark.parametrize("metric", [ACCURACY, BITS_PER_CHARACTER, RETURN], ids=lambda metric: metric.name)
+def test_the_better_of_two_has_the_smaller_error_by_as_much_as_it_gains(metric: Metric) -> None:
+    first, second = np.array([0.25, 0.75]), np.array([0.5, 0.5])
+    errors = metric.errors(second) - metric.errors(first)
+    assert metric.scale * errors == pytest.approx(metric.gain(first, second))
+
+
+def test_differences_are_written_as_finely_as_what_matches() -> None:
+    assert [metric.decimals for metric in (ACCURACY, BITS_PER_CHARACTER, RETURN, Metric("m", "m", "m"))] == [1, 2, 1, 2]
+
+
+def test_the_error_of_accuracy_is_the_fraction_that_is_wrong() -> None:
+    assert ACCURACY.errors(0.75) == 0.25
+
+
+def test_early_stopping_goes_by_the_return_but_by_the_loss_of_classifiers_and_language_models() -> None:
+    assert [metric.selects for metric in (ACCURACY, BITS_PER_CHARACTER, RETURN)] == [False, False, True]
 
 
 def test_metrics_are_imported_without_numerical_libraries() -> None:

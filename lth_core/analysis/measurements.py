@@ -1,21 +1,26 @@
 """Measurements: what a study reads from the history of a training, one row per replicate.
 
-Early stopping is determined afterwards, in the history of the full run: the step of minimum validation loss
-(Frankle & Carbin 2019, appendix C). The test split is only reported, at steps that the validation split chose.
+`metric` is what a task is measured by; tasks of one table may have different metrics. Early stopping is determined
+afterwards, in the history of the full run: the step of minimum validation loss (Frankle & Carbin 2019, appendix C), or
+that of the best validation metric where the metric says so. The test split is only reported, at steps that the
+validation split chose.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import cast
 
 import numpy as np
 import pandas as pd
 
 from lth_core.analysis.tables import read_table
-from lth_core.metrics import ACCURACY
+from lth_core.config import Config
+from lth_core.metrics import Metric
+from lth_core.storage.errors import ArtifactError
 from lth_core.storage.runs import DENSE, Run
 from lth_core.storage.tensors import read_header
+from lth_core.tasks.metrics import metric_of
 
 RUN = ["task", "cohort", "method", "level", "branch"]
 """Columns that name a run; `branch` is `dense` at level 0 and `ticket` where the ticket itself is trained."""
@@ -24,83 +29,102 @@ REPLICATE = [*RUN, "density", "seed", "draw"]
 """Columns that name one replicate of a run, with the density it is trained at."""
 
 FRACTIONS = {"one_third": 1 / 3, "two_thirds": 2 / 3, "end": 1.0}
-"""Points in training, besides early stopping, where accuracy is measured."""
-
-MATCHING = ACCURACY.matching / ACCURACY.scale
-"""Accuracy below dense at which a network still matches it: 0.2 percentage points, as a fraction."""
+"""Points in training, besides early stopping, where the metric is measured."""
 
 
-def read_histories(results: str, runs: Iterable[Run]) -> pd.DataFrame:
-    """Read the histories of all runs into one tidy table: RUN, density, seed, draw, step, split, loss, accuracy.
+def metrics_by_task(config: Config) -> dict[str, Metric]:
+    """Return what each task is measured by."""
+    return {name: metric_of(task) for name, task in config.tasks.items()}
 
-    Raises ArtifactError when a history or a mask cannot be read.
+
+def read_histories(config: Config, runs: Iterable[Run]) -> pd.DataFrame:
+    """Read the histories of all runs into one tidy table: RUN, density, seed, draw, step, split, loss, metric.
+
+    `metric` is what the run's task is measured by. Raises ArtifactError when a history or a mask cannot be read.
     """
-    tables = []
+    tables, metrics = [], metrics_by_task(config)
     for run in runs:
-        history = read_table(run.history(results))
+        history, metric = read_table(run.history(config.results)), metrics[run.task].name
+        if metric not in history:
+            raise ArtifactError.unusable(run.history(config.results), f"has no column '{metric}'")
         branch = run.branch or ("ticket" if run.level else DENSE)
-        density = read_header(run.mask(results))["density"] if run.level else 1.0
+        density = read_header(run.mask(config.results))["density"] if run.level else 1.0
         values = [run.task, run.cohort, run.method, run.level, branch, density]
-        tables.append(history.assign(**dict(zip([*RUN, "density"], values, strict=True))))
-    columns = [*REPLICATE, "step", "split", "loss", "accuracy"]
+        named = history.rename(columns={metric: "metric"})
+        tables.append(named.assign(**dict(zip([*RUN, "density"], values, strict=True))))
+    columns = [*REPLICATE, "step", "split", "loss", "metric"]
     return pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)
 
 
-def measure(histories: pd.DataFrame) -> pd.DataFrame:
+def measure(histories: pd.DataFrame, metrics: Mapping[str, Metric]) -> pd.DataFrame:
     """Measure every replicate: one row each, with the columns REPLICATE and those below.
 
-    `early_stop_step`: step of minimum validation loss (the first one of several); `validation_loss`: that minimum;
-    `{train,test}_accuracy_early_stop`: accuracies at that step; `{train,test}_accuracy_{end,one_third,two_thirds}`:
-    accuracies at these parts of training (at the evaluated step next to them); `steps_to_dense`: the first evaluated
-    step whose validation accuracy matches that of the same seed's dense network at the end of training, nan if there is
-    none; `diverged`: some loss is not finite, which makes every measurement nan.
+    `early_stop_step`: step of minimum validation loss, or of the best validation metric for tasks whose metric selects
+    (the first one of several); `validation_loss`: the loss there; `{train,test}_metric_early_stop`: the metric at
+    that step; `{train,test}_metric_{end,one_third,two_thirds}`: the metric at these parts of training (at the evaluated
+    step next to them); `steps_to_dense`: the first evaluated step whose validation metric matches that of the same
+    seed's dense network at the end of training, nan if there is none; `diverged`: some loss or validation metric is not
+    finite, which makes every measurement nan.
+
+    Args:
+        histories: the table of `read_histories`.
+        metrics: what each task is measured by (`metrics_by_task`).
     """
-    long = histories.set_index([*REPLICATE, "step", "split"])[["loss", "accuracy"]]
+    long = histories.set_index([*REPLICATE, "step", "split"])[["loss", "metric"]]
     steps = cast("pd.DataFrame", long.unstack("split")).sort_index()  # a series only without further indices
     steps.columns = [f"{split}_{quantity}" for quantity, split in steps.columns]
     steps = steps.reset_index()
-    losses = steps.filter(regex="_loss$")
-    finite = cast("pd.DataFrame", np.isfinite(losses)).all(axis=1)
+    known = steps.filter(regex="_loss$|^validation_metric$")
+    finite = cast("pd.DataFrame", np.isfinite(known)).all(axis=1)
     finite = finite.groupby([steps[name] for name in REPLICATE]).transform("all")
     measured = steps[REPLICATE].drop_duplicates(ignore_index=True)
     sound = steps[finite]
 
-    early = _rows_of_minimum(sound, sound["validation_loss"])
-    stopped = early.rename(
-        columns={
-            "step": "early_stop_step",
-            "train_accuracy": "train_accuracy_early_stop",
-            "test_accuracy": "test_accuracy_early_stop",
-        }
-    )[[*REPLICATE, "early_stop_step", "validation_loss", "train_accuracy_early_stop", "test_accuracy_early_stop"]]
+    early = _rows_of_minimum(sound, _selection(sound, metrics))
+    names = {"step": "early_stop_step"}
+    names |= {f"{split}_metric": f"{split}_metric_early_stop" for split in ("train", "test")}
+    stopped = early.rename(columns=names)
+    stopped = stopped[[*REPLICATE, "early_stop_step", "validation_loss", *list(names.values())[1:]]]
     last = sound.groupby(REPLICATE)["step"].transform("max")
     for name, fraction in FRACTIONS.items():
         nearest = _rows_of_minimum(sound, (sound["step"] - fraction * last).abs())
-        names = {f"{split}_accuracy": f"{split}_accuracy_{name}" for split in ("train", "test")}
+        names = {f"{split}_metric": f"{split}_metric_{name}" for split in ("train", "test")}
         stopped = stopped.merge(nearest[[*REPLICATE, *names]].rename(columns=names), on=REPLICATE)
-    stopped = stopped.merge(_steps_to_dense(sound[sound["step"] == last], sound), on=REPLICATE, how="left")
+    stopped = stopped.merge(_steps_to_dense(sound[sound["step"] == last], sound, metrics), on=REPLICATE, how="left")
     measured = measured.merge(stopped, on=REPLICATE, how="left")
     return measured.assign(diverged=measured["early_stop_step"].isna())
 
 
-def final_accuracies(histories: pd.DataFrame) -> pd.DataFrame:
-    """Return test `accuracy` and `validation_accuracy` at the last step: one row per replicate, with REPLICATE.
+def final_metrics(histories: pd.DataFrame) -> pd.DataFrame:
+    """Return the test `metric` and the `validation_metric` at the last step: one row per replicate, with REPLICATE.
 
     They are nan where training diverged.
     """
     ends = histories[histories["step"] == histories.groupby(REPLICATE)["step"].transform("max")]
-    ends = ends.assign(accuracy=ends["accuracy"].where(np.isfinite(ends["loss"])))
-    wide = ends.pivot(index=REPLICATE, columns="split", values="accuracy").reset_index()
-    return wide.rename(columns={"test": "accuracy", "validation": "validation_accuracy"})
+    ends = ends.assign(metric=ends["metric"].where(np.isfinite(ends["loss"])))
+    wide = ends.pivot(index=REPLICATE, columns="split", values="metric").reset_index()
+    return wide.rename(columns={"test": "metric", "validation": "validation_metric"})
 
 
-def _steps_to_dense(ends: pd.DataFrame, steps: pd.DataFrame) -> pd.DataFrame:
+def _selection(steps: pd.DataFrame, metrics: Mapping[str, Metric]) -> pd.Series:
+    """Return what is smallest where training would stop: validation loss, or the validation metric's error."""
+    selected = steps["validation_loss"].copy()
+    for task, rows in steps.groupby("task"):
+        metric = metrics[str(task)]
+        if metric.selects:
+            selected[rows.index] = metric.errors(rows["validation_metric"])
+    return selected
+
+
+def _steps_to_dense(ends: pd.DataFrame, steps: pd.DataFrame, metrics: Mapping[str, Metric]) -> pd.DataFrame:
     seed = ["task", "cohort", "seed"]
-    dense = ends.loc[ends["branch"] == DENSE, [*seed, "validation_accuracy"]]
+    dense = ends.loc[ends["branch"] == DENSE, [*seed, "validation_metric"]]
     pairs = steps.merge(dense, on=seed, suffixes=("", "_of_dense"))
-    matching = ACCURACY.matches(pairs["validation_accuracy"], pairs["validation_accuracy_of_dense"])
-    first = pairs[matching].groupby(REPLICATE, as_index=False)["step"].min()
-    return first.rename(columns={"step": "steps_to_dense"})
+    matching = pd.Series(False, pairs.index)
+    for task, rows in pairs.groupby("task"):
+        matching[rows.index] = metrics[str(task)].matches(rows["validation_metric"], rows["validation_metric_of_dense"])
+    first = pairs[matching].groupby(REPLICATE)["step"].min()
+    return first.rename("steps_to_dense").reset_index()
 
 
 def _rows_of_minimum(steps: pd.DataFrame, values: pd.Series) -> pd.DataFrame:

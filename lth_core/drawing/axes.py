@@ -1,15 +1,17 @@
-"""Axes of densities, steps, accuracies and other quantities, with the ticks and labels that all figures share."""
+"""Axes of densities, steps, metrics and other quantities, with the ticks and labels that all figures share."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import floor
+from textwrap import wrap
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from lth_core.metrics import percent_text
+from lth_core.metrics import Metric, percent_text
 
 
 def density_axis(axes: Axes, densities: Iterable[float]) -> None:
@@ -43,6 +45,22 @@ def step_axis(axes: Axes, steps: Sequence[int]) -> None:
     axes.xaxis.set_major_formatter(lambda step, position: f"{step:g}")
 
 
+def metric_axis(axis: Axis, metric: Metric, label: str) -> None:
+    """Show a metric, as measured, on a vertical axis (`axes.yaxis`): fractions in percent, others in their unit.
+
+    The `label` names the metric ("final test accuracy"); the unit follows it where the label does not say it. Call it
+    after drawing: wide bands are cut off (`follow_means`).
+    """
+    if metric.percent:
+        percent_axis(axis, label)
+        return
+    axes = axis.axes
+    follow_means(axes)
+    if metric.scale != 1:
+        axis.set_major_formatter(lambda value, position: f"{round(metric.scale * value, 6):g}")
+    label_vertical(axes, label if metric.label in metric.unit or not metric.unit else f"{label} ({metric.unit})")
+
+
 def percent_axis(axis: Axis, label: str) -> None:
     """Show the fractions 0..1 of a vertical axis (`axes.yaxis`) in percent.
 
@@ -53,14 +71,30 @@ def percent_axis(axis: Axis, label: str) -> None:
     low, high = max(axes.get_ylim()[0], 0.0), axes.get_ylim()[1]
     axes.set_ylim(low, min(high, 1 + 0.03 * (1 - low)))
     axis.set_major_formatter(lambda fraction, position: f"{round(100 * fraction, 6):g}")
-    axes.set_ylabel(f"{label} (%)")
+    label_vertical(axes, f"{label} (%)")
 
 
 def positive_axis(axes: Axes, label: str) -> None:
     """Let the vertical axis start at 0. Call it after drawing: wide bands are cut off (`follow_means`)."""
     follow_means(axes)
     axes.set_ylim(bottom=0)
+    label_vertical(axes, label)
+
+
+def label_vertical(axes: Axes, label: str) -> None:
+    """Label the vertical axis, in as many lines as its height asks for: names of metrics may be long."""
+    subplot, figure = axes.get_subplotspec(), axes.get_figure(root=True)
+    if subplot and figure:
+        height = figure.get_figheight() / subplot.get_gridspec().nrows
+        letters = max(12, floor((height - 0.6) / 0.06 + 1e-6))  # with 0.6 inches for what is below
+        label = "\n".join(_even_lines(line, letters) for line in label.split("\n"))
     axes.set_ylabel(label)
+
+
+def _even_lines(text: str, most: int) -> str:
+    """Break a text into as few lines of `most` letters as it takes, each as short as that number allows."""
+    count = len(wrap(text, most))
+    return next("\n".join(lines) for width in range(1, most + 1) if len(lines := wrap(text, width)) <= count)
 
 
 def follow_means(axes: Axes) -> None:

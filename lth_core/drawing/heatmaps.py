@@ -17,12 +17,12 @@ DARK = 0.6
 """Beyond this part of the colour map numbers are printed in white."""
 
 
-def heatmaps(tables: Mapping[str, pd.DataFrame], columns: str, unit: str) -> Figure:
+def heatmaps(tables: Mapping[str, pd.DataFrame], columns: str, unit: str, decimals: int = 1) -> Figure:
     """Draw differences around 0, one panel per table (title -> table), with the number in each field, on one scale.
 
     Every field holds one number per seed and shows their mean. Where some seeds diverged (nan) it is the mean of the
     others, and a mark says how many; where all did, the field says so. Rows are named once, at the left. `columns`
-    says what the columns are, `unit` what the numbers are.
+    says what the columns are, `unit` what the numbers are, which have `decimals`.
     """
     names = next(iter(tables.values()))
     left = 0.07 * max(map(len, map(str, names.index)))
@@ -36,7 +36,7 @@ def heatmaps(tables: Mapping[str, pd.DataFrame], columns: str, unit: str) -> Fig
         image = panel.imshow(numbers, cmap=DIFFERENCES, vmin=-largest, vmax=largest, aspect="auto")
         panel.set_facecolor(NO_NUMBER)
         for (row, column), seeds in np.ndenumerate(table):
-            _print(panel, row, column, seeds, float(numbers[row, column]), largest)
+            _print(panel, row, column, seeds, float(numbers[row, column]), largest, decimals)
         panel.set_title(title)
         panel.set_xticks(range(len(table.columns)), table.columns, rotation=30, ha="right")
         panel.set_yticks(range(len(table)), table.index if panel is axes[0, 0] else [""] * len(table))
@@ -52,7 +52,9 @@ def heatmaps(tables: Mapping[str, pd.DataFrame], columns: str, unit: str) -> Fig
     return figure
 
 
-def _print(panel: Axes, row: int, column: int, seeds: Sequence[float], mean: float, largest: float) -> None:
+def _print(
+    panel: Axes, row: int, column: int, seeds: Sequence[float], mean: float, largest: float, decimals: int
+) -> None:
     """Print the mean of the seeds in its field, and how many diverged."""
     diverged = np.isnan(seeds)
     if all(diverged):
@@ -60,5 +62,6 @@ def _print(panel: Axes, row: int, column: int, seeds: Sequence[float], mean: flo
         return
     mark_field(panel, column, row, diverged)
     colour = "white" if abs(mean) > DARK * largest else "black"
-    text = f"{mean:+.1f}".replace("-", "−") if abs(mean) >= 0.05 else "0.0"  # the scale's minus sign
+    known = abs(mean) >= 0.5 * 10**-decimals
+    text = f"{mean:+.{decimals}f}".replace("-", "−") if known else f"{0:.{decimals}f}"  # the scale's minus sign
     panel.text(column, row, text, ha="center", va="center", color=colour, fontsize=8)

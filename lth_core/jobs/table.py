@@ -10,6 +10,7 @@ from dataclasses import astuple, fields
 from pathlib import Path
 
 from lth_core.analysis.divergence import Divergence, divergences
+from lth_core.analysis.measurements import metrics_by_task
 from lth_core.jobs.support.command import command
 from lth_core.jobs.support.loading import load, parser
 from lth_core.storage.files import write_text
@@ -24,7 +25,9 @@ def main() -> None:
     arguments.add_argument("--study", required=True)
     options = arguments.parse_args()
     config, studies = load(options.spec)
-    made_by = json.dumps(provenance({"study": options.study, **options.spec}), indent=1, sort_keys=True)
+    metrics = {task: metric.name for task, metric in metrics_by_task(config).items()}  # what a column `metric` holds
+    spec = {"study": options.study, "metrics": metrics, **options.spec}
+    made_by = json.dumps(provenance(spec), indent=1, sort_keys=True)
     for name, table in studies[options.study].tables(config).items():
         path = table_file(config.results, config.name, options.study, name)
         write_text(Path(path).with_suffix(".json"), made_by + "\n")

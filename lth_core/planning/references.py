@@ -157,9 +157,20 @@ def _tasks_of_study(config: Config, name: str, study: Study) -> list[str]:
         location = ("studies", name, "tasks", task)
         if task not in config.tasks:
             problems.append(at(location, str(UnknownName("task", task, config.tasks))))
+        else:
+            problems += _objective(config.tasks[task], study, location)
         if method not in config.methods:
             problems.append(at(location, str(UnknownName("method", method, config.methods))))
     return problems
+
+
+def _objective(task: Task, study: Study, location: Location) -> list[str]:
+    """What is wrong with a task whose objective a study cannot work with."""
+    name = getattr(getattr(task, "objective", None), "name", "classification")
+    if study.objectives is None or name in study.objectives:
+        return []
+    needed = " or ".join(f"'{objective}'" for objective in study.objectives)
+    return [at(location, f"this study needs tasks with objective {needed}, not '{name}': leave the task out of it")]
 
 
 def _collisions(section: Location, name: str, derived: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:

@@ -55,6 +55,8 @@ class Study(Section):
     """Authors, venue, year."""
     table_names: ClassVar[tuple[str, ...]]
     """Names of the tables that `tables` makes: results/tables/<study>/<name>.csv."""
+    objectives: ClassVar[tuple[str, ...] | None] = None
+    """The objectives that the study works with; None: every one."""
 
     tasks: Annotated[dict[Name, Name], Field(min_length=1)]
     """Task -> the method that finds its tickets."""

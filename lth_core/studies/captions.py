@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lth_core.config import Task
+from lth_core.metrics import Metric
 
 
 def data_note(task: Task, seeds: int | None = None) -> str:
@@ -23,3 +24,22 @@ def seeds_note(seeds: int) -> str:
 def listing(words: Sequence[str]) -> str:
     """List words as a sentence does: a; a and b; a, b and c."""
     return " and ".join(part for part in (", ".join(words[:-1]), *words[-1:]) if part)
+
+
+def with_direction(caption: str, metric: Metric) -> str:
+    """Add to a caption that low values are better, where they are and the caption names the metric."""
+    if metric.higher_is_better or metric.label not in caption:
+        return caption
+    return f"{caption} Lower {metric.label} is better."
+
+
+def early_stopping(metric: Metric) -> str:
+    """Say what the step of early stopping is."""
+    return f"best validation {metric.label}" if metric.selects else "minimum validation loss"
+
+
+def still_improving(metric: Metric) -> str:
+    """Say of a training that stops early at its last step what had not yet come to its best."""
+    if not metric.selects:
+        return "validation loss still falling"
+    return f"validation {metric.label} still {metric.directed('rising', 'falling')}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lth_core.analysis.claims import Claim, evaluate_claim
-from lth_core.metrics import ACCURACY, Metric, percent_text
+from lth_core.metrics import Metric, percent_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +23,8 @@ class ClaimSheet:
 
     study: str
     task: str
-    metric: Metric = ACCURACY
+    metric: Metric
+    """What the task is measured by."""
     claims: list[Claim] = field(default_factory=list)
 
     def add(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from lth_core.drawing.axes import density_axis, percent_axis, positive_axis, step_axis
+from lth_core.drawing.axes import density_axis, metric_axis, percent_axis, positive_axis, step_axis
 from lth_core.drawing.figures import panels
 from lth_core.drawing.lines import band
-from lth_core.metrics import percent_text
+from lth_core.metrics import ACCURACY, BITS_PER_CHARACTER, RETURN, Metric, percent_text
 from tests.support.replicates import replicates
 
 LADDER = [0.8**level for level in range(16)]
@@ -46,6 +46,37 @@ def test_accuracies_are_shown_in_percent():
     figure.draw_without_rendering()
     assert axes.get_ylabel() == "test accuracy (%)"
     assert {"50", "100"} <= {label.get_text() for label in axes.get_yticklabels()}
+
+
+@pytest.mark.parametrize(
+    ("metric", "shown", "ticks"),
+    [
+        (ACCURACY, "test accuracy (%)", {"50", "100"}),
+        (BITS_PER_CHARACTER, "test bits per character", {"0.5", "1.0"}),
+        (RETURN, "test return", {"0.5", "1.0"}),
+        (Metric("delay", "delay", "ms", higher_is_better=False, scale=1000), "test delay (ms)", {"500", "1000"}),
+    ],
+    ids=lambda value: getattr(value, "name", None),
+)
+def test_a_metric_is_shown_in_its_unit_unless_its_name_says_it(metric: Metric, shown: str, ticks: set[str]):
+    figure, ((axes,),) = panels()
+    axes.plot([0, 1], [0.5, 1.0])
+    axes.set_ylim(0.45, 1.05)
+    metric_axis(axes.yaxis, metric, f"test {metric.label}")
+    figure.draw_without_rendering()
+    assert axes.get_ylabel() == shown
+    assert ticks <= {label.get_text() for label in axes.get_yticklabels()}
+
+
+def test_a_long_label_is_broken_into_even_lines_where_its_panel_is_low():
+    _, rows = panels(rows=3, height=2.1)
+    positive_axis(rows[0, 0], "barrier of training bits per character")
+    assert rows[0, 0].get_ylabel() == "barrier of training\nbits per character"
+    positive_axis(rows[1, 0], "barrier of training error\n(percentage points)")
+    assert rows[1, 0].get_ylabel() == "barrier of training error\n(percentage points)"
+    _, ((high,),) = panels(height=4)
+    positive_axis(high, "barrier of training bits per character")
+    assert "\n" not in high.get_ylabel()
 
 
 def test_wide_bands_leave_the_axis_and_lines_do_not():

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from lth_core.config import Cohort, Name, seeds_of
-from tests.support.config_samples import GOOD, METHOD, TASK, TRAIN, errors_of, with_known_names
+from tests.support.config_samples import GOOD, METHOD, TASK, TRAIN, Toy, errors_of, with_known_names
 
 NAMES = "a name has only a-z, 0-9, '-' and '_', starts with a letter or digit and has at most 64 characters"
 
@@ -142,6 +142,14 @@ def test_no_task_starts_from_itself_by_way_of_others() -> None:
 def test_an_impossible_network_is_one_line(network: str, expected: str) -> None:
     text = GOOD.replace("{name: lenet, hidden: [30, 10]}", network)
     assert errors_of(text) == [f"tasks.digits-lenet.{expected}"]
+
+
+def test_a_study_refuses_tasks_of_objectives_that_it_cannot_work_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Toy, "objectives", ("language", "actor-critic"))
+    needed = "this study needs tasks with objective 'language' or 'actor-critic', not 'classification'"
+    assert errors_of(GOOD) == [f"studies.toy.tasks.digits-lenet: {needed}: leave the task out of it"]
+    monkeypatch.setattr(Toy, "objectives", ("language", "classification"))
+    assert errors_of(GOOD) == []
 
 
 # ---------------------------------------------------------------- names become folders

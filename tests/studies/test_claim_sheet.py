@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lth_core.metrics import Metric
+from lth_core.metrics import ACCURACY, Metric
 from lth_core.studies.claim_sheet import ClaimSheet, with_weights
 
 GAINS = pd.Series([1.0, 2.0, 3.0], index=[0, 1, 2])
 
 
 def test_a_claim_names_its_study_and_task_and_is_a_sentence() -> None:
-    sheet = ClaimSheet("a-study", "digits")
+    sheet = ClaimSheet("a-study", "digits", ACCURACY)
     sheet.add("tickets win", "A paper, Figure 1", "ticket minus dense", GAINS)
     (claim,) = sheet.claims
     assert (claim.study, claim.task, claim.claim) == ("a-study", "digits", "Tickets win.")
@@ -22,14 +22,14 @@ def test_a_claim_names_its_study_and_task_and_is_a_sentence() -> None:
 
 
 def test_claims_are_collected_in_order() -> None:
-    sheet = ClaimSheet("a-study", "digits")
+    sheet = ClaimSheet("a-study", "digits", ACCURACY)
     for sentence in ("First", "Second"):
         sheet.add(sentence, "A paper", "effect", GAINS)
     assert [claim.claim for claim in sheet.claims] == ["First.", "Second."]
 
 
 def test_effects_may_have_a_unit_of_their_own() -> None:
-    sheet = ClaimSheet("a-study", "digits")
+    sheet = ClaimSheet("a-study", "digits", ACCURACY)
     sheet.add("Tickets learn faster", "A paper", "steps saved", GAINS, unit="% of dense", margin=0.5)
     (claim,) = sheet.claims
     assert (claim.unit, claim.margin) == ("% of dense", 0.5)
@@ -44,14 +44,14 @@ def test_what_matches_is_said_by_the_metric_alone() -> None:
 
 
 def test_a_ratio_is_compared_with_one() -> None:
-    sheet = ClaimSheet("a-study", "digits")
+    sheet = ClaimSheet("a-study", "digits", ACCURACY)
     sheet.ratio("Tickets are nearer", "A paper", "random divided by ticket", GAINS)
     sheet.ratio("Tickets are much nearer", "A paper", "random divided by ticket", GAINS, above=1.3)
     assert [(claim.unit, claim.margin) for claim in sheet.claims] == [("times", 1.0), ("times", 1.3)]
 
 
 def test_a_diverged_seed_leaves_the_claim_open() -> None:
-    sheet = ClaimSheet("a-study", "digits")
+    sheet = ClaimSheet("a-study", "digits", ACCURACY)
     sheet.add("Tickets win", "A paper", "ticket minus dense", GAINS.where(GAINS > 1, np.nan))
     (claim,) = sheet.claims
     assert (claim.verdict, claim.n, claim.unmeasured) == ("inconclusive", 2, 1)

@@ -158,20 +158,20 @@ def heat_map(tables: Tables) -> tuple[str, dict[tuple[int, int, int], list[str]]
 def exchanged(tmp_path_factory: pytest.TempPathFactory) -> Tables:
     """Tables of the transfer study in which every seed has accuracies of its own."""
     _, _, tables = transfer(tmp_path_factory.mktemp("results"))
-    noise = 0.05 * np.random.default_rng(0).random(len(tables["accuracy"]))
-    return tables | {"accuracy": tables["accuracy"].assign(accuracy=tables["accuracy"]["accuracy"] - noise)}
+    noise = 0.05 * np.random.default_rng(0).random(len(tables["measurements"]))
+    return tables | {"measurements": tables["measurements"].assign(metric=tables["measurements"]["metric"] - noise)}
 
 
 def without(tables: Tables, where: pd.Series) -> Tables:
-    return tables | {"accuracy": tables["accuracy"][~where]}
+    return tables | {"measurements": tables["measurements"][~where]}
 
 
 def losing(tables: Tables, where: pd.Series) -> Tables:
-    return tables | {"accuracy": lose(tables["accuracy"], where)}
+    return tables | {"measurements": lose(tables["measurements"], where)}
 
 
 def test_a_field_is_the_mean_of_the_seeds_that_did_not_diverge_and_says_how_many_did(exchanged: Tables) -> None:
-    rows = exchanged["accuracy"]
+    rows = exchanged["measurements"]
     transferred = (
         (rows["target"] == "b") & (rows["source"] == "a") & (rows["network"] == "ticket") & (rows["level"] > 1)
     )
@@ -185,7 +185,7 @@ def test_a_field_is_the_mean_of_the_seeds_that_did_not_diverge_and_says_how_many
 
 
 def test_where_the_targets_ticket_diverged_all_are_compared_with_it_on_the_other_seeds(exchanged: Tables) -> None:
-    rows = exchanged["accuracy"]
+    rows = exchanged["measurements"]
     ticket = (rows["target"] == "a") & (rows["source"] == "a") & (rows["network"] == "ticket")
     _, printed = heat_map(losing(exchanged, ticket & (rows["seed"] == 1)))
     _, others = heat_map(without(exchanged, rows["seed"] == 1))

@@ -82,7 +82,7 @@ def test_the_chain_of_the_other_replicate_goes_on(ran: Project) -> None:
         trained = read_tensors(ran.folder / CHAIN / folder / "trained.safetensors")
         assert all(np.isfinite(values[1]).all() for values in trained.values())
     measured = table(ran, "measurements").query("task == 'upset' and seed == 1")
-    assert len(measured) == 5 and measured.filter(like="accuracy").notna().all(axis=None)
+    assert len(measured) == 5 and measured.filter(like="metric").notna().all(axis=None)
 
 
 def test_a_diverged_replicate_is_marked_and_nothing_of_its_chain_is_a_number_from_there_on(ran: Project) -> None:
@@ -93,10 +93,10 @@ def test_a_diverged_replicate_is_marked_and_nothing_of_its_chain_is_a_number_fro
     fine, lost = [False, False], [True, False]
     assert marks == [[fine, fine, lost], [fine, lost, lost]]
     measured = table(ran, "measurements").query("task == 'upset' and seed == 0").set_index(["level", "branch"])
-    accuracies = measured.filter(like="accuracy")
+    accuracies = measured.filter(like="metric")
     assert accuracies.loc[:1].notna().all(axis=None) and accuracies.loc[2:].isna().all(axis=None)
     assert list(accuracies.loc[2:].index) == [(2, "ticket"), (3, "reinit"), (3, "ticket")]
-    assert (measured["diverged"] == measured["test_accuracy_end"].isna()).all()
+    assert (measured["diverged"] == measured["test_metric_end"].isna()).all()
     history = pd.read_csv(ran.folder / CHAIN / "level_2/history.csv").query("seed == 0")
     assert len(history) == 3 * 3 and history[["loss", "accuracy"]].isna().all(axis=None)
     kept = [read_header(ran.folder / CHAIN / f"level_{level}/mask.safetensors")["kept"] for level in (1, 2, 3)]
@@ -122,8 +122,8 @@ def test_a_layer_without_weights_is_said_and_the_network_measured_all_the_same(r
     assert set(rows["kind"]) == {"layer collapse"} and set(rows["layers"]) == {layer}
     assert sorted(zip(tickets["level"], tickets["seed"], strict=True)) == list(product((1, 2, 3), (0, 1)))
     measured = table(ran, "measurements").query("task == 'emptied'")
-    assert measured["test_accuracy_end"].notna().all() and not measured["diverged"].any()
-    assert measured.query("level > 0")["test_accuracy_end"].max() < 0.2  # chance is 0.1
+    assert measured["test_metric_end"].notna().all() and not measured["diverged"].any()
+    assert measured.query("level > 0")["test_metric_end"].max() < 0.2  # chance is 0.1
     words = f"layer collapse: nothing is left of {layer} at levels 1–3 (seeds 0, 1)"
     assert words in ran.read("reports/config/index.html")
 

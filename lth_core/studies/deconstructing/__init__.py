@@ -21,6 +21,7 @@ class Deconstructing(Design):
 
     title: ClassVar[str] = "Deconstructing Lottery Tickets: Zeros, Signs, and the Supermask"
     citation: ClassVar[str] = "Zhou, Lan, Liu & Yosinski, NeurIPS 2019 (arXiv 1905.01067)"
+    objectives: ClassVar[tuple[str, ...] | None] = ("classification",)  # supermasks are compared with chance
     table_names: ClassVar[tuple[str, ...]] = ("accuracies", "supermasks", "learned_supermasks", "supermask_comparison")
 
     def tables(self, config: Config) -> dict[str, pd.DataFrame]:

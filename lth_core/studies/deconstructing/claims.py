@@ -67,7 +67,7 @@ def claims(study: Design, config: Config, task: str, accuracies: pd.DataFrame) -
     """Test all claims about one task whose variants are trained."""
     table = accuracies[accuracies["task"] == task]
     chains = study.chains(config, study.tasks[task])
-    sheet = ClaimSheet("deconstructing", task)
+    sheet = ClaimSheet("deconstructing", task, ACCURACY)
     for level in study.levels:
         here = table[table["level"] == level]
         densities = with_weights(here["density"].mean())

@@ -32,7 +32,7 @@ def supermask_claims(study: Design, config: Config, task: str, tables: dict[str,
         table[table["task"] == task] for table in (tables["supermasks"], tables["learned_supermasks"])
     )
     on_mnist = config.dataset(config.tasks[task].dataset).source.name == "mnist"
-    sheet = ClaimSheet("deconstructing", task)
+    sheet = ClaimSheet("deconstructing", task, ACCURACY)
     claim_criteria(sheet, study, by_criterion, on_mnist)
     claim_learning(sheet, by_criterion, by_learning, on_mnist)
     return sheet.claims
@@ -108,7 +108,7 @@ def claim_learning(sheet: ClaimSheet, by_criterion: pd.DataFrame, by_learning: p
             accuracy(values, "rescaled") - accuracy(values, "plain"),
         )
     if on_mnist:
-        kind = best({kind: learned(by_learning, *kind)["validation_accuracy"] for kind in LEARNED})
+        kind = best({kind: learned(by_learning, *kind)["validation_accuracy"] for kind in LEARNED}, ACCURACY)
         sheet.add(
             f"A learned mask gets {MNIST_LEARNED:g}% of MNIST right without training a weight",
             SOURCE,

@@ -9,9 +9,10 @@ import pandas as pd
 
 from lth_core.analysis.choices import best
 from lth_core.analysis.claims import mean_interval
-from lth_core.analysis.measurements import measure, read_histories
+from lth_core.analysis.measurements import measure, metrics_by_task, read_histories
 from lth_core.analysis.tables import read_table
 from lth_core.config import Config
+from lth_core.metrics import ACCURACY
 from lth_core.studies.deconstructing.study import Design
 
 ACCURACY_COLUMNS = ("task", "method", "level", "density", "seed", "accuracy", "final_accuracy")
@@ -51,8 +52,9 @@ def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
     criterion, level (0: no mask), values and seed. learned_supermasks: one row per task, values, scaling, mask and
     seed. supermask_comparison: one row per task and kind of supermask, means over seeds, and the trained dense network.
     """
-    names = {"test_accuracy_early_stop": "accuracy", "test_accuracy_end": "final_accuracy"}
-    accuracies = measure(read_histories(config.results, study.runs(config))).rename(columns=names)
+    names = {"test_metric_early_stop": "accuracy", "test_metric_end": "final_accuracy"}
+    histories = read_histories(config, study.runs(config))
+    accuracies = measure(histories, metrics_by_task(config)).rename(columns=names)
     learned_keys = ("task", "values", "scaling")
     by_name = {
         "accuracies": accuracies[list(ACCURACY_COLUMNS)],
@@ -77,7 +79,7 @@ def best_level(rows: pd.DataFrame) -> int:
     `rows` are those of one criterion and one kind of values.
     """
     levels = sorted(rows["level"].unique())
-    return int(best({level: rows.loc[rows["level"] == level, "validation_accuracy"] for level in levels}))
+    return int(best({level: rows.loc[rows["level"] == level, "validation_accuracy"] for level in levels}, ACCURACY))
 
 
 def at_best_level(supermasks: pd.DataFrame, criterion: str, values: str) -> pd.DataFrame:
@@ -92,7 +94,7 @@ def best_criterion(supermasks: pd.DataFrame, values: str) -> str:
         criterion: at_best_level(supermasks, criterion, values)["validation_accuracy"]
         for criterion in supermasks["criterion"].unique()
     }
-    return best(by_criterion)
+    return best(by_criterion, ACCURACY)
 
 
 def learned(table: pd.DataFrame, values: str, scaling: str, mask: str = "drawn") -> pd.DataFrame:

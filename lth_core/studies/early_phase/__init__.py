@@ -21,6 +21,7 @@ class EarlyPhase(Design):
 
     title: ClassVar[str] = "The Early Phase of Neural Network Training"
     citation: ClassVar[str] = "Frankle, Schwab & Morcos, ICLR 2020 (arXiv 2002.10365)"
+    objectives: ClassVar[tuple[str, ...] | None] = ("classification",)  # pretraining and telemetry need labels
     table_names: ClassVar[tuple[str, ...]] = ("measurements", "pretraining", "telemetry")
 
     def tables(self, config: Config) -> dict[str, pd.DataFrame]:

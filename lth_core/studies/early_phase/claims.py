@@ -45,7 +45,7 @@ def claims(study: Design, task: str, tables: dict[str, pd.DataFrame]) -> list[Cl
     measurements, pretraining, telemetry = (
         tables[name][tables[name]["task"] == task] for name in ("measurements", "pretraining", "telemetry")
     )
-    sheet = ClaimSheet("early-phase", task)
+    sheet = ClaimSheet("early-phase", task, ACCURACY)
     claim_telemetry(sheet, telemetry)
     level_of_correlation = correlation_level(measurements)
     for k in study.rewind_steps:
@@ -122,13 +122,13 @@ class TicketClaims:
     def accuracy(self, *networks: str) -> pd.Series:
         """Return test accuracy by seed in percent, averaged over networks; nan where one of them diverged."""
         rows = self.measurements
-        by_network = [seed_means(rows[rows["network"] == network], "accuracy") for network in networks]
+        by_network = [seed_means(rows[rows["network"] == network], "metric") for network in networks]
         return _mean_percent(by_network)
 
     def pretrained(self, kind: str) -> pd.Series:
         """Return test accuracy by seed in percent after a kind of pretraining: the mean of its lengths and networks."""
         rows = self.pretraining[self.pretraining["pretraining"] == kind]
-        by_setting = [seed_means(setting, "accuracy") for _, setting in rows.groupby(["network", "steps"])]
+        by_setting = [seed_means(setting, "metric") for _, setting in rows.groupby(["network", "steps"])]
         return _mean_percent(by_setting)
 
     def sentence(self, text: str) -> str:

@@ -76,7 +76,7 @@ def _dots(study: Design, table: pd.DataFrame, k: int) -> Figure:
     for panel, level in zip(axes[0], study.levels, strict=True):
         here = table[table["level"] == level]
         for name, (role, label) in networks.items():
-            values = seed_means(here[here["network"] == name], "accuracy")
+            values = seed_means(here[here["network"] == name], "metric")
             point(panel, values, label if role in REFERENCES else role_style(role).label, role=role, y=heights[name])
             if role in REFERENCES:
                 panel.axvline(
@@ -102,14 +102,14 @@ def _curves(study: Design, table: pd.DataFrame, k: int) -> Figure:
     figure, axes = panels(len(families))
     for panel, family in zip(axes[0], families, strict=True):
         panel.sharey(axes[0, 0])
-        reference(panel, table.loc[table["network"] == DENSE, "accuracy"])
+        reference(panel, table.loc[table["network"] == DENSE, "metric"])
         for network, label in reference_labels(k).items():
-            band(panel, table[table["network"] == network], "density", "accuracy", role=network, label=label)
+            band(panel, table[table["network"] == network], "density", "metric", role=network, label=label)
         members = {name: choice for name, choice in perturbations.items() if choice.name == family}
         for (name, choice), (colour, linestyle) in zip(members.items(), _line_styles(members), strict=True):
             rows, label = table[table["network"] == name], perturbation_label(choice, k)
             band(
-                panel, rows, "density", "accuracy", role=family, label=label, colour=colour, linestyle=linestyle,
+                panel, rows, "density", "metric", role=family, label=label, colour=colour, linestyle=linestyle,
                 markers=False,
             )  # fmt: skip
         panel.set_title(role_style(family).label)
@@ -180,12 +180,12 @@ def _effective_std(study: Design, table: pd.DataFrame) -> Figure:
     for panel, k in zip(axes[0], study.rewind_steps, strict=True):
         panel.sharey(axes[0, 0])
         here = table[table["k"] == k]
-        reference(panel, here.loc[here["network"] == TICKET, "accuracy"], TICKET, "rewound to step k")
+        reference(panel, here.loc[here["network"] == TICKET, "metric"], TICKET, "rewound to step k")
         for name, treatment in study.perturbations().items():
             rows, signed = here[here["network"] == name], bool(treatment.options.get("keep_signs"))
             label = role_style(treatment.name).label + (", signs kept" if signed else "")
             moved = seed_means(rows, "effective_std").mean()
-            values = seed_means(rows, "accuracy")
+            values = seed_means(rows, "metric")
             point(panel, values, label, role=treatment.name, x=moved, filled=not signed)
         panel.set_title(f"k = {k}: correlation {_mean_of_known(correlation(here))}")
         panel.set_xlim(left=0)

@@ -57,7 +57,7 @@ def _pretraining(study: Design, k: int, perturbed: pd.DataFrame, pretrained: pd.
             panel.sharey(row[0])
             for role, label in reference_labels(k).items():
                 values = perturbed[(perturbed["level"] == level) & (perturbed["network"] == role)]
-                reference(panel, values["accuracy"], role, label)
+                reference(panel, values["metric"], role, label)
             here = pretrained[(pretrained["level"] == level) & (pretrained["network"] == network)]
             for index, kind in enumerate(kinds):
                 rows, shift = here[here["pretraining"] == kind], SHIFT ** (2 * index - last)
@@ -78,7 +78,7 @@ def _pretraining(study: Design, k: int, perturbed: pd.DataFrame, pretrained: pd.
 def _line(axes: Axes, rows: pd.DataFrame, label: str, colour: str, shift: float) -> None:
     """Draw means with bars, one per length, joined by a line, all shifted a bit so that no kind hides another."""
     steps = sorted(set(rows["steps"]))
-    by_length = [seed_means(rows[rows["steps"] == length], "accuracy") for length in steps]
+    by_length = [seed_means(rows[rows["steps"] == length], "metric") for length in steps]
     means = [
         point(axes, values, label, x=length * shift, colour=colour)
         for length, values in zip(steps, by_length, strict=True)

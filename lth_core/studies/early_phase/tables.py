@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from lth_core.analysis.measurements import RUN, final_accuracies, read_histories, strict_mean
+from lth_core.analysis.measurements import RUN, final_metrics, read_histories, strict_mean
 from lth_core.analysis.tables import read_table
 from lth_core.config import Config, seeds_of
 from lth_core.storage.runs import DENSE, Run
@@ -16,12 +16,12 @@ from lth_core.studies.early_phase.study import REFERENCES, Design
 
 MEASUREMENT_COLUMNS = (
     *("task", "k", "level", "density", "family", "network", "seed", "draw"),
-    *("accuracy", "validation_accuracy", "effective_std"),
+    *("metric", "validation_metric", "effective_std"),
 )
 """`family`: treatment of a perturbation, or `reference`."""
 PRETRAINING_COLUMNS = (
     *("task", "k", "level", "density", "pretraining", "network", "steps", "seed", "draw"),
-    *("accuracy", "validation_accuracy"),
+    *("metric", "validation_metric"),
 )
 """`pretraining`: its kind; `network`: what was pretrained, dense or sparse; `steps`: how long."""
 TELEMETRY_COLUMNS = ("task", "seed", "step", "quantity", "value")
@@ -37,11 +37,11 @@ def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
     one row per task, k, level, kind of pretraining, pretrained network, its steps and replicate. telemetry: one row per
     task, seed, step and quantity.
 
-    Accuracies (test and validation) are those of the last step, nan where training diverged. `effective_std` is the
-    standard deviation of what was added to the ticket's kept weights.
+    `metric` (test accuracy) and `validation_metric` are those of the last step, nan where training diverged.
+    `effective_std` is the standard deviation of what was added to the ticket's kept weights.
     """
     runs = study.runs(config)
-    accuracies = final_accuracies(read_histories(config.results, runs))
+    accuracies = final_metrics(read_histories(config, runs))
     rewind_steps = {(task, method): k for task, _, k, method in study.chains(config)}
     chains = zip(accuracies["task"], accuracies["method"], strict=True)
     accuracies["k"] = [rewind_steps.get(chain, 0) for chain in chains]
@@ -105,9 +105,9 @@ def correlation(perturbed: pd.DataFrame) -> pd.Series:
     It is nan for a seed if one of its perturbations diverged.
     """
     rows = perturbed[perturbed["family"] != "reference"]
-    means = rows.groupby(["seed", "network"])[["effective_std", "accuracy"]].agg(strict_mean)
+    means = rows.groupby(["seed", "network"])[["effective_std", "metric"]].agg(strict_mean)
     return means.groupby("seed").apply(
-        lambda seed: np.nan if seed["accuracy"].isna().any() else seed["effective_std"].corr(seed["accuracy"])
+        lambda seed: np.nan if seed["metric"].isna().any() else seed["effective_std"].corr(seed["metric"])
     )
 
 

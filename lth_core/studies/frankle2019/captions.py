@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lth_core.studies.captions import data_note, listing
+from lth_core.studies.captions import data_note, early_stopping, listing, still_improving, with_direction
 from lth_core.studies.frankle2019.histogram_figures import LAYERS_SHOWN
 from lth_core.studies.frankle2019.study import drops_rate
 from lth_core.studies.frankle2019.view import View
 
-CENSORED = "Early stopping at the last step means that validation loss was still falling."
-
 
 def caption(kind: str, view: View) -> str:
     """Say what a kind of figure shows of these tasks, on what data and for how many seeds."""
-    return f"{CAPTIONS[kind](view)} {data_note(view.config.tasks[view.task], view.seeds())}"
+    text = with_direction(CAPTIONS[kind](view), view.metric)
+    return f"{text} {data_note(view.config.tasks[view.task], view.seeds())}"
+
+
+def censored(view: View) -> str:
+    """Say what early stopping at the last step means."""
+    what, still, change = still_improving(view.metric).rpartition(" still ")
+    return f"Early stopping at the last step means that {what} was{still}{change}."
 
 
 def tickets(view: View) -> str:
@@ -31,27 +36,30 @@ def training_caption(view: View) -> str:
     order = ", from left to right," if len(panels) > 1 else ""
     drawn = f"the dense network and{order} {listing(panels)}" if panels else "the dense network"
     return (
-        f"Test accuracy over the training steps, by density, as in Figure 3: {drawn}. The axis starts near the lowest "
-        "mean after the first sixth of training."
+        f"Test {view.metric.label} over the training steps, by density, as in Figure 3: {drawn}. The axis "
+        f"{view.metric.directed('starts near the lowest', 'ends near the highest')} mean after the first sixth of "
+        "training."
     )
 
 
 def tickets_caption(view: View) -> str:
     """Describe Figure 4."""
-    panels = ["(a) step of early stopping (minimum validation loss)", "(b) test accuracy at the end of training"]
+    label = view.metric.label
+    panels = [f"(a) step of early stopping ({early_stopping(view.metric)})", f"(b) test {label} at the end of training"]
     if view.one_shots():
         reinits = ["one-shot masks on new initial weights"] if view.reinits() else []
         drawn = ["winning tickets", "one-shot tickets", *reinits]
-        panels.append(f"(c) test accuracy at early stop of {listing(drawn)}")
-    return f"{tickets(view).capitalize()}, by density, as in Figure 4: {'; '.join(panels)}. {CENSORED}"
+        panels.append(f"(c) test {label} at early stop of {listing(drawn)}")
+    return f"{tickets(view).capitalize()}, by density, as in Figure 4: {'; '.join(panels)}. {censored(view)}"
 
 
 def early_stop_caption(view: View) -> str:
     """Describe Figure 5."""
+    label = view.metric.label
     return (
-        f"{tickets(view).capitalize()}: step of early stopping (minimum validation loss) and the test and training "
-        "accuracy at that step, against density, as in Figure 5. Training accuracy is measured on a fixed subset of "
-        f"the training split, as large as the validation split. {CENSORED}"
+        f"{tickets(view).capitalize()}: step of early stopping ({early_stopping(view.metric)}) and the test and "
+        f"training {label} at that step, against density, as in Figure 5. Training {label} is measured on a fixed "
+        f"subset of the training split, as large as the validation split. {censored(view)}"
     )
 
 
@@ -59,8 +67,8 @@ def dropout_caption(view: View) -> str:
     """Describe Figure 6."""
     without = ", against the tickets of the same network trained without dropout (dashed)" if view.tasks[1:] else ""
     return (
-        f"Step of early stopping and test accuracy at that step of a network trained with dropout{without}, as in "
-        f"Figure 6: {tickets(view)}. {CENSORED}"
+        f"Step of early stopping and test {view.metric.label} at that step of a network trained with dropout{without}, "
+        f"as in Figure 6: {tickets(view)}. {censored(view)}"
     )
 
 
@@ -69,8 +77,8 @@ def thirds_caption(view: View) -> str:
     compared = ", by learning rate and warmup (solid: tickets" if len(view.tasks) > 1 else " (solid: tickets"
     reinits = "; dashed: the same masks on new initial weights)" if view.reinits() else ")"
     return (
-        "Test accuracy after one third, two thirds and all of training with a stepwise falling learning rate"
-        f"{compared}{reinits}, as in Figures 7 and 8. Early stopping follows the drops of the rate, so it is not "
+        f"Test {view.metric.label} after one third, two thirds and all of training with a stepwise falling learning "
+        f"rate{compared}{reinits}, as in Figures 7 and 8. Early stopping follows the drops of the rate, so it is not "
         "shown."
     )
 
@@ -78,18 +86,19 @@ def thirds_caption(view: View) -> str:
 def strategies_caption(view: View) -> str:
     """Describe Figures 9 and 10."""
     return (
-        "Step of early stopping and test accuracy at that step, for masks found by iterative pruning with and without "
-        f"resetting the weights in every round, as in Figures 9 and 10. All are trained from the original "
-        f"initialization. {CENSORED}"
+        f"Step of early stopping and test {view.metric.label} at that step, for masks found by iterative pruning with "
+        "and without resetting the weights in every round, as in Figures 9 and 10. All are trained from the original "
+        f"initialization. {censored(view)}"
     )
 
 
 def controls_caption(view: View) -> str:
     """Describe Figure 14."""
     by_rate = drops_rate(view.config.tasks[view.task])
-    measured = "Test accuracy at the end of training" if by_rate else "Step of early stopping and test accuracy there"
+    label = view.metric.label
+    measured = f"Test {label} at the end of training" if by_rate else f"Step of early stopping and test {label} there"
     controls = "; ".join(dict.fromkeys(view.control_label(name) for name in view.study.controls))
-    end = "" if by_rate else f" {CENSORED}"
+    end = "" if by_rate else f" {censored(view)}"
     return f"{measured}, of winning tickets against their controls, as in Figure 14: {controls}.{end}"
 
 

@@ -44,14 +44,16 @@ def rate_claims(study: Design, config: Config, tables: dict[str, pd.DataFrame], 
         reinit = about.control("reinit")
         level = nearest_level(about.rows(reinit), MODERATE) if reinit else None
         if reinit and level:
-            gains[task] = about, level, about.gain(about.rows(), about.rows(reinit), "test_accuracy_end")[level]
+            gains[task] = about, level, about.gain(about.rows(), about.rows(reinit), "test_metric_end")[level]
     tested = []
     for task, (about, level, gain) in gains.items():
         if task == highest or highest not in gains:
             continue
         reference = gains[highest][2]
         shared = gain.index.intersection(reference.index)
-        effect = f"test accuracy at end of training, ticket minus reinitialized ticket, {about.at(about.rows(), level)}"
+        metric = about.sheet.metric
+        difference = metric.minus("ticket", "reinitialized ticket")
+        effect = f"test {metric.label} at end of training, {difference}, {about.at(about.rows(), level)}"
         about.sheet.add(
             "With a lower learning rate or warmup, tickets beat the same masks reinitialized",
             f"{PAPER}, section 4, Figures 7 and 8",

@@ -12,11 +12,11 @@ from matplotlib.figure import Figure
 
 from lth_core.analysis.measurements import select, select_dense
 from lth_core.config import Config
-from lth_core.drawing.axes import density_axis, percent_axis, positive_axis
+from lth_core.drawing.axes import density_axis, metric_axis, positive_axis
 from lth_core.drawing.colours import ramp, role_style, series
 from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.lines import band, reference
-from lth_core.metrics import percent_text
+from lth_core.metrics import Metric, percent_text
 from lth_core.studies.base import Drawing
 from lth_core.studies.frankle2019.captions import caption
 from lth_core.studies.frankle2019.histogram_figures import distances_figure, initial_values_figure
@@ -24,14 +24,15 @@ from lth_core.studies.frankle2019.study import Design, continued, drops_rate, on
 from lth_core.studies.frankle2019.view import View
 
 EARLY_STEP = ("early_stop_step", "early-stop step")
-EARLY_TEST = ("test_accuracy_early_stop", "test accuracy at early stop")
-EARLY_TRAIN = ("train_accuracy_early_stop", "training accuracy at early stop")
-END_TEST = ("test_accuracy_end", "final test accuracy")
+EARLY_TEST = ("test_metric_early_stop", "test {} at early stop")
+EARLY_TRAIN = ("train_metric_early_stop", "training {} at early stop")
+END_TEST = ("test_metric_end", "final test {}")
 THIRDS = (
-    ("test_accuracy_one_third", "test accuracy at 1/3 of training"),
-    ("test_accuracy_two_thirds", "test accuracy at 2/3 of training"),
+    ("test_metric_one_third", "test {} at 1/3 of training"),
+    ("test_metric_two_thirds", "test {} at 2/3 of training"),
     END_TEST,
 )
+"""Columns of the measurements and their labels, where {} stands for the metric."""
 
 
 def drawing(
@@ -65,8 +66,8 @@ def over_densities(axes: Axes, view: View, quantity: tuple[str, str], lines: Ite
         look = {"role": line.role, "label": line.label, "colour": line.colour, "linestyle": line.linestyle}
         band(axes, line.rows, "density", column, **look)
     density_axis(axes, view.densities())
-    if "accuracy" in column:
-        percent_axis(axes.yaxis, label)
+    if "{}" in label:
+        metric_axis(axes.yaxis, view.metric, label.format(view.metric.label))
     else:
         positive_axis(axes, label)
 
@@ -122,7 +123,7 @@ def dropout_figure(view: View) -> Figure:
 
 
 def thirds_figure(view: View) -> Figure:
-    """Draw Figures 7 and 8: accuracy at three points of training, for each learning rate or warmup."""
+    """Draw Figures 7 and 8: the metric at three points of training, for each learning rate or warmup."""
     lines = []
     for task, colour in zip(view.tasks, series(len(view.tasks)), strict=True):
         lines.append(Line(view.curve(task=task), "ticket", f"{task}: winning ticket", colour))
@@ -154,7 +155,7 @@ def controls_figure(view: View) -> Figure:
 
 
 def training_figure(view: View) -> Figure:
-    """Draw Figure 3: test accuracy over the training steps, by density."""
+    """Draw Figure 3: the test metric over the training steps, by density."""
     curves = view.tables["curves"]
     large, small = view.curve_levels()
     reinits = view.reinits() if large else []
@@ -168,7 +169,7 @@ def training_figure(view: View) -> Figure:
         for level in [level for level in large if (rows["level"] == level).any()]:
             label = f"{_density_label(rows, level)}, reinitialized"
             _training_curve(axes[0, -1], rows[rows["level"] == level], label, colours[level], "--")
-    _crop_start(list(axes.flat))
+    _crop_start(list(axes.flat), view.metric)
     legend(figure, f"weights remaining; {interval_note(view.seeds())}")
     return figure
 
@@ -180,7 +181,7 @@ def _training_panel(axes: Axes, view: View, levels: list[int], colours: Mapping[
         colour = colours[level] if level else role_style("dense").colour
         _training_curve(axes, rows[rows["level"] == level], _density_label(rows, level), colour)
     axes.set_xlabel("training step")
-    percent_axis(axes.yaxis, "test accuracy")
+    metric_axis(axes.yaxis, view.metric, f"test {view.metric.label}")
 
 
 def _density_label(rows: pd.DataFrame, level: int) -> str:
@@ -188,20 +189,24 @@ def _density_label(rows: pd.DataFrame, level: int) -> str:
 
 
 def _training_curve(axes: Axes, rows: pd.DataFrame, label: str, colour: str, linestyle: str = "-") -> None:
-    band(axes, rows, "step", "accuracy", label=label, colour=colour, linestyle=linestyle, markers=False)
+    band(axes, rows, "step", "metric", label=label, colour=colour, linestyle=linestyle, markers=False)
 
 
-def _crop_start(panels: list[Axes]) -> None:
-    """One accuracy axis for all panels, without the steep first sixth of training below it."""
+def _crop_start(panels: list[Axes], metric: Metric) -> None:
+    """One axis of the metric for all panels, without the steep first sixth of training."""
     lines = [line.get_data() for axes in panels for line in axes.get_lines()]
-    steps, accuracies = (np.concatenate(values).astype(float) for values in zip(*lines, strict=True))
-    known = np.isfinite(accuracies)
+    steps, values = (np.concatenate(parts).astype(float) for parts in zip(*lines, strict=True))
+    known = np.isfinite(values)
     if not known.any():  # everything diverged
         return
     late = known & (steps >= steps.max() / 6)
-    low, high = accuracies[late if late.any() else known].min(), accuracies[known].max()
+    late = values[late if late.any() else known]
+    best, worst = (values[known].max(), late.min()) if metric.higher_is_better else (values[known].min(), late.max())
+    low, high = min(best, worst), max(best, worst)
+    below, above = (0.05, 0.1) if metric.higher_is_better else (0.1, 0.05)
     for axes in panels:
-        axes.set_ylim(low - 0.05 * (high - low), min(high + 0.1 * (high - low), 1.002))
+        top = high + above * (high - low)
+        axes.set_ylim(low - below * (high - low), min(top, 1.002) if metric.percent else top)
 
 
 # ---------------------------------------------------------------- all kinds

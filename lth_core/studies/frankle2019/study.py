@@ -9,6 +9,7 @@ from pydantic import PositiveInt
 from lth_core.config import Branch, Choice, Config, Method, Name, Rewind, Task
 from lth_core.storage.runs import Run
 from lth_core.studies.base import Study
+from lth_core.tasks.metrics import metric_of
 
 CURVE_DENSITIES = (0.51, 0.21, 0.07, 0.036, 0.019)
 """Densities whose training curves are drawn, as in Figure 3: the nearest levels."""
@@ -128,7 +129,7 @@ class Design(Study):
             yield "fig07-thirds", tasks
 
     def _without_dropout(self, config: Config, task: str) -> list[str]:
-        """List the tasks with the same data and network as `task`, but no dropout."""
+        """List the tasks with the same data, network and metric as `task`, but no dropout."""
         return [name for name in self._alike(config, task) if not dropout(config.tasks[name])]
 
     def rate_groups(self, config: Config) -> list[tuple[str, ...]]:
@@ -138,8 +139,9 @@ class Design(Study):
         return list(dict.fromkeys(groups))
 
     def _alike(self, config: Config, task: str) -> list[str]:
-        def network(name: str) -> tuple[str, str]:
-            return config.tasks[name].dataset, config.tasks[name].model.name
+        def network(name: str) -> tuple[str, str, str]:
+            task = config.tasks[name]
+            return task.dataset, task.model.name, metric_of(task).name
 
         return [name for name in self.tasks if network(name) == network(task)]
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pandas as pd
 
-from lth_core.analysis.measurements import RUN, measure, nearest_level, read_histories, select, select_dense
+from lth_core.analysis.measurements import (
+    RUN,
+    measure,
+    metrics_by_task,
+    nearest_level,
+    read_histories,
+    select,
+    select_dense,
+)
 from lth_core.analysis.tables import read_table
 from lth_core.config import Config
 from lth_core.studies.frankle2019.study import CURVE_DENSITIES, Design
@@ -16,19 +24,19 @@ WEIGHTS = [*RUN, "layer", "quantity", "group", "seed", "left", "right", "count"]
 def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
     """Make the three tables of the study.
 
-    measurements: one row per run, seed and draw. curves: test accuracy over the steps at a few densities. weights:
+    measurements: one row per run, seed and draw. curves: the test metric over the steps at a few densities. weights:
     histograms of the dense network's weights in and out of the tickets.
     """
-    histories = read_histories(config.results, study.runs(config))
+    histories = read_histories(config, study.runs(config))
     return {
-        "measurements": measure(histories),
+        "measurements": measure(histories, metrics_by_task(config)),
         "curves": curves(study, config, histories),
         "weights": weights(study, config),
     }
 
 
 def curves(study: Design, config: Config, histories: pd.DataFrame) -> pd.DataFrame:
-    """Return test accuracy over the steps: dense, tickets at the levels nearest CURVE_DENSITIES, and their reinits."""
+    """Return the test metric by step: dense, tickets at the levels nearest CURVE_DENSITIES, and their reinits."""
     tests = histories[histories["split"] == "test"].drop(columns=["split", "loss"])
     parts = []
     for task, method in study.tasks.items():

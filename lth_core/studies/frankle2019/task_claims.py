@@ -22,15 +22,15 @@ from lth_core.analysis.measurements import (
 )
 from lth_core.config import Config
 from lth_core.metrics import percent_text
-from lth_core.studies.captions import listing
+from lth_core.studies.captions import listing, still_improving
 from lth_core.studies.claim_sheet import ClaimSheet, with_weights
 from lth_core.studies.frankle2019.densities import compared, density, levels_between, mean_over, percent
 from lth_core.studies.frankle2019.study import Design, continued, one_shot, treatment
 from lth_core.studies.published import trains_lenet_as_published
+from lth_core.tasks.metrics import metric_of
 
 PAPER = "Frankle & Carbin 2019"
-EARLY = "test accuracy at early stop"
-EARLY_ACCURACY = "test_accuracy_early_stop"
+EARLY_METRIC = "test_metric_early_stop"
 STEP = "early_stop_step"
 TO_DENSE = "steps_to_dense"
 MODERATE, SPARSE = 0.21, 0.05
@@ -48,7 +48,7 @@ class TaskClaims:
     sheet: ClaimSheet = field(init=False)
 
     def __post_init__(self) -> None:
-        self.sheet = ClaimSheet("frankle2019", self.task)
+        self.sheet = ClaimSheet("frankle2019", self.task, metric_of(self.config.tasks[self.task]))
 
     # ------------------------------------------------------------ reading the tables
 
@@ -60,11 +60,15 @@ class TaskClaims:
         """Return the dense network's measurement, one value per seed."""
         return per_seed(select_dense(self.tables["measurements"], self.task), quantity)[0]
 
-    def gain(self, first: pd.DataFrame, second: pd.DataFrame, quantity: str = EARLY_ACCURACY) -> pd.DataFrame:
-        """Return how much more accurate `first` is per seed (rows) and common level (columns), in points."""
+    def gain(self, first: pd.DataFrame, second: pd.DataFrame, quantity: str = EARLY_METRIC) -> pd.DataFrame:
+        """Return how much better `first` is per seed (rows) and common level (columns), in the metric's unit."""
         one, other = per_seed(first, quantity), per_seed(second, quantity)
         common = one.columns.intersection(other.columns)
         return self.sheet.metric.gain(one[common], other[common])
+
+    def early(self, first: str, second: str) -> str:
+        """Name how much better `first` is than `second` at early stopping, for effects."""
+        return f"test {self.sheet.metric.label} at early stop, {self.sheet.metric.minus(first, second)}"
 
     def control(self, name: str) -> str | None:
         """Return the first control with this treatment."""
@@ -83,15 +87,15 @@ class TaskClaims:
     def tickets(self) -> None:
         """Compare tickets with the dense network."""
         rows, metric = self.rows(), self.sheet.metric
-        accuracy, dense = per_seed(rows, EARLY_ACCURACY), self.dense(EARLY_ACCURACY)
+        tickets, dense = per_seed(rows, EARLY_METRIC), self.dense(EARLY_METRIC)
         levels = levels_between(rows, 0.50, 0.10)
         if levels:
-            gain = accuracy[levels].apply(metric.gain, second=dense)
+            gain = tickets[levels].apply(metric.gain, second=dense)
             self.sheet.match(
-                f"Winning tickets {self.kept(rows, levels[0], levels[-1])} match (within {metric.tolerance}) or exceed "
-                "the dense network's test accuracy",
+                f"Winning tickets {self.kept(rows, levels[0], levels[-1])} match (within {metric.tolerance}) or "
+                f"{metric.directed('exceed', 'undercut')} the dense network's test {metric.label}",
                 f"{PAPER}, Figures 4 and 5",
-                f"{EARLY}, ticket minus dense, mean over densities {percent(rows, levels[0])} to "
+                f"{self.early('ticket', 'dense')}, mean over densities {percent(rows, levels[0])} to "
                 f"{percent(rows, levels[-1])}",
                 gain.mean(axis="columns", skipna=False),
             )
@@ -101,15 +105,15 @@ class TaskClaims:
         level = nearest_level(rows, 0.02)
         if level:
             self.sheet.add(
-                f"Tickets {self.kept(rows, level)} no longer reach the dense network's accuracy",
+                f"Tickets {self.kept(rows, level)} no longer reach the dense network's {metric.label}",
                 f"{PAPER}, Figures 4 and 5",
-                f"{EARLY}, dense minus ticket, {self.at(rows, level)}",
-                metric.gain(dense, accuracy[level]),
+                f"{self.early('dense', 'ticket')}, {self.at(rows, level)}",
+                metric.gain(dense, tickets[level]),
             )
 
     def _faster(self, rows: pd.DataFrame, level: int) -> None:
         """Make two claims: by early stopping as in the paper, and by a step that the end of training cannot cut off."""
-        at = self.at(rows, level)
+        at, label = self.at(rows, level), self.sheet.metric.label
         sentence = f"Winning tickets {self.kept(rows, level)} learn faster than the dense network"
         self.sheet.add(
             sentence,
@@ -125,23 +129,23 @@ class TaskClaims:
             f"; not reached in {missed.sum()} of {len(rows)} runs, counted as the last step" if missed.any() else ""
         )
         self.sheet.add(
-            f"{sentence} (steps to the dense network's validation accuracy)",
+            f"{sentence} (steps to the dense network's validation {label})",
             f"{PAPER}, after Figure 4a",
-            f"steps to the dense network's final validation accuracy (within {self.sheet.metric.tolerance}) saved by "
+            f"steps to the dense network's final validation {label} (within {self.sheet.metric.tolerance}) saved by "
             f"the ticket {at}{reached}",
             100 * (1 - seed_means(steps, TO_DENSE) / self.dense(TO_DENSE)),
             unit="% of dense",
         )
 
     def _still_falling(self, name: str, rows: pd.DataFrame) -> str:
-        """Say, for effects on early stopping, in how many runs training ended before validation loss rose."""
+        """Say, for effects on early stopping, in how many runs training ended before it stopped to improve."""
         last = self.config.tasks[self.task].train.steps
         runs = {name: rows, "dense": select_dense(self.tables["measurements"], self.task)}
         cut_off = {network: int((measured[STEP] == last).sum()) for network, measured in runs.items()}
         if not any(cut_off.values()):
             return ""
         counts = [f"{cut_off[network]} of {len(measured)} {network} runs" for network, measured in runs.items()]
-        return f"; validation loss still falling at the last step in {listing(counts)}"
+        return f"; {still_improving(self.sheet.metric)} at the last step in {listing(counts)}"
 
     # ------------------------------------------------------------ section 2, appendix E: controls
 
@@ -155,7 +159,7 @@ class TaskClaims:
             self._at_both_densities(
                 "The mask helps even without its initialization: on LeNet, reinitialized tickets beat random masks",
                 "appendix E, Figure 14",
-                "reinitialized ticket minus random mask",
+                ("reinitialized ticket", "random mask"),
                 rows,
                 self.gain(rows, self.rows(random)),
             )
@@ -165,7 +169,7 @@ class TaskClaims:
         self._at_both_densities(
             "The initialization matters: tickets beat the same masks reinitialized",
             "Figures 4 and 5",
-            "ticket minus reinitialized ticket",
+            ("ticket", "reinitialized ticket"),
             rows,
             gain,
         )
@@ -174,12 +178,12 @@ class TaskClaims:
             self.sheet.add(
                 "The advantage over reinitialization grows as fewer weights remain",
                 f"{PAPER}, Figures 4 and 5",
-                f"{EARLY}, ticket minus reinitialized ticket, at {percent(rows, sparse)} minus "
+                f"{self.early('ticket', 'reinitialized ticket')}, at {percent(rows, sparse)} minus "
                 f"{self.at(rows, moderate)}",
                 gain[sparse] - gain[moderate],
             )
         if moderate:
-            at, kept = self.at(rows, moderate), self.kept(rows, moderate)
+            at, kept, metric = self.at(rows, moderate), self.kept(rows, moderate), self.sheet.metric
             still_falling = self._still_falling("reinitialized", rows[rows["level"] == moderate])
             self.sheet.add(
                 f"Reinitialized tickets {kept} learn slower than the dense network",
@@ -189,23 +193,24 @@ class TaskClaims:
                 unit="% of dense",
             )
             self.sheet.add(
-                f"Reinitialized tickets {kept} fall below the dense network's test accuracy",
+                f"Reinitialized tickets {kept} {metric.directed('fall below', 'rise above')} the dense network's test "
+                f"{metric.label}",
                 f"{PAPER}, Figure 4",
-                f"{EARLY}, dense minus reinitialized ticket, {at}",
-                self.sheet.metric.gain(self.dense(EARLY_ACCURACY), per_seed(rows, EARLY_ACCURACY)[moderate]),
+                f"{self.early('dense', 'reinitialized ticket')}, {at}",
+                metric.gain(self.dense(EARLY_METRIC), per_seed(rows, EARLY_METRIC)[moderate]),
             )
 
     def _at_both_densities(
-        self, sentence: str, where: str, effect: str, rows: pd.DataFrame, gain: pd.DataFrame
+        self, sentence: str, where: str, networks: tuple[str, str], rows: pd.DataFrame, gain: pd.DataFrame
     ) -> None:
-        """Make one claim near 21% and one near 5% density."""
+        """Make one claim near 21% and one near 5% density: that the first of two networks is the better one."""
         for target in (MODERATE, SPARSE):
             level = nearest_level(rows, target)
             if level is not None and level in gain:
                 self.sheet.add(
                     f"{sentence}, {self.kept(rows, level)}",
                     f"{PAPER}, {where}",
-                    f"{EARLY}, {effect}, {self.at(rows, level)}",
+                    f"{self.early(*networks)}, {self.at(rows, level)}",
                     gain[level],
                 )
 
@@ -220,31 +225,32 @@ class TaskClaims:
         if self.study.has_continued(settings):
             gain = self.gain(tickets, self.rows("reset", continued(method)))
             densities = compared(level_densities(tickets)[gain.columns], 0.10)
+            metric = self.sheet.metric
             self._mean_gain(
-                "Resetting the weights in every round of pruning finds masks that reach higher accuracy, below 10% of "
-                "the weights",
+                "Resetting the weights in every round of pruning finds masks that reach "
+                f"{metric.directed('higher', 'lower')} {metric.label}, below 10% of the weights",
                 "appendix B, Figures 9 and 10",
-                f"with resetting minus without, {mean_over(densities)}",
+                f"{self.early('with resetting', 'without')}, {mean_over(densities)}",
                 gain[densities.index],
             )
 
     def _against_one_shot(self, tickets: pd.DataFrame, pruned_once: pd.DataFrame) -> None:
         """Compare at the densities of one-shot pruning, which keeps more weights where layers have rates of their own.
 
-        Iterative pruning has a ticket at every level, so its accuracy is interpolated.
+        Iterative pruning has a ticket at every level, so its metric is interpolated.
         """
         by_level = level_densities(tickets)
-        iterative = at_densities(per_seed(tickets, EARLY_ACCURACY), by_level, level_densities(pruned_once))
+        iterative = at_densities(per_seed(tickets, EARLY_METRIC), by_level, level_densities(pruned_once))
         densities = compared(level_densities(pruned_once)[iterative.columns], 0.15)
         levels = densities.index
-        effect = f"iterative minus one-shot, {mean_over(densities)}"
+        effect = f"{self.early('iterative', 'one-shot')}, {mean_over(densities)}"
         if not np.allclose(densities, by_level[levels], rtol=0.01):
             first, last = (percent_text(by_level[level]) for level in (levels[0], levels[-1]))
             effect += (
                 f" left by one-shot pruning (iterative pruning leaves {first}% to {last}% at these levels; its "
-                "accuracy is interpolated)"
+                f"{self.sheet.metric.label} is interpolated)"
             )
-        gain = self.sheet.metric.gain(iterative[levels], per_seed(pruned_once, EARLY_ACCURACY)[levels])
+        gain = self.sheet.metric.gain(iterative[levels], per_seed(pruned_once, EARLY_METRIC)[levels])
         sentence = "Iterative pruning beats one-shot pruning below 15% of the weights"
         self._mean_gain(sentence, "Figure 4c", effect, gain)
 
@@ -252,7 +258,7 @@ class TaskClaims:
         """Make a claim about the mean over levels, if there are any."""
         if len(gain.columns):
             mean = gain.mean(axis="columns", skipna=False)
-            self.sheet.add(sentence, f"{PAPER}, {where}", f"{EARLY}, {effect}", mean)
+            self.sheet.add(sentence, f"{PAPER}, {where}", effect, mean)
 
     # ------------------------------------------------------------ appendix F: weights
 

@@ -10,7 +10,9 @@ import pandas as pd
 from lth_core.analysis.measurements import nearest_level, select, select_dense
 from lth_core.config import Config
 from lth_core.drawing.colours import ROLES
+from lth_core.metrics import Metric
 from lth_core.studies.frankle2019.study import CURVE_DENSITIES, Design, treatment
+from lth_core.tasks.metrics import metric_of
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,11 @@ class View:
     def task(self) -> str:
         """Return the task that the figure is named after."""
         return self.tasks[0]
+
+    @property
+    def metric(self) -> Metric:
+        """Return what the tasks are compared by."""
+        return metric_of(self.config.tasks[self.task])
 
     @property
     def method(self) -> str:

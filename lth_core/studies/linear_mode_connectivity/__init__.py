@@ -2,9 +2,10 @@
 
 Two copies of a network are spawned from step k of its training and trained on with different data orders. The barrier
 is how far the error rises on the straight line between their ends, above the mean of the ends; below 2 percentage
-points the network is stable at k. Dense networks are compared with tickets that are pruned and rewound to theta_k, with
-random subnetworks of the same layerwise counts and with reinitialized tickets. The paper is not clear about the copies
-of the latter; here they are spawned from step k of the reinitialized ticket's own training, k steps away from its new
+points the network is stable at k. Of a task that is not measured by accuracy, the barrier is how much worse its metric
+gets on the line. Dense networks are compared with tickets that are pruned and rewound to theta_k, with random
+subnetworks of the same layerwise counts and with reinitialized tickets. The paper is not clear about the copies of the
+latter; here they are spawned from step k of the reinitialized ticket's own training, k steps away from its new
 initialization.
 
 Beyond the paper, tickets of successive levels and of different seeds are connected, before and after permuting hidden
@@ -28,14 +29,14 @@ if TYPE_CHECKING:
 
 @registry.study(NAME, published="2019-12")
 class LinearModeConnectivity(Design):
-    """Error barriers between copies of networks, against the step at which they part, density and accuracy."""
+    """Error barriers between copies of networks, against the step at which they part, density and test metric."""
 
     title: ClassVar[str] = "Linear Mode Connectivity and the Lottery Ticket Hypothesis"
     citation: ClassVar[str] = "Frankle, Dziugaite, Roy & Carbin, ICML 2020 (arXiv 1912.05671)"
     table_names: ClassVar[tuple[str, ...]] = ("instability", "paths")
 
     def tables(self, config: Config) -> dict[str, pd.DataFrame]:
-        """Make `instability` (barriers, distances, accuracy; a row per line) and `paths` (error along lines)."""
+        """Make `instability` (barriers, distances, test metric; a row per line) and `paths` (error along lines)."""
         from lth_core.studies.linear_mode_connectivity.tables import tables
 
         return tables(self, config)

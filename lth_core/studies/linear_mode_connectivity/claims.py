@@ -1,12 +1,13 @@
 """The claims of Frankle et al. 2020 (arXiv 1912.05671), tested per task on the table of instability.
 
 Every effect is one number per seed (draws and data orders are averaged within their seed). A network is stable where
-the barrier is below 2 percentage points: "stable" is tested as 2 minus the barrier. The paper finds LeNet, as it is
-trained there, stable at k = 0, and deeper networks after some steps. Which of the two is tested depends on the task
-alone; a LeNet that is trained in another way is tested as deeper networks are. Where tickets are rewound, the last of
-the steps is looked at, so that no step is chosen by its result. Barriers are those of test error, of batch-norm
-networks with interpolated statistics; that they are stable is also tested with re-estimated ones. Claims beyond the
-paper use these alone: between seeds interpolated statistics leave every network at chance, aligned or not.
+the barrier is below 2 percentage points: "stable" is tested as 2 minus the barrier (`stable_below` gives the limit of
+other metrics). The paper finds LeNet, as it is trained there, stable at k = 0, and deeper networks after some steps.
+Which of the two is tested depends on the task alone; a LeNet that is trained in another way is tested as deeper
+networks are. Where tickets are rewound, the last of the steps is looked at, so that no step is chosen by its result.
+Barriers are those of test error, of batch-norm networks with interpolated statistics; that they are stable is also
+tested with re-estimated ones. Claims beyond the paper use these alone: between seeds interpolated statistics leave
+every network at chance, aligned or not.
 """
 
 from __future__ import annotations
@@ -24,26 +25,28 @@ from lth_core.studies.linear_mode_connectivity.study import (
     NAME,
     RANDOM,
     REINIT,
-    STABLE,
     TICKET,
     Design,
     focus,
     pruned,
+    stable_below,
 )
 from lth_core.studies.linear_mode_connectivity.tables import FEWEST, ORDER, rank_correlation, successes, where
 from lth_core.studies.published import trains_lenet_as_published
+from lth_core.tasks.metrics import metric_of
 
 PAPER, BEYOND = "Frankle et al. 2020a", "beyond Frankle et al. 2020a"
 SECTION_3, SECTION_4 = f"{PAPER}, section 3", f"{PAPER}, section 4"
-ABOVE = f"barrier above {STABLE:g} points"
 CONTROLS = {RANDOM: "random ones", REINIT: "reinitialized ones"}
 
 
 def claims(study: Design, config: Config, task: str, instability: pd.DataFrame) -> list[Claim]:
     """Make all claims about one task."""
+    metric = metric_of(config.tasks[task])
     about = TaskClaims(
         study,
-        ClaimSheet(NAME, task),
+        ClaimSheet(NAME, task, metric),
+        limit=stable_below(metric),
         stable=trains_lenet_as_published(config.tasks[task]),
         subnetworks=f"{pruned(config.methods[study.tasks[task]])} subnetworks",
         between="between each seed and the next (pairs share seeds)"
@@ -55,7 +58,7 @@ def claims(study: Design, config: Config, task: str, instability: pd.DataFrame) 
     for level in focus(study.levels_of(config, task)):
         about.of_stability(level)
         about.against_controls(level)
-        about.of_accuracy(level)
+        about.of_matching(level)
     about.of_success()
     about.between_seeds(0)
     for level in focus(study.levels_of(config, task)):
@@ -70,6 +73,8 @@ class TaskClaims:
 
     study: Design
     sheet: ClaimSheet
+    limit: float
+    """The barrier, in the metric's unit, below which a network is stable."""
     stable: bool
     """Whether the paper finds such a network stable at k = 0."""
     subnetworks: str
@@ -82,7 +87,7 @@ class TaskClaims:
     # ------------------------------------------------------------ reading the table
 
     def values(self, column: str, network: str, k: int, level: int = 0, **line: str) -> pd.Series:
-        """Return a measurement by seed, in percentage points; nan where a copy or a draw diverged.
+        """Return a measurement by seed, in the metric's unit; nan where a copy or a draw diverged.
 
         `line` chooses the pair (`order` unless given), matching (`none`) and statistics (`interpolated`).
         """
@@ -90,8 +95,31 @@ class TaskClaims:
         return self.sheet.metric.scale * seed_means(lines, column)
 
     def barrier(self, network: str, k: int, level: int = 0, **line: str) -> pd.Series:
-        """Return the barrier of test error by seed, in percentage points."""
+        """Return the barrier of test error by seed, in the metric's unit."""
         return self.values("barrier_test", network, k, level, **line)
+
+    def gain(self, first: tuple[str, int, int], second: tuple[str, int, int]) -> pd.Series:
+        """Return how much better the test metric of the first network is; each is given with its k and level."""
+        difference = self.values("metric", *first) - self.values("metric", *second)
+        return difference if self.sheet.metric.higher_is_better else -difference
+
+    def gain_of(self, first: str, second: str) -> str:
+        """Name how much better the first network is in the test, for effects."""
+        return f"test {self.sheet.metric.label}, {self.sheet.metric.minus(first, second)}"
+
+    @property
+    def barrier_of(self) -> str:
+        """Name the barrier, for effects."""
+        return f"barrier of test {self.sheet.metric.error}"
+
+    @property
+    def above(self) -> str:
+        """Say in sentences when a network is unstable."""
+        return f"barrier above {self.limit:g} {self.sheet.metric.points}"
+
+    def below(self, where: str) -> str:
+        """Name the effect that is above 0 where a network is stable."""
+        return f"{self.limit:g} minus the {self.barrier_of} {where}"
 
     def weights(self, level: int) -> str:
         """Say with which part of the weights a level is trained."""
@@ -122,14 +150,14 @@ class TaskClaims:
             barrier = {k: self.barrier(DENSE, k, statistics=kind) for k in (0, last)}
             if self.stable:
                 sentence = f"The dense network is stable from initialization on{how}"
-                self.sheet.add(sentence, SECTION_3, below("at k=0"), STABLE - barrier[0])
+                self.sheet.add(sentence, SECTION_3, self.below("at k=0"), self.limit - barrier[0])
                 continue
-            sentence = f"The dense network is unstable at initialization ({ABOVE}){how}"
-            self.sheet.add(sentence, SECTION_3, "barrier of test error at k=0", barrier[0], margin=STABLE)
+            sentence = f"The dense network is unstable at initialization ({self.above}){how}"
+            self.sheet.add(sentence, SECTION_3, f"{self.barrier_of} at k=0", barrier[0], margin=self.limit)
             sentence = f"The dense network is stable when its copies part at step {last}{how}"
-            self.sheet.add(sentence, SECTION_3, below(f"at k={last}"), STABLE - barrier[last])
+            self.sheet.add(sentence, SECTION_3, self.below(f"at k={last}"), self.limit - barrier[last])
             sentence = f"The later its copies part, the more stable the dense network is{how}"
-            effect = f"barrier of test error, fall from k=0 to k={last}"
+            effect = f"{self.barrier_of}, fall from k=0 to k={last}"
             self.sheet.add(sentence, SECTION_3, effect, barrier[0] - barrier[last])
 
     # ------------------------------------------------------------ section 4: subnetworks
@@ -141,13 +169,13 @@ class TaskClaims:
             how = f"{how}, {self.weights(level)}"
             barrier = {step: self.barrier(TICKET, step, level, statistics=kind) for step in (earliest, latest)}
             if not self.stable and earliest == 0:
-                sentence = f"{self.started(0)} are unstable ({ABOVE}){how}"
-                self.sheet.add(sentence, SECTION_4, "barrier of test error at k=0", barrier[0], margin=STABLE)
+                sentence = f"{self.started(0)} are unstable ({self.above}){how}"
+                self.sheet.add(sentence, SECTION_4, f"{self.barrier_of} at k=0", barrier[0], margin=self.limit)
             sentence = f"{self.started(k)} are stable{how}"
-            self.sheet.add(sentence, SECTION_4, below(f"at k={k}"), STABLE - barrier[k])
+            self.sheet.add(sentence, SECTION_4, self.below(f"at k={k}"), self.limit - barrier[k])
             if not self.stable and earliest < latest:
                 sentence = f"Later rewinding makes {self.subnetworks} more stable{how}"
-                effect = f"barrier of test error, fall from k={earliest} to k={latest}"
+                effect = f"{self.barrier_of}, fall from k={earliest} to k={latest}"
                 self.sheet.add(sentence, SECTION_4, effect, barrier[earliest] - barrier[latest])
         if not self.stable:
             self._no_later_than_dense(level)
@@ -155,50 +183,53 @@ class TaskClaims:
     def _no_later_than_dense(self, level: int) -> None:
         """Test the barrier at the step where the dense network becomes stable in training error, or at the last."""
         steps = self.study.rewinds()
-        stable = [self.values("barrier_train", DENSE, k).mean() < STABLE for k in steps]
+        stable = [self.values("barrier_train", DENSE, k).mean() < self.limit for k in steps]
         since = [k for index, k in enumerate(steps) if all(stable[index:])]  # not before it is unstable again
         k, dense = (since[0], "becomes") if since else (steps[-1], "is not yet")
-        effect = f"{below(f'at k={k}')}, where the dense network {dense} stable in training error"
+        effect = (
+            f"{self.below(f'at k={k}')}, where the dense network {dense} stable in training {self.sheet.metric.error}"
+        )
         sentence = f"{self.subnetworks} become stable no later than the dense network, {self.weights(level)}"
-        self.sheet.add(sentence, SECTION_4, effect, STABLE - self.barrier(TICKET, k, level))
+        self.sheet.add(sentence, SECTION_4, effect, self.limit - self.barrier(TICKET, k, level))
 
     def against_controls(self, level: int) -> None:
         """Compare IMP subnetworks, where they are stable, with random and reinitialized ones."""
         k = self.stable_step
         for control in self.study.controls:
             sentence = f"{self.started(k)} are more stable than {CONTROLS[control]}, {self.weights(level)}"
-            effect = f"barrier of test error, {control} minus {self.subnetworks}, at k={k}"
+            effect = f"{self.barrier_of}, {control} minus {self.subnetworks}, at k={k}"
             difference = self.barrier(control, k, level) - self.barrier(TICKET, k, level)
             self.sheet.add(sentence, SECTION_4, effect, difference)
 
-    def of_accuracy(self, level: int) -> None:
+    def of_matching(self, level: int) -> None:
         """Claim that IMP subnetworks match the dense network where they are stable, and random ones elsewhere."""
-        k, tolerance, weights = self.stable_step, self.sheet.metric.tolerance, self.weights(level)
+        k, metric, weights = self.stable_step, self.sheet.metric, self.weights(level)
         self.sheet.match(
-            f"{self.started(k)} match the dense network's accuracy (within {tolerance}), {weights}",
+            f"{self.started(k)} match the dense network's {metric.label} (within {metric.tolerance}), {weights}",
             SECTION_4,
-            f"test accuracy, {self.subnetworks} minus dense, at k={k}",
-            self.values("accuracy", TICKET, k, level) - self.values("accuracy", DENSE, 0),
+            f"{self.gain_of(self.subnetworks, 'dense')}, at k={k}",
+            self.gain((TICKET, k, level), (DENSE, 0, 0)),
         )
         if self.stable or self.study.rewinds()[0] != 0 or RANDOM not in self.study.controls:
             return
         self.sheet.match(
-            f"{self.started(0)} are not more accurate than random ones by more than {tolerance}, {weights}",
+            f"{self.started(0)} are not {metric.better} than random ones by more than {metric.tolerance}, {weights}",
             SECTION_4,
-            f"test accuracy, random minus {self.subnetworks}, at k=0",
-            self.values("accuracy", RANDOM, 0, level) - self.values("accuracy", TICKET, 0, level),
+            f"{self.gain_of('random', self.subnetworks)}, at k=0",
+            self.gain((RANDOM, 0, level), (TICKET, 0, level)),
         )
 
     def of_success(self) -> None:
-        """Claim, over all subnetworks: the higher the barrier, the lower the accuracy."""
-        subnetworks = successes(self.rows)
+        """Claim, over all subnetworks: the higher the barrier, the worse the test metric."""
+        subnetworks, metric = successes(self.rows, self.sheet.metric), self.sheet.metric
         if len(subnetworks[["k", "level", "network"]].drop_duplicates()) < FEWEST:
             return
         by_seed = subnetworks.groupby("seed")[["barrier", "success"]]
         self.sheet.add(
-            "The more stable a subnetwork, the more accurate it is",
+            f"The more stable a subnetwork, the {metric.better} it is",
             SECTION_4,
-            "minus the rank correlation of barrier and test accuracy over all steps, levels and kinds of subnetworks",
+            f"{metric.directed('minus the', 'the')} rank correlation of barrier and test {metric.label} over all "
+            "steps, levels and kinds of subnetworks",
             by_seed.apply(lambda seed: -rank_correlation(seed["barrier"], seed["success"])),
             unit="correlation",
         )
@@ -214,11 +245,11 @@ class TaskClaims:
         start = f"{started(k)}, {self.weights(level)}{how}"
         plain = self.barrier(TICKET, k, level, pair="level", statistics=kind)
         sentence = f"{self.subnetworks} are connected to those of the level before, {start}"
-        self.sheet.add(sentence, BEYOND, below(f"between {which}"), STABLE - plain)
+        self.sheet.add(sentence, BEYOND, self.below(f"between {which}"), self.limit - plain)
         seeds = self._fall(TICKET, k, level, "seed", kind)
         if not seeds.empty:
             sentence = f"Permuting hidden units matters more between seeds than between successive levels, {start}"
-            effect = f"fall of the barrier of test error by alignment, {self.between} minus between {which}"
+            effect = f"fall of the {self.barrier_of} by alignment, {self.between} minus between {which}"
             levels = self._fall(TICKET, k, level, "level", kind)
             self.sheet.add(sentence, BEYOND, effect, seeds - levels[seeds.index])
 
@@ -230,14 +261,16 @@ class TaskClaims:
         start = f", {started(k)}, {self.weights(level)}{how}" if level else how
         plain = self.barrier(network, k, level, pair="seed", statistics=kind)
         if not plain.empty:
-            sentence = f"{who} are not connected ({ABOVE}){start}"
-            self.sheet.add(sentence, BEYOND, f"barrier of test error {self.between}", plain, margin=STABLE)
+            sentence = f"{who} are not connected ({self.above}){start}"
+            self.sheet.add(sentence, BEYOND, f"{self.barrier_of} {self.between}", plain, margin=self.limit)
         fall = self._fall(network, k, level, "seed", kind)
         if not fall.empty:
             sentence = f"Permuting hidden units lowers the barrier between {who}{start}"
-            self.sheet.add(sentence, BEYOND, f"barrier of test error {self.between}, fall by alignment", fall)
+            self.sheet.add(sentence, BEYOND, f"{self.barrier_of} {self.between}, fall by alignment", fall)
             sentence = f"Permuting hidden units connects {who}{start}"
-            self.sheet.add(sentence, BEYOND, below(f"{self.between}, after alignment"), STABLE - (plain - fall))
+            self.sheet.add(
+                sentence, BEYOND, self.below(f"{self.between}, after alignment"), self.limit - (plain - fall)
+            )
 
     def _fall(self, network: str, k: int, level: int, pair: str, statistics: str) -> pd.Series:
         """Return how far alignment lowers the barrier of a kind of pair; empty if units could not be matched."""
@@ -246,11 +279,6 @@ class TaskClaims:
             for matching in ("none", "aligned")
         )
         return plain[aligned.index] - aligned
-
-
-def below(where: str) -> str:
-    """Name the effect that is above 0 where a network is stable."""
-    return f"{STABLE:g} minus the barrier of test error {where}"
 
 
 def started(k: int) -> str:

@@ -1,4 +1,4 @@
-"""The figures of Frankle et al. 2020 (arXiv 1912.05671) against density and against accuracy, and those beyond it."""
+"""The figures of Frankle et al. 2020 (arXiv 1912.05671) against density and against success, and those beyond it."""
 
 from __future__ import annotations
 
@@ -11,18 +11,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from lth_core.analysis.measurements import strict_mean
-from lth_core.drawing.axes import density_axis, percent_axis, positive_axis
+from lth_core.drawing.axes import density_axis, label_vertical, metric_axis, positive_axis
 from lth_core.drawing.colours import ramp, role_style
 from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.lines import band, reference, threshold
-from lth_core.metrics import ACCURACY
 from lth_core.storage.runs import DENSE
-from lth_core.studies.captions import listing
-from lth_core.studies.linear_mode_connectivity.study import RANDOM, STABLE, TICKET, focus
+from lth_core.studies.captions import listing, with_direction
+from lth_core.studies.linear_mode_connectivity.study import RANDOM, TICKET, focus
 from lth_core.studies.linear_mode_connectivity.tables import FEWEST, rank_correlation, successes, where
 from lth_core.studies.linear_mode_connectivity.view import View
 
-BARRIER = "barrier of test error\n(percentage points)"
 PAIRS = ("order", "level", "seed")
 """Kinds of pairs, in the order of panels."""
 ALIGNMENT = {"none": ("as trained", "-"), "aligned": ("hidden units permuted to fit", "--")}
@@ -31,8 +29,8 @@ ALIGNMENT = {"none": ("as trained", "-"), "aligned": ("hidden units permuted to 
 def density_drawings(view: View) -> dict[str, tuple[str, Callable[[View], Figure]]]:
     """Return, by kind of figure, its caption and how it is drawn."""
     return {
-        "ranges": (_ranges_caption(view), _ranges),
-        "success": (_success_caption(view), _success),
+        "ranges": (with_direction(_ranges_caption(view), view.metric), _ranges),
+        "success": (with_direction(_success_caption(view), view.metric), _success),
         "alignment": (_alignment_caption(view), _alignment),
     }
 
@@ -47,28 +45,29 @@ def _ranges_caption(view: View) -> str:
         else f"I and II, {view.subnetworks()} match the dense network (random ones were not "
         "trained); III, no subnetworks do"
     )
+    metric = view.metric
     return (
-        "Barrier between two copies of a subnetwork (top) and its validation accuracy at the end of training (bottom), "
-        "against density (section 4), for subnetworks that are rewound, and copied, at step k. Ranges of density: "
-        f"{ranges}. Each ends at the sparsest level where such a subnetwork matches: its validation accuracy, averaged "
-        f"over seeds, is at most {ACCURACY.tolerance} lower than that of the dense network (dashed). "
-        f"Networks below {STABLE:g} points (dotted) are stable."
+        f"Barrier between two copies of a subnetwork (top) and its validation {metric.label} at the end of training "
+        "(bottom), against density (section 4), for subnetworks that are rewound, and copied, at step k. Ranges of "
+        f"density: {ranges}. Each ends at the sparsest level where such a subnetwork matches: its validation "
+        f"{metric.label}, averaged over seeds, is at most {metric.tolerance} {metric.directed('lower', 'higher')} than "
+        f"that of the dense network (dashed). Networks below {view.stable_below} (dotted) are stable."
     )
 
 
 def _ranges(view: View) -> Figure:
-    """Draw a column per rewind step; barrier above accuracy."""
+    """Draw a column per rewind step; barrier above metric."""
     steps = focus(view.study.rewinds())
     figure, axes = panels(len(steps), 2, height=2.3)
-    rows = view.lines().assign(barrier=100 * view.lines()["barrier_test"])
+    rows = view.lines().assign(barrier=view.metric.scale * view.lines()["barrier_test"])
     for (top, bottom), k in zip(axes.T, steps, strict=True):
         at_step = rows[(rows["k"] == k) & (rows["network"] != DENSE)]
-        reference(bottom, where(rows, {"network": DENSE}).drop_duplicates("seed")["validation_accuracy"])
+        reference(bottom, where(rows, {"network": DENSE}).drop_duplicates("seed")["validation_metric"])
         for network in view.networks()[1:]:
             lines = at_step[at_step["network"] == network]
             band(top, lines, "density", "barrier", role=network, label=view.label(network))
-            band(bottom, lines, "density", "validation_accuracy", role=network, label=view.label(network))
-        threshold(top, STABLE, f"{STABLE:g} points: stable below")
+            band(bottom, lines, "density", "validation_metric", role=network, label=view.label(network))
+        threshold(top, view.stable, f"{view.stable_below}: stable below")
         top.sharey(axes[0, 0])
         bottom.sharey(axes[1, 0])
         density_axis(top, at_step["density"])
@@ -76,8 +75,8 @@ def _ranges(view: View) -> Figure:
         top.set_xlabel("")
         top.set_title(f"k = {k}", pad=14)
         _shade(top, bottom, view, k, at_step)
-    positive_axis(axes[0, 0], BARRIER)
-    percent_axis(axes[1, 0].yaxis, "validation accuracy")
+    positive_axis(axes[0, 0], view.barrier_label())
+    metric_axis(axes[1, 0].yaxis, view.metric, f"validation {view.metric.label}")
     legend(figure, interval_note(view.seeds()))
     return figure
 
@@ -113,44 +112,41 @@ def _success_caption(view: View) -> str:
     kinds = listing([view.label(network) for network in view.networks()[1:]])
     averaged = f"averaged over {view.seeds()} seeds" if view.seeds() > 1 else "of one seed"
     return (
-        "Success of subnetworks against their barrier (section 4): test accuracy at the end of training, minus that of "
-        "the dense network, against the barrier between two copies. One marker per step k, level and kind "
-        f"({kinds}), {averaged}; ρ: rank correlation over the markers, where there are at least {FEWEST} (that of the "
-        "claim is computed for each seed). Dotted: the barrier below which networks are "
-        "stable, and the accuracy above which they match the dense network. The barrier's axis is linear up to "
-        f"{STABLE:g} points, logarithmic beyond."
+        f"Success of subnetworks against their barrier (section 4): test {view.metric.label} at the end of training, "
+        "minus that of the dense network, against the barrier between two copies. One marker per step k, level and "
+        f"kind ({kinds}), {averaged}; ρ: rank correlation over the markers, where there are at least {FEWEST} (that of "
+        "the claim is computed for each seed). Dotted: the barrier below which networks are stable, and the "
+        f"{view.metric.label} {view.metric.directed('above', 'below')} which they match the dense network. The "
+        f"barrier's axis is linear up to {view.stable_below}, logarithmic beyond."
     )
 
 
 def _success(view: View) -> Figure:
     """Draw one marker per step, level and kind of subnetwork."""
-    points = (
-        successes(view.instability)
-        .groupby(["k", "level", "network"], as_index=False)[["barrier", "success"]]
-        .agg(strict_mean)
-    )
+    metric = view.metric
+    points = successes(view.instability, metric)
+    points["success"] *= metric.scale if metric.higher_is_better else -metric.scale  # a difference, no gain
+    points["barrier"] *= metric.scale
+    points = points.groupby(["k", "level", "network"], as_index=False)[["barrier", "success"]].agg(strict_mean)
     figure, axes = panels(width=4.6, height=3.2)
     panel = axes[0, 0]
     for network in view.networks()[1:]:
         of_network = points[points["network"] == network]
         look = role_style(network)
         panel.plot(
-            100 * of_network["barrier"],
-            100 * of_network["success"],
+            of_network["barrier"],
+            of_network["success"],
             look.marker,
             color=look.colour,
             label=view.label(network),
             alpha=0.8,
         )
-    panel.set_xscale("symlog", linthresh=STABLE)
-    panel.xaxis.set_major_locator(FixedLocator([0, 1, 2, 5, 10, 20, 50, 100]))
-    panel.xaxis.set_minor_locator(NullLocator())
-    panel.xaxis.set_major_formatter(lambda barrier, position: f"{barrier:g}")
-    panel.set_xlim(-0.08, max(3.0, 115 * points["barrier"].max()))
-    panel.set_xlabel(BARRIER.replace("\n", " "))
-    panel.set_ylabel("test accuracy minus dense\n(percentage points)")
-    threshold(panel, STABLE, "stable below, matching above", vertical=True)
-    threshold(panel, -ACCURACY.matching, "stable below, matching above")
+    _barrier_axis(panel, view, points["barrier"].max())
+    unit = "" if metric.label in metric.unit else f"\n({metric.unit})"
+    label_vertical(panel, f"test {metric.label} minus dense{unit}")
+    meaning = metric.directed("stable below, matching above", "stable and matching below")
+    threshold(panel, view.stable, meaning, vertical=True)
+    threshold(panel, -metric.matching if metric.higher_is_better else metric.matching, meaning)
     whole = points.dropna()
     left_out = f", {len(points) - len(whole)} with diverged seeds left out" if len(whole) < len(points) else ""
     correlation = f"ρ = {rank_correlation(whole['barrier'], whole['success']):.2f} " * (len(whole) >= FEWEST)
@@ -158,6 +154,18 @@ def _success(view: View) -> Figure:
     panel.set_title(f"{correlation.replace('-', '−')}({subnetworks}{left_out})")
     legend(figure)
     return figure
+
+
+def _barrier_axis(panel: Axes, view: View, highest: float) -> None:
+    """Let the horizontal axis be linear as far as networks are stable, and logarithmic beyond."""
+    panel.set_xlabel(view.barrier_label().replace("\n", " "))
+    if not view.stable:
+        return
+    panel.set_xscale("symlog", linthresh=view.stable)
+    panel.xaxis.set_major_locator(FixedLocator([view.stable * part for part in (0, 0.5, 1, 2.5, 5, 10, 25, 50)]))
+    panel.xaxis.set_minor_locator(NullLocator())
+    panel.xaxis.set_major_formatter(lambda barrier, position: f"{barrier:g}")
+    panel.set_xlim(-0.04 * view.stable, max(1.5 * view.stable, 1.15 * highest))
 
 
 # ---------------------------------------------------------------- beyond the paper
@@ -180,7 +188,7 @@ def _alignment_caption(view: View) -> str:
     return (
         f"Beyond the paper: barrier on the straight line between the two networks of a pair, {how}. "
         f"Pairs: {'; '.join(pairs[kind] for kind in _kinds(view))}. "
-        f"Networks below {STABLE:g} percentage points (dotted) are connected."
+        f"Networks below {view.stable:g} {view.metric.unit} (dotted) are connected."
     )
 
 
@@ -194,13 +202,13 @@ def _alignment(view: View) -> Figure:
             for matching, (words, dash) in ALIGNMENT.items():
                 for k, colour in zip(steps, ramp(len(steps)), strict=True):
                     lines = view.lines(pair=kind, matching=matching, statistics=statistics)
-                    lines = _chain(lines.assign(barrier=100 * lines["barrier_test"]), kind, k)
+                    lines = _chain(lines.assign(barrier=view.metric.scale * lines["barrier_test"]), kind, k)
                     name = f"k = {k}, {words}"
                     band(panel, lines, "density", "barrier", role="ticket", label=name, colour=colour, linestyle=dash)
             density_axis(panel, view.instability["density"])
-            threshold(panel, STABLE, f"{STABLE:g} points: connected below")
+            threshold(panel, view.stable, f"{view.stable_below}: connected below")
             positive_axis(panel, "")
-        row[0].set_ylabel(BARRIER.replace("\n", "\nstatistics re-estimated\n" if statistics == "estimated" else "\n"))
+        label_vertical(row[0], view.barrier_label(middle="\nstatistics re-estimated" * (statistics == "estimated")))
     for panel, kind in zip(axes[0], kinds, strict=True):
         panel.set_title(titles[kind])
     legend(figure, interval_note(view.seeds()))

@@ -1,6 +1,6 @@
 """The figures of Frankle et al. 2020 (arXiv 1912.05671), drawn from the study's tables, and their captions.
 
-Here are those against the step k; those against density and accuracy are in the module next to this one.
+Here are those against the step k; those against density and success are in the module next to this one.
 """
 
 from __future__ import annotations
@@ -13,21 +13,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lth_core.config import Config
-from lth_core.drawing.axes import percent_axis, positive_axis, step_axis
+from lth_core.drawing.axes import metric_axis, percent_axis, positive_axis, step_axis
 from lth_core.drawing.colours import ramp
 from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.lines import band, reference, threshold
 from lth_core.storage.runs import DENSE
 from lth_core.studies.base import Drawing
-from lth_core.studies.captions import data_note, listing
+from lth_core.studies.captions import data_note, listing, with_direction
 from lth_core.studies.linear_mode_connectivity.density_figures import density_drawings
-from lth_core.studies.linear_mode_connectivity.study import STABLE, TICKET, Design
+from lth_core.studies.linear_mode_connectivity.study import TICKET, Design
 from lth_core.studies.linear_mode_connectivity.tables import where
 from lth_core.studies.linear_mode_connectivity.view import View
 
-ERRORS = {"test": "test error", "train": "training error"}
+SPLITS = {"test": "test", "train": "training"}
 ESTIMATED = "\nstatistics re-estimated"
-ACCURACY = ("accuracy", "test accuracy")
 DISTANCES = (("l2", "L2 distance"), ("degrees", "angle (°)"), ("disagreement_test", "test disagreement"))
 
 
@@ -38,8 +37,8 @@ def drawings(study: Design, config: Config, task: str, tables: dict[str, pd.Data
     notes = {"success": data_note(config.tasks[task])}  # markers without intervals
     data = data_note(config.tasks[task], view.seeds())
     kinds = {
-        "paths": (_paths_caption(view), _paths),
-        "instability": (_instability_caption(view), _instability),
+        "paths": (with_direction(_paths_caption(view), view.metric), _paths),
+        "instability": (with_direction(_instability_caption(view), view.metric), _instability),
         "distances": (_distances_caption(view), _distances),
     } | density_drawings(view)
     return [
@@ -52,13 +51,22 @@ def drawings(study: Design, config: Config, task: str, tables: dict[str, pd.Data
 
 
 def _paths_caption(view: View) -> str:
+    error = view.metric.error
     return (
-        "Error on the straight line between two copies of a network that part at step k and are trained on with "
-        "different data orders, from one end (α = 0) to the other (α = 1). Left: dense network (section 3); then "
-        f"subnetworks found by {_pruning(view)} and rewound to step k (section 4). The barrier is the highest error on "
-        "the line minus the mean of its ends: between ends of unequal error it is at least half of their difference, "
-        f"even on a line that falls or dips. {_statistics(view)}"
+        f"{error[0].upper()}{error[1:]} on the straight line between two copies of a network that part at step k and "
+        "are trained on with different data orders, from one end (α = 0) to the other (α = 1). Left: dense network "
+        f"(section 3); then subnetworks found by {_pruning(view)} and rewound to step k (section 4). The barrier is "
+        f"{_barrier(view, 'the line')}: between ends of unequal {error} it is at least half of their difference, even "
+        f"on a line that falls or dips. {_statistics(view)}"
     )
+
+
+def _barrier(view: View, line: str) -> str:
+    """Say what the barrier is."""
+    metric = view.metric
+    if metric.higher_is_better and not metric.percent:
+        return f"the mean {metric.label} of the ends minus the lowest on {line}"
+    return f"the highest {metric.error} on {line} minus the mean of its ends"
 
 
 def _pruning(view: View) -> str:
@@ -81,19 +89,21 @@ def _statistics(view: View) -> str:
 def _paths(view: View) -> Figure:
     """Draw a column for the dense network and one per level, a row per split and statistics; one curve per k."""
     columns = [(DENSE, 0), *((TICKET, level) for level in view.levels())]
-    rows = [(split, statistics) for statistics in view.statistics() for split in ERRORS]
+    rows = [(split, statistics) for statistics in view.statistics() for split in SPLITS]
     figure, axes = panels(len(columns), len(rows), width=2.6, height=2.1)
     colours = dict(zip(view.study.steps, ramp(len(view.study.steps)), strict=True))
     for row, (split, statistics) in zip(axes, rows, strict=True):
         for panel, (network, level) in zip(row, columns, strict=True):
             panel.sharey(row[0])
             lines = where(view.paths, {"network": network, "level": level, "split": split, "statistics": statistics})
+            lines = lines.assign(error=_as_measured(view, lines["error"]))
             for k in sorted(lines["k"].unique()):
                 band(
                     panel, lines[lines["k"] == k], "alpha", "error", label=f"k = {k}", colour=colours[k], markers=False
                 )
-        percent_axis(row[0].yaxis, ERRORS[split] + ESTIMATED * (statistics == "estimated"))
-        _include_stability(row)
+        estimated = ESTIMATED * (statistics == "estimated")
+        metric_axis(row[0].yaxis, view.metric, f"{SPLITS[split]} {view.metric.error}{estimated}")
+        _include_stability(row, view)
     for panel, (network, level) in zip(axes[0], columns, strict=True):
         panel.set_title(view.label(network) + (f", {view.density(level)}" if level else ""))
     for panel in axes[-1]:
@@ -102,25 +112,32 @@ def _paths(view: View) -> Figure:
     return figure
 
 
-def _include_stability(row: np.ndarray) -> None:
+def _as_measured(view: View, errors: pd.Series) -> pd.Series:
+    """Return what is drawn of errors: fractions of error, or the metric itself."""
+    return errors if view.metric.percent else view.metric.errors(errors)  # turned back where high values are better
+
+
+def _include_stability(row: np.ndarray, view: View) -> None:
     """Let the axis show all means, and at least the rise that a stable line may have: stable ones look flat."""
     errors = np.concatenate([line.get_ydata() for panel in row for line in panel.get_lines()])
     errors = errors[np.isfinite(errors)]  # of diverged seeds they are nan
     if not len(errors):
         return
-    low, high = errors.min(), max(errors.max(), errors.min() + STABLE / 100)
+    low, high = errors.min(), max(errors.max(), errors.min() + view.stable / view.metric.scale)
     margin = 0.1 * (high - low)
-    row[0].set_ylim(low - margin, min(high + margin, 1.02))
+    row[0].set_ylim(low - margin, min(high + margin, 1.02) if view.metric.percent else high + margin)
 
 
 # ---------------------------------------------------------------- barriers and distances against k
 
 
 def _instability_caption(view: View) -> str:
+    metric = view.metric
     return (
-        "Barrier between two copies against the step k at which they part: the highest error on the straight line "
-        f"between them minus the mean of its ends. Networks below {STABLE:g} percentage points (dotted) are stable to "
-        f"their data order. {_networks(view)} Bottom: test accuracy at the end of training. {_statistics(view)}"
+        "Barrier between two copies against the step k at which they part: "
+        f"{_barrier(view, 'the straight line between them')}. Networks below {view.stable:g} {metric.unit} (dotted) "
+        f"are stable to their data order. {_networks(view)} Bottom: test {metric.label} at the end of training. "
+        f"{_statistics(view)}"
     )
 
 
@@ -137,26 +154,38 @@ def _networks(view: View) -> str:
 
 
 def _instability(view: View) -> Figure:
-    """Draw rows for the barrier of test error per kind of statistics, that of training error, and accuracy."""
+    """Draw rows for the barrier of test error per kind of statistics, that of training error, and the metric."""
     rows = [
-        ("barrier_test", f"barrier of test error{ESTIMATED * (kind == 'estimated')}", kind)
+        ("barrier_test", view.barrier_label(middle=ESTIMATED * (kind == "estimated")), kind)
         for kind in view.statistics()
     ]
-    rows += [("barrier_train", "barrier of training error", "interpolated"), (*ACCURACY, "interpolated")]
+    rows.append(("barrier_train", view.barrier_label("training"), "interpolated"))
+    rows.append(("metric", f"test {view.metric.label}", "interpolated"))
     return _against_k(view, rows)
 
 
 def _distances_caption(view: View) -> str:
+    angles = (
+        "Middle: angle between the vectors of their weights. Bottom: the fraction of test examples that they classify "
+        "differently."
+        if _have_predictions(view)
+        else "Bottom: angle between the vectors of their weights."
+    )
     return (
         "How far two copies end from each other, against the step k at which they part (appendix). Top: L2 distance "
-        "between their weights. Middle: angle between the vectors of their weights. Bottom: the fraction of test "
-        f"examples that they classify differently. {_networks(view)}"
+        f"between their weights. {angles} {_networks(view)}"
     )
 
 
 def _distances(view: View) -> Figure:
-    """Draw rows for L2 distance, angle and disagreement."""
-    return _against_k(view, [(column, label, "interpolated") for column, label in DISTANCES])
+    """Draw rows for L2 distance, angle and, where networks have predictions to compare, disagreement."""
+    quantities = DISTANCES if _have_predictions(view) else DISTANCES[:-1]
+    return _against_k(view, [(column, label, "interpolated") for column, label in quantities])
+
+
+def _have_predictions(view: View) -> bool:
+    """Return whether predictions were compared; an objective may have none."""
+    return bool(view.instability["disagreement_test"].notna().any())
 
 
 def _against_k(view: View, rows: Sequence[tuple[str, str, str]]) -> Figure:
@@ -171,7 +200,7 @@ def _against_k(view: View, rows: Sequence[tuple[str, str, str]]) -> Figure:
             panel.sharex(axes[0, 0])
             _curves(panel, view, lines[lines["level"].isin([0, level])], column)
             step_axis(panel, view.study.steps)
-        _quantity_axis(row, column, label)
+        _quantity_axis(row, view, column, label)
     for panel, level in zip(axes[0], levels, strict=True):
         panel.set_title(f"{view.density(level)} of weights")
     for panel in axes[-1]:
@@ -181,24 +210,26 @@ def _against_k(view: View, rows: Sequence[tuple[str, str, str]]) -> Figure:
 
 
 def _curves(panel: Axes, view: View, lines: pd.DataFrame, column: str) -> None:
-    """Draw one curve per kind of network; the dense network's accuracy does not depend on k."""
-    scale = 100 if column.startswith("barrier") else 1
+    """Draw one curve per kind of network; the dense network's metric does not depend on k."""
+    scale = view.metric.scale if column.startswith("barrier") else 1
     lines = lines.assign(**{column: scale * lines[column]})
     for network in view.networks():
         of_network = lines[lines["network"] == network]
-        if network == DENSE and column == "accuracy":
+        if network == DENSE and column == "metric":
             reference(panel, of_network.drop_duplicates("seed")[column])
         else:
             band(panel, of_network, "k", column, role=network, label=view.label(network))
 
 
-def _quantity_axis(row: np.ndarray, column: str, label: str) -> None:
+def _quantity_axis(row: np.ndarray, view: View, column: str, label: str) -> None:
     """Set the vertical axis that the panels of a row share."""
     if column.startswith("barrier"):
         for panel in row:
-            threshold(panel, STABLE, f"{STABLE:g} points: stable below")
-        positive_axis(row[0], f"{label}\n(percentage points)")
-    elif column in ("accuracy", "disagreement_test"):
+            threshold(panel, view.stable, f"{view.stable_below}: stable below")
+        positive_axis(row[0], label)
+    elif column == "metric":
+        metric_axis(row[0].yaxis, view.metric, label)
+    elif column == "disagreement_test":
         percent_axis(row[0].yaxis, label)
     else:
         positive_axis(row[0], label)

@@ -10,14 +10,16 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from lth_core.config import Branch, Choice, Config, Method, Step, seeds_of
+from lth_core.metrics import Metric
 from lth_core.storage.runs import DENSE, Run
 from lth_core.studies.base import Study, rising
 from lth_core.studies.chains import on_order, rewound, rewound_chains
 
 NAME = "linear-mode-connectivity"
 TICKET, RANDOM, REINIT = "ticket", "random-mask", "reinit"
-STABLE = 2.0
-"""Percentage points of error: a network with a lower barrier counts as stable (section 2)."""
+STABLE = 10.0
+"""A network counts as stable where the barrier is lower than this multiple of what still matches: for accuracy 2
+percentage points (section 2), for other metrics in proportion."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Pair:
     network: str
     k: int
     run: Run
-    """The end on data order 0, whose accuracy is the pair's."""
+    """The end on data order 0, whose test metric is the pair's."""
     copy: Run
     """The copy on another data order, or `run` for the kinds without copies; the pair's files lie in its folder."""
     order: int = 0
@@ -196,6 +198,11 @@ class Design(Study):
     def figure_names(self, config: Config) -> list[str]:
         """Name the figures by kind and task, in the order of the page."""
         return [f"{kind}-{task}" for task in self.tasks for kind in self.drawn(config, task)]
+
+
+def stable_below(metric: Metric) -> float:
+    """Return the barrier, in the metric's unit, below which a network is stable."""
+    return STABLE * metric.matching
 
 
 def _control(config: Config, name: str) -> Branch:

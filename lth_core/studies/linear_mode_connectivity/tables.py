@@ -7,9 +7,10 @@ from collections.abc import Mapping
 import pandas as pd
 
 from lth_core.analysis.barriers import barriers
-from lth_core.analysis.measurements import RUN, final_accuracies, read_histories, strict_mean
+from lth_core.analysis.measurements import RUN, final_metrics, read_histories, strict_mean
 from lth_core.analysis.tables import read_table
 from lth_core.config import Config
+from lth_core.metrics import Metric
 from lth_core.storage.runs import DENSE
 from lth_core.studies.linear_mode_connectivity.study import TICKET, Design, Pair, focus
 
@@ -20,11 +21,12 @@ LINE = ["seed", "draw", "matching", "statistics"]
 COLUMNS = (
     *("task", "k", "level", "density", "network", "pair", "order", *LINE),
     *("barrier_train", "barrier_test", "loss_barrier_train", "loss_barrier_test"),
-    *("l2", "angle", "disagreement_train", "disagreement_test", "accuracy", "validation_accuracy"),
+    *("l2", "angle", "disagreement_train", "disagreement_test", "metric", "validation_metric"),
 )
-"""Of the table of instability: barriers of error and disagreements are fractions, losses in nats, angles in radians."""
+"""Of the table of instability: barriers of error as the metric is measured (of accuracy: fractions), disagreements as
+fractions, losses in nats, angles in radians."""
 PATH_COLUMNS = ("task", "k", "level", "density", "network", "statistics", "split", "alpha", "seed", "error")
-"""Of the table of paths; errors are fractions."""
+"""Of the table of paths; `error`: the metric turned so that more is worse (`Metric.errors`), as measured."""
 ORDER = {"pair": "order", "matching": "none", "statistics": "interpolated"}
 """The lines that stability is about: between copies on two data orders, as they are."""
 FEWEST = 6
@@ -34,12 +36,12 @@ FEWEST = 6
 def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
     """Make both tables of the study, all tasks together.
 
-    instability: one row per line (PAIR and LINE), with the accuracies of its end on data order 0 (test and validation)
+    instability: one row per line (PAIR and LINE), with the metrics of its end on data order 0 (test and validation)
     at the last step. paths: errors on the lines between copies of dense networks and of tickets, at the levels that the
     figures show, averaged over data orders.
     """
     pairs = list(study.pairs(config))
-    ends = final_accuracies(read_histories(config.results, dict.fromkeys(pair.run for pair in pairs)))
+    ends = final_metrics(read_histories(config, dict.fromkeys(pair.run for pair in pairs)))
     instability, paths = [], []
     for pair in pairs:
         path_file, ends_file = pair.files(config.results)
@@ -83,15 +85,16 @@ def where(table: pd.DataFrame, values: Mapping[str, object]) -> pd.DataFrame:
     return table
 
 
-def successes(instability: pd.DataFrame) -> pd.DataFrame:
-    """Return `barrier` and `success`, both fractions, per k, level, network (all but the dense one) and seed of a task.
+def successes(instability: pd.DataFrame, metric: Metric) -> pd.DataFrame:
+    """Return `barrier` and `success`, as measured, per k, level, network (all but the dense one) and seed of a task.
 
-    barrier: of test error; success: test accuracy minus that of the same seed's dense network.
+    barrier: of test error; success: how much better the test metric is than that of the same seed's dense network.
     """
     rows = where(instability, ORDER)
-    dense = rows[rows["network"] == DENSE].groupby("seed")["accuracy"].first()
+    dense = rows[rows["network"] == DENSE].groupby("seed")["metric"].first()
     rows = rows[rows["network"] != DENSE]
-    rows = rows.assign(barrier=rows["barrier_test"], success=rows["accuracy"] - rows["seed"].map(dense))
+    difference = rows["metric"] - rows["seed"].map(dense)
+    rows = rows.assign(barrier=rows["barrier_test"], success=difference if metric.higher_is_better else -difference)
     return rows.groupby(["k", "level", "network", "seed"], as_index=False)[["barrier", "success"]].agg(strict_mean)
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from lth_core.analysis.measurements import strict_mean
 from lth_core.config import Config, Method
-from lth_core.metrics import ACCURACY, percent_text
+from lth_core.metrics import Metric, percent_text
 from lth_core.storage.runs import DENSE
 from lth_core.studies.linear_mode_connectivity.study import (
     RANDOM,
@@ -17,8 +17,10 @@ from lth_core.studies.linear_mode_connectivity.study import (
     Design,
     focus,
     pruned,
+    stable_below,
 )
 from lth_core.studies.linear_mode_connectivity.tables import ORDER, where
+from lth_core.tasks.metrics import metric_of
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,26 @@ class View:
     task: str
     instability: pd.DataFrame
     paths: pd.DataFrame
+
+    @property
+    def metric(self) -> Metric:
+        """Return what the task is measured by."""
+        return metric_of(self.config.tasks[self.task])
+
+    @property
+    def stable(self) -> float:
+        """Return the barrier, in the metric's unit, below which a network is stable."""
+        return stable_below(self.metric)
+
+    @property
+    def stable_below(self) -> str:
+        """Write the barrier below which a network is stable, in short: "2 points"."""
+        return f"{self.stable:g} {self.metric.points}"
+
+    def barrier_label(self, split: str = "test", middle: str = "") -> str:
+        """Name the barrier for axes, with its unit in the last line where the metric's name does not say it."""
+        unit = "" if self.metric.label in self.metric.unit else f"\n({self.metric.unit})"
+        return f"barrier of {split} {self.metric.error}{middle}{unit}"
 
     def lines(self, **line: object) -> pd.DataFrame:
         """Return the rows of instability where columns have these values, and those of ORDER unless given."""
@@ -76,14 +98,14 @@ class View:
     def last_matching(self, network: str, k: int) -> int:
         """Return the last measured level at which a kind of subnetwork matches the dense network, 0 if there is none.
 
-        What is compared is validation accuracy, averaged over seeds.
+        What is compared is the validation metric, averaged over seeds.
         Seeds whose dense network diverged are left out; where the subnetwork of another seed did, it does not match.
         """
         rows = self.lines()
-        dense = rows[rows["network"] == DENSE].drop_duplicates("seed").set_index("seed")["validation_accuracy"].dropna()
-        accuracy = (
+        dense = rows[rows["network"] == DENSE].drop_duplicates("seed").set_index("seed")["validation_metric"].dropna()
+        values = (
             where(rows[rows["seed"].isin(dense.index)], {"network": network, "k": k})
-            .groupby("level")["validation_accuracy"]
+            .groupby("level")["validation_metric"]
             .agg(strict_mean)
         )
-        return int(max(accuracy.index[ACCURACY.matches(accuracy, dense.mean())], default=0))
+        return int(max(values.index[self.metric.matches(values, dense.mean())], default=0))

@@ -1,4 +1,4 @@
-"""Renda, Frankle & Carbin 2020: how to retrain a network after pruning, compared by accuracy, size and cost."""
+"""Renda, Frankle & Carbin 2020: how to retrain a network after pruning, compared by test metric, size and cost."""
 
 from __future__ import annotations
 

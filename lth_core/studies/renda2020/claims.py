@@ -1,7 +1,8 @@
 """The claims of Renda et al. 2020 (arXiv 2003.02389), tested per task on the table of measurements.
 
-Every effect is one number per seed. A technique is compared at the budget t that is best by validation accuracy at that
-level, the same for all seeds; weight rewinding at the best t below T, since with t = T it goes back to initialization.
+Every effect is one number per seed. A technique is compared at the budget t that is best by the validation metric at
+that level, the same for all seeds; weight rewinding at the best t below T, since with t = T it goes back to
+initialization.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ LOSSLESS_DENSITY = 0.168
 
 def claims(study: Design, config: Config, task: str, tables: dict[str, pd.DataFrame]) -> list[Claim]:
     """Test all claims about one task."""
-    view, sheet = View.of(study, config, task, tables["measurements"]), ClaimSheet("renda2020", task)
+    view = View.of(study, config, task, tables["measurements"])
+    sheet = ClaimSheet("renda2020", task, view.metric)
     granularity = config.methods[study.tasks[task]].granularity
     densest, sparsest = study.levels[0], study.levels[-1]
     for pruning in (ONE_SHOT, ITERATIVE):
@@ -51,14 +53,28 @@ def claims(study: Design, config: Config, task: str, tables: dict[str, pd.DataFr
 
 @dataclass(frozen=True)
 class PruningClaims:
-    """Claims about one kind of pruning. Effects are differences of test accuracy in percentage points."""
+    """Claims about one kind of pruning. Effects are gains in the test metric, in its unit."""
 
     sheet: ClaimSheet
     view: View
     pruning: str
 
+    @property
+    def label(self) -> str:
+        """Return the name of the metric."""
+        return self.sheet.metric.label
+
+    @property
+    def better(self) -> str:
+        """Return what sentences call a network that does better."""
+        return self.sheet.metric.better
+
+    def effect(self, first: str, second: str) -> str:
+        """Name how much better the first networks are in the test, for effects."""
+        return f"test {self.label}, {self.sheet.metric.minus(first, second)}"
+
     def best(self, technique: str, level: int) -> tuple[int, pd.Series]:
-        """Return the best budget of a technique and its test accuracy minus dense, by seed."""
+        """Return the best budget of a technique and its gain over dense in the test, by seed."""
         budgets = self.view.budgets(self.pruning)
         if technique == WEIGHT_REWINDING:
             budgets = [budget for budget in budgets if budget < self.view.full] or budgets
@@ -66,11 +82,11 @@ class PruningClaims:
         return budget, self.view.values(self.pruning, technique, level, budget)
 
     def validation(self, level: int) -> dict[str, pd.Series]:
-        """Return validation accuracy of every technique at its best budget, by seed."""
+        """Return the validation metric of every technique at its best budget, by seed."""
         by_technique = {}
         for technique in POLICIES:
             budget, _ = self.best(technique, level)
-            by_technique[technique] = self.view.values(self.pruning, technique, level, budget, "validation_accuracy")
+            by_technique[technique] = self.view.values(self.pruning, technique, level, budget, "validation_metric")
         return by_technique
 
     def at_level(self, sentence: str, level: int) -> str:
@@ -82,24 +98,25 @@ class PruningClaims:
         (fine_t, fine), (weight_t, weight), (rate_t, rate) = (
             self.best(technique, level) for technique in (FINE_TUNING, WEIGHT_REWINDING, RATE_REWINDING)
         )
-        after = f"after {self.pruning} pruning"
-        chosen = "each at its best t by validation accuracy"
+        rewound_rate, rewound = f"learning-rate rewinding (t={rate_t})", f"weight rewinding (t={weight_t})"
+        fine_tuned, after = f"fine-tuning (t={fine_t})", f"after {self.pruning} pruning"
+        chosen = f"each at its best t by validation {self.label}"
         self.sheet.add(
-            self.at_level(f"Learning-rate rewinding is more accurate than fine-tuning {after}", level),
+            self.at_level(f"Learning-rate rewinding is {self.better} than fine-tuning {after}", level),
             TECHNIQUES,
-            f"test accuracy, learning-rate rewinding (t={rate_t}) minus fine-tuning (t={fine_t}), {chosen}",
+            f"{self.effect(rewound_rate, fine_tuned)}, {chosen}",
             rate - fine,
         )
         self.sheet.add(
-            self.at_level(f"Weight rewinding is more accurate than fine-tuning {after}", level),
+            self.at_level(f"Weight rewinding is {self.better} than fine-tuning {after}", level),
             TECHNIQUES,
-            f"test accuracy, weight rewinding (t={weight_t}) minus fine-tuning (t={fine_t}), {chosen}",
+            f"{self.effect(rewound, fine_tuned)}, {chosen}",
             weight - fine,
         )
         self.sheet.match(
             self.at_level(f"Learning-rate rewinding matches weight rewinding {after}", level),
             TECHNIQUES,
-            f"test accuracy, learning-rate rewinding (t={rate_t}) minus weight rewinding (t={weight_t}), {chosen}",
+            f"{self.effect(rewound_rate, rewound)}, {chosen}",
             rate - weight,
         )
 
@@ -110,7 +127,7 @@ class PruningClaims:
         self.sheet.match(
             self.at_level(sentence, level),
             TECHNIQUES,
-            f"test accuracy, fine-tuning (t={fine_t}) minus learning-rate rewinding (t={rate_t}), each at its best",
+            f"{self.effect(f'fine-tuning (t={fine_t})', f'learning-rate rewinding (t={rate_t})')}, each at its best",
             fine - rate,
         )
 
@@ -125,24 +142,25 @@ class PruningClaims:
         if shortest < full:
             for technique, label in ((RATE_REWINDING, "learning-rate rewinding"), (FINE_TUNING, "fine-tuning")):
                 self.sheet.add(
-                    self.at_level(f"Longer retraining makes {label} more accurate {after}", level),
+                    self.at_level(f"Longer retraining makes {label} {self.better} {after}", level),
                     TECHNIQUES,
-                    f"test accuracy of {label}, t={full} minus t={shortest}",
+                    f"test {self.label} of {label}, {self.sheet.metric.minus(f't={full}', f't={shortest}')}",
                     at(technique, full) - at(technique, shortest),
                 )
             later_t, later = self.best(WEIGHT_REWINDING, level)
+            best_later = f"t={later_t} (best below T by validation {self.label})"
             sentence = f"Rewinding weights to initialization is worse than rewinding them to a later step {after}"
             self.sheet.add(
                 self.at_level(sentence, level),
                 TECHNIQUES,
-                f"test accuracy of weight rewinding, t={later_t} (best below T by validation accuracy) minus t={full}",
+                f"test {self.label} of weight rewinding, {self.sheet.metric.minus(best_later, f't={full}')}",
                 later - at(WEIGHT_REWINDING, full),
             )
-        sentence = f"With the full budget, learning-rate rewinding is more accurate than weight rewinding {after}"
+        sentence = f"With the full budget, learning-rate rewinding is {self.better} than weight rewinding {after}"
         self.sheet.add(
             self.at_level(sentence, level),
             TECHNIQUES,
-            f"test accuracy, learning-rate rewinding minus weight rewinding, both t={full}",
+            f"{self.effect('learning-rate rewinding', 'weight rewinding')}, both t={full}",
             at(RATE_REWINDING, full) - at(WEIGHT_REWINDING, full),
         )
 
@@ -154,37 +172,37 @@ class PruningClaims:
             self.sheet.match(
                 self.at_level("Networks without the pruned filters, reinitialized, match fine-tuned ones", level),
                 TECHNIQUES,
-                f"test accuracy, reinitialized (t={self.view.full}) minus fine-tuning (t={fine_t})",
+                self.effect(f"reinitialized (t={self.view.full})", f"fine-tuning (t={fine_t})"),
                 reinit - fine,
             )
             return
-        worst = best({technique: -accuracy for technique, accuracy in self.validation(level).items()})
-        worst_t, accuracy = self.best(worst, level)
+        worst = best({technique: -values for technique, values in self.validation(level).items()}, self.sheet.metric)
+        worst_t, gain = self.best(worst, level)
         sentence = "Reinitialized networks are worse than those of any technique after one-shot pruning"
         self.sheet.add(
             self.at_level(sentence, level),
             TECHNIQUES,
-            f"test accuracy, {worst} (t={worst_t}; the worst technique by validation accuracy) minus reinitialized",
-            accuracy - reinit,
+            self.effect(f"{worst} (t={worst_t}; the worst technique by validation {self.label})", "reinitialized"),
+            gain - reinit,
         )
 
     def claim_proposed(self, level: int, granularity: str) -> None:
         """Claim what the paper's algorithm reaches: iterative learning-rate rewinding, full budget (section 5)."""
         view, full = self.view, self.view.full
         proposed = "Iterative learning-rate rewinding with the full budget"
-        rival = best(self.validation(level))
-        rival_t, accuracy = self.best(rival, level)
+        rival = best(self.validation(level), self.sheet.metric)
+        rival_t, gain = self.best(rival, level)
         self.sheet.add(
-            self.at_level(f"{proposed} is more accurate than one-shot pruning", level),
+            self.at_level(f"{proposed} is {self.better} than one-shot pruning", level),
             PROPOSED,
-            f"test accuracy, proposed algorithm minus one-shot {rival} (t={rival_t}), best by validation",
-            view.values(ITERATIVE, RATE_REWINDING, level, full) - accuracy,
+            f"{self.effect('proposed algorithm', f'one-shot {rival} (t={rival_t})')}, best by validation",
+            view.values(ITERATIVE, RATE_REWINDING, level, full) - gain,
         )
         lossless = nearest_level(view.rows(ITERATIVE, RATE_REWINDING, budget=full), LOSSLESS_DENSITY)
         if granularity == "weight" and lossless:
             self.sheet.match(
                 self.at_level(f"{proposed} matches the dense network", lossless),
                 PROPOSED,
-                "test accuracy, proposed algorithm minus dense",
+                self.effect("proposed algorithm", "dense"),
                 view.values(ITERATIVE, RATE_REWINDING, lossless, full),
             )

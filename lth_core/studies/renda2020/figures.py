@@ -7,12 +7,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lth_core.config import Config
-from lth_core.drawing.axes import density_axis, follow_means, positive_axis, step_axis
+from lth_core.drawing.axes import density_axis, follow_means, label_vertical, positive_axis, step_axis
 from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.lines import band, reference
-from lth_core.metrics import ACCURACY, percent_text
+from lth_core.metrics import Metric, percent_text
 from lth_core.studies.base import Drawing
-from lth_core.studies.captions import data_note, listing
+from lth_core.studies.captions import data_note, listing, with_direction
 from lth_core.studies.renda2020.study import (
     FINE_TUNING,
     ITERATIVE,
@@ -33,44 +33,45 @@ LINES = {
     LOW_RATE_REWINDING: ("rewind-low-rate", "weight rewinding at the last rate"),
 }
 """Technique -> its role and its label."""
-DELTA = "test accuracy minus\ndense (points)"
 PRUNINGS = (ONE_SHOT, ITERATIVE)
 
 
 def drawings(study: Design, config: Config, task: str, tables: dict[str, pd.DataFrame]) -> list[Drawing]:
     """Draw the figures of one task."""
     view = View.of(study, config, task, tables["measurements"])
-    data = data_note(config.tasks[task], view.table["seed"].nunique())
+    data, metric = data_note(config.tasks[task], view.table["seed"].nunique()), view.metric
     where = listing([f"{percent_text(view.density(level))}%" for level in view.levels])
-    pruned = [view.rows(ONE_SHOT, PRUNED, level)["delta"].mean() for level in view.levels]
-    floor = listing([f"{round(-delta, 1) + 0:.1f}" for delta in pruned])  # + 0: no minus before 0.0
+    pruned = [view.rows(ONE_SHOT, PRUNED, level)["gain"].mean() for level in view.levels]
+    digits = metric.decimals
+    lost = listing([f"{round(-gain, digits) + 0:.{digits}f}" for gain in pruned])  # + 0: no minus before 0.0
+    floor = f"{lost} {metric.points} {metric.directed('below', 'above')} dense"
     epochs = f" ({view.epoch:.4g} are an epoch of the training data)" if view.epoch else ""
-    below = "Test accuracy at the end of retraining, minus that of the same seed's dense network, in percentage points"
+    below = f"Test {metric.label} at the end of retraining, minus that of the same seed's dense network{_unit(metric)}"
+    against_density = (
+        f"{below}, against the weights that remain (compression), each technique with the retraining budget t that is "
+        "best on the validation split at that level. Left: one-shot pruning, straight from the dense network; the "
+        "reinitialized masks are trained for all T steps. Right: iterative pruning. The proposed algorithm is "
+        f"iterative learning-rate rewinding with the full budget, t = T = {view.full} steps."
+    )
+    against_budget = (
+        f"{below}, against the retraining budget t in steps, with {where} of the weights (columns). Top: one-shot "
+        "pruning. Bottom: iterative pruning, where every round is retrained for t steps. The dense network was trained "
+        f"for T = {view.full} steps{epochs}; weight rewinding with t = T goes back to the initialization. Before any "
+        f"retraining, one-shot pruned networks are {floor}.{_no_drops(view)}"
+    )
+    frontier = (
+        "What a retraining cost buys: the largest compression (prunable weights of the dense network over those kept) "
+        f"whose validation {metric.label} is at most {metric.tolerance} {metric.directed('below', 'above')} that of "
+        "the same seed's dense network, among all runs of a technique that cost no more. Cost: retraining steps of all "
+        f"rounds together{epochs}. Compression 1 is the dense network: no pruned network was lossless."
+    )
     return [
-        Drawing(
-            f"delta-density-{view.task}",
-            f"{below}, against the weights that remain (compression), each technique with the retraining budget t that "
-            "is best on the validation split at that level. Left: one-shot pruning, straight from the dense network; "
-            "the reinitialized masks are trained for all T steps. Right: iterative pruning. The proposed algorithm is "
-            f"iterative learning-rate rewinding with the full budget, t = T = {view.full} steps. {data}",
-            lambda: _against_density(view),
-        ),
-        Drawing(
-            f"delta-budget-{view.task}",
-            f"{below}, against the retraining budget t in steps, with {where} of the weights (columns). Top: one-shot "
-            "pruning. Bottom: iterative pruning, where every round is retrained for t steps. The dense network was "
-            f"trained for T = {view.full} steps{epochs}; weight rewinding with t = T goes back to the initialization. "
-            f"Before any retraining, one-shot pruned networks are {floor} points below dense.{_no_drops(view)} {data}",
-            lambda: _against_budget(view),
-        ),
-        Drawing(
-            f"frontier-{view.task}",
-            "What a retraining cost buys: the largest compression (prunable weights of the dense network over those "
-            f"kept) whose validation accuracy is at most {ACCURACY.tolerance} below that of the same seed's "
-            "dense network, among all runs of a technique that cost no more. Cost: retraining steps of all rounds "
-            f"together{epochs}. Compression 1 is the dense network: no pruned network was lossless. {data}",
-            lambda: _frontier(view),
-        ),
+        Drawing(f"{kind}-{view.task}", f"{caption} {data}", lambda draw=draw: draw(view))
+        for kind, caption, draw in (
+            ("delta-density", with_direction(against_density, metric), _against_density),
+            ("delta-budget", with_direction(against_budget, metric), _against_budget),
+            ("frontier", frontier, _frontier),
+        )
     ]
 
 
@@ -91,16 +92,16 @@ def _against_density(view: View) -> Figure:
     for panel, pruning in zip(axes[0], prunings, strict=True):
         reference(panel, pd.Series([0.0]))
         for technique, (role, label) in LINES.items():
-            band(panel, view.at_best(pruning, technique), "density", "delta", role=role, label=label)
+            band(panel, view.at_best(pruning, technique), "density", "difference", role=role, label=label)
         if pruning == ONE_SHOT:
-            band(panel, view.rows(pruning, REINIT), "density", "delta", role="reinit")
+            band(panel, view.rows(pruning, REINIT), "density", "difference", role="reinit")
         else:
             proposed = view.rows(pruning, RATE_REWINDING, budget=view.full)
             style = {"role": "dense", "label": "proposed algorithm", "linestyle": ":", "markers": False}
-            band(panel, proposed, "density", "delta", **style)
+            band(panel, proposed, "density", "difference", **style)
         density_axis(panel, view.rows(pruning, RATE_REWINDING)["density"])
         panel.set_title(f"{pruning} pruning")
-        _delta_axis(panel)
+        _difference_axis(panel, view.metric)
     legend(figure, interval_note(view.table["seed"].nunique()))
     return figure
 
@@ -113,12 +114,12 @@ def _against_budget(view: View) -> Figure:
         for panel, level in zip(row, view.levels, strict=True):
             reference(panel, pd.Series([0.0]))
             for technique, (role, label) in LINES.items():
-                band(panel, view.rows(pruning, technique, level), "budget", "delta", role=role, label=label)
+                band(panel, view.rows(pruning, technique, level), "budget", "difference", role=role, label=label)
             if pruning == ONE_SHOT:
-                reference(panel, view.rows(pruning, REINIT, level)["delta"], "reinit")
+                reference(panel, view.rows(pruning, REINIT, level)["difference"], "reinit")
             step_axis(panel, view.budgets(pruning))
             panel.set_title(f"{pruning}, {percent_text(view.density(level))}% of weights")
-            _delta_axis(panel)
+            _difference_axis(panel, view.metric)
     for panel in axes[-1]:
         panel.set_xlabel("retraining budget t (steps)")
     legend(figure, interval_note(view.table["seed"].nunique()))
@@ -142,7 +143,13 @@ def _frontier(view: View) -> Figure:
     return figure
 
 
-def _delta_axis(panel: Axes) -> None:
+def _unit(metric: Metric) -> str:
+    """Name the unit of differences where the metric's name does not."""
+    return "" if metric.label in metric.unit else f", in {metric.unit}"
+
+
+def _difference_axis(panel: Axes, metric: Metric) -> None:
     """Label the vertical axis. Call it after drawing."""
     follow_means(panel)
-    panel.set_ylabel(DELTA)
+    unit = f"\ndense ({metric.points})" if _unit(metric) else " dense"
+    label_vertical(panel, f"test {metric.label} minus{unit}")

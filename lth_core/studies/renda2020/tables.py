@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pandas as pd
 
-from lth_core.analysis.measurements import REPLICATE, final_accuracies, read_histories
+from lth_core.analysis.measurements import REPLICATE, final_metrics, read_histories
 from lth_core.config import Config
 from lth_core.storage.runs import DENSE
 from lth_core.studies.renda2020.study import ITERATIVE, ONE_SHOT, PRUNED, RATE_REWINDING, REINIT, Design
 
 COLUMNS = (
     *("task", "pruning", "technique", "budget", "cost", "level", "density"),
-    *("seed", "draw", "accuracy", "validation_accuracy"),
+    *("seed", "draw", "metric", "validation_metric"),
 )
 """`budget`: retraining steps t of one round; `cost`: those of all rounds together."""
 
@@ -19,12 +19,12 @@ COLUMNS = (
 def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
     """Make `measurements`: one row per task, pruning, technique, budget, level and replicate.
 
-    Accuracies (test and validation) are those of the last step. Techniques besides the four: `dense`, `reinit`
+    `metric` (test) and `validation_metric` are those of the last step. Techniques besides the four: `dense`, `reinit`
     (one-shot masks on a fresh initialization, trained for T steps) and `pruned` (one-shot, before any retraining).
     """
-    histories = read_histories(config.results, study.runs(config))
+    histories = read_histories(config, study.runs(config))
     first = histories[histories["step"] == histories.groupby(REPLICATE)["step"].transform("min")]
-    ends, starts = final_accuracies(histories), final_accuracies(first)
+    ends, starts = final_metrics(histories), final_metrics(first)
     parts = []
     for task in study.tasks:
         of_task, full = ends[ends["task"] == task], study.full(config, task)

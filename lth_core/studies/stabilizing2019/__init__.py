@@ -1,9 +1,9 @@
 """Frankle, Dziugaite, Roy & Carbin 2019: rewinding to an early step makes subnetworks stable, and so trainable.
 
 For every rewind step k a chain of iterative magnitude pruning (IMP) is run that rewinds to theta_k. At chosen levels
-its tickets are compared with random subnetworks of the same layerwise counts: in accuracy, in stability to pruning
-(distance to the dense network trained on the same data order) and in stability to data order (distance between two
-trainings of the subnetwork on different data orders).
+its tickets are compared with random subnetworks of the same layerwise counts: in accuracy (or whatever the task is
+measured by), in stability to pruning (distance to the dense network trained on the same data order) and in stability to
+data order (distance between two trainings of the subnetwork on different data orders).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @registry.study("stabilizing2019", published="2019-03")
 class Stabilizing2019(Design):
-    """Stability and accuracy of subnetworks against the rewind step."""
+    """Stability and test metric of subnetworks against the rewind step."""
 
     title: ClassVar[str] = "Stabilizing the Lottery Ticket Hypothesis"
     citation: ClassVar[str] = "Frankle, Dziugaite, Roy & Carbin, 2019 (arXiv 1903.01611)"

@@ -2,7 +2,7 @@
 
 Every effect is one number per seed (draws are averaged within their seed). The paper finds that subnetworks of IMP beat
 random ones where they are stable: at k = 0 for LeNet as it is trained there, after rewinding for deeper networks. A
-LeNet that is trained in another way is tested as deeper networks are. A best k is chosen by validation accuracy, the
+LeNet that is trained in another way is tested as deeper networks are. A best k is chosen by the validation metric, the
 same for all seeds.
 """
 
@@ -20,6 +20,7 @@ from lth_core.config import Config
 from lth_core.studies.claim_sheet import ClaimSheet, with_weights
 from lth_core.studies.published import trains_lenet_as_published
 from lth_core.studies.stabilizing2019.study import Design
+from lth_core.tasks.metrics import metric_of
 
 PAPER = "Frankle et al. 2019"
 LEAST_RATIO = 1.3
@@ -35,7 +36,7 @@ def claims(study: Design, config: Config, task: str, measurements: pd.DataFrame)
     """Make all claims about one task."""
     stable = trains_lenet_as_published(config.tasks[task])
     table = measurements[measurements["task"] == task]
-    sheet = ClaimSheet("stabilizing2019", task)
+    sheet = ClaimSheet("stabilizing2019", task, metric_of(config.tasks[task]))
     for level in study.levels:
         about = LevelClaims(sheet, table[table["level"] == level], study.rewind_steps, stable)
         about.against_random()
@@ -58,22 +59,31 @@ class LevelClaims:
         return seed_means(self.table[(self.table["network"] == network) & (self.table["k"] == k)], column)
 
     def best(self, steps: Iterable[int]) -> int:
-        """Return the step with the highest mean validation accuracy; steps where a seed diverged come last."""
-        return best({k: self.values("ticket", k, "validation_accuracy") for k in steps})
+        """Return the step with the best mean validation metric; steps where a seed diverged come last."""
+        return best({k: self.values("ticket", k, "validation_metric") for k in steps}, self.sheet.metric)
 
     def gain(self, first: tuple[str, int], second: tuple[str, int]) -> pd.Series:
-        """Return how much more accurate the first network is in the test, in points; each is given with its k."""
-        return self.sheet.metric.gain(self.values(*first, "accuracy"), self.values(*second, "accuracy"))
+        """Return how much better the first network is in the test, in the metric's unit; each is given with its k."""
+        return self.sheet.metric.gain(self.values(*first, "metric"), self.values(*second, "metric"))
+
+    @property
+    def by_validation(self) -> str:
+        """Say how a best k is chosen."""
+        return f"by validation {self.sheet.metric.label}"
+
+    def effect(self, first: str, second: str) -> str:
+        """Name how much better the first network is in the test, for effects."""
+        return f"test {self.sheet.metric.label}, {self.sheet.metric.minus(first, second)}"
 
     def sentence(self, text: str) -> str:
         """Return a sentence about this level."""
         return f"{text}, {with_weights(self.table['density'].mean())}"
 
     def against_random(self) -> None:
-        """Compare stability and accuracy with random subnetworks of the same layerwise counts (Figure 3)."""
+        """Compare stability and the test metric with random subnetworks of the same layerwise counts (Figure 3)."""
         k = 0 if self.stable else self.best(self.steps[1:])
         start = "reset to initialization" if self.stable else f"rewound to step {k}"
-        at = f"at k={k}" if self.stable else f"at k={k} (best by validation accuracy)"
+        at = f"at k={k}" if self.stable else f"at k={k} (best {self.by_validation})"
         for column, (noun, distance) in DISTANCES.items():
             self.sheet.ratio(
                 self.sentence(f"IMP subnetworks {start} are more stable to {noun} than random ones"),
@@ -83,9 +93,9 @@ class LevelClaims:
                 above=LEAST_RATIO,
             )
         self.sheet.add(
-            self.sentence(f"IMP subnetworks {start} are more accurate than random ones"),
+            self.sentence(f"IMP subnetworks {start} are {self.sheet.metric.better} than random ones"),
             f"{PAPER}, Figure 3",
-            f"test accuracy, IMP minus random, {at}",
+            f"{self.effect('IMP', 'random')}, {at}",
             self.gain(("ticket", k), ("random-mask", k)),
         )
 
@@ -102,26 +112,27 @@ class LevelClaims:
             )
 
     def of_rewinding(self) -> None:
-        """Claim that accuracy rises with k, unless networks are stable at k = 0, and falls at the last k (Figure 4)."""
+        """Claim that tickets get better with k, unless they are stable at k = 0, and worse at the last k (Figure 4)."""
+        metric = self.sheet.metric
         chosen, early, last = self.best(self.steps[1:]), self.best(self.steps[:-1]), self.steps[-1]
         gain = self.gain(("ticket", chosen), ("ticket", 0))
         if self.stable:
             self.sheet.match(
                 self.sentence("IMP subnetworks need no rewinding"),
                 f"{PAPER}, Figure 3",
-                f"test accuracy, k=0 minus k={chosen} (best by validation accuracy)",
+                self.effect("k=0", f"k={chosen} (best {self.by_validation})"),
                 -gain,
             )
         else:
             self.sheet.add(
-                self.sentence("Rewinding makes IMP subnetworks more accurate"),
+                self.sentence(f"Rewinding makes IMP subnetworks {metric.better}"),
                 f"{PAPER}, Figure 4",
-                f"test accuracy, k={chosen} (best by validation accuracy) minus k=0",
+                self.effect(f"k={chosen} (best {self.by_validation})", "k=0"),
                 gain,
             )
         self.sheet.add(
-            self.sentence("Rewinding too late costs accuracy"),
+            self.sentence(f"Rewinding too late {metric.directed('costs', 'raises')} {metric.label}"),
             f"{PAPER}, Figure 4",
-            f"test accuracy, k={early} (best earlier k by validation accuracy) minus k={last}",
+            self.effect(f"k={early} (best earlier k {self.by_validation})", f"k={last}"),
             self.gain(("ticket", early), ("ticket", last)),
         )

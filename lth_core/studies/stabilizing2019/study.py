@@ -103,4 +103,4 @@ class Design(Study):
 
     def figure_names(self, config: Config) -> list[str]:
         """Name the figures by kind and task, in the order of the page."""
-        return [f"{kind}-{task}" for task in self.tasks for kind in ("fig04-stability", "fig05-accuracy", "angles")]
+        return [f"{kind}-{task}" for task in self.tasks for kind in ("fig04-stability", "fig05-densities", "angles")]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
-from lth_core.analysis.measurements import RUN, final_accuracies, read_histories
+from lth_core.analysis.measurements import RUN, final_metrics, read_histories
 from lth_core.analysis.tables import read_table
 from lth_core.config import Config
 from lth_core.studies.stabilizing2019.study import RANDOM, TICKET, Design
 
 COLUMNS = (
-    *("task", "k", "level", "density", "network", "seed", "draw", "accuracy", "validation_accuracy"),
+    *("task", "k", "level", "density", "network", "seed", "draw", "metric", "validation_metric"),
     *("order_l2", "order_angle", "pruning_l2", "pruning_angle"),
 )
 """Of the table of measurements; angles in radians."""
@@ -19,10 +19,10 @@ COLUMNS = (
 def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
     """Make `measurements`: one row per task, rewind step k, level, network (dense, ticket, random-mask) and replicate.
 
-    Accuracies (test and validation) are those of the last step. Distances are empty where they are not measured.
+    `metric` (test) and `validation_metric` are those of the last step. Distances are empty where they are not measured.
     """
     runs = [run for run in study.runs(config) if run.branch in (None, RANDOM)]
-    table = final_accuracies(read_histories(config.results, runs))
+    table = final_metrics(read_histories(config, runs))
     distances: dict[str, list[pd.DataFrame]] = {"order": [], "pruning": []}
     for (run, kind), path in study.distance_files(config).items():
         run_columns = dict(zip(RUN, [run.task, run.cohort, run.method, run.level, run.branch or TICKET], strict=True))

@@ -21,10 +21,10 @@ class Transfer(Design):
 
     title: ClassVar[str] = "One Ticket to Win Them All: Generalizing Lottery Ticket Initializations"
     citation: ClassVar[str] = "Morcos, Yu, Paganini & Tian, 2019 (arXiv 1906.02773)"
-    table_names: ClassVar[tuple[str, ...]] = ("accuracy", "overlap")
+    table_names: ClassVar[tuple[str, ...]] = ("measurements", "overlap")
 
     def tables(self, config: Config) -> dict[str, pd.DataFrame]:
-        """Make `accuracy` and `overlap`, each for all groups."""
+        """Make `measurements` and `overlap`, each for all groups."""
         from lth_core.studies.transfer.tables import tables
 
         return tables(self, config)

@@ -15,10 +15,11 @@ from lth_core.analysis.claims import Claim
 from lth_core.analysis.measurements import nearest_level, strict_mean
 from lth_core.analysis.overlap import indices
 from lth_core.config import Config
-from lth_core.metrics import ACCURACY
+from lth_core.metrics import Metric
 from lth_core.studies.claim_sheet import ClaimSheet, with_weights
 from lth_core.studies.transfer.groups import HALVES, OPTIMIZER, difference
 from lth_core.studies.transfer.study import RANDOM, RANDOM_LAYERWISE, TICKET, Design
+from lth_core.tasks.metrics import metric_of
 
 TENTH = 0.1
 """The density from which on the paper finds all tickets far above random ones."""
@@ -32,12 +33,12 @@ ALIKE = {
 
 def claims(study: Design, config: Config, tables: dict[str, pd.DataFrame]) -> list[Claim]:
     """Test all claims; what two groups share is claimed once."""
-    accuracy, overlap = tables["accuracy"], tables["overlap"]
+    measurements, overlap = tables["measurements"], tables["overlap"]
     every_claim: list[Claim] = []
     for group, members in study.groups.items():
         for target in members:
-            rows = accuracy[(accuracy["group"] == group) & (accuracy["target"] == target)]
-            of_target = TargetClaims(ClaimSheet("transfer", target), rows, target)
+            rows = measurements[(measurements["group"] == group) & (measurements["target"] == target)]
+            of_target = TargetClaims(ClaimSheet("transfer", target, metric_of(config.tasks[target])), rows, target)
             if study.chooses_densities(config, group):
                 of_target.claim_layerwise_densities()
             for source in members:
@@ -47,7 +48,7 @@ def claims(study: Design, config: Config, tables: dict[str, pd.DataFrame]) -> li
             every_claim += of_target.sheet.claims
         for task, other in study.pairs(members):
             rows = overlap[(overlap["task"] == task) & (overlap["other"] == other)]
-            every_claim += overlap_claims(rows, task, other)
+            every_claim += overlap_claims(rows, task, other, metric_of(config.tasks[task]))
     return list(dict.fromkeys(every_claim))
 
 
@@ -61,7 +62,7 @@ def few_weights(rows: pd.DataFrame) -> list[int]:
 
 @dataclass(frozen=True)
 class TargetClaims:
-    """Claims about what is trained on one target, from the rows of `accuracy` in one group."""
+    """Claims about what is trained on one target, from the rows of `measurements` in one group."""
 
     sheet: ClaimSheet
     rows: pd.DataFrame
@@ -71,12 +72,21 @@ class TargetClaims:
         """Return the rows of the target ticket."""
         return self.rows[(self.rows["network"] == TICKET) & (self.rows["source"] == self.target)]
 
-    def accuracy(self, network: str, source: str, levels: Sequence[int]) -> pd.Series:
-        """Return final test accuracy by seed in percent, averaged over levels; nan where a replicate diverged."""
+    def gain(self, first: tuple[str, str], second: tuple[str, str], levels: Sequence[int]) -> pd.Series:
+        """Return how much better the first network is in the test, by seed; each is given with its source."""
+        difference = self.metric(*first, levels) - self.metric(*second, levels)
+        return difference if self.sheet.metric.higher_is_better else -difference
+
+    def effect(self, first: str, second: str) -> str:
+        """Name how much better the first network is in the test, for effects."""
+        return f"test {self.sheet.metric.label}, {self.sheet.metric.minus(first, second)}"
+
+    def metric(self, network: str, source: str, levels: Sequence[int]) -> pd.Series:
+        """Return the final test metric by seed in its unit, averaged over levels; nan where a replicate diverged."""
         rows = self.rows[(self.rows["network"] == network) & (self.rows["source"] == source)]
         rows = rows[rows["level"].isin(levels)]
-        by_level = rows.groupby(["seed", "level"])["accuracy"].agg(strict_mean)
-        return ACCURACY.scale * by_level.groupby("seed").agg(strict_mean)
+        by_level = rows.groupby(["seed", "level"])["metric"].agg(strict_mean)
+        return self.sheet.metric.scale * by_level.groupby("seed").agg(strict_mean)
 
     def conditions(self, levels: Sequence[int]) -> tuple[str, str]:
         """Return what sentences say of the densities of levels, and what effects say of averaging over them."""
@@ -89,12 +99,12 @@ class TargetClaims:
         """Claim why the paper's random tickets do not keep them."""
         levels = few_weights(self.target_tickets())
         densities, averaged = self.conditions(levels)
-        layerwise = self.accuracy(RANDOM_LAYERWISE, self.target, levels)
+        layerwise = "random ticket with the ticket's layerwise densities"
         self.sheet.add(
             f"Layerwise densities of a ticket are worth something without the ticket, {densities}",
             SOURCE,
-            f"test accuracy, random ticket with the ticket's layerwise densities minus globally random one{averaged}",
-            layerwise - self.accuracy(RANDOM, self.target, levels),
+            f"{self.effect(layerwise, 'globally random one')}{averaged}",
+            self.gain((RANDOM_LAYERWISE, self.target), (RANDOM, self.target), levels),
         )
 
     def claim_beats_random(self, source: str) -> None:
@@ -104,8 +114,8 @@ class TargetClaims:
         self.sheet.add(
             f"A ticket found on {source} is better than a random ticket, {densities}",
             SOURCE,
-            f"test accuracy, ticket of {source} minus globally random ticket{averaged}",
-            self.accuracy(TICKET, source, levels) - self.accuracy(RANDOM, self.target, levels),
+            f"{self.effect(f'ticket of {source}', 'globally random ticket')}{averaged}",
+            self.gain((TICKET, source), (RANDOM, self.target), levels),
         )
 
     def claim_matches(self, source: str, config: Config) -> None:
@@ -116,20 +126,20 @@ class TargetClaims:
         levels = few_weights(self.target_tickets())[:1]
         densities, _ = self.conditions(levels)
         self.sheet.match(
-            f"{sentence} (within {ACCURACY.tolerance}), {densities}",
+            f"{sentence} (within {self.sheet.metric.tolerance}), {densities}",
             f"{SOURCE}; what matches: Frankle et al. 2020",
-            f"test accuracy, ticket of {source} minus target ticket",
-            self.accuracy(TICKET, source, levels) - self.accuracy(TICKET, self.target, levels),
+            self.effect(f"ticket of {source}", "target ticket"),
+            self.gain((TICKET, source), (TICKET, self.target), levels),
         )
 
 
-def overlap_claims(rows: pd.DataFrame, task: str, other: str) -> list[Claim]:
+def overlap_claims(rows: pd.DataFrame, task: str, other: str, metric: Metric) -> list[Claim]:
     """Claim that the masks of two tasks share more than by chance; claim nothing if no layer has one shape in both."""
     if rows.empty:
         return []
     overlaps = indices(rows[rows["level"].isin(few_weights(rows))], ["level", "density", "seed"])
     excess = (overlaps["jaccard"] - overlaps["jaccard_by_chance"]).groupby(overlaps["seed"]).agg(strict_mean)
-    sheet = ClaimSheet("transfer", task)
+    sheet = ClaimSheet("transfer", task, metric)
     sheet.add(
         f"Tickets of {task} and {other} keep the same weights more often than by chance, "
         f"{with_weights(*overlaps['density'].unique())}",

@@ -10,17 +10,18 @@ from matplotlib.figure import Figure
 
 from lth_core.analysis.measurements import nearest_level, seed_means
 from lth_core.config import Config
-from lth_core.drawing.axes import density_axis, percent_axis
+from lth_core.drawing.axes import density_axis, metric_axis
 from lth_core.drawing.colours import series
 from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.heatmaps import heatmaps
 from lth_core.drawing.lines import band, reference
 from lth_core.drawing.overlap import layerwise_figure, overlap_figure
-from lth_core.metrics import ACCURACY, percent_text
+from lth_core.metrics import Metric, percent_text
 from lth_core.studies.base import Drawing
-from lth_core.studies.captions import listing, seeds_note
+from lth_core.studies.captions import listing, seeds_note, with_direction
 from lth_core.studies.transfer.groups import channels_may_differ
 from lth_core.studies.transfer.study import CONTROLS, RANDOM, RANDOM_LAYERWISE, REINIT, TICKET, Design
+from lth_core.tasks.metrics import metric_of
 
 LABELS = {
     RANDOM: "random ticket",
@@ -37,13 +38,14 @@ MOST_LEVELS = 4
 def drawings(study: Design, config: Config, group: str, tables: dict[str, pd.DataFrame]) -> list[Drawing]:
     """Draw the figures of one group."""
     members = study.groups[group]
-    accuracy = tables["accuracy"][tables["accuracy"]["group"] == group]
+    measurements = tables["measurements"][tables["measurements"]["group"] == group]
     pairs = study.pairs(members)
     overlap = tables["overlap"]
     overlap = overlap[[pair in pairs for pair in zip(overlap["task"], overlap["other"], strict=True)]]
-    levels = _shown_levels(accuracy)
-    differences = _differences(accuracy, members, levels)
-    seeds = accuracy["seed"].nunique()
+    levels = _shown_levels(measurements)
+    metric = metric_of(config.tasks[members[0]])  # that of the whole group
+    differences = _differences(measurements, members, levels, metric)
+    seeds = measurements["seed"].nunique()
     tasks = f"Tasks: {listing([_task_note(config, task) for task in members])}."
     data = f"{tasks} {seeds_note(seeds).capitalize()}."
     kernels = (
@@ -53,21 +55,23 @@ def drawings(study: Design, config: Config, group: str, tables: dict[str, pd.Dat
     )
     drawn = [
         Drawing(
-            f"accuracy-{group}",
-            "Test accuracy at the end of training against density, on each target: tickets found on the target itself "
-            "and on the other tasks of the group (mask and starting weights; the output layer is that of the target "
-            f"where the numbers of classes differ{kernels}), the target's mask on a fresh initialization, and "
-            "random tickets on a fresh initialization. "
-            "The random ticket permutes the mask over all layers together; the other one keeps the density of every "
-            f"layer. {data}",
-            lambda: _accuracies(accuracy, members),
+            f"densities-{group}",
+            with_direction(
+                f"Test {metric.label} at the end of training against density, on each target: tickets found on the "
+                "target itself and on the other tasks of the group (mask and starting weights; the output layer is "
+                f"that of the target where the numbers of classes differ{kernels}), the target's mask on a fresh "
+                "initialization, and random tickets on a fresh initialization. The random ticket permutes the mask "
+                "over all layers together; the other one keeps the density of every layer.",
+                metric,
+            )
+            + f" {data}",
+            lambda: _by_target(measurements, members, metric),
         ),
         Drawing(
             f"heatmap-{group}",
-            "Test accuracy at the end of training minus that of the target ticket, in percentage points, mean "
-            f"over {seeds} seed{'s' * (seeds > 1)}, by where the ticket comes from (rows) and what it is trained on "
-            f"(columns). {tasks}{_diverged_note(differences)}",
-            lambda: heatmaps(differences, "target", "accuracy minus target ticket (points)"),
+            f"{_compared(metric)}, mean over {seeds} seed{'s' * (seeds > 1)}, by where the ticket comes from (rows) "
+            f"and what it is trained on (columns). {tasks}{_diverged_note(differences)}",
+            lambda: heatmaps(differences, "target", _scale(metric), metric.decimals),
         ),
         Drawing(
             f"overlap-{group}",
@@ -89,15 +93,28 @@ def drawings(study: Design, config: Config, group: str, tables: dict[str, pd.Dat
     return [drawing for drawing in drawn if drawing.name in study.group_figures(config, group)]
 
 
+def _compared(metric: Metric) -> str:
+    """Say in captions what the fields of the heat map hold: differences that are positive where a ticket is better."""
+    if metric.higher_is_better:
+        return f"Test {metric.label} at the end of training minus that of the target ticket, in {metric.unit}"
+    return f"How far test {metric.label} at the end of training lies below that of the target ticket"
+
+
+def _scale(metric: Metric) -> str:
+    """Name the numbers of the heat map."""
+    unit = "" if metric.label in metric.unit else f" ({metric.points})"
+    return f"{metric.label} {metric.directed('minus', 'below')} target ticket{unit}"
+
+
 def _task_note(config: Config, name: str) -> str:
     """Describe a task for captions."""
     task = config.tasks[name]
     return f"{name} (data: {task.dataset}, network: {task.model.name}, optimizer: {task.train.optimizer.name})"
 
 
-def _shown_levels(accuracy: pd.DataFrame) -> list[int]:
+def _shown_levels(measurements: pd.DataFrame) -> list[int]:
     """Return all levels if they are few, otherwise those nearest to DENSITIES."""
-    tickets = accuracy[accuracy["network"] == "ticket"]
+    tickets = measurements[measurements["network"] == "ticket"]
     levels = sorted(tickets["level"].unique())
     if len(levels) <= MOST_LEVELS:
         return levels
@@ -105,39 +122,43 @@ def _shown_levels(accuracy: pd.DataFrame) -> list[int]:
     return sorted({level for level in nearest if level is not None}) or levels[-1:]
 
 
-def _select(accuracy: pd.DataFrame, target: str, network: str, source: str) -> pd.DataFrame:
-    chosen = (accuracy["target"] == target) & (accuracy["network"] == network) & (accuracy["source"] == source)
-    return accuracy[chosen]
+def _select(measurements: pd.DataFrame, target: str, network: str, source: str) -> pd.DataFrame:
+    chosen = (
+        (measurements["target"] == target) & (measurements["network"] == network) & (measurements["source"] == source)
+    )
+    return measurements[chosen]
 
 
-def _accuracies(accuracy: pd.DataFrame, members: Sequence[str]) -> Figure:
+def _by_target(measurements: pd.DataFrame, members: Sequence[str], metric: Metric) -> Figure:
     """Draw one panel per target: target ticket, source tickets, controls."""
     columns = min(len(members), 3)
     figure, axes = panels(columns, -(-len(members) // columns))
     colours = dict(zip(members, series(len(members), besides=[TICKET, *CONTROLS]), strict=True))
     for panel, target in zip(axes.flat, members, strict=False):
-        tickets = _select(accuracy, target, TICKET, target)
-        reference(panel, _select(accuracy, target, "dense", target)["accuracy"])
-        band(panel, tickets, "density", "accuracy", role="ticket", label="target ticket")
+        tickets = _select(measurements, target, TICKET, target)
+        reference(panel, _select(measurements, target, "dense", target)["metric"])
+        band(panel, tickets, "density", "metric", role="ticket", label="target ticket")
         for source in members:
             if source != target:
-                rows = _select(accuracy, target, "ticket", source)
+                rows = _select(measurements, target, "ticket", source)
                 label, colour = f"ticket of {source}", colours[source]
-                band(panel, rows, "density", "accuracy", role="transferred", label=label, colour=colour)
+                band(panel, rows, "density", "metric", role="transferred", label=label, colour=colour)
         for control, label in LABELS.items():
-            rows = _select(accuracy, target, control, target)
-            band(panel, rows, "density", "accuracy", role=control, label=label)
+            rows = _select(measurements, target, control, target)
+            band(panel, rows, "density", "metric", role=control, label=label)
         panel.set_title(f"target: {target}")
         density_axis(panel, tickets["density"])
-        percent_axis(panel.yaxis, "test accuracy")
+        metric_axis(panel.yaxis, metric, f"test {metric.label}")
     for panel in list(axes.flat)[len(members) :]:
         panel.remove()
-    legend(figure, interval_note(accuracy["seed"].nunique()))
+    legend(figure, interval_note(measurements["seed"].nunique()))
     return figure
 
 
-def _differences(accuracy: pd.DataFrame, members: Sequence[str], levels: Sequence[int]) -> dict[str, pd.DataFrame]:
-    """Return title of a level -> sources and controls x targets: by seed, percentage points above the target ticket.
+def _differences(
+    measurements: pd.DataFrame, members: Sequence[str], levels: Sequence[int], metric: Metric
+) -> dict[str, pd.DataFrame]:
+    """Return title of a level -> sources and controls x targets: by seed, how much better than the target ticket.
 
     A seed has a nan where its training diverged, or that of its target ticket.
     """
@@ -145,13 +166,13 @@ def _differences(accuracy: pd.DataFrame, members: Sequence[str], levels: Sequenc
     rows |= {label: (control, None) for control, label in LABELS.items()}
     by_level = {}
     for level in levels:
-        here = accuracy[accuracy["level"] == level]
+        here = measurements[measurements["level"] == level]
         columns = {}
         for target in members:
-            tickets = seed_means(_select(here, target, TICKET, target), "accuracy")
+            tickets = seed_means(_select(here, target, TICKET, target), "metric")
             columns[target] = {
-                label: ACCURACY.gain(
-                    seed_means(_select(here, target, network, source or target), "accuracy"), tickets
+                label: metric.gain(
+                    seed_means(_select(here, target, network, source or target), "metric"), tickets
                 ).tolist()
                 for label, (network, source) in rows.items()
             }

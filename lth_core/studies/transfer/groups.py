@@ -11,6 +11,7 @@ from lth_core import registry
 from lth_core.config import Choice, Config, Dataset, Method
 from lth_core.data.facts import known_facts
 from lth_core.registry import UnknownName
+from lth_core.tasks.metrics import metric_of
 
 HALVES, OPTIMIZER, OTHER = "halves", "optimizer", "other"
 """How two tasks differ: in their half of the examples, in the optimizer, or in a way without a claim of the paper."""
@@ -29,6 +30,10 @@ def mismatch(config: Config, tasks: Mapping[str, str], members: Sequence[str], l
             return f"'{first}' has method '{tasks[first]}', '{second}' has '{tasks[second]}': a group needs one method"
         if sorted(config.tasks[first].cohorts) != sorted(config.tasks[second].cohorts):
             return f"'{first}' and '{second}' need the same cohorts: tickets are exchanged seed by seed"
+        metrics = [metric_of(config.tasks[task]) for task in (first, second)]
+        if metrics[0].name != metrics[1].name:
+            labels = f"'{first}' is measured by {metrics[0].label}, '{second}' by {metrics[1].label}"
+            return f"{labels}: a group needs one metric"
         if why := _pair_mismatch(config, first, second, config.methods[tasks[first]]):
             return why
     method = tasks[members[0]]

@@ -103,7 +103,7 @@ class Design(Study):
 
     def group_figures(self, config: Config, group: str) -> list[str]:
         """Name the figures of a group; that of layerwise densities only if pruning chooses them."""
-        kinds = ["accuracy", "heatmap", "overlap", *(["layers"] if self.chooses_densities(config, group) else [])]
+        kinds = ["densities", "heatmap", "overlap", *(["layers"] if self.chooses_densities(config, group) else [])]
         return [f"{kind}-{group}" for kind in kinds]
 
     def chooses_densities(self, config: Config, group: str) -> bool:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import pandas as pd
 
-from lth_core.analysis.measurements import final_accuracies, read_histories
+from lth_core.analysis.measurements import final_metrics, read_histories
 from lth_core.analysis.tables import read_table
 from lth_core.config import Config
 from lth_core.storage.runs import DENSE
 from lth_core.studies.transfer.study import CONTROLS, TICKET, Design, source_branch
 
-ACCURACY_COLUMNS = (
+MEASUREMENT_COLUMNS = (
     *("group", "target", "network", "source", "level", "density", "seed", "draw"),
-    *("accuracy", "validation_accuracy"),
+    *("metric", "validation_metric"),
 )
-"""`network`: dense, ticket or one of CONTROLS; `source`: the task of the ticket, which may be the target itself."""
+"""`metric` (test) and `validation_metric`: at the end of training; `network`: dense, ticket or one of CONTROLS;
+`source`: the task of the ticket, which may be the target itself."""
 
 OVERLAP_COLUMNS = (
     *("task", "other", "level", "density", "seed", "layer"),
@@ -26,29 +27,29 @@ OVERLAP_COLUMNS = (
 def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
     """Make the two tables of the study.
 
-    accuracy: one row per group, target, network, level and replicate, at the last step (nan where training diverged).
+    measurements: one row per group, target, network, level and replicate, at the last step (nan where it diverged).
     overlap: one row per two tasks of a group, level, seed and layer that both networks have in the same shape.
     """
-    accuracies = final_accuracies(read_histories(config.results, study.runs(config)))
-    return {"accuracy": accuracy(study, accuracies), "overlap": overlap(study, config, accuracies)}
+    ends = final_metrics(read_histories(config, study.runs(config)))
+    return {"measurements": measurements(study, ends), "overlap": overlap(study, config, ends)}
 
 
-def accuracy(study: Design, accuracies: pd.DataFrame) -> pd.DataFrame:
-    """Return the final accuracies on every target of every group, with network and source instead of the branch."""
+def measurements(study: Design, ends: pd.DataFrame) -> pd.DataFrame:
+    """Return the final metrics on every target of every group, with network and source instead of the branch."""
     parts = []
     for group, members in study.groups.items():
         for target in members:
             networks = {branch: (branch, target) for branch in (DENSE, TICKET, *CONTROLS)}
             networks |= {source_branch(source): (TICKET, source) for source in members if source != target}
-            rows = accuracies[(accuracies["task"] == target) & accuracies["branch"].isin(networks)]
+            rows = ends[(ends["task"] == target) & ends["branch"].isin(networks)]
             network, source = zip(*(networks[branch] for branch in rows["branch"]), strict=True)
             parts.append(rows.assign(group=group, target=target, network=network, source=source))
-    return pd.concat(parts, ignore_index=True)[list(ACCURACY_COLUMNS)]
+    return pd.concat(parts, ignore_index=True)[list(MEASUREMENT_COLUMNS)]
 
 
-def overlap(study: Design, config: Config, accuracies: pd.DataFrame) -> pd.DataFrame:
+def overlap(study: Design, config: Config, ends: pd.DataFrame) -> pd.DataFrame:
     """Read what the masks of every two tasks share, by level, seed and layer."""
-    densities = accuracies[accuracies["branch"] == TICKET].groupby(["task", "level"])["density"].mean()
+    densities = ends[ends["branch"] == TICKET].groupby(["task", "level"])["density"].mean()
     parts = [
         read_table(path).assign(
             task=ticket.task, other=other, level=ticket.level, density=densities[ticket.task, ticket.level]

@@ -127,7 +127,7 @@ def test_figures_have_the_names_that_were_promised_and_say_what_they_are_drawn_f
 def test_the_correlation_is_that_of_the_seeds_that_did_not_diverge(lost: list[int], words: str):
     tables = known_tables(study())
     rows = tables["measurements"]
-    rows.loc[rows["seed"].isin(lost) & (rows["network"] == "gaussian-noise-2"), "accuracy"] = np.nan
+    rows.loc[rows["seed"].isin(lost) & (rows["network"] == "gaussian-noise-2"), "metric"] = np.nan
     drawings = {drawing.name: drawing for drawing in study().figures(config(), tables)}
     (axes,) = drawings["effective-std-small"].draw().axes
     title = axes.get_title()
@@ -215,7 +215,7 @@ def test_the_correlation_is_claimed_at_one_level_the_nearest_to_26_percent():
 def test_signs_alone_may_suffice():
     tables = known_tables(study())
     rows = tables["measurements"]["network"].str.startswith("signs-start")
-    tables["measurements"].loc[rows, "accuracy"] += 0.0195
+    tables["measurements"].loc[rows, "metric"] += 0.0195
     by_sentence = claims(tables=tables)
     assert (
         by_sentence[
@@ -233,8 +233,8 @@ def test_signs_alone_may_suffice():
 def test_noise_that_does_no_harm_and_random_labels_that_help_contradict_their_claims():
     tables = known_tables(study())
     noisy = tables["measurements"]["family"] == "gaussian-noise"
-    tables["measurements"].loc[noisy, "accuracy"] += tables["measurements"].loc[noisy, "effective_std"] * 2
-    tables["pretraining"].loc[tables["pretraining"]["pretraining"] == "random-labels", "accuracy"] += 0.05
+    tables["measurements"].loc[noisy, "metric"] += tables["measurements"].loc[noisy, "effective_std"] * 2
+    tables["pretraining"].loc[tables["pretraining"]["pretraining"] == "random-labels", "metric"] += 0.05
     by_sentence = claims(tables=tables)
     assert by_sentence["More noise does more harm"].verdict == "contradicted"
     assert (
@@ -262,7 +262,7 @@ def test_what_was_not_trained_is_not_claimed():
 def test_a_diverged_replicate_leaves_its_claims_open(table, column, value, sentences):
     tables = known_tables(study())
     rows = tables[table]
-    rows.loc[(rows[column] == value) & (rows["seed"] == 1), "accuracy"] = np.nan
+    rows.loc[(rows[column] == value) & (rows["seed"] == 1), "metric"] = np.nan
     by_sentence = claims(tables=tables)
     assert [by_sentence[sentence].verdict for sentence in sentences] == ["inconclusive"]
     assert [(by_sentence[sentence].n, by_sentence[sentence].unmeasured) for sentence in sentences] == [(2, 1)] * len(

@@ -224,7 +224,7 @@ def test_one_row_per_replicate_of_every_perturbed_network(tables):
 def test_accuracies_and_effective_deviations_are_those_of_their_replicate(tables):
     table = tables["measurements"]
     row = table.query("network == 'reinit' and k == 20 and level == 6 and seed == 1 and draw == 1").iloc[0]
-    assert (row["accuracy"], row["validation_accuracy"]) == pytest.approx((0.9011, 0.8011))
+    assert (row["metric"], row["validation_metric"]) == pytest.approx((0.9011, 0.8011))
     draws = table.query("network == 'reinit' and k == 20 and level == 6 and seed < 2")["effective_std"]
     assert draws.to_list() == pytest.approx([0, 0.01, 0.1, 0.11]) and row["density"] == pytest.approx(0.8**6)
     noise = table.query("network == 'gaussian-noise-0-5' and seed == 2")["effective_std"].unique()
@@ -236,7 +236,7 @@ def test_accuracies_and_effective_deviations_are_those_of_their_replicate(tables
 
 def test_a_diverged_replicate_has_no_accuracy(tables):
     rows = tables["measurements"].query("network == 'ticket' and k == 50 and level == 6").set_index("seed")
-    assert np.isnan(rows.loc[1, "accuracy"]) and rows.loc[[0, 2], "accuracy"].notna().all()
+    assert np.isnan(rows.loc[1, "metric"]) and rows.loc[[0, 2], "metric"].notna().all()
 
 
 def test_one_row_per_replicate_of_every_pretrained_ticket(tables):
@@ -264,10 +264,10 @@ def test_the_correlation_is_taken_over_perturbations_alone_seed_by_seed():
         for index, std in enumerate(stds)
     ]
     rows += [(seed, "reset", "reference", 100.0, 1.0) for seed in range(2)]
-    table = pd.DataFrame(rows, columns=["seed", "network", "family", "effective_std", "accuracy"])
+    table = pd.DataFrame(rows, columns=["seed", "network", "family", "effective_std", "metric"])
     wanted = np.corrcoef(stds, accuracies)[0, 1]
     assert correlation(table).to_list() == pytest.approx([wanted, wanted])
-    table.loc[1, "accuracy"] = np.nan
+    table.loc[1, "metric"] = np.nan
     assert np.isnan(correlation(table)[0]) and correlation(table)[1] == pytest.approx(wanted)
 
 

@@ -44,8 +44,8 @@ def tables_of(config: Config, study: Frankle2019) -> dict[str, pd.DataFrame]:
         ]
     measurements = pd.DataFrame(rows)
     parts = ("end", "one_third", "two_thirds", "early_stop")
-    numbers = {f"{split}_accuracy_{part}": 0.9 for split in ("train", "test") for part in parts}
-    curves = pd.concat([measurements.assign(step=step, accuracy=0.5 + step / 100) for step in (0, 20, 40)])
+    numbers = {f"{split}_metric_{part}": 0.9 for split in ("train", "test") for part in parts}
+    curves = pd.concat([measurements.assign(step=step, metric=0.5 + step / 100) for step in (0, 20, 40)])
     kept = measurements[measurements["branch"] == "ticket"].assign(layer="output.weight", left=0.0, right=1.0, count=1)
     kept = kept[kept["level"].isin(study.histogram_levels)]
     weights = [

@@ -132,7 +132,7 @@ def test_iterative_and_one_shot_pruning_are_compared_at_equal_densities(results)
     iterative = (table["method"] == "imp") & (table["branch"] == "ticket")
     table.loc[once, "density"] = 0.82 ** table["level"]
     loss = {seed: 0.02 + seed / 1000 for seed in range(3)}
-    table["test_accuracy_early_stop"] = 1 + 0.05 * np.log10(table["density"]) - once * table["seed"].map(loss)
+    table["test_metric_early_stop"] = 1 + 0.05 * np.log10(table["density"]) - once * table["seed"].map(loss)
     claims = {c.claim: c for c in study.claims(config, tables | {"measurements": table}) if c.task == "plain"}
     claim = find(claims, "beats one-shot")
     assert claim.estimate == pytest.approx(100 * np.mean(list(loss.values())))
@@ -149,7 +149,7 @@ def test_a_contradiction_is_reported(results):
     config, study, tables = results
     table = tables["measurements"].copy()
     worse = (table["branch"] == "ticket") & (table["method"] == "imp")
-    table.loc[worse, "test_accuracy_early_stop"] -= 0.2
+    table.loc[worse, "test_metric_early_stop"] -= 0.2
     claims = {c.claim: c for c in study.claims(config, tables | {"measurements": table}) if c.task == "plain"}
     assert find(claims, "match (within").verdict == "contradicted"
     assert find(claims, "reinitialized, with 21%").verdict == "contradicted"
@@ -159,7 +159,7 @@ def test_a_diverged_seed_leaves_its_claims_open(results):
     config, study, tables = results
     table = tables["measurements"].copy()
     lost = (table["branch"] == "reinit") & (table["level"] == 7) & (table["seed"] == 0) & (table["draw"] == 1)
-    table.loc[lost, "test_accuracy_early_stop"] = np.nan
+    table.loc[lost, "test_metric_early_stop"] = np.nan
     claims = {c.claim: c for c in study.claims(config, tables | {"measurements": table}) if c.task == "plain"}
     open_claim = find(claims, "reinitialized, with 21%")
     assert (open_claim.verdict, open_claim.n, open_claim.unmeasured) == ("inconclusive", 2, 1)

@@ -36,7 +36,7 @@ def test_measurements_have_one_row_per_run_seed_and_draw(results):
     assert len(table) == 4 * 3 * (1 + LEVELS * (1 + 2 + 1 + 1 + 2 + 1))
     row = table.query("task == 'plain' and method == 'imp' and level == 3 and branch == 'ticket' and seed == 1").iloc[0]
     assert row["density"] == pytest.approx(0.512) and row["early_stop_step"] == 20
-    assert row["test_accuracy_early_stop"] == pytest.approx(accuracy_of(Run("plain", "0-2", "imp", 3), 1, 0))
+    assert row["test_metric_early_stop"] == pytest.approx(accuracy_of(Run("plain", "0-2", "imp", 3), 1, 0))
 
 
 def test_curves_hold_few_densities(results):

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lth_core.metrics import ACCURACY
 from lth_core.storage.runs import DENSE
 from lth_core.studies.linear_mode_connectivity.tables import rank_correlation, successes
 from tests.support.linear_mode_connectivity_tables import LEVELS, SEEDS, STEPS, claims_by_sentence, known_instability
@@ -87,7 +88,7 @@ def test_the_step_where_the_dense_network_becomes_stable_is_not_one_before_it_is
 
 def test_success_falls_with_the_barrier_over_all_subnetworks() -> None:
     claim = claims_by_sentence("resnet-20")["The more stable a subnetwork, the more accurate it is."]
-    points = successes(known_instability()).query("seed == 1")
+    points = successes(known_instability(), ACCURACY).query("seed == 1")
     assert len(points) == len(STEPS) * len(LEVELS) * 3
     last = points.query("network == 'reinit' and k == 80 and level == 2").iloc[0]
     assert (last["barrier"], last["success"]) == pytest.approx((0.02, 0.93 + 0.012 - 0.96))

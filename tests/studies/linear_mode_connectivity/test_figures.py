@@ -28,9 +28,9 @@ def view(table: pd.DataFrame) -> View:
 def test_the_last_matching_level_is_found_by_validation_accuracy() -> None:
     table = known_instability()
     is_ticket, is_random = table["network"] == "ticket", table["network"] == "random-mask"
-    table.loc[is_ticket, ["accuracy", "validation_accuracy"]] = [0.5, 0.959]  # test accuracy is only reported
-    table.loc[is_random & (table["level"] == 2), "validation_accuracy"] = 0.9581
-    table.loc[is_random & (table["level"] == 4), "validation_accuracy"] = 0.9579
+    table.loc[is_ticket, ["metric", "validation_metric"]] = [0.5, 0.959]  # test accuracy is only reported
+    table.loc[is_random & (table["level"] == 2), "validation_metric"] = 0.9581
+    table.loc[is_random & (table["level"] == 4), "validation_metric"] = 0.9579
     assert view(table).last_matching("ticket", 20) == 4
     assert view(table).last_matching("random-mask", 20) == 2
     assert view(table).last_matching("reinit", 20) == 0
@@ -38,8 +38,8 @@ def test_the_last_matching_level_is_found_by_validation_accuracy() -> None:
 
 def test_a_level_where_a_seed_diverged_does_not_match() -> None:
     table = known_instability()
-    table.loc[table["network"] == "ticket", "validation_accuracy"] = 0.96
-    table.loc[(table["network"] == "ticket") & (table["level"] == 4) & (table["seed"] == 0), "validation_accuracy"] = (
+    table.loc[table["network"] == "ticket", "validation_metric"] = 0.96
+    table.loc[(table["network"] == "ticket") & (table["level"] == 4) & (table["seed"] == 0), "validation_metric"] = (
         np.nan
     )
     assert view(table).last_matching("ticket", 20) == 2
@@ -89,7 +89,7 @@ def captions_of(table: pd.DataFrame, settings: Config | None = None, **options) 
 
 def test_the_ranges_show_the_accuracy_that_they_end_by() -> None:
     table = known_instability()
-    table["validation_accuracy"] = table["accuracy"] - 0.5
+    table["validation_metric"] = table["metric"] - 0.5
     panel = captions_of(table)["ranges"].draw().axes[-1]
     assert all(np.max(line.get_ydata()) < 0.5 for line in panel.get_lines() if len(line.get_xdata()))
 

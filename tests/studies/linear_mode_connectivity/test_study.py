@@ -269,13 +269,13 @@ def test_lines_carry_how_far_their_ends_are_apart_and_the_accuracy_of_the_end_on
     row = row.query("seed == 2 and draw == 1").iloc[0]
     measured = row[["l2", "angle", "disagreement_train", "disagreement_test"]].to_list()
     assert measured == [40, 0.5, 0.1, 0.2]
-    assert (row["accuracy"], row["validation_accuracy"]) == pytest.approx((0.962, 0.93))
+    assert (row["metric"], row["validation_metric"]) == pytest.approx((0.962, 0.93))
     assert row["density"] == pytest.approx(0.8**4)
 
 
 def test_a_diverged_replicate_has_no_accuracy(tables: dict[str, pd.DataFrame]) -> None:
     rows = tables["instability"].query("network == 'ticket' and k == 80 and level == 4 and pair == 'order'")
-    assert rows.groupby("seed")["accuracy"].apply(lambda values: values.isna().all()).to_dict() == {
+    assert rows.groupby("seed")["metric"].apply(lambda values: values.isna().all()).to_dict() == {
         0: False,
         1: True,
         2: False,

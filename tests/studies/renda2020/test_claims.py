@@ -45,13 +45,13 @@ def test_cost_is_the_budget_of_all_rounds_together(measured: tuple[Config, pd.Da
 def test_accuracies_are_those_of_the_last_step_and_before_any_retraining(measured: tuple[Config, pd.DataFrame]) -> None:
     table = measured[1]
     row = table.query("technique == 'fine-tuning' and budget == 20 and level == 3 and seed == 0").iloc[0]
-    assert row["accuracy"] == pytest.approx(accuracy_of("fine-tuning", 20, 3, "one-shot"), abs=1e-4)
-    assert set(table.loc[table["technique"] == "pruned", "accuracy"]) == {0.3}
+    assert row["metric"] == pytest.approx(accuracy_of("fine-tuning", 20, 3, "one-shot"), abs=1e-4)
+    assert set(table.loc[table["technique"] == "pruned", "metric"]) == {0.3}
 
 
 def test_a_diverged_replicate_has_no_accuracy(measured: tuple[Config, pd.DataFrame]) -> None:
     rows = measured[1].query("pruning == 'iterative' and technique == 'fine-tuning' and budget == 100 and level == 2")
-    assert rows.set_index("seed")["accuracy"].isna().to_dict() == {0: False, 1: True, 2: False}
+    assert rows.set_index("seed")["metric"].isna().to_dict() == {0: False, 1: True, 2: False}
 
 
 # ---------------------------------------------------------------- views, figures and claims
@@ -63,8 +63,8 @@ def test_the_frontier_is_the_largest_lossless_compression_at_no_more_cost(
     settings, table = measured
     table = table.copy()
     mine = (table["technique"] == "rate-rewinding") & (table["pruning"] == "one-shot") & (table["seed"] == 0)
-    table.loc[mine & (table["budget"] == 60) & (table["level"] == 1), "validation_accuracy"] = 0.9581  # 0.19 below
-    table.loc[mine & (table["budget"] == 100) & (table["level"] == 3), "validation_accuracy"] = 0.957  # 0.3 below
+    table.loc[mine & (table["budget"] == 60) & (table["level"] == 1), "validation_metric"] = 0.9581  # 0.19 below
+    table.loc[mine & (table["budget"] == 100) & (table["level"] == 3), "validation_metric"] = 0.957  # 0.3 below
     frontier = View.of(study(), settings, "digits", table).frontier("one-shot", "rate-rewinding")
     by_cost = frontier[frontier["seed"] == 0].set_index("cost")["compression"]
     assert by_cost.to_dict() == pytest.approx({20: 1.0, 60: 1 / 0.8**4, 100: 1 / 0.8**4})
@@ -158,9 +158,7 @@ def test_claims_about_the_proposed_algorithm(measured: tuple[Config, pd.DataFram
 
 def test_a_diverged_replicate_leaves_its_claims_open(measured: tuple[Config, pd.DataFrame]) -> None:
     table = measured[1].copy()
-    table.loc[(table["technique"] == "rate-rewinding") & (table["seed"] == 1), ["accuracy", "validation_accuracy"]] = (
-        np.nan
-    )
+    table.loc[(table["technique"] == "rate-rewinding") & (table["seed"] == 1), ["metric", "validation_metric"]] = np.nan
     claims = claims_by_sentence(measured, table)
     sentence = "Learning-rate rewinding is more accurate than fine-tuning after one-shot pruning"
     assert claims[sentence].verdict == "inconclusive"
@@ -169,7 +167,7 @@ def test_a_diverged_replicate_leaves_its_claims_open(measured: tuple[Config, pd.
 def test_a_budget_at_which_a_replicate_diverged_is_not_chosen(measured: tuple[Config, pd.DataFrame]) -> None:
     table = measured[1].copy()
     there = (table["technique"] == "fine-tuning") & (table["budget"] == FULL) & (table["seed"] == 0)
-    table.loc[there, ["accuracy", "validation_accuracy"]] = np.nan
+    table.loc[there, ["metric", "validation_metric"]] = np.nan
     view = View.of(study(), measured[0], "digits", table)
     assert view.best("one-shot", "fine-tuning", 3) == 60
 
@@ -184,9 +182,9 @@ def test_what_is_compared_is_chosen_by_validation_accuracy_and_never_by_test_acc
         rows = (table["pruning"] == "one-shot") & (table["technique"] == technique) & (table["level"] == 3)
         table.loc[rows & (table["budget"] == budget), column] += value
 
-    change("rate-rewinding", 20, "accuracy", 0.05)  # the best budget by test; by validation still 100
-    change("low-rate-rewinding", 100, "accuracy", -0.08)  # the worst technique by test; by validation fine-tuning is
-    change("weight-rewinding", 60, "accuracy", 0.07)  # the best technique by test; by validation rate-rewinding is
+    change("rate-rewinding", 20, "metric", 0.05)  # the best budget by test; by validation still 100
+    change("low-rate-rewinding", 100, "metric", -0.08)  # the worst technique by test; by validation fine-tuning is
+    change("weight-rewinding", 60, "metric", 0.07)  # the best technique by test; by validation rate-rewinding is
     view = View.of(study(), settings, "digits", table)
     assert view.best("one-shot", "rate-rewinding", 3) == FULL
     claims = claims_by_sentence(measured, table)

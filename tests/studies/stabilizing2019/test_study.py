@@ -174,12 +174,12 @@ def test_one_row_per_replicate_of_dense_ticket_and_random_networks(measurements:
 
 def test_accuracies_are_those_of_the_last_step(measurements: pd.DataFrame):
     row = measurements.query("network == 'ticket' and k == 20 and level == 2 and seed == 2").iloc[0]
-    assert (row["accuracy"], row["validation_accuracy"]) == pytest.approx((0.952, 0.94))
+    assert (row["metric"], row["validation_metric"]) == pytest.approx((0.952, 0.94))
     assert row["density"] == pytest.approx(0.64)
 
 
 def test_a_diverged_replicate_has_no_accuracy(measurements: pd.DataFrame):
-    rows = measurements.query("k == 80 and level == 3").set_index("seed")["accuracy"]
+    rows = measurements.query("k == 80 and level == 3").set_index("seed")["metric"]
     assert np.isnan(rows[1]) and rows[[0, 2]].notna().all()
 
 
@@ -258,7 +258,7 @@ def test_a_lenet_that_is_trained_in_another_way_is_tested_as_other_networks_are(
 
 def test_rewinding_that_only_harms_contradicts_the_claim_that_it_helps():
     table = known_measurements()
-    table.loc[table["k"] == 20, ["accuracy", "validation_accuracy"]] -= 0.015
+    table.loc[table["k"] == 20, ["metric", "validation_metric"]] -= 0.015
     gain = claims_by_sentence("resnet-20", table)["Rewinding makes IMP subnetworks more accurate"]
     assert gain.estimate == pytest.approx(-0.5) and gain.verdict == "contradicted"
 
@@ -282,5 +282,5 @@ def test_a_diverged_replicate_leaves_its_claims_open():
 
 def test_a_step_at_which_a_replicate_diverged_is_not_chosen():
     table = known_measurements()
-    table.loc[(table["k"] == 20) & (table["seed"] == 0), ["accuracy", "validation_accuracy"]] = np.nan
+    table.loc[(table["k"] == 20) & (table["seed"] == 0), ["metric", "validation_metric"]] = np.nan
     assert any("rewound to step 80" in sentence for sentence in claims_by_sentence("resnet-20", table))

@@ -10,7 +10,7 @@ import pytest
 
 from lth_core.analysis.claims import Claim
 from lth_core.studies.transfer.study import CONTROLS
-from lth_core.studies.transfer.tables import ACCURACY_COLUMNS, OVERLAP_COLUMNS
+from lth_core.studies.transfer.tables import MEASUREMENT_COLUMNS, OVERLAP_COLUMNS
 from tests.support.transfer_results import (
     GROUPS,
     LEVELS,
@@ -34,26 +34,26 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
 
 
 def test_one_row_per_group_target_network_level_and_replicate(tables: dict[str, pd.DataFrame]) -> None:
-    accuracy = tables["accuracy"]
-    assert list(accuracy.columns) == list(ACCURACY_COLUMNS)
-    assert not accuracy.duplicated(["group", "target", "network", "source", "level", "seed", "draw"]).any()
-    per_target = accuracy.groupby(["group", "target"])
+    measurements = tables["measurements"]
+    assert list(measurements.columns) == list(MEASUREMENT_COLUMNS)
+    assert not measurements.duplicated(["group", "target", "network", "source", "level", "seed", "draw"]).any()
+    per_target = measurements.groupby(["group", "target"])
     assert len(per_target) == 4 and set(per_target.size()) == {SEEDS * (1 + len(LEVELS) * (2 + len(CONTROLS)))}
-    assert set(accuracy["source"]) == set(TASKS) and set(accuracy["network"]) == {"dense", "ticket", *CONTROLS}
+    assert set(measurements["source"]) == set(TASKS) and set(measurements["network"]) == {"dense", "ticket", *CONTROLS}
 
 
 def test_accuracies_and_densities_are_those_of_the_run(tables: dict[str, pd.DataFrame]) -> None:
     def one(**wanted: Any) -> pd.Series:
-        rows = tables["accuracy"]
+        rows = tables["measurements"]
         for column, value in wanted.items():
             rows = rows[rows[column] == value]
         (only,) = (row for _, row in rows.iterrows())
         return only
 
     there = {"target": "a", "level": 3, "seed": 2}
-    assert one(network="ticket", source="a", **there)["accuracy"] == pytest.approx(0.9)
-    assert one(network="ticket", source="b", **there)["accuracy"] == pytest.approx(0.88)
-    assert one(network="random-ticket", source="a", **there)["accuracy"] == pytest.approx(0.80)
+    assert one(network="ticket", source="a", **there)["metric"] == pytest.approx(0.9)
+    assert one(network="ticket", source="b", **there)["metric"] == pytest.approx(0.88)
+    assert one(network="random-ticket", source="a", **there)["metric"] == pytest.approx(0.80)
     assert one(network="reinit", source="a", **there)["density"] == 0.125
     assert one(network="dense", target="a", seed=0)["density"] == 1
 
@@ -74,7 +74,7 @@ def test_overlaps_are_kept_by_layer_in_network_order(tables: dict[str, pd.DataFr
 def test_figures_have_the_names_that_were_promised_and_name_their_tasks(tables: dict[str, pd.DataFrame]) -> None:
     drawings = study(levels=LEVELS).figures(config(), tables)
     assert [drawing.name for drawing in drawings] == study().figure_names(config())
-    assert {drawing.name.rpartition("-")[0] for drawing in drawings} == {"accuracy", "heatmap", "overlap", "layers"}
+    assert {drawing.name.rpartition("-")[0] for drawing in drawings} == {"densities", "heatmap", "overlap", "layers"}
     for drawing in drawings[:4]:
         assert "a (data: half-a, network: lenet, optimizer: adam)" in drawing.caption
         assert drawing.draw().axes
@@ -141,7 +141,7 @@ def claims_of_other_data() -> list[tuple[str, str]]:
     ]
     rows += [(*row[:2], "random-mask-reinit", *row[3:]) for row in rows if row[2] == "reinit"]
     known = {
-        "accuracy": pd.DataFrame(rows, columns=list(ACCURACY_COLUMNS)),
+        "measurements": pd.DataFrame(rows, columns=list(MEASUREMENT_COLUMNS)),
         "overlap": pd.DataFrame(columns=list(OVERLAP_COLUMNS)),
     }
     claims = study({"both": ["a", "b"]}, levels=LEVELS).claims(config(tasks=tasks), known)
@@ -157,16 +157,16 @@ def test_where_many_weights_are_left_claims_are_made_at_the_fewest_that_were_mea
 
 
 def test_a_group_claimed_twice_is_claimed_once(tables: dict[str, pd.DataFrame]) -> None:
-    accuracy = tables["accuracy"]
-    again = accuracy[accuracy["group"] == "halves"].assign(group="again")
-    doubled = {**tables, "accuracy": pd.concat([accuracy, again])}
+    measurements = tables["measurements"]
+    again = measurements[measurements["group"] == "halves"].assign(group="again")
+    doubled = {**tables, "measurements": pd.concat([measurements, again])}
     assert len(claims_of(doubled, groups=GROUPS | {"again": ["b", "a"]})) == len(claims_of(tables))
 
 
 def test_a_diverged_replicate_leaves_its_claims_open(tables: dict[str, pd.DataFrame]) -> None:
-    accuracy = tables["accuracy"].copy()
-    there = accuracy[["target", "network", "source", "level", "seed"]] == ["a", "ticket", "b", 4, 1]
-    accuracy.loc[there.all(axis=1), "accuracy"] = np.nan
-    claims = claims_of({**tables, "accuracy": accuracy})
+    measurements = tables["measurements"].copy()
+    there = measurements[["target", "network", "source", "level", "seed"]] == ["a", "ticket", "b", 4, 1]
+    measurements.loc[there.all(axis=1), "metric"] = np.nan
+    claims = claims_of({**tables, "measurements": measurements})
     assert claims["a", "A ticket found on b is better than a random ticket"].verdict == "inconclusive"
     assert claims["b", "A ticket found on a is better than a random ticket"].verdict == "supported"

@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from lth_core.config import Config
+from lth_core.metrics import ACCURACY, BITS_PER_CHARACTER
 from lth_core.studies.transfer import Transfer
 from lth_core.studies.transfer.groups import channels_may_differ
 from tests.support.transfer_results import METHOD, TASKS, config, study, task
@@ -65,6 +66,14 @@ def test_a_group_needs_one_method() -> None:
     both = config(methods={"imp": METHOD, "other": METHOD})
     with pytest.raises(ValueError, match="'a' has method 'imp', 'b' has 'other': a group needs one method"):
         Transfer(tasks={"a": "imp", "b": "other"}, groups={"halves": ["a", "b"]}).runs(both)
+
+
+def test_a_group_needs_one_metric(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a ticket loses on another task is compared in one unit."""
+    bits = {"half-b": (BITS_PER_CHARACTER,)}
+    monkeypatch.setattr("lth_core.tasks.metrics.metrics_of", lambda task: bits.get(task.dataset, (ACCURACY,)))
+    line = "'a' is measured by accuracy, 'b' by bits per character: a group needs one metric"
+    assert refused({"a": task("half-a"), "b": task("half-b")}) == line
 
 
 def test_a_member_that_is_no_task_of_the_study_is_refused_with_a_suggestion() -> None:
