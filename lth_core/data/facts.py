@@ -8,23 +8,31 @@ from typing import Any
 from lth_core import registry
 from lth_core.config import Choice
 
-KNOWN = ("classes", "input_shape", "train_examples", "streamed")
+KNOWN = (
+    *("classes", "input_shape", "streamed"),
+    *("vocabulary", "context", "features", "targets", "actions"),
+    "train_examples",
+)
+"""What may be known before reading."""
 
 
 def known_facts(source: Choice, transforms: Sequence[Choice] = ()) -> dict[str, Any]:
-    """Tell what is known of `classes`, `input_shape` (C, H, W), `train_examples` and `streamed` (pixels stay in files).
+    """Tell the `kind` of a data set, and what else is known of `KNOWN`.
 
-    For a source with options, its registered function `known` tells it.
+    Of images that is `classes`, `input_shape` (C, H, W) and whether they are `streamed` (pixels stay in files), of a
+    text `vocabulary` and `context`, of other kinds `features`, `targets` and `actions`; `train_examples` of all. For a
+    source with options, its registered function `known` tells it.
 
     Raises ValueError (a transform's DataError) for a transform that cannot work on such data.
     """
     registered = registry.dataset.facts(source.name)
+    kind = {"kind": registered.get("kind", "images")}
     if "known" in registered:
         registered = registered["known"](**source.options)
     elif source.options:
         registered = {}
-    facts = {key: registered[key] for key in KNOWN if key in registered}
+    facts = kind | {key: registered[key] for key in KNOWN if key in registered}
     for transform in transforms:
         changes = registry.transform.facts(transform.name).get("changes")
-        facts = changes(facts, **transform.options) if changes else {}
+        facts = kind | (changes(facts, **transform.options) if changes else {})
     return facts
