@@ -71,7 +71,7 @@ def _read(path: str) -> str:
 
 @dataset("english", kind="text", known=known_of_text)
 def english(context: PositiveInt = CONTEXT) -> Text:
-    """Python's language reference as its help() prints it: English of 380,000 characters; bundled, no download.
+    """Python's language reference as its help() prints it: English of about 370,000 characters; bundled, no download.
 
     Of the standard library's `pydoc_data.topics`, which differs between versions of Python: the header of the data file
     has the text's checksum. The topics are in the order of their names, whatever that of the dictionary. A paragraph
