@@ -1,4 +1,4 @@
-"""Trees of image files, FOLDER/{train,test}/CLASS/...: which of their files are images, and where their links lead.
+"""Trees of files, such as FOLDER/{train,test}/CLASS/...: which of them are images, and where their links lead.
 
 Names that begin with a dot are hidden: `.ipynb_checkpoints` is no class, and what lies in it is no example.
 """
@@ -90,6 +90,13 @@ def inside(folder: str, path: str) -> str:
     if os.path.commonpath([real, end]) != real:
         raise DataError(f"{path}: leads out of {folder}, to {end}: replace the link by a copy")
     return end
+
+
+def below_root(path: str) -> str:
+    """Check that a path stays below the folder that it is relative to. Raises ValueError where it does not."""
+    if os.path.isabs(path) or os.path.normpath(path).split(os.sep)[0] == "..":
+        raise ValueError(f"'{path}' leads out of data_root: give a folder below it (which may be a link)")
+    return path
 
 
 def _visible_folders(folder: str, top: str) -> list[str]:

@@ -59,5 +59,12 @@ def check_hidden(network: str, hidden: Sequence[int]) -> None:
     require(sizes_hold, f"{network}: hidden must be a list of positive whole numbers, not {hidden!r}")
 
 
+def check_counts(network: str, **options: int) -> None:
+    """Raise ModelError unless all options, by name, are positive whole numbers."""
+    for name, value in options.items():
+        holds = type(value) is int and value > 0
+        require(holds, f"{network}: {name} must be a positive whole number, not {value!r}")
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)

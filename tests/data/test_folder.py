@@ -12,8 +12,9 @@ from PIL import Image
 
 from lth_core.data.files import decode
 from lth_core.data.reading import open_data
-from lth_core.data.sets.image_folder import below_root, image_folder, known_of_folder
+from lth_core.data.sets.image_folder import image_folder, known_of_folder
 from lth_core.data.splits import DataError
+from lth_core.data.trees import below_root
 from lth_core.jobs.prepare_data import prepare
 from lth_core.storage.tensors import read_header, read_tensors, write_tensors
 

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, PositiveInt
 
 from lth_core.data.files import Files, StreamedSplits, dark_note, decode_all
 from lth_core.data.splits import SPLITS, DataError, Images, Splits, hold_out
-from lth_core.data.trees import EXTENSIONS, Tree, class_folders, files_below, read_tree
+from lth_core.data.trees import EXTENSIONS, Tree, below_root, class_folders, files_below, read_tree
 from lth_core.randomness import random_generator
 from lth_core.registry import dataset
 
@@ -49,13 +49,6 @@ def known_of_folder(
     if not validation > 0 or (isinstance(validation, float) and not validation < 1):
         raise DataError(f"validation ({validation}) must be a number of images, or a fraction between 0 and 1")
     return {"input_shape": (1 if grey else 3, size, size), "streamed": stream}
-
-
-def below_root(path: str) -> str:
-    """Check that a path stays below the folder that it is relative to. Raises ValueError where it does not."""
-    if os.path.isabs(path) or os.path.normpath(path).split(os.sep)[0] == "..":
-        raise ValueError(f"'{path}' leads out of data_root: give a folder below it (which may be a link)")
-    return path
 
 
 @dataset("image-folder", watched=watched_files, known=known_of_folder)

@@ -1,0 +1,108 @@
+"""Texts to learn the next character of: your own, English that every Python carries, and Shakespeare."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, PositiveInt
+
+from lth_core.data.downloads import find_or_fetch
+from lth_core.data.splits import DataError
+from lth_core.data.text import Text, examples_of, split_text, training_characters
+from lth_core.data.trees import below_root, files_below
+from lth_core.registry import dataset
+
+CONTEXT = 64
+"""Characters that a window shows, by default."""
+
+
+def known_of_text(context: int = CONTEXT, **_: Any) -> dict[str, Any]:
+    """Return the facts that the options tell."""
+    return {"context": context}
+
+
+# ---------------------------------------------------------------- your own text
+
+
+def watched_files(root: str, path: str, **_: Any) -> list[str]:
+    """List the files of a text, below `root`: what the workflow watches."""
+    top = os.path.join(root, path)
+    try:
+        files = list(files_below(top, top)) if os.path.isdir(top) else [top]
+    except DataError:  # the job that reads the text says what is wrong
+        files = [top]
+    return [os.path.relpath(file, root) for file in files]
+
+
+@dataset("text", kind="text", watched=watched_files, known=known_of_text)
+def text(root: str, path: Annotated[str, AfterValidator(below_root)], context: PositiveInt = CONTEXT) -> Text:
+    """Read the characters of ROOT/PATH, a text file or a folder of them: the first 90% to train on, then 5% and 5%.
+
+    The files of a folder, and of folders in it, are read in sorted order, one after the other; hidden ones are left
+    out. They are UTF-8; a byte order mark is dropped, and the ends of lines become those of Unix. `context` is how many
+    characters a window shows. The workflow notices files that are added, removed or changed.
+    Raises DataError when there is no such file, one is not UTF-8, or the text is too short.
+    """
+    top = os.path.join(root, path)
+    files = sorted(files_below(top, top)) if os.path.isdir(top) else [top]
+    if not files:
+        raise DataError(f"{top}: has no files: put text files into it")
+    whole = "".join(map(_read, files))
+    if not whole:
+        raise DataError(f"{top}: the text is empty")
+    return split_text(whole, context, f"{Path(top).name}: {len(whole):,} characters")
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: is not UTF-8 text (byte {error.start}): convert or remove it") from error
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be read ({error.strerror}): put a text file or a folder of them there"
+        ) from error
+
+
+# ---------------------------------------------------------------- English that needs no download
+
+
+@dataset("english", kind="text", known=known_of_text)
+def english(context: PositiveInt = CONTEXT) -> Text:
+    """Python's language reference as its help() prints it: English of about 370,000 characters; bundled, no download.
+
+    Of the standard library's `pydoc_data.topics`, which differs between versions of Python: the header of the data file
+    has the text's checksum. The topics are in the order of their names, whatever that of the dictionary. A paragraph
+    that has occurred before is left out: topics such as `while` are parts of earlier ones, so that otherwise a sixth of
+    the test split would be known word for word from training.
+    """
+    from pydoc_data.topics import topics
+
+    paragraphs = (paragraph.strip("\n") for name in sorted(topics) for paragraph in topics[name].split("\n\n"))
+    whole = "\n\n".join(filter(None, dict.fromkeys(paragraphs)))
+    return split_text(whole, context, f"Python's help topics: {len(whole):,} characters")
+
+
+# ---------------------------------------------------------------- Shakespeare
+
+SHAKESPEARE = "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
+SHAKESPEARE_SUM = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
+SHAKESPEARE_CHARACTERS = 1115394
+
+
+def known_of_shakespeare(context: int = CONTEXT) -> dict[str, Any]:
+    """Return the facts of a text that never changes."""
+    examples = examples_of(training_characters(SHAKESPEARE_CHARACTERS), context)
+    return {"vocabulary": 65, "context": context, "train_examples": examples}
+
+
+@dataset("shakespeare", kind="text", known=known_of_shakespeare)
+def shakespeare(root: str, context: PositiveInt = CONTEXT) -> Text:
+    """Tiny Shakespeare (Karpathy 2015): 1.1 million characters of his plays; read from ROOT/tinyshakespeare/input.txt.
+
+    Raises DataError when the file is missing and cannot be downloaded, or is another one.
+    """
+    content = find_or_fetch(Path(root, "tinyshakespeare", "input.txt"), SHAKESPEARE, SHAKESPEARE_SUM)
+    return split_text(content.decode(), context, f"Tiny Shakespeare: {len(content):,} characters")
