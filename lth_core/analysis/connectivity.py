@@ -1,4 +1,4 @@
-"""Connectivity: loss and metric on the straight line between two trained networks (Frankle et al. 2020, section 2).
+"""Connectivity: loss and error on the straight line between two trained networks (Frankle et al. 2020, section 2).
 
 All tensors are interpolated. The statistics of batch norm are, besides, estimated again at every point of the line,
 because those in between belong to no network that was trained.
@@ -49,11 +49,11 @@ class Line:
 
 
 class Curve(NamedTuple):
-    """Along a line: loss and the task's metric at every point, and the fraction of predictions that differ between its
+    """Along a line: loss and error (`Metric.errors` of the task's metric) at every point, and the fraction of predictions that differ between its
     first and its last point. nan where the loss is not finite, and the last one where outputs are no predictions."""
 
     loss: np.ndarray
-    metric: np.ndarray
+    error: np.ndarray
     disagreement: float
 
 
@@ -154,8 +154,8 @@ def connect(
             if loop == len(state.history):
                 estimated = state.statistics if statistics == "estimated" else None
                 measured = evaluate(task, lines, split, examples, estimated, state, after_batch)
-                state.finish([(curve.loss.tolist(), curve.metric.tolist(), curve.disagreement) for curve in measured])
-            curves = [Curve(np.array(loss), np.array(metric), apart) for loss, metric, apart in state.history[loop]]
+                state.finish([(curve.loss.tolist(), curve.error.tolist(), curve.disagreement) for curve in measured])
+            curves = [Curve(np.array(loss), np.array(error), apart) for loss, error, apart in state.history[loop]]
             by_matching = [
                 {"none": curve} | ({"aligned": curve} if pair.aligned is not None else {})
                 for pair, curve in zip(pairs, curves, strict=False)
@@ -171,8 +171,8 @@ def _on_device(task: Task, network: Tensors) -> Weights:
 
 def _with_ends(inner: Curve, whole: Curve) -> Curve:
     """The points in between of one curve with the ends of another."""
-    loss, metric = (np.concatenate([b[:1], a, b[-1:]]) for a, b in zip(inner[:2], whole[:2], strict=True))
-    return Curve(loss, metric, whole.disagreement)
+    loss, error = (np.concatenate([b[:1], a, b[-1:]]) for a, b in zip(inner[:2], whole[:2], strict=True))
+    return Curve(loss, error, whole.disagreement)
 
 
 # ---------------------------------------------------------------- evaluation
@@ -210,7 +210,7 @@ def evaluate(
             _add(state.sums[index], task, outputs, batch)
         state.step += 1
         after_batch(state)
-    return [_curve(*(total / count).cpu().numpy()) for total in state.sums]
+    return [_curve(task, *(total / count).cpu().numpy()) for total in state.sums]
 
 
 def _add(sums: Tensor, task: Task, outputs: Iterable[Tensor], batch: Batch) -> None:
@@ -227,10 +227,10 @@ def _add(sums: Tensor, task: Task, outputs: Iterable[Tensor], batch: Batch) -> N
             sums[2, point] += (predicted != reference).double().view(len(values), -1).mean(dim=1).sum()
 
 
-def _curve(loss: np.ndarray, metric: np.ndarray, disagreement: np.ndarray) -> Curve:
+def _curve(task: Task, loss: np.ndarray, metric: np.ndarray, disagreement: np.ndarray) -> Curve:
     known = np.isfinite(loss)
-    metric = np.where(known, metric, np.nan)
-    return Curve(loss, metric, float(disagreement[-1]) if known[0] and known[-1] else float("nan"))
+    error = np.where(known, task.metrics[0].errors(metric), np.nan)
+    return Curve(loss, error, float(disagreement[-1]) if known[0] and known[-1] else float("nan"))
 
 
 def _outputs(task: Task, line: Line, inputs: Tensor, statistics: Sequence[Weights] | None) -> Iterator[Tensor]:

@@ -1,7 +1,7 @@
 """Measure the line between the trained networks of two cohorts: rules `order_connectivity`, `level_connectivity`, ...
 
 Input: the data file and two files of trained weights. Output, as CSV: the line between each two networks to --output,
-{pair}_path.csv: seed, draw, matching, statistics, split, alpha, loss, metric (the task's first one); and beside
+{pair}_path.csv: seed, draw, matching, statistics, split, alpha, loss, error (fraction, or `Metric.errors` of the task's metric); and beside
 it, to {pair}_ends.csv, how far the ends are apart: seed, draw, matching, l2, angle (radians) over the prunable weights,
 disagreement_train and disagreement_test (fractions of the examples).
 """
@@ -34,7 +34,7 @@ from lth_core.storage.tensors import Tensors
 from lth_core.tasks.base import Task
 from lth_core.training.resume import Resume, fingerprint
 
-PATH_COLUMNS = ("seed", "draw", "matching", "statistics", "split", "alpha", "loss", "metric")
+PATH_COLUMNS = ("seed", "draw", "matching", "statistics", "split", "alpha", "loss", "error")
 ENDS_COLUMNS = ("seed", "draw", "matching", "l2", "angle", "disagreement_train", "disagreement_test")
 
 Measured = dict[tuple[str, str], list[dict[str, Curve]]]
@@ -119,7 +119,7 @@ def path_rows(replicates: Sequence[Replicate], measured: Measured) -> Iterator[t
         for (statistics, split), curves in measured.items():
             for matching, curve in curves[index].items():
                 alphas = np.linspace(0, 1, len(curve.loss))
-                for point in zip(alphas, curve.loss, curve.metric, strict=True):
+                for point in zip(alphas, curve.loss, curve.error, strict=True):
                     yield (replicate.seed, replicate.draw, matching, statistics, split, *point)
 
 

@@ -46,7 +46,7 @@ def measured(task: Any, *pairs: Pair, **settings: Any) -> dict[tuple[str, str], 
 def barrier(curve: Curve) -> tuple[float, float]:
     """Of error and loss."""
     alphas = np.linspace(0, 1, len(curve.loss))
-    actual = barriers(pd.DataFrame({"seed": 0, "alpha": alphas, "loss": curve.loss, "error": 1 - curve.metric})).iloc[0]
+    actual = barriers(pd.DataFrame({"seed": 0, "alpha": alphas, "loss": curve.loss, "error": curve.error})).iloc[0]
     return actual["barrier"], actual["loss_barrier"]
 
 
@@ -84,7 +84,7 @@ def test_a_quadratic_loss_has_the_barrier_computed_by_hand():
     ends = ({"w": np.array([w], np.float32)} for w in (-1, 1))
     curve = measured(Quadratic(), Pair(*ends))["interpolated", "test"][0]["none"]
     np.testing.assert_allclose(curve.loss, [0, 0.75, 1, 0.75, 0], atol=1e-6)  # 1 - (2 alpha - 1)^2
-    assert curve.metric.tolist() == [1, 0, 0, 0, 1]
+    assert curve.error.tolist() == [0, 1, 1, 1, 0]
     assert barrier(curve) == pytest.approx((1, 1))
 
 
@@ -95,14 +95,14 @@ def test_a_quadratic_loss_has_the_barrier_computed_by_hand():
 def test_every_place_is_what_ordinary_evaluation_gives_for_its_weights(make_task: Any, network: Any):
     task, networks = trained(make_task, network)
     curve = evaluate(task, [line(*networks[:2])], "test")[0]
-    for alpha, loss, metric in zip(ALPHAS, curve.loss, curve.metric, strict=True):
+    for alpha, loss, error in zip(ALPHAS, curve.loss, curve.error, strict=True):
         between = {
             name: (1 - alpha) * value + alpha * networks[1][name] if value.dtype == np.float32 else value
             for name, value in networks[0].items()
         }
         stacked = {name: torch.as_tensor(value)[None] for name, value in between.items()}
         expected = Cohort(task, stacked).evaluate("test")
-        assert (loss, metric) == pytest.approx((expected["loss"][0], expected["accuracy"][0]), abs=1e-6)
+        assert (loss, 1 - error) == pytest.approx((expected["loss"][0], expected["accuracy"][0]), abs=1e-6)
 
 
 def test_integer_buffers_are_those_of_the_first_network():
@@ -123,9 +123,9 @@ def test_lines_are_evaluated_as_if_each_were_alone_and_nothing_is_changed(make_t
 def test_the_whole_training_split_is_used_unless_fewer_examples_are_asked_for(make_task: Any):
     task, networks = trained(make_task, linear)
     curve = evaluate(task, [line(*networks[:2])], "train")[0]
-    assert np.allclose(curve.metric * 90, np.round(curve.metric * 90))
+    assert np.allclose(curve.error * 90, np.round(curve.error * 90))
     few = evaluate(task, [line(*networks[:2])], "train", 7)[0]
-    assert np.allclose(few.metric * 7, np.round(few.metric * 7))
+    assert np.allclose(few.error * 7, np.round(few.error * 7))
 
 
 def test_a_sample_is_part_of_every_larger_one_and_all_of_it_has_every_example_once(make_task: Any):
@@ -194,7 +194,7 @@ def test_disagreement_is_the_fraction_of_examples_with_different_predictions(mak
     for label, constant in zip((0, 2), always, strict=True):
         constant["3.bias"][label] = 1
     curve = evaluate(task, [line(*always)], "test")[0]
-    assert curve.disagreement == 1 and curve.metric[[0, -1]] == pytest.approx([1 / 3, 1 / 3])  # equal errors, too
+    assert curve.disagreement == 1 and curve.error[[0, -1]] == pytest.approx([2 / 3, 2 / 3])  # equal errors, too
     reference = torch.func.functional_call(
         task.module, line(network, network).first, next(task.sample_batches("test")).inputs
     )
@@ -209,8 +209,8 @@ def test_a_diverged_network_has_no_loss_no_error_and_no_disagreement(make_task: 
         curves["none"]
         for curves in measured(task, Pair(network, diverged), Pair(network, other))["interpolated", "test"]
     )
-    assert np.isnan([*lost.loss[1:], *lost.metric[1:], lost.disagreement]).all()
-    assert np.isfinite([*kept.loss, *kept.metric, kept.disagreement]).all()
+    assert np.isnan([*lost.loss[1:], *lost.error[1:], lost.disagreement]).all()
+    assert np.isfinite([*kept.loss, *kept.error, kept.disagreement]).all()
 
 
 # ---------------------------------------------------------------- statistics of batch norm

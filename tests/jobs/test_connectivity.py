@@ -89,7 +89,7 @@ def test_the_tables_of_networks_and_their_permuted_copies(folder: Path, monkeypa
     assert (tuple(path), tuple(ends)) == (PATH_COLUMNS, ENDS_COLUMNS)
     assert len(path) == 3 * 2 * 2 * POINTS and len(ends) == 3 * 2
     assert sorted(path["alpha"].unique()) == [0, 0.25, 0.5, 0.75, 1]
-    assert path["metric"].mul(200).round(6).mod(1).eq(0).all()  # of the 200 examples asked for
+    assert path["error"].mul(200).round(6).mod(1).eq(0).all()  # of the 200 examples asked for
 
     measured = barriers(path).set_index(["matching", "split", "seed"])
     assert (measured.loc["none", ["barrier", "loss_barrier"]] > 0.1).all(axis=None)
@@ -104,7 +104,7 @@ def test_the_tables_of_networks_and_their_permuted_copies(folder: Path, monkeypa
 def test_networks_of_different_seeds_are_connected_in_a_circle(folder: Path, monkeypatch: Any):
     path, ends = run(folder, monkeypatch, "seed", "lenet", "lenet")
     assert ends["seed"].tolist() == [3, 3, 4, 4, 5, 5] and (ends["disagreement_test"] > 0).all()
-    plain = path[(path["matching"] == "none") & (path["split"] == "test")].set_index(["seed", "alpha"])["metric"]
+    plain = path[(path["matching"] == "none") & (path["split"] == "test")].set_index(["seed", "alpha"])["error"]
     assert [plain[seed, 1.0] for seed in SEEDS] == [plain[seed, 0.0] for seed in (4, 5, 3)]
     l2 = ends.pivot(index="seed", columns="matching", values="l2")
     assert (l2["aligned"] < l2["none"]).all()
