@@ -49,8 +49,9 @@ class Line:
 
 
 class Curve(NamedTuple):
-    """Along a line: loss and error (`Metric.errors` of the task's metric) at every point, and the fraction of predictions that differ between its
-    first and its last point. nan where the loss is not finite, and the last one where outputs are no predictions."""
+    """Along a line: loss and error (`Metric.errors` of the task's metric) at every point, and the fraction of
+    predictions that differ between its first and its last point. nan where the loss is not finite, and the last one
+    where outputs are no predictions."""
 
     loss: np.ndarray
     error: np.ndarray

@@ -1,9 +1,9 @@
 """Measure the line between the trained networks of two cohorts: rules `order_connectivity`, `level_connectivity`, ...
 
 Input: the data file and two files of trained weights. Output, as CSV: the line between each two networks to --output,
-{pair}_path.csv: seed, draw, matching, statistics, split, alpha, loss, error (fraction, or `Metric.errors` of the task's metric); and beside
-it, to {pair}_ends.csv, how far the ends are apart: seed, draw, matching, l2, angle (radians) over the prunable weights,
-disagreement_train and disagreement_test (fractions of the examples).
+{pair}_path.csv: seed, draw, matching, statistics, split, alpha, loss, error (of classification a fraction; in general
+`Metric.errors` of the task's metric); and beside it, to {pair}_ends.csv, how far the ends are apart: seed, draw,
+matching, l2, angle (radians) over the prunable weights, disagreement_train and disagreement_test (fractions).
 """
 
 from __future__ import annotations

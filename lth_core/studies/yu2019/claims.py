@@ -1,0 +1,212 @@
+"""The claims of Yu et al. 2019, tested per task on the study's tables.
+
+Every effect is one number per seed (draws are averaged within their seed), a mean over the densities that it names. The
+paper compares below 20% of the weights (language) and below 10% (control), at the end of training.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from lth_core.analysis.claims import Claim
+from lth_core.analysis.measurements import (
+    at_densities,
+    level_densities,
+    nearest_level,
+    per_seed,
+    select,
+    select_dense,
+)
+from lth_core.config import Config
+from lth_core.metrics import percent_text
+from lth_core.studies.chains import rewound
+from lth_core.studies.claim_sheet import ClaimSheet, with_weights
+from lth_core.studies.yu2019.study import RANDOM, REINIT, Design, one_shot, with_embeddings
+from lth_core.tasks.metrics import metric_of
+
+PAPER = "Yu et al. 2019"
+SPARSE, SPARSE_CONTROL = 0.20, 0.10
+"""The densities below which tickets are compared."""
+A_THIRD = 1 / 3
+EMBEDDING = "embedding"
+
+
+def claims(study: Design, config: Config, tables: dict[str, pd.DataFrame]) -> list[Claim]:
+    """Make all claims about every task, and those about two tasks of control."""
+    made: list[Claim] = []
+    for task in study.tasks:
+        about = TaskClaims(study, config, tables, task)
+        about.against_controls()
+        about.of_rewinding()
+        about.against_one_shot()
+        about.of_a_third()
+        about.of_embeddings()
+        made += about.sheet.claims
+    return made + _of_two_tasks(study, config, tables)
+
+
+@dataclass
+class TaskClaims:
+    """Collects the claims about one task; each method adds to the sheet what can be tested."""
+
+    study: Design
+    config: Config
+    tables: dict[str, pd.DataFrame]
+    task: str
+    sheet: ClaimSheet = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sheet = ClaimSheet("yu2019", self.task, metric_of(self.config.tasks[self.task]))
+
+    # ------------------------------------------------------------ reading the tables
+
+    @property
+    def method(self) -> str:
+        """Return the method that finds the tickets."""
+        return self.study.tasks[self.task]
+
+    @property
+    def highest(self) -> float:
+        """Return the density below which tickets are compared."""
+        return SPARSE_CONTROL if self.sheet.metric.selects else SPARSE
+
+    def rows(self, branch: str = "ticket", method: str | None = None, task: str | None = None) -> pd.DataFrame:
+        """Return the measurements of one curve, without the dense network."""
+        return select(self.tables["measurements"], task or self.task, method or self.method, branch)
+
+    def gain(self, first: pd.DataFrame, second: pd.DataFrame, highest: float | None = None) -> pd.DataFrame:
+        """Return how much better `first` is per seed (rows) and common level (columns), where few weights are left."""
+        one, other = per_seed(first, "metric"), per_seed(second, "metric")
+        densities = level_densities(first)
+        most = 1.05 * (highest or self.highest)  # 20.97% is the paper's 20%
+        common = [level for level in one.columns.intersection(other.columns) if densities[level] <= most]
+        return self.sheet.metric.gain(one[common], other[common])
+
+    # ------------------------------------------------------------ claims
+
+    def compare(self, sentence: str, names: tuple[str, str], gain: pd.DataFrame) -> None:
+        """Claim that the first is better, averaged over the levels of a gain, if there are any."""
+        if not len(gain.columns):
+            return
+        densities = level_densities(self.rows())[list(gain.columns)]
+        self.sheet.add(
+            f"{sentence} {with_weights(*densities)}",
+            PAPER,
+            f"test {self.sheet.metric.label} at the end of training, {self.sheet.metric.minus(*names)}, mean over "
+            f"{len(gain.columns)} densities",
+            gain.mean(axis="columns", skipna=False),
+        )
+
+    def against_controls(self) -> None:
+        """Compare tickets with random tickets, and with their masks on fresh weights."""
+        for control, noun in ((RANDOM, "random tickets"), (REINIT, "the same masks on fresh weights")):
+            if control in self.study.controls:
+                name = noun.removesuffix("s") if control == RANDOM else "mask on fresh weights"
+                gain = self.gain(self.rows(), self.rows(control))
+                self.compare(f"Tickets beat {noun}", ("ticket", name), gain)
+
+    def of_rewinding(self) -> None:
+        """Compare rewinding with resetting."""
+        method = self.config.methods[self.method]
+        if self.study.has_resetting(method):
+            gain = self.gain(self.rows(), self.rows(method=rewound(self.config, self.method, 0)[0]))
+            sentence = f"Late rewinding (step {method.rewind.step}) beats resetting to step 0"
+            self.compare(sentence, ("rewound", "reset"), gain)
+
+    def against_one_shot(self) -> None:
+        """Compare iterative with one-shot pruning."""
+        if self.study.has_one_shot(self.config.methods[self.method]):
+            gain = self.gain(self.rows(), self.rows(method=one_shot(self.method)))
+            self.compare("Iterative pruning beats one-shot pruning", ("iterative", "one-shot"), gain)
+
+    def of_a_third(self) -> None:
+        """Compare the ticket with a third of the weights with the dense network, for language."""
+        rows, metric = self.rows(), self.sheet.metric
+        level = nearest_level(rows, A_THIRD)
+        if level is None or metric.selects:
+            return
+        dense = per_seed(select_dense(self.tables["measurements"], self.task), "metric")[0]
+        self.sheet.match(
+            f"Two thirds of the weights go without loss (within {metric.tolerance}): tickets "
+            f"{with_weights(level_densities(rows)[level])} match or {metric.directed('exceed', 'undercut')} the dense "
+            f"network's {metric.label}",
+            f"{PAPER}, abstract",
+            f"test {metric.label} at the end of training, {metric.minus('ticket', 'dense')}",
+            metric.gain(per_seed(rows, "metric")[level], dense),
+        )
+
+    def of_embeddings(self) -> None:
+        """Compare tickets that keep their embeddings with tickets that do not, at equal numbers of weights in all."""
+        if not self.study.compares_embeddings(self.config.tasks[self.task]):
+            return
+        task = with_embeddings(self.task)
+        kept, pruned = self.rows(), self.rows(task=task)
+        by_level = kept.groupby("level")["remaining"].mean()
+        other = pruned.groupby("level")["remaining"].mean()
+        wanted = by_level[(by_level <= 0.5) & (by_level >= other.min())]
+        if len(wanted):
+            metric, values = self.sheet.metric, per_seed(kept, "metric")[list(wanted.index)]
+            at_equal = at_densities(per_seed(pruned, "metric"), other, wanted)
+            first, last = (percent_text(wanted.iloc[position]) for position in (0, -1))
+            self.sheet.add(
+                f"Embeddings are better left alone: of tickets with {first}% to {last}% of all weights, embeddings "
+                "included, those are better that keep all of their embeddings",
+                f"{PAPER}, which leaves embeddings out",
+                f"test {metric.label} at the end of training, {metric.minus('embeddings kept', 'embeddings pruned')} "
+                f"(interpolated), mean over {len(wanted)} densities",
+                metric.gain(values, at_equal[list(wanted.index)]).mean(axis="columns", skipna=False),
+            )
+        self._of_their_density(task)
+
+    def _of_their_density(self, task: str) -> None:
+        layers = self.tables["layers"]
+        layers = layers[(layers["task"] == task) & (layers["method"] == self.method)]
+        level = nearest_level(self.rows(task=task), SPARSE)
+        layers = layers[layers["level"] == level]
+        of_embeddings = layers[layers["kind"] == EMBEDDING].groupby("seed")["density"].mean()
+        of_others = layers[layers["kind"] != EMBEDDING].groupby("seed")["density"].mean()
+        if level is not None and len(of_embeddings):
+            self.sheet.add(
+                "Where embeddings are pruned, too, pruning removes more of them than of other layers",
+                f"after {PAPER}, which leaves embeddings out",
+                "density of other layers (mean) minus that of embeddings, where "
+                f"{percent_text(level_densities(self.rows(task=task))[level])}% of the weights are left",
+                100 * (of_others - of_embeddings),
+                unit="percentage points",
+            )
+
+
+def _of_two_tasks(study: Design, config: Config, tables: dict[str, pd.DataFrame]) -> list[Claim]:
+    """Claim that the first of two control tasks gains more by tickets than the second."""
+    control = [task for task in study.tasks if metric_of(config.tasks[task]).selects]
+    if RANDOM not in study.controls or len(control) < 2:
+        return []
+    shares = [relative_advantage(TaskClaims(study, config, tables, task)) for task in control[:2]]
+    common = shares[0].columns.intersection(shares[1].columns)
+    if not len(common):
+        return []
+    first, second = (share[list(common)].mean(axis="columns", skipna=False) for share in shares)
+    sheet = ClaimSheet("yu2019", control[0], metric_of(config.tasks[control[0]]))
+    sheet.add(
+        f"Control tasks differ: tickets are ahead of random tickets by more in {control[0]} than in {control[1]}",
+        PAPER,
+        "advantage over random tickets in percent of what dense training gains, "
+        f"{control[0]} minus {control[1]}, mean over {len(common)} levels",
+        first - second,
+        unit="percentage points",
+    )
+    return sheet.claims
+
+
+def relative_advantage(about: TaskClaims, highest: float | None = None) -> pd.DataFrame:
+    """Return the ticket's gain over random tickets, in percent of what dense training gains: seeds x levels.
+
+    Levels are those with at most the `highest` density, by default the paper's.
+    """
+    dense = select_dense(about.tables["measurements"], about.task)
+    trained = about.sheet.metric.gain(per_seed(dense, "metric")[0], per_seed(dense, "untrained")[0])
+    gain = about.gain(about.rows(), about.rows(RANDOM), highest)
+    return 100 * gain.div(trained.where(np.isfinite(trained) & (trained > 0)), axis="index")

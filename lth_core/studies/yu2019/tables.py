@@ -1,0 +1,69 @@
+"""The tables of the study of Yu et al. 2019, read from histories and from the headers of masks and weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+
+import pandas as pd
+
+from lth_core.analysis.measurements import REPLICATE, measure, metrics_by_task, read_histories
+from lth_core.config import Config, seeds_of
+from lth_core.storage.paths import initial_file
+from lth_core.storage.runs import DENSE, Run
+from lth_core.storage.tensors import read_header, read_shapes
+from lth_core.studies.yu2019.study import Design
+
+COLUMNS = (*REPLICATE, "remaining", "metric", "validation_metric", "untrained", "diverged")
+
+LAYERS = ("task", "method", "level", "seed", "layer", "kind", "density")
+
+
+def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
+    """Make the tables.
+
+    `measurements`: one row per run and replicate: what the task is measured by at the end of training (`metric` on test
+    data, `validation_metric`) and, of dense networks, before it (`untrained`); `remaining`: the fraction of all
+    matrices' weights that is left, those counted that are never pruned. `layers`: the density of every pruned layer of
+    every ticket, with its kind.
+    """
+    runs = study.runs(config)
+    histories = read_histories(config, runs)
+    ends = histories[histories["step"] == histories.groupby(REPLICATE)["step"].transform("max")]
+    wide = ends.pivot(index=REPLICATE, columns="split", values="metric").reset_index()
+    measured = measure(histories, metrics_by_task(config))[[*REPLICATE, "diverged"]]
+    wide = wide.rename(columns={"test": "metric", "validation": "validation_metric"}).merge(measured, on=REPLICATE)
+    begins = histories[(histories["branch"] == DENSE) & (histories["step"] == 0) & (histories["split"] == "test")]
+    untrained = begins[[*REPLICATE, "metric"]].rename(columns={"metric": "untrained"})
+    wide = wide.merge(untrained, on=REPLICATE, how="left")
+    lost = wide["diverged"].astype(bool)
+    for column in ("metric", "validation_metric"):
+        wide[column] = wide[column].mask(lost)
+    never = {(run.task, run.cohort, run.method): _never_pruned(config, run) for run in runs if run.level}
+    chains = zip(wide["task"], wide["cohort"], wide["method"], strict=True)
+    fixed = pd.Series([never.get(chain, 0.0) for chain in chains], index=wide.index)
+    wide["remaining"] = wide["density"] * (1 - fixed) + fixed
+    layers = pd.DataFrame(_layers(config, runs), columns=list(LAYERS))
+    return {"measurements": wide[list(COLUMNS)], "layers": layers}
+
+
+def _never_pruned(config: Config, run: Run) -> float:
+    """The fraction of all matrices' weights that a run's method does not prune."""
+    pruned = sum(read_header(run.mask(config.results))["total"].values())
+    initial = initial_file(config.results, run.task, run.cohort)
+    shapes, layers = read_shapes(initial), read_header(initial)["layers"]
+    dense = read_header(Run(run.task, run.cohort).trained(config.results))
+    everything = sum(prod(shapes[name][1:]) for name in layers) + sum(dense["unpruned"].values())
+    return 1 - pruned / everything
+
+
+def _layers(config: Config, runs: list[Run]) -> Iterator[tuple]:
+    """The density of every layer of every ticket and seed."""
+    for run in runs:
+        if run.branch or not run.level:
+            continue
+        header = read_header(run.mask(config.results))
+        kinds = read_header(initial_file(config.results, run.task, run.cohort))["layers"]
+        for layer, kept in header["kept"].items():
+            for seed, count in zip(seeds_of(run.cohort), kept, strict=True):
+                yield run.task, run.method, run.level, seed, layer, kinds[layer], count / header["total"][layer]
