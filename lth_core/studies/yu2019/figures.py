@@ -167,6 +167,7 @@ def advantage(name: str, study: Design, config: Config, tables: dict[str, pd.Dat
 
     caption = (
         "How far tickets are ahead of random tickets, against density: the difference at the end of training, in "
-        f"percent of what training gains a dense network, for {listing(list(study.tasks))}. Bands: 95% t interval over seeds."
+        f"percent of what training gains a dense network, for {listing(list(study.tasks))}. Bands: 95% t interval over "
+        "seeds."
     )
     return Drawing(name, caption, draw)
