@@ -67,7 +67,7 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jax", None)
     for module in [name for name in sys.modules if name.startswith(("gymnasium.envs.box2d", "gymnasium.envs.phys2d"))]:
         monkeypatch.delitem(sys.modules, module)
-    assert 'needs a package that is not installed: Box2D' in refusal("LunarLander-v3")
+    assert "needs a package that is not installed: Box2D" in refusal("LunarLander-v3")
     assert 'pip install "gymnasium[box2d]"' in refusal("LunarLander-v3")
     assert "needs a package that is not installed: " in refusal("phys2d/CartPole-v1")
 
@@ -87,7 +87,9 @@ def test_several_actions_at_once_are_refused() -> None:
 )
 def test_observations_other_than_a_row_of_numbers_are_refused(id: str, space: object, seen: str) -> None:
     register(f"tests/{id}-v0", space=space)
-    assert refusal(f"tests/{id}-v0").endswith(f"its observations are {seen}, and must be a flat Box: one row of numbers")
+    assert refusal(f"tests/{id}-v0").endswith(
+        f"its observations are {seen}, and must be a flat Box: one row of numbers"
+    )
 
 
 def test_episodes_that_may_never_end_are_refused() -> None:
