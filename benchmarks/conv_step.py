@@ -35,7 +35,7 @@ from lth_core.models.initialization import initialize_cohort
 from lth_core.planning import catalogue
 from lth_core.registry import model
 from lth_core.storage.tensors import write_tensors
-from lth_core.tasks.classification import ImageClassification
+from lth_core.tasks.opening import build_task
 from lth_core.training.loop import train
 from lth_core.training.state import start_state
 
@@ -140,7 +140,7 @@ def project_loop(contest: Contest, data: str, precision: str) -> float:
         augment=contest.augment,
         precision=precision,
     )
-    task = ImageClassification(network(contest), open_data(data), recipe, torch.device("cpu"))
+    task = build_task(network(contest), open_data(data), recipe, torch.device("cpu"))
     weights = initialize_cohort(partial(network, contest), Initialization(), [0])
     state = start_state(task, weights, {})
     train(task, state, [0], WARM_UP)

@@ -34,7 +34,7 @@ from lth_core.models.initialization import initialize_cohort
 from lth_core.planning import catalogue
 from lth_core.registry import model
 from lth_core.storage.tensors import Tensors
-from lth_core.tasks.classification import ImageClassification
+from lth_core.tasks.opening import build_task
 from lth_core.training import history
 from lth_core.training.loop import train
 from lth_core.training.state import start_state
@@ -103,7 +103,7 @@ class Lenet:
             evaluate_every=STEPS,
         )
         self.batch = batch
-        self.task = ImageClassification(factory(), images, recipe, torch.device("cpu"))
+        self.task = build_task(factory(), images, recipe, torch.device("cpu"))
 
     def mask(self, density: float) -> Tensors:
         random = np.random.default_rng(0)

@@ -34,7 +34,7 @@ from lth_core.models.initialization import initialize_cohort
 from lth_core.models.layers import prunable_layers
 from lth_core.planning import catalogue
 from lth_core.storage.tensors import Tensors, write_tensors
-from lth_core.tasks.classification import ImageClassification
+from lth_core.tasks.opening import build_task
 from lth_core.training.loop import train
 from lth_core.training.state import start_state
 
@@ -92,7 +92,7 @@ def spent(contest: SparseContest, data: str, density: float, dense: bool) -> Spe
         evaluate_every=WARM_UP + contest.steps,
         augment=contest.augment,
     )
-    task = ImageClassification(network(contest), open_data(data), recipe, torch.device("cpu"))
+    task = build_task(network(contest), open_data(data), recipe, torch.device("cpu"))
     mask = masks(task.module, density)
     weights = initialize_cohort(partial(network, contest), Initialization(), [0])
     state = start_state(task, {name: value * mask.get(name, 1) for name, value in weights.items()}, mask)

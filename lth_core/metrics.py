@@ -33,11 +33,17 @@ class Metric:
     """How much worse still matches, in `unit`: the one definition of it."""
     percent: bool = False
     """Whether axes show measured fractions as percentages."""
+    selects: bool = False
+    """Whether early stopping goes by this metric on validation data, rather than by the validation loss."""
 
     @property
     def tolerance(self) -> str:
         """How much worse still matches, in words: "0.2 percentage points"."""
         return f"{self.matching:g} {self.unit}"
+
+    def text(self, value: float) -> str:
+        """Write a measured value, as logs do: 97.2%, 1.84."""
+        return f"{100 * value:.1f}%" if self.percent else f"{value:.4g}"
 
     def gain(self, first: Values, second: Values) -> Values:
         """Return how much better `first` is than `second`, in `unit`; both as measured."""
@@ -52,6 +58,13 @@ class Metric:
 
 ACCURACY = Metric("accuracy", "accuracy", "percentage points", scale=100.0, matching=0.2, percent=True)
 """Accuracy matches within 0.2 percentage points, as Frankle et al. 2020 (arXiv 1912.05671) define it."""
+
+BITS_PER_CHARACTER = Metric(
+    "bits_per_character", "bits per character", "bits per character", higher_is_better=False, matching=0.01
+)
+"""The loss of a language model in bits."""
+RETURN = Metric("return", "return", "points of return", matching=5.0, selects=True)
+"""The undiscounted return of an episode, averaged over evaluation episodes."""
 
 
 def percent_text(fraction: float) -> str:

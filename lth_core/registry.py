@@ -1,4 +1,5 @@
-"""Names of the config -> functions: models, data sets, transforms, criteria, treatments and studies.
+"""Names of the config -> functions: models, data sets, transforms, objectives, criteria, treatments and
+studies.
 
 A user adds one decorated function in a module of their own and lists the module under `plugins` in the config.
 A registered function is called with the arguments that its signature names: what the pipeline offers
@@ -94,9 +95,10 @@ class Registry:
     def facts(self, name: str) -> dict[str, Any]:
         """What is known before the function is called, as said at registration.
 
-        Of a data set `train_examples`, `input_shape` and `classes`, of a transform how it `changes` them, of a model
-        `least_side` and whether it takes images of `any_size`, of a study when its paper was `published` (year-month);
-        of all but studies the files that they read (`reads`).
+        Of a data set its `kind` (images unless it says so), `train_examples`, `input_shape`, `classes` and the like; of
+        an objective the kind of `data` that it takes and its `metrics`; of a transform how it `changes` facts, of a
+        model `least_side` and whether it takes images of `any_size`, of a study when its paper was `published`
+        (year-month); of all but studies the files that they read (`reads`).
         """
         self.get(name)
         return self._facts[name]
@@ -155,7 +157,7 @@ def _needed_names(function: Callable[..., Any]) -> set[str]:
     return {name for name, parameter in parameters.items() if parameter.default is parameter.empty}
 
 
-model = Registry("model", offered=["classes", "input_shape"])
+model = Registry("model", offered=["classes", "input_shape", "vocabulary", "context", "features", "actions", "outputs"])
 dataset = Registry("data set", offered=["root"])
 transform = Registry("transform", offered=["splits", "rng"], retired={"stream": "rng"})
 criterion = Registry(
@@ -163,6 +165,7 @@ criterion = Registry(
     offered=["initial", "trained_from", "trained", "mask", "rng"],
     retired={"start": "trained_from", "stream": "rng"},
 )
+objective = Registry("objective", offered=["outputs", "batch", "label_smoothing"])
 treatment = Registry("treatment", offered=["ticket", "checkpoints", "rng"], retired={"stream": "rng"})
 study = Registry("study", offered=[], retired={"cells": "runs"})
 

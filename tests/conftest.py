@@ -23,7 +23,7 @@ from lth_core.config import Recipe
 from lth_core.data.reading import open_data
 from lth_core.planning import catalogue
 from lth_core.storage.tensors import write_tensors
-from lth_core.tasks.classification import ImageClassification
+from lth_core.tasks.opening import build_task
 
 torch.set_num_threads(1)
 catalogue.register()  # tests use built-in functions by name; jobs import the modules that their specs name
@@ -58,14 +58,14 @@ def data_file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def make_task(data_file: Path) -> Callable[..., ImageClassification]:
+def make_task(data_file: Path) -> Callable[..., Any]:
     """make_task(module, optimizer={...}, steps=..., ...) -> a task on the synthetic images."""
 
-    def make(module: nn.Module, optimizer: dict[str, Any] | None = None, **recipe: Any) -> ImageClassification:
+    def make(module: nn.Module, optimizer: dict[str, Any] | None = None, **recipe: Any) -> Any:
         optimizer = optimizer or {"name": "adam", "learning_rate": 0.01}
         settings = {"batch_size": 10, "steps": 20, "evaluate_every": 5, **recipe}
         data = open_data(data_file)
-        return ImageClassification(module, data, Recipe(optimizer=optimizer, **settings), torch.device("cpu"))
+        return build_task(module, data, Recipe(optimizer=optimizer, **settings), torch.device("cpu"))
 
     return make
 

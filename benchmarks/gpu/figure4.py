@@ -31,7 +31,7 @@ from lth_core.pruning.prune import full_mask
 from lth_core.pruning.rounds import next_mask
 from lth_core.storage.tensors import Tensors, write_tensors
 from lth_core.studies.frankle2019 import Frankle2019
-from lth_core.tasks.classification import ImageClassification
+from lth_core.tasks.opening import build_task
 from lth_core.tickets.rewinding import apply_mask
 from lth_core.training.history import Evaluations
 from lth_core.training.loop import train
@@ -87,8 +87,8 @@ class Figure:
     def __init__(self, paper: Paper, images: ImageData, device: torch.device, iterations: int):
         every = min(paper.task.train.evaluate_every, iterations)
         recipe = paper.task.train.model_copy(update={"steps": iterations, "evaluate_every": every})
-        self.paper, self.factory = paper, model_factory(paper.task, images.classes, images.input_shape)
-        self.task = ImageClassification(self.factory(), images, recipe, device)
+        self.paper, self.factory = paper, model_factory(paper.task, images.facts)
+        self.task = build_task(self.factory(), images, recipe, device)
         self.layers = prunable_layers(self.factory(), images.input_shape)
         self.costs: dict[int, list[Cost]] = {}
         """By number of replicates."""

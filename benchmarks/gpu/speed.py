@@ -22,7 +22,7 @@ from lth_core.engine.batch_norm import precise
 from lth_core.jobs.support.trainings import prepare
 from lth_core.models.initialization import initialize_cohort
 from lth_core.storage.tensors import write_tensors
-from lth_core.tasks.classification import ImageClassification
+from lth_core.tasks.opening import build_task
 from lth_core.training.loop import train
 from lth_core.training.state import TrainingState, start_state
 
@@ -82,7 +82,7 @@ class Cohort:
             }
         )
         self.replicates, self.seeds = replicates, list(range(replicates))
-        self.task = ImageClassification(precise(contest.network()), images, recipe, device)
+        self.task = build_task(precise(contest.network()), images, recipe, device)
         self.state = start_state(self.task, initialize_cohort(contest.network, Initialization(), self.seeds), {})
 
     def seconds(self, steps: int) -> float:

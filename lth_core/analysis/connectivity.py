@@ -1,4 +1,4 @@
-"""Connectivity: loss and error on the straight line between two trained networks (Frankle et al. 2020, section 2).
+"""Connectivity: loss and metric on the straight line between two trained networks (Frankle et al. 2020, section 2).
 
 All tensors are interpolated. The statistics of batch norm are, besides, estimated again at every point of the line,
 because those in between belong to no network that was trained.
@@ -6,6 +6,7 @@ because those in between belong to no network that was trained.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -48,11 +49,11 @@ class Line:
 
 
 class Curve(NamedTuple):
-    """Along a line: loss (nats) and error (fraction) at every point, and the fraction of examples on which the
-    predictions at its first and its last point differ. nan where the loss is not finite."""
+    """Along a line: loss and the task's metric at every point, and the fraction of predictions that differ between its
+    first and its last point. nan where the loss is not finite, and the last one where outputs are no predictions."""
 
     loss: np.ndarray
-    error: np.ndarray
+    metric: np.ndarray
     disagreement: float
 
 
@@ -64,7 +65,7 @@ class Measuring:
     """
 
     sums: list[Tensor]
-    """Per line, over examples and by point: loss, errors, predictions unlike those at the first point (3, points)."""
+    """Per line, over examples and by point: loss, metric, predictions unlike those at the first point (3, points)."""
     statistics: list[list[Weights]]
     """Estimated batch-norm buffers of every point of every line."""
     step: int = 0
@@ -153,8 +154,8 @@ def connect(
             if loop == len(state.history):
                 estimated = state.statistics if statistics == "estimated" else None
                 measured = evaluate(task, lines, split, examples, estimated, state, after_batch)
-                state.finish([(curve.loss.tolist(), curve.error.tolist(), curve.disagreement) for curve in measured])
-            curves = [Curve(np.array(loss), np.array(error), apart) for loss, error, apart in state.history[loop]]
+                state.finish([(curve.loss.tolist(), curve.metric.tolist(), curve.disagreement) for curve in measured])
+            curves = [Curve(np.array(loss), np.array(metric), apart) for loss, metric, apart in state.history[loop]]
             by_matching = [
                 {"none": curve} | ({"aligned": curve} if pair.aligned is not None else {})
                 for pair, curve in zip(pairs, curves, strict=False)
@@ -170,8 +171,8 @@ def _on_device(task: Task, network: Tensors) -> Weights:
 
 def _with_ends(inner: Curve, whole: Curve) -> Curve:
     """The points in between of one curve with the ends of another."""
-    loss, error = (np.concatenate([b[:1], a, b[-1:]]) for a, b in zip(inner[:2], whole[:2], strict=True))
-    return Curve(loss, error, whole.disagreement)
+    loss, metric = (np.concatenate([b[:1], a, b[-1:]]) for a, b in zip(inner[:2], whole[:2], strict=True))
+    return Curve(loss, metric, whole.disagreement)
 
 
 # ---------------------------------------------------------------- evaluation
@@ -213,21 +214,23 @@ def evaluate(
 
 
 def _add(sums: Tensor, task: Task, outputs: Iterable[Tensor], batch: Batch) -> None:
-    """Add a batch's losses, errors and predictions unlike those at the first point, to the columns of the points."""
-    reference = None
+    """Add a batch's losses, metric and predictions unlike those at the first point, to the columns of the points."""
+    reference, metric = None, task.metrics[0].name
     for point, values in enumerate(outputs):
-        losses, right = task.losses(values, batch)
-        predicted = values.argmax(dim=-1)
+        measured, predicted = task.measures(values, batch), task.predictions(values, batch)
         reference = predicted if reference is None else reference
-        sums[0, point] += losses.double().sum()
-        sums[1, point] += (~right).sum()
-        sums[2, point] += (predicted != reference).sum()
+        sums[0, point] += measured["loss"].double().sum()
+        sums[1, point] += measured[metric].double().sum()
+        if predicted is None or reference is None:
+            sums[2, point] = math.nan
+        else:
+            sums[2, point] += (predicted != reference).double().view(len(values), -1).mean(dim=1).sum()
 
 
-def _curve(loss: np.ndarray, error: np.ndarray, disagreement: np.ndarray) -> Curve:
+def _curve(loss: np.ndarray, metric: np.ndarray, disagreement: np.ndarray) -> Curve:
     known = np.isfinite(loss)
-    error = np.where(known, error, np.nan)
-    return Curve(loss, error, float(disagreement[-1]) if known[0] and known[-1] else float("nan"))
+    metric = np.where(known, metric, np.nan)
+    return Curve(loss, metric, float(disagreement[-1]) if known[0] and known[-1] else float("nan"))
 
 
 def _outputs(task: Task, line: Line, inputs: Tensor, statistics: Sequence[Weights] | None) -> Iterator[Tensor]:

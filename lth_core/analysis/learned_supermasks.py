@@ -88,7 +88,7 @@ def learn(
         for batch in task.minibatches([seed], 0, state.step, settings.steps or task.recipe.steps):
             batch = batch.replicate(0)
             kept = {name: _drawn(score) for name, score in state.scores.items()}
-            losses, _ = task.losses(call(task.module, masked(state.network, kept, rescaled), batch.inputs), batch)
+            losses = task.losses(call(task.module, masked(state.network, kept, rescaled), batch.inputs), batch)
             loss = losses.mean()
             if not loss.isfinite():
                 raise LearningDiverged

@@ -65,7 +65,8 @@ def accuracies(task: Task, replicates: Iterable[Tensors]) -> Iterator[tuple[floa
 
 def accuracies_of(cohort: Cohort) -> Iterator[tuple[float, float]]:
     """Measure validation and test accuracy (fractions) of every replicate."""
-    return zip(*(cohort.evaluate(split)[1] for split in ("validation", "test")), strict=True)
+    metric = cohort.task.metrics[0].name
+    return zip(*(cohort.evaluate(split)[metric] for split in ("validation", "test")), strict=True)
 
 
 def masked(weights: Iterable[Tensors], masks: Iterable[Tensors]) -> list[Tensors]:

@@ -52,7 +52,7 @@ def record(
     prunable ones. A state that was interrupted goes on from where it was; `listeners` are called after the logging. The
     quantities are those of `of_weights`, and
 
-    `validation_loss` (nats), `validation_accuracy`, `test_loss`, `test_accuracy`;
+    `{validation,test}_loss` and, by its name, the same of every metric of the task;
     `gradient_norm`: L2 norm of the gradient of the minibatch that the step trains on, before the step;
     `weight_0` to `weight_9`: the values of `traced_weights`.
     """
@@ -87,7 +87,7 @@ def _observe(
     evaluated = {
         f"{split}_{quantity}": values
         for split in EVALUATED_ON
-        for quantity, values in zip(("loss", "accuracy"), state.cohort.evaluate(split), strict=True)
+        for quantity, values in state.cohort.evaluate(split).items()
     }
     norms = gradient_norms(task, state, layers, seeds)
     for replicate in range(state.cohort.size):
@@ -112,7 +112,7 @@ def gradient_norms(task: Task, state: TrainingState, layers: Sequence[str], seed
     cohort = state.cohort
     buffers = {name: value.clone() for name, value in cohort.buffers.items()}  # batch norm writes its statistics
     probe = Cohort(task, {**cohort.parameters, **buffers}, together=cohort.together)
-    (batch,) = task.minibatches(seeds, 0, state.step, state.step + 1)
+    (batch,) = task.minibatches(seeds, 0, state.step, state.step + 1, cohort)
     gradients = iter(probe.gradients(batch, noise_seeds(seeds, 0, state.step)))
     norms = []
     for _ in probe.parts:  # one replicate, or all of them

@@ -71,6 +71,9 @@ class Recipe(Section):
     """`crop-flip` pads images with 4 black pixels, crops them at random to their old size, and flips each horizontally
     with probability 1/2. `resized-crop-flip` takes a random part of the picture (8-100% of its area), resizes and flips
     it; it needs an image folder with `stream: true`."""
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Part of every target that is spread evenly over all classes in training (Szegedy et al. 2016); evaluations have
+    none. For objectives with classes or tokens."""
     precision: Literal["float32", "bf16"] = "float32"
     """`bf16` trains with products and convolutions in bfloat16. Convolutions then take about half the time on hardware
     that supports it (GPUs, processors with AMX or AVX512_BF16) and three times as long elsewhere. Weights, optimizer
@@ -119,6 +122,8 @@ class Task(Section):
     """A data set of `datasets`, or a registered one with its default options."""
     model: Choice
     """The network and its options."""
+    objective: Choice = Choice(name="classification")
+    """What is minimised and measured: a registered objective and its options."""
     initialization: Initialization = Initialization()
     """The distribution of theta_0, the initial weights."""
     train: Recipe

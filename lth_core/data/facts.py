@@ -7,12 +7,24 @@ from typing import Any
 
 from lth_core import registry
 from lth_core.config import Choice
+from lth_core.data.kinds import kind_of_data
 
-KNOWN = ("classes", "input_shape", "train_examples", "streamed")
+KNOWN = (
+    "kind",
+    "train_examples",
+    "streamed",
+    "classes",
+    "input_shape",
+    "vocabulary",
+    "context",
+    "features",
+    "targets",
+    "actions",
+)
 
 
 def known_facts(source: Choice, transforms: Sequence[Choice] = ()) -> dict[str, Any]:
-    """Tell what is known of `classes`, `input_shape` (C, H, W), `train_examples` and `streamed` (pixels stay in files).
+    """Tell what is known: `kind`, `train_examples`, what models are offered, and `streamed` (pixels stay in files).
 
     For a source with options, its registered function `known` tells it.
 
@@ -27,4 +39,4 @@ def known_facts(source: Choice, transforms: Sequence[Choice] = ()) -> dict[str, 
     for transform in transforms:
         changes = registry.transform.facts(transform.name).get("changes")
         facts = changes(facts, **transform.options) if changes else {}
-    return facts
+    return facts | {"kind": kind_of_data(registry.dataset.facts(source.name))}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lth_core.data.crops import random_box
+from lth_core.data.kinds import IMAGES
 from lth_core.data.splits import EQUAL_PIXELS, SPLITS, DataError, channel_statistics
 from lth_core.randomness import random_generator
 
@@ -74,6 +75,7 @@ class StreamedSplits:
         images = decode_all(self.folder, self.train.take(np.sort(chosen)).names, self.size, self.resize, self.grey)
         mean, std = channel_statistics(images)
         return {
+            "kind": IMAGES,
             "classes": self.classes,
             "input_shape": list(images.shape[1:]),
             "mean": mean,

@@ -1,9 +1,9 @@
-"""Reading a data file for training: normalised batches by example index, whether the pixels are in it or in files."""
+"""Reading a data file for training: batches by example index; of images, whether pixels are in it or in files."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,7 +15,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from lth_core.data.files import decode, decode_crop
+from lth_core.data.kinds import IMAGES, kind_of_data
 from lth_core.data.splits import SPLITS, DataError
+from lth_core.data.stored import Stored, StoredPoints, StoredText
 from lth_core.data.trees import inside
 from lth_core.randomness import random_generator
 from lth_core.runtime.shares import ALONE, Share
@@ -25,14 +27,13 @@ Crops = Sequence[tuple[int, str, *tuple[int | str, ...]]]
 """Of one minibatch: per replicate, the key of the random generator of its crops; an example adds its position."""
 
 
-class ImageData(Protocol):
+class Data(Protocol):
     """A data set ready for training. Splits are train, validation and test."""
 
-    classes: int
-    input_shape: tuple[int, int, int]
+    kind: str
+    facts: Mapping[str, Any]
+    """What the header says: what models are offered, and more."""
     source: str
-    black: Tensor
-    """The normalised value of a black pixel per channel (C,), on the data's device."""
     share: Share
     """Which examples of every batch this process gets."""
 
@@ -40,19 +41,34 @@ class ImageData(Protocol):
         """Count the examples of the split."""
         ...
 
-    def batches(
-        self, split: str, index_batches: Iterable[np.ndarray], crops: Iterable[Crops] | None = None
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Read, for every batch of indices (B,) or (R, B), normalised float32 images (..., C, H, W) and labels (...).
+    def batches(self, split: str, index_batches: Iterable[np.ndarray]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Read inputs and targets (..., one for each index) for every batch of indices (B,) or (R, B).
 
-        Of each batch, this process gets its `share`; batches without such a share are left out. With `crops`, one for
-        each batch, the images are random parts of the pictures in their files.
+        Of each batch, this process gets its `share`; batches without such a share are left out.
         """
         ...
 
 
-def open_data(path: str | Path, device: torch.device | str = "cpu", share: Share = ALONE) -> ImageData:
-    """Open a data file; of its batches this process gets its share, on `device`.
+class ImageData(Data, Protocol):
+    """Images ready for training."""
+
+    classes: int
+    input_shape: tuple[int, int, int]
+    black: Tensor
+    """The normalised value of a black pixel per channel (C,), on the data's device."""
+
+    def batches(
+        self, split: str, index_batches: Iterable[np.ndarray], crops: Iterable[Crops] | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Read normalised float32 images (..., C, H, W) and labels (...) for every batch of indices (B,) or (R, B).
+
+        With `crops`, one for each batch, the images are random parts of the pictures in their files.
+        """
+        ...
+
+
+def open_data(path: str | Path, device: torch.device | str = "cpu", share: Share = ALONE) -> Any:
+    """Open a data file as the Data of its kind; of its batches this process gets its share, on `device`.
 
     Raises ArtifactError when the file is missing or damaged.
     """
@@ -60,19 +76,18 @@ def open_data(path: str | Path, device: torch.device | str = "cpu", share: Share
     with safe_open(str(path), framework="pt") as opened:  # tensors are mapped from the file, not read
         tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (not a dict)
     check_tensors(path, {name: value.numpy() for name, value in tensors.items()})
-    reader = StreamedImages if "streamed" in header else StoredImages
+    images = StreamedImages if "streamed" in header else StoredImages
+    reader = {IMAGES: images, "text": StoredText, "points": StoredPoints}[kind_of_data(header)]
     return reader(tensors, header, torch.device(device), share)
 
 
-class _Facts:
-    """What both readers know from the header."""
+class _Images(Stored):
+    """What both readers of images know from the header."""
 
     def __init__(self, tensors: dict[str, Tensor], header: dict[str, Any], device: torch.device, share: Share):
-        self.share = share
+        super().__init__(header, device, share)
         self.classes: int = header["classes"]
         self.input_shape: tuple[int, int, int] = tuple(header["input_shape"])
-        self.source: str = header["source"]
-        self.device = device
         mean, std = (torch.tensor(header[name], device=device) for name in ("mean", "std"))
         self.scale = (1 / std)[:, None, None]
         self.black = -mean / std
@@ -85,17 +100,8 @@ class _Facts:
         """Turn stored pixels (..., C, H, W) into (pixels - mean) / std in float32, on the device."""
         return (self.sent(images).float() * self.scale).add_(self.black[:, None, None])
 
-    def sent(self, values: Tensor) -> Tensor:
-        """Send values to the device without waiting for it."""
-        return values.to(self.device, non_blocking=True)
 
-    def shared(self, index_batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """Go through what this process gets of the batches of indices."""
-        parts = (batch[..., self.share.slice] for batch in index_batches)
-        return (part for part in parts if part.size)
-
-
-class StoredImages(_Facts):
+class StoredImages(_Images):
     """Pixels in the data file."""
 
     def __init__(self, tensors: dict[str, Tensor], header: dict[str, Any], device: torch.device, share: Share):
@@ -114,7 +120,7 @@ class StoredImages(_Facts):
             yield chosen.view(*batch.shape, *self.input_shape), labels.index_select(0, index).view(batch.shape)
 
 
-class StreamedImages(_Facts):
+class StreamedImages(_Images):
     """Pixels in image files, decoded by as many worker processes as torch has threads."""
 
     def __init__(self, tensors: dict[str, Tensor], header: dict[str, Any], device: torch.device, share: Share):

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from lth_core.data.kinds import IMAGES
+
 SPLITS = ("train", "validation", "test")
 
 EQUAL_PIXELS = "shows nothing: all its pixels are {}; look at its images, and at how they are read"
@@ -96,7 +98,8 @@ class Splits:
                 raise DataError(f"{self.source}: the {name} split {EQUAL_PIXELS.format(images.flat[0])}")
         mean, std = channel_statistics(self.train.images)
         shape = [int(size) for size in self.train.images.shape[1:]]
-        return {"classes": self.classes, "input_shape": shape, "mean": mean, "std": std, "source": self.source}
+        facts = {"classes": self.classes, "input_shape": shape, "mean": mean, "std": std, "source": self.source}
+        return {"kind": IMAGES, **facts}
 
 
 def label_problem(labels: np.ndarray, examples: int, classes: int) -> str | None:

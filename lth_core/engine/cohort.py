@@ -28,7 +28,7 @@ from lth_core.storage.tensors import Tensors
 from lth_core.tasks.base import Batch, Task, evaluation_piece
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float
+    from jaxtyping import Bool, Float, Shaped
 
 
 TRIED = 4
@@ -165,7 +165,7 @@ class Cohort:
             minibatch = batch.replicate(index)
             outputs = network.outputs(minibatch.inputs)
             with torch.enable_grad():
-                loss = self.task.losses(outputs.requires_grad_(), minibatch)[0].mean()
+                loss = self.task.losses(outputs.requires_grad_(), minibatch).mean()
                 network.fill_gradient(*torch.autograd.grad(loss, [outputs]))
         return [network.gradient for network in self.convolutions]
 
@@ -185,25 +185,23 @@ class Cohort:
 
     # ------------------------------------------------------------ evaluation
 
-    @torch.no_grad()
-    def evaluate(self, split: str) -> tuple[list[float], list[float]]:
-        """Compute mean loss (nats) and accuracy (a fraction) of every replicate on a split; changes nothing.
+    @property
+    def piece(self) -> int:
+        """Return how many examples to evaluate at a time."""
+        return evaluation_piece(self.linear is not None, self.task.device)
 
-        A replicate with a weight that is not finite has no loss (nan), one without a finite loss has no accuracy.
+    @torch.no_grad()
+    def evaluate(self, split: str) -> dict[str, list[float]]:
+        """Measure every replicate on a split: mean "loss" and the task's metrics, by name; changes nothing.
+
+        A replicate with a weight that is not finite has no loss (nan), one without a finite loss has no metrics.
         """
-        sums = torch.zeros(2, self.size, dtype=torch.float64, device=self.task.device)
-        examples = 0
         with nullcontext() if self.by_hand else _kept_draws(self.task.device):
-            for batch in self.task.evaluation_batches(
-                split, evaluation_piece(self.linear is not None, self.task.device)
-            ):
-                sums += torch.stack([values.double().sum(dim=1) for values in self.evaluated(batch, examples)])
-                examples += len(batch.inputs)
-        sums, examples = self.totals(sums, examples)
-        loss, accuracy = sums / examples
-        loss = loss.where(self.finite(), math.nan)
-        loss, accuracy = torch.stack([loss, accuracy.where(loss.isfinite(), math.nan)]).tolist()
-        return loss, accuracy
+            measured = self.task.evaluate(split, self)
+        loss = measured["loss"].where(self.finite(), math.nan)
+        known = loss.isfinite()
+        metrics = {name: values.where(known, math.nan) for name, values in measured.items() if name != "loss"}
+        return {name: values.tolist() for name, values in {"loss": loss, **metrics}.items()}
 
     def finite(self) -> Bool[Tensor, " replicate"]:
         """Tell whether all weights of a replicate are finite."""
@@ -215,47 +213,56 @@ class Cohort:
             finite = torch.stack([value.isfinite().all(dim=1) for value in weights]).all(dim=0)
         return finite
 
-    def totals(self, sums: Float[Tensor, "2 replicate"], examples: int) -> tuple[Float[Tensor, "2 replicate"], int]:
-        """Add up the sums of losses and of right predictions, and the number of examples, of all processes."""
+    def totals(
+        self, sums: Float[Tensor, "quantity replicate"], examples: int
+    ) -> tuple[Float[Tensor, "quantity replicate"], int]:
+        """Add up sums over examples, and their number, of all processes."""
         return sums, examples
 
     @torch.no_grad()
-    def evaluated(
-        self, batch: Batch, noise: int = 0
-    ) -> tuple[Float[Tensor, "replicate batch"], Bool[Tensor, "replicate batch"]]:
-        """Compute the loss of every replicate on every example, and whether its prediction is right.
+    def evaluated(self, batch: Batch, noise: int = 0) -> dict[str, Float[Tensor, "replicate batch"]]:
+        """Measure every replicate on every example of a batch: "loss" and the task's metrics, by name.
 
         `noise` seeds what modules draw even now, the same for all replicates.
         """
+        measured = [self.task.measures(values, batch) for values in self._outputs(batch.inputs, noise)]
+        return {name: torch.stack([values[name] for values in measured]) for name in measured[0]}
+
+    @torch.no_grad()
+    def outputs_of(self, inputs: Shaped[Tensor, "replicate batch ..."]) -> Float[Tensor, "replicate batch ..."]:
+        """Compute the outputs of every replicate, as it evaluates, on inputs of its own."""
         if not self.by_hand:
             self.module.eval()
-        outputs: Iterable[Tensor]
+        if self.together and self.linear:
+            return self.linear.activations(self._parameters, inputs.flatten(2))[-1]
         if self.together:
-            outputs = self._stacked_outputs(batch.inputs).unbind()
-        elif self.sparse:
-            inputs, count = pieces(batch.inputs.flatten(1)), len(batch.inputs)
-            outputs = [torch.from_numpy(network.evaluated(inputs, count)) for network in self.sparse]
-        elif self.convolutions:
-            outputs = [network.evaluated(batch.inputs) for network in self.convolutions]
-        else:
-            outputs = self._outputs_in_turn(batch.inputs, noise)
-        losses, right = zip(*(self.task.losses(values, batch) for values in outputs), strict=True)
-        return torch.stack(losses), torch.stack(right)
+            return self.network.stacked_outputs_of(self._parameters, self.buffers, inputs)
+        return torch.stack([self._output(index, values) for index, values in enumerate(inputs)])
+
+    def _outputs(self, inputs: Shaped[Tensor, "batch ..."], noise: int = 0) -> Iterable[Float[Tensor, "batch ..."]]:
+        """The outputs of each replicate on the same inputs."""
+        if not self.by_hand:
+            self.module.eval()
+        if self.together:
+            return self._stacked_outputs(inputs).unbind()
+        if self.sparse:
+            flat, count = pieces(inputs.flatten(1)), len(inputs)
+            return [torch.from_numpy(network.evaluated(flat, count)) for network in self.sparse]
+        return [self._output(index, inputs, noise) for index in range(self.size)]
 
     def _stacked_outputs(self, inputs: Float[Tensor, "batch ..."]) -> Float[Tensor, "replicate batch ..."]:
         if self.linear:
             return self.linear.activations(self._parameters, inputs.flatten(1).expand(self.size, -1, -1))[-1]
         return self.network.stacked_outputs(self._parameters, self.buffers, inputs)
 
-    def _outputs_in_turn(self, inputs: Float[Tensor, "batch ..."], noise: int) -> list[Float[Tensor, "batch ..."]]:
-        """Each replicate's outputs."""
+    def _output(self, index: int, inputs: Shaped[Tensor, "batch ..."], noise: int = 0) -> Float[Tensor, "batch ..."]:
+        """One replicate's outputs, computed in turn."""
+        if self.sparse:
+            return torch.from_numpy(self.sparse[index].evaluated(pieces(inputs.flatten(1)), len(inputs)))
+        if self.convolutions:
+            return self.convolutions[index].evaluated(inputs)
         if self.linear:
-            flat = inputs.flatten(1)
-            return [self.linear.activations(self._replicate(index), flat)[-1] for index in range(self.size)]
-        outputs = []
-        for index in range(self.size):
-            self._seed(noise)
-            first = inputs.clone()  # modules may change their inputs, which all replicates share
-            buffers = {name: value.clone() for name, value in self._buffers(index).items()}  # in place, too
-            outputs.append(self.network.outputs(self._replicate(index), buffers, first))
-        return outputs
+            return self.linear.activations(self._replicate(index), inputs.flatten(1))[-1]
+        self._seed(noise)
+        buffers = {name: value.clone() for name, value in self._buffers(index).items()}  # modules may change them,
+        return self.network.outputs(self._replicate(index), buffers, inputs.clone())  # and their inputs, in place

@@ -76,11 +76,13 @@ class SharedCohort(Cohort):
             average([gradient for gradient in gradients if gradient is not None])
         return gradients
 
-    def totals(self, sums: Float[Tensor, "2 replicate"], examples: int) -> tuple[Float[Tensor, "2 replicate"], int]:
+    def totals(
+        self, sums: Float[Tensor, "quantity replicate"], examples: int
+    ) -> tuple[Float[Tensor, "quantity replicate"], int]:
         message = torch.cat([sums, torch.full_like(sums[:1], examples)])
         with _together():
             distributed.all_reduce(message)
-        return message[:2], int(message[2, 0])
+        return message[:-1], int(message[-1, 0])
 
 
 def average(tensors: Sequence[Tensor]) -> None:

@@ -57,8 +57,7 @@ class ModuleNetwork:
         """
         leaves = self.leaves(parameters)
         outputs = self.training_outputs(leaves, buffers, batch.inputs)
-        losses, _ = self.task.losses(_exact(outputs), batch)
-        return gradients_of(losses.mean(), leaves)
+        return gradients_of(self.task.losses(_exact(outputs), batch).mean(), leaves)
 
     @torch.enable_grad()
     def training_outputs(
@@ -79,6 +78,12 @@ class ModuleNetwork:
     ) -> Float[Tensor, "replicate batch ..."]:
         """Compute the outputs of every replicate on the same inputs."""
         return vmap(self.outputs, in_dims=(0, 0, None))(parameters, buffers, inputs.clone())  # modules may change them
+
+    def stacked_outputs_of(
+        self, parameters: Weights, buffers: Weights, inputs: Shaped[Tensor, "replicate batch ..."]
+    ) -> Float[Tensor, "replicate batch ..."]:
+        """Compute the outputs of every replicate on inputs of its own."""
+        return vmap(self.outputs)(parameters, buffers, inputs.clone())
 
     @torch.enable_grad()
     def stacked_gradients(self, parameters: Weights, buffers: Weights, batch: Batch) -> list[Gradient]:

@@ -63,7 +63,7 @@ def main() -> None:
     spec = options.spec
     task = open_task(spec, options.data)
     branch = Branch(**spec["branch"])
-    factory = model_factory(Task(**spec["task"]), task.data.classes, task.data.input_shape)
+    factory = model_factory(Task(**spec["task"]), read_header(options.data))
     cohort = replicates(options)
     pairs = [
         (replicate.ticket, treat(spec, factory, branch, seed, draw, replicate))
@@ -73,7 +73,7 @@ def main() -> None:
     tickets = [treated for _, treated in pairs]
     ended = [replicate.ended for replicate in cohort for _ in range(branch.draws)]
     stacked = stack_tickets(branch, tickets, ended)
-    if task.data.share.first and not options.keep:
+    if task.share.first and not options.keep:
         write_treated(spec, branch, pairs, stacked, ended, Path(options.output))
     train_ticket(spec, task, options.data, stacked, options.output, draws=branch.draws, keep=options.keep)
 

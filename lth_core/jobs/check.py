@@ -3,10 +3,10 @@
 Snakemake removes the finished files of a job when it starts, so a mistake that only the job finds costs what was there.
 Input, on standard input as JSON: `modules` to import, and by name the `tasks`: the `task`'s settings, its data file
 (`data`) or what is known of data that are still to be prepared (`facts`), the cohorts whose theta_0 is to be made
-(`proved`), the `methods` that prune it, and the tickets that are `treated`. A network must build, turn images into
-scores, be trained as it is written and have the weights that methods name; criteria must score weights, and treatments
-make tickets of tickets; a batch must not be larger than the training split. Ends with one line that names the key of
-the config, or says nothing.
+(`proved`), the `methods` that prune it, and the tickets that are `treated`. A network must build, turn what its data
+set holds into what its objective reads, be trained as it is written and have the weights that methods name; criteria
+must score weights, and treatments make tickets of tickets; a batch must not be larger than the training split. Ends
+with one line that names the key of the config, or says nothing.
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ from typing import Any, TypeVar
 from torch import nn
 
 from lth_core.config import Branch, Method, Rewind, Task
+from lth_core.data.kinds import are_known
 from lth_core.data.reading import open_data
 from lth_core.jobs.branch import Replicate, check_masks, treat
-from lth_core.jobs.initialize import check_methods, check_network, proof_of
+from lth_core.jobs.initialize import check_methods, check_model, proof_of
 from lth_core.jobs.support.command import command, import_modules
 from lth_core.jobs.support.stacking import stack
 from lth_core.jobs.support.trainings import model_factory
 from lth_core.models.initialization import Factory, initialize
 from lth_core.models.layers import prunable_layers, weights_without_filters
-from lth_core.models.outputs import check_single_images
+from lth_core.models.outputs import check_single_examples
 from lth_core.models.requirements import ModelError
 from lth_core.models.shrinking import consumers_of
 from lth_core.pruning.exclusions import prunable
@@ -36,7 +37,8 @@ from lth_core.pruning.prune import full_mask
 from lth_core.pruning.rounds import next_mask
 from lth_core.randomness import kept_torch_generators
 from lth_core.registry import one_line
-from lth_core.storage.tensors import Tensors, read_header, read_shapes
+from lth_core.storage.tensors import Tensors, read_header
+from lth_core.tasks.fitting import input_shape
 from lth_core.tickets.rewinding import Ticket, rewind
 
 Value = TypeVar("Value")
@@ -76,14 +78,14 @@ def check_task(name: str, asked: Mapping[str, Any]) -> None:
     settings, facts = Task(**asked["task"]), dict(asked["facts"])
     if asked["data"]:
         facts |= read_header(asked["data"])
-        examples = read_shapes(asked["data"])["train_labels"][0]
+        examples = open_data(asked["data"]).size("train")
         if settings.train.batch_size > examples:
             problem = f"{settings.train.batch_size} must be at most the {examples} training examples"
             raise CheckError(f"tasks.{name}.train.batch_size: {problem}")
-    if not {"classes", "input_shape"} <= facts.keys():
+    if not are_known(facts):
         return  # known when the data are there
     methods = {method: Method(**of_method) for method, of_method in asked["methods"].items()}
-    network = check_model(name, settings, facts["classes"], tuple(facts["input_shape"]), methods)
+    network = built(name, settings, facts, methods)
     if asked["data"] and asked["proved"]:
         seed = int(asked["proved"][0].partition("-")[0])
         proof_of(name, network.factory, settings, open_data(asked["data"]), seed)
@@ -94,31 +96,29 @@ def check_task(name: str, asked: Mapping[str, Any]) -> None:
         check_treatment(network, treated, rewind(rewinding, network.initial, mask))
 
 
-def check_model(
-    name: str, settings: Task, classes: int, input_shape: tuple[int, ...], methods: Mapping[str, Method]
-) -> Network:
+def built(name: str, settings: Task, facts: Mapping[str, Any], methods: Mapping[str, Method]) -> Network:
     """Check that a network can be built and trained, and that methods fit its weights."""
     key = f"tasks.{name}.model: '{settings.model.name}'"
-    factory = model_factory(settings, classes, input_shape)
+    factory, shape = model_factory(settings, facts), input_shape(facts)
     initial, other = attempt(
         f"{key} cannot be built", lambda: [initialize(factory, settings.initialization, seed) for seed in (0, 1)]
     )
-    check_network(name, factory, settings, input_shape, classes)
+    check_model(name, factory, settings, facts)
     with kept_torch_generators():
         if settings.train.batch_size == 1:
-            check_batches_of_one(name, factory(), input_shape)
+            check_batches_of_one(name, factory(), shape)
         module = factory()
-        layers = attempt(f"{key} cannot be pruned", lambda: prunable_layers(module, input_shape))
-        consumers, without_filters = consumers_of(module, input_shape), weights_without_filters(module)
+        layers = attempt(f"{key} cannot be pruned", lambda: prunable_layers(module, shape))
+        consumers, without_filters = consumers_of(module, shape), weights_without_filters(module)
     plain = {method: of_method.model_dump() for method, of_method in methods.items()}
     check_methods(layers, stack([initial]), plain, consumers, without_filters)
     return Network(name, settings, factory, initial, other, layers, consumers or {})
 
 
-def check_batches_of_one(task: str, module: nn.Module, input_shape: tuple[int, ...]) -> None:
+def check_batches_of_one(task: str, module: nn.Module, shape: Sequence[int]) -> None:
     """Check that the network can be trained on them."""
     try:
-        check_single_images(module, input_shape)
+        check_single_examples(module, shape)
     except ModelError as error:
         raise ModelError(f"tasks.{task}.{error}") from error
 

@@ -1,8 +1,8 @@
 """Measure the line between the trained networks of two cohorts: rules `order_connectivity`, `level_connectivity`, ...
 
 Input: the data file and two files of trained weights. Output, as CSV: the line between each two networks to --output,
-{pair}_path.csv: seed, draw, matching, statistics, split, alpha, loss (nats), error (fraction); and beside it, to
-{pair}_ends.csv, how far the ends are apart: seed, draw, matching, l2, angle (radians) over the prunable weights,
+{pair}_path.csv: seed, draw, matching, statistics, split, alpha, loss, metric (the task's first one); and beside
+it, to {pair}_ends.csv, how far the ends are apart: seed, draw, matching, l2, angle (radians) over the prunable weights,
 disagreement_train and disagreement_test (fractions of the examples).
 """
 
@@ -31,10 +31,10 @@ from lth_core.randomness import random_generator
 from lth_core.runtime.timing import spent
 from lth_core.storage.tables import write_table
 from lth_core.storage.tensors import Tensors
-from lth_core.tasks.classification import ImageClassification
+from lth_core.tasks.base import Task
 from lth_core.training.resume import Resume, fingerprint
 
-PATH_COLUMNS = ("seed", "draw", "matching", "statistics", "split", "alpha", "loss", "error")
+PATH_COLUMNS = ("seed", "draw", "matching", "statistics", "split", "alpha", "loss", "metric")
 ENDS_COLUMNS = ("seed", "draw", "matching", "l2", "angle", "disagreement_train", "disagreement_test")
 
 Measured = dict[tuple[str, str], list[dict[str, Curve]]]
@@ -95,9 +95,9 @@ def next_seeds(seeds: Sequence[int], networks: Sequence[Tensors]) -> list[Replic
     return [Replicate(seeds[r], 0, Pair(networks[r], networks[(r + 1) % count])) for r in firsts]
 
 
-def with_aligned(task: ImageClassification, replicates: Sequence[Replicate]) -> list[Replicate]:
+def with_aligned(task: Task, replicates: Sequence[Replicate]) -> list[Replicate]:
     """Align the second network of every pair to its first, if the symmetries of the network are known."""
-    groups = symmetries(task.module, task.data.input_shape)
+    groups = symmetries(task.module, task.input_shape)
     if groups is None:
         print("the permutation symmetries of this network cannot be traced: nothing is aligned", flush=True)
         return list(replicates)
@@ -119,11 +119,11 @@ def path_rows(replicates: Sequence[Replicate], measured: Measured) -> Iterator[t
         for (statistics, split), curves in measured.items():
             for matching, curve in curves[index].items():
                 alphas = np.linspace(0, 1, len(curve.loss))
-                for point in zip(alphas, curve.loss, curve.error, strict=True):
+                for point in zip(alphas, curve.loss, curve.metric, strict=True):
                     yield (replicate.seed, replicate.draw, matching, statistics, split, *point)
 
 
-def ends_rows(task: ImageClassification, replicates: Sequence[Replicate], measured: Measured) -> Iterator[tuple]:
+def ends_rows(task: Task, replicates: Sequence[Replicate], measured: Measured) -> Iterator[tuple]:
     """Yield ENDS_COLUMNS of every pair and matching."""
     layers = prunable_weights(task.module)
     train, test = (measured["interpolated", split] for split in ("train", "test"))

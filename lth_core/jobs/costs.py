@@ -26,6 +26,7 @@ from lth_core.models.tensors import load_tensors
 from lth_core.randomness import kept_torch_generators
 from lth_core.storage.tables import write_table
 from lth_core.storage.tensors import Tensors, read_header
+from lth_core.tasks.fitting import input_shape
 
 COLUMNS = ("seed", "network", "parameters", "flops", "seconds", "reason")
 
@@ -42,14 +43,14 @@ def main() -> None:
     import_modules(spec["modules"])
     images = open_data(options.data)
     with kept_torch_generators():
-        module = model_factory(Task(**spec["task"]), images.classes, images.input_shape)().to(device)
+        module = model_factory(Task(**spec["task"]), images.facts)().to(device)
     tickets = unstack(read_weights_of(module, options.ticket, len(seeds)))
     diverged = read_header(options.ticket)["diverged"]
     rows = [
         row
         for seed, ticket, lost, pruned in zip(seeds, tickets, diverged, pruned_counts(options.mask), strict=True)
         if not lost
-        for row in costs(module, ticket, pruned, seed, images.input_shape)
+        for row in costs(module, ticket, pruned, seed, input_shape(images.facts))
     ]
     unknown = [math.nan] * 3
     rows += [(seed, "ticket", *unknown, "") for seed, lost in zip(seeds, diverged, strict=True) if lost]

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
 from torch import nn
 
 from lth_core.config import Method, Task
-from lth_core.data.reading import ImageData, open_data
+from lth_core.data.reading import Data, open_data
 from lth_core.data.splits import SPLITS
 from lth_core.engine.batch_norm import precise
 from lth_core.jobs.support.command import command, import_modules
@@ -24,15 +24,18 @@ from lth_core.models.cost import network_cost
 from lth_core.models.declared import declared_kinds
 from lth_core.models.initialization import Factory, build, initialize_cohort
 from lth_core.models.layers import prunable_layers, weights_without_filters
-from lth_core.models.outputs import check_scores
 from lth_core.models.requirements import ModelError, require
 from lth_core.models.shrinking import consumers_of
 from lth_core.pruning.exclusions import ExclusionError, check_rates, prunable
 from lth_core.pruning.filters import FilterError, check_filters
 from lth_core.randomness import kept_torch_generators
+from lth_core.registry import one_line
 from lth_core.storage.provenance import provenance
 from lth_core.storage.tensors import Tensors, write_tensors
-from lth_core.tasks.classification import ImageClassification
+from lth_core.tasks.base import Task as AnyTask
+from lth_core.tasks.base import TaskError
+from lth_core.tasks.fitting import check_measures, check_network, input_shape
+from lth_core.tasks.opening import build_task
 from lth_core.training.proof import ProofError, prove, recipe
 
 
@@ -60,8 +63,8 @@ def check_methods(
             raise type(error)(f"methods.{name}.{error}") from None
 
 
-def check_network(task: str, factory: Factory, settings: Task, input_shape: Sequence[int], classes: int) -> None:
-    """Check that the task's network turns images into scores, and that what it declares prunable is there.
+def check_model(task: str, factory: Factory, settings: Task, facts: Mapping[str, Any]) -> None:
+    """Check that the task's network takes its data and gives what is wanted, and has what it declares prunable.
 
     Raises ModelError with the key of the config.
     """
@@ -69,22 +72,31 @@ def check_network(task: str, factory: Factory, settings: Task, input_shape: Sequ
         with kept_torch_generators():
             module = factory()
         require(isinstance(module, nn.Module), f"its function must return a torch.nn.Module, not {module!r:.80}")
-        check_scores(module, input_shape, classes)
+        check_network(module, settings.objective.name, facts)
         declared_kinds(module)
     except ModelError as error:
         raise ModelError(f"tasks.{task}.model: {settings.model.name}: {error}") from error
 
 
-def proof_of(task: str, factory: Factory, settings: Task, images: ImageData, seed: int) -> dict[str, Any]:
-    """Prove that the task's network is trained as it is written. Raises ProofError with the key of the config."""
-    small = recipe(images.size("train"))
+def proof_of(task: str, factory: Factory, settings: Task, data: Data, seed: int) -> dict[str, Any]:
+    """Prove that the task's network is trained as it is written.
 
-    def task_of(module: nn.Module) -> ImageClassification:
-        return ImageClassification(module, images, small, torch.device("cpu"))
+    Raises ProofError or TaskError with the key of the config.
+    """
+    small = recipe(data.size("train"))
+
+    def task_of(module: nn.Module) -> AnyTask:
+        return build_task(module, data, small, torch.device("cpu"), settings.objective)
 
     def build_precise(number: int) -> nn.Module:
         return precise(build(factory, settings.initialization, number))
 
+    try:
+        with kept_torch_generators():
+            check_measures(task_of(factory()), settings.objective.name)
+    except Exception as error:  # of any type: it may be the user's code
+        reason = str(error) if type(error).__module__.startswith("lth_core.") else one_line(error)
+        raise TaskError(f"tasks.{task}.objective: {reason}") from error
     try:
         return prove(build_precise, lambda: precise(factory()), task_of, seed)
     except ProofError as error:
@@ -102,17 +114,17 @@ def main() -> None:
     options = arguments.parse_args()
     spec = options.spec
     import_modules(spec["modules"])
-    settings, images = Task(**spec["task"]), open_data(options.data)
-    factory = model_factory(settings, images.classes, images.input_shape)
-    check_network(options.task, factory, settings, images.input_shape, images.classes)
+    settings, data = Task(**spec["task"]), open_data(options.data)
+    factory, shape = model_factory(settings, data.facts), input_shape(data.facts)
+    check_model(options.task, factory, settings, data.facts)
     weights = initialize_cohort(factory, settings.initialization, spec["seeds"])
-    proved = proof_of(options.task, factory, settings, images, spec["seeds"][0])
+    proved = proof_of(options.task, factory, settings, data, spec["seeds"][0])
     with kept_torch_generators():
         module = factory()
-        layers, cost = prunable_layers(module, images.input_shape), network_cost(module, images.input_shape)
-    consumers = consumers_of(module, images.input_shape)
+        layers, cost = prunable_layers(module, shape), network_cost(module, shape)
+    consumers = consumers_of(module, shape)
     check_methods(layers, weights, options.methods[options.task], consumers, weights_without_filters(module))
-    examples = {split: images.size(split) for split in SPLITS}
+    examples = {split: data.size(split) for split in SPLITS}
     header = {"layers": layers, "consumers": consumers or {}, "cost": cost, "examples": examples}
     header |= {"proved": proved, "provenance": provenance(spec)}
     write_tensors(options.output, weights, header)

@@ -11,8 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from lth_core.data.files import StreamedSplits
-from lth_core.data.splits import DataError, Splits
+from lth_core.data.splits import DataError
 from lth_core.jobs.support.command import command, import_modules
 from lth_core.randomness import random_generator, seeded
 from lth_core.registry import dataset, transform
@@ -39,9 +38,9 @@ def prepare(name: str, spec: dict[str, Any], root: str, output: str) -> None:
     write_tensors(output, splits.tensors(), header)
 
 
-def checked(splits: object, of: str) -> Splits | StreamedSplits:
+def checked(splits: Any, of: str) -> Any:
     """Return what a registered function made, or raise DataError if it is no data set."""
-    if not isinstance(splits, Splits | StreamedSplits):
+    if not (callable(getattr(splits, "tensors", None)) and callable(getattr(splits, "facts", None))):
         raise DataError(f"{of} returned {type(splits).__name__}, not Splits")
     return splits
 

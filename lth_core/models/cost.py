@@ -14,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from lth_core.models.dataflow import tensors_in
+from lth_core.models.inputs import zeros
 
 
 def network_cost(module: nn.Module, input_shape: Sequence[int]) -> dict[str, int]:
@@ -23,7 +24,7 @@ def network_cost(module: nn.Module, input_shape: Sequence[int]) -> dict[str, int
     together or, where that is more, those that a backward pass needs; `largest_activation`: numbers in the largest
     output or in the input.
     """
-    image = torch.zeros(1, *input_shape, device=next((value.device for value in module.parameters()), None))
+    image = zeros(input_shape, 1, next((value.device for value in module.parameters()), None))
     sizes = [image.numel()]
 
     def seen(layer: nn.Module, _: Any, outputs: Any) -> None:

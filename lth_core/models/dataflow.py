@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from lth_core.models.inputs import zeros
 from lth_core.models.tensors import call
 
 
@@ -53,7 +54,7 @@ def _run(
     """Evaluate the module on two images; returns what has passed into each of its outputs."""
     parameters = dict(module.named_parameters())
     copies = {name: value.detach().clone().requires_grad_() for name, value in parameters.items()}
-    images = torch.zeros(2, *input_shape, device=next((value.device for value in parameters.values()), None))
+    images = zeros(input_shape, 2, next((value.device for value in parameters.values()), None))
     full = {name for name, value in parameters.items() if name in matrices or value.squeeze().ndim > 1}
     following = _Following(full, **known)
     for named in (parameters, copies):  # a module may also use its own parameters, past the copies that it is given

@@ -1,13 +1,14 @@
-"""What a network makes of images, looked at before it is trained: scores of the classes, or one line that says what."""
+"""What a network makes of its inputs, looked at before it is trained: outputs that its objective can read."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from lth_core.models.inputs import zeros
 from lth_core.models.requirements import ModelError, require
 from lth_core.registry import kind_of, one_line
 
@@ -33,8 +34,24 @@ def check_scores(module: nn.Module, input_shape: Sequence[int], classes: int) ->
     require(scores.is_floating_point(), f"its scores are {scores.dtype}: they must be floating-point numbers")
 
 
-def check_single_images(module: nn.Module, input_shape: Sequence[int]) -> None:
-    """Check that the module can be trained on batches of one image, which batch norm of single values cannot.
+def check_outputs(module: nn.Module, input_shape: Sequence[int], wanted: Mapping[str, int] | None = None) -> None:
+    """Check that the module turns two examples into one tensor of floating-point numbers.
+
+    `wanted` maps what its further axes are to their sizes; None: whatever they are. Raises ModelError.
+    """
+    outputs = _called(module.eval(), input_shape, 2, "its forward fails on its inputs")
+    require(isinstance(outputs, Tensor), f"its forward returns {kind_of(outputs)}: it must return one tensor")
+    is_wanted = wanted is None or tuple(outputs.shape[1:]) == tuple(wanted.values())
+    shape = ", ".join(f"{size} {name}" for name, size in wanted.items()) if wanted else "..."
+    require(
+        len(outputs) == 2 and is_wanted and outputs.is_floating_point(),
+        f"its forward returns {str(outputs.dtype).removeprefix('torch.')} of shape {tuple(outputs.shape)} for 2 "
+        f"examples: floating-point numbers of shape (2, {shape}) are needed",
+    )
+
+
+def check_single_examples(module: nn.Module, input_shape: Sequence[int]) -> None:
+    """Check that the module can be trained on batches of one example, which batch norm of single values cannot.
 
     Raises ModelError. Leaves the module in training mode; its statistics change.
     """
@@ -45,6 +62,7 @@ def check_single_images(module: nn.Module, input_shape: Sequence[int]) -> None:
 @torch.no_grad()
 def _called(module: nn.Module, input_shape: Sequence[int], count: int, problem: str) -> Any:
     try:
-        return module(torch.zeros(count, *input_shape, device=next((p.device for p in module.parameters()), None)))
+        return module(zeros(input_shape, count, next((p.device for p in module.parameters()), None)))
     except Exception as error:  # of any type: it is the user's code
-        raise ModelError(f"{problem} (images of shape {tuple(input_shape)}; {one_line(error)})") from error
+        what = "images" if len(input_shape) == 3 else "inputs"
+        raise ModelError(f"{problem} ({what} of shape {tuple(input_shape)}; {one_line(error)})") from error

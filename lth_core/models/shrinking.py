@@ -23,6 +23,7 @@ from torch.nn.modules.conv import _ConvNd
 
 from lth_core.models.cost import flops
 from lth_core.models.folding import folded
+from lth_core.models.inputs import random_inputs
 from lth_core.models.symmetries import Group, TensorAxis, symmetries
 
 TOLERANCE = 1e-9
@@ -107,7 +108,7 @@ def compare_costs(
     Evaluations are timed in turns, `repeats` of each.
     """
     modules = [folded(module) for module in (first, second)]
-    inputs = torch.randn(batch, *input_shape, device=next(first.parameters()).device)
+    inputs = random_inputs(input_shape, batch, next(first.parameters()).device)
     seconds: list[list[float]] = [[], []]
     with torch.no_grad():
         operations = [flops(module, inputs[:1]) for module in modules]

@@ -14,6 +14,7 @@ PACKAGES = (
     "lth_core.data.sets",
     "lth_core.data.transforms",
     "lth_core.models.networks",
+    "lth_core.tasks.objectives",
     "lth_core.pruning.criteria",
     "lth_core.treatments",
     STUDIES,

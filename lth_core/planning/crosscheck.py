@@ -28,6 +28,7 @@ VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 _CHOICES = (
     ("datasets", "source", registry.dataset),
     ("tasks", "model", registry.model),
+    ("tasks", "objective", registry.objective),
     ("methods", "criterion", registry.criterion),
     ("methods", "treatment", registry.treatment),
     ("branches", "treatment", registry.treatment),
@@ -101,6 +102,12 @@ def missing_options(known: Registry, name: str) -> list[str]:
         for key, option in known.options(name).items()
         if option.default is option.empty and option.kind not in VARIADIC
     ]
+
+
+def needed_by(known: Registry, name: str) -> set[str]:
+    """The arguments without a default that the pipeline offers to some functions of this sort."""
+    parameters = inspect.signature(known.get(name)).parameters
+    return {key for key, value in parameters.items() if key in known.offered and value.default is value.empty}
 
 
 def _typed(function: Any, option: inspect.Parameter, value: Any, location: Location) -> list[str]:

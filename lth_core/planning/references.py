@@ -7,13 +7,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lth_core import registry
-from lth_core.config import RESERVED_BRANCH_NAMES, Branch, Config, Method, Task
+from lth_core.config import RESERVED_BRANCH_NAMES, Branch, Config, Dataset, Method, Task
 from lth_core.data.facts import known_facts
+from lth_core.data.kinds import IMAGES, OFFERED, kind_of_data
 from lth_core.planning.configerrors import Location, at
-from lth_core.planning.crosscheck import missing_options
+from lth_core.planning.crosscheck import missing_options, needed_by
 from lth_core.registry import UnknownName
 from lth_core.storage.runs import DENSE, Run
 from lth_core.studies.base import Study
+from lth_core.studies.captions import listing
 
 
 def references(config: Config, studies: Mapping[str, Study]) -> list[str]:
@@ -86,11 +88,40 @@ def _datasets(config: Config) -> list[str]:
             continue
         key = "source"
         try:
+            problems += _transformed(task.dataset, dataset)
             known_facts(source)
             key = "transforms"
-            problems += _facts(name, task, known_facts(source, dataset.transforms))
+            facts = known_facts(source, dataset.transforms)
+            problems += _kinds(name, task, facts) or _facts(name, task, facts)
         except ValueError as error:
             problems.append(at(("datasets", task.dataset, key), str(error)))
+    return problems
+
+
+def _transformed(name: str, dataset: Dataset) -> list[str]:
+    """Transforms of what are no images."""
+    kind = kind_of_data(registry.dataset.facts(dataset.source.name))
+    if kind == IMAGES or not dataset.transforms:
+        return []
+    return [at(("datasets", name, "transforms"), f"transforms are of images, and '{dataset.source.name}' is {kind}")]
+
+
+def _kinds(name: str, task: Task, facts: Mapping[str, Any]) -> list[str]:
+    """Objectives and networks that do not take this kind of data."""
+    kind, location = kind_of_data(facts), ("tasks", name)
+    problems = []
+    wanted = registry.objective.facts(task.objective.name)["data"]
+    if kind != wanted:
+        fitting = [one for one in registry.objective.names() if registry.objective.facts(one)["data"] == kind]
+        advice = f"; for {kind} there is {listing(fitting)}" if fitting else ""
+        other = f"'{task.objective.name}' takes {wanted}, but '{task.dataset}' is {kind}{advice}"
+        problems.append(at((*location, "objective"), other))
+    lacking = sorted(needed_by(registry.model, task.model.name) - {*OFFERED[kind]})
+    if lacking:
+        needs = f"'{task.model.name}' needs {listing(lacking)}, which '{task.dataset}' ({kind}) does not have"
+        problems.append(at((*location, "model"), needs))
+    if kind != IMAGES and task.train.augment != "none":
+        problems.append(at((*location, "train", "augment"), f"'{task.train.augment}' is for images, not {kind}"))
     return problems
 
 

@@ -71,7 +71,8 @@ class Specs:
     def initialize(self, task: str, cohort: str) -> str:
         """Give what theta_0 depends on: network, initialization and seeds."""
         settings = self.config.tasks[task]
-        spec = self._base(cohort, "initialize", registry.model.get(settings.model.name))
+        objective = registry.objective.get(settings.objective.name)  # theta_0 is proved to be trained under it
+        spec = self._base(cohort, "initialize", registry.model.get(settings.model.name), objective)
         spec |= self._reads((registry.model, settings.model))
         # theta_0 depends on the network and its initialization, not on how it is trained.
         neutral = {"optimizer": {"name": "sgd", "learning_rate": 1}, "batch_size": 1, "steps": 1, "evaluate_every": 1}
@@ -156,8 +157,10 @@ class Specs:
         return canonical({"code": self._code("index"), "templates": files_digest(TEMPLATES)})
 
     def modules_of(self, tasks: Iterable[str], methods: Iterable[str], treatments: Iterable[str]) -> list[str]:
-        """Name the modules that register the models of tasks, the criteria of methods, and treatments."""
-        models = [registry.model.get(self.config.tasks[task].model.name) for task in tasks]
+        """Name the modules that register models and objectives of tasks, criteria of methods, and treatments."""
+        settings = [self.config.tasks[task] for task in tasks]
+        models = [registry.model.get(task.model.name) for task in settings]
+        models += [registry.objective.get(task.objective.name) for task in settings]
         criteria = [registry.criterion.get(self.chains.methods[method].criterion.name) for method in methods]
         return self._modules([*models, *criteria, *map(registry.treatment.get, treatments)])
 
@@ -165,8 +168,8 @@ class Specs:
 
     def _training(self, task: str, cohort: str, job: str, *functions: Any) -> dict[str, Any]:
         settings = self.config.tasks[task]
-        model = registry.model.get(settings.model.name)
-        spec = self._base(cohort, job, model, *functions) | self._reads((registry.model, settings.model))
+        of_task = (registry.model.get(settings.model.name), registry.objective.get(settings.objective.name))
+        spec = self._base(cohort, job, *of_task, *functions) | self._reads((registry.model, settings.model))
         return spec | {"task": self._task(settings, cohort)}
 
     @staticmethod
@@ -207,6 +210,7 @@ class Specs:
             *(registry.dataset.get(dataset.source.name) for dataset in datasets),
             *(registry.transform.get(transform.name) for dataset in datasets for transform in dataset.transforms),
             *(registry.model.get(task.model.name) for task in tasks),
+            *(registry.objective.get(task.objective.name) for task in tasks),
             *(registry.criterion.get(method.criterion.name) for method in methods),
             *(registry.treatment.get(one.treatment.name) for one in treated),
         ]
@@ -234,7 +238,8 @@ class Specs:
     def config_of(self, studies: Sequence[str], *left_out: str) -> dict[str, Any]:
         """Give what jobs after training read: the config with the options of some studies."""
         exclude = HOW_TO_COMPUTE | dict.fromkeys(left_out, True)
-        fields = self.written.model_dump(mode="json", exclude=exclude)
+        # Defaults are in the code, which counts, too; without them configs of three times as many tasks fit into a job.
+        fields = self.written.model_dump(mode="json", exclude=exclude, exclude_defaults=True)
         return fields | {"studies": {study: self.written.studies[study] for study in studies}}
 
     @cache  # noqa: B019 (a plan lives as long as its process)

@@ -1,17 +1,20 @@
-"""What a task is: a module, its data and its loss. Training and analyses see a task through `Task` alone."""
+"""What a task is: a module, its data and its objective. Training and analyses see a task through `Task` alone."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from lth_core.config import Recipe
+from lth_core.metrics import Metric
 from lth_core.runtime.shares import Share
 
-Batch = Any
+if TYPE_CHECKING:
+    from jaxtyping import Float, Shaped
 
 PIECE, SMALL_PIECE = 1000, 250
 """Examples that are evaluated at a time; the smaller pieces are for convolutions on a CPU.
@@ -29,8 +32,61 @@ class TaskError(ValueError):
     """A task that cannot be trained as configured, in one line."""
 
 
+@runtime_checkable
+class Batch(Protocol):
+    """Tensors of examples: a dataclass. All randomness of a step lies in it, from (seed, purpose, order, step)."""
+
+    @property
+    def inputs(self) -> Tensor:
+        """Return what the module is called with: (B, ...), or (R, B, ...) with a batch for every replicate."""
+        ...
+
+    def replicate(self, index: int) -> Any:
+        """Take the batch of one replicate."""
+        ...
+
+
+@dataclass(frozen=True)
+class Examples:
+    """A batch of independent examples: inputs ([R,] B, ...), and what is wanted of the network's outputs ([R,] B, ...).
+
+    Images are normalised float32 (C, H, W), and their targets are labels, int64.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+
+    def replicate(self, index: int) -> Examples:
+        """Take the batch of one replicate."""
+        return Examples(self.inputs[index], self.targets[index])
+
+
+class Networks(Protocol):
+    """The networks of a cohort, as a task may ask them: with their present weights, and without gradients."""
+
+    size: int
+    """R, the number of replicates."""
+
+    @property
+    def piece(self) -> int:
+        """Return how many examples to evaluate at a time."""
+        ...
+
+    def evaluated(self, batch: Batch, noise: int = 0) -> dict[str, Float[Tensor, "replicate batch"]]:
+        """Measure every replicate on the examples of one batch: "loss" and every metric."""
+        ...
+
+    def outputs_of(self, inputs: Shaped[Tensor, "replicate batch ..."]) -> Float[Tensor, "replicate batch ..."]:
+        """Compute the outputs of every replicate on inputs of its own."""
+        ...
+
+    def totals(self, sums: Float[Tensor, "quantity replicate"], examples: int) -> tuple[Tensor, int]:
+        """Add up sums over examples, and their number, of all processes that share the examples."""
+        ...
+
+
 class Task(Protocol):
-    """A module, its data and its loss. R is the number of replicates of a cohort."""
+    """A module, its data and its objective. R is the number of replicates of a cohort."""
 
     @property
     def module(self) -> nn.Module: ...
@@ -46,25 +102,53 @@ class Task(Protocol):
         """Return which examples of every batch this process gets."""
         ...
 
-    def minibatches(self, seeds: Sequence[int], order: int, first_step: int, last_step: int) -> Iterator[Batch]:
-        """Make one batch per step with a leading replicate axis; step t's is a pure function of (seed, order, t)."""
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """Return what is measured besides the loss; studies compare networks by the first."""
         ...
 
-    def evaluation_batches(self, split: str, size: int = PIECE) -> Iterator[Batch]:
+    @property
+    def input_shape(self) -> Sequence[int]:
+        """Return the shape of one example's inputs (lth_core/models/inputs.py)."""
+        ...
+
+    def minibatches(
+        self, seeds: Sequence[int], order: int, first_step: int, last_step: int, networks: Networks | None = None
+    ) -> Iterator[Any]:
+        """Make one batch per step with a leading replicate axis, each when it is asked for.
+
+        That of step t is a pure function of (seed, order, t) and, where data come from what is trained, of the present
+        weights of `networks`; without these, of random decisions.
+        """
+        ...
+
+    def evaluation_batches(self, split: str, size: int = PIECE) -> Iterator[Any]:
         """Go through the split in fixed pieces of `size`, shared by all replicates (no replicate axis)."""
         ...
 
-    def sample_batches(self, split: str, examples: int | None = None, size: int = PIECE) -> Iterator[Batch]:
+    def sample_batches(self, split: str, examples: int | None = None, size: int = PIECE) -> Iterator[Any]:
         """Go through `examples` of the split (None: all), drawn once for all, in random pieces of one size <= `size`.
 
         Pieces are like those of evaluation_batches. A smaller sample is part of a larger one.
         """
         ...
 
-    def losses(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Compute, for outputs (B, ...), each example's loss (nats) and whether its prediction is right: both (B,)."""
+    def losses(self, outputs: Tensor, batch: Any) -> Float[Tensor, " batch"]:
+        """Compute what is minimised of every example, given one replicate's outputs (B, ...)."""
         ...
 
-    def output_gradient(self, outputs: Tensor, batch: Batch) -> Tensor:
+    def measures(self, outputs: Tensor, batch: Any) -> dict[str, Float[Tensor, " batch"]]:
+        """Measure every example, given one replicate's outputs (B, ...): "loss" and every metric."""
+        ...
+
+    def predictions(self, outputs: Tensor, batch: Any) -> Tensor | None:
+        """Return what one replicate's outputs (B, ...) predict, (B, ...); None where they are no scores of anything."""
+        ...
+
+    def output_gradient(self, outputs: Tensor, batch: Any) -> Tensor:
         """Compute the gradient of every replicate's mean loss by its outputs (R, B, ...)."""
+        ...
+
+    def evaluate(self, split: str, networks: Networks) -> dict[str, Float[Tensor, " replicate"]]:
+        """Measure every replicate on a split: mean "loss" and every metric; change nothing."""
         ...

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from lth_core import registry
 from lth_core.config import Branch, Method, Task
+from lth_core.data.kinds import IMAGES, kind_of_data, offered_to_models
 from lth_core.models.tensors import load_tensors
 from lth_core.storage.paths import data_file, initial_file
 from lth_core.storage.runs import Run, run_of
@@ -47,7 +48,10 @@ class Inputs:
 
 
 def load_inputs(folder: str | Path) -> Inputs:
-    """Read what the networks of a folder take, from the header of their data file."""
+    """Read what the networks of a folder take, from the header of their data file.
+
+    Raises TicketError where these are no images.
+    """
     results, run = run_of(folder)
     return _inputs(results, _spec(run.trained(results)))
 
@@ -67,7 +71,7 @@ def load_module(
     results, run = run_of(folder)
     spec = _spec(run.trained(results))
     index = _replicate(folder, spec, seed, draw)
-    module = _network(folder, spec, _inputs(results, spec))
+    module = _network(folder, spec, _facts(results, spec))
     treated = Path(run.folder(results), "start.safetensors")
     if weights == "trained":
         path = run.trained(results)
@@ -108,12 +112,18 @@ def _replicate(folder: str | Path, spec: Mapping[str, Any], seed: int, draw: int
 
 
 def _inputs(results: str, spec: Mapping[str, Any]) -> Inputs:
-    facts = read_header(data_file(results, spec["task"]["dataset"]))
+    facts = _facts(results, spec)
+    if kind_of_data(facts) != IMAGES:
+        raise TicketError(f"{spec['task']['dataset']} holds no images but {kind_of_data(facts)}: see its file's header")
     mean, std = (torch.tensor(facts[key])[:, None, None] for key in ("mean", "std"))
     return Inputs(facts["classes"], tuple(facts["input_shape"]), mean, std)
 
 
-def _network(folder: str | Path, spec: Mapping[str, Any], inputs: Inputs) -> nn.Module:
+def _facts(results: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+    return read_header(data_file(results, spec["task"]["dataset"]))
+
+
+def _network(folder: str | Path, spec: Mapping[str, Any], facts: Mapping[str, Any]) -> nn.Module:
     settings, modules = Task(**spec["task"]).model, spec.get("modules", [])
     for module in modules:
         if module.startswith("lth_core.models."):  # nothing else is imported because a file names it
@@ -122,8 +132,7 @@ def _network(folder: str | Path, spec: Mapping[str, Any], inputs: Inputs) -> nn.
     if settings.name not in registry.model.names() and plugins:
         named = ", ".join(plugins)
         raise TicketError(f"{folder}: its network '{settings.name}' is of a plugin: import it first ({named})")
-    offered = {"classes": inputs.classes, "input_shape": inputs.input_shape}
-    return registry.model.call(settings.name, offered, settings.options)
+    return registry.model.call(settings.name, offered_to_models(facts), settings.options)
 
 
 def _mask(results: str, run: Run, index: int) -> Tensors:

@@ -21,10 +21,9 @@ INDEX = ("replicate", "step", "split")
 def quantities(state: TrainingState, split: str) -> dict[str, Sequence[float]]:
     """Compute what is logged of a split, each quantity as one number per replicate; change nothing.
 
-    `loss` is in nats, `accuracy` a fraction; nan where a replicate has diverged.
+    These are `loss` and the task's metrics, by name; nan where a replicate has diverged.
     """
-    losses, accuracies = state.cohort.evaluate(split)
-    return {"loss": losses, "accuracy": accuracies}
+    return {**state.cohort.evaluate(split)}
 
 
 def log(state: TrainingState) -> None:

@@ -56,7 +56,7 @@ def train(
     with kept_torch_generators(task.device), kept_generators(), torch.no_grad():
         if state.step == state.first_step:
             _tell(listeners, state)
-        for order_now, batch in _minibatches(task, seeds, state.step, last_step, order, order_from):
+        for order_now, batch in _minibatches(task, state, seeds, last_step, order, order_from):
             draws_nothing = state.cohort.by_hand or state.cohort.together
             noise = [] if draws_nothing else noise_seeds(seeds, order_now, state.step)
             rate = learning_rate(task.recipe, task.recipe.steps - 1 if last_rate else state.step)
@@ -77,13 +77,14 @@ def noise_seeds(seeds: Sequence[int], order: int, step: int) -> list[int]:
 
 
 def _minibatches(
-    task: Task, seeds: Sequence[int], first_step: int, last_step: int, order: int, order_from: int
+    task: Task, state: TrainingState, seeds: Sequence[int], last_step: int, order: int, order_from: int
 ) -> Iterator[tuple[int, Batch]]:
-    """The data order and the batch of every step."""
+    """The data order and the batch of every step, each made when the step before is done."""
+    first_step = state.step
     turn = min(max(first_step, order_from), last_step)
     for number, first, last in ((0, first_step, turn), (order, turn, last_step)):
         if first < last:
-            yield from ((number, batch) for batch in task.minibatches(seeds, number, first, last))
+            yield from ((number, batch) for batch in task.minibatches(seeds, number, first, last, state.cohort))
 
 
 def _updates(task: Task, state: TrainingState) -> Callable[[Batch, float, Sequence[int]], None]:

@@ -31,7 +31,7 @@ def train_plainly(
         with torch.enable_grad():
             outputs = module.train()(batch.inputs.clone())
             module.zero_grad()
-            task.losses(outputs, batch)[0].mean().backward()
+            task.losses(outputs, batch).mean().backward()
         reached = [parameter for parameter in module.parameters() if parameter.grad is not None]
         _descend(reached, [momenta.setdefault(parameter, torch.zeros_like(parameter)) for parameter in reached])
         with torch.no_grad():
@@ -61,7 +61,7 @@ def _descend(parameters: list[nn.Parameter], momenta: Sequence[Tensor]) -> None:
 def evaluate_plainly(task: Task, module: nn.Module, batch: Batch) -> Tensor:
     """Compute the module's loss on every example."""
     seed_all(0)
-    return task.losses(module.eval()(batch.inputs.clone()), batch)[0]
+    return task.measures(module.eval()(batch.inputs.clone()), batch)["loss"]
 
 
 def observe(task: Task, module: nn.Module, batch: Batch) -> list[Tensor | None]:
@@ -72,7 +72,7 @@ def observe(task: Task, module: nn.Module, batch: Batch) -> list[Tensor | None]:
         with torch.enable_grad():
             outputs = module.train()(batch.inputs.clone())
             module.zero_grad()
-            task.losses(outputs, batch)[0].mean().backward()
+            task.losses(outputs, batch).mean().backward()
         observed += [outputs.detach(), *(parameter.grad for parameter in module.parameters())]
     with torch.no_grad():
         observed.append(module.eval()(batch.inputs.clone()))

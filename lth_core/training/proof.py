@@ -227,7 +227,7 @@ class Trial:
             with torch.no_grad():
                 for batch, noise in zip(self.minibatches, self.noise, strict=True):
                     step(state, batch, RATE, noise)
-            losses, _ = state.cohort.evaluated(self.test)
+            losses = state.cohort.evaluated(self.test)["loss"]
         except ModelError as error:
             raise ProofError(str(error)) from None
         except Exception as error:

@@ -17,6 +17,7 @@ from lth_core.analysis.alignment import align
 from lth_core.analysis.barriers import barriers
 from lth_core.analysis.connectivity import Curve, Line, Pair, connect, estimate_statistics, evaluate
 from lth_core.engine.cohort import Cohort
+from lth_core.metrics import ACCURACY
 from lth_core.models.symmetries import symmetries
 from lth_core.randomness import random_generator
 from lth_core.storage.tensors import Tensors
@@ -45,7 +46,7 @@ def measured(task: Any, *pairs: Pair, **settings: Any) -> dict[tuple[str, str], 
 def barrier(curve: Curve) -> tuple[float, float]:
     """Of error and loss."""
     alphas = np.linspace(0, 1, len(curve.loss))
-    actual = barriers(pd.DataFrame({"seed": 0, "alpha": alphas, "loss": curve.loss, "error": curve.error})).iloc[0]
+    actual = barriers(pd.DataFrame({"seed": 0, "alpha": alphas, "loss": curve.loss, "error": 1 - curve.metric})).iloc[0]
     return actual["barrier"], actual["loss_barrier"]
 
 
@@ -67,20 +68,23 @@ class Quadratic:
     """A task with the loss 1 - w^2, right where |w| > 0.9."""
 
     def __init__(self) -> None:
-        self.module, self.device = Point(), torch.device("cpu")
+        self.module, self.device, self.metrics = Point(), torch.device("cpu"), (ACCURACY,)
 
     def sample_batches(self, split: str, examples: int | None = None, size: int = 0) -> Iterator[Any]:
         yield SimpleNamespace(inputs=torch.zeros(7, 1))
 
-    def losses(self, outputs: Tensor, batch: Any) -> tuple[Tensor, Tensor]:
-        return 1 - outputs[:, 0] ** 2, outputs[:, 0].abs() > 0.9
+    def measures(self, outputs: Tensor, batch: Any) -> dict[str, Tensor]:
+        return {"loss": 1 - outputs[:, 0] ** 2, "accuracy": outputs[:, 0].abs() > 0.9}
+
+    def predictions(self, outputs: Tensor, batch: Any) -> Tensor:
+        return outputs.argmax(dim=-1)
 
 
 def test_a_quadratic_loss_has_the_barrier_computed_by_hand():
     ends = ({"w": np.array([w], np.float32)} for w in (-1, 1))
     curve = measured(Quadratic(), Pair(*ends))["interpolated", "test"][0]["none"]
     np.testing.assert_allclose(curve.loss, [0, 0.75, 1, 0.75, 0], atol=1e-6)  # 1 - (2 alpha - 1)^2
-    assert curve.error.tolist() == [0, 1, 1, 1, 0]
+    assert curve.metric.tolist() == [1, 0, 0, 0, 1]
     assert barrier(curve) == pytest.approx((1, 1))
 
 
@@ -91,14 +95,14 @@ def test_a_quadratic_loss_has_the_barrier_computed_by_hand():
 def test_every_place_is_what_ordinary_evaluation_gives_for_its_weights(make_task: Any, network: Any):
     task, networks = trained(make_task, network)
     curve = evaluate(task, [line(*networks[:2])], "test")[0]
-    for alpha, loss, error in zip(ALPHAS, curve.loss, curve.error, strict=True):
+    for alpha, loss, metric in zip(ALPHAS, curve.loss, curve.metric, strict=True):
         between = {
             name: (1 - alpha) * value + alpha * networks[1][name] if value.dtype == np.float32 else value
             for name, value in networks[0].items()
         }
         stacked = {name: torch.as_tensor(value)[None] for name, value in between.items()}
         expected = Cohort(task, stacked).evaluate("test")
-        assert (loss, 1 - error) == pytest.approx((expected[0][0], expected[1][0]), abs=1e-6)
+        assert (loss, metric) == pytest.approx((expected["loss"][0], expected["accuracy"][0]), abs=1e-6)
 
 
 def test_integer_buffers_are_those_of_the_first_network():
@@ -119,21 +123,21 @@ def test_lines_are_evaluated_as_if_each_were_alone_and_nothing_is_changed(make_t
 def test_the_whole_training_split_is_used_unless_fewer_examples_are_asked_for(make_task: Any):
     task, networks = trained(make_task, linear)
     curve = evaluate(task, [line(*networks[:2])], "train")[0]
-    assert np.allclose(curve.error * 90, np.round(curve.error * 90))
+    assert np.allclose(curve.metric * 90, np.round(curve.metric * 90))
     few = evaluate(task, [line(*networks[:2])], "train", 7)[0]
-    assert np.allclose(few.error * 7, np.round(few.error * 7))
+    assert np.allclose(few.metric * 7, np.round(few.metric * 7))
 
 
 def test_a_sample_is_part_of_every_larger_one_and_all_of_it_has_every_example_once(make_task: Any):
     task = make_task(linear())
 
     def examples(count: int | None) -> list[Tensor]:
-        return [image for batch in task.sample_batches("train", count, 40) for image in batch.images]
+        return [image for batch in task.sample_batches("train", count, 40) for image in batch.inputs]
 
     whole, some = examples(None), examples(50)
     assert len(whole) == 90 and len({image.numpy().tobytes() for image in whole}) == 90
     assert [torch.equal(a, b) for a, b in zip(some, whole, strict=False)] == [True] * 50
-    assert [len(batch.images) for batch in task.sample_batches("train", size=40)] == [30, 30, 30]
+    assert [len(batch.inputs) for batch in task.sample_batches("train", size=40)] == [30, 30, 30]
     assert len(examples(1000)) == 90
 
 
@@ -190,9 +194,9 @@ def test_disagreement_is_the_fraction_of_examples_with_different_predictions(mak
     for label, constant in zip((0, 2), always, strict=True):
         constant["3.bias"][label] = 1
     curve = evaluate(task, [line(*always)], "test")[0]
-    assert curve.disagreement == 1 and curve.error[[0, -1]] == pytest.approx([2 / 3, 2 / 3])  # equal errors, too
+    assert curve.disagreement == 1 and curve.metric[[0, -1]] == pytest.approx([1 / 3, 1 / 3])  # equal errors, too
     reference = torch.func.functional_call(
-        task.module, line(network, network).first, next(task.sample_batches("test")).images
+        task.module, line(network, network).first, next(task.sample_batches("test")).inputs
     )
     expected = float((reference.argmax(1) != 0).float().mean())
     assert evaluate(task, [line(network, always[0])], "test")[0].disagreement == pytest.approx(expected)
@@ -205,8 +209,8 @@ def test_a_diverged_network_has_no_loss_no_error_and_no_disagreement(make_task: 
         curves["none"]
         for curves in measured(task, Pair(network, diverged), Pair(network, other))["interpolated", "test"]
     )
-    assert np.isnan([*lost.loss[1:], *lost.error[1:], lost.disagreement]).all()
-    assert np.isfinite([*kept.loss, *kept.error, kept.disagreement]).all()
+    assert np.isnan([*lost.loss[1:], *lost.metric[1:], lost.disagreement]).all()
+    assert np.isfinite([*kept.loss, *kept.metric, kept.disagreement]).all()
 
 
 # ---------------------------------------------------------------- statistics of batch norm
@@ -236,7 +240,7 @@ def test_estimated_statistics_are_those_computed_by_hand(make_task: Any, monkeyp
     task, networks = trained(make_task, Normalised)
     between = line(*networks[:2], [0.25])
     (actual,) = estimate_statistics(task, [between])[0]
-    weights, images = between.at(0.25), [batch.images for batch in task.sample_batches("train", size=40)]
+    weights, images = between.at(0.25), [batch.inputs for batch in task.sample_batches("train", size=40)]
     normalised = [
         nn.functional.batch_norm(x, None, None, weights["bn1.weight"], weights["bn1.bias"], True) for x in images
     ]
@@ -260,7 +264,7 @@ def test_estimated_statistics_are_used_and_leave_the_networks_and_the_module_as_
     estimated = evaluate(task, [one], "test", None, statistics)[0]
     for point, alpha in enumerate(ALPHAS):
         stacked = {name: value[None] for name, value in (one.at(alpha) | statistics[0][point]).items()}
-        assert Cohort(task, stacked).evaluate("test")[0][0] == pytest.approx(estimated.loss[point], abs=1e-6)
+        assert Cohort(task, stacked).evaluate("test")["loss"][0] == pytest.approx(estimated.loss[point], abs=1e-6)
     actual = measured(task, Pair(*networks[:2]), points=3)
     assert list(actual)[2:] == [("estimated", "train"), ("estimated", "test")]
     assert actual["estimated", "test"][0]["none"].loss[[0, -1]] == pytest.approx(estimated.loss[[0, -1]])
@@ -271,5 +275,5 @@ def test_statistics_are_estimated_on_a_limited_sample(make_task: Any, monkeypatc
     monkeypatch.setattr(connectivity, "STATISTICS_EXAMPLES", 50)
     task, networks = trained(make_task, Normalised, steps=5)
     (actual,) = estimate_statistics(task, [line(*networks[:2], [0.5])], asked)[0]
-    images = next(task.sample_batches("train", used)).images
+    images = next(task.sample_batches("train", used)).inputs
     torch.testing.assert_close(actual["bn1.running_mean"], images.mean().reshape(1))

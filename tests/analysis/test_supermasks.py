@@ -25,7 +25,7 @@ from lth_core.jobs.support.trainings import model_factory
 from lth_core.models.initialization import initialize, initialize_cohort
 from lth_core.models.layers import prunable_layers, prunable_weights
 from lth_core.storage.tensors import Tensors, read_header, read_tensors, write_tensors
-from lth_core.tasks.classification import ImageClassification
+from lth_core.tasks.images import ImageTask
 
 
 def linear() -> nn.Module:
@@ -142,8 +142,8 @@ def test_scores_follow_the_gradient_of_the_loss_by_the_mask_times_that_of_the_si
         kept = torch.bernoulli(torch.full((3, 36), 0.5))
     scale = 3 * 36 / kept.sum() if rescaled else 1.0
     effective = (scale * weights["1.weight"] * kept).requires_grad_()
-    outputs = batch.images[0].flatten(1) @ effective.T + weights["1.bias"]
-    nn.functional.cross_entropy(outputs, batch.labels[0]).backward()
+    outputs = batch.inputs[0].flatten(1) @ effective.T + weights["1.bias"]
+    nn.functional.cross_entropy(outputs, batch.targets[0]).backward()
     expected = -8 * effective.grad * scale * weights["1.weight"] * 0.25
     assert torch.allclose(scores["1.weight"], expected, atol=1e-6) and expected.abs().max() > 1e-3
 
@@ -183,7 +183,7 @@ def run(main: Callable[[], None], monkeypatch: pytest.MonkeyPatch, *arguments: s
 
 @pytest.fixture
 def initial(tmp_path: Path) -> Path:
-    factory = model_factory(Task(**spec()["task"]), 3, [1, 6, 6])
+    factory = model_factory(Task(**spec()["task"]), {"classes": 3, "input_shape": [1, 6, 6]})
     path = tmp_path / "init.safetensors"
     header = {"layers": prunable_layers(factory(), (1, 6, 6)), "consumers": {}, "diverged": [False] * len(SEEDS)}
     write_tensors(path, initialize_cohort(factory, Initialization(), SEEDS), header)
@@ -257,7 +257,7 @@ def test_an_interrupted_job_of_learned_masks_goes_on_where_it_was(
     whole = run(learned_job.main, monkeypatch, *files)
     (tmp_path / "out.csv").unlink()
     monkeypatch.setenv("LTH_CHECKPOINT_SECONDS", "0")
-    losses, counted = ImageClassification.losses, iter(range(calls))
+    losses, counted = ImageTask.losses, iter(range(calls))
 
     def cut(*arguments):
         if next(counted, None) is None:
@@ -265,7 +265,7 @@ def test_an_interrupted_job_of_learned_masks_goes_on_where_it_was(
         return losses(*arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(ImageClassification, "losses", cut)
+        patched.setattr(ImageTask, "losses", cut)
         with pytest.raises(RuntimeError, match="killed"):
             run(learned_job.main, patched, *files)
     capsys.readouterr()

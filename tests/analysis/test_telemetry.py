@@ -187,7 +187,7 @@ def job(tmp_path: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
         monkeypatch.setenv("LTH_DEVICE", "cpu")
         task = {"dataset": "synthetic", "model": model, "train": recipe, "cohorts": ["3-4"]}
         spec = {"task": task, "seeds": [3, 4], "modules": [], "code": ""}
-        factory = model_factory(Task(**task), 3, (1, 6, 6))
+        factory = model_factory(Task(**task), {"classes": 3, "input_shape": (1, 6, 6)})
         header = {"layers": prunable_layers(factory(), (1, 6, 6))}
         write_tensors(paths["init"], initialize_cohort(factory, Initialization(), [3, 4]), header)
         call(dense_job, "dense", spec, "--output", paths["trained"])

@@ -22,7 +22,8 @@ from lth_core.data.splits import DataError
 from lth_core.jobs.prepare_data import prepare
 from lth_core.randomness import random_generator
 from lth_core.runtime.shares import ALONE, Share
-from lth_core.tasks.classification import ImageBatch, ImageClassification
+from lth_core.tasks.base import Examples
+from lth_core.tasks.opening import build_task
 
 SIZE = 8
 SHARES = [Share(rank, 3) for rank in range(3)]
@@ -48,17 +49,17 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def minibatches(
     root: Path, name: str, augment: str, share: Share = ALONE, first: int = 0, last: int = 4
-) -> list[ImageBatch]:
+) -> list[Examples]:
     recipe = Recipe(
         optimizer={"name": "sgd", "learning_rate": 1}, batch_size=6, steps=9, evaluate_every=1, augment=augment
     )
     data = open_data(root / f"{name}.safetensors", "cpu", share)
-    task = ImageClassification(nn.Identity(), data, recipe, torch.device("cpu"))
+    task = build_task(nn.Identity(), data, recipe, torch.device("cpu"))
     return list(task.minibatches([5, 7], 0, first, last))
 
 
-def same(first: ImageBatch, second: ImageBatch) -> bool:
-    return torch.equal(first.images, second.images) and torch.equal(first.labels, second.labels)
+def same(first: Examples, second: Examples) -> bool:
+    return torch.equal(first.inputs, second.inputs) and torch.equal(first.targets, second.targets)
 
 
 # ---------------------------------------------------------------- parts of pictures
@@ -157,15 +158,15 @@ def test_an_example_looks_the_same_whichever_process_has_it(root: Path, name: st
     whole = minibatches(root, name, augment)
     for share in SHARES:
         for part, batch in zip(minibatches(root, name, augment, share), whole, strict=True):
-            assert part.images.shape == (2, 2, 3, SIZE, SIZE)
-            assert torch.equal(part.images, batch.images[:, share.slice])
-            assert torch.equal(part.labels, batch.labels[:, share.slice])
+            assert part.inputs.shape == (2, 2, 3, SIZE, SIZE)
+            assert torch.equal(part.inputs, batch.inputs[:, share.slice])
+            assert torch.equal(part.targets, batch.targets[:, share.slice])
 
 
 def test_a_step_looks_the_same_wherever_training_begins_and_no_two_are_alike(root: Path) -> None:
     whole = minibatches(root, "streamed", "resized-crop-flip")
     assert all(map(same, whole[2:], minibatches(root, "streamed", "resized-crop-flip", first=2)))
-    pictures = torch.cat([batch.images.flatten(0, 1) for batch in whole])
+    pictures = torch.cat([batch.inputs.flatten(0, 1) for batch in whole])
     assert len(pictures.unique(dim=0)) == len(pictures)
 
 

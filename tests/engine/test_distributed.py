@@ -19,7 +19,7 @@ from lth_core.engine.distributed import LOST, LostProcess, agree
 from lth_core.engine.synchronized import synchronized
 from lth_core.models.initialization import initialize_cohort
 from lth_core.runtime.shares import ALONE, Share
-from lth_core.tasks.classification import ImageClassification
+from lth_core.tasks.opening import build_task
 from lth_core.training.history import Evaluations
 from lth_core.training.loop import TrainingResult, train
 from lth_core.training.state import start_state
@@ -70,7 +70,7 @@ def trained(
         if double:
             single = data.normalise
             data.normalise = lambda images: single(images).double()
-        task = ImageClassification(synchronized(factory(), share), data, recipe, CPU)
+        task = build_task(synchronized(factory(), share), data, recipe, CPU)
         weights = initialize_cohort(factory, Initialization(), SEEDS)
         if double:
             weights = {name: value.astype(np.float64) for name, value in weights.items()}
@@ -167,14 +167,14 @@ def test_the_mean_gradient_is_that_of_distributed_data_parallel(data_file: Path)
     def reference(share: Share) -> dict[str, np.ndarray]:
         recipe = Recipe(optimizer=SGD, batch_size=12, steps=8, evaluate_every=8)
         module = linear()
-        task = ImageClassification(module, open_data(data_file, CPU, share), recipe, CPU)
+        task = build_task(module, open_data(data_file, CPU, share), recipe, CPU)
         weights = initialize_cohort(linear, Initialization(), SEEDS[:1])
         module.load_state_dict({name: torch.from_numpy(value[0]) for name, value in weights.items()})
         parallel = nn.parallel.DistributedDataParallel(module)
         optimizer = torch.optim.SGD(parallel.parameters(), lr=0.05, momentum=0.9, weight_decay=1e-4)
         for batch in task.minibatches(SEEDS[:1], 0, 0, 8):
             optimizer.zero_grad()
-            nn.functional.cross_entropy(parallel(batch.images[0]), batch.labels[0]).backward()
+            nn.functional.cross_entropy(parallel(batch.inputs[0]), batch.targets[0]).backward()
             optimizer.step()
         return {name: value.detach().numpy() for name, value in module.state_dict().items()}
 

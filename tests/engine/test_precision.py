@@ -50,7 +50,7 @@ def reference(task: Any, network: Any, weights: dict[str, np.ndarray], mask: dic
     kept = {name: torch.from_numpy(value) for name, value in mask.items()}
     for batch in task.minibatches([seed], 0, 0, 10):
         optimizer.zero_grad()
-        nn.functional.cross_entropy(module(batch.images[0].contiguous()), batch.labels[0]).backward()
+        nn.functional.cross_entropy(module(batch.inputs[0].contiguous()), batch.targets[0]).backward()
         optimizer.step()
         with torch.no_grad():
             for name, weight in module.named_parameters():
@@ -184,7 +184,7 @@ def test_all_batches_of_a_task_have_its_layout(make_task: Any) -> None:
         task = make_task(network())
         (batch,) = task.minibatches([0, 1], 0, 0, 1)
         shared = (next(task.evaluation_batches("test")), next(task.sample_batches("test")))
-        actual = [batch.images[1], *(piece.images for piece in shared)]
+        actual = [batch.inputs[1], *(piece.inputs for piece in shared)]
         assert [images.stride(-1) != 1 or images.stride(1) == 1 for images in actual] == [expected] * 3
 
 
@@ -195,8 +195,8 @@ def test_the_pieces_of_an_evaluation_do_not_change_what_it_finds(
     cohort = Cohort(make_task(network()), {name: torch.from_numpy(value) for name, value in initial(network).items()})
     whole = cohort.evaluate("test")
     monkeypatch.setattr("lth_core.engine.cohort.evaluation_piece", lambda linear, device: 7)
-    for actual, expected in zip(cohort.evaluate("test"), whole, strict=True):
-        assert actual == pytest.approx(expected, rel=1e-6)
+    for name, actual in cohort.evaluate("test").items():
+        assert actual == pytest.approx(whole[name], rel=1e-6)
     assert evaluation_piece(False, CPU) == SMALL_PIECE < evaluation_piece(True, CPU)
 
 

@@ -99,8 +99,8 @@ def test_evaluation_is_that_in_turn_and_changes_nothing(
     expected = cohort(task, network).evaluate("test")
     monkeypatch.setattr("lth_core.engine.cohort.all_at_once", at_once)
     stacked = cohort(task, network)
-    for actual, value in zip(stacked.evaluate("test"), expected, strict=True):
-        assert actual == pytest.approx(value, rel=1e-5)
+    for name, actual in stacked.evaluate("test").items():
+        assert actual == pytest.approx(expected[name], rel=1e-5)
     for name, value in initial(network).items():
         assert torch.equal((stacked.parameters | stacked.buffers)[name], torch.from_numpy(value))
 

@@ -11,17 +11,17 @@ import torch
 from lth_core.data.reading import open_data
 from lth_core.engine.batch_norm import precise
 from lth_core.jobs.support.trainings import prepare
-from lth_core.tasks.classification import ImageClassification
+from lth_core.tasks.opening import build_task
 from tests.support.gpu import DEVICE, Seen
 
 
 @pytest.fixture
-def on_gpu(make_task: Any, data_file: Any) -> Iterator[Callable[..., ImageClassification]]:
+def on_gpu(make_task: Any, data_file: Any) -> Iterator[Callable[..., Any]]:
     """on_gpu(module, ...) -> what make_task gives, on the GPU."""
 
-    def make(module: Any, **options: Any) -> ImageClassification:
+    def make(module: Any, **options: Any) -> Any:
         recipe = make_task(module, **options).recipe
-        return ImageClassification(precise(module), open_data(data_file, DEVICE), recipe, DEVICE)
+        return build_task(precise(module), open_data(data_file, DEVICE), recipe, DEVICE)
 
     flags = torch.backends.cudnn
     before = flags.allow_tf32, flags.deterministic

@@ -18,7 +18,7 @@ from lth_core.config import Recipe
 from lth_core.data.reading import open_data
 from lth_core.engine.cuda_graph import EAGER_STEPS, GraphedStep
 from lth_core.jobs.prepare_data import prepare as prepare_data
-from lth_core.tasks.classification import ImageClassification
+from lth_core.tasks.opening import build_task
 from tests.engine.test_precision import SGD, Residual, plain
 from tests.support.gpu import DEVICE, needs_a_gpu
 from tests.support.small_trainings import SEEDS, dense, initial, linear, run, same_bits, sparse_mask
@@ -172,7 +172,7 @@ def test_streamed_images_are_trained_on_as_those_in_memory(tmp_path: Path, on_gp
         prepare_data(name, {"source": source}, str(tmp_path), str(path))
         recipe = Recipe.model_validate({"optimizer": SGD, "batch_size": 5, "steps": 20, "evaluate_every": 10})
         network = Colours
-        task = ImageClassification(network(), open_data(path, DEVICE), recipe, DEVICE)
+        task = build_task(network(), open_data(path, DEVICE), recipe, DEVICE)
         trained.append(run(task, initial(network), {}).weights)
     assert same_bits(*trained)
     assert [graph.replay is not None for graph in graphs] == [True, True]

@@ -40,13 +40,13 @@ def training():
     from lth_core.config import Recipe
     from lth_core.data.reading import open_data
     from lth_core.jobs.support.trainings import choose_device, prepare
-    from lth_core.tasks.classification import ImageClassification
+    from lth_core.tasks.opening import build_task
     from tests.support.small_trainings import initial, linear, run
     device = choose_device()
     prepare(device)
     adam = {"name": "adam", "learning_rate": 0.01}
     recipe = Recipe(optimizer=adam, batch_size=10, steps=300, evaluate_every=100)
-    task = ImageClassification(linear(), open_data(sys.argv[1], device), recipe, device)
+    task = build_task(linear(), open_data(sys.argv[1], device), recipe, device)
     print(torch.cuda.current_device(), flush=True)
     print(" " if sys.argv[2] == "waiting" and sys.stdin.read(1) else "", end="")  # the other one has its GPU as well
     weights = run(task, initial(linear), {}).weights

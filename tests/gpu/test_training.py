@@ -150,8 +150,8 @@ def test_evaluation_is_that_on_a_cpu_and_changes_nothing(make_task: Any, on_gpu:
     tensors = {name: torch.from_numpy(value.copy()) for name, value in weights.items()}
     expected = Cohort(make_task(network()), tensors).evaluate("test")
     cohort = Cohort(on_gpu(network()), {name: value.to(DEVICE) for name, value in tensors.items()})
-    for actual, value in zip(cohort.evaluate("test"), expected, strict=True):
-        assert actual == pytest.approx(value, rel=1e-4)
+    for name, actual in cohort.evaluate("test").items():
+        assert actual == pytest.approx(expected[name], rel=1e-4)
     for name, value in weights.items():
         assert np.array_equal((cohort.parameters | cohort.buffers)[name].cpu().numpy(), value)
 
@@ -203,7 +203,7 @@ def test_stacked_gradients_are_those_in_turn_at_each_precision(
 def test_in_bf16_images_have_their_channels_last(on_gpu: Any) -> None:
     task = on_gpu(plain(), precision="bf16")
     (batch,) = task.minibatches(SEEDS, 0, 0, 1)
-    assert task.channels_last and batch.images.stride() == channels_last(batch.images).stride()
+    assert task.channels_last and batch.inputs.stride() == channels_last(batch.inputs).stride()
 
 
 # ---------------------------------------------------------------- data
@@ -213,6 +213,6 @@ def test_in_bf16_images_have_their_channels_last(on_gpu: Any) -> None:
 def test_minibatches_are_those_on_a_cpu(make_task: Any, on_gpu: Any, augment: str) -> None:
     expected, actual = (make(linear(), augment=augment).minibatches(SEEDS, 0, 4, 9) for make in (make_task, on_gpu))
     for batch, other in zip(actual, expected, strict=True):
-        assert batch.images.device.type == DEVICE.type
-        assert torch.equal(batch.labels.cpu(), other.labels)
-        torch.testing.assert_close(batch.images.cpu(), other.images.contiguous())
+        assert batch.inputs.device.type == DEVICE.type
+        assert torch.equal(batch.targets.cpu(), other.targets)
+        torch.testing.assert_close(batch.inputs.cpu(), other.inputs.contiguous())

@@ -22,7 +22,7 @@ from lth_core.jobs.support.trainings import model_factory
 from lth_core.models.initialization import initialize_cohort
 from lth_core.models.symmetries import symmetries
 from lth_core.storage.tensors import Tensors, write_tensors
-from lth_core.tasks.classification import ImageClassification
+from lth_core.tasks.opening import build_task
 from lth_core.training.loop import train
 from lth_core.training.resume import Resume
 from lth_core.training.state import start_state
@@ -47,10 +47,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = open_data(folder / "data.safetensors")
     for name, model in (("lenet", LENET), ("resnet", RESNET)):
         task = settings(model)
-        factory = model_factory(task, data.classes, data.input_shape)
+        factory = model_factory(task, data.facts)
         weights = initialize_cohort(factory, Initialization(), SEEDS)
         if name == "lenet":
-            trainable = ImageClassification(factory(), data, task.train, torch.device("cpu"))
+            trainable = build_task(factory(), data, task.train, torch.device("cpu"))
             weights = train(trainable, start_state(trainable, weights, {}), SEEDS, 60).weights
             write_tensors(folder / "permuted.safetensors", permuted(weights, symmetries(factory(), (1, 8, 8))), {})
         write_tensors(folder / f"{name}.safetensors", weights, {})
@@ -89,7 +89,7 @@ def test_the_tables_of_networks_and_their_permuted_copies(folder: Path, monkeypa
     assert (tuple(path), tuple(ends)) == (PATH_COLUMNS, ENDS_COLUMNS)
     assert len(path) == 3 * 2 * 2 * POINTS and len(ends) == 3 * 2
     assert sorted(path["alpha"].unique()) == [0, 0.25, 0.5, 0.75, 1]
-    assert path["error"].mul(200).round(6).mod(1).eq(0).all()  # of the 200 examples asked for
+    assert path["metric"].mul(200).round(6).mod(1).eq(0).all()  # of the 200 examples asked for
 
     measured = barriers(path).set_index(["matching", "split", "seed"])
     assert (measured.loc["none", ["barrier", "loss_barrier"]] > 0.1).all(axis=None)
@@ -104,7 +104,7 @@ def test_the_tables_of_networks_and_their_permuted_copies(folder: Path, monkeypa
 def test_networks_of_different_seeds_are_connected_in_a_circle(folder: Path, monkeypatch: Any):
     path, ends = run(folder, monkeypatch, "seed", "lenet", "lenet")
     assert ends["seed"].tolist() == [3, 3, 4, 4, 5, 5] and (ends["disagreement_test"] > 0).all()
-    plain = path[(path["matching"] == "none") & (path["split"] == "test")].set_index(["seed", "alpha"])["error"]
+    plain = path[(path["matching"] == "none") & (path["split"] == "test")].set_index(["seed", "alpha"])["metric"]
     assert [plain[seed, 1.0] for seed in SEEDS] == [plain[seed, 0.0] for seed in (4, 5, 3)]
     l2 = ends.pivot(index="seed", columns="matching", values="l2")
     assert (l2["aligned"] < l2["none"]).all()

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lth_core.models.outputs import check_scores, check_single_images
+from lth_core.models.outputs import check_scores, check_single_examples
 from lth_core.models.requirements import ModelError
 
 SHAPE = (1, 4, 4)
@@ -56,8 +56,8 @@ def test_other_outputs_are_one_line(module: nn.Module, message: str) -> None:
 
 
 def test_batch_norm_needs_several_values() -> None:
-    check_single_images(nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2)), SHAPE)  # of several positions
+    check_single_examples(nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2)), SHAPE)  # of several positions
     units = nn.Sequential(nn.Flatten(), nn.Linear(16, 2), nn.BatchNorm1d(2))
     with pytest.raises(ModelError, match=r"^train.batch_size: this network fails on batches of 1,.* \(images"):
-        check_single_images(units, SHAPE)
+        check_single_examples(units, SHAPE)
     torch.testing.assert_close(units[2].running_mean, torch.zeros(2))

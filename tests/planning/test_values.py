@@ -17,7 +17,7 @@ BAD = [
     (METHOD % "rewind: {steps: 3}", "methods.imp.rewind.steps: unknown key; did you mean 'step'?"),
     (METHOD % "rewind: {xyz: 3}", "methods.imp.rewind.xyz: unknown key (known: policy, step)"),
     (OPTIMIZER % "lr: 0.1", "tasks.digits-lenet.train.optimizer.lr: unknown key (known: learning_rate, momentum, name, nesterov, weight_decay)"),
-    (TASK % "no: 3", "tasks.digits-lenet.no: unknown key (known: cohorts, dataset, initialization, model, nodes, processes, train)"),
+    (TASK % "no: 3", "tasks.digits-lenet.no: unknown key (known: cohorts, dataset, initialization, model, nodes, objective, processes, train)"),
     # wrong types
     (TRAIN % "steps: many", "tasks.digits-lenet.train.steps: must be a whole number (got 'many')"),
     (TRAIN % "steps: 2.5", "tasks.digits-lenet.train.steps: must be a whole number (got 2.5)"),

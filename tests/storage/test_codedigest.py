@@ -150,7 +150,7 @@ def test_nothing_is_imported(digest_of: Digest) -> None:
     [
         (
             "dense",
-            {"training.loop", "engine.cohort", "tasks.classification", "engine.linear_network"},
+            {"training.loop", "engine.cohort", "tasks.images", "engine.linear_network"},
             {"treatments", "pruning.prune", "drawing", "models.networks", "data.sets"},
         ),
         (

@@ -97,7 +97,7 @@ def test_training_accuracy_is_measured_on_a_fixed_sample_of_all_classes(make_tas
     task = make_task(dense())
     by_class = task.data.labels["train"].argsort(stable=True)
     task.data.labels["train"] = task.data.labels["train"][by_class]
-    first, second = (torch.cat([batch.labels for batch in task.evaluation_batches("train")]) for _ in range(2))
+    first, second = (torch.cat([batch.targets for batch in task.evaluation_batches("train")]) for _ in range(2))
     assert len(first) == task.data.size("validation") and set(first.tolist()) == {0, 1, 2}
     assert torch.equal(first, second)
 
@@ -144,5 +144,5 @@ def test_a_weight_that_is_not_finite_is_divergence_even_where_no_output_shows_it
     weights["1.weight"][2] = 3e38  # finite, though their sum is not
     assert start_state(task, weights, {}).cohort.finite().tolist() == [True, False, True]
     weights["1.weight"][2] = 0
-    losses, accuracies = start_state(task, weights, {}).cohort.evaluate("test")
+    losses, accuracies = start_state(task, weights, {}).cohort.evaluate("test").values()
     assert np.isnan([losses[1], accuracies[1]]).all() and np.isfinite([*losses[::2], *accuracies[::2]]).all()

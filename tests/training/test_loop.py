@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from lth_core.tasks.base import TaskError
-from lth_core.tasks.classification import batch_indices
+from lth_core.tasks.examples import batch_indices
 from lth_core.training.loop import train
 from lth_core.training.optimizers import Optimizer
 from lth_core.training.state import start_state
@@ -174,7 +174,7 @@ def test_a_step_is_the_optimizers_step_on_the_mean_loss_of_its_own_minibatch(mak
     optimizer = torch.optim.SGD(module.parameters(), lr=0.1, momentum=0.9)
     for batch in task.minibatches([4], 0, 0, 7):
         optimizer.zero_grad()
-        nn.functional.cross_entropy(module(batch.images[0]), batch.labels[0]).backward()
+        nn.functional.cross_entropy(module(batch.inputs[0]), batch.targets[0]).backward()
         optimizer.step()
     trained = run(task, weights, {}, seeds=[4])
     for name, value in module.state_dict().items():

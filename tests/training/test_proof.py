@@ -18,7 +18,7 @@ from lth_core import registry
 from lth_core.config import Initialization
 from lth_core.data.reading import open_data
 from lth_core.models.initialization import build
-from lth_core.tasks.classification import ImageClassification
+from lth_core.tasks.opening import build_task
 from lth_core.training.proof import ProofError, prove, recipe
 from tests.engine.test_stacking import hook_on_an_activation
 from tests.support.small_trainings import NETWORKS
@@ -29,8 +29,8 @@ from tests.support.zoo import ZOO, Written, sequential
 def proved(data_file: Path) -> Callable[[Callable[[], nn.Module]], dict[str, Any]]:
     images = open_data(data_file)
 
-    def task_of(module: nn.Module) -> ImageClassification:
-        return ImageClassification(module, images, recipe(images.size("train")), torch.device("cpu"))
+    def task_of(module: nn.Module) -> Any:
+        return build_task(module, images, recipe(images.size("train")), torch.device("cpu"))
 
     return lambda factory: prove(lambda seed: build(factory, Initialization(), seed), factory, task_of, 0)
 

@@ -39,7 +39,7 @@ def plain_loop(task: Any, module: nn.Module, start: Tensors, mask: Tensors, repl
             seed_generators(seed)
             module.train()
             optimizer.zero_grad()
-            nn.functional.cross_entropy(module(batch.images[replicate].clone()), batch.labels[replicate]).backward()
+            nn.functional.cross_entropy(module(batch.inputs[replicate].clone()), batch.targets[replicate]).backward()
             optimizer.step()
             with torch.no_grad():
                 for name, kept in mask.items():
@@ -51,7 +51,7 @@ def plain_loop(task: Any, module: nn.Module, start: Tensors, mask: Tensors, repl
 def test_loss(task: Any, module: nn.Module) -> float:
     with torch.no_grad():
         losses = [
-            task.losses(module.eval()(batch.inputs.contiguous()), batch)[0] for batch in task.evaluation_batches("test")
+            task.losses(module.eval()(batch.inputs.contiguous()), batch) for batch in task.evaluation_batches("test")
         ]
     return float(torch.cat(losses).mean())
 

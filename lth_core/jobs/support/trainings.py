@@ -16,6 +16,7 @@ from torch import nn
 
 from lth_core import registry
 from lth_core.config import Task as TaskSettings
+from lth_core.data.kinds import offered_to_models
 from lth_core.data.reading import open_data
 from lth_core.engine.batch_norm import precise
 from lth_core.engine.distributed import agree, join, local_index
@@ -23,7 +24,7 @@ from lth_core.engine.synchronized import synchronized
 from lth_core.jobs.support.checkpoints import checkpoint_file, kept_file
 from lth_core.jobs.support.command import import_modules
 from lth_core.models.layers import unpruned_weights
-from lth_core.models.outputs import check_single_images
+from lth_core.models.outputs import check_single_examples
 from lth_core.randomness import kept_torch_generators
 from lth_core.runtime.gpus import take_gpu
 from lth_core.runtime.memory import keep_freed_memory
@@ -33,7 +34,9 @@ from lth_core.runtime.timing import spent
 from lth_core.storage.provenance import provenance
 from lth_core.storage.tables import write_table
 from lth_core.storage.tensors import write_tensors
-from lth_core.tasks.classification import ImageClassification
+from lth_core.tasks.base import Task
+from lth_core.tasks.fitting import input_shape
+from lth_core.tasks.opening import build_task
 from lth_core.tickets.divergence import diverged
 from lth_core.tickets.rewinding import Ticket
 from lth_core.training.history import INDEX, Evaluations
@@ -92,27 +95,27 @@ def prepare(device: torch.device) -> None:
         torch.backends.cudnn.deterministic = True
 
 
-def model_factory(settings: TaskSettings, classes: int, input_shape: Sequence[int]) -> Callable[[], nn.Module]:
-    """Return what builds the task's network for its data set."""
-    offered = {"classes": classes, "input_shape": tuple(input_shape)}
+def model_factory(settings: TaskSettings, facts: Mapping[str, Any]) -> Callable[[], nn.Module]:
+    """Return what builds the task's network for its data set, given the facts of this."""
+    offered = offered_to_models(facts)
     return lambda: registry.model.call(settings.model.name, offered, settings.model.options)
 
 
-def open_task(spec: Mapping[str, Any], data: str) -> ImageClassification:
+def open_task(spec: Mapping[str, Any], data: str) -> Task:
     """Open the task of a spec on its data file."""
     device = choose_device()
     prepare(device)  # before a user's modules, which may start threads
     import_modules(spec["modules"])
     settings = TaskSettings(**spec["task"])
     share = join(device)
-    images = open_data(data, device, share)
+    opened = open_data(data, device, share)
     print(f"device {computed_on(device, share)}, {torch.get_num_threads()} thread(s)", flush=True)
     with kept_torch_generators():
-        factory = model_factory(settings, images.classes, images.input_shape)
+        factory = model_factory(settings, opened.facts)
         if settings.train.batch_size == 1:
-            check_single_images(factory(), images.input_shape)
+            check_single_examples(factory(), input_shape(opened.facts))
         module = precise(synchronized(factory(), share))
-    return ImageClassification(module, images, settings.train, device)
+    return build_task(module, opened, settings.train, device, settings.objective)
 
 
 def computed_on(device: torch.device, share: Share) -> str:
@@ -122,7 +125,7 @@ def computed_on(device: torch.device, share: Share) -> str:
 
 def train_ticket(
     spec: Mapping[str, Any],
-    task: ImageClassification,
+    task: Task,
     data: str,
     ticket: Ticket,
     output: str,
@@ -136,7 +139,7 @@ def train_ticket(
     ends at the last of these steps, and only the weights at each of them are kept, for checkpoints. Of several
     processes that share the training, the first writes.
     """
-    share, folder = task.data.share, Path(output).parent
+    share, folder = task.share, Path(output).parent
     seeds = [seed for seed in spec["seeds"] for _ in range(draws)]
     last = keep["steps"][-1] if keep else task.recipe.steps
     state = start_state(task, ticket.weights, ticket.mask, ticket.first_step)
@@ -149,7 +152,7 @@ def train_ticket(
 
     def report(state: TrainingState) -> None:
         if state.step > state.first_step and state.step % task.recipe.evaluate_every == 0:
-            progress.report(state.step, latest_accuracy(state))
+            progress.report(state.step, latest_metric(state))
 
     def save(state: TrainingState) -> None:
         if state.step > state.first_step:  # what has not begun needs no state to resume from
@@ -179,19 +182,19 @@ def train_ticket(
     print(spent(trained.seconds - evaluations.seconds, evaluations.seconds, cores), flush=True)
 
 
-def latest_accuracy(state: TrainingState) -> str:
-    """Describe the last validation accuracy, averaged over replicates, for the progress line."""
-    rows = state.history[-3 * state.cohort.size :]
-    accuracies = [float(row["accuracy"]) for row in rows if row["split"] == "validation"]
-    known = [accuracy for accuracy in accuracies if math.isfinite(accuracy)]
-    words = [f"validation accuracy {100 * float(np.mean(known)):.1f}%"] if known else []
-    lost = len(accuracies) - len(known)
-    words += [f"{lost} of {len(accuracies)} diverged"] if lost else []
+def latest_metric(state: TrainingState) -> str:
+    """Describe the task's first metric on validation data, averaged over replicates, for the progress line."""
+    metric, rows = state.cohort.task.metrics[0], state.history[-3 * state.cohort.size :]
+    values = [float(row[metric.name]) for row in rows if row["split"] == "validation"]
+    known = [value for value in values if math.isfinite(value)]
+    words = [f"validation {metric.label} {metric.text(float(np.mean(known)))}"] if known else []
+    lost = len(values) - len(known)
+    words += [f"{lost} of {len(values)} diverged"] if lost else []
     return ", ".join(words)
 
 
 def write_history(path: Path, rows: list[dict[str, Any]], seeds: Sequence[int], draws: int) -> None:
-    """Write the tidy history: seed, draw, step, split, and every quantity that is logged: loss (nats), accuracy."""
+    """Write the tidy history: seed, draw, step, split, and every quantity that is logged: loss, metrics."""
     columns = ["step", "split", *(column for column in rows[0] if column not in INDEX)]
     named = ((*divmod(row["replicate"], draws), *(row[column] for column in columns)) for row in rows)
     write_table(path, ("seed", "draw", *columns), ((seeds[index], *others) for index, *others in named))

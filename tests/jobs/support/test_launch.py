@@ -83,7 +83,8 @@ class Jobs:
         recipe = {"batch_size": 12, "steps": 16, "evaluate_every": 5}
         train = {"optimizer": {"name": "sgd", "learning_rate": 0.05, "momentum": 0.9}, **recipe}
         task = {"dataset": "x", "model": "launched-net", "train": train, "cohorts": ["3-4"]}
-        self.spec = {"modules": ["launched_plugin"], "seeds": [3, 4], "task": task}
+        modules = ["lth_core.tasks.objectives.classification", "launched_plugin"]
+        self.spec = {"modules": modules, "seeds": [3, 4], "task": task}
 
     def initialize(self) -> None:
         __import__("launched_plugin")

@@ -43,11 +43,12 @@ def test_a_training_job_is_prepared_so(data_file: Path, spec: dict[str, Any]) ->
 
 def test_threads_that_a_plugin_starts_are_prepared_so(tmp_path: Path, data_file: Path, spec: dict[str, Any]) -> None:
     (tmp_path / "busy.py").write_text("import torch\ntorch.arange(2**20).float().sqrt()\n")
+    modules = ["lth_core.models.networks.lenet", "lth_core.tasks.objectives.classification", "busy"]
     script = f"""
 import torch
 from lth_core.jobs.support.trainings import open_task
 torch.set_num_threads(2)
-open_task({spec | {"modules": ["lth_core.models.networks.lenet", "busy"]}!r}, {str(data_file)!r})
+open_task({spec | {"modules": modules}!r}, {str(data_file)!r})
 print(int(torch.full((2**20,), 1e-20).mul_(1e-19).count_nonzero()))
 """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}

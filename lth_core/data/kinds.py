@@ -1,0 +1,50 @@
+"""Kinds of data: what the header of a data file says of each, and what models are offered of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+IMAGES = "images"
+
+OFFERED: dict[str, tuple[str, ...]] = {
+    IMAGES: ("classes", "input_shape"),
+    "text": ("vocabulary", "context"),
+    "points": ("features", "outputs"),
+    "environment": ("features", "actions", "outputs"),
+}
+"""Kind -> what model factories may ask for."""
+
+
+def kind_of_data(facts: Mapping[str, Any]) -> str:
+    """Return the kind of data, given their facts."""
+    return facts.get("kind", IMAGES)
+
+
+def offered_to_models(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what model factories are offered, as far as it is known.
+
+    `outputs` is the number of outputs that objectives of this kind read: targets or classes of points; of an
+    environment a score for every action, and the value.
+    """
+    kind, known = kind_of_data(facts), dict(facts)
+    if kind == IMAGES and "input_shape" in known:
+        known["input_shape"] = tuple(known["input_shape"])
+    if kind == "points" and "targets" in known:
+        known["outputs"] = known.get("classes") or known["targets"]
+    if kind == "environment" and "actions" in known:
+        known["outputs"] = known["actions"] + 1
+    return {name: known[name] for name in OFFERED[kind] if name in known}
+
+
+def are_known(facts: Mapping[str, Any]) -> bool:
+    """Tell whether all that models may ask for is known."""
+    return {*OFFERED[kind_of_data(facts)]} <= offered_to_models(facts).keys()
+
+
+def example_shape(facts: Mapping[str, Any]) -> tuple[int, ...]:
+    """Return the shape of one example's inputs; of text, the number of tokens."""
+    kind = kind_of_data(facts)
+    if kind == IMAGES:
+        return tuple(facts["input_shape"])
+    return (facts["context"],) if kind == "text" else (facts["features"],)

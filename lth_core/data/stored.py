@@ -1,0 +1,73 @@
+"""Readers of data files other than images: windows of texts, and points."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lth_core.data.kinds import kind_of_data
+from lth_core.data.splits import SPLITS
+from lth_core.runtime.shares import Share
+
+
+class Stored:
+    """What all readers know: the facts of the header, the device, and this process's share of every batch."""
+
+    def __init__(self, header: Mapping[str, Any], device: torch.device, share: Share):
+        self.facts = {name: value for name, value in header.items() if name != "provenance"}
+        self.kind = kind_of_data(header)
+        self.source: str = header["source"]
+        self.device, self.share = device, share
+
+    def sent(self, values: Tensor) -> Tensor:
+        """Send values to the device without waiting for it."""
+        return values.to(self.device, non_blocking=True)
+
+    def shared(self, index_batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Go through what this process gets of the batches of indices."""
+        parts = (batch[..., self.share.slice] for batch in index_batches)
+        return (part for part in parts if part.size)
+
+
+class StoredText(Stored):
+    """Windows of a text's tokens: each is `context` tokens, and for each of these the next one."""
+
+    def __init__(self, tensors: Mapping[str, Tensor], header: Mapping[str, Any], device: torch.device, share: Share):
+        super().__init__(header, device, share)
+        self.context: int = header["context"]
+        self.tokens = {split: tensors[f"{split}_tokens"].to(device, torch.int64) for split in SPLITS}
+        self._window = torch.arange(self.context + 1, device=device)
+
+    def size(self, split: str) -> int:
+        """Count the windows of the split, of which none begins within another."""
+        return (len(self.tokens[split]) - 1) // self.context
+
+    def batches(self, split: str, index_batches: Iterable[np.ndarray]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Read tokens and the tokens after them, int64 (..., T), for every batch of indices (B,) or (R, B)."""
+        for batch in self.shared(index_batches):
+            first = self.sent(torch.from_numpy(batch * self.context))
+            windows = self.tokens[split][first[..., None] + self._window]
+            yield windows[..., :-1], windows[..., 1:]
+
+
+class StoredPoints(Stored):
+    """Rows of numbers, and their targets."""
+
+    def __init__(self, tensors: Mapping[str, Tensor], header: Mapping[str, Any], device: torch.device, share: Share):
+        super().__init__(header, device, share)
+        self.features = {split: tensors[f"{split}_features"].to(device) for split in SPLITS}
+        self.targets = {split: tensors[f"{split}_targets"].to(device) for split in SPLITS}
+
+    def size(self, split: str) -> int:
+        """Count the rows of the split."""
+        return len(self.targets[split])
+
+    def batches(self, split: str, index_batches: Iterable[np.ndarray]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Read features (..., D) and targets (...) for every batch of indices (B,) or (R, B)."""
+        for batch in self.shared(index_batches):
+            index = self.sent(torch.from_numpy(batch))
+            yield self.features[split][index], self.targets[split][index]

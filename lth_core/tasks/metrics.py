@@ -1,0 +1,17 @@
+"""The metrics of tasks, as their objectives say at registration; free of torch."""
+
+from __future__ import annotations
+
+from lth_core import registry
+from lth_core.config import Task
+from lth_core.metrics import Metric
+
+
+def metrics_of(task: Task) -> tuple[Metric, ...]:
+    """Return what is measured of a task besides its loss, by its settings. Raises UnknownName."""
+    return registry.objective.facts(task.objective.name)["metrics"]
+
+
+def metric_of(task: Task) -> Metric:
+    """Return the metric by which studies compare a task's networks, by its settings. Raises UnknownName."""
+    return metrics_of(task)[0]

@@ -1,0 +1,44 @@
+"""What is minimised and measured: a registered objective with its options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lth_core import registry
+from lth_core.config import Choice
+from lth_core.metrics import Metric
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A registered objective: what is minimised and measured of every example."""
+
+    name: str
+    options: Mapping[str, Any]
+    metrics: tuple[Metric, ...]
+    gradient: Callable[..., Tensor] | None = None
+    """The gradient of every replicate's mean loss by its outputs, where the objective has it derived by hand."""
+
+    @classmethod
+    def of(cls, choice: Choice) -> Objective:
+        """Look up what the config names. Raises UnknownName."""
+        facts = registry.objective.facts(choice.name)
+        return cls(choice.name, choice.options, facts["metrics"], facts.get("gradient"))
+
+    def __call__(self, outputs: Tensor, batch: Any, label_smoothing: float = 0.0) -> dict[str, Tensor]:
+        """Compute "loss" and every metric of every example. Raises what the function raises."""
+        offered = {"outputs": outputs, "batch": batch, "label_smoothing": label_smoothing}
+        return registry.objective.call(self.name, offered, self.options)
+
+
+@torch.enable_grad()
+def gradient_of(losses: Callable[[Tensor, Any], Tensor], outputs: Tensor, batch: Any) -> Tensor:
+    """Compute the gradient of every replicate's mean loss by its outputs (R, B, ...), by autograd."""
+    leaf = outputs.detach().requires_grad_()
+    means = [losses(values, batch.replicate(index)).mean() for index, values in enumerate(leaf.unbind())]
+    return torch.autograd.grad(torch.stack(means).sum(), leaf)[0]
