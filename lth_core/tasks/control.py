@@ -16,9 +16,10 @@ from lth_core import registry
 from lth_core.config import Recipe
 from lth_core.data.environments import Environment
 from lth_core.data.episodes import Episodes, make_episodes
+from lth_core.data.stored import StoredEnvironment
 from lth_core.metrics import Metric
 from lth_core.randomness import random_generator
-from lth_core.runtime.shares import ALONE, Share
+from lth_core.runtime.shares import Share
 from lth_core.tasks.base import PIECE, Networks, TaskError
 from lth_core.tasks.objective import Objective
 from lth_core.tasks.rollouts import Policy, Rollouts, gumbel_noise, roll_out
@@ -87,16 +88,23 @@ class ControlTask:
     """A policy in an environment. The recipe's `batch_size` is the number of episodes (E) of one update."""
 
     module: nn.Module
-    environment: Environment
+    data: StoredEnvironment
     recipe: Recipe
     device: torch.device
     objective: Objective
-    share: Share = ALONE
     _episodes: dict[int, Episodes] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.share.processes > 1:
             raise TaskError(f"processes: {self.share.processes} cannot share the episodes of a policy: set 1")
+
+    @property
+    def environment(self) -> Environment:
+        return self.data.environment
+
+    @property
+    def share(self) -> Share:
+        return self.data.share
 
     @property
     def metrics(self) -> tuple[Metric, ...]:

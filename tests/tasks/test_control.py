@@ -12,7 +12,8 @@ from torch import nn
 
 from lth_core.config import Choice, Recipe
 from lth_core.data.environments import find_environment
-from lth_core.runtime.shares import Share
+from lth_core.data.stored import StoredEnvironment
+from lth_core.runtime.shares import ALONE, Share
 from lth_core.tasks.base import TaskError
 from lth_core.tasks.control import ControlTask, Transitions
 from lth_core.tasks.objective import Objective
@@ -22,7 +23,7 @@ CARTPOLE = find_environment("CartPole-v1")
 SEEDS = [3, 4, 5]
 
 
-def build(environment: Any = CARTPOLE, episodes: int = 4, share: Share | None = None, **options: Any) -> ControlTask:
+def build(environment: Any = CARTPOLE, episodes: int = 4, share: Share = ALONE, **options: Any) -> ControlTask:
     recipe = Recipe.model_validate(
         {
             "optimizer": {"name": "adam", "learning_rate": 0.003},
@@ -33,7 +34,8 @@ def build(environment: Any = CARTPOLE, episodes: int = 4, share: Share | None = 
     )
     objective = Objective.of(Choice.model_validate({"name": "actor-critic", **options}))
     module = nn.Linear(environment.features, environment.actions + 1)
-    return ControlTask(module, environment, recipe, torch.device("cpu"), objective, share or Share())
+    device = torch.device("cpu")
+    return ControlTask(module, StoredEnvironment({}, environment.facts(), device, share), recipe, device, objective)
 
 
 def policies(seeds: list[int] = SEEDS, scale: float = 1.0) -> LinearPolicies:
