@@ -6,15 +6,12 @@ transition. Here an episode that has ended stays ended.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from lth_core.data.environments import Environment, make
-
-VECTORIZED = ("CartPole-v0", "CartPole-v1")
-"""Environments that NumpyEpisodes can step."""
 
 
 class Moment(NamedTuple):
@@ -44,7 +41,8 @@ class Episodes(Protocol):
 
 def make_episodes(environment: Environment, count: int) -> Episodes:
     """Make what steps `count` episodes at a time. Raises DataError where the environment cannot be made."""
-    return (NumpyEpisodes if environment.id in VECTORIZED else SingleEpisodes)(environment, count)
+    vectorized = {"CartPole-v0": CartPoles, "CartPole-v1": CartPoles, "Acrobot-v1": Acrobots}
+    return vectorized.get(environment.id, SingleEpisodes)(environment, count)
 
 
 class SingleEpisodes:
@@ -71,7 +69,7 @@ class SingleEpisodes:
         return Moment(self._observations.copy(), rewards, terminated, truncated)
 
 
-class NumpyEpisodes:
+class CartPoles:
     """Episodes of CartPole in gymnasium's own vector environment: ten times as fast as one instance for each.
 
     That environment draws all starts from one generator, and what a replicate sees must not depend on the others. So
@@ -98,3 +96,54 @@ class NumpyEpisodes:
         """Take one action in each episode; those that have ended go on by themselves, and are not looked at."""
         observations, rewards, terminated, truncated, _ = self._all.step(actions)
         return Moment(observations, rewards.astype(np.float64), terminated, truncated)
+
+
+class Acrobots:
+    """Episodes of Acrobot, all in the same NumPy calls: gymnasium's equations of motion take arrays, its steps do not.
+
+    What differs from gymnasium's single instance is rounding.
+    """
+
+    def __init__(self, environment: Environment, count: int):
+        self._single: Any = make(environment.id).unwrapped
+        self._limit = environment.max_episode_steps
+        self._torques = np.array(self._single.AVAIL_TORQUE)
+        self._fastest = np.array([[self._single.MAX_VEL_1], [self._single.MAX_VEL_2]])
+        self._state, self._steps = np.zeros((4, count)), 0
+
+    def start(self, seeds: Sequence[int]) -> np.ndarray:
+        """Begin every episode from its seed; return the first observations (N, features), float32."""
+        states = []
+        for seed in seeds:
+            self._single.reset(seed=seed)
+            states.append(self._single.state)
+        self._state, self._steps = np.stack(states, axis=1).astype(np.float64), 0
+        return self._observations()
+
+    def step(self, actions: np.ndarray, alive: np.ndarray) -> Moment:
+        """Take one of the actions (N,) in each episode; those that have ended go on, and are not looked at."""
+        state = _runge_kutta(self._derivatives(self._torques[actions]), self._state, self._single.dt)
+        state[:2] -= 2 * np.pi * np.round(state[:2] / (2 * np.pi))  # angles stay within half a turn
+        state[2:] = state[2:].clip(-self._fastest, self._fastest)
+        self._state, self._steps = state, self._steps + 1
+        height = -np.cos(state[0]) - np.cos(state[0] + state[1])
+        terminated = height > 1.0
+        truncated = np.full(len(actions), self._steps >= self._limit)
+        return Moment(self._observations(), np.where(terminated, 0.0, -1.0), terminated, truncated)
+
+    def _derivatives(self, torques: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+        return lambda state: np.stack(self._single._dsdt([*state, torques])[:4])
+
+    def _observations(self) -> np.ndarray:
+        angles, speeds = self._state[:2], self._state[2:]
+        turns = np.stack([np.cos(angles), np.sin(angles)], axis=1).reshape(4, -1)  # cos, sin of one, then of the other
+        return np.concatenate([turns, speeds]).T.astype(np.float32)
+
+
+def _runge_kutta(derivatives: Callable[[np.ndarray], np.ndarray], state: np.ndarray, seconds: float) -> np.ndarray:
+    """Go one step of the fourth-order Runge-Kutta method, as gymnasium does."""
+    first = derivatives(state)
+    second = derivatives(state + seconds / 2 * first)
+    third = derivatives(state + seconds / 2 * second)
+    fourth = derivatives(state + seconds * third)
+    return state + seconds / 6 * (first + 2 * second + 2 * third + fourth)
