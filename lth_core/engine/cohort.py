@@ -9,7 +9,7 @@ together where their module allows it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
@@ -262,6 +262,12 @@ class Cohort:
         if self.together:
             return self.network.stacked_outputs_of(self._parameters, self.buffers, inputs)
         return torch.stack([self._output(index, values) for index, values in enumerate(inputs)])
+
+    def at_present(self) -> Callable[[Tensor], Tensor]:
+        """Return `outputs_of` for many calls on few examples before the next step."""
+        if self.linear and self.task.device.type == "cpu":
+            return self.linear.outputs_of_few(self.parameters)
+        return self.outputs_of
 
     def _outputs(self, inputs: Shaped[Tensor, "batch ..."], noise: int = 0) -> Iterable[Float[Tensor, "batch ..."]]:
         """The outputs of each replicate on the same inputs."""

@@ -146,9 +146,11 @@ class ControlTask:
         if networks is None:
             return lambda observations: np.zeros((*observations.shape[:-1], self.environment.actions + 1))
 
+        outputs_of = networks.at_present()
+
         @torch.no_grad()
         def policy(observations: np.ndarray) -> np.ndarray:
-            return networks.outputs_of(torch.from_numpy(observations).to(self.device)).float().cpu().numpy()
+            return outputs_of(torch.from_numpy(observations).to(self.device)).float().cpu().numpy()
 
         return policy
 

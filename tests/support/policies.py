@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium
@@ -64,3 +65,7 @@ class LinearPolicies:
     def outputs_of(self, inputs: Tensor) -> Tensor:
         """Compute the outputs (R, B, actions + 1) of every replicate on its inputs (R, B, features)."""
         return torch.stack([seen @ weights for seen, weights in zip(inputs, self.weights, strict=True)])
+
+    def at_present(self) -> Callable[[Tensor], Tensor]:
+        """Return `outputs_of`."""
+        return self.outputs_of
