@@ -1,4 +1,4 @@
-"""Readers of data files other than images: windows of texts, and points."""
+"""Readers of data files other than images: windows of texts, points, and environments."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lth_core.data.environments import Environment
 from lth_core.data.kinds import kind_of_data
 from lth_core.data.splits import SPLITS
 from lth_core.runtime.shares import Share
@@ -71,3 +72,15 @@ class StoredPoints(Stored):
         for batch in self.shared(index_batches):
             index = self.sent(torch.from_numpy(batch))
             yield self.features[split][index], self.targets[split][index]
+
+
+class StoredEnvironment(Stored):
+    """An environment: its file holds facts alone, and what is trained makes the examples."""
+
+    def __init__(self, tensors: Mapping[str, Tensor], header: Mapping[str, Any], device: torch.device, share: Share):
+        super().__init__(header, device, share)
+        self.environment = Environment.from_facts(header)
+
+    def size(self, split: str) -> int:
+        """Count the steps of a longest episode: there are as many episodes as one asks for."""
+        return self.environment.max_episode_steps

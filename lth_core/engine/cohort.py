@@ -9,13 +9,13 @@ together where their module allows it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from lth_core.engine.convolutions.choice import sparse_convolutions
 from lth_core.engine.convolutions.replicate import SparseConvolutions
@@ -45,6 +45,21 @@ def _kept_draws(device: torch.device) -> Iterator[None]:
     """Leave all global generators of random numbers as they are."""
     with kept_torch_generators(device), kept_generators():
         yield
+
+
+def _stacked(outputs: Sequence[Float[Tensor, "_ outputs"]]) -> Float[Tensor, "replicate batch outputs"]:
+    """Stack the replicates' outputs, in the order in memory that they have; zeros follow those of a shorter batch."""
+    longest = max(map(len, outputs))
+    full = [pad(values, (0, 0, 0, longest - len(values))) if len(values) < longest else values for values in outputs]
+    by_columns = outputs[0].stride(0) == 1 < outputs[0].stride(1)
+    return torch.stack([values.mT for values in full]).mT if by_columns else torch.stack(full)
+
+
+def _cut(
+    values: Float[Tensor, "replicate batch outputs"], pieces: Sequence[Tensor]
+) -> list[Float[Tensor, "_ outputs"]]:
+    """Take each replicate's values of its own examples."""
+    return [of[: len(piece)] for of, piece in zip(values, pieces, strict=True)]
 
 
 class Cohort:
@@ -138,13 +153,16 @@ class Cohort:
         replicates = [self._autograd(r, batch.replicate(r), noise_seeds[r]) for r in range(self.size)]
         return [gradient for gradients in replicates for gradient in gradients]
 
+    def _pieces(self, batch: Batch) -> list[Float[Tensor, "_ features"]]:
+        """Each replicate's inputs as it would have them alone: batches may be of several lengths."""
+        return [batch.replicate(index).inputs.flatten(1) for index in range(self.size)]
+
     def _linear_gradients(self, network: LinearNetwork, batch: Batch) -> list[Gradient]:
-        inputs = batch.inputs.flatten(2)
-        pieces = [inputs] if self.together else inputs.unbind()
+        pieces = [batch.inputs.flatten(2)] if self.together else self._pieces(batch)
         values = [network.activations(part, piece) for part, piece in zip(self.parts, pieces, strict=True)]
-        outputs = values[0][-1] if self.together else torch.stack([activations[-1] for activations in values])
-        by_outputs = self.task.output_gradient(outputs, batch)
-        by_piece = [by_outputs] if self.together else by_outputs.unbind()
+        outputs = [activations[-1] for activations in values]
+        by_outputs = self.task.output_gradient(outputs[0] if self.together else _stacked(outputs), batch)
+        by_piece = [by_outputs] if self.together else _cut(by_outputs, pieces)
         gradients: list[Gradient] = []
         for part, activations, gradient in zip(self.parts, values, by_piece, strict=True):
             by_name = network.gradients(part, activations, gradient)
@@ -152,11 +170,17 @@ class Cohort:
         return gradients
 
     def _sparse_gradients(self, batch: Batch) -> list[Gradient]:
-        count, inputs = batch.inputs.shape[1], columns(batch.inputs.flatten(2))
-        units = [network.units(piece) for network, piece in zip(self.sparse, inputs, strict=True)]
-        outputs = [network.outputs(values, count) for network, values in zip(self.sparse, units, strict=True)]
-        by_outputs = columns(self.task.output_gradient(torch.from_numpy(np.stack(outputs)), batch))
-        for network, *arguments in zip(self.sparse, inputs, units, by_outputs, strict=True):
+        pieces = self._pieces(batch)
+        inputs = [columns(piece[None])[0] for piece in pieces]
+        units = [network.units(values) for network, values in zip(self.sparse, inputs, strict=True)]
+        computed = [
+            network.outputs(values, len(piece))
+            for network, values, piece in zip(self.sparse, units, pieces, strict=True)
+        ]
+        outputs = [torch.from_numpy(values) for values in computed]
+        by_outputs = _cut(self.task.output_gradient(_stacked(outputs), batch), pieces)
+        by_columns = [columns(gradient[None])[0] for gradient in by_outputs]
+        for network, *arguments in zip(self.sparse, inputs, units, by_columns, strict=True):
             network.fill_gradient(*arguments)
         return [network.gradient for network in self.sparse]
 
@@ -238,6 +262,12 @@ class Cohort:
         if self.together:
             return self.network.stacked_outputs_of(self._parameters, self.buffers, inputs)
         return torch.stack([self._output(index, values) for index, values in enumerate(inputs)])
+
+    def at_present(self) -> Callable[[Tensor], Tensor]:
+        """Return `outputs_of` for many calls on few examples before the next step."""
+        if self.linear and self.task.device.type == "cpu":
+            return self.linear.outputs_of_few(self.parameters)
+        return self.outputs_of
 
     def _outputs(self, inputs: Shaped[Tensor, "batch ..."], noise: int = 0) -> Iterable[Float[Tensor, "batch ..."]]:
         """The outputs of each replicate on the same inputs."""

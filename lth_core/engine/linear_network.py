@@ -6,10 +6,12 @@ One replicate's tensors are matrices; on a GPU all replicates go through the sam
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -95,6 +97,27 @@ class LinearNetwork:
             hidden = position < len(self.layers) - 1
             values.append(linear(values[-1], parameters[weight], parameters[bias] if bias else None, relu=hidden))
         return values
+
+    def outputs_of_few(self, parameters: dict[str, Tensor]) -> Callable[[Tensor], Tensor]:
+        """Return what computes every replicate's outputs on few examples of its own, with present weights (R, ...).
+
+        NumPy has a product for every replicate, all in one call. torch's product of them all rounds otherwise where
+        there are others (5 examples, on two threads), and one call for each takes nine times as long.
+        """
+        values_of = {name: value.detach().numpy() for name, value in parameters.items()}
+        layers = [(values_of[weight], values_of[bias] if bias else None) for weight, bias in self.layers]
+
+        def outputs(inputs: Float[Tensor, "replicate batch ..."]) -> Float[Tensor, "replicate batch outputs"]:
+            values = inputs.flatten(2).numpy()
+            for position, (weight, bias) in enumerate(layers):
+                values = values @ weight.mT
+                if bias is not None:
+                    values += bias[:, None]
+                if position < len(layers) - 1:
+                    np.maximum(values, 0, out=values)
+            return torch.from_numpy(values)
+
+        return outputs
 
     def gradients(
         self,

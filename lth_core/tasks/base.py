@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -78,6 +78,10 @@ class Networks(Protocol):
 
     def outputs_of(self, inputs: Shaped[Tensor, "replicate batch ..."]) -> Float[Tensor, "replicate batch ..."]:
         """Compute the outputs of every replicate on inputs of its own."""
+        ...
+
+    def at_present(self) -> Callable[[Tensor], Tensor]:
+        """Return `outputs_of` for many calls on few examples, with the weights as they are now."""
         ...
 
     def totals(self, sums: Float[Tensor, "quantity replicate"], examples: int) -> tuple[Tensor, int]:

@@ -9,6 +9,7 @@ from torch import nn
 
 from lth_core.config import Choice, Recipe
 from lth_core.tasks.base import Task
+from lth_core.tasks.control import ControlTask
 from lth_core.tasks.examples import ExamplesTask
 from lth_core.tasks.images import ImageTask
 from lth_core.tasks.objective import Objective
@@ -23,5 +24,5 @@ def build_task(
 
     Raises TaskError for a recipe that the data cannot follow.
     """
-    kind = ImageTask if data.kind == "images" else ExamplesTask
+    kind = {"images": ImageTask, "environment": ControlTask}.get(data.kind, ExamplesTask)
     return kind(module, data, recipe, device, Objective.of(objective))
