@@ -1,5 +1,4 @@
 # The plan of the config, and the input functions of the rules. Rules themselves are in the other files.
-import gc
 import glob
 import inspect
 import os
@@ -12,8 +11,9 @@ root = os.path.abspath(Path(workflow.current_basedir.get_path_or_uri(secret_free
 imported = not workflow.modifier.is_main_snakefile()
 sys.path.insert(0, root)
 
-# Planning makes millions of objects that live to its end: to look among them for dead ones is lost time.
-gc.set_threshold(200_000, 20, 100)
+from lth_core.runtime import collector
+
+collector.postpone()
 
 from lth_core.planning.configfile import ConfigError
 from lth_core.planning.plan import Plan
