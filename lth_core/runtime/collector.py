@@ -1,4 +1,4 @@
-"""Python's collector of dead objects while a workflow is planned: almost nothing that planning makes dies before its end.
+"""Python's collector of dead objects while a workflow is planned: nearly all that planning makes lives to its end.
 
 To look among millions of living objects for dead ones is lost time, and most of it is lost at the end of the process,
 which looks twice and then takes the objects apart one by one, although the system takes all memory back at once.

@@ -98,7 +98,8 @@ def run_of(wildcards):
 @called_often
 def file_arguments(wildcards, input):
     """Pass the named input files of a job as its arguments: --data FILE --trained-from FILE ..."""
-    return [argument for name, path in input.items() for argument in (f"--{name.replace('_', '-')}", path)]
+    # Interned: each job gets new strings, keeps them, and shares nearly all of these files with others.
+    return [sys.intern(text) for name, path in input.items() for text in (f"--{name.replace('_', '-')}", str(path))]
 
 
 @called_often
