@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lth_core.runtime import collector
 from tests.support.project import AFTER_TRAINING, BRANCH, LEVELS, MINIATURE, PAGE, ROOT, Finished, Project
 
 # ---------------------------------------------------------------- which config
@@ -133,6 +134,11 @@ def plan_plainly(folder: Path) -> float:
 def cpu_seconds_of_children() -> float:
     spent = resource.getrusage(resource.RUSAGE_CHILDREN)
     return spent.ru_utime + spent.ru_stime
+
+
+def test_a_run_collects_dead_objects_again(project: Project) -> None:
+    project.append("Snakefile", "\n\nonstart:\n    import gc\n    sys.exit(f'thresholds: {gc.get_threshold()}')\n")
+    assert f"thresholds: {collector.RUNNING}" in project.snakemake("--forcerun", "claims").said
 
 
 # ---------------------------------------------------------------- what else snakemake offers

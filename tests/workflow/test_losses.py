@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 
 import pytest
@@ -134,22 +135,39 @@ def test_what_only_a_job_can_tell_costs_nothing_either(prepared: Project, edits:
     assert not (prepared.folder / "results/.replaced").exists()
 
 
+def start_to_prepare_data_anew(project: Project) -> subprocess.Popen[str]:
+    """Start a run whose first job, which makes data anew, sleeps; returns while that job runs."""
+    project.edit("config.yaml", (TRANSFORMED[0], TRANSFORMED[1].format("sleeps")))
+    project.append("config.yaml", "plugins: [odd]\n")
+    process = project.start()
+    deadline = time.monotonic() + 60
+    while (project.folder / "results/data/digits.safetensors").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(1)
+    return process
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_interruption_costs_nothing_finished(prepared: Project, how: signal.Signals) -> None:
     good, before = prepared.read("config.yaml"), prepared.files()
-    prepared.edit("config.yaml", (TRANSFORMED[0], TRANSFORMED[1].format("sleeps")))
-    prepared.append("config.yaml", "plugins: [odd]\n")
-    process = prepared.start()
-    deadline = time.monotonic() + 60
-    while (prepared.folder / "results/data/digits.safetensors").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(1)  # the job runs
+    process = start_to_prepare_data_anew(prepared)
     os.killpg(process.pid, how) if how == signal.SIGINT else process.send_signal(how)
     process.communicate(timeout=60)
     (prepared.folder / "config.yaml").write_text(good)
     assert prepared.run().nothing_to_do
     assert prepared.files() == before
     assert not (prepared.folder / "results/.replaced").exists()
+
+
+def test_neither_does_a_dry_run_beside_the_run(prepared: Project) -> None:
+    good, before = prepared.read("config.yaml"), prepared.files()
+    process = start_to_prepare_data_anew(prepared)
+    assert "data digits" in prepared.would_run()
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    (prepared.folder / "config.yaml").write_text(good)
+    assert prepared.run().nothing_to_do
+    assert prepared.files() == before
 
 
 def test_what_is_made_again_as_it_was_is_no_reason_to_make_anything_of_it_again(project: Project) -> None:

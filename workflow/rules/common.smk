@@ -1,5 +1,4 @@
 # The plan of the config, and the input functions of the rules. Rules themselves are in the other files.
-import gc
 import glob
 import inspect
 import os
@@ -12,8 +11,9 @@ root = os.path.abspath(Path(workflow.current_basedir.get_path_or_uri(secret_free
 imported = not workflow.modifier.is_main_snakefile()
 sys.path.insert(0, root)
 
-# Planning makes millions of objects that live to its end: to look among them for dead ones is lost time.
-gc.set_threshold(200_000, 20, 100)
+from lth_core.runtime import collector
+
+collector.postpone()
 
 from lth_core.planning.configfile import ConfigError
 from lth_core.planning.plan import Plan
@@ -98,7 +98,8 @@ def run_of(wildcards):
 @called_often
 def file_arguments(wildcards, input):
     """Pass the named input files of a job as its arguments: --data FILE --trained-from FILE ..."""
-    return [argument for name, path in input.items() for argument in (f"--{name.replace('_', '-')}", path)]
+    # Interned: each job gets new strings, keeps them, and shares nearly all of these files with others.
+    return [sys.intern(text) for name, path in input.items() for text in (f"--{name.replace('_', '-')}", str(path))]
 
 
 @called_often

@@ -29,7 +29,7 @@ class Finishing:
         while finished:
             job = finished.pop()
             for single in job if job.is_group() else [job]:
-                if is_local(single):
+                if is_local(single) and not self.workflow.dryrun:  # which would forget what a run beside it needs
                     replaced.forget(list(single.output), folders)
             ready |= bool(await super().finish(job, update_checkpoint_dependencies))
             unchanged = self.unchanged_after(job)

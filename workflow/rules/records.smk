@@ -5,6 +5,7 @@
 # shared between folders and outlive `.snakemake`, and another config's never pass for this one's.
 import hashlib
 import os
+import stat
 
 import snakemake.workflow
 from snakemake.persistence import NO_PARAMS_CHANGE, ParamsChange
@@ -65,6 +66,11 @@ class Records:
             self._belongs[job] = origin is not None and origin.holds(self._asked(job), *files, self._content)
         return self._belongs[job]
 
+    def deactivate_cache(self):
+        """Remember no records from now on: the plan is made, and its run begins."""
+        super().deactivate_cache()
+        collector.resume()
+
     def _is_recorded(self, job):
         """Whether Snakemake's records are all that is to be asked: of files in stores there is nothing else."""
         return not is_local(job) or super().has_metadata(job)
@@ -100,7 +106,10 @@ def is_local(job):
 def is_of(record, path):
     """Whether a file has the time that it had when the record was made; what is not in this file system has none."""
     try:
-        return record.endtime in (os.lstat(path).st_mtime, os.stat(path).st_mtime)
+        facts = os.lstat(path)
+        if record.endtime == facts.st_mtime:
+            return True
+        return stat.S_ISLNK(facts.st_mode) and record.endtime == os.stat(path).st_mtime
     except OSError:
         return True
 
