@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -21,6 +21,8 @@ class Objective:
 
     name: str
     function: Callable[..., dict[str, Tensor]]
+    options: Mapping[str, Any]
+    """Those of the config; the function has them."""
     metrics: tuple[Metric, ...]
     gradient: Callable[..., Tensor] | None = None
     """The gradient of every replicate's mean loss by its outputs, where the objective has it derived by hand."""
@@ -33,7 +35,7 @@ class Objective:
         facts, known = registry.objective.facts(choice.name), registry.objective
         function = partial(known.get(choice.name), **choice.options)
         smooths = known.uses(choice.name, "label_smoothing")
-        return cls(choice.name, function, facts["metrics"], facts.get("gradient"), smooths)
+        return cls(choice.name, function, choice.options, facts["metrics"], facts.get("gradient"), smooths)
 
     def __call__(self, outputs: Tensor, batch: Any, label_smoothing: float = 0.0) -> dict[str, Tensor]:
         """Compute "loss" and every metric of every example. Raises what the function raises."""
