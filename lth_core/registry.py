@@ -136,11 +136,11 @@ class Registry:
         except Exception as error:  # a plugin may fail in any way
             if f"{function.__module__}.".startswith("lth_core.") or type(error).__module__.startswith("lth_core."):
                 raise
-            raise PluginError(f"{self.noun} '{name}' failed{_failure(function, error)}") from error
+            raise PluginError(f"{self.noun} '{name}' failed{failure(function, error)}") from error
 
 
-def _failure(function: Callable[..., Any], error: Exception) -> str:
-    """Say in which line of its module a function failed, and how."""
+def failure(function: Callable[..., Any], error: Exception) -> str:
+    """Say in which line of its module a function failed, and how: " in my_lab.py, line 3: ..."."""
     path = getattr(sys.modules.get(function.__module__), "__file__", None)
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
     where = f" in {Path(path).name}, line {lines[-1]}" if path and lines else ""

@@ -94,7 +94,7 @@ def proof_of(task: str, factory: Factory, settings: Task, data: Data, seed: int)
 
     try:
         with kept_torch_generators():
-            check_measures(task_of(factory()), settings.objective.name)
+            check_measures(task_of(factory()), settings.objective)
     except Exception as error:  # of any type: it may be the user's code
         reason = str(error) if type(error).__module__.startswith("lth_core.") else one_line(error)
         raise TaskError(f"tasks.{task}.objective: {reason}") from error

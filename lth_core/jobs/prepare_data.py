@@ -8,9 +8,11 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lth_core.data.kinds import kind_of_data
 from lth_core.data.splits import DataError
 from lth_core.jobs.support.command import command, import_modules
 from lth_core.randomness import random_generator, seeded
@@ -27,6 +29,7 @@ def prepare(name: str, spec: dict[str, Any], root: str, output: str) -> None:
     options = dict(spec["source"])
     registered = options.pop("name")
     splits = checked(dataset.call(registered, {"root": root}, options), f"data set '{registered}'")
+    check_kind(registered, splits.facts())
     for choice in spec.get("transforms", []):
         options = dict(choice)
         change = options.pop("name")
@@ -41,8 +44,16 @@ def prepare(name: str, spec: dict[str, Any], root: str, output: str) -> None:
 def checked(splits: Any, of: str) -> Any:
     """Return what a registered function made, or raise DataError if it is no data set."""
     if not (callable(getattr(splits, "tensors", None)) and callable(getattr(splits, "facts", None))):
-        raise DataError(f"{of} returned {type(splits).__name__}, not Splits")
+        raise DataError(f"{of} returned {type(splits).__name__}, not Splits, Text, Points or Environment")
     return splits
+
+
+def check_kind(name: str, facts: Mapping[str, Any]) -> None:
+    """Check that a data set is of the kind that its registration says. Raises DataError."""
+    said, kind = kind_of_data(dataset.facts(name)), kind_of_data(facts)
+    if kind != said:
+        advice = f'write kind="{kind}" there'
+        raise DataError(f"data set '{name}' returned {kind}, but it is registered as {said}: {advice}")
 
 
 @command

@@ -18,6 +18,7 @@ from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapt
 from lth_core import registry
 from lth_core.config import Choice
 from lth_core.planning.configerrors import Location, at, explain, shown, unknown_key
+from lth_core.planning.registrations import misregistered_objective
 from lth_core.registry import Registry, UnknownName
 from lth_core.studies.base import Study
 
@@ -73,6 +74,8 @@ def _choice(known: Registry, choice: Choice, location: Location) -> list[str]:
         options = known.options(choice.name)
     except UnknownName as error:
         return [at(location, str(error))]
+    if known is registry.objective and (problem := misregistered_objective(choice.name)):
+        return [at(location, problem)]
     named = {key: option for key, option in options.items() if option.kind not in VARIADIC}
     takes_any = any(option.kind == option.VAR_KEYWORD for option in options.values())
     problems = []

@@ -12,6 +12,7 @@ from lth_core.data.facts import known_facts
 from lth_core.data.kinds import IMAGES, OFFERED, kind_of_data
 from lth_core.planning.configerrors import Location, at
 from lth_core.planning.crosscheck import missing_options, needed_by
+from lth_core.planning.registrations import kind_advice, misregistered_dataset
 from lth_core.planning.starts import starts
 from lth_core.registry import UnknownName
 from lth_core.storage.runs import DENSE, Run
@@ -82,6 +83,9 @@ def _datasets(config: Config) -> list[str]:
             known = {*config.datasets, *registry.dataset.names()}
             problems.append(at(location, str(UnknownName("data set", task.dataset, known))))
             continue
+        if problem := misregistered_dataset(source.name):
+            problems.append(at(location, problem))
+            continue
         missing = [key for key in missing_options(registry.dataset, source.name) if key not in source.options]
         if missing:
             needs = f"data set '{source.name}' needs {', '.join(missing)}: give it an entry under datasets"
@@ -93,7 +97,7 @@ def _datasets(config: Config) -> list[str]:
             known_facts(source)
             key = "transforms"
             facts = known_facts(source, dataset.transforms)
-            problems += _kinds(name, task, facts) or _facts(name, task, facts)
+            problems += _kinds(name, task, source.name, facts) or _facts(name, task, facts)
         except ValueError as error:
             problems.append(at(("datasets", task.dataset, key), str(error)))
     return problems
@@ -107,14 +111,14 @@ def _transformed(name: str, dataset: Dataset) -> list[str]:
     return [at(("datasets", name, "transforms"), f"transforms are of images, and '{dataset.source.name}' is {kind}")]
 
 
-def _kinds(name: str, task: Task, facts: Mapping[str, Any]) -> list[str]:
+def _kinds(name: str, task: Task, source: str, facts: Mapping[str, Any]) -> list[str]:
     """Objectives and networks that do not take this kind of data."""
     kind, location = kind_of_data(facts), ("tasks", name)
     problems = []
     wanted = registry.objective.facts(task.objective.name)["data"]
     if kind != wanted:
-        fitting = [one for one in registry.objective.names() if registry.objective.facts(one)["data"] == kind]
-        advice = f"; for {kind} there is {listing(fitting)}" if fitting else ""
+        fitting = [one for one in registry.objective.names() if registry.objective.facts(one).get("data") == kind]
+        advice = kind_advice(source, wanted) or (f"; for {kind} there is {listing(fitting)}" if fitting else "")
         other = f"'{task.objective.name}' takes {wanted}, but '{task.dataset}' is {kind}{advice}"
         problems.append(at((*location, "objective"), other))
     lacking = sorted(needed_by(registry.model, task.model.name) - {*OFFERED[kind]})

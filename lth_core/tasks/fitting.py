@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from lth_core import registry
+from lth_core.config import Choice
 from lth_core.data.kinds import example_shape, kind_of_data, offered_to_models
 from lth_core.models.inputs import TokenShape
 from lth_core.models.outputs import check_outputs, check_scores
-from lth_core.registry import kind_of
-from lth_core.tasks.base import Task, TaskError
+from lth_core.registry import failure, kind_of
+from lth_core.tasks.base import Examples, Task, TaskError
 
-EXAMPLES = 2
+EXAMPLES = 8
 
 
 def input_shape(facts: Mapping[str, Any]) -> Sequence[int]:
@@ -40,23 +43,69 @@ def check_network(module: nn.Module, objective: str, facts: Mapping[str, Any]) -
         check_outputs(module, shape)
 
 
-@torch.no_grad()
-def check_measures(task: Task, objective: str) -> None:
-    """Check that the task's objective reads the module's outputs, on two examples. Raises TaskError."""
+def check_measures(task: Task, objective: Choice) -> None:
+    """Check that the task's objective reads the module's outputs, on a few examples. Raises TaskError.
+
+    What it makes of an example must depend on that example alone, because evaluations go through a split in pieces and
+    processes share a batch. Episodes are an exception: neither is done with these.
+    """
     batch = next(iter(task.sample_batches("validation", EXAMPLES)))
-    measured = task.measures(task.module.eval()(batch.inputs.clone()), batch)
-    wanted, count = ["loss", *(metric.name for metric in task.metrics)], len(batch.inputs)
+    with torch.no_grad():
+        outputs = task.module.eval()(batch.inputs.clone())
+    before = _copied(batch)
+    measured = _measured(task, objective, outputs.requires_grad_(), batch)
+    wanted = ["loss", *(metric.name for metric in task.metrics)]
+    if problem := _not_measured(measured, wanted, len(batch.inputs)):
+        raise TaskError(f"objective '{objective.name}' {problem}")
+    if any(not torch.equal(value, getattr(batch, name)) for name, value in before.items()):
+        raise TaskError(f"objective '{objective.name}' changes the batch that it is given: compute with a copy")
+    if isinstance(batch, Examples):
+        alone = _measured(task, objective, outputs[:1], Examples(batch.inputs[:1], batch.targets[:1]))
+        shapes = f"outputs of shape {tuple(outputs.shape)} and targets of shape {tuple(batch.targets.shape)}"
+        for name in wanted:
+            if not _same(alone[name], measured[name]):
+                raise TaskError(
+                    f"objective '{objective.name}' gives an example another '{name}' alone than in a batch: compute it "
+                    f"for each example by itself, here from {shapes}"
+                )
+
+
+def _same(alone: Tensor, measured: Tensor) -> bool:
+    """Whether the first of several values is that of an example alone, up to rounding."""
+    values = measured.detach().double()
+    near = 1e-3 * float(values.abs().nan_to_num(posinf=0.0).max())
+    return torch.allclose(alone.detach().double(), values[:1], rtol=0, atol=near, equal_nan=True)
+
+
+def _copied(batch: Any) -> dict[str, Tensor]:
+    return {field.name: getattr(batch, field.name).clone() for field in fields(batch)}
+
+
+def _measured(task: Task, objective: Choice, outputs: Tensor, batch: Any) -> Any:
+    """What the objective returns. Raises TaskError where it fails."""
+    try:
+        with torch.enable_grad():
+            return task.measures(outputs, batch)
+    except Exception as error:  # of any type: it is the user's code
+        function = registry.objective.get(objective.name)
+        raise TaskError(f"objective '{objective.name}' failed{failure(function, error)}") from error
+
+
+def _not_measured(measured: Any, wanted: list[str], count: int) -> str | None:
+    """Say what is wrong with what an objective returns of `count` examples, or None."""
+    needed = " and ".join(map(repr, wanted))
     if not isinstance(measured, dict):
-        raise TaskError(f"objective '{objective}' returns {kind_of(measured)}: a dict of {wanted} is needed")
+        return f"returns {kind_of(measured)}: a dict with {needed} is needed"
     for name in wanted:
-        value = measured.get(name)
+        if name not in measured:
+            return f"returns no '{name}': a dict with {needed} is needed"
+        value = measured[name]
         if not isinstance(value, Tensor) or value.shape != (count,):
-            what = f"of shape {tuple(value.shape)}" if isinstance(value, Tensor) else kind_of(value)
-            raise TaskError(
-                f"objective '{objective}' returns '{name}' as {what} for {count} examples: a tensor of one number for "
-                "each is needed"
-            )
-    if not measured["loss"].is_floating_point():
-        raise TaskError(
-            f"objective '{objective}' returns a loss of {measured['loss'].dtype}: it must be floating-point"
-        )
+            what = f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else kind_of(value)
+            return f"returns {what} as '{name}' for {count} examples: one tensor of shape ({count},) is needed"
+    loss = measured["loss"]
+    if not loss.is_floating_point():
+        return f"returns a loss of {loss.dtype}: it must be floating-point"
+    if not loss.requires_grad:
+        return "returns a loss without a gradient: compute it from the outputs, without detach, argmax or no_grad"
+    return None

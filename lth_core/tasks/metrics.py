@@ -6,6 +6,9 @@ from lth_core import registry
 from lth_core.config import Task
 from lth_core.metrics import Metric
 
+COLUMNS = ("replicate", "seed", "draw", "step", "split", "loss", "metric")
+"""What histories and the tables of studies have besides: no metric can be called so."""
+
 
 def metrics_of(task: Task) -> tuple[Metric, ...]:
     """Return what is measured of a task besides its loss, by its settings. Raises UnknownName."""

@@ -40,8 +40,8 @@ class Objective:
     def __call__(self, outputs: Tensor, batch: Any, label_smoothing: float = 0.0) -> dict[str, Tensor]:
         """Compute "loss" and every metric of every example. Raises what the function raises."""
         if self.smooths and label_smoothing:
-            return self.function(outputs, batch, label_smoothing=label_smoothing)
-        return self.function(outputs, batch)
+            return self.function(outputs=outputs, batch=batch, label_smoothing=label_smoothing)
+        return self.function(outputs=outputs, batch=batch)
 
 
 @torch.enable_grad()

@@ -81,7 +81,7 @@ def test_a_data_set_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("source", "line"),
     [
-        ({"name": "numbers"}, "error: data set 'numbers' returned list, not Splits\n"),
+        ({"name": "numbers"}, "error: data set 'numbers' returned list, not Splits, Text, Points or Environment\n"),
         ({"name": "stripes", "examples": 0}, "error: stripes below data: the train split is empty\n"),
         (
             {"name": "faulty"},
