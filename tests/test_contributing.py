@@ -18,24 +18,69 @@ def blocks(language: str, page: str, start: str = "") -> str:
     return "\n".join(re.findall(rf"```{language}\n({start}.*?)```", (ROOT / page).read_text(), re.DOTALL))
 
 
-def test_the_examples_of_contributing_run_as_they_stand(tmp_path: Path) -> None:
-    (tmp_path / "my_lab.py").write_text(blocks("python", "CONTRIBUTING.md"))
-    (tmp_path / "config.yaml").write_text(blocks("yaml", "CONTRIBUTING.md"))
+def run(folder: Path, config: str) -> None:
+    """Run a config in a folder to its end."""
     command = [sys.executable, "-m", "snakemake", "--cores", "2", "--snakefile", str(ROOT / "Snakefile")]
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    run = subprocess.run(
-        [*command, "--directory", str(tmp_path), "--configfile", str(tmp_path / "config.yaml")],
+    done = subprocess.run(
+        [*command, "--directory", str(folder), "--configfile", str(folder / config)],
         capture_output=True,
         text=True,
-        env=environment,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
         check=False,
     )
-    assert run.returncode == 0, run.stdout + run.stderr
-    (claim,) = csv.DictReader((tmp_path / "results/tables/config/claims.csv").open())
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def claims_of(folder: Path, name: str) -> list[dict[str, str]]:
+    with (folder / f"results/tables/{name}/claims.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_examples_of_contributing_run_as_they_stand(tmp_path: Path) -> None:
+    for language, file in (("python", "my_lab.py"), ("yaml", "config.yaml")):
+        (tmp_path / file).write_text(blocks(language, "CONTRIBUTING.md", start="(?!# diabetes)"))
+    run(tmp_path, "config.yaml")
+    (claim,) = claims_of(tmp_path, "config")
     assert claim["verdict"] in ("supported", "contradicted", "inconclusive") and claim["n"] == "2"
     page = (tmp_path / "reports/config/index.html").read_text()
     assert "Tickets under noise" in page and "stripes: generated 8x8 images" in page
     assert (tmp_path / "reports/config/noise-study/noise-stripes-mine.svg").stat().st_size > 1000
+
+
+def objective_example() -> tuple[str, str]:
+    """The plugin and the config of the example that has a config of its own."""
+    return blocks("python", "CONTRIBUTING.md", "# diabetes.py"), blocks("yaml", "CONTRIBUTING.md", "# diabetes.yaml")
+
+
+def test_the_whole_core_study_runs_on_the_objective_of_contributing(tmp_path: Path) -> None:
+    plugin, config = objective_example()
+    for long, short in (("steps: 300", "steps: 40"), ("levels: 4", "levels: 3"), ('"0-4"', '"0-1"')):
+        assert config.count(long) == 1
+        config = config.replace(long, short)
+    (tmp_path / "diabetes.py").write_text(plugin)
+    (tmp_path / "diabetes.yaml").write_text(config)
+    run(tmp_path, "diabetes.yaml")
+    claims = {claim["claim"]: claim for claim in claims_of(tmp_path, "diabetes")}
+    (matching,) = (claim for said, claim in claims.items() if "match (within 2 points of progression)" in said)
+    assert "dense minus ticket" in matching["effect"]  # low errors are better
+    compared = [
+        claim for claim in claims.values() if "absolute error" in claim["effect"] and "steps" not in claim["effect"]
+    ]
+    assert compared and all(claim["unit"] == "points of progression" for claim in compared)
+    assert not any("accuracy" in claim["claim"] + claim["effect"] for claim in claims.values())
+    page = (tmp_path / "reports/diabetes/index.html").read_text()
+    assert "Test absolute error" in page and "442 patients with diabetes (scikit-learn)" in page
+    assert "accuracy" not in page
+    assert (tmp_path / "reports/diabetes/frankle2019/fig04-tickets-progression.svg").stat().st_size > 1000
+
+
+def test_the_objective_of_contributing_fits_a_screen_and_needs_no_torch_when_it_is_imported(tmp_path: Path) -> None:
+    plugin, config = objective_example()
+    assert len(plugin.splitlines()) + len(config.splitlines()) <= 50
+    (tmp_path / "diabetes.py").write_text(plugin)
+    script = "import sys, diabetes; sys.exit('torch' in sys.modules)"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    assert not subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=environment, check=False).returncode
 
 
 def test_the_example_of_the_readme_registers_a_model(tmp_path: Path) -> None:
