@@ -29,6 +29,10 @@ def stripes(root, examples=4):
 def numbers():
     return [1, 2, 3]
 
+@dataset("pictures", kind="points")
+def pictures(root):
+    return stripes(root)
+
 @dataset("faulty")
 def faulty():
     raise ValueError("a fault of the plugin")
@@ -81,11 +85,15 @@ def test_a_data_set_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("source", "line"),
     [
+        (
+            {"name": "pictures"},
+            "error: data set 'pictures' returned images, but it is registered as points: write kind=\"images\" there\n",
+        ),
         ({"name": "numbers"}, "error: data set 'numbers' returned list, not Splits, Text, Points or Environment\n"),
         ({"name": "stripes", "examples": 0}, "error: stripes below data: the train split is empty\n"),
         (
             {"name": "faulty"},
-            "error: data set 'faulty' failed in data_job_plugin.py, line 18: ValueError: a fault of the plugin\n",
+            "error: data set 'faulty' failed in data_job_plugin.py, line 22: ValueError: a fault of the plugin\n",
         ),
         ({"name": "stripe"}, "error: unknown data set 'stripe'; did you mean 'stripes'? (known: "),
     ],
