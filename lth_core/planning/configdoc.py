@@ -33,6 +33,7 @@ _CHOICES = (
     ("Dataset", "source", registry.dataset),
     ("Dataset", "transforms", registry.transform),
     ("Task", "model", registry.model),
+    ("Task", "objective", registry.objective),
     ("Method", "criterion", registry.criterion),
     ("Branch", "treatment", registry.treatment),
 )
@@ -194,7 +195,14 @@ def _type(field: Schema) -> str:
 
 def _names() -> str:
     rows = []
-    for known in (registry.dataset, registry.transform, registry.model, registry.criterion, registry.treatment):
+    for known in (
+        registry.dataset,
+        registry.transform,
+        registry.model,
+        registry.objective,
+        registry.criterion,
+        registry.treatment,
+    ):
         for name in known.names():
             options = [_option(option) for option in known.options(name).values()]
             meaning = (known.get(name).__doc__ or "").strip().partition("\n")[0]
