@@ -191,6 +191,7 @@ def test_tables_and_pages_show_studies_in_the_order_of_their_papers() -> None:
         "stabilizing2019",
         "deconstructing",
         "transfer",
+        "yu2019",
         "linear-mode-connectivity",
         "early-phase",
         "renda2020",
