@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from lth_core.jobs import check
-from lth_core.registry import criterion, model, treatment
+from lth_core.metrics import ACCURACY
+from lth_core.registry import criterion, model, objective, treatment
 from lth_core.tickets.rewinding import apply_mask
 
 TRAIN = {"optimizer": {"name": "adam", "learning_rate": 0.01}, "batch_size": 10, "steps": 20, "evaluate_every": 5}
@@ -78,9 +79,20 @@ def complaint(data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     """complaint(...) -> what the job says of a task on the synthetic images (90 training examples, 1x6x6)."""
 
     def run(
-        data: bool = True, batch_size: int = 10, network: Any = "lenet", treated: Sequence[dict] = (), **method: Any
+        data: bool = True,
+        batch_size: int = 10,
+        network: Any = "lenet",
+        objective: str = "classification",
+        treated: Sequence[dict] = (),
+        **method: Any,
     ) -> str:
-        task = {"dataset": "mine", "model": network, "cohorts": ["0-0"], "train": TRAIN | {"batch_size": batch_size}}
+        task = {
+            "objective": objective,
+            "dataset": "mine",
+            "model": network,
+            "cohorts": ["0-0"],
+            "train": TRAIN | {"batch_size": batch_size},
+        }
         asked = {"task": task, "data": str(data_file) if data else None, "facts": {} if data else FACTS}
         asked |= {"proved": ["0-0"], "methods": {"imp": {"rate": 0.2, "levels": 1} | method}, "treated": treated}
         monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps({"modules": [], "tasks": {"mini": asked}})))
@@ -106,6 +118,19 @@ def test_a_network_is_proved_where_its_data_are_there(complaint: Callable[..., s
     said = complaint(network="test-check-hooked")
     assert said.startswith("error: tasks.mini.model: test-check-hooked: '1.weight' would be trained otherwise")
     assert complaint(network="test-check-hooked", data=False) == ""
+
+
+@objective("test-check-mean", data="images", metrics=(ACCURACY,))
+def mean(outputs, batch):
+    return {"loss": outputs.mean(), "accuracy": outputs.argmax(dim=-1) == batch.targets}
+
+
+def test_an_objective_is_called_where_its_data_are_there(complaint: Callable[..., str]) -> None:
+    assert complaint(objective="test-check-mean") == (
+        "error: tasks.mini.objective: objective 'test-check-mean' returns a tensor of shape () as 'loss' for 8 "
+        "examples: one tensor of shape (8,) is needed\n"
+    )
+    assert complaint(objective="test-check-mean", data=False) == ""
 
 
 def test_what_works_passes_in_silence(complaint: Callable[..., str]) -> None:
