@@ -17,6 +17,8 @@ from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapt
 
 from lth_core import registry
 from lth_core.config import Choice
+from lth_core.data.kinds import IMAGES, OFFERED
+from lth_core.metrics import Metric
 from lth_core.planning.configerrors import Location, at, explain, shown, unknown_key
 from lth_core.registry import Registry, UnknownName
 from lth_core.studies.base import Study
@@ -86,7 +88,22 @@ def _choice(known: Registry, choice: Choice, location: Location) -> list[str]:
             given = ", ".join(sorted(known.offered))
             needed = f"missing: {known.noun} '{choice.name}' needs it as an option (what it is given: {given})"
             problems.append(at((*location, key), needed))
-    return problems or _unread(known, choice, location)
+    return problems or misregistered(known, choice.name, location) or _unread(known, choice, location)
+
+
+def misregistered(known: Registry, name: str, location: Location) -> list[str]:
+    """What an objective or a data set does not say at registration, but has to, or says wrongly."""
+    facts, kinds = known.facts(name), " or ".join(OFFERED)
+    key = {registry.objective: "data", registry.dataset: "kind"}.get(known)
+    if key and facts.get(key, IMAGES if known is registry.dataset else None) not in OFFERED:
+        said = f"registered with {key}={facts[key]!r}" if key in facts else f"registered without {key}=..."
+        return [at(location, f"{known.noun} '{name}' is {said}: it must be {kinds}")]
+    metrics = facts.get("metrics")
+    are_metrics = isinstance(metrics, tuple) and metrics and all(isinstance(metric, Metric) for metric in metrics)
+    if known is registry.objective and not are_metrics:
+        needed = "metrics=(...,) must be a tuple of lth_core.metrics.Metric, at least one"
+        return [at(location, f"{known.noun} '{name}': {needed}")]
+    return []
 
 
 def _unread(known: Registry, choice: Choice, location: Location) -> list[str]:

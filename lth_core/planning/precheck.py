@@ -59,7 +59,8 @@ def _data(plan: Plan, settings: Task, made: Collection[str]) -> dict[str, Any]:
     """The data file of a task, unless it is still to be made, and what is known of its data anyway."""
     dataset, path = plan.config.dataset(settings.dataset), data_file(plan.config.results, settings.dataset)
     there = path not in made and os.path.exists(path)
-    return {"data": path if there else None, "facts": known_facts(dataset.source, dataset.transforms)}
+    facts = known_facts(dataset.source, dataset.transforms, plan.config.data_root)
+    return {"data": path if there else None, "facts": facts}
 
 
 def _source(plan: Plan, settings: Task, made: Collection[str]) -> dict[str, Any] | None:
