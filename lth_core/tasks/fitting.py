@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from lth_core.data.kinds import example_shape, kind_of_data, offered_to_models
 from lth_core.models.inputs import TokenShape
 from lth_core.models.outputs import check_outputs, check_scores
-from lth_core.registry import kind_of
+from lth_core.registry import kind_of, one_line
 from lth_core.tasks.base import Task, TaskError
 
 EXAMPLES = 2
@@ -40,23 +40,31 @@ def check_network(module: nn.Module, objective: str, facts: Mapping[str, Any]) -
         check_outputs(module, shape)
 
 
-@torch.no_grad()
+@torch.enable_grad()
 def check_measures(task: Task, objective: str) -> None:
     """Check that the task's objective reads the module's outputs, on two examples. Raises TaskError."""
     batch = next(iter(task.sample_batches("validation", EXAMPLES)))
-    measured = task.measures(task.module.eval()(batch.inputs.clone()), batch)
+    outputs = task.module.eval()(batch.inputs.clone()).detach().requires_grad_()
+    try:
+        measured = task.measures(outputs, batch)
+    except Exception as error:  # of any type: it may be the user's code
+        fails = f"objective '{objective}' fails on outputs of shape {tuple(outputs.shape)}"
+        raise TaskError(f"{fails}: {one_line(error)}") from error
     wanted, count = ["loss", *(metric.name for metric in task.metrics)], len(batch.inputs)
     if not isinstance(measured, dict):
         raise TaskError(f"objective '{objective}' returns {kind_of(measured)}: a dict of {wanted} is needed")
     for name in wanted:
         value = measured.get(name)
         if not isinstance(value, Tensor) or value.shape != (count,):
-            what = f"of shape {tuple(value.shape)}" if isinstance(value, Tensor) else kind_of(value)
+            what = f"of shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"as {kind_of(value)}"
             raise TaskError(
-                f"objective '{objective}' returns '{name}' as {what} for {count} examples: a tensor of one number for "
-                "each is needed"
+                f"objective '{objective}' returns '{name}' {what} for {count} examples and outputs of shape "
+                f"{tuple(outputs.shape)}: a tensor of one number for each example is needed"
             )
-    if not measured["loss"].is_floating_point():
+    loss = measured["loss"]
+    if not loss.is_floating_point():
+        raise TaskError(f"objective '{objective}' returns a loss of {loss.dtype}: it must be floating-point")
+    if not loss.requires_grad:
         raise TaskError(
-            f"objective '{objective}' returns a loss of {measured['loss'].dtype}: it must be floating-point"
+            f"objective '{objective}' returns a loss without a gradient: compute it of the outputs by torch"
         )
