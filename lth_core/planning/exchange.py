@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from lth_core import registry
 from lth_core.config import Config
 from lth_core.data.facts import known_facts
+from lth_core.data.kinds import other_characters
 
 SIZES = {"context": "characters in a window", "features": "features"}
 """Facts that the shapes of weights follow, where a model asks for them."""
@@ -32,16 +32,6 @@ def misfit(config: Config, task: str, other: str) -> str | None:
             have = f"task '{first}' has {sizes[0]} {what}, '{second}' has {sizes[1]}"
             return f"{have}, and the weights of '{model}' depend on their number"
     return None
-
-
-def other_characters(facts: Mapping[str, Any], others: Mapping[str, Any]) -> str | None:
-    """Say how the characters of two texts differ, or None: where they do, tokens of one mean others in the other."""
-    known = "characters" if {"characters"} <= facts.keys() & others.keys() else "vocabulary"
-    here, there = facts.get(known), others.get(known)
-    if here is None or there is None or here == there:
-        return None
-    counts = f"{facts['vocabulary']} and {others['vocabulary']}"
-    return f"have texts of different characters ({counts}), so that their tokens differ: give both one vocabulary"
 
 
 def _facts(config: Config, dataset: str) -> dict[str, Any]:

@@ -78,11 +78,19 @@ def complaint(data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     """complaint(...) -> what the job says of a task on the synthetic images (90 training examples, 1x6x6)."""
 
     def run(
-        data: bool = True, batch_size: int = 10, network: Any = "lenet", treated: Sequence[dict] = (), **method: Any
+        data: bool = True,
+        batch_size: int = 10,
+        network: Any = "lenet",
+        treated: Sequence[dict] = (),
+        other: dict | None = None,
+        **method: Any,
     ) -> str:
         task = {"dataset": "mine", "model": network, "cohorts": ["0-0"], "train": TRAIN | {"batch_size": batch_size}}
         asked = {"task": task, "data": str(data_file) if data else None, "facts": {} if data else FACTS}
         asked |= {"proved": ["0-0"], "methods": {"imp": {"rate": 0.2, "levels": 1} | method}, "treated": treated}
+        if other:
+            exchanged = {"name": "other", "key": "branches.b.source", "data": None, "facts": FACTS}
+            asked["exchanged"] = [exchanged | {"task": task | {"model": other}}]
         monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps({"modules": [], "tasks": {"mini": asked}})))
         try:
             check.main()
@@ -192,3 +200,12 @@ def test_a_treatment_that_fails_is_one_line_that_begins_with_its_key(
     line = complaint(treated=[asked])
     start = "error: branches.odd.treatment: 'test-check-treating' cannot treat a ticket of 'mini' ("
     assert line.startswith(start + said) and line.count("\n") == 1
+
+
+def test_a_ticket_of_another_task_has_to_fit(complaint: Callable[..., str]) -> None:
+    """Also where the data of neither have been prepared."""
+    wide = {"name": "lenet", "hidden": [30, 20]}
+    assert complaint(network=wide, other=wide) == complaint(data=False, network=wide, other=wide) == ""
+    line = complaint(data=False, network=wide, other={"name": "lenet", "hidden": [30, 10]})
+    said = "error: branches.b.source: the network of task 'other' does not fit that of 'mini' ("
+    assert line.startswith(f"{said}weight 'fc2.") and line.count("\n") == 1
