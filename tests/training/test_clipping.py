@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from lth_core.tasks.classification import ImageClassification
 from torch import nn
 
 from lth_core.config import Initialization, Recipe
@@ -19,6 +18,7 @@ from lth_core.engine.module_network import Gradient
 from lth_core.models.initialization import initialize_cohort
 from lth_core.runtime.shares import ALONE, Share
 from lth_core.storage.tensors import Tensors
+from lth_core.tasks.opening import build_task
 from lth_core.training.clipping import clipped
 from lth_core.training.loop import noise_seeds, step, train
 from lth_core.training.state import TrainingState, start_state
@@ -201,7 +201,7 @@ def test_processes_clip_the_mean_of_their_gradients(data_file: Path) -> None:
     def work(share: Share) -> Tensors:
         settings = {"batch_size": 12, "steps": 8, "evaluate_every": 8, "clip_norm": MOST}
         recipe = Recipe.model_validate({"optimizer": SGD, **settings})
-        task = ImageClassification(linear(), open_data(data_file, CPU, share), recipe, CPU)
+        task = build_task(linear(), open_data(data_file, CPU, share), recipe, CPU)
         weights = initialize_cohort(linear, Initialization(), SEEDS)
         state = start_state(task, weights, {})
         with torch.no_grad():
