@@ -98,7 +98,7 @@ def _read(path: str) -> str:
 
 def known_of_english(context: int = CONTEXT) -> dict[str, Any]:
     """Return the facts of the text of this Python. Raises DataError for a context that it is too short for."""
-    return facts_of_text(_topics(), context, "Python's help topics")
+    return dict(_facts_of_topics(context))
 
 
 @dataset("english", kind="text", known=known_of_english)
@@ -112,6 +112,11 @@ def english(context: PositiveInt = CONTEXT) -> Text:
     """
     whole = _topics()
     return split_text(whole, context, f"Python's help topics: {len(whole):,} characters")
+
+
+@cache
+def _facts_of_topics(context: int) -> dict[str, Any]:
+    return facts_of_text(_topics(), context, "Python's help topics")
 
 
 @cache
