@@ -95,10 +95,11 @@ class Registry:
     def facts(self, name: str) -> dict[str, Any]:
         """What is known before the function is called, as said at registration.
 
-        Of a data set its `kind` (images unless it says so), `train_examples`, `input_shape`, `classes` and the like; of
-        an objective the kind of `data` that it takes and its `metrics`; of a transform how it `changes` facts, of a
-        model `least_side` and whether it takes images of `any_size`, of a study when its paper was `published`
-        (year-month); of all but studies the files that they read (`reads`).
+        Of a data set its `kind` (images unless it says so), `train_examples`, `input_shape`, `classes` and the
+        like, and whether any plugin may have a part in it (`of_any_plugin`); of an objective the kind of `data` that it
+        takes and its `metrics`; of a transform how it `changes` facts, of a model `least_side` and whether it takes
+        images of `any_size`, of a study when its paper was `published` (year-month); of all but studies the files that
+        they read (`reads`).
         """
         self.get(name)
         return self._facts[name]

@@ -96,9 +96,9 @@ def make(id: str) -> gymnasium.Env[Any, Any]:
     import gymnasium
 
     if id not in gymnasium.registry:
-        near = suggestion(id, gymnasium.registry)
+        near = suggestion(id, gymnasium.registry) or ";"
         raise DataError(
-            f"unknown environment '{id}'{near}; gymnasium.pprint_registry() lists those that there are, "
+            f"unknown environment '{id}'{near} gymnasium.pprint_registry() lists those that there are, "
             "and a plugin can import or register others"
         )
     try:

@@ -6,12 +6,15 @@ transition. Here an episode that has ended stays ended.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from lth_core.data.environments import Environment, make
+from lth_core.data.splits import DataError
+from lth_core.registry import one_line
 
 
 class Moment(NamedTuple):
@@ -49,24 +52,45 @@ class SingleEpisodes:
     """Episodes of any environment, each in an instance of its own: gymnasium's SyncVectorEnv without the ended ones."""
 
     def __init__(self, environment: Environment, count: int):
-        self._environments = [make(environment.id) for _ in range(count)]
+        self._id, self._environments = environment.id, [make(environment.id) for _ in range(count)]
         self._first_action = int(getattr(self._environments[0].action_space, "start", 0))
         self._observations = np.zeros((count, environment.features), dtype=np.float32)
 
     def start(self, seeds: Sequence[int]) -> np.ndarray:
         """Begin every episode from its seed; return the first observations (N, features), float32."""
-        for index, (environment, seed) in enumerate(zip(self._environments, seeds, strict=True)):
-            self._observations[index], _ = environment.reset(seed=seed)
+        with in_one_line(self._id):
+            for index, (environment, seed) in enumerate(zip(self._environments, seeds, strict=True)):
+                observation, _ = environment.reset(seed=seed)
+                self._see(index, observation)
         return self._observations.copy()
 
     def step(self, actions: np.ndarray, alive: np.ndarray) -> Moment:
         """Take one action in each of the episodes that have not ended."""
         rewards, terminated, truncated = np.zeros(len(alive)), np.zeros_like(alive), np.zeros_like(alive)
         chosen = (actions + self._first_action).tolist()
-        for index in np.flatnonzero(alive).tolist():
-            step = self._environments[index].step(chosen[index])
-            self._observations[index], rewards[index], terminated[index], truncated[index], _ = step
+        with in_one_line(self._id):
+            for index in np.flatnonzero(alive).tolist():
+                step = self._environments[index].step(chosen[index])
+                observation, reward, terminated[index], truncated[index], _ = step
+                rewards[index] = float(reward)  # NumPy would make nan of None
+                self._see(index, observation)
         return Moment(self._observations.copy(), rewards, terminated, truncated)
+
+    def _see(self, index: int, observation: Any) -> None:
+        if np.shape(observation) != (wanted := self._observations.shape[1:]):  # NumPy would repeat a single number
+            raise ValueError(f"an observation has shape {np.shape(observation)}, not {wanted} as its space")
+        self._observations[index] = observation
+
+
+@contextmanager
+def in_one_line(id: str) -> Iterator[None]:
+    """Raise DataError, in one line, where anyone's environment fails, or gives what is no observation or reward."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise DataError(f"environment '{id}' failed: {one_line(error)}") from error
 
 
 class CartPoles:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ KNOWN = (
     "classes",
     "input_shape",
     "vocabulary",
+    "characters",
     "context",
     "features",
     "targets",
@@ -23,16 +25,18 @@ KNOWN = (
 )
 
 
-def known_facts(source: Choice, transforms: Sequence[Choice] = ()) -> dict[str, Any]:
+def known_facts(source: Choice, transforms: Sequence[Choice] = (), root: str | None = None) -> dict[str, Any]:
     """Tell what is known: `kind`, `train_examples`, what models are offered, and `streamed` (pixels stay in files).
 
-    For a source with options, its registered function `known` tells it.
+    For a source with options, its registered function `known` tells it: given these and, if its signature names it,
+    `root`, the folder of the data sets. Without a `root` (None) nothing is looked at that lies there.
 
-    Raises ValueError (a transform's DataError) for a transform that cannot work on such data.
+    Raises ValueError (a DataError) for data that cannot be used, or a transform that cannot work on them.
     """
     registered = registry.dataset.facts(source.name)
-    if "known" in registered:
-        registered = registered["known"](**source.options)
+    if known := registered.get("known"):
+        where = {"root": root} if "root" in inspect.signature(known).parameters else {}
+        registered = known(**where, **source.options)
     elif source.options:
         registered = {}
     facts = {key: registered[key] for key in KNOWN if key in registered}

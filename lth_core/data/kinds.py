@@ -48,3 +48,16 @@ def example_shape(facts: Mapping[str, Any]) -> tuple[int, ...]:
     if kind == IMAGES:
         return tuple(facts["input_shape"])
     return (facts["context"],) if kind == "text" else (facts["features"],)
+
+
+def other_characters(facts: Mapping[str, Any], others: Mapping[str, Any]) -> str | None:
+    """Say how the characters of two texts differ, or None: where they do, a token of one means another in the other.
+
+    None also where that is not known, and of other data.
+    """
+    known = "characters" if {"characters"} <= facts.keys() & others.keys() else "vocabulary"
+    here, there = facts.get(known), others.get(known)
+    if here is None or there is None or here == there:
+        return None
+    counts = f"{facts['vocabulary']} and {others['vocabulary']}"
+    return f"have texts of different characters ({counts}), so that their tokens differ: give both one vocabulary"

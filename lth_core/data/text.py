@@ -109,20 +109,40 @@ def training_characters(characters: int) -> int:
     return characters - 2 * (characters // HELD_OUT)
 
 
-def split_text(text: str, context: int, source: str) -> Text:
-    """Split a text by position: its first 90% to train on, then 5% each for validation and test.
+def facts_of_text(text: str, context: int, source: str) -> dict[str, Any]:
+    """Tell of a text what is known of its data file, and how many examples it gives to train on.
 
-    Not at random, because neighbouring windows have words in common. Raises DataError for a text that is empty, has a
-    single distinct character, or is too short for a window in each split.
+    Raises DataError for a text that is empty, has a single distinct character, or is too short for a window in each
+    split.
     """
     if not text:
         raise DataError(f"{source}: the text is empty")
-    vocabulary, needed = "".join(sorted(set(text))), HELD_OUT * (context + 1)
+    vocabulary = "".join(sorted(set(text)))
     if problem := _vocabulary_problem(vocabulary):
         raise DataError(f"{source}: {problem}")
-    if len(text) < needed:
-        short = f"{len(text):,} characters are too few for context {context}, which needs {needed:,}"
+    check_length(len(text), context, source)
+    examples = examples_of(training_characters(len(text)), context) if context > 0 else 0
+    return {
+        "vocabulary": len(vocabulary),
+        "characters": vocabulary,
+        "context": context,
+        "train_examples": examples,
+    }
+
+
+def check_length(characters: int, context: int, source: str) -> None:
+    """Raise DataError unless a text of that many characters has a window in each split."""
+    if characters < (needed := HELD_OUT * (context + 1)):
+        short = f"{characters:,} characters are too few for context {context}, which needs {needed:,}"
         raise DataError(f"{source}: {short}: give more text, or a smaller context")
+
+
+def split_text(text: str, context: int, source: str) -> Text:
+    """Split a text by position: its first 90% to train on, then 5% each for validation and test.
+
+    Not at random, because neighbouring windows have words in common. Raises DataError as `facts_of_text` does.
+    """
+    vocabulary = facts_of_text(text, context, source)["characters"]
     tokens = np.concatenate([*_encoded(text, vocabulary)])
     first = training_characters(len(text))
     train, validation, test = np.split(tokens, [first, first + len(text) // HELD_OUT])

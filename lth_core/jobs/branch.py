@@ -22,7 +22,7 @@ from torch import nn
 from lth_core import registry
 from lth_core.config import Branch, Method, Rewind, Task
 from lth_core.jobs.support.command import command
-from lth_core.jobs.support.inputs import read_mask, read_weights
+from lth_core.jobs.support.inputs import check_characters, read_mask, read_weights
 from lth_core.jobs.support.stacking import stack, unstack
 from lth_core.jobs.support.trainings import model_factory, open_task, parser, train_ticket
 from lth_core.models.initialization import initialize
@@ -59,8 +59,11 @@ def main() -> None:
     arguments.add_argument("--trained", help="what its mask was made from")
     arguments.add_argument("--trained-from", help="what that training started from")
     arguments.add_argument("--mask", help="the ticket's mask; without it the dense network is treated")
+    arguments.add_argument("--source-data", help="data of the ticket's task, where it is another text")
+    arguments.add_argument("--weights-data", help="data of the task whose weights it starts from, where another text")
     options = arguments.parse_args()
     spec = options.spec
+    check_characters(options.data, options.source_data, options.weights_data)
     task = open_task(spec, options.data)
     branch = Branch(**spec["branch"])
     factory = model_factory(Task(**spec["task"]), read_header(options.data))

@@ -3,10 +3,11 @@
 Snakemake removes the finished files of a job when it starts, so a mistake that only the job finds costs what was there.
 Input, on standard input as JSON: `modules` to import, and by name the `tasks`: the `task`'s settings, its data file
 (`data`) or what is known of data that are still to be prepared (`facts`), the cohorts whose theta_0 is to be made
-(`proved`), the task whose trained weights it starts from (`source`), the `methods` that prune it, and the tickets that
-are `treated`. A network must build, turn what its data set holds into what its objective reads, be trained as it is
-written and have the weights that methods name; criteria must score weights, and treatments make tickets of tickets; a
-batch must not be larger than the training split. Ends with one line that names the key of the config, or says nothing.
+(`proved`), the task whose trained weights it starts from (`source`), those whose tickets its branches take
+(`exchanged`), the `methods` that prune it, and the tickets that are `treated`. A network must build, turn what its data
+set holds into what its objective reads, be trained as it is written and have the weights that methods name; criteria
+must score weights, treatments make tickets of tickets, and tickets of other tasks fit; a batch must not be larger than
+the training split. Ends with one line that names the key of the config, or says nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any, TypeVar
 from torch import nn
 
 from lth_core.config import Branch, Method, Rewind, Task
-from lth_core.data.kinds import are_known
+from lth_core.data.kinds import are_known, other_characters
 from lth_core.data.reading import open_data
 from lth_core.jobs.branch import Replicate, check_masks, treat
 from lth_core.jobs.initialize import check_methods, check_model, proof_of, start_from
@@ -39,6 +40,7 @@ from lth_core.randomness import kept_torch_generators
 from lth_core.registry import one_line
 from lth_core.storage.tensors import Tensors, read_header
 from lth_core.tasks.fitting import input_shape
+from lth_core.tickets.adaptation import adapt
 from lth_core.tickets.rewinding import Ticket, rewind
 
 Value = TypeVar("Value")
@@ -87,7 +89,9 @@ def check_task(name: str, asked: Mapping[str, Any]) -> None:
     methods = {method: Method(**of_method) for method, of_method in asked["methods"].items()}
     network = built(name, settings, facts, methods)
     if asked.get("source"):
-        check_source(network, asked["source"])
+        check_source(network, facts, asked["source"])
+    for other in asked.get("exchanged", ()):
+        check_exchange(network, facts, other)
     if asked["data"] and asked["proved"]:
         seed = int(asked["proved"][0].partition("-")[0])
         proof_of(name, network.factory, settings, open_data(asked["data"]), seed)
@@ -117,17 +121,32 @@ def built(name: str, settings: Task, facts: Mapping[str, Any], methods: Mapping[
     return Network(name, settings, factory, initial, other, layers, consumers or {})
 
 
-def check_source(network: Network, asked: Mapping[str, Any]) -> None:
+def check_source(network: Network, facts: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
     """Check that a network can start from the weights of another task (`asked`), where that one's data are known."""
-    other, facts = Task(**asked["task"]), dict(asked["facts"])
+    weights = weights_of_other(f"tasks.{network.task}.initialization.from.task", facts, asked)
+    if weights is not None:
+        start_from(network.task, network.settings, stack([network.initial]), stack([weights]))
+
+
+def check_exchange(network: Network, facts: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+    """Check that tickets or weights of another task (`asked`) fit a network, where that one's data are known."""
+    weights = weights_of_other(asked["key"], facts, asked)
+    if weights is not None:
+        problem = f"{asked['key']}: the network of task '{asked['name']}' does not fit that of '{network.task}'"
+        attempt(problem, lambda: adapt(weights, network.initial, network.layers))
+
+
+def weights_of_other(key: str, facts: Mapping[str, Any], asked: Mapping[str, Any]) -> Tensors | None:
+    """Draw the weights of another task, or return None where its data are not known. Raises CheckError."""
+    settings, others = Task(**asked["task"]), dict(asked["facts"])
     if asked["data"]:
-        facts |= read_header(asked["data"])
-    if not are_known(facts):
-        return
-    factory = model_factory(other, facts)
-    problem = f"tasks.{network.task}.initialization.from.task: the network of its task cannot be built"
-    weights = attempt(problem, lambda: initialize(factory, other.initialization, 0))
-    start_from(network.task, network.settings, stack([network.initial]), stack([weights]))
+        others |= read_header(asked["data"])
+    if problem := other_characters(facts, others):
+        raise CheckError(f"{key}: the data of task '{asked['name']}' and those of this one {problem}")
+    if not are_known(others):
+        return None
+    factory, problem = model_factory(settings, others), f"{key}: the network of its task cannot be built"
+    return attempt(problem, lambda: initialize(factory, settings.initialization, 0))
 
 
 def check_batches_of_one(task: str, module: nn.Module, shape: Sequence[int]) -> None:

@@ -20,6 +20,7 @@ from lth_core.data.reading import Data, open_data
 from lth_core.data.splits import SPLITS
 from lth_core.engine.batch_norm import precise
 from lth_core.jobs.support.command import command, import_modules
+from lth_core.jobs.support.inputs import check_characters
 from lth_core.jobs.support.trainings import model_factory
 from lth_core.models.cost import network_cost
 from lth_core.models.declared import declared_kinds
@@ -123,11 +124,13 @@ def main() -> None:
     arguments.add_argument("--spec", type=json.loads, required=True)
     arguments.add_argument("--data", required=True)
     arguments.add_argument("--weights", help="trained weights of another task, to start from")
+    arguments.add_argument("--weights-data", help="data of that task, where it is another text")
     arguments.add_argument("--output", required=True)
     arguments.add_argument("--task", required=True, help="whose methods to look at")
     arguments.add_argument("--methods", type=json.loads, required=True, help="JSON: task -> method -> what it prunes")
     options = arguments.parse_args()
     spec = options.spec
+    check_characters(options.data, options.weights_data)
     import_modules(spec["modules"])
     settings, data = Task(**spec["task"]), open_data(options.data)
     factory, shape = model_factory(settings, data.facts), input_shape(data.facts)

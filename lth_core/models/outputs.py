@@ -12,6 +12,9 @@ from lth_core.models.inputs import zeros
 from lth_core.models.requirements import ModelError, require
 from lth_core.registry import kind_of, one_line
 
+PRECISE = (torch.float32, torch.float64)
+"""Types of outputs. Losses of fewer bits would be too coarse; with `precision: bf16` outputs are float32, too."""
+
 
 def check_scores(module: nn.Module, input_shape: Sequence[int], classes: int) -> None:
     """Check what the module computes of two images (C, H, W), in evaluation mode.
@@ -31,7 +34,8 @@ def check_scores(module: nn.Module, input_shape: Sequence[int], classes: int) ->
         shape[1] >= classes,
         f"it has {shape[1]} scores, but there are {classes} classes: its last layer needs `classes` outputs",
     )
-    require(scores.is_floating_point(), f"its scores are {scores.dtype}: they must be floating-point numbers")
+    precise = scores.dtype in PRECISE
+    require(precise, f"its scores are {scores.dtype}: they must be floating-point numbers of 32 bits (.float())")
 
 
 def check_outputs(module: nn.Module, input_shape: Sequence[int], wanted: Mapping[str, int] | None = None) -> None:
@@ -44,9 +48,9 @@ def check_outputs(module: nn.Module, input_shape: Sequence[int], wanted: Mapping
     is_wanted = wanted is None or tuple(outputs.shape[1:]) == tuple(wanted.values())
     shape = ", ".join(f"{size} {name}" for name, size in wanted.items()) if wanted else "..."
     require(
-        len(outputs) == 2 and is_wanted and outputs.is_floating_point(),
+        outputs.shape[:1] == (2,) and is_wanted and outputs.dtype in PRECISE,
         f"its forward returns {str(outputs.dtype).removeprefix('torch.')} of shape {tuple(outputs.shape)} for 2 "
-        f"examples: floating-point numbers of shape (2, {shape}) are needed",
+        f"examples: float32 of shape (2, {shape}) is needed",
     )
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 from lth_core import registry
 from lth_core.config import Branch, Choice, Config, Method, Rewind
-from lth_core.storage.paths import initial_file
+from lth_core.data.kinds import kind_of_data
+from lth_core.storage.paths import data_file, initial_file
 from lth_core.storage.runs import Run
 
 
@@ -46,7 +47,15 @@ class Chains:
         if source is None:
             return {}
         step = source.step or self.config.tasks[source.task].train.steps
-        return {"weights": self.checkpoint(Run(source.task, cohort), step)}
+        weights = {"weights": self.checkpoint(Run(source.task, cohort), step)}
+        return weights | self._other_text("weights_data", task, source.task)
+
+    def _other_text(self, argument: str, task: str, other: str) -> dict[str, str]:
+        """The data file of a task that weights come from, if it is another text: its characters have to be the same."""
+        names = [self.config.tasks[name].dataset for name in (task, other)]
+        kind = kind_of_data(registry.dataset.facts(self.config.dataset(names[1]).source.name))
+        is_other = kind == "text" and names[0] != names[1]
+        return {argument: data_file(self.config.results, names[1])} if is_other else {}
 
     def trained_from(self, run: Run) -> str:
         """Find the weights that the training of a ticket or dense run began with, unmasked where it is not treated."""
@@ -84,10 +93,12 @@ class Chains:
             "initial": initial_file(results, ticket.task, ticket.cohort),
             "start": self.start_file(ticket.task, ticket.cohort, ticket.method, ticket.level),
         }
+        files |= self._other_text("source_data", run.task, ticket.task)
         if weights := settings.weights:
             training = replace(run, task=weights.task, branch=weights.branch)
             training = training if weights.branch else Run(weights.task, run.cohort)
             files["start"] = self.checkpoint(training, weights.step)
+            files |= self._other_text("weights_data", run.task, weights.task)
         if not run.level:
             return files
         before = self.level_before(ticket.task, ticket.cohort, ticket.method, ticket.level)

@@ -46,11 +46,13 @@ def questions(plan: Plan, tasks: Collection[str], made: Collection[str]) -> str:
             **_data(plan, settings, made),
             "proved": [cohort for cohort, file in first.items() if file in made],
             "source": _source(plan, settings, made),
+            "exchanged": _exchanged(plan, name, made),
             "methods": {method: plan.methods[method].model_dump(mode="json") for method in methods[name]},
             "treated": treated[name],
         }
     treatments = {ticket["branch"]["treatment"]["name"] for tickets in treated.values() for ticket in tickets}
     sources = {source.task for task in tasks if (source := plan.config.tasks[task].initialization.source)}
+    sources |= {other["name"] for task in asked.values() for other in task["exchanged"]}
     modules = plan.specs.modules_of({*tasks, *sources}, set().union(*methods.values()), treatments)
     return canonical({"modules": modules, "tasks": asked})
 
@@ -59,15 +61,35 @@ def _data(plan: Plan, settings: Task, made: Collection[str]) -> dict[str, Any]:
     """The data file of a task, unless it is still to be made, and what is known of its data anyway."""
     dataset, path = plan.config.dataset(settings.dataset), data_file(plan.config.results, settings.dataset)
     there = path not in made and os.path.exists(path)
-    return {"data": path if there else None, "facts": known_facts(dataset.source, dataset.transforms)}
+    facts = known_facts(dataset.source, dataset.transforms, plan.config.data_root)
+    return {"data": path if there else None, "facts": facts}
 
 
 def _source(plan: Plan, settings: Task, made: Collection[str]) -> dict[str, Any] | None:
     """The task whose trained weights a task starts from, and its data."""
     if (source := settings.initialization.source) is None:
         return None
-    other = plan.config.tasks[source.task]
-    return {"task": other.model_dump(mode="json"), **_data(plan, other, made)}
+    return _other(plan, source.task, made)
+
+
+def _other(plan: Plan, name: str, made: Collection[str]) -> dict[str, Any]:
+    """Another task, and its data."""
+    settings = plan.config.tasks[name]
+    return {"name": name, "task": settings.model_dump(mode="json"), **_data(plan, settings, made)}
+
+
+def _exchanged(plan: Plan, task: str, made: Collection[str]) -> list[dict[str, Any]]:
+    """List the other tasks whose tickets or weights the branches of a task take, with the `key` that asks for each."""
+    asked: dict[str, str] = {}
+    for run in plan.runs:
+        if run.task == task and run.branch and run.trained(plan.config.results) in made:
+            settings, known = plan.chains.treated(run), run.branch in plan.config.branches
+            others = {"source": settings.source, "weights": settings.weights and settings.weights.task}
+            for key, other in others.items():
+                if other and other != task:
+                    where = f"branches.{run.branch}.{key}" if known else f"studies: branch '{run.branch}'"
+                    asked.setdefault(other, where)
+    return [{"key": key, **_other(plan, other, made)} for other, key in asked.items()]
 
 
 def _treated(plan: Plan, task: str, made: Collection[str]) -> list[dict[str, Any]]:

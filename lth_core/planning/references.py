@@ -12,9 +12,10 @@ from lth_core.data.facts import known_facts
 from lth_core.data.kinds import IMAGES, OFFERED, kind_of_data
 from lth_core.planning.configerrors import Location, at
 from lth_core.planning.crosscheck import missing_options, needed_by
+from lth_core.planning.exchange import misfit
 from lth_core.planning.registrations import kind_advice, misregistered_dataset
 from lth_core.planning.starts import starts
-from lth_core.registry import UnknownName
+from lth_core.registry import UnknownName, one_line
 from lth_core.storage.runs import DENSE, Run
 from lth_core.studies.base import Study
 from lth_core.studies.captions import listing
@@ -29,8 +30,9 @@ def references(config: Config, studies: Mapping[str, Study]) -> list[str]:
         if not unknown:
             usable[name] = study
     expanded, more = _expanded(config, usable)
-    problems += more + _datasets(expanded) + starts(expanded)
-    return problems if problems else _studies(expanded, usable)
+    problems += more + _datasets(expanded)
+    problems = problems or starts(expanded)  # which looks at the data
+    return problems or _studies(expanded, usable)
 
 
 def _expanded(config: Config, studies: Mapping[str, Study]) -> tuple[Config, list[str]]:
@@ -71,7 +73,7 @@ def _studies(config: Config, studies: Mapping[str, Study]) -> list[str]:
         methods |= derived_methods
         branches |= derived_branches
         problems += _runs(config, name, study, runs, methods, branches)
-    return problems
+    return list(dict.fromkeys(problems))  # of two tasks that exchange tickets, once for both
 
 
 def _datasets(config: Config) -> list[str]:
@@ -91,16 +93,20 @@ def _datasets(config: Config) -> list[str]:
             needs = f"data set '{source.name}' needs {', '.join(missing)}: give it an entry under datasets"
             problems.append(at(location, needs))
             continue
+        if unusable := _transformed(task.dataset, dataset):
+            problems += unusable
+            continue
         key = "source"
         try:
-            problems += _transformed(task.dataset, dataset)
-            known_facts(source)
+            known_facts(source, root=config.data_root)
             key = "transforms"
-            facts = known_facts(source, dataset.transforms)
-            problems += _kinds(name, task, source.name, facts) or _facts(name, task, facts)
-        except ValueError as error:
-            problems.append(at(("datasets", task.dataset, key), str(error)))
-    return problems
+            facts = known_facts(source, dataset.transforms, config.data_root)
+        except Exception as error:  # of any type: it may be a plugin's
+            reason = str(error) if isinstance(error, ValueError) else f"'{source.name}' failed: {one_line(error)}"
+            problems.append(at(("datasets", task.dataset, key), reason))
+            continue
+        problems += _kinds(name, task, source.name, facts) or _facts(name, task, facts)
+    return list(dict.fromkeys(problems))  # of a data set, once for all of its tasks
 
 
 def _transformed(name: str, dataset: Dataset) -> list[str]:
@@ -128,6 +134,9 @@ def _kinds(name: str, task: Task, source: str, facts: Mapping[str, Any]) -> list
     if task.train.label_smoothing and not registry.objective.uses(task.objective.name, "label_smoothing"):
         unsmoothed = f"'{task.objective.name}' has no labels to smooth: remove it"
         problems.append(at((*location, "train", "label_smoothing"), unsmoothed))
+    if kind == "environment" and task.processes > 1:
+        alone = f"{task.processes} cannot share the episodes of a policy: set 1"
+        problems.append(at((*location, "processes"), alone))
     if kind != IMAGES and task.train.augment != "none":
         problems.append(at((*location, "train", "augment"), f"'{task.train.augment}' is for images, not {kind}"))
     return problems
@@ -263,6 +272,9 @@ def _branch(
         elif key == "weights" and weights and weights.step > (last := config.tasks[other].train.steps):
             beyond = f"{weights.step} must be at most {last}, the last step of task '{other}'"
             problems.append(at((*location, key, "step"), beyond))
+        elif problem := misfit(config, run.task, other):
+            derived = location[0] == "studies"
+            problems.append(at(location if derived else (*location, key), problem))
     if weights and weights.branch and weights.branch not in branches:
         problems.append(at((*location, "weights", "branch"), str(UnknownName("branch", weights.branch, branches))))
     return problems

@@ -1,6 +1,7 @@
 """What jobs ask of a cluster: memory, time and GPUs, from what the task costs.
 
-What one image costs a network stands in the header of theta_0, so these numbers are known once a cohort is initialized.
+What one example costs a network (an image, a window of text, a row, a transition) stands in the header of theta_0, so
+these numbers are known once a cohort is initialized.
 They are upper bounds with a margin: a job that asks for too much waits longer, one that asks for too little is killed.
 `--set-resources` overrides them; no result depends on them.
 """
@@ -14,8 +15,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from lth_core import registry
 from lth_core.config import seeds_of
 from lth_core.data.facts import known_facts
+from lth_core.data.kinds import kind_of_data
 from lth_core.planning.plan import Plan
 from lth_core.planning.specs import canonical
 from lth_core.storage.errors import ArtifactError
@@ -26,8 +29,12 @@ from lth_core.storage.tensors import read_header
 BYTES = 4
 """Of a number: float32."""
 MEGABYTE = 10**6
-IMAGES_AT_ONCE = 1000
+EXAMPLES_AT_ONCE = 1000
 """In an evaluation (lth_core.tasks.base.PIECE)."""
+EVALUATION_EPISODES = 20
+"""Of objectives that have no such option (lth_core.tasks.control)."""
+ENVIRONMENT_STEP = 1e-4
+"""Seconds of one episode: those of classic control take a fifth of it, those with a physics engine about this."""
 COPIES = 16
 """Of the weights: start, mask, gradients, the optimizer's, and those of a file that is being written."""
 MARGIN = 1.5
@@ -45,11 +52,13 @@ class Machine:
     """Per second."""
     latency: float
     """Seconds of a training step of one replicate, however small."""
+    decision: float
+    """Seconds of what a policy decides at one step of its episodes, however few."""
 
 
-CPU = Machine(mem_mb=1500, flops=2e10, latency=0.002)
+CPU = Machine(mem_mb=1500, flops=2e10, latency=0.002, decision=2e-4)
 """One core."""
-GPU = Machine(mem_mb=4000, flops=1e12, latency=0.02)
+GPU = Machine(mem_mb=4000, flops=1e12, latency=0.02, decision=1e-3)
 
 
 @dataclass(frozen=True)
@@ -73,10 +82,10 @@ class Needs:
 
     def training(self, run: Run) -> Need:
         """Of a training to its last step, with its evaluations."""
-        recipe, (_, examples) = self.plan.config.tasks[run.task].train, self._measured(run)
+        recipe, examples = self.plan.config.tasks[run.task].train, self._examples(run)
         evaluations = recipe.steps // recipe.evaluate_every + 2
         evaluated = 2 * examples["validation"] + examples["test"]
-        return self._need(run, recipe.steps, recipe.batch_size, evaluations * evaluated, shared=True)
+        return self._need(run, recipe.steps, evaluations * evaluated, shared=True)
 
     def nodes(self, task: str) -> int:
         """Nodes that a training is spread over."""
@@ -95,22 +104,20 @@ class Needs:
 
     def telemetry(self, run: Run) -> Need:
         """Of the first steps of a training, each of which is evaluated."""
-        recipe, (_, examples) = self.plan.config.tasks[run.task].train, self._measured(run)
-        steps = min(recipe.steps, 1000)
-        return self._need(run, steps, recipe.batch_size, steps * sum(examples.values()))
+        steps = min(self.plan.config.tasks[run.task].train.steps, 1000)
+        return self._need(run, steps, steps * sum(self._examples(run).values()))
 
     def connectivity(self, run: Run) -> Need:
         """Of evaluations along a line, with and without alignment and batch statistics."""
-        settings, (_, examples) = self.plan.config.connectivity, self._measured(run)
-        images = (min(examples[split], settings.examples or examples[split]) for split in ("train", "test"))
-        return self._need(run, 0, 0, 4 * settings.points * sum(images))
+        settings, examples = self.plan.config.connectivity, self._examples(run)
+        counts = (min(examples[split], settings.examples or examples[split]) for split in ("train", "test"))
+        return self._need(run, 0, 4 * settings.points * sum(counts))
 
     def supermasks(self, run: Run) -> Need:
         """Of learning masks, or of evaluating masks of every density: at most a training and 200 evaluations."""
-        recipe, (_, examples) = self.plan.config.tasks[run.task].train, self._measured(run)
-        steps = self.plan.config.supermasks.steps or recipe.steps
-        evaluated = 200 * (examples["validation"] + examples["test"])
-        return self._need(run, steps, recipe.batch_size, evaluated)
+        examples = self._examples(run)
+        steps = self.plan.config.supermasks.steps or self.plan.config.tasks[run.task].train.steps
+        return self._need(run, steps, 200 * (examples["validation"] + examples["test"]))
 
     def weights(self, run: Run) -> Need:
         """Of jobs that look at weights and masks: pruning, distances, histograms."""
@@ -120,26 +127,55 @@ class Needs:
 
     # ------------------------------------------------------------ parts
 
-    def _need(self, run: Run, steps: int, batch: int, evaluated: int, shared: bool = False) -> Need:
-        """Of `steps` training steps and `evaluated` images in evaluations, for every replicate and process."""
+    def _need(self, run: Run, steps: int, evaluated: int, shared: bool = False) -> Need:
+        """Of `steps` training steps and `evaluated` examples in evaluations, for every replicate and process."""
         processes = self.processes(run.task) if shared else 1
         everywhere = self.plan.config.tasks[run.task].processes if shared else 1
         cost, _ = self._measured(run)
-        replicates = self._replicates(run)
+        replicates, batch = self._replicates(run), self._batch(run)
         # Backward passes keep all activations, with their gradients; evaluations only those at hand.
-        kept = max(2 * cost["activations"] * batch, 4 * cost["largest_activation"] * IMAGES_AT_ONCE)
+        kept = max(2 * cost["activations"] * batch, 4 * cost["largest_activation"] * EXAMPLES_AT_ONCE)
         numbers = COPIES * processes * replicates * cost["parameters"] + (0 if self.gpus else kept)
-        memory = MARGIN * (BYTES * numbers / MEGABYTE + self._data_mb(run)) + processes * self.machine.mem_mb
         flops = cost["flops"] * (3 * steps * batch + evaluated)  # a backward pass costs two forward passes
-        seconds = replicates * (flops / everywhere / self.machine.flops + steps * self.machine.latency)
-        return Need(math.ceil(memory), 10 + math.ceil(MARGIN * seconds / 60))
+        seconds = flops / everywhere / self.machine.flops + steps * self.machine.latency
+        if limit := self._longest_episode(run):
+            made = steps * batch + evaluated
+            decisions = limit * (steps + math.ceil(evaluated / self._transitions(run)))
+            seconds += made * (cost["flops"] / self.machine.flops + ENVIRONMENT_STEP)
+            seconds += decisions * self.machine.decision
+            # What was seen, what the network made of it, and copies of both.
+            numbers += 4 * replicates * cost["largest_activation"] * max(batch, self._transitions(run))
+        memory = MARGIN * (BYTES * numbers / MEGABYTE + self._data_mb(run)) + processes * self.machine.mem_mb
+        return Need(math.ceil(memory), 10 + math.ceil(MARGIN * replicates * seconds / 60))
+
+    def _batch(self, run: Run) -> int:
+        """Examples of a training step; of an environment, the transitions of episodes that reach the time limit."""
+        return self.plan.config.tasks[run.task].train.batch_size * (self._longest_episode(run) or 1)
+
+    def _examples(self, run: Run) -> Mapping[str, int]:
+        """Examples of every split; of an environment, the transitions of as many episodes as are evaluated."""
+        _, examples = self._measured(run)
+        return dict.fromkeys(examples, self._transitions(run)) if self._longest_episode(run) else examples
+
+    def _transitions(self, run: Run) -> int:
+        """Transitions of an evaluation's episodes, where all reach the time limit."""
+        objective = self.plan.config.tasks[run.task].objective
+        option = registry.objective.options(objective.name).get("evaluation_episodes")
+        default = option.default if option else EVALUATION_EPISODES
+        return self._longest_episode(run) * objective.options.get("evaluation_episodes", default)
+
+    def _longest_episode(self, run: Run) -> int:
+        """Steps of a longest episode; 0 where the data are no environment."""
+        source = self.plan.config.dataset(self.plan.config.tasks[run.task].dataset).source
+        is_environment = kind_of_data(registry.dataset.facts(source.name)) == "environment"
+        return self._measured(run)[1]["train"] if is_environment else 0
 
     def _replicates(self, run: Run) -> int:
         draws = self.plan.chains.treated(run).draws if run.branch else 1
         return draws * len(seeds_of(run.cohort))
 
     def _measured(self, run: Run) -> tuple[Mapping[str, int], Mapping[str, int]]:
-        """What an image costs the run's network, and how many there are by split."""
+        """What an example costs the run's network, and how many there are by split, as headers have it."""
         path = Path(initial_file(self.plan.config.results, run.task, run.cohort))
         if not path.exists():
             raise ArtifactError(f"{path}: is not there yet")

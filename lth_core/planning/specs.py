@@ -14,6 +14,7 @@ from typing import Any
 
 from lth_core import registry
 from lth_core.config import HOW_TO_COMPUTE, Choice, Config, Task, seeds_of
+from lth_core.data.kinds import kind_of_data
 from lth_core.planning.chains import Chains
 from lth_core.planning.configerrors import ConfigError
 from lth_core.registry import Registry, one_line
@@ -72,7 +73,8 @@ class Specs:
         """Give what theta_0 depends on: network, initialization and seeds."""
         settings = self.config.tasks[task]
         objective = registry.objective.get(settings.objective.name)  # theta_0 is proved to be trained under it
-        spec = self._base(cohort, "initialize", registry.model.get(settings.model.name), objective)
+        environment = self._environment(settings.dataset)
+        spec = self._base(cohort, "initialize", registry.model.get(settings.model.name), objective, *environment)
         spec |= self._reads((registry.model, settings.model))
         # theta_0 depends on the network and its initialization, not on how it is trained.
         neutral = {"optimizer": {"name": "sgd", "learning_rate": 1}, "batch_size": 1, "steps": 1, "evaluate_every": 1}
@@ -161,6 +163,7 @@ class Specs:
         settings = [self.config.tasks[task] for task in tasks]
         models = [registry.model.get(task.model.name) for task in settings]
         models += [registry.objective.get(task.objective.name) for task in settings]
+        models += [function for task in settings for function in self._environment(task.dataset)]
         criteria = [registry.criterion.get(self.chains.methods[method].criterion.name) for method in methods]
         return self._modules([*models, *criteria, *map(registry.treatment.get, treatments)])
 
@@ -169,8 +172,15 @@ class Specs:
     def _training(self, task: str, cohort: str, job: str, *functions: Any) -> dict[str, Any]:
         settings = self.config.tasks[task]
         of_task = (registry.model.get(settings.model.name), registry.objective.get(settings.objective.name))
-        spec = self._base(cohort, job, *of_task, *functions) | self._reads((registry.model, settings.model))
+        functions = (*of_task, *self._environment(settings.dataset), *functions)
+        spec = self._base(cohort, job, *functions) | self._reads((registry.model, settings.model))
         return spec | {"task": self._task(settings, cohort)}
+
+    def _environment(self, dataset: str) -> list[Any]:
+        """The function that registers a data set, if this is an environment: trainings make its episodes themselves."""
+        source = self.config.dataset(dataset).source.name
+        is_environment = kind_of_data(registry.dataset.facts(source)) == "environment"
+        return [registry.dataset.get(source)] if is_environment else []
 
     @staticmethod
     def _reads(*choices: tuple[Registry, Choice]) -> dict[str, Any]:
@@ -217,7 +227,8 @@ class Specs:
 
     def _modules(self, functions: Iterable[Any]) -> list[str]:
         """The modules that register `functions` when imported: built-in ones, and plugins as the config names them."""
-        modules = set()
+        functions = {*functions}
+        modules = set() if functions.isdisjoint(self._of_any_plugin) else set(self.config.plugins)
         for module in {function.__module__ for function in functions}:
             if module.partition(".")[0] == PACKAGE:
                 modules.add(module)
@@ -225,6 +236,12 @@ class Specs:
                 plugins = [name for name in self.config.plugins if f"{module}.".startswith(f"{name}.")]
                 modules |= set(plugins or self.config.plugins)
         return sorted(modules)
+
+    @cached_property
+    def _of_any_plugin(self) -> set[Any]:
+        """The functions that return what any plugin may have registered elsewhere, such as with gymnasium."""
+        known = registry.dataset
+        return {known.get(name) for name in known.names() if known.facts(name).get("of_any_plugin")}
 
     def _rewinding(self, method: str, level: int) -> dict[str, Any]:
         rewind = self.chains.rewind(method, level).model_dump()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from lth_core.config import Config
 from lth_core.planning.configerrors import at
+from lth_core.planning.exchange import misfit
 from lth_core.registry import UnknownName
 
 
 def starts(config: Config) -> list[str]:
-    """Say what is wrong with them: the other task must be there, have the same seeds, and not wait for this one."""
+    """Say what is wrong with them: the other task must be there, have the same seeds and fit, and not wait for them."""
     problems = []
     for name, task in config.tasks.items():
         source, location = task.initialization.source, ("tasks", name, "initialization", "from")
@@ -24,6 +25,8 @@ def starts(config: Config) -> list[str]:
             if cohort not in other.cohorts:
                 missing = f"task '{source.task}' has no cohort '{cohort}' as task '{name}'"
                 problems.append(at((*location, "task"), missing))
+        if problem := misfit(config, name, source.task):
+            problems.append(at((*location, "task"), problem))
         if source.step and source.step > (last := other.train.steps):
             beyond = f"{source.step} must be at most {last}, the last step of task '{source.task}'"
             problems.append(at((*location, "step"), beyond))

@@ -12,7 +12,7 @@ and given the trained weights must compute the same, too. What differs is said i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -197,7 +197,7 @@ class Trial:
     def test(self) -> Batch:
         """Draw examples of the validation split."""
         (batch,) = self.task.sample_batches("validation", EXAMPLES)
-        return batch
+        return finite(batch)
 
     @property
     def noise(self) -> list[list[int]]:
@@ -207,7 +207,7 @@ class Trial:
     @property
     def minibatches(self) -> list[Batch]:
         """Return those of the steps, made anew: modules may change them."""
-        return list(self.task.minibatches(self.seeds, 0, 0, self.steps))
+        return [finite(batch) for batch in self.task.minibatches(self.seeds, 0, 0, self.steps)]
 
     def plainly(self, modules: Sequence[nn.Module], mask: Mapping[str, np.ndarray] | None = None) -> Outcome:
         """Train the module of each seed by itself. Raises ProofError."""
@@ -233,6 +233,17 @@ class Trial:
         except Exception as error:
             raise ProofError(f"it can be called, but not with other tensors than its own: {_line(error)}") from error
         return Outcome(state.weights(), losses.numpy())
+
+
+def finite(batch: Any) -> Any:
+    """Put 0 for what is no finite number in a batch, such as a reward: how nan spreads is no part of what is proved."""
+    values = {item.name: getattr(batch, item.name) for item in fields(batch)}
+    known = {
+        name: value.nan_to_num(0.0, 0.0, 0.0)
+        for name, value in values.items()
+        if isinstance(value, torch.Tensor) and value.is_floating_point() and not value.isfinite().all()
+    }
+    return replace(batch, **known) if known else batch
 
 
 # ---------------------------------------------------------------- messages

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import gymnasium
 import numpy as np
 import pytest
-from gymnasium.spaces import Discrete
+from gymnasium.spaces import Box, Discrete
 
 from lth_core.data.environments import Environment, find_environment
 from lth_core.data.episodes import Acrobots, CartPoles, SingleEpisodes, make_episodes
-from tests.support.policies import register
+from lth_core.data.splits import DataError
+from tests.support.policies import Counting, register
 
 SEEDS = [11, 2**62, 5, 6, 7, 8, 9]
 
@@ -115,3 +118,41 @@ def test_actions_count_from_the_first_of_their_space() -> None:
 def test_the_environments_with_short_names_step_in_numpy(id: str, kind: type) -> None:
     assert isinstance(make_episodes(find_environment(id), 2), kind)
     assert isinstance(make_episodes(find_environment("MountainCar-v0"), 2), SingleEpisodes)
+
+
+class Failing(Counting):
+    """Episodes of two features whose first step gives what it should not, or raises it."""
+
+    observation_space = Box(0, np.inf, (2,))
+
+    def __init__(self, given: Any) -> None:
+        super().__init__()
+        self.given = given
+
+    def step(self, action: int) -> Any:
+        if isinstance(self.given, Exception):
+            raise self.given
+        return self.given
+
+    def _seen(self) -> np.ndarray:
+        return np.zeros(2, dtype=np.float32)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (RuntimeError("the door\nis closed"), "RuntimeError: the door is closed"),
+        ((np.zeros(1), 0.0, False, False, {}), "ValueError: an observation has shape (1,), not (2,) as its space"),
+        ((np.zeros(2), None, False, False, {}), "TypeError: float() argument must be a string or a real number"),
+        ((np.zeros(2), 0.0, False), "ValueError: not enough values to unpack (expected 5, got 3)"),
+    ],
+    ids=["raises", "observation", "reward", "too few"],
+)
+def test_an_environment_that_fails_is_one_line(given: Any, said: str, request: pytest.FixtureRequest) -> None:
+    id = f"tests/Failing{request.node.callspec.id.replace(' ', '')}-v0"
+    gymnasium.register(id, lambda: Failing(given), max_episode_steps=5)
+    episodes = SingleEpisodes(find_environment(id), 2)
+    episodes.start([1, 2])
+    with pytest.raises(DataError) as caught:
+        episodes.step(np.array([0, 1]), np.array([True, True]))
+    assert str(caught.value).startswith(f"environment '{id}' failed: {said}") and "\n" not in str(caught.value)

@@ -248,9 +248,61 @@ def test_a_text_that_cannot_be_had_or_is_another_is_refused(tmp_path: Path, monk
 
 
 def test_the_kind_and_what_options_tell_are_known_before_reading():
-    assert known_facts(Choice(name="english")) == {"kind": "text", "context": 64}
     mine = Choice.model_validate({"name": "text", "path": "mine.txt", "context": 16})
     assert known_facts(mine) == {"kind": "text", "context": 16}
     facts = known_facts(Choice(name="shakespeare"))
+    assert len(facts.pop("characters")) == 65
     assert facts == {"kind": "text", "vocabulary": 65, "context": 64, "train_examples": 15685}
     assert known_facts(Choice(name="digits"))["kind"] == "images"
+
+
+@pytest.mark.parametrize("context", [16, 64])
+def test_english_is_known_before_it_is_prepared(context: int):
+    made = sets.english(context)
+    known = known_facts(Choice.of("english", context=context))
+    assert known.pop("train_examples") == made.examples("train")
+    assert known.items() <= made.facts().items() and known["vocabulary"] == len(known["characters"])
+
+
+def test_a_text_below_the_root_is_known_as_soon_as_it_is_there(tmp_path: Path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "b.txt").write_text("to be, or not " * 20)
+    mine = Choice.of("text", path="mine", context=4)
+    for more in ("", "nought"):
+        (tmp_path / "mine" / "a.txt").write_text(more)
+        made = sets.text(str(tmp_path), "mine", 4)
+        known = known_facts(mine, root=str(tmp_path))
+        assert known.pop("train_examples") == made.examples("train")
+        assert known == {key: made.facts()[key] for key in ("kind", "vocabulary", "characters", "context")}
+
+
+def test_a_very_large_text_is_known_when_it_is_prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "mine.txt").write_text("ab" * 100)
+    monkeypatch.setattr(sets, "MOST_TO_PLAN", 199)
+    assert known_facts(Choice.of("text", path="mine.txt"), root=str(tmp_path)) == {"kind": "text", "context": 64}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"ab" * 649, "mine.txt: 1,298 characters are too few for context 64, which needs 1,300: give more text, or"),
+        (b"ab" * 640 + b"\r\n" * 19, "mine.txt: 1,299 characters are too few"),
+        (b"", "mine.txt: the text is empty"),
+        (b"a" * 5000, "mine.txt: a text needs two different characters or more"),
+        (b"ab\xff" * 500, "mine.txt: is not UTF-8 text (byte 2)"),
+        (None, "mine.txt: cannot be read (No such file or directory)"),
+    ],
+)
+def test_a_text_that_cannot_be_learned_from_is_refused_before_it_is_prepared(
+    tmp_path: Path, content: bytes | None, said: str
+):
+    if content is not None:
+        (tmp_path / "mine.txt").write_bytes(content)
+    root = str(tmp_path)
+    line = refused(known_facts, Choice.of("text", path="mine.txt"), root=root)
+    assert line.startswith(f"{root}/{said}") and line == refused(sets.text, root, "mine.txt")
+
+
+def test_no_context_is_longer_than_a_text_that_is_known():
+    for name in ("english", "shakespeare"):
+        assert "which needs 20,000,020: give more text" in refused(known_facts, Choice.of(name, context=10**6))

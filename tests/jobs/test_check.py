@@ -84,6 +84,7 @@ def complaint(data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
         network: Any = "lenet",
         objective: str = "classification",
         treated: Sequence[dict] = (),
+        other: dict | None = None,
         **method: Any,
     ) -> str:
         task = {
@@ -95,6 +96,9 @@ def complaint(data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
         }
         asked = {"task": task, "data": str(data_file) if data else None, "facts": {} if data else FACTS}
         asked |= {"proved": ["0-0"], "methods": {"imp": {"rate": 0.2, "levels": 1} | method}, "treated": treated}
+        if other:
+            exchanged = {"name": "other", "key": "branches.b.source", "data": None, "facts": FACTS}
+            asked["exchanged"] = [exchanged | {"task": task | {"model": other}}]
         monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps({"modules": [], "tasks": {"mini": asked}})))
         try:
             check.main()
@@ -120,12 +124,15 @@ def test_a_network_is_proved_where_its_data_are_there(complaint: Callable[..., s
     assert complaint(network="test-check-hooked", data=False) == ""
 
 
-@objective("test-check-mean", data="images", metrics=(ACCURACY,))
 def mean(outputs, batch):
     return {"loss": outputs.mean(), "accuracy": outputs.argmax(dim=-1) == batch.targets}
 
 
-def test_an_objective_is_called_where_its_data_are_there(complaint: Callable[..., str]) -> None:
+def test_an_objective_is_called_where_its_data_are_there(
+    complaint: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(objective._functions, "test-check-mean", mean)
+    monkeypatch.setitem(objective._facts, "test-check-mean", {"data": "images", "metrics": (ACCURACY,)})
     assert complaint(objective="test-check-mean") == (
         "error: tasks.mini.objective: objective 'test-check-mean' returns a tensor of shape () as 'loss' for 8 "
         "examples: one tensor of shape (8,) is needed\n"
@@ -217,3 +224,12 @@ def test_a_treatment_that_fails_is_one_line_that_begins_with_its_key(
     line = complaint(treated=[asked])
     start = "error: branches.odd.treatment: 'test-check-treating' cannot treat a ticket of 'mini' ("
     assert line.startswith(start + said) and line.count("\n") == 1
+
+
+def test_a_ticket_of_another_task_has_to_fit(complaint: Callable[..., str]) -> None:
+    """Also where the data of neither have been prepared."""
+    wide = {"name": "lenet", "hidden": [30, 20]}
+    assert complaint(network=wide, other=wide) == complaint(data=False, network=wide, other=wide) == ""
+    line = complaint(data=False, network=wide, other={"name": "lenet", "hidden": [30, 10]})
+    said = "error: branches.b.source: the network of task 'other' does not fit that of 'mini' ("
+    assert line.startswith(f"{said}weight 'fc2.") and line.count("\n") == 1

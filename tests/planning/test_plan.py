@@ -10,6 +10,7 @@ from lth_core.storage.runs import Run
 from tests.support import example_plan
 
 plan_of = example_plan.plan_of  # a fixture
+WEIGHTS = {"task": "other", "step": 5}
 
 
 # ---------------------------------------------------------------- where a ticket starts
@@ -47,6 +48,22 @@ def test_theta_0_is_made_from_weights_of_another_task_where_the_config_says_so(p
     assert inputs({"task": "other", "step": 7}) == {"weights": "results/other/0-1/dense/at_7.safetensors"}
     end = {"weights": "results/other/0-1/dense/trained.safetensors"}
     assert inputs({"task": "other"}) == inputs({"task": "other", "step": 40}) == end
+
+
+def test_a_job_that_takes_weights_from_a_task_on_another_text_reads_its_characters(plan_of: Any) -> None:
+    def texts(config: dict[str, Any]) -> None:
+        config["datasets"] = {"short": {"source": {"name": "english", "context": 16}}}
+        for name, dataset in (("mini", "english"), ("other", "short")):
+            config["tasks"][name] |= {"dataset": dataset, "model": "lstm", "objective": "language"}
+        config["tasks"]["mini"]["initialization"] = {"from": {"task": "other"}}
+        config["branches"]["from-both"] = {"treatment": "ticket", "source": "other", "weights": WEIGHTS}
+
+    chains, data = plan_of(texts).chains, "results/data/short.safetensors"
+    assert chains.initial_inputs("mini", "0-1")["weights_data"] == data
+    branch = chains.branch_inputs(Run("mini", "0-1", "reset", 1, "from-both"))
+    assert (branch["source_data"], branch["weights_data"]) == (data, data)
+    for name in ("twice", "from-mini"):  # a ticket of its own, and one of the same task
+        assert not {"source_data", "weights_data"} & chains.branch_inputs(Run("mini", "0-1", "reset", 1, name)).keys()
 
 
 def test_a_checkpoint_at_the_last_step_is_the_end_of_its_training(plan_of: Any) -> None:

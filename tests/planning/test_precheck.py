@@ -37,3 +37,22 @@ def test_a_method_that_treats_its_tickets_is_asked_about_by_its_key(plan_of: Cal
     assert keys(plan, "other", {None}) == [("methods.treated.treatment", "treated", True)]
     modules = json.loads(questions(plan, ["other"], [run.trained("results") for run in plan.runs]))["modules"]
     assert "lth_core.treatments.controls" in modules
+
+
+def test_a_task_is_asked_about_with_those_whose_tickets_or_weights_its_branches_take(
+    plan_of: Callable[..., Plan],  # noqa: F811
+) -> None:
+    def exchanges(config: dict[str, Any]) -> None:
+        config["studies"]["frankle2019"]["controls"] = ["pretrained", "twice", "from-other"]
+
+    plan = plan_of(exchanges)
+
+    def asked(*branches: str) -> list[tuple[str, str]]:
+        made = [run.trained("results") for run in plan.runs if run.branch in branches]
+        exchanged = json.loads(questions(plan, ["mini"], made))["tasks"]["mini"]["exchanged"]
+        return [(other["key"], other["name"]) for other in exchanged]
+
+    assert asked("from-other") == [("branches.from-other.source", "other")]
+    assert asked("pretrained") == [("branches.pretrained.weights", "other")]
+    assert len(asked("pretrained", "twice", "from-other")) == 1  # of each network once
+    assert asked("twice") == []

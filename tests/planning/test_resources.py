@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from lth_core import registry
 from lth_core.config import Choice
 from lth_core.models.cost import network_cost
+from lth_core.models.inputs import TokenShape
 from lth_core.planning import resources
 from lth_core.planning.plan import Plan
 from lth_core.planning.resources import Needs
@@ -22,7 +24,7 @@ from lth_core.storage.errors import ArtifactError
 from lth_core.storage.paths import data_file, initial_file
 from lth_core.storage.runs import Run
 from lth_core.storage.tensors import write_tensors
-from lth_core.tasks import base
+from lth_core.tasks import base, control
 
 CONFIG = """\
 results: {results}
@@ -54,16 +56,21 @@ def needs_of(tmp_path: Path):
         processes: int = 1,
         nodes: int = 1,
         on_slurm: bool = False,
+        over: str = "{}",
+        examples: dict[str, int] = EXAMPLES,
     ) -> Needs:
         results = str(tmp_path / f"results-{len(list(tmp_path.iterdir()))}")
         file = tmp_path / f"{Path(results).name}.yaml"
         values = {"results": results, "device": device, "steps": steps, "processes": processes, "nodes": nodes}
         file.write_text(CONFIG.format(**values))
-        write_tensors(data_file(results, "digits"), {"x": np.zeros(2_000_000, np.float32)}, {})
-        plan = Plan.read([file])
+        changed = tmp_path / "changed.yaml"
+        changed.write_text(over)
+        plan = Plan.read([file, changed])
+        dataset = plan.config.tasks["mini"].dataset
+        write_tensors(data_file(results, dataset), {"x": np.zeros(2_000_000, np.float32)}, {})
         for cohort in ("0-1", "2-5"):
             made = {"spec": json.loads(plan.specs.initialize("mini", cohort))}
-            header = {"cost": cost, "examples": EXAMPLES, "provenance": made}
+            header = {"cost": cost, "examples": examples, "provenance": made}
             write_tensors(initial_file(results, "mini", cohort), {"w": np.zeros(1, np.float32)}, header)
         return Needs(plan, lambda: on_slurm)
 
@@ -158,8 +165,53 @@ def test_nothing_is_asked_for_before_the_cohort_is_initialized(needs_of, kind: s
         getattr(needs, kind)(Run("mini", "6-9"))
 
 
-def test_as_many_images_are_evaluated_at_once_as_tasks_do() -> None:
-    assert resources.IMAGES_AT_ONCE == base.PIECE
+def test_as_many_examples_are_evaluated_at_once_as_tasks_do() -> None:
+    assert resources.EXAMPLES_AT_ONCE == base.PIECE
+    assert resources.EVALUATION_EPISODES == control.EVALUATION_EPISODES
+
+
+# ---------------------------------------------------------------- environments
+
+POLE = """\
+tasks:
+  mini:
+    dataset: cartpole
+    model: mlp
+    objective: {name: actor-critic, evaluation_episodes: 10}
+    train: {batch_size: 4}
+"""
+
+
+def test_a_step_in_an_environment_is_of_whole_episodes_as_computed_by_hand(needs_of, monkeypatch) -> None:
+    cost = {"parameters": 1000, "flops": 2 * 10**6, "activations": 500, "largest_activation": 100}
+    monkeypatch.setattr(resources, "CPU", replace(resources.CPU, mem_mb=0))
+    needs = needs_of(cost=cost, over=POLE, examples=dict.fromkeys(EXAMPLES, 500))
+    need = needs.training(DENSE)
+    # 4 episodes of up to 500 steps for each of 1000 updates, then 12 evaluations of 10 episodes on three splits.
+    trained, evaluated = 1000 * 4 * 500, 12 * 3 * 10 * 500
+    gradient, decided = (3 * trained + evaluated) * 1e-4, (trained + evaluated) * 1e-4  # 2e6 operations at 2e10
+    moved, calls = (trained + evaluated) * 1e-4, (1000 + 12 * 3) * 500 * 2e-4
+    assert need.runtime == 10 + math.ceil(1.5 * 2 * (gradient + 1000 * 0.002 + decided + moved + calls) / 60)
+    # 2 seeds x 1000 weights x 16 copies; 2 x 500 activations of 2000 transitions; 2 x 4 x 100 numbers of the 5000
+    # transitions of an evaluation; 8 MB of data.
+    numbers = 32_000 + 2_000_000 + 4_000_000
+    assert need.mem_mb == pytest.approx(1.5 * (4 * numbers / 1e6 + 8), abs=1)
+
+
+@pytest.mark.parametrize("kind", ["training", "telemetry", "connectivity", "supermasks"])
+def test_longer_episodes_take_more_time(needs_of, kind: str) -> None:
+    short, long = (needs_of(over=POLE, examples=dict.fromkeys(EXAMPLES, steps)) for steps in (200, 2000))
+    assert getattr(long, kind)(DENSE).runtime - 10 > 8 * (getattr(short, kind)(DENSE).runtime - 10) > 0
+
+
+@pytest.mark.parametrize(("name", "options"), [("lstm", {"width": 8}), ("transformer", {"width": 8, "heads": 2})])
+def test_an_example_of_text_is_a_window(name: str, options: dict[str, int]) -> None:
+    def cost_of(context: int) -> dict[str, int]:
+        module = registry.model.call(name, {"vocabulary": 20, "context": context}, options)
+        return network_cost(module, TokenShape((context,)))
+
+    short, long = cost_of(16), cost_of(64)
+    assert all(3.5 * short[key] < long[key] < 17 * short[key] for key in ("flops", "activations"))
 
 
 # ---------------------------------------------------------------- what an image costs

@@ -1,4 +1,4 @@
-"""A config without errors, a study with options for it, and the errors of configs that differ from it."""
+"""Configs without errors, a study with options for it, and the errors of configs that differ from it."""
 
 from __future__ import annotations
 
@@ -32,11 +32,36 @@ studies:
     tasks: {digits-lenet: imp}
 """
 
+LANGUAGE = """
+tasks:
+  lstm:
+    dataset: english
+    model: {name: lstm, width: 8}
+    objective: language
+    train: {optimizer: {name: adam, learning_rate: 5e-3}, batch_size: 8, steps: 20, evaluate_every: 10}
+    cohorts: ["0-1"]
+methods: {imp: {levels: 1}}
+studies: {toy: {tasks: {lstm: imp}}}
+"""
+
+CONTROL = """
+tasks:
+  pole:
+    dataset: cartpole
+    model: {name: mlp, hidden: [8]}
+    objective: actor-critic
+    train: {optimizer: {name: adam, learning_rate: 5e-3}, batch_size: 4, steps: 20, evaluate_every: 10}
+    cohorts: ["0-1"]
+methods: {imp: {levels: 1}}
+studies: {toy: {tasks: {pole: imp}}}
+"""
 
 TASK = "tasks: {digits-lenet: {%s}}"
 TRAIN = "tasks: {digits-lenet: {train: {%s}}}"
 OPTIMIZER = "tasks: {digits-lenet: {train: {optimizer: {%s}}}}"
 METHOD = "methods: {imp: {%s}}"
+LSTM = "tasks: {lstm: {%s}}"
+POLE = "tasks: {pole: {%s}}"
 
 
 class Toy(Study):
@@ -84,6 +109,6 @@ def errors_of(*texts: str | bytes) -> list[str]:
 
 def with_known_names(expected: str) -> str:
     """The line with `{model}`, `{dataset}`, ... replaced by the registered names."""
-    for known in ("model", "dataset", "transform", "criterion", "treatment", "study"):
+    for known in ("model", "dataset", "transform", "objective", "criterion", "treatment", "study"):
         expected = expected.replace(f"{{{known}}}", ", ".join(getattr(registry, known).names()))
     return expected

@@ -179,13 +179,13 @@ def test_networks_that_give_what_is_read_are_accepted(module: nn.Module, objecti
 OTHER = {
     "a smaller vocabulary": (
         Characters(4), "language", TEXT,
-        "its forward returns float32 of shape (2, 4, 4) for 2 examples: floating-point numbers of shape "
-        "(2, 4 characters, 5 scores of the next one) are needed",
+        "its forward returns float32 of shape (2, 4, 4) for 2 examples: float32 of shape "
+        "(2, 4 characters, 5 scores of the next one) is needed",
     ),
     "no value": (
         nn.Linear(3, 2), "actor-critic", CONTROL,
-        "its forward returns float32 of shape (2, 2) for 2 examples: floating-point numbers of shape "
-        "(2, 3 numbers (a score for every action, then the value)) are needed",
+        "its forward returns float32 of shape (2, 2) for 2 examples: float32 of shape "
+        "(2, 3 numbers (a score for every action, then the value)) is needed",
     ),
     "other features": (
         nn.Linear(4, 2), "test-any", POINTS,

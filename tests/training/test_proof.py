@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -15,14 +16,27 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
 from lth_core import registry
-from lth_core.config import Initialization
+from lth_core.config import Choice, Initialization
+from lth_core.data.episodes import Moment, SingleEpisodes
 from lth_core.data.reading import open_data
+from lth_core.data.stored import StoredEnvironment
 from lth_core.models.initialization import build
+from lth_core.runtime.shares import ALONE
+from lth_core.tasks import control
 from lth_core.tasks.opening import build_task
 from lth_core.training.proof import ProofError, prove, recipe
 from tests.engine.test_stacking import hook_on_an_activation
+from tests.support.policies import counting
 from tests.support.small_trainings import NETWORKS
 from tests.support.zoo import ZOO, Written, sequential
+
+
+class Unpaid(SingleEpisodes):
+    """Episodes whose rewards are no numbers."""
+
+    def step(self, actions: np.ndarray, alive: np.ndarray) -> Moment:
+        moment = super().step(actions, alive)
+        return moment._replace(rewards=np.full_like(moment.rewards, np.nan))
 
 
 @pytest.fixture
@@ -220,3 +234,19 @@ def test_any_composition_of_layers_is_proved(proved: Any, chosen: list[tuple[str
         return sequential(*layers, *shared, *(shared if twice else []), nn.Linear(size, 3))
 
     assert proved(factory)["steps"] == 2
+
+
+def test_data_that_are_no_numbers_say_nothing_of_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment may pay nan now and then; its trainings diverge, and say so."""
+    environment = counting()
+    data = StoredEnvironment({}, environment.facts(), torch.device("cpu"), ALONE)
+
+    monkeypatch.setattr(control, "make_episodes", Unpaid)
+
+    def task_of(module: nn.Module) -> Any:
+        return build_task(module, data, recipe(3), torch.device("cpu"), Choice(name="actor-critic"))
+
+    def factory() -> nn.Module:
+        return nn.Sequential(nn.Linear(1, 8), nn.ReLU(), nn.Linear(8, 3))
+
+    assert prove(lambda seed: build(factory, Initialization(), seed), factory, task_of, 0)["paths"]

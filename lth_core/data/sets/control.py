@@ -14,7 +14,7 @@ def known_of_environment(id: str, **_: Any) -> dict[str, Any]:
     return {"features": environment.features, "actions": environment.actions}
 
 
-@dataset("gymnasium", kind="environment", known=known_of_environment)
+@dataset("gymnasium", kind="environment", known=known_of_environment, of_any_plugin=True)
 def gymnasium(id: str) -> Environment:
     """Any environment that gymnasium knows, or that a plugin registers there, with one row of numbers to observe.
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import string
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +12,7 @@ from pydantic import AfterValidator, PositiveInt
 
 from lth_core.data.downloads import find_or_fetch
 from lth_core.data.splits import DataError
-from lth_core.data.text import Text, examples_of, split_text, training_characters
+from lth_core.data.text import Text, check_length, examples_of, facts_of_text, split_text, training_characters
 from lth_core.data.trees import below_root, files_below
 from lth_core.registry import dataset
 
@@ -18,10 +20,8 @@ CONTEXT = 64
 """Characters that a window shows, by default."""
 
 
-def known_of_text(context: int = CONTEXT, **_: Any) -> dict[str, Any]:
-    """Return the facts that the options tell."""
-    return {"context": context}
-
+MOST_TO_PLAN = 2**24
+"""Bytes of the largest text that planning reads, which then takes half a second."""
 
 # ---------------------------------------------------------------- your own text
 
@@ -36,6 +36,26 @@ def watched_files(root: str, path: str, **_: Any) -> list[str]:
     return [os.path.relpath(file, root) for file in files]
 
 
+def known_of_text(path: str, context: int = CONTEXT, root: str | None = None, **_: Any) -> dict[str, Any]:
+    """Return the facts that the options tell and, where `root` is known, the text, unless it is very large.
+
+    Raises DataError as `text` does.
+    """
+    if root is None:
+        return {"context": context}
+    top = os.path.join(root, path)
+    stamps = [(status.st_size, status.st_mtime_ns) for status in map(os.stat, filter(os.path.isfile, _files(top)))]
+    if sum(size for size, _ in stamps) > MOST_TO_PLAN:
+        return {"context": context}
+    return dict(_facts(top, context, tuple(stamps)))
+
+
+@cache
+def _facts(top: str, context: int, stamps: tuple[tuple[int, int], ...]) -> dict[str, Any]:
+    """The facts of a text, read once for each state of its files."""
+    return facts_of_text(_whole(top), context, top)
+
+
 @dataset("text", kind="text", watched=watched_files, known=known_of_text)
 def text(root: str, path: Annotated[str, AfterValidator(below_root)], context: PositiveInt = CONTEXT) -> Text:
     """Read the characters of ROOT/PATH, a text file or a folder of them: the first 90% to train on, then 5% and 5%.
@@ -46,13 +66,20 @@ def text(root: str, path: Annotated[str, AfterValidator(below_root)], context: P
     Raises DataError when there is no such file, one is not UTF-8, or the text is too short.
     """
     top = os.path.join(root, path)
-    files = sorted(files_below(top, top)) if os.path.isdir(top) else [top]
+    whole = _whole(top)
+    facts_of_text(whole, context, top)
+    return split_text(whole, context, f"{Path(top).name}: {len(whole):,} characters")
+
+
+def _whole(top: str) -> str:
+    files = _files(top)
     if not files:
         raise DataError(f"{top}: has no files: put text files into it")
-    whole = "".join(map(_read, files))
-    if not whole:
-        raise DataError(f"{top}: the text is empty")
-    return split_text(whole, context, f"{Path(top).name}: {len(whole):,} characters")
+    return "".join(map(_read, files))
+
+
+def _files(top: str) -> list[str]:
+    return sorted(files_below(top, top)) if os.path.isdir(top) else [top]
 
 
 def _read(path: str) -> str:
@@ -69,7 +96,12 @@ def _read(path: str) -> str:
 # ---------------------------------------------------------------- English that needs no download
 
 
-@dataset("english", kind="text", known=known_of_text)
+def known_of_english(context: int = CONTEXT) -> dict[str, Any]:
+    """Return the facts of the text of this Python. Raises DataError for a context that it is too short for."""
+    return dict(_facts_of_topics(context))
+
+
+@dataset("english", kind="text", known=known_of_english)
 def english(context: PositiveInt = CONTEXT) -> Text:
     """Python's language reference as its help() prints it: English of about 370,000 characters; bundled, no download.
 
@@ -78,11 +110,21 @@ def english(context: PositiveInt = CONTEXT) -> Text:
     that has occurred before is left out: topics such as `while` are parts of earlier ones, so that otherwise a sixth of
     the test split would be known word for word from training.
     """
+    whole = _topics()
+    return split_text(whole, context, f"Python's help topics: {len(whole):,} characters")
+
+
+@cache
+def _facts_of_topics(context: int) -> dict[str, Any]:
+    return facts_of_text(_topics(), context, "Python's help topics")
+
+
+@cache
+def _topics() -> str:
     from pydoc_data.topics import topics
 
     paragraphs = (paragraph.strip("\n") for name in sorted(topics) for paragraph in topics[name].split("\n\n"))
-    whole = "\n\n".join(filter(None, dict.fromkeys(paragraphs)))
-    return split_text(whole, context, f"Python's help topics: {len(whole):,} characters")
+    return "\n\n".join(filter(None, dict.fromkeys(paragraphs)))
 
 
 # ---------------------------------------------------------------- Shakespeare
@@ -90,12 +132,15 @@ def english(context: PositiveInt = CONTEXT) -> Text:
 SHAKESPEARE = "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
 SHAKESPEARE_SUM = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
 SHAKESPEARE_CHARACTERS = 1115394
+SHAKESPEARE_VOCABULARY = "\n !$&',-.3:;?" + string.ascii_uppercase + string.ascii_lowercase
 
 
 def known_of_shakespeare(context: int = CONTEXT) -> dict[str, Any]:
-    """Return the facts of a text that never changes."""
+    """Return the facts of a text that never changes. Raises DataError for a context that it is too short for."""
+    check_length(SHAKESPEARE_CHARACTERS, context, "Tiny Shakespeare")
     examples = examples_of(training_characters(SHAKESPEARE_CHARACTERS), context)
-    return {"vocabulary": 65, "context": context, "train_examples": examples}
+    known = {"vocabulary": len(SHAKESPEARE_VOCABULARY), "characters": SHAKESPEARE_VOCABULARY}
+    return known | {"context": context, "train_examples": examples}
 
 
 @dataset("shakespeare", kind="text", known=known_of_shakespeare)

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lth_core.data.kinds import other_characters
+from lth_core.data.splits import DataError
 from lth_core.storage.errors import ArtifactError
-from lth_core.storage.tensors import Tensors, read_tensors
+from lth_core.storage.tensors import Tensors, read_header, read_tensors
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -31,6 +33,16 @@ def read_mask(path: str | Path, weights: Tensors) -> Tensors:
     replicates = len(next(iter(weights.values())))
     _check(path, mask, {name: value.shape[1:] for name, value in weights.items()}, replicates)
     return mask
+
+
+def check_characters(data: str | Path, *others: str | Path | None) -> None:
+    """Check that texts whose networks exchange weights have the same characters, given their data files.
+
+    Raises DataError.
+    """
+    for other in filter(None, others):
+        if problem := other_characters(read_header(data), read_header(other)):
+            raise DataError(f"{data} and {other} {problem}")
 
 
 def _check(path: str | Path, tensors: Tensors, shapes: Shapes, replicates: int | None) -> None:

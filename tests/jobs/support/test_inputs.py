@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from torch import nn
 
-from lth_core.jobs.support.inputs import read_mask, read_weights
+from lth_core.data.splits import DataError
+from lth_core.jobs.support.inputs import check_characters, read_mask, read_weights
 from lth_core.jobs.support.networks import read_weights_of
 from lth_core.storage.errors import ArtifactError
 from lth_core.storage.tensors import Tensors, write_tensors
@@ -57,3 +59,29 @@ def test_a_mask_of_fewer_replicates_is_named(tmp_path: Path) -> None:
     path = written(tmp_path, {"0.weight": np.ones((2, 2, 3), bool)})
     with pytest.raises(ArtifactError, match=r"'0\.weight' is 2x2x3, not 4x2x3"):
         read_mask(path, WEIGHTS)
+
+
+def test_texts_whose_networks_exchange_weights_have_the_same_characters(tmp_path: Path) -> None:
+    def data(name: str, **facts: Any) -> Path:
+        write_tensors(tmp_path / name, {}, facts)
+        return tmp_path / name
+
+    known = {"kind": "text", "vocabulary": 3}
+    mine, same, other, untold = (
+        data("mine", **known, characters="abc"),
+        data("same", **known, characters="abc", context=4),
+        data("other", **known, characters="abd"),
+        data("untold", kind="text"),
+    )
+    check_characters(mine, same, None, untold)
+    said = (
+        f"^{mine} and {other} have texts of different characters \\(3 and 3\\), so that their tokens differ: give both"
+    )
+    with pytest.raises(DataError, match=said):
+        check_characters(mine, same, other)
+
+
+def test_images_and_rows_exchange_weights_whatever_they_show(tmp_path: Path) -> None:
+    for name, facts in (("digits", {"classes": 10}), ("letters", {"classes": 26})):
+        write_tensors(tmp_path / name, {}, facts)
+    check_characters(tmp_path / "digits", tmp_path / "letters")
