@@ -133,8 +133,8 @@ def known(tasks: dict[str, Any] = TASKS, **options: Any) -> tuple[Yu2019, Config
 
 # ---------------------------------------------------------------- files
 
-SHAPES = {"embed": (5, 4), "cell": (16, 4), "read": (5, 4)}
-KINDS = {"cell": "recurrent", "read": "output"}
+SHAPES = {"embed": (5, 4), "rnn": (16, 4), "read": (5, 4)}
+KINDS = {"rnn": "recurrent", "read": "output"}
 """A network of 104 weights, 20 of which are an embedding that is pruned on request."""
 
 

@@ -162,10 +162,10 @@ def advantage(name: str, study: Design, config: Config, tables: dict[str, pd.Dat
             shares = relative_advantage(about, highest=1.0)[gain_of_training(about) > 0]
             long = shares.melt(ignore_index=False, value_name="advantage").reset_index()
             long["density"] = long["level"].map(by_level)
-            densities += [*by_level]
+            densities.append(by_level)
             band(panel, long, "density", "advantage", label=task, colour=colour)
         panel.axhline(0, color="#606060", linestyle=":", linewidth=1.1, zorder=1)
-        density_axis(panel, densities)
+        density_axis(panel, min(densities, key=min))  # of the task that is pruned most
         panel.set_ylabel("ahead of random tickets\n(% of what dense training gains)")
         legend(figure)
         return figure

@@ -101,3 +101,12 @@ def test_a_task_that_is_not_learned_has_no_advantage_and_counts_as_no_divergence
     drawings = study.figures(config, tables | {"measurements": table.assign(untrained=untrained)})
     figure = next(drawing for drawing in drawings if drawing.name == "advantage").draw()
     assert entries(figure) == ["text", "pole"]
+
+
+def test_densities_that_nearly_agree_share_their_ticks() -> None:
+    study, config, tables = known()
+    table = tables["measurements"]
+    density = table["density"].where(table["task"] != "pole", 0.99 * table["density"])
+    drawings = study.figures(config, tables | {"measurements": table.assign(density=density)})
+    (panel,) = next(drawing for drawing in drawings if drawing.name == "advantage").draw().axes
+    assert len(panel.get_xticks()) == 5

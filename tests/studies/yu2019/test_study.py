@@ -118,7 +118,7 @@ def test_layers_are_those_of_tickets_with_their_kinds(tables: dict[str, pd.DataF
     layers = tables["layers"]
     kinds = layers.groupby("task")["kind"].agg(set).to_dict()
     assert kinds == {"text": {"recurrent", "output"}, "text-embeddings": {"recurrent", "output", "embedding"}}
-    row = layers.query("task == 'text' and method == 'imp' and level == 2 and layer == 'cell' and seed == 0").iloc[0]
+    row = layers.query("task == 'text' and method == 'imp' and level == 2 and layer == 'rnn' and seed == 0").iloc[0]
     assert row["kept"] == 16 / 64
     assert not layers.duplicated(["task", "method", "level", "seed", "layer"]).any()
 
