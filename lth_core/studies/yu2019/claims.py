@@ -129,7 +129,7 @@ class TaskClaims:
     def of_a_third(self) -> None:
         """Compare the ticket with a third of the weights with the dense network, for language."""
         rows, metric = self.rows(), self.sheet.metric
-        level = nearest_level(rows, A_THIRD)
+        level = nearest_level(rows, A_THIRD, within=1.1)
         if level is None or metric.selects:
             return
         dense = per_seed(select_dense(self.tables["measurements"], self.task), "metric")[0]
