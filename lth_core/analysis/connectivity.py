@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from lth_core.engine.linear_network import LinearNetwork, linear
-from lth_core.models.tensors import call
+from lth_core.analysis.lines import Line, Weights, linear_outputs, of_policies, outputs_along
+from lth_core.engine.linear_network import LinearNetwork
 from lth_core.storage.tensors import Tensors
 from lth_core.tasks.base import Batch, Task, evaluation_piece
 
@@ -26,26 +26,6 @@ STATISTICS_EXAMPLES = 5000
 
 BATCH = 250
 """Training examples in each batch whose statistics are averaged."""
-
-Weights = dict[str, Tensor]
-
-
-@dataclass(frozen=True)
-class Line:
-    """The networks (1 - alpha) first + alpha second of one replicate at the points `alphas`, on the task's device."""
-
-    first: Weights
-    second: Weights
-    alphas: Sequence[float]
-
-    def at(self, alpha: float) -> Weights:
-        """Return the network at a point: parameters and float buffers interpolated, integer buffers of the first."""
-        return {name: self.value(name, alpha) for name in self.first}
-
-    def value(self, name: str, alpha: float) -> Tensor:
-        """Return one tensor of the network at a point."""
-        first = self.first[name]
-        return torch.lerp(first, self.second[name], alpha) if first.is_floating_point() else first
 
 
 class Curve(NamedTuple):
@@ -192,11 +172,18 @@ def evaluate(
     """Measure the curve of every line on a split, or on `examples` of it; changes nothing.
 
     `statistics` are buffers to use instead of the interpolated ones, for every point of every line. The data are gone
-    through once, from where `state` is: each batch is evaluated by all networks of all lines.
+    through once, from where `state` is: each batch is evaluated by all networks of all lines. Policies are evaluated on
+    episodes of their making, line by line.
     """
     task.module.to(task.device).eval()
     network = LinearNetwork.of(task.module)
     state = state or Measuring.start(task, lines)
+    if task.acts:
+        for index in range(state.step, len(lines)):
+            state.sums[index] += of_policies(task, lines[index], split, statistics[index] if statistics else None)
+            state.step += 1
+            after_batch(state)
+        return [_curve(task, *total.cpu().numpy()) for total in state.sums]
     size = evaluation_piece(network is not None, task.device)
     count = 0
     for number, batch in enumerate(task.sample_batches(split, examples, size)):
@@ -205,9 +192,9 @@ def evaluate(
             continue
         for index, line in enumerate(lines):
             if network:
-                outputs = _linear_outputs(network, line, batch.inputs)
+                outputs = linear_outputs(network, line, batch.inputs)
             else:
-                outputs = _outputs(task, line, batch.inputs, statistics[index] if statistics else None)
+                outputs = outputs_along(task, line, batch.inputs, statistics[index] if statistics else None)
             _add(state.sums[index], task, outputs, batch)
         state.step += 1
         after_batch(state)
@@ -232,27 +219,6 @@ def _curve(task: Task, loss: np.ndarray, metric: np.ndarray, disagreement: np.nd
     known = np.isfinite(loss)
     error = np.where(known, task.metrics[0].errors(metric), np.nan)
     return Curve(loss, error, float(disagreement[-1]) if known[0] and known[-1] else float("nan"))
-
-
-def _outputs(task: Task, line: Line, inputs: Tensor, statistics: Sequence[Weights] | None) -> Iterator[Tensor]:
-    for point, alpha in enumerate(line.alphas):
-        buffers = statistics[point] if statistics else {}
-        yield call(task.module, {**line.at(alpha), **buffers}, inputs.clone())  # which it may change
-
-
-def _linear_outputs(network: LinearNetwork, line: Line, inputs: Tensor) -> Iterator[Tensor]:
-    """As `_outputs`, but much faster: the first layer is linear in its weights too, so that its values can be computed
-    for the ends and interpolated. It has most of the weights."""
-    inputs = inputs.flatten(1)
-    weight, bias = network.layers[0]
-    first, second = (linear(inputs, end[weight], end[bias] if bias else None) for end in (line.first, line.second))
-    others = LinearNetwork(network.layers[1:])
-    names = [name for layer in others.layers for name in layer if name]
-    for alpha in line.alphas:
-        values = torch.lerp(first, second, alpha)
-        if others.layers:
-            values = others.activations({name: line.value(name, alpha) for name in names}, values.relu_())[-1]
-        yield values
 
 
 # ---------------------------------------------------------------- statistics of batch norm
@@ -283,7 +249,7 @@ def estimate_statistics(
             if number < state.step:
                 continue
             for line, statistics in zip(lines, state.statistics, strict=True):
-                for _ in _outputs(task, line, batch.inputs, statistics):
+                for _ in outputs_along(task, line, batch.inputs, statistics):
                     pass  # the forward pass updates the statistics in place
             state.step += 1
             after_batch(state)

@@ -42,6 +42,14 @@ def are_known(facts: Mapping[str, Any]) -> bool:
     return {*OFFERED[kind_of_data(facts)]} <= offered_to_models(facts).keys()
 
 
+def counted_by_batches(facts: Mapping[str, Any]) -> str:
+    """Say what a recipe's batch size is a number of: examples, windows of a text, or episodes."""
+    kind = kind_of_data(facts)
+    if kind == "text":
+        return f"windows of {facts['context']} characters"
+    return "episodes" if kind == "environment" else "examples"
+
+
 def example_shape(facts: Mapping[str, Any]) -> tuple[int, ...]:
     """Return the shape of one example's inputs; of text, the number of tokens."""
     kind = kind_of_data(facts)

@@ -1,7 +1,7 @@
 """Measure what a ticket costs without its pruned filters, beside the dense network: rule `costs`.
 
 Input: the data file, the ticket's mask and its trained weights. Output: a CSV with one row per seed and network
-(`dense`, `ticket`): seed, network, parameters, flops (of one image), seconds (median time of one image), reason; nan
+(`dense`, `ticket`): seed, network, parameters, flops (of one input), seconds (median time of one input), reason; nan
 for the ticket of a seed that has none. Of a network that cannot be shrunk, `reason` says why: its ticket's parameters
 are those that the mask keeps, its flops and seconds nan. Times differ from run to run, so this file is not reproducible
 byte by byte; no other table or claim reads it.

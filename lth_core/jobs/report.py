@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from lth_core.analysis.divergence import lines
 from lth_core.config import Config, Method, Task
+from lth_core.data.kinds import counted_by_batches
 from lth_core.jobs.support.command import command
 from lth_core.jobs.support.loading import load, parser
 from lth_core.report.costs import cost_line, shrunk_tickets
@@ -44,6 +45,7 @@ def main() -> None:
     claims = read_claims(claims_file(config.results, config.name))
     tasks, methods = trained_tasks(config, studies), used_methods(config, studies)
     runs = [run for study in studies.values() for run in study.runs(config)]
+    data = {task.dataset: read_header(data_file(config.results, task.dataset)) for task in tasks.values()}
     drawn = [
         figure_file(config.reports, config.name, name, figure, "svg")
         for name, study in studies.items()
@@ -54,9 +56,8 @@ def main() -> None:
         tasks,
         methods,
         [study_entry(config, name, study, claims) for name, study in studies.items()],
-        sources={
-            task.dataset: read_header(data_file(config.results, task.dataset))["source"] for task in tasks.values()
-        },
+        sources={name: facts["source"] for name, facts in data.items()},
+        batches_of={name: counted_by_batches(facts) for name, facts in data.items()},
         provenance=[
             {"task": name, "cohort": cohort, **read_header(Run(name, cohort).trained(config.results))["provenance"]}
             for name, task in tasks.items()

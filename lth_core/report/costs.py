@@ -11,7 +11,7 @@ from lth_core.config import Method
 from lth_core.storage.runs import Run
 
 QUANTITIES = ("parameters", "flops", "seconds")
-"""Columns of a run's costs.csv: numbers of a network, floating-point operations and seconds of one image."""
+"""Columns of a run's costs.csv: numbers of a network, floating-point operations and seconds of one input."""
 
 
 @dataclass(frozen=True)

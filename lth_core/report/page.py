@@ -16,7 +16,7 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from lth_core.analysis.divergence import Line
-from lth_core.config import HOW_TO_COMPUTE, Choice, Config, Method, Task, seeds_of
+from lth_core.config import HOW_TO_COMPUTE, Choice, Config, Method, Recipe, Task, seeds_of
 from lth_core.report.costs import CostLine
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -59,6 +59,7 @@ def render(
     costs: Sequence[CostLine] = (),
     drawn_with: Sequence[str] = (),
     unpruned: Mapping[str, Mapping[str, int]] | None = None,
+    batches_of: Mapping[str, str] | None = None,
 ) -> str:
     """Render the whole page.
 
@@ -66,7 +67,8 @@ def render(
     a sentence where each data set comes from; `provenance` has one entry per cohort: task, cohort, and what its dense
     run's header says about versions, commit and device; `divergences` are those of all trainings in words; `costs` are
     those of tickets without their pruned filters; `drawn_with` are the library and version that drew the figures;
-    `unpruned` gives, by task, the weight matrices that no method prunes, with their sizes.
+    `unpruned` gives, by task, the weight matrices that no method prunes, with their sizes; `batches_of`, by data set,
+    what its batches are a number of (examples, if it is not given).
     """
     environment = templates()
     environment.filters.update(number=number)
@@ -76,7 +78,11 @@ def render(
     counted = counted if every_claim else "none could be tested"
     return environment.get_template("index.html.j2").render(
         tasks=[
-            {**_task_facts(name, task, config, sources), "unpruned": _unpruned_words((unpruned or {}).get(name, {}))}
+            {
+                **_task_facts(name, task, config, sources),
+                "recipe": _recipe_words(task.train, (batches_of or {}).get(task.dataset, "examples")),
+                "unpruned": _unpruned_words((unpruned or {}).get(name, {})),
+            }
             for name, task in tasks.items()
         ],
         methods={name: _method_words(method) for name, method in methods.items()},
@@ -173,20 +179,25 @@ def _choice(choice: Choice) -> str:
 
 
 def _task_facts(name: str, task: Task, config: Config, sources: Mapping[str, str]) -> dict[str, Any]:
-    recipe = task.train
     seeds = [seed for cohort in task.cohorts for seed in seeds_of(cohort)]
-    schedule = "" if recipe.schedule.name == "constant" else f", {recipe.schedule.name} schedule"
-    warmup = f", warmup of {recipe.schedule.warmup_steps:,} steps" if recipe.schedule.warmup_steps else ""
     methods = {study["tasks"][name] for study in config.studies.values() if name in study.get("tasks", {})}
     return {
         "name": name,
         "data": sources[task.dataset],
         "model": _choice(task.model),
-        "recipe": f"{recipe.steps:,} steps of {recipe.batch_size} examples, {recipe.optimizer.name} at "
-        f"{recipe.optimizer.learning_rate:g}{schedule}{warmup}",
         "seeds": f"{len(seeds)} ({', '.join(task.cohorts)})",
         "methods": sorted(methods),
     }
+
+
+def _recipe_words(recipe: Recipe, unit: str) -> str:
+    """Describe a recipe in short; `unit` is what its batches are a number of."""
+    schedule = "" if recipe.schedule.name == "constant" else f", {recipe.schedule.name} schedule"
+    warmup = f", warmup of {recipe.schedule.warmup_steps:,} steps" if recipe.schedule.warmup_steps else ""
+    return (
+        f"{recipe.steps:,} steps of {recipe.batch_size} {unit}, {recipe.optimizer.name} at "
+        f"{recipe.optimizer.learning_rate:g}{schedule}{warmup}"
+    )
 
 
 def _unpruned_words(unpruned: Mapping[str, int]) -> str:

@@ -63,7 +63,7 @@ class ClaimSheet:
         self.add(sentence, source, effect, values, unit="times", margin=above)
 
 
-def with_weights(*densities: float) -> str:
+def with_weights(*densities: float, of: str = "the weights") -> str:
     """Return how sentences name densities: "with 11% of the weights", or "with 21% to 3.5% of the weights"."""
     first, last = (f"{percent_text(density)}%" for density in (max(densities), min(densities)))
-    return f"with {first if first == last else f'{first} to {last}'} of the weights"
+    return f"with {first if first == last else f'{first} to {last}'} of {of}"

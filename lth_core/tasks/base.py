@@ -112,6 +112,11 @@ class Task(Protocol):
         ...
 
     @property
+    def acts(self) -> bool:
+        """Tell whether the networks act, so that only episodes of their making measure them: fixed batches do not."""
+        ...
+
+    @property
     def input_shape(self) -> Sequence[int]:
         """Return the shape of one example's inputs (lth_core/models/inputs.py)."""
         ...

@@ -111,6 +111,10 @@ class ControlTask:
         return self.objective.metrics
 
     @property
+    def acts(self) -> bool:
+        return True
+
+    @property
     def input_shape(self) -> Sequence[int]:
         return (self.environment.features,)
 

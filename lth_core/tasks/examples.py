@@ -47,6 +47,10 @@ class ExamplesTask:
         return self.objective.metrics
 
     @property
+    def acts(self) -> bool:
+        return False
+
+    @property
     def input_shape(self) -> Sequence[int]:
         return input_shape(self.data.facts)
 

@@ -1,6 +1,6 @@
 """Tickets: a mask with the weights to train from; rewinding, fitting them to other tasks, and what users load.
 
-from lth_core.tickets import load_inputs, load_mask, load_module, prune_masks, export_onnx
+from lth_core.tickets import load_characters, load_inputs, load_mask, load_module, prune_masks, export_onnx
 """
 
 from __future__ import annotations
@@ -9,10 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lth_core.tickets.export import export_onnx
-    from lth_core.tickets.loading import Inputs, TicketError, load_inputs, load_mask, load_module
+    from lth_core.tickets.loading import Inputs, TicketError, load_characters, load_inputs, load_mask, load_module
     from lth_core.tickets.masking import prune_masks
 
-__all__ = ["Inputs", "TicketError", "export_onnx", "load_inputs", "load_mask", "load_module", "prune_masks"]
+__all__ = [
+    "Inputs",
+    "TicketError",
+    "export_onnx",
+    "load_characters",
+    "load_inputs",
+    "load_mask",
+    "load_module",
+    "prune_masks",
+]
 
 
 def __getattr__(name: str) -> Any:

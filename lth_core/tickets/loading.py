@@ -56,6 +56,20 @@ def load_inputs(folder: str | Path) -> Inputs:
     return _inputs(results, _spec(run.trained(results)))
 
 
+def load_characters(folder: str | Path) -> str:
+    """Read the characters of a language model's tokens: token i is the i-th of them.
+
+    Such a model takes tokens (N, T), of which a Transformer takes at most `context`, and returns scores (N, T,
+    vocabulary) of the token that follows each. Raises TicketError where the folder's data are no text.
+    """
+    results, run = run_of(folder)
+    spec = _spec(run.trained(results))
+    facts = _facts(results, spec)
+    if kind_of_data(facts) != "text":
+        raise TicketError(f"{spec['task']['dataset']} holds no text but {kind_of_data(facts)}: see its file's header")
+    return facts["characters"]
+
+
 def load_module(
     folder: str | Path, seed: int, weights: Literal["trained", "start"] = "trained", draw: int = 0
 ) -> nn.Module:

@@ -69,6 +69,7 @@ class Quadratic:
 
     def __init__(self) -> None:
         self.module, self.device, self.metrics = Point(), torch.device("cpu"), (ACCURACY,)
+        self.acts = False
 
     def sample_batches(self, split: str, examples: int | None = None, size: int = 0) -> Iterator[Any]:
         yield SimpleNamespace(inputs=torch.zeros(7, 1))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lth_core.data.kinds import OFFERED, are_known, example_shape, kind_of_data, offered_to_models
+from lth_core.data.kinds import OFFERED, are_known, counted_by_batches, example_shape, kind_of_data, offered_to_models
 from lth_core.registry import model
 
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[int, ...]]] = {
@@ -57,3 +57,16 @@ def test_data_are_images_unless_they_say_otherwise() -> None:
 
 def test_all_that_is_offered_can_be_asked_for_by_models() -> None:
     assert {*model.offered} == {name for names in OFFERED.values() for name in names}
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"classes": 10}, "examples"),
+        ({"kind": "points", "features": 3}, "examples"),
+        ({"kind": "text", "vocabulary": 91, "context": 64}, "windows of 64 characters"),
+        ({"kind": "environment", "features": 4}, "episodes"),
+    ],
+)
+def test_batches_are_of_examples_windows_or_episodes(facts: dict, said: str) -> None:
+    assert counted_by_batches(facts) == said

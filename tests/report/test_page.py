@@ -66,6 +66,7 @@ def page(
     divergences: Sequence[Line] = (),
     costs: Sequence[CostLine] = (),
     unpruned: dict[str, int] | None = None,
+    batches_of: dict[str, str] | None = None,
 ) -> str:
     claims = [claim("supported"), claim("contradicted")] if claims is None else claims
     links = {kind: f"study2019/fig01.{kind}" for kind in ("svg", "png", "pdf")}
@@ -89,6 +90,7 @@ def page(
         divergences,
         costs,
         unpruned={"digits": unpruned or {}},
+        batches_of=batches_of,
     )
 
 
@@ -256,6 +258,11 @@ def test_only_what_was_trained_is_called_trained():
     assert "scikit-learn digits: 1,797 8x8 images" in summary and "5 (0-4)" in summary and "15 levels" in summary
     assert "imp-one-shotone-shot, magnitude" in summary
     assert "unused" not in summary and "never" not in summary
+
+
+def test_recipes_say_what_a_batch_is_of():
+    assert "600 steps of 60 examples, adam at 0.001" in words(page())
+    assert "600 steps of 60 episodes, adam" in words(page(batches_of={"digits": "episodes"}))
 
 
 def test_a_study_without_claims_or_figures_still_makes_a_page():

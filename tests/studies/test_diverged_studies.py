@@ -21,6 +21,7 @@ from tests.support import (
     linear_mode_connectivity_tables,
     renda2020_results,
     transfer_results,
+    yu2019_results,
 )
 
 Tables = dict[str, pd.DataFrame]
@@ -28,7 +29,7 @@ Known = tuple[Study, Config, Tables]
 
 NAMES = {
     *("level", "density", "seed", "draw", "k", "order", "budget", "cost", "steps", "step", "alpha", "left", "right"),
-    "weights",
+    *("weights", "remaining"),
 }
 """Columns of numbers that say of what a row is; all others are measured."""
 
@@ -73,7 +74,11 @@ def deconstructing(folder: Path) -> Known:
     return deconstructing_tables.study(), deconstructing_tables.config(), deconstructing_tables.tables()
 
 
-STUDIES = (frankle, stabilizing, connectivity, early_phase, renda, transfer, deconstructing)
+def yu(folder: Path) -> Known:
+    return yu2019_results.known()
+
+
+STUDIES = (frankle, stabilizing, connectivity, early_phase, renda, transfer, deconstructing, yu)
 
 
 @pytest.fixture(scope="module", params=STUDIES, ids=lambda known: known.__name__)

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,13 @@ from torch.nn.utils import parametrize
 
 from lth_core import registry
 from lth_core.config import Initialization
+from lth_core.data.kinds import offered_to_models
 from lth_core.data.reading import open_data
 from lth_core.models.initialization import initialize_cohort
 from lth_core.storage.errors import ArtifactError
 from lth_core.storage.runs import Run, run_of
 from lth_core.storage.tensors import read_header, read_tensors, write_tensors
-from lth_core.tickets.loading import Inputs, TicketError, load_inputs, load_mask, load_module
+from lth_core.tickets.loading import Inputs, TicketError, load_characters, load_inputs, load_mask, load_module
 
 ROOT = Path(__file__).resolve().parents[2]
 SHAPE = (1, 8, 8)
@@ -82,6 +84,35 @@ def results(tmp_path: Path) -> str:
 
 def replicate(path: str, index: int) -> dict[str, torch.Tensor]:
     return {name: torch.from_numpy(np.array(value[index])) for name, value in read_tensors(path).items()}
+
+
+CHARACTERS = " Taceehlmnst"
+LANGUAGE = Run("english-lstm", "0-4", "imp", 7)
+
+
+def write_trained(results: str, run: Run, task: dict[str, Any], module: str, facts: dict[str, Any]) -> nn.Module:
+    """A data file with these facts, and the mask and weights of a run; returns a network of the task."""
+    offered = offered_to_models(facts)
+    build = partial(registry.model.call, task["model"]["name"], offered, {"width": 6} if "vocabulary" in facts else {})
+    write_tensors(f"{results}/data/{task['dataset']}.safetensors", {"x": np.zeros(1)}, facts)
+    weights = initialize_cohort(build, Initialization(), SEEDS)
+    mask = {name: value > 0 for name, value in weights.items() if value.ndim > 2}
+    weights = {name: value * mask[name] if name in mask else value for name, value in weights.items()}
+    recipe = spec()["provenance"]["spec"]["task"]["train"]
+    settings = {**task, "train": recipe, "cohorts": ["0-4"]}
+    header = {
+        "provenance": {"spec": {"modules": [f"lth_core.models.networks.{module}"], "seeds": SEEDS, "task": settings}}
+    }
+    write_tensors(run.mask(results), mask, {"density": 0.5} | header)
+    write_tensors(run.trained(results), weights, header)
+    return build()
+
+
+def write_language(results: str) -> nn.Module:
+    """A ticket of a language model."""
+    facts = {"kind": "text", "vocabulary": len(CHARACTERS), "characters": CHARACTERS, "context": 16}
+    task = {"dataset": "english", "model": {"name": "lstm", "width": 6}, "objective": "language"}
+    return write_trained(results, LANGUAGE, task, "lstm", facts)
 
 
 # ---------------------------------------------------------------- modules
@@ -156,6 +187,30 @@ def test_draws_of_a_branch_are_replicates_of_their_seed(results: str) -> None:
         load_module(run.folder(results), seed=3, weights="start")
 
 
+def test_a_language_model_is_loaded_with_its_mask_and_the_characters_of_its_tokens(results: str) -> None:
+    network, folder = write_language(results), LANGUAGE.folder(results)
+    module, mask, tokens = load_module(folder, seed=3), load_mask(folder, seed=3), torch.tensor([[0, 3, 1]])
+    assert load_characters(folder) == CHARACTERS
+    stored = replicate(LANGUAGE.trained(results), 3)
+    assert torch.equal(module(tokens), functional_call(network, stored, tokens))
+    assert any("weight_hh" in name for name in mask)
+    assert all(not module.get_parameter(name)[~kept].any() for name, kept in mask.items())
+    with pytest.raises(TicketError, match=r"^english holds no images but text: see its file's header$"):
+        load_inputs(folder)
+    with pytest.raises(TicketError, match=r"^digits holds no text but images: see its file's header$"):
+        load_characters(TICKET.folder(results))
+
+
+def test_a_policy_is_loaded_with_its_mask(results: str) -> None:
+    run, facts = Run("cartpole", "0-4", "imp", 7), {"kind": "environment", "features": 4, "actions": 2}
+    task = {"dataset": "cartpole", "model": {"name": "mlp"}, "objective": "actor-critic"}
+    network, seen = write_trained(results, run, task, "mlp", facts), torch.randn(5, 4)
+    module, mask = load_module(run.folder(results), seed=2), load_mask(run.folder(results), seed=2)
+    assert torch.equal(module(seen), functional_call(network, replicate(run.trained(results), 2), seen))
+    assert module(seen).shape == (5, 3)  # a score for both actions, and the value
+    assert mask and all(not module.get_parameter(name)[~kept].any() for name, kept in mask.items())
+
+
 def test_images_are_normalised_as_in_training(results: str) -> None:
     inputs = load_inputs(TICKET.folder(results))
     assert (inputs.classes, inputs.input_shape) == (10, SHAPE)
@@ -212,11 +267,14 @@ def test_a_folder_names_its_run(run: Run) -> None:
 def test_the_example_of_the_readme_runs(results: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(Path(results).parent)
     section = (ROOT / "README.md").read_text().partition("## Using a ticket")[2]
-    (example,) = re.findall(r"```python\n(.*?)```", section.partition("\n## ")[0], re.DOTALL)
+    example, of_language = re.findall(r"```python\n(.*?)```", section.partition("\n## ")[0], re.DOTALL)
     names: dict = {}
     exec(example, names)  # noqa: S102 (our own README)
     assert names["scores"].shape == (1, 10) and parametrize.is_parametrized(names["start"].fc1)
     assert torch.allclose(names["small"](torch.ones(2, *SHAPE)), names["trained"](torch.ones(2, *SHAPE)), atol=1e-4)
+    write_language(results)
+    exec(of_language, names)  # noqa: S102
+    assert names["following"].shape == (len(CHARACTERS),) and names["following"].sum().item() == pytest.approx(1)
 
 
 @pytest.mark.parametrize("load", [load_mask, lambda folder, seed: load_module(folder, seed, "start")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from lth_core import registry
 from lth_core.studies.captions import data_note, early_stopping, listing, still_improving, with_direction
 from lth_core.studies.frankle2019.histogram_figures import LAYERS_SHOWN
 from lth_core.studies.frankle2019.study import drops_rate
@@ -58,9 +59,16 @@ def early_stop_caption(view: View) -> str:
     label = view.metric.label
     return (
         f"{tickets(view).capitalize()}: step of early stopping ({early_stopping(view.metric)}) and the test and "
-        f"training {label} at that step, against density, as in Figure 5. Training {label} is measured on a fixed "
-        f"subset of the training split, as large as the validation split. {censored(view)}"
+        f"training {label} at that step, against density, as in Figure 5. Training {label} is measured on "
+        f"{measured_on(view)}. {censored(view)}"
     )
+
+
+def measured_on(view: View) -> str:
+    """Say what data a training's metric is measured on, where it is not validation or test."""
+    if registry.objective.facts(view.config.tasks[view.task].objective.name)["data"] == "environment":
+        return "episodes whose seeds are the same for all networks"
+    return "a fixed subset of the training split, as large as the validation split"
 
 
 def dropout_caption(view: View) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -149,7 +150,8 @@ def _success(view: View) -> Figure:
     threshold(panel, -metric.matching if metric.higher_is_better else metric.matching, meaning)
     whole = points.dropna()
     left_out = f", {len(points) - len(whole)} with diverged seeds left out" if len(whole) < len(points) else ""
-    correlation = f"ρ = {rank_correlation(whole['barrier'], whole['success']):.2f} " * (len(whole) >= FEWEST)
+    rho = rank_correlation(whole["barrier"], whole["success"]) if len(whole) >= FEWEST else math.nan
+    correlation = f"ρ = {rho:.2f} " if math.isfinite(rho) else ""  # undefined where all barriers are equal
     subnetworks = f"{len(whole)} subnetwork{'s' * (len(whole) != 1)}"
     panel.set_title(f"{correlation.replace('-', '−')}({subnetworks}{left_out})")
     legend(figure)

@@ -166,7 +166,7 @@ def _instability(view: View) -> Figure:
 
 def _distances_caption(view: View) -> str:
     angles = (
-        "Middle: angle between the vectors of their weights. Bottom: the fraction of test examples that they classify "
+        "Middle: angle between the vectors of their weights. Bottom: the fraction of test data that they predict "
         "differently."
         if _have_predictions(view)
         else "Bottom: angle between the vectors of their weights."

@@ -19,7 +19,7 @@ from lth_core.drawing.overlap import layerwise_figure, overlap_figure
 from lth_core.metrics import Metric, percent_text
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import listing, seeds_note, with_direction
-from lth_core.studies.transfer.groups import channels_may_differ
+from lth_core.studies.transfer.groups import channels_may_differ, classes_may_differ
 from lth_core.studies.transfer.study import CONTROLS, RANDOM, RANDOM_LAYERWISE, REINIT, TICKET, Design
 from lth_core.tasks.metrics import metric_of
 
@@ -53,15 +53,19 @@ def drawings(study: Design, config: Config, group: str, tables: dict[str, pd.Dat
         if channels_may_differ(config, members)
         else ""
     )
+    outputs = (
+        "; the output layer is that of the target where the numbers of classes differ"
+        if classes_may_differ(config, members)
+        else ""
+    )
     drawn = [
         Drawing(
             f"densities-{group}",
             with_direction(
                 f"Test {metric.label} at the end of training against density, on each target: tickets found on the "
-                "target itself and on the other tasks of the group (mask and starting weights; the output layer is "
-                f"that of the target where the numbers of classes differ{kernels}), the target's mask on a fresh "
-                "initialization, and random tickets on a fresh initialization. The random ticket permutes the mask "
-                "over all layers together; the other one keeps the density of every layer.",
+                f"target itself and on the other tasks of the group (mask and starting weights{outputs}{kernels}), the "
+                "target's mask on a fresh initialization, and random tickets on a fresh initialization. The random "
+                "ticket permutes the mask over all layers together; the other one keeps the density of every layer.",
                 metric,
             )
             + f" {data}",

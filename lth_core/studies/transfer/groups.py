@@ -10,6 +10,7 @@ from typing import Any
 from lth_core import registry
 from lth_core.config import Choice, Config, Dataset, Method
 from lth_core.data.facts import known_facts
+from lth_core.data.kinds import IMAGES, kind_of_data
 from lth_core.registry import UnknownName
 from lth_core.tasks.metrics import metric_of
 
@@ -79,6 +80,13 @@ def channels_may_differ(config: Config, members: Sequence[str]) -> bool:
     shapes = [_facts(config, member).get("input_shape") for member in members]
     channels = {shape[0] if shape else None for shape in shapes}
     return None in channels or len(channels) > 1
+
+
+def classes_may_differ(config: Config, members: Sequence[str]) -> bool:
+    """Return whether the tasks of a group differ in their classes, as far as the config tells."""
+    facts = [_facts(config, member) for member in members]
+    unknown = any(kind_of_data(of) == IMAGES and "classes" not in of for of in facts)
+    return unknown or len({of.get("classes") for of in facts}) > 1
 
 
 def _facts(config: Config, task: str) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import numpy as np
 import pandas as pd
 
 from lth_core.analysis.claims import Claim
@@ -17,6 +16,7 @@ from lth_core.analysis.measurements import (
     level_densities,
     nearest_level,
     per_seed,
+    seed_means,
     select,
     select_dense,
 )
@@ -30,7 +30,7 @@ from lth_core.tasks.metrics import metric_of
 PAPER = "Yu et al. 2019"
 SPARSE, SPARSE_CONTROL = 0.20, 0.10
 """The densities below which tickets are compared."""
-A_THIRD = 1 / 3
+A_THIRD, HALF = 1 / 3, 0.5
 EMBEDDING = "embedding"
 
 
@@ -93,10 +93,10 @@ class TaskClaims:
             return
         densities = level_densities(self.rows())[list(gain.columns)]
         self.sheet.add(
-            f"{sentence} {with_weights(*densities)}",
+            f"{sentence}, {with_weights(*densities)}",
             PAPER,
-            f"test {self.sheet.metric.label} at the end of training, {self.sheet.metric.minus(*names)}, mean over "
-            f"{len(gain.columns)} densities",
+            f"test {self.sheet.metric.label} at the end of training, {self.sheet.metric.minus(*names)}"
+            f"{_mean_over(len(gain.columns), 'densities')}",
             gain.mean(axis="columns", skipna=False),
         )
 
@@ -109,12 +109,16 @@ class TaskClaims:
                 self.compare(f"Tickets beat {noun}", ("ticket", name), gain)
 
     def of_rewinding(self) -> None:
-        """Compare rewinding with resetting."""
+        """Compare rewinding with resetting, and what is reset with random tickets."""
         method = self.config.methods[self.method]
-        if self.study.has_resetting(method):
-            gain = self.gain(self.rows(), self.rows(method=rewound(self.config, self.method, 0)[0]))
-            sentence = f"Late rewinding (step {method.rewind.step}) beats resetting to step 0"
-            self.compare(sentence, ("rewound", "reset"), gain)
+        if not self.study.has_resetting(method):
+            return
+        reset = self.rows(method=rewound(self.config, self.method, 0)[0])
+        sentence = f"Late rewinding (step {method.rewind.step}) beats resetting to step 0"
+        self.compare(sentence, ("rewound", "reset"), self.gain(self.rows(), reset))
+        if RANDOM in self.study.controls:
+            gain = self.gain(reset, self.rows(RANDOM))
+            self.compare("Tickets that are reset to step 0 beat random tickets", ("reset", "random ticket"), gain)
 
     def against_one_shot(self) -> None:
         """Compare iterative with one-shot pruning."""
@@ -125,7 +129,7 @@ class TaskClaims:
     def of_a_third(self) -> None:
         """Compare the ticket with a third of the weights with the dense network, for language."""
         rows, metric = self.rows(), self.sheet.metric
-        level = nearest_level(rows, A_THIRD)
+        level = nearest_level(rows, A_THIRD, within=1.1)
         if level is None or metric.selects:
             return
         dense = per_seed(select_dense(self.tables["measurements"], self.task), "metric")[0]
@@ -144,20 +148,20 @@ class TaskClaims:
             return
         task = with_embeddings(self.task)
         kept, pruned = self.rows(), self.rows(task=task)
-        by_level = kept.groupby("level")["remaining"].mean()
+        pruned = pd.concat([select_dense(self.tables["measurements"], task), pruned])  # down from all weights
+        wanted = kept.groupby("level")["remaining"].mean()
         other = pruned.groupby("level")["remaining"].mean()
-        wanted = by_level[(by_level <= 0.5) & (by_level >= other.min())]
-        if len(wanted):
-            metric, values = self.sheet.metric, per_seed(kept, "metric")[list(wanted.index)]
-            at_equal = at_densities(per_seed(pruned, "metric"), other, wanted)
-            first, last = (percent_text(wanted.iloc[position]) for position in (0, -1))
+        at_equal = at_densities(per_seed(pruned, "metric"), other, wanted[wanted <= HALF])
+        if len(at_equal.columns):
+            metric, levels = self.sheet.metric, list(at_equal.columns)
+            weights = with_weights(*wanted[levels], of="all weights, embeddings included")
             self.sheet.add(
-                f"Embeddings are better left alone: of tickets with {first}% to {last}% of all weights, embeddings "
-                "included, those are better that keep all of their embeddings",
+                f"Embeddings are better left alone: of tickets {weights}, those are better that keep all of their "
+                "embeddings",
                 f"{PAPER}, which leaves embeddings out",
                 f"test {metric.label} at the end of training, {metric.minus('embeddings kept', 'embeddings pruned')} "
-                f"(interpolated), mean over {len(wanted)} densities",
-                metric.gain(values, at_equal[list(wanted.index)]).mean(axis="columns", skipna=False),
+                f"(interpolated){_mean_over(len(levels), 'densities')}",
+                metric.gain(per_seed(kept, "metric")[levels], at_equal).mean(axis="columns", skipna=False),
             )
         self._of_their_density(task)
 
@@ -166,14 +170,14 @@ class TaskClaims:
         layers = layers[(layers["task"] == task) & (layers["method"] == self.method)]
         level = nearest_level(self.rows(task=task), SPARSE)
         layers = layers[layers["level"] == level]
-        of_embeddings = layers[layers["kind"] == EMBEDDING].groupby("seed")["density"].mean()
-        of_others = layers[layers["kind"] != EMBEDDING].groupby("seed")["density"].mean()
+        embeddings = layers["kind"] == EMBEDDING
+        of_embeddings, of_others = (seed_means(layers[rows], "kept") for rows in (embeddings, ~embeddings))
         if level is not None and len(of_embeddings):
             self.sheet.add(
                 "Where embeddings are pruned, too, pruning removes more of them than of other layers",
                 f"after {PAPER}, which leaves embeddings out",
-                "density of other layers (mean) minus that of embeddings, where "
-                f"{percent_text(level_densities(self.rows(task=task))[level])}% of the weights are left",
+                "weights kept of other layers (mean) minus those kept of embeddings, where "
+                f"{percent_text(level_densities(self.rows(task=task))[level])}% of the weights are left in all",
                 100 * (of_others - of_embeddings),
                 unit="percentage points",
             )
@@ -185,17 +189,16 @@ def _of_two_tasks(study: Design, config: Config, tables: dict[str, pd.DataFrame]
     if RANDOM not in study.controls or len(control) < 2:
         return []
     shares = [relative_advantage(TaskClaims(study, config, tables, task)) for task in control[:2]]
-    common = shares[0].columns.intersection(shares[1].columns)
-    if not len(common):
+    one, other = shares[0].align(shares[1], join="inner")  # seeds and levels of both
+    if one.empty:
         return []
-    first, second = (share[list(common)].mean(axis="columns", skipna=False) for share in shares)
     sheet = ClaimSheet("yu2019", control[0], metric_of(config.tasks[control[0]]))
     sheet.add(
         f"Control tasks differ: tickets are ahead of random tickets by more in {control[0]} than in {control[1]}",
         PAPER,
         "advantage over random tickets in percent of what dense training gains, "
-        f"{control[0]} minus {control[1]}, mean over {len(common)} levels",
-        first - second,
+        f"{control[0]} minus {control[1]}{_mean_over(len(one.columns), 'levels')}",
+        (one - other).mean(axis="columns", skipna=False),
         unit="percentage points",
     )
     return sheet.claims
@@ -204,9 +207,20 @@ def _of_two_tasks(study: Design, config: Config, tables: dict[str, pd.DataFrame]
 def relative_advantage(about: TaskClaims, highest: float | None = None) -> pd.DataFrame:
     """Return the ticket's gain over random tickets, in percent of what dense training gains: seeds x levels.
 
-    Levels are those with at most the `highest` density, by default the paper's.
+    Levels are those with at most the `highest` density, by default the paper's. A seed whose dense network is no better
+    than before its training has no share (nan).
     """
-    dense = select_dense(about.tables["measurements"], about.task)
-    trained = about.sheet.metric.gain(per_seed(dense, "metric")[0], per_seed(dense, "untrained")[0])
+    trained = gain_of_training(about)
     gain = about.gain(about.rows(), about.rows(RANDOM), highest)
-    return 100 * gain.div(trained.where(np.isfinite(trained) & (trained > 0)), axis="index")
+    return 100 * gain.div(trained.where(trained > 0), axis="index")
+
+
+def gain_of_training(about: TaskClaims) -> pd.Series:
+    """Return by seed how much better the dense network is at the end of its training than before it."""
+    dense = select_dense(about.tables["measurements"], about.task)
+    return about.sheet.metric.gain(per_seed(dense, "metric")[0], per_seed(dense, "untrained")[0])
+
+
+def _mean_over(count: int, what: str) -> str:
+    """What an effect is averaged over; nothing where there is only one."""
+    return f", mean over {count} {what}" if count > 1 else ""

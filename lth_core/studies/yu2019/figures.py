@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lth_core.analysis.measurements import select, select_dense
+from lth_core.analysis.measurements import level_densities, select, select_dense
 from lth_core.config import Config
 from lth_core.drawing.axes import density_axis, metric_axis
 from lth_core.drawing.colours import series
@@ -18,11 +19,13 @@ from lth_core.metrics import Metric
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import data_note, listing, with_direction
 from lth_core.studies.chains import rewound
-from lth_core.studies.yu2019.claims import TaskClaims, relative_advantage
+from lth_core.studies.yu2019.claims import TaskClaims, gain_of_training, relative_advantage
 from lth_core.studies.yu2019.study import RANDOM, REINIT, Design, one_shot, with_embeddings
 from lth_core.tasks.metrics import metric_of
 
 LABELS = {RANDOM: "random ticket", REINIT: "same mask, fresh weights"}
+NOUNS = {RANDOM: "random tickets", REINIT: "the same masks on fresh weights"}
+"""What legends and captions call the controls."""
 
 
 def drawings(study: Design, config: Config, tables: dict[str, pd.DataFrame]) -> list[Drawing]:
@@ -73,54 +76,58 @@ class View:
         """Return the number of seeds."""
         return self.curve()["seed"].nunique()
 
-    def finish(self, axes: Axes, label: str = "weights remaining (%)", column: str = "density") -> None:
+    def finish(self, axes: Axes, densities: Iterable[float]) -> None:
         """Label both axes, and draw the dense network."""
         reference(axes, select_dense(self.measurements, self.task)["metric"])
-        density_axis(axes, self.curve()[column])
-        axes.set_xlabel(label)
+        density_axis(axes, densities)
         metric_axis(axes.yaxis, self.metric, f"test {self.metric.label}")
 
 
 def tickets(name: str, view: View) -> Drawing:
-    """Return the figure of tickets against controls and of the ways to prune."""
-    method = view.config.methods[view.method]
-    controls = [LABELS.get(control, control) for control in view.study.controls]
-    ways: list[tuple[str, str | None]] = [("iterative", None)]
-    if view.study.has_resetting(method):
-        ways.append(("reset to step 0", rewound(view.config, view.method, 0)[0]))
-    if view.study.has_one_shot(method):
-        ways.append(("one-shot", one_shot(view.method)))
+    """Return the figure of tickets against controls, and against tickets that are found in other ways."""
+    controls, ways = view.study.controls, _other_ways(view)
 
     def draw() -> Figure:
-        figure, axes = panels(2 if len(ways) > 1 else 1)
-        band(axes[0, 0], view.curve(), "density", "metric", role="ticket")
-        for control, label in zip(view.study.controls, controls, strict=True):
-            band(axes[0, 0], view.curve(control), "density", "metric", role=control, label=label)
-        view.finish(axes[0, 0])
-        for panel in axes[0, 1:]:
-            for label, other in ways:
-                band(panel, view.curve(method=other), "density", "metric", role=_role(label), label=_way(label, view))
-            panel.sharey(axes[0, 0])
-            view.finish(panel)
+        figure, axes = panels(2 if controls and ways else 1)
+        left, right = axes[0, 0], axes[0, -1]
+        for panel in axes[0]:
+            band(panel, view.curve(), "density", "metric", role="ticket")
+        for control in controls:
+            band(left, view.curve(control), "density", "metric", role=control, label=LABELS.get(control))
+        for role, (method, _) in ways.items():
+            band(right, view.curve(method=method), "density", "metric", role=role)
+        for panel in axes[0]:
+            panel.sharey(left) if panel is not left else None
+            view.finish(panel, view.curve()["density"])
         legend(figure, interval_note(view.seeds))
         return figure
 
-    others = listing([_way(label, view) for label, _ in ways])
-    right = f" Right: tickets of different ways of pruning: {others}." if len(ways) > 1 else ""
+    compared = [listing([NOUNS.get(control, f"'{control}'") for control in controls])] if controls else []
+    compared += [listing([words for _, words in ways.values()])] if ways else []
+    sides = f" with {compared[0]}" if compared else ""
+    sides += f" (left), and with {compared[1]} (right)" if len(compared) > 1 else ""
     caption = (
-        f"Test {view.metric.label} at the end of training against density. {'Left: t' if right else 'T'}ickets and "
-        f"{listing(controls)}.{right}"
+        f"Test {view.metric.label} at the end of training against density: winning tickets ({_found(view)}){sides}."
     )
     return Drawing(name, f"{with_direction(caption, view.metric)} {view.note}", draw)
 
 
-def _role(label: str) -> str:
-    return {"iterative": "ticket", "one-shot": "one-shot"}.get(label, "reset")
+def _other_ways(view: View) -> dict[str, tuple[str, str]]:
+    """By role, the methods that find tickets in other ways, and what captions call their tickets."""
+    method, ways = view.config.methods[view.method], {}
+    if view.study.has_resetting(method):
+        ways["reset"] = (rewound(view.config, view.method, 0)[0], "tickets that are reset to step 0")
+    if view.study.has_one_shot(method):
+        ways["one-shot"] = (one_shot(view.method), "tickets of one-shot pruning")
+    return ways
 
 
-def _way(label: str, view: View) -> str:
-    rewinding = view.config.methods[view.method].rewind
-    return f"rewound to step {rewinding.step}" if label == "iterative" else label
+def _found(view: View) -> str:
+    """How the tickets are found, in captions."""
+    method = view.config.methods[view.method]
+    kind = "iterative" if method.iterative else "one-shot"
+    late = method.rewind.policy == "rewind" and method.rewind.step
+    return f"{kind} pruning, rewound to step {method.rewind.step}" if late else f"{kind} pruning"
 
 
 def embeddings(name: str, view: View) -> Drawing:
@@ -131,9 +138,8 @@ def embeddings(name: str, view: View) -> Drawing:
         band(axes[0, 0], view.curve(), "remaining", "metric", role="ticket", label="embeddings kept")
         pruned = view.curve(task=with_embeddings(view.task))
         band(axes[0, 0], pruned, "remaining", "metric", role="other", label="embeddings pruned")
-        view.finish(axes[0, 0], "all weights remaining, embeddings included (%)", "remaining")
-        low = min(view.curve()["remaining"].min(), pruned["remaining"].min())
-        axes[0, 0].set_xlim(1.06, low / 1.06)
+        view.finish(axes[0, 0], min(view.curve()["remaining"], pruned["remaining"], key=min))  # what reaches further
+        axes[0, 0].set_xlabel("all weights remaining, embeddings included (%)")
         legend(figure, interval_note(view.seeds))
         return figure
 
@@ -152,22 +158,21 @@ def advantage(name: str, study: Design, config: Config, tables: dict[str, pd.Dat
         panel, densities = axes[0, 0], []
         for task, colour in zip(study.tasks, series(len(study.tasks)), strict=True):
             about = TaskClaims(study, config, tables, task)
-            by_level = about.rows().groupby("level")["density"].mean()
-            shares = (
-                relative_advantage(about, highest=1.0).melt(ignore_index=False, value_name="advantage").reset_index()
-            )
-            shares["density"] = shares["level"].map(by_level)
-            densities += [*shares["density"]]
-            band(panel, shares, "density", "advantage", label=task, colour=colour)
+            by_level = level_densities(about.rows())
+            shares = relative_advantage(about, highest=1.0)[gain_of_training(about) > 0]
+            long = shares.melt(ignore_index=False, value_name="advantage").reset_index()
+            long["density"] = long["level"].map(by_level)
+            densities.append(by_level)
+            band(panel, long, "density", "advantage", label=task, colour=colour)
         panel.axhline(0, color="#606060", linestyle=":", linewidth=1.1, zorder=1)
-        density_axis(panel, densities)
+        density_axis(panel, min(densities, key=min))  # of the task that is pruned most
         panel.set_ylabel("ahead of random tickets\n(% of what dense training gains)")
         legend(figure)
         return figure
 
     caption = (
         "How far tickets are ahead of random tickets, against density: the difference at the end of training, in "
-        f"percent of what training gains a dense network, for {listing(list(study.tasks))}. Bands: 95% t interval over "
-        "seeds."
+        f"percent of what the dense network gains by training, for {listing(list(study.tasks))}. Seeds whose dense "
+        "network gains nothing are left out. Bands: 95% t interval over seeds."
     )
     return Drawing(name, caption, draw)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from pydantic import PositiveInt
 
+from lth_core import registry
 from lth_core.config import Choice, Config, Method, Name, Task
 from lth_core.storage.runs import Run
 from lth_core.studies.base import Study
@@ -13,14 +14,11 @@ from lth_core.studies.chains import rewound
 
 RANDOM, REINIT = "random-mask-reinit", "reinit"
 EMBEDDINGS = "prune_embeddings"
-"""The option of language models that prunes their embeddings, too."""
+"""The option of language models, yours too, that prunes their embeddings with the rest."""
 
 
 class Design(Study):
-    """The options of the study, and what they ask for. Methods rewind, or there is nothing to compare resetting with.
-
-    Levels beyond a method's last one are left out of the level lists; a list that has no others is an error.
-    """
+    """The options of the study, and what they ask for: derived tasks and methods, runs and figures."""
 
     controls: list[Name] = [RANDOM, REINIT]
     """Branches or treatments to compare tickets with."""
@@ -33,7 +31,7 @@ class Design(Study):
     resetting: bool = True
     """Also reset to theta_0 instead of rewinding; needs a method that rewinds to a later step."""
     embeddings: bool = True
-    """Also prune the embeddings of language models, as a further task."""
+    """Also prune the embeddings of models that have an option `prune_embeddings`, as a further task."""
 
     # ------------------------------------------------------------ tasks, methods and trainings
 
@@ -49,7 +47,8 @@ class Design(Study):
 
     def compares_embeddings(self, task: Task) -> bool:
         """Return whether the task's network has embeddings that it prunes on request, and does not prune yet."""
-        return self.embeddings and task.model.name in ("lstm", "transformer") and not task.model.options.get(EMBEDDINGS)
+        on_request = EMBEDDINGS in registry.model.options(task.model.name)
+        return self.embeddings and on_request and not task.model.options.get(EMBEDDINGS)
 
     def methods(self, config: Config) -> dict[str, Method]:
         """Derive the methods that reset and that prune in one shot, where they are compared."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from math import prod
 
 import pandas as pd
 
-from lth_core.analysis.measurements import REPLICATE, measure, metrics_by_task, read_histories
+from lth_core.analysis.measurements import REPLICATE, final_metrics, measure, metrics_by_task, read_histories
 from lth_core.config import Config, seeds_of
 from lth_core.storage.paths import initial_file
 from lth_core.storage.runs import DENSE, Run
@@ -16,7 +16,7 @@ from lth_core.studies.yu2019.study import Design
 
 COLUMNS = (*REPLICATE, "remaining", "metric", "validation_metric", "untrained", "diverged")
 
-LAYERS = ("task", "method", "level", "seed", "layer", "kind", "density")
+LAYERS = ("task", "method", "level", "seed", "layer", "kind", "kept")
 
 
 def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
@@ -24,15 +24,13 @@ def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
 
     `measurements`: one row per run and replicate: what the task is measured by at the end of training (`metric` on test
     data, `validation_metric`) and, of dense networks, before it (`untrained`); `remaining`: the fraction of all
-    matrices' weights that is left, those counted that are never pruned. `layers`: the density of every pruned layer of
-    every ticket, with its kind.
+    matrices' weights that is left, those counted that are never pruned. `layers`: the fraction that is `kept` of every
+    pruned layer of every ticket, with its kind; nan where a chain has ended.
     """
     runs = study.runs(config)
     histories = read_histories(config, runs)
-    ends = histories[histories["step"] == histories.groupby(REPLICATE)["step"].transform("max")]
-    wide = ends.pivot(index=REPLICATE, columns="split", values="metric").reset_index()
     measured = measure(histories, metrics_by_task(config))[[*REPLICATE, "diverged"]]
-    wide = wide.rename(columns={"test": "metric", "validation": "validation_metric"}).merge(measured, on=REPLICATE)
+    wide = final_metrics(histories).merge(measured, on=REPLICATE)
     begins = histories[(histories["branch"] == DENSE) & (histories["step"] == 0) & (histories["split"] == "test")]
     untrained = begins[[*REPLICATE, "metric"]].rename(columns={"metric": "untrained"})
     wide = wide.merge(untrained, on=REPLICATE, how="left")
@@ -53,17 +51,18 @@ def _never_pruned(config: Config, run: Run) -> float:
     initial = initial_file(config.results, run.task, run.cohort)
     shapes, layers = read_shapes(initial), read_header(initial)["layers"]
     dense = read_header(Run(run.task, run.cohort).trained(config.results))
-    everything = sum(prod(shapes[name][1:]) for name in layers) + sum(dense["unpruned"].values())
+    everything = sum(math.prod(shapes[name][1:]) for name in layers) + sum(dense["unpruned"].values())
     return 1 - pruned / everything
 
 
 def _layers(config: Config, runs: list[Run]) -> Iterator[tuple]:
-    """The density of every layer of every ticket and seed."""
+    """What is kept of every layer of every ticket and seed."""
     for run in runs:
         if run.branch or not run.level:
             continue
         header = read_header(run.mask(config.results))
         kinds = read_header(initial_file(config.results, run.task, run.cohort))["layers"]
         for layer, kept in header["kept"].items():
-            for seed, count in zip(seeds_of(run.cohort), kept, strict=True):
-                yield run.task, run.method, run.level, seed, layer, kinds[layer], count / header["total"][layer]
+            for seed, count, ended in zip(seeds_of(run.cohort), kept, header["diverged"], strict=True):
+                fraction = math.nan if ended else count / header["total"][layer]
+                yield run.task, run.method, run.level, seed, layer, kinds[layer], fraction
