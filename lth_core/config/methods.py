@@ -121,10 +121,10 @@ class Method(Section):
     def _consistent(self) -> Method:
         if self.scope == "global" and self.rate_by_kind:
             raise ValueError("rate_by_kind needs scope 'layer', because a global ranking has one rate")
-        if self.allocation != "rates" and (self.rate_by_kind or self.scope == "global"):
+        ranked_otherwise = "rate_by_kind" if self.rate_by_kind else "scope 'global'" if self.scope == "global" else ""
+        if self.allocation != "rates" and ranked_otherwise:
             raise ValueError(
-                f"allocation '{self.allocation}' says what each layer keeps: remove rate_by_kind and scope 'global', "
-                "or use allocation 'rates'"
+                f"{ranked_otherwise} needs allocation 'rates', because '{self.allocation}' says what each layer keeps"
             )
         if (self.granularity == "filter") != bool(self.fractions):
             raise ValueError(

@@ -195,6 +195,6 @@ def _filled(
 ) -> Float[np.ndarray, " layers"]:
     """clip(x * amounts, least, most), with the x for which it sums to `total`; the sum is linear in x between bends."""
     bends = np.sort(np.concatenate([least / amounts, most / amounts]))
-    sums = np.clip(np.multiply.outer(bends, amounts), least, most).sum(axis=1)
+    sums = np.clip(np.outer(bends, amounts), least, most).sum(axis=1)
     x = np.interp(total, np.maximum.accumulate(sums), bends)
     return np.clip(x * amounts, least, most)

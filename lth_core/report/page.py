@@ -23,6 +23,16 @@ TEMPLATES = Path(__file__).with_name("templates")
 VERDICTS = ("supported", "contradicted", "inconclusive")
 LARGEST_SVG = 400_000
 """Bytes above which the page shows a figure's png instead of its svg."""
+SHARES = {
+    "rates": "one ranking per layer",
+    "uniform": "one ranking per layer, each of which keeps the same share",
+    "uniform-plus": "one ranking per layer, each of which keeps the same share, but a first convolution everything and "
+    "the output layer at least 20% (Gale et al. 2019)",
+    "erdos-renyi": "one ranking per layer, each of which keeps its Erdos-Renyi share (Mocanu et al. 2018)",
+    "erdos-renyi-kernel": "one ranking per layer, each of which keeps its Erdos-Renyi-kernel share (Evci et al. 2020)",
+    "lamp": "one global ranking of scores relative to their layer's (LAMP, Lee et al. 2021)",
+}
+"""What is ranked, by allocation."""
 
 
 @dataclass(frozen=True)
@@ -234,18 +244,6 @@ def _ranking_and_rates(method: Method) -> str:
             f"{fractions}; other layers keep their own"
         )
     return f"{_ranking(method)}; {levels} {_left_by_levels(method)}"
-
-
-SHARES = {
-    "rates": "one ranking per layer",
-    "uniform": "one ranking per layer, each of which keeps the same share",
-    "uniform-plus": "one ranking per layer, each of which keeps the same share, but a first convolution everything and "
-    "the output layer at least 20% (Gale et al. 2019)",
-    "erdos-renyi": "one ranking per layer, each of which keeps its Erdos-Renyi share (Mocanu et al. 2018)",
-    "erdos-renyi-kernel": "one ranking per layer, each of which keeps its Erdos-Renyi-kernel share (Evci et al. 2020)",
-    "lamp": "one global ranking of scores relative to their layer's (LAMP, Lee et al. 2021)",
-}
-"""What is ranked, by allocation."""
 
 
 def _ranking(method: Method) -> str:
