@@ -149,6 +149,12 @@ def test_a_mask_depends_on_the_densities_of_its_level_and_those_before(plan_of: 
     assert Method(**json.loads(one[1])["method"]).densities == [0.5, 0.2]
 
 
+def test_what_must_fit_a_network_is_known_where_it_is_initialized(plan_of: Any) -> None:
+    for how in ({"scope": "global", "densities": [0.5, 0.2, 0.1]}, {"allocation": "lamp", "rate": 0.5}):
+        plan = plan_of(lambda config, how=how: config["methods"].update(reset={"levels": 3} | how))
+        assert json.loads(plan.pruned_weights)["mini"]["reset"] == {"levels": 3, "fractions": []} | how
+
+
 PLUGIN = """
 from lth_core.registry import criterion, study
 from lth_core.studies.frankle2019 import Frankle2019
