@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, Literal, get_args
 
 from pydantic import PositiveInt, field_serializer, field_validator, model_validator
@@ -13,6 +14,7 @@ MAX_LEVELS = 200
 """Snakemake follows a chain of jobs by recursion and fails at about 230 levels of two jobs each."""
 
 Policy = Literal["reset", "rewind", "rewind-low-rate", "lr-rewind", "fine-tune"]
+Allocation = Literal["rates", "uniform", "uniform-plus", "erdos-renyi", "erdos-renyi-kernel", "lamp"]
 
 
 class Rewind(Section):
@@ -60,6 +62,13 @@ class Method(Section):
     rate_by_kind: dict[Kind, Rate] = {}
     """Other rates for convolutions, hidden linear layers, the output layer or kinds that a module declares (scope
     `layer` only)."""
+    densities: list[Rate] = []
+    """Level n keeps `densities[n - 1]` of the prunable weights, in place of `rate`: one falling number per level."""
+    allocation: Allocation = "rates"
+    """How many weights each layer keeps. `rates`: what rates and `scope` leave. `uniform`: the same share in each;
+    `uniform-plus`: but all of a first convolution and at least 20% of the output layer. `erdos-renyi`,
+    `erdos-renyi-kernel`: shares that fall with a layer's width, or width and kernel size. `lamp`: a global ranking of
+    scores relative to their layer's."""
     granularity: Literal["weight", "filter"] = "weight"
     """Prune single weights, or whole filters (neurons in linear layers) by the sum of the scores of their weights."""
     fractions: dict[str, Rate] = {}
@@ -112,6 +121,11 @@ class Method(Section):
     def _consistent(self) -> Method:
         if self.scope == "global" and self.rate_by_kind:
             raise ValueError("rate_by_kind needs scope 'layer', because a global ranking has one rate")
+        ranked_otherwise = "rate_by_kind" if self.rate_by_kind else "scope 'global'" if self.scope == "global" else ""
+        if self.allocation != "rates" and ranked_otherwise:
+            raise ValueError(
+                f"{ranked_otherwise} needs allocation 'rates', because '{self.allocation}' says what each layer keeps"
+            )
         if (self.granularity == "filter") != bool(self.fractions):
             raise ValueError(
                 "granularity 'filter' needs fractions, one for every layer to prune, and granularity 'weight' has none"
@@ -119,7 +133,28 @@ class Method(Section):
         other_rates = self.rate_by_kind or self.rate != Method.model_fields["rate"].default
         if self.granularity == "filter" and (self.scope == "global" or other_rates):
             raise ValueError("granularity 'filter' prunes by fractions: remove scope 'global', rate and rate_by_kind")
+        if self.granularity == "filter" and (self.densities or self.allocation != "rates"):
+            raise ValueError("granularity 'filter' prunes by fractions: remove densities and allocation")
+        if self.densities and other_rates:
+            raise ValueError("densities say what every level keeps: remove rate and rate_by_kind, or densities")
         return self
+
+    @model_validator(mode="after")
+    def _densities_fall_level_by_level(self) -> Method:
+        if self.densities and len(self.densities) != self.levels:
+            raise ValueError(
+                f"densities must have one number for each of the {self.levels} levels (got {len(self.densities)})"
+            )
+        for before, after in pairwise(self.densities):
+            if after >= before:
+                raise ValueError(
+                    f"densities must fall from each level to the next ({before:g} is followed by {after:g})"
+                )
+        return self
+
+    def density(self, level: int) -> float:
+        """Return the fraction of the prunable weights that the mask of `level` keeps, where kinds have no rates."""
+        return self.densities[level - 1] if self.densities else (1 - self.rate) ** level
 
 
 class StartingWeights(Section):

@@ -28,6 +28,7 @@ from lth_core.models.initialization import Factory, build, initialize_cohort, ta
 from lth_core.models.layers import prunable_layers, weights_without_filters
 from lth_core.models.requirements import ModelError, require
 from lth_core.models.shrinking import consumers_of
+from lth_core.pruning.allocation import AllocationError, check_allocation
 from lth_core.pruning.exclusions import ExclusionError, check_rates, prunable
 from lth_core.pruning.filters import FilterError, check_filters
 from lth_core.randomness import kept_torch_generators
@@ -51,7 +52,8 @@ def check_methods(
     """Find mistakes before hours of training; the plan cannot, because it does not know the names of weights.
 
     `removable` are the layers whose filters can be taken out, None where that is not known; `without_filters` says of
-    weights whose rows are no filters what they are. Raises ExclusionError or FilterError with the key of the config.
+    weights whose rows are no filters what they are. Raises AllocationError, ExclusionError or FilterError with the
+    key of the config.
     """
     sizes = {name: weights[name].shape[1] for name in layers}
     for name, settings in methods.items():
@@ -61,7 +63,8 @@ def check_methods(
             check_rates(method, layers)
             if method.granularity == "filter":
                 check_filters(method, left, sizes, removable, without_filters)
-        except (ExclusionError, FilterError) as error:
+            check_allocation(method, left, {name: weights[name].shape[1:] for name in left})
+        except (AllocationError, ExclusionError, FilterError) as error:
             raise type(error)(f"methods.{name}.{error}") from None
 
 

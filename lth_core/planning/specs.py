@@ -91,7 +91,8 @@ class Specs:
         spec |= self._reads((registry.criterion, settings.criterion))
         # Where the next training starts, and what is done to it, do not matter to the mask.
         fields = settings.model_dump(mode="json", exclude={"rewind", "treatment", "levels"})
-        return canonical(spec | {"method": fields | {"levels": level}, "level": level})
+        so_far = {"levels": level, "densities": settings.densities[:level]}  # later levels do not matter
+        return canonical(spec | {"method": fields | so_far, "level": level})
 
     def retrain(self, task: str, cohort: str, method: str, level: int) -> str:
         """Give what a ticket's training depends on beyond its mask: task, rewinding, level and seeds."""

@@ -68,26 +68,42 @@ def prune(scores: Tensors, mask: Tensors, fraction: Mapping[str, float], scope: 
     `scores` and `mask` (booleans, True: kept) have the weights' shapes; `scope` is `layer` or `global`. Raises
     PruningError for scores that are missing, of another shape, or not a number.
     """
+    surviving = {name: int(kept.sum()) for name, kept in mask.items()}
+    if scope == "layer":
+        left = {name: count - removed_count(count, fraction[name]) for name, count in surviving.items()}
+        return keep_in_each(scores, mask, left)
+    total = sum(surviving.values())
+    return keep_of_all(scores, mask, total - removed_count(total, fraction[next(iter(mask))]))
+
+
+def keep_in_each(scores: Tensors, mask: Tensors, left: Mapping[str, int]) -> Tensors:
+    """Rank each layer's surviving weights and keep the `left` highest of each; raises PruningError as `prune` does."""
+    check_rankable(scores, mask)
+    return {
+        name: _remove_lowest(scores[name].ravel(), kept.ravel(), int(kept.sum()) - left[name]).reshape(kept.shape)
+        for name, kept in mask.items()
+    }
+
+
+def keep_of_all(scores: Tensors, mask: Tensors, left: int) -> Tensors:
+    """Rank all surviving weights together and keep the `left` highest; raises PruningError as `prune` does."""
+    check_rankable(scores, mask)
+    flat_scores = np.concatenate([scores[name].ravel() for name in mask])
+    flat_mask = np.concatenate([kept.ravel() for kept in mask.values()])
+    smaller = _remove_lowest(flat_scores, flat_mask, int(flat_mask.sum()) - left)
+    ends = np.cumsum([kept.size for kept in mask.values()])[:-1]
+    parts = zip(mask.items(), np.split(smaller, ends), strict=True)
+    return {name: part.reshape(kept.shape) for (name, kept), part in parts}
+
+
+def check_rankable(scores: Tensors, mask: Tensors) -> None:
+    """Raise PruningError unless every surviving weight has a score that is a number."""
     for name, kept in mask.items():
         score = scores.get(name)
         if score is None or score.shape != kept.shape:
             raise PruningError(f"the criterion gave no score of shape {kept.shape} for {name}")
         if np.isnan(score[kept]).any():
             raise PruningError(f"the criterion's scores of {name} are not numbers, though what it looks at is")
-    if scope == "layer":
-        return {
-            name: _remove_lowest(
-                scores[name].ravel(), kept.ravel(), removed_count(int(kept.sum()), fraction[name])
-            ).reshape(kept.shape)
-            for name, kept in mask.items()
-        }
-    names = list(mask)
-    flat_scores = np.concatenate([scores[name].ravel() for name in names])
-    flat_mask = np.concatenate([mask[name].ravel() for name in names])
-    count = removed_count(int(flat_mask.sum()), fraction[names[0]])
-    smaller = _remove_lowest(flat_scores, flat_mask, count)
-    ends = np.cumsum([mask[name].size for name in names])[:-1]
-    return {name: part.reshape(mask[name].shape) for name, part in zip(names, np.split(smaller, ends), strict=True)}
 
 
 def counts(masks: Sequence[Tensors], ended: Sequence[bool] = ()) -> dict[str, object]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from lth_core import registry
 from lth_core.config import Method
+from lth_core.pruning.allocation import allocated_mask, is_allocated
 from lth_core.pruning.filters import filter_fractions
 from lth_core.pruning.prune import fractions, prune
 from lth_core.pruning.scores import check_scores
@@ -53,8 +54,8 @@ def next_mask(
 
     It is a mask of `layers` and, where filters are removed, of those weights of other layers that read them.
     `consumers`: of removable filters, see `prune_filters`. Where the chain has `ended`, nothing is scored: the mask
-    keeps as many weights as any other. Raises PruningError for scores that cannot be ranked, FilterError for a
-    layer that would lose all its filters.
+    keeps as many weights as any other. Raises PruningError for scores that cannot be ranked, AllocationError as
+    `allocated_mask` does, FilterError for a layer that would lose all its filters.
     """
     before = mask
     mask = {name: before[name] for name in layers}  # files list tensors by name, rankings go by network order
@@ -73,4 +74,6 @@ def next_mask(
         excluded = set(reading_weights(fraction, consumers)) - set(layers)
         mask |= {name: before.get(name, np.ones(initial[name].shape, bool)) for name in sorted(excluded)}
         return prune_filters(scores, mask, fraction, consumers)
+    if is_allocated(method):
+        return allocated_mask(method, layers, level, scores, mask)
     return prune(scores, mask, fractions(method, layers, level), method.scope)

@@ -23,6 +23,16 @@ TEMPLATES = Path(__file__).with_name("templates")
 VERDICTS = ("supported", "contradicted", "inconclusive")
 LARGEST_SVG = 400_000
 """Bytes above which the page shows a figure's png instead of its svg."""
+SHARES = {
+    "rates": "one ranking per layer",
+    "uniform": "one ranking per layer, each of which keeps the same share",
+    "uniform-plus": "one ranking per layer, each of which keeps the same share, but a first convolution everything and "
+    "the output layer at least 20% (Gale et al. 2019)",
+    "erdos-renyi": "one ranking per layer, each of which keeps its Erdos-Renyi share (Mocanu et al. 2018)",
+    "erdos-renyi-kernel": "one ranking per layer, each of which keeps its Erdos-Renyi-kernel share (Evci et al. 2020)",
+    "lamp": "one global ranking of scores relative to their layer's (LAMP, Lee et al. 2021)",
+}
+"""What is ranked, by allocation."""
 
 
 @dataclass(frozen=True)
@@ -244,6 +254,17 @@ def _ranking_and_rates(method: Method) -> str:
             f"whole filters (neurons) ranked per layer; {levels}, each pruning a fraction of the remaining filters: "
             f"{fractions}; other layers keep their own"
         )
-    ranking = "one ranking per layer" if method.scope == "layer" else "one global ranking"
+    return f"{_ranking(method)}; {levels} {_left_by_levels(method)}"
+
+
+def _ranking(method: Method) -> str:
+    """Say which weights are ranked together, and how layers share what is left."""
+    return "one global ranking" if method.scope == "global" else SHARES[method.allocation]
+
+
+def _left_by_levels(method: Method) -> str:
+    """Say what the levels prune, or keep."""
+    if method.densities:
+        return f"keeping {', '.join(f'{100 * density:.3g}%' for density in method.densities)} of the weights"
     rates = "".join(f", {kind} {rate:.0%}" for kind, rate in method.rate_by_kind.items())
-    return f"{ranking}; {levels} at {method.rate:.0%} of the surviving weights per round{rates}"
+    return f"at {method.rate:.0%} of the surviving weights per round{rates}"

@@ -143,6 +143,8 @@ def test_an_objective_is_called_where_its_data_are_there(
 def test_what_works_passes_in_silence(complaint: Callable[..., str]) -> None:
     for criterion_name in ("magnitude", "random", "magnitude-increase", "large-init-large-final"):
         assert complaint(criterion=criterion_name) == ""
+    for allocation in ("uniform", "uniform-plus", "erdos-renyi", "erdos-renyi-kernel", "lamp"):
+        assert complaint(allocation=allocation) == ""
     assert complaint(data=False) == ""
     assert (
         complaint(network={"name": "lenet", "hidden": [6, 4]}, granularity="filter", fractions={"fc1.weight": 0.5})
@@ -190,6 +192,14 @@ def test_what_works_passes_in_silence(complaint: Callable[..., str]) -> None:
             "methods.imp.criterion: 'test-check-needy' cannot score the weights of 'mini' (",
         ),
         ({"exclude": ["*.shorcut.*"]}, "methods.imp.exclude: '*.shorcut.*' matches no kind and no weight"),
+        (
+            {"levels": 60, "allocation": "erdos-renyi"},
+            "methods.imp.allocation: 'erdos-renyi' keeps at least 3 of ",
+        ),
+        (
+            {"criterion": "small-final", "allocation": "lamp"},
+            "methods.imp.criterion: 'small-final' cannot score the weights of 'mini' (",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_that_begins_with_its_key(complaint: Callable[..., str], asked: dict, said: str) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lth_core import registry
-from lth_core.config import Task
+from lth_core.config import Method, Task
 from lth_core.planning.configfile import ConfigError
 from lth_core.planning.plan import Plan
 from lth_core.planning.specs import canonical
@@ -136,6 +136,23 @@ def test_jobs_of_other_seeds_and_levels_have_other_specs(plan_of: Any) -> None:
     assert plan.specs.dense("mini", "0-1") != plan.specs.dense("mini", "2-4")
     assert plan.specs.prune("0-1", "reset", 1) != plan.specs.prune("0-1", "reset", 2)
     assert json.loads(plan.specs.dense("mini", "2-4"))["seeds"] == [2, 3, 4]
+
+
+def test_a_mask_depends_on_the_densities_of_its_level_and_those_before(plan_of: Any) -> None:
+    def masks(*densities: float) -> list[str]:
+        method = {"levels": len(densities), "densities": [*densities], "allocation": "erdos-renyi"}
+        plan = plan_of(lambda config: config["methods"].update(reset=method))
+        return [plan.specs.prune("0-1", "reset", level) for level in (1, 2)]
+
+    one, other = masks(0.5, 0.2, 0.1), masks(0.5, 0.3)
+    assert one[0] == other[0] and one[1] != other[1]
+    assert Method(**json.loads(one[1])["method"]).densities == [0.5, 0.2]
+
+
+def test_what_must_fit_a_network_is_known_where_it_is_initialized(plan_of: Any) -> None:
+    for how in ({"scope": "global", "densities": [0.5, 0.2, 0.1]}, {"allocation": "lamp", "rate": 0.5}):
+        plan = plan_of(lambda config, how=how: config["methods"].update(reset={"levels": 3} | how))
+        assert json.loads(plan.pruned_weights)["mini"]["reset"] == {"levels": 3, "fractions": []} | how
 
 
 PLUGIN = """

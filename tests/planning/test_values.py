@@ -8,6 +8,8 @@ import pytest
 
 from tests.support.config_samples import GOOD, METHOD, OPTIMIZER, TASK, TRAIN, errors_of
 
+ALL_LAYERS = "methods: {all: {levels: 3, %s}}"
+
 BAD = [
     # misspelt and unknown keys
     (TRAIN % "optimiser: {name: adam}", "tasks.digits-lenet.train.optimiser: unknown key; did you mean 'optimizer'?"),
@@ -40,6 +42,10 @@ BAD = [
     (METHOD % "rate_by_kind: {conv: 1}", "methods.imp.rate_by_kind.conv: must be less than 1 (got 1)"),
     (METHOD % "rate_by_kind: {hiden: 0.1}", "methods.imp.rate_by_kind.hiden: must be one of 'conv', 'hidden', 'output', 'embedding', 'recurrent', 'attention' (got 'hiden'); did you mean 'hidden'?"),
     (METHOD % "exclude: [outptu]", "methods.imp.exclude: 'outptu' must be a kind of weight (conv, hidden, output, embedding, recurrent, attention) or a pattern of weight names; did you mean 'output'?"),
+    (METHOD % "allocation: unifrm", "methods.imp.allocation: must be one of 'rates', 'uniform', 'uniform-plus', 'erdos-renyi', 'erdos-renyi-kernel', 'lamp' (got 'unifrm'); did you mean 'uniform'?"),
+    (METHOD % "densities: 0.5", "methods.imp.densities: must be a list (got 0.5)"),
+    (METHOD % "densities: [0.5, 1.5, 0.1]", "methods.imp.densities[1]: must be less than 1 (got 1.5)"),
+    (METHOD % "densities: [0.5, 0.2, 0]", "methods.imp.densities[2]: must be greater than 0 (got 0)"),
     (METHOD % "levels: 0", "methods.imp.levels: must be greater than 0 (got 0)"),
     (METHOD % "levels: 201", "methods.imp.levels: must be at most 200: Snakemake cannot follow a longer chain of jobs (got 201)"),
     (METHOD % "rewind: {policy: rewind, step: -1}", "methods.imp.rewind.step: must be at least 0 (got -1)"),
@@ -98,6 +104,14 @@ BAD = [
     (TRAIN % "schedule: {warmup_steps: 200}", "tasks.digits-lenet.train: schedule.warmup_steps (200) must be below steps (200)"),
     (TRAIN % "evaluate_every: 201", "tasks.digits-lenet.train: evaluate_every (201) must be at most steps (200)"),
     (METHOD % "scope: global", "methods.imp: rate_by_kind needs scope 'layer', because a global ranking has one rate"),
+    (METHOD % "allocation: lamp", "methods.imp: rate_by_kind needs allocation 'rates', because 'lamp' says what each layer keeps"),
+    (METHOD % "densities: [0.5, 0.2, 0.1]", "methods.imp: densities say what every level keeps: remove rate and rate_by_kind, or densities"),
+    (ALL_LAYERS % "allocation: uniform, scope: global", "methods.all: scope 'global' needs allocation 'rates', because 'uniform' says what each layer keeps"),
+    (ALL_LAYERS % "densities: [0.5, 0.2, 0.1], rate: 0.3", "methods.all: densities say what every level keeps: remove rate and rate_by_kind, or densities"),
+    (ALL_LAYERS % "densities: [0.5, 0.2]", "methods.all: densities must have one number for each of the 3 levels (got 2)"),
+    (ALL_LAYERS % "densities: [0.5, 0.5, 0.1]", "methods.all: densities must fall from each level to the next (0.5 is followed by 0.5)"),
+    (ALL_LAYERS % "densities: [0.2, 0.5, 0.1]", "methods.all: densities must fall from each level to the next (0.2 is followed by 0.5)"),
+    (ALL_LAYERS % "allocation: lamp, granularity: filter, fractions: {'*': 0.5}", "methods.all: granularity 'filter' prunes by fractions: remove densities and allocation"),
     (METHOD % "rewind: {step: 5}", "methods.imp.rewind: policy 'reset' goes back to step 0: remove step, or use policy 'rewind'"),
     # values that have a new name
     (METHOD % "rewind: {policy: continue}", "methods.imp.rewind.policy: 'continue' is now called 'lr-rewind'"),
@@ -111,6 +125,11 @@ def test_a_bad_value_is_one_line(fragment: str, expected: str) -> None:
 
 def test_a_good_config_has_no_errors() -> None:
     assert errors_of(GOOD) == []
+
+
+@pytest.mark.parametrize("scope", ["scope: global", "allocation: erdos-renyi", "allocation: lamp, iterative: false"])
+def test_densities_go_with_a_global_ranking_or_an_allocation(scope: str) -> None:
+    assert errors_of(GOOD, ALL_LAYERS % f"densities: [0.5, 0.2, 0.1], {scope}") == []
 
 
 def test_missing_keys_are_named() -> None:

@@ -194,6 +194,29 @@ def test_a_method_that_prunes_weights_says_its_rates():
     assert "one ranking per layer; 1 level at 20% of the surviving weights per round, output 10%" in described
 
 
+@pytest.mark.parametrize(
+    ("allocation", "ranking"),
+    [
+        (
+            "erdos-renyi-kernel",
+            "one ranking per layer, each of which keeps its Erdos-Renyi-kernel share (Evci et al. 2020)",
+        ),
+        ("lamp", "one global ranking of scores relative to their layer's (LAMP, Lee et al. 2021)"),
+    ],
+)
+def test_a_method_says_how_layers_share_what_is_kept_and_its_densities(allocation: str, ranking: str):
+    shared = {"levels": 2, "allocation": allocation}
+    described = _method_words(Method.model_validate(shared | {"densities": [0.5, 0.0123]}))
+    assert f"{ranking}; 2 levels keeping 50%, 1.23% of the weights; reset" in described
+    assert "20%" not in described
+    assert f"{ranking}; 2 levels at 20% of the surviving weights" in _method_words(Method.model_validate(shared))
+
+
+def test_a_global_ranking_says_its_densities():
+    described = _method_words(Method(levels=1, densities=[0.25], scope="global"))
+    assert "one global ranking; 1 level keeping 25% of the weights" in described
+
+
 def test_the_page_needs_nothing_but_itself():
     reader = Reader(page())
     assert not {"script", "link", "iframe", "object", "base"} & {tag for tag, _ in reader.tags}

@@ -1,0 +1,200 @@
+"""Allocation: how many weights each layer keeps, so that a network has exactly the density that is asked for.
+
+All functions see one replicate. Layers share the weights in proportion to an allocation's amounts: the size of a layer
+(`uniform`), or its size times what is smaller in wide layers (`erdos-renyi`). No layer keeps more than it has, or less
+than one weight. A layer that would break such a bound stays at it and the others share the rest anew, until all fit:
+cut once, layers would keep too few weights in all.
+
+Masks are nested. What the level before leaves in a layer is a bound, too: where an allocation would give a layer more,
+by a rounded weight or because the mask before was made in another way, it keeps what it has and the others have less.
+One-shot methods have the counts of iterative ones, so that levels that rank the same scores are nested as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lth_core.config import Method
+from lth_core.pruning.prune import check_rankable, keep_in_each, keep_of_all
+from lth_core.storage.tensors import Tensors
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+Shapes = Mapping[str, Sequence[int]]
+
+OUTPUT_SHARE = 0.2
+"""The least share of the output layer that `uniform-plus` keeps (Gale et al. 2019, section 5)."""
+
+
+class AllocationError(ValueError):
+    """A density that an allocation cannot spread over a network's layers, in one line."""
+
+
+# ---------------------------------------------------------------- masks
+
+
+def is_allocated(method: Method) -> bool:
+    """Tell whether a method's levels have densities of the whole network, rather than rates of what is left."""
+    return bool(method.densities) or method.allocation != "rates"
+
+
+def allocated_mask(method: Method, layers: Mapping[str, str], level: int, scores: Tensors, mask: Tensors) -> Tensors:
+    """Keep the highest-scored surviving weights: as many as `level` asks for, spread over `layers` by the allocation.
+
+    `layers` maps weight names to kinds, in network order; `scores` and `mask` have the weights' shapes. A mask with
+    fewer weights than the level asks for stays as it is. Raises AllocationError for a density that the allocation
+    cannot give and for scores that LAMP cannot use, PruningError for scores as `prune` does.
+    """
+    shapes = {name: kept.shape for name, kept in mask.items()}
+    surviving = {name: int(kept.sum()) for name, kept in mask.items()}
+    total = min(_total(method, shapes, level), sum(surviving.values()))
+    if method.allocation == "lamp":
+        return keep_of_all(lamp_scores(scores, mask), mask, total)
+    if method.allocation == "rates" and method.scope == "global":
+        return keep_of_all(scores, mask, total)
+    planned = counts_by_level(method, layers, shapes, level)[-1]
+    if any(planned[name] > surviving[name] for name in planned):
+        planned = kept_counts(method.allocation, layers, shapes, surviving, total)
+    return keep_in_each(scores, mask, planned)
+
+
+def lamp_scores(scores: Tensors, mask: Tensors) -> Tensors:
+    """Score each surviving weight by its square over the sum of squares of those ranked no lower in its layer.
+
+    Of magnitudes, these are the LAMP scores of Lee et al. 2021 (equation 2; sums in float64); scores of other criteria
+    stand in for magnitudes. The highest of each layer is 1, so that a global ranking leaves every layer a weight as
+    long as there are enough; equal scores are ranked as `prune` does. Raises AllocationError for scores below 0 or
+    infinite, PruningError as `prune` does.
+    """
+    check_rankable(scores, mask)
+    relative = {}
+    for name, kept in mask.items():
+        surviving = np.flatnonzero(kept)
+        values = scores[name].ravel()[surviving].astype(np.float64)
+        if (values < 0).any() or np.isinf(values).any():
+            raise AllocationError(
+                f"allocation: 'lamp' squares scores, which must be 0 or more and finite; those of {name} are not: use "
+                "another criterion or allocation"
+            )
+        order = np.argsort(values, kind="stable")
+        squares = np.square(values[order] / (values.max(initial=0) or 1))  # large scores must not overflow
+        remaining = np.cumsum(squares[::-1])[::-1]
+        lamp = np.divide(squares, remaining, out=np.zeros_like(squares), where=remaining > 0)
+        lamp[-1:] = 1  # also where all scores are 0
+        relative[name] = np.zeros(kept.shape)
+        relative[name].ravel()[surviving[order]] = lamp
+    return relative
+
+
+# ---------------------------------------------------------------- counts
+
+
+def layer_densities(allocation: str, layers: Mapping[str, str], shapes: Shapes, density: float) -> dict[str, float]:
+    """Return the density of each layer, before rounding to whole weights, where the whole network has `density`.
+
+    Raises AllocationError for a density below the least that the allocation can give.
+    """
+    sizes = {name: prod(shapes[name]) for name in layers}
+    shared = _shares(allocation, layers, shapes, sizes, density * sum(sizes.values()))
+    return {name: float(share) / size for (name, size), share in zip(sizes.items(), shared, strict=True)}
+
+
+def kept_counts(
+    allocation: str, layers: Mapping[str, str], shapes: Shapes, surviving: Mapping[str, int], total: int
+) -> dict[str, int]:
+    """Count the weights that each layer keeps of those `surviving`: `total` in all.
+
+    Shares are rounded by largest remainder; among equal remainders the first layer keeps the weight more. Raises
+    AllocationError for a total below the least that the allocation can give.
+    """
+    shares = _shares(allocation, layers, shapes, surviving, float(total))
+    whole = np.floor(shares).astype(int)
+    remainders = np.round(shares - whole, 6)  # equal up to rounding is equal
+    whole[np.argsort(-remainders, kind="stable")[: total - whole.sum()]] += 1
+    return {name: int(count) for name, count in zip(layers, whole, strict=True)}
+
+
+def counts_by_level(method: Method, layers: Mapping[str, str], shapes: Shapes, last: int) -> list[dict[str, int]]:
+    """Count the weights that each layer keeps at the levels from 1 to `last`, each within the counts before.
+
+    Raises AllocationError for a level below the least that the allocation can give.
+    """
+    left, counts = {name: prod(shapes[name]) for name in layers}, []
+    for level in range(1, last + 1):
+        total = _total(method, {name: shapes[name] for name in layers}, level)
+        try:
+            left = kept_counts(method.allocation, layers, shapes, left, total)
+        except AllocationError as error:
+            raise AllocationError(f"{error}, and level {level} keeps {total:,}: prune fewer levels, or less") from None
+        counts.append(left)
+    return counts
+
+
+def check_allocation(method: Method, layers: Mapping[str, str], shapes: Shapes) -> None:
+    """Go through all levels of a method on a network. Raises AllocationError."""
+    if method.allocation == "rates" and method.scope == "global" and method.densities:
+        sizes = {name: shapes[name] for name in layers}
+        if not _total(method, sizes, method.levels):
+            size = sum(map(prod, sizes.values()))
+            raise AllocationError(f"densities: level {method.levels} keeps no weight of {size:,}: prune less")
+    elif is_allocated(method):
+        counts_by_level(method, layers, shapes, method.levels)
+
+
+def _total(method: Method, shapes: Shapes, level: int) -> int:
+    """The weights that a level keeps in all layers together."""
+    return round(method.density(level) * sum(map(prod, shapes.values())))
+
+
+def _shares(
+    allocation: str, layers: Mapping[str, str], shapes: Shapes, surviving: Mapping[str, int], total: float
+) -> Float[np.ndarray, " layers"]:
+    """Each layer's part of `total`, not rounded."""
+    sizes = np.array([prod(shapes[name]) for name in layers], float)
+    most = np.array([surviving[name] for name in layers], float)
+    least = np.minimum(np.maximum(1, _least(allocation, layers, sizes)), most)
+    if total < least.sum():
+        raise AllocationError(
+            f"allocation: '{allocation}' keeps at least {least.sum():,.0f} of {sizes.sum():,.0f} weights "
+            f"({'a first convolution, a fifth of the output layer, ' * (allocation == 'uniform-plus')}one per layer)"
+        )
+    return _filled(sizes * [_sparseness(allocation, shapes[name]) for name in layers], least, most, total)
+
+
+def _sparseness(allocation: str, shape: Sequence[int]) -> float:
+    """What a layer's density is in proportion to: its weight has `shape`, outputs and inputs first, then the kernel.
+
+    Erdos-Renyi: Mocanu et al. 2018, equation 1; with the kernel: Evci et al. 2020, section 3. The same for matrices.
+    """
+    if allocation == "erdos-renyi":
+        return sum(shape[:2]) / prod(shape[:2])
+    return sum(shape) / prod(shape) if allocation == "erdos-renyi-kernel" else 1.0
+
+
+def _least(
+    allocation: str, layers: Mapping[str, str], sizes: Float[np.ndarray, " layers"]
+) -> Float[np.ndarray, " layers"]:
+    """The weights that each layer keeps at any density. The first layer is the first that the method prunes."""
+    kinds = np.array([*layers.values()])
+    if allocation != "uniform-plus":
+        return np.zeros(len(sizes))
+    is_first = (np.arange(len(sizes)) == 0) & (kinds == "conv")
+    return np.where(is_first, sizes, np.where(kinds == "output", np.ceil(OUTPUT_SHARE * sizes), 0))
+
+
+def _filled(
+    amounts: Float[np.ndarray, " layers"],
+    least: Float[np.ndarray, " layers"],
+    most: Float[np.ndarray, " layers"],
+    total: float,
+) -> Float[np.ndarray, " layers"]:
+    """clip(x * amounts, least, most), with the x for which it sums to `total`; the sum is linear in x between bends."""
+    bends = np.sort(np.concatenate([least / amounts, most / amounts]))
+    sums = np.clip(np.outer(bends, amounts), least, most).sum(axis=1)
+    x = np.interp(total, np.maximum.accumulate(sums), bends)
+    return np.clip(x * amounts, least, most)
