@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.markers import MarkerStyle
 
 from lth_core.analysis.claims import mean_interval
 from lth_core.drawing.colours import THRESHOLD, role_style
@@ -59,7 +60,8 @@ def _error_bars(axes: Axes, points: pd.DataFrame, colour: str, marker: str, face
     axes.vlines(points["x"], points["low"], points["high"], color=colour, linewidth=1)
     for end in ("low", "high"):
         axes.scatter(points["x"], points[end], marker="_", s=30, color=colour, linewidth=1)
-    axes.scatter(points["x"], points["mean"], marker=marker, s=20, facecolor=face, edgecolor=colour, zorder=3)
+    colours = {"facecolor": face, "edgecolor": colour} if MarkerStyle(marker).is_filled() else {"color": colour}
+    axes.scatter(points["x"], points["mean"], marker=marker, s=20, zorder=3, **colours)
 
 
 def reference(axes: Axes, values: pd.Series, role: str = "dense", label: str | None = None) -> None:

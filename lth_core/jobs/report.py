@@ -78,8 +78,9 @@ def main() -> None:
 
 
 def trained_tasks(config: Config, studies: dict[str, Study]) -> dict[str, Task]:
-    """Select the configured tasks that some study trains."""
-    used = {task for study in studies.values() for task in study.tasks}
+    """Select the tasks of studies, and those derived ones whose dense networks they train."""
+    dense = {run.task for study in studies.values() for run in study.runs(config) if run == Run(run.task, run.cohort)}
+    used = dense.union(*(study.tasks for study in studies.values()))
     return {name: task for name, task in config.tasks.items() if name in used}
 
 

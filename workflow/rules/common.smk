@@ -176,6 +176,7 @@ def table_provenance(study):
 def trained_by_studies():
     """List the data and the dense runs of all studies, whose headers the page reads."""
     tasks = {task for study in plan.studies.values() for task in study.tasks}
+    tasks |= {run.task for run in plan.runs if run == Run(run.task, run.cohort)}  # those that studies derive, too
     settings = {task: plan.config.tasks[task] for task in sorted(tasks)}
     data = {paths.data_file(results, task.dataset) for task in settings.values()}
     dense = [Run(task, cohort).trained(results) for task in settings for cohort in settings[task].cohorts]
