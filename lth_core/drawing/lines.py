@@ -60,8 +60,10 @@ def _error_bars(axes: Axes, points: pd.DataFrame, colour: str, marker: str, face
     axes.vlines(points["x"], points["low"], points["high"], color=colour, linewidth=1)
     for end in ("low", "high"):
         axes.scatter(points["x"], points[end], marker="_", s=30, color=colour, linewidth=1)
-    colours = {"facecolor": face, "edgecolor": colour} if MarkerStyle(marker).is_filled() else {"color": colour}
-    axes.scatter(points["x"], points["mean"], marker=marker, s=20, zorder=3, **colours)
+    inside = face if MarkerStyle(marker).is_filled() else colour
+    means = axes.scatter(points["x"], points["mean"], marker=marker, s=20, facecolor=inside, zorder=3)
+    if MarkerStyle(marker).is_filled():  # others have no edge
+        means.set_edgecolor(colour)
 
 
 def reference(axes: Axes, values: pd.Series, role: str = "dense", label: str | None = None) -> None:

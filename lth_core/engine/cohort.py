@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from lth_core.engine.convolutions.choice import sparse_convolutions
 from lth_core.engine.convolutions.replicate import SparseConvolutions
@@ -45,21 +45,6 @@ def _kept_draws(device: torch.device) -> Iterator[None]:
     """Leave all global generators of random numbers as they are."""
     with kept_torch_generators(device), kept_generators():
         yield
-
-
-def _stacked(outputs: Sequence[Float[Tensor, "_ outputs"]]) -> Float[Tensor, "replicate batch outputs"]:
-    """Stack the replicates' outputs, in the order in memory that they have; zeros follow those of a shorter batch."""
-    longest = max(map(len, outputs))
-    full = [pad(values, (0, 0, 0, longest - len(values))) if len(values) < longest else values for values in outputs]
-    by_columns = outputs[0].stride(0) == 1 < outputs[0].stride(1)
-    return torch.stack([values.mT for values in full]).mT if by_columns else torch.stack(full)
-
-
-def _cut(
-    values: Float[Tensor, "replicate batch outputs"], pieces: Sequence[Tensor]
-) -> list[Float[Tensor, "_ outputs"]]:
-    """Take each replicate's values of its own examples."""
-    return [of[: len(piece)] for of, piece in zip(values, pieces, strict=True)]
 
 
 class Cohort:
@@ -142,9 +127,12 @@ class Cohort:
         Batch norm updates its statistics (`buffers`) in place.
         """
         if self.sparse:
-            return self._sparse_gradients(batch)
+            return [gradient for which, even in self._even(batch) for gradient in self._sparse_gradients(even, which)]
         if self.linear:
-            return self._linear_gradients(self.linear, batch)
+            batches = [(slice(None), batch)] if self.together else self._even(batch)
+            return [
+                gradient for which, even in batches for gradient in self._linear_gradients(self.linear, even, which)
+            ]
         if self.convolutions:
             return self._convolution_gradients(batch)
         self.module.train()
@@ -153,36 +141,34 @@ class Cohort:
         replicates = [self._autograd(r, batch.replicate(r), noise_seeds[r]) for r in range(self.size)]
         return [gradient for gradients in replicates for gradient in gradients]
 
-    def _pieces(self, batch: Batch) -> list[Float[Tensor, "_ features"]]:
-        """Each replicate's inputs as it would have them alone: batches may be of several lengths."""
-        return [batch.replicate(index).inputs.flatten(1) for index in range(self.size)]
+    def _even(self, batch: Batch) -> list[tuple[slice, Batch]]:
+        """Batches of one length, each with the replicates that it is of: every one has its own where lengths differ."""
+        if not batch.uneven:
+            return [(slice(None), batch)]
+        return [(slice(index, index + 1), batch.alone(index)) for index in range(self.size)]
 
-    def _linear_gradients(self, network: LinearNetwork, batch: Batch) -> list[Gradient]:
-        pieces = [batch.inputs.flatten(2)] if self.together else self._pieces(batch)
-        values = [network.activations(part, piece) for part, piece in zip(self.parts, pieces, strict=True)]
-        outputs = [activations[-1] for activations in values]
-        by_outputs = self.task.output_gradient(outputs[0] if self.together else _stacked(outputs), batch)
-        by_piece = [by_outputs] if self.together else _cut(by_outputs, pieces)
+    def _linear_gradients(self, network: LinearNetwork, batch: Batch, replicates: slice) -> list[Gradient]:
+        inputs, parts = batch.inputs.flatten(2), self.parts if self.together else self.parts[replicates]
+        pieces = [inputs] if self.together else inputs.unbind()
+        values = [network.activations(part, piece) for part, piece in zip(parts, pieces, strict=True)]
+        outputs = values[0][-1] if self.together else torch.stack([activations[-1] for activations in values])
+        by_outputs = self.task.output_gradient(outputs, batch)
+        by_piece = [by_outputs] if self.together else by_outputs.unbind()
         gradients: list[Gradient] = []
-        for part, activations, gradient in zip(self.parts, values, by_piece, strict=True):
+        for part, activations, gradient in zip(parts, values, by_piece, strict=True):
             by_name = network.gradients(part, activations, gradient)
             gradients += [by_name[name] for name in part]
         return gradients
 
-    def _sparse_gradients(self, batch: Batch) -> list[Gradient]:
-        pieces = self._pieces(batch)
-        inputs = [columns(piece[None])[0] for piece in pieces]
-        units = [network.units(values) for network, values in zip(self.sparse, inputs, strict=True)]
-        computed = [
-            network.outputs(values, len(piece))
-            for network, values, piece in zip(self.sparse, units, pieces, strict=True)
-        ]
-        outputs = [torch.from_numpy(values) for values in computed]
-        by_outputs = _cut(self.task.output_gradient(_stacked(outputs), batch), pieces)
-        by_columns = [columns(gradient[None])[0] for gradient in by_outputs]
-        for network, *arguments in zip(self.sparse, inputs, units, by_columns, strict=True):
+    def _sparse_gradients(self, batch: Batch, replicates: slice) -> list[Gradient]:
+        count, inputs = batch.inputs.shape[1], columns(batch.inputs.flatten(2))
+        networks = self.sparse[replicates]
+        units = [network.units(piece) for network, piece in zip(networks, inputs, strict=True)]
+        outputs = [network.outputs(values, count) for network, values in zip(networks, units, strict=True)]
+        by_outputs = columns(self.task.output_gradient(torch.from_numpy(np.stack(outputs)), batch))
+        for network, *arguments in zip(networks, inputs, units, by_outputs, strict=True):
             network.fill_gradient(*arguments)
-        return [network.gradient for network in self.sparse]
+        return [network.gradient for network in networks]
 
     def _convolution_gradients(self, batch: Batch) -> list[Gradient]:
         for index, network in enumerate(self.convolutions):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -36,13 +36,20 @@ class TaskError(ValueError):
 class Batch(Protocol):
     """Tensors of examples: a dataclass. All randomness of a step lies in it, from (seed, purpose, order, step)."""
 
+    uneven: ClassVar[bool]
+    """Whether replicates may have batches of several lengths, which are padded to one."""
+
     @property
     def inputs(self) -> Tensor:
         """Return what the module is called with: (B, ...), or (R, B, ...) with a batch for every replicate."""
         ...
 
     def replicate(self, index: int) -> Any:
-        """Take the batch of one replicate."""
+        """Take the batch of one replicate, without padding."""
+        ...
+
+    def alone(self, index: int) -> Any:
+        """Take the batch of one replicate, without padding but with a replicate axis."""
         ...
 
 
@@ -53,12 +60,17 @@ class Examples:
     Images are normalised float32 (C, H, W), and their targets are labels, int64.
     """
 
+    uneven: ClassVar[bool] = False
     inputs: Tensor
     targets: Tensor
 
     def replicate(self, index: int) -> Examples:
         """Take the batch of one replicate."""
         return Examples(self.inputs[index], self.targets[index])
+
+    def alone(self, index: int) -> Examples:
+        """Take the batch of one replicate, with a replicate axis."""
+        return Examples(self.inputs[index : index + 1], self.targets[index : index + 1])
 
 
 class Networks(Protocol):

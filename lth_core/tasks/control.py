@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -37,6 +37,7 @@ class Transitions:
     With a replicate axis, B is that of the replicate with the most steps; the others end with zeros of weight 0.
     """
 
+    uneven: ClassVar[bool] = True
     inputs: Tensor
     """What was seen: float32."""
     actions: Tensor
@@ -65,6 +66,10 @@ class Transitions:
         """Take the transitions of one replicate, and no others: as they are where it is alone."""
         count = int(self.weights[index].count_nonzero())
         return self._each(lambda value: value[index, :count])
+
+    def alone(self, index: int) -> Transitions:
+        """Take the transitions of one replicate, with a replicate axis."""
+        return self.replicate(index)._each(lambda value: value[None])
 
     def take(self, rows: np.ndarray) -> Transitions:
         """Take those at the positions, of a batch without a replicate axis."""
