@@ -17,7 +17,7 @@ from torch import nn
 
 from lth_core.config import Method, Task
 from lth_core.data.reading import Data, open_data
-from lth_core.data.splits import SPLITS
+from lth_core.data.splits import SPLITS, DataError
 from lth_core.engine.batch_norm import precise
 from lth_core.jobs.support.command import command, import_modules
 from lth_core.jobs.support.inputs import check_characters
@@ -86,7 +86,7 @@ def check_model(task: str, factory: Factory, settings: Task, facts: Mapping[str,
 def proof_of(task: str, factory: Factory, settings: Task, data: Data, seed: int) -> dict[str, Any]:
     """Prove that the task's network is trained as it is written.
 
-    Raises ProofError or TaskError with the key of the config.
+    Raises DataError, ProofError or TaskError with the key of the config.
     """
     small = recipe(data.size("train"))
 
@@ -99,6 +99,8 @@ def proof_of(task: str, factory: Factory, settings: Task, data: Data, seed: int)
     try:
         with kept_torch_generators():
             check_measures(task_of(factory()), settings.objective)
+    except DataError as error:  # of an environment
+        raise DataError(f"tasks.{task}.dataset: {error}") from error
     except Exception as error:  # of any type: it may be the user's code
         reason = str(error) if type(error).__module__.startswith("lth_core.") else one_line(error)
         raise TaskError(f"tasks.{task}.objective: {reason}") from error

@@ -30,8 +30,8 @@ def references(config: Config, studies: Mapping[str, Study]) -> list[str]:
         if not unknown:
             usable[name] = study
     expanded, more = _expanded(config, usable)
-    problems += more + _datasets(expanded)
-    problems = problems or starts(expanded)  # which looks at the data
+    problems += more + (_datasets(config) or _datasets(expanded))  # of tasks that are derived from wrong ones, nothing
+    problems = problems or starts(config) or starts(expanded)  # which look at the data
     return problems or _studies(expanded, usable)
 
 
@@ -114,7 +114,7 @@ def _transformed(name: str, dataset: Dataset) -> list[str]:
     kind = kind_of_data(registry.dataset.facts(dataset.source.name))
     if kind == IMAGES or not dataset.transforms:
         return []
-    return [at(("datasets", name, "transforms"), f"transforms are of images, and '{dataset.source.name}' is {kind}")]
+    return [at(("datasets", name, "transforms"), f"transforms are of images, and '{dataset.source.name}' is of kind {kind}")]
 
 
 def _kinds(name: str, task: Task, source: str, facts: Mapping[str, Any]) -> list[str]:
@@ -124,8 +124,8 @@ def _kinds(name: str, task: Task, source: str, facts: Mapping[str, Any]) -> list
     wanted = registry.objective.facts(task.objective.name)["data"]
     if kind != wanted:
         fitting = [one for one in registry.objective.names() if registry.objective.facts(one).get("data") == kind]
-        advice = kind_advice(source, wanted) or (f"; for {kind} there is {listing(fitting)}" if fitting else "")
-        other = f"'{task.objective.name}' takes {wanted}, but '{task.dataset}' is {kind}{advice}"
+        advice = kind_advice(source, wanted) or (f", which goes with {listing(fitting)}" if fitting else "")
+        other = f"'{task.objective.name}' takes {wanted}, but '{task.dataset}' is of kind {kind}{advice}"
         problems.append(at((*location, "objective"), other))
     lacking = sorted(needed_by(registry.model, task.model.name) - {*OFFERED[kind]})
     if lacking:

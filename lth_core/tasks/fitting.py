@@ -37,7 +37,7 @@ def check_network(module: nn.Module, objective: str, facts: Mapping[str, Any]) -
     elif objective == "language":
         wanted = {"characters": offered["context"], "scores of the next one": offered["vocabulary"]}
         check_outputs(module, shape, wanted)
-    elif objective == "actor-critic":
+    elif kind_of_data(facts) == "environment":  # for the actions of any objective
         check_outputs(module, shape, {"numbers (a score for every action, then the value)": offered["outputs"]})
     else:
         check_outputs(module, shape)
@@ -47,7 +47,7 @@ def check_measures(task: Task, objective: Choice) -> None:
     """Check that the task's objective reads the module's outputs, on a few examples. Raises TaskError.
 
     What it makes of an example must depend on that example alone, because evaluations go through a split in pieces and
-    processes share a batch. Episodes are an exception: neither is done with these.
+    processes share a batch. This does not hold for episodes, which are never split.
     """
     batch = next(iter(task.sample_batches("validation", EXAMPLES)))
     with torch.no_grad():
@@ -57,7 +57,7 @@ def check_measures(task: Task, objective: Choice) -> None:
     wanted = ["loss", *(metric.name for metric in task.metrics)]
     if problem := _not_measured(measured, wanted, len(batch.inputs)):
         raise TaskError(f"objective '{objective.name}' {problem}")
-    if any(not torch.equal(value, getattr(batch, name)) for name, value in before.items()):
+    if any(not _equal(value, getattr(batch, name)) for name, value in before.items()):
         raise TaskError(f"objective '{objective.name}' changes the batch that it is given: compute with a copy")
     if isinstance(batch, Examples):
         alone = _measured(task, objective, outputs[:1], Examples(batch.inputs[:1], batch.targets[:1]))
@@ -68,6 +68,11 @@ def check_measures(task: Task, objective: Choice) -> None:
                     f"objective '{objective.name}' gives an example another '{name}' alone than in a batch: compute it "
                     f"for each example by itself, here from {shapes}"
                 )
+
+
+def _equal(before: Tensor, after: Tensor) -> bool:
+    """Whether a tensor is as it was; nan, which some data have, counts as equal to itself."""
+    return before.shape == after.shape and bool(((before == after) | ((before != before) & (after != after))).all())
 
 
 def _same(alone: Tensor, measured: Tensor) -> bool:

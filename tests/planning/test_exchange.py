@@ -26,7 +26,7 @@ WAYS = {
 
 VOCABULARIES = (
     "tasks 'lstm' and 'other' have texts of different characters (103 and 3), so that their tokens differ: "
-    "give both one vocabulary"
+    "weights pass between texts of the same characters only"
 )
 CONTEXTS = (
     "task 'lstm' has 64 characters in a window, 'other' has 32, and the weights of 'transformer' depend on their number"

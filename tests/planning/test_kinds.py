@@ -28,11 +28,11 @@ def environment(id: str) -> str:
 
 BAD = [
     # objectives, models and data of different kinds
-    (IMAGES, TASK % "objective: language", "tasks.digits-lenet.objective: 'language' takes text, but 'digits' is images; for images there is classification"),
-    (LANGUAGE, LSTM % "objective: actor-critic", "tasks.lstm.objective: 'actor-critic' takes environment, but 'english' is text; for text there is language"),
+    (IMAGES, TASK % "objective: language", "tasks.digits-lenet.objective: 'language' takes text, but 'digits' is of kind images, which goes with classification"),
+    (LANGUAGE, LSTM % "objective: actor-critic", "tasks.lstm.objective: 'actor-critic' takes environment, but 'english' is of kind text, which goes with language"),
     (LANGUAGE, LSTM % "model: mlp", "tasks.lstm.model: 'mlp' needs features and outputs, which 'english' (text) does not have"),
-    (CONTROL, POLE % "dataset: english, model: lstm", "tasks.pole.objective: 'actor-critic' takes environment, but 'english' is text; for text there is language"),
-    (CONTROL, POLE % "objective: classification", "tasks.pole.objective: 'classification' takes images, but 'cartpole' is environment; for environment there is actor-critic"),
+    (CONTROL, POLE % "dataset: english, model: lstm", "tasks.pole.objective: 'actor-critic' takes environment, but 'english' is of kind text, which goes with language"),
+    (CONTROL, POLE % "objective: classification", "tasks.pole.objective: 'classification' takes images, but 'cartpole' is of kind environment, which goes with actor-critic"),
     # objectives and their options
     (LANGUAGE, LSTM % "objective: langauge", "tasks.lstm.objective: unknown objective 'langauge'; did you mean 'language'? (known: {objective})"),
     (CONTROL, POLE % "objective: {name: actor-critic, discont: 0.9}", "tasks.pole.objective.discont: unknown option of objective 'actor-critic'; did you mean 'discount'?"),
@@ -50,8 +50,8 @@ BAD = [
     (CONTROL, POLE % "train: {label_smoothing: 0.1}", "tasks.pole.train.label_smoothing: 'actor-critic' has no labels to smooth: remove it"),
     (LANGUAGE, LSTM % "train: {augment: crop-flip}", "tasks.lstm.train.augment: 'crop-flip' is for images, not text"),
     (CONTROL, POLE % "train: {augment: resized-crop-flip}", "tasks.pole.train.augment: 'resized-crop-flip' is for images, not environment"),
-    (LANGUAGE, "{datasets: {mine: {source: english, transforms: [{name: subset, examples: 4}]}}, tasks: {lstm: {dataset: mine}}}", "datasets.mine.transforms: transforms are of images, and 'english' is text"),
-    (CONTROL, "{datasets: {mine: {source: cartpole, transforms: [blur]}}, tasks: {pole: {dataset: mine}}}", "datasets.mine.transforms: transforms are of images, and 'cartpole' is environment"),
+    (LANGUAGE, "{datasets: {mine: {source: english, transforms: [{name: subset, examples: 4}]}}, tasks: {lstm: {dataset: mine}}}", "datasets.mine.transforms: transforms are of images, and 'english' is of kind text"),
+    (CONTROL, "{datasets: {mine: {source: cartpole, transforms: [blur]}}, tasks: {pole: {dataset: mine}}}", "datasets.mine.transforms: transforms are of images, and 'cartpole' is of kind environment"),
     # sizes
     (LANGUAGE, LSTM % "train: {evaluate_every: 21}", "tasks.lstm.train: evaluate_every (21) must be at most steps (20)"),
     (CONTROL, "methods: {imp: {rewind: {policy: rewind, step: 20}}}", "methods.imp.rewind.step: 20 must be less than 20, the last step of task 'pole', in study 'toy'"),
@@ -110,7 +110,7 @@ def test_what_does_not_fit_the_kind_of_data_is_one_line(config: str, fragment: s
 
 def test_a_network_without_what_it_needs_is_named_beside_its_objective() -> None:
     assert errors_of(LANGUAGE, LSTM % "dataset: digits") == [
-        "tasks.lstm.objective: 'language' takes text, but 'digits' is images; for images there is classification",
+        "tasks.lstm.objective: 'language' takes text, but 'digits' is of kind images, which goes with classification",
         "tasks.lstm.model: 'lstm' needs vocabulary, which 'digits' (images) does not have",
     ]
 

@@ -102,12 +102,12 @@ def test_a_data_set_of_an_unknown_kind(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_data_set_that_forgets_its_kind_counts_as_images(monkeypatch: pytest.MonkeyPatch) -> None:
     advice = 'add kind="points" where it is registered, if that is what it returns'
-    said = f"'mine' takes points, but 'table' is images: {advice}"
+    said = f"'mine' takes points, but 'table' is of kind images: {advice}"
     assert lines(monkeypatch)[0] == f"tasks.digits-lenet.objective: {said}"
 
 
 def test_one_of_another_kind(monkeypatch: pytest.MonkeyPatch) -> None:
-    said = "'mine' takes points, but 'table' is text; for text there is language"
+    said = "'mine' takes points, but 'table' is of kind text, which goes with language"
     assert lines(monkeypatch, kind="text")[0] == f"tasks.digits-lenet.objective: {said}"
 
 
