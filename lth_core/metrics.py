@@ -104,13 +104,13 @@ BITS_PER_CHARACTER = Metric(
     "bits_per_character", "bits per character", "bits per character", higher_is_better=False, matching=0.01
 )
 """The loss of a language model, in bits. It matches up to 0.01 above, which no paper defines: half a percent of the two
-bits that small models need, and less than the 0.05 bits that we ask a difference between tickets and random tickets to
-have before it counts."""
+bits that small models need."""
 
 RETURN = Metric("return", "return", "points of return", matching=5.0, selects=True)
 """The undiscounted return of an episode, averaged over evaluation episodes. It matches down to 5 below, which no paper
-defines: 1% of the 500 steps after which an episode of CartPole-v1 or Acrobot-v1 is cut off. The loss of an actor-critic
-is that of its present policy's data and says little of the policy, so early stopping goes by the return."""
+defines: 1% of the 500 steps after which an episode of CartPole-v1 or Acrobot-v1 is cut off; for other environments there is
+the objective's option `matching`. The loss of an actor-critic is that of its present policy's data and says little of
+the policy, so early stopping goes by the return."""
 
 
 def percent_text(fraction: float) -> str:

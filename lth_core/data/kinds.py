@@ -68,4 +68,5 @@ def other_characters(facts: Mapping[str, Any], others: Mapping[str, Any]) -> str
     if here is None or there is None or here == there:
         return None
     counts = f"{facts['vocabulary']} and {others['vocabulary']}"
-    return f"have texts of different characters ({counts}), so that their tokens differ: weights pass between texts of the same characters only"
+    differ = f"have texts of different characters ({counts}), so that their tokens differ"
+    return f"{differ}: weights pass between texts of the same characters only"

@@ -114,7 +114,9 @@ def _transformed(name: str, dataset: Dataset) -> list[str]:
     kind = kind_of_data(registry.dataset.facts(dataset.source.name))
     if kind == IMAGES or not dataset.transforms:
         return []
-    return [at(("datasets", name, "transforms"), f"transforms are of images, and '{dataset.source.name}' is of kind {kind}")]
+    return [
+        at(("datasets", name, "transforms"), f"transforms are of images, and '{dataset.source.name}' is of kind {kind}")
+    ]
 
 
 def _kinds(name: str, task: Task, source: str, facts: Mapping[str, Any]) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lth_core import registry
 from lth_core.config import Task
 from lth_core.metrics import Metric
@@ -11,8 +13,13 @@ COLUMNS = ("replicate", "seed", "draw", "step", "split", "loss", "metric")
 
 
 def metrics_of(task: Task) -> tuple[Metric, ...]:
-    """Return what is measured of a task besides its loss, by its settings. Raises UnknownName."""
-    return registry.objective.facts(task.objective.name)["metrics"]
+    """Return what is measured of a task besides its loss, by its settings. Raises UnknownName.
+
+    An objective that has an option `matching` leaves it to the config how much worse still matches.
+    """
+    metrics: tuple[Metric, ...] = registry.objective.facts(task.objective.name)["metrics"]
+    matching = task.objective.options.get("matching")
+    return metrics if matching is None else tuple(replace(metric, matching=matching) for metric in metrics)
 
 
 def metric_of(task: Task) -> Metric:

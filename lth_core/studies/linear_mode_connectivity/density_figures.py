@@ -68,7 +68,7 @@ def _ranges(view: View) -> Figure:
             lines = at_step[at_step["network"] == network]
             band(top, lines, "density", "barrier", role=network, label=view.label(network))
             band(bottom, lines, "density", "validation_metric", role=network, label=view.label(network))
-        threshold(top, view.stable, f"{view.stable_below}: stable below")
+        threshold(top, view.stable, f"stable below {view.stable_below}")
         top.sharey(axes[0, 0])
         bottom.sharey(axes[1, 0])
         density_axis(top, at_step["density"])

@@ -225,7 +225,7 @@ def _quantity_axis(row: np.ndarray, view: View, column: str, label: str) -> None
     """Set the vertical axis that the panels of a row share."""
     if column.startswith("barrier"):
         for panel in row:
-            threshold(panel, view.stable, f"{view.stable_below}: stable below")
+            threshold(panel, view.stable, f"stable below {view.stable_below}")
         positive_axis(row[0], label)
     elif column == "metric":
         metric_axis(row[0].yaxis, view.metric, label)

@@ -156,8 +156,8 @@ class TaskClaims:
             metric, levels = self.sheet.metric, list(at_equal.columns)
             weights = with_weights(*wanted[levels], of="all weights, embeddings included")
             self.sheet.add(
-                f"Embeddings are better left alone: of tickets {weights}, those are better that keep all of their "
-                "embeddings",
+                f"Embeddings are better left alone: {weights}, tickets that keep all of their embeddings are "
+                f"{metric.better} than tickets whose embeddings are pruned, too",
                 f"{PAPER}, which leaves embeddings out",
                 f"test {metric.label} at the end of training, {metric.minus('embeddings kept', 'embeddings pruned')} "
                 f"(interpolated){_mean_over(len(levels), 'densities')}",

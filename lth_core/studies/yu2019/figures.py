@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import cycle
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -24,7 +25,10 @@ from lth_core.studies.yu2019.study import RANDOM, REINIT, Design, one_shot, with
 from lth_core.tasks.metrics import metric_of
 
 LABELS = {RANDOM: "random ticket", REINIT: "same mask, fresh weights"}
-NOUNS = {RANDOM: "random tickets", REINIT: "the same masks on fresh weights"}
+NOUNS = {
+    RANDOM: "random tickets (masks with the same counts per layer, on fresh weights)",
+    REINIT: "the same masks on fresh weights",
+}
 """What legends and captions call the controls."""
 
 
@@ -67,6 +71,11 @@ class View:
         return pd.concat([select_dense(self.measurements, task), rows])
 
     @property
+    def has_medians(self) -> bool:
+        """Return whether medians over episodes are known beside the means."""
+        return bool(self.curve()["median"].notna().any())
+
+    @property
     def note(self) -> str:
         """Return the data, the network and what bands show."""
         return data_note(self.config.tasks[self.task], self.seeds)
@@ -92,6 +101,9 @@ def tickets(name: str, view: View) -> Drawing:
         left, right = axes[0, 0], axes[0, -1]
         for panel in axes[0]:
             band(panel, view.curve(), "density", "metric", role="ticket")
+        if view.has_medians:
+            label = "winning ticket, median episode"
+            band(left, view.curve(), "density", "median", role="ticket", label=label, linestyle=":", markers=False)
         for control in controls:
             band(left, view.curve(control), "density", "metric", role=control, label=LABELS.get(control))
         for role, (method, _) in ways.items():
@@ -104,11 +116,10 @@ def tickets(name: str, view: View) -> Drawing:
 
     compared = [listing([NOUNS.get(control, f"'{control}'") for control in controls])] if controls else []
     compared += [listing([words for _, words in ways.values()])] if ways else []
-    sides = f" with {compared[0]}" if compared else ""
-    sides += f" (left), and with {compared[1]} (right)" if len(compared) > 1 else ""
-    caption = (
-        f"Test {view.metric.label} at the end of training against density: winning tickets ({_found(view)}){sides}."
-    )
+    sides = f" against {compared[0]}" if compared else ""
+    sides += f" (left), and against {compared[1]} (right)" if len(compared) > 1 else ""
+    medians = "; dotted: the median instead of the mean over episodes" if view.has_medians else ""
+    caption = f"Test {view.metric.label} at the end of training, by density: winning tickets ({_found(view)}){sides}{medians}."
     return Drawing(name, f"{with_direction(caption, view.metric)} {view.note}", draw)
 
 
@@ -156,18 +167,19 @@ def advantage(name: str, study: Design, config: Config, tables: dict[str, pd.Dat
     def draw() -> Figure:
         figure, axes = panels(1, width=4.6)
         panel, densities = axes[0, 0], []
-        for task, colour in zip(study.tasks, series(len(study.tasks)), strict=True):
+        lines = zip(study.tasks, series(len(study.tasks)), cycle(("-", "--", "-.")), strict=False)
+        for task, colour, linestyle in lines:
             about = TaskClaims(study, config, tables, task)
             by_level = level_densities(about.rows())
             shares = relative_advantage(about, highest=1.0)[gain_of_training(about) > 0]
             long = shares.melt(ignore_index=False, value_name="advantage").reset_index()
             long["density"] = long["level"].map(by_level)
             densities.append(by_level)
-            band(panel, long, "density", "advantage", label=task, colour=colour)
+            band(panel, long, "density", "advantage", label=task, colour=colour, linestyle=linestyle)
         panel.axhline(0, color="#606060", linestyle=":", linewidth=1.1, zorder=1)
         density_axis(panel, min(densities, key=min))  # of the task that is pruned most
         panel.set_ylabel("ahead of random tickets\n(% of what dense training gains)")
-        legend(figure)
+        legend(figure, "mean over seeds; band: 95% t interval")
         return figure
 
     caption = (

@@ -29,13 +29,15 @@ def actor_critic(
     value_weight: Weight = 0.5,
     entropy_weight: Weight = 0.01,
     evaluation_episodes: PositiveInt = 20,
+    matching: Weight = RETURN.matching,
 ) -> dict[str, Tensor]:
     """Make actions likelier that brought more than the critic expected (A2C; Mnih et al. 2016, section 4).
 
     The loss of a transition is -log pi(a|s) A + value_weight (R - V(s))^2 - entropy_weight H(pi(.|s)), where
     A = R - V(s) counts as a constant. An update is `train.batch_size` whole episodes of the present policy, so R is the
     return to the end: Mnih et al. update every few steps. `discount` says how much less a reward counts with every step
-    that it is away. Returns of a policy are measured without it, on `evaluation_episodes` of every split.
+    that it is away. Returns of a policy are measured without it, on `evaluation_episodes` of every split;
+    in claims, one that is lower by at most `matching` still matches.
 
     Outputs (B, actions + 1) are the scores of the actions, then the value V(s).
     """
