@@ -106,9 +106,9 @@ def english(context: PositiveInt = CONTEXT) -> Text:
     """Python's language reference: about 370,000 characters (Python 3.11) to 420,000 (3.13); bundled, no download.
 
     The topics of help() (`pydoc_data.topics`) differ between versions of Python: the header of the data file has the
-    text's checksum. They are in the order of their names, whatever that of the dictionary. A paragraph that has occurred
-    before is left out: topics such as `while` are parts of earlier ones, so that otherwise a sixth of the test split
-    would be known word for word from training.
+    text's checksum. They are in the order of their names, whatever that of the dictionary. A paragraph that has
+    occurred before is left out: topics such as `while` are parts of earlier ones, so that otherwise a sixth of the test
+    split would be known word for word from training.
     """
     whole = _topics()
     return split_text(whole, context, f"Python's help topics: {len(whole):,} characters")
