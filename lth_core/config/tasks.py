@@ -81,11 +81,13 @@ class Recipe(Section):
     schedule: Schedule = Schedule()
     """How the learning rate changes with the step."""
     batch_size: PositiveInt
-    """Examples per step. Every epoch has a new order, and its last batch is dropped if it is incomplete."""
+    """Examples per step; in control, new episodes. Every epoch of a data set has a new order, and its last batch is
+    dropped if it is incomplete."""
     steps: PositiveInt
     """Number of steps T of a full training."""
     evaluate_every: PositiveInt
-    """Number of steps between evaluations. The part of the training split that they use is as large as validation."""
+    """Number of steps between evaluations. The part of the training split that they use is as large as validation; in
+    control, every split is `evaluation_episodes` episodes of fixed seeds."""
     augment: Literal["none", "crop-flip", "resized-crop-flip"] = "none"
     """`crop-flip` pads images with 4 black pixels, crops them at random to their old size, and flips each horizontally
     with probability 1/2. `resized-crop-flip` takes a random part of the picture (8-100% of its area), resizes and flips
@@ -129,8 +131,8 @@ class Initialization(Section):
 
     weights: Literal["glorot-normal", "kaiming-normal", "framework", "as-built"] = "glorot-normal"
     """`glorot-normal` (biases are 0), `kaiming-normal` (fan-in, for ReLU; biases are PyTorch's), `framework` (all but
-    batch norm is PyTorch's) or `as-built`: the network as its function returns it, with pretrained weights for example,
-    batch norm included."""
+    batch norm is drawn as PyTorch or the model does, which `lstm` and `transformer` want) or `as-built`: the network as
+    its function returns it, with pretrained weights for example, batch norm included."""
     batchnorm: Literal["ones", "uniform", "as-built"] = "ones"
     """Scales of batch norm: 1, or uniform on (0, 1) as in Frankle's later papers; shifts are 0. `as-built`: both as the
     network's function returns them."""
@@ -168,8 +170,8 @@ class Task(Section):
     """Blocks of seeds, `first-last`. The seeds of a block are trained and stored together. A new block recomputes no
     other."""
     processes: PositiveInt = 1
-    """Number of processes that share each training, one per GPU or CPU core. Each takes a part of every batch. Results
-    differ by rounding only, so changing this retrains nothing."""
+    """Number of processes that share each training, one per GPU or CPU core; 1 in control. Each takes a part of every
+    batch. Results differ by rounding only, so changing this retrains nothing."""
     nodes: PositiveInt = 1
     """Number of SLURM nodes to spread these processes over evenly. Without SLURM they all run on one machine."""
 

@@ -18,14 +18,14 @@ from lth_core.registry import one_line
 
 
 class Moment(NamedTuple):
-    """What one step of every episode (N) gives; what it says of an episode that had ended before means nothing."""
+    """What one step of every episode (N) gives; for an episode that had ended before it means nothing."""
 
     observations: np.ndarray
     """(N, features), float32."""
     rewards: np.ndarray
     """(N,), float64."""
     terminated: np.ndarray
-    """(N,): whether the episode ended by itself. Nothing more was to be gained after this step."""
+    """(N,): whether the episode ended by itself. No reward follows this step."""
     truncated: np.ndarray
     """(N,): whether the time limit cut it."""
 

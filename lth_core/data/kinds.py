@@ -43,7 +43,7 @@ def are_known(facts: Mapping[str, Any]) -> bool:
 
 
 def counted_by_batches(facts: Mapping[str, Any]) -> str:
-    """Say what a recipe's batch size is a number of: examples, windows of a text, or episodes."""
+    """Say what a recipe's batch size counts: examples, windows of a text, or episodes."""
     kind = kind_of_data(facts)
     if kind == "text":
         return f"windows of {facts['context']} characters"

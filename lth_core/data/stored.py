@@ -12,6 +12,7 @@ from torch import Tensor
 from lth_core.data.environments import Environment
 from lth_core.data.kinds import kind_of_data
 from lth_core.data.splits import SPLITS
+from lth_core.data.text import examples_of
 from lth_core.runtime.shares import Share
 
 
@@ -35,7 +36,7 @@ class Stored:
 
 
 class StoredText(Stored):
-    """Windows of a text's tokens: each is `context` tokens, and for each of these the next one."""
+    """Windows of a text's tokens: each is `context` inputs, and the token after each of these as its target."""
 
     def __init__(self, tensors: Mapping[str, Tensor], header: Mapping[str, Any], device: torch.device, share: Share):
         super().__init__(header, device, share)
@@ -44,8 +45,8 @@ class StoredText(Stored):
         self._window = torch.arange(self.context + 1, device=device)
 
     def size(self, split: str) -> int:
-        """Count the windows of the split, of which none begins within another."""
-        return (len(self.tokens[split]) - 1) // self.context
+        """Count the windows of the split: the last target of one is the first input of the next."""
+        return examples_of(len(self.tokens[split]), self.context)
 
     def batches(self, split: str, index_batches: Iterable[np.ndarray]) -> Iterator[tuple[Tensor, Tensor]]:
         """Read tokens and the tokens after them, int64 (..., T), for every batch of indices (B,) or (R, B)."""
@@ -82,5 +83,5 @@ class StoredEnvironment(Stored):
         self.environment = Environment.from_facts(header)
 
     def size(self, split: str) -> int:
-        """Count the steps of a longest episode: there are as many episodes as one asks for."""
+        """Count the steps of the longest possible episode: there is no limit to the number of episodes."""
         return self.environment.max_episode_steps

@@ -22,8 +22,8 @@ class Text:
     """A text in three splits of tokens (N,), uint8 or uint16: the position of each character in `vocabulary`.
 
     The vocabulary is that of the whole text, so that every split can be encoded. An example is a window of `context`
-    + 1 tokens, and windows overlap by one: the inputs are its first `context` tokens, the targets the tokens after each
-    of them. `source` says in captions what the text is.
+    + 1 tokens: the inputs are its first `context` tokens, the targets the tokens after each of them. The last
+    target of a window is the first input of the next one. `source` says in captions what the text is.
     Raises DataError when a split is shorter than a window, or has tokens outside the vocabulary.
     """
 

@@ -25,14 +25,13 @@ from lth_core.storage.errors import ArtifactError
 from lth_core.storage.paths import data_file, initial_file
 from lth_core.storage.runs import Run
 from lth_core.storage.tensors import read_header
+from lth_core.tasks.options import option_of_episodes
 
 BYTES = 4
 """Of a number: float32."""
 MEGABYTE = 10**6
 EXAMPLES_AT_ONCE = 1000
 """In an evaluation (lth_core.tasks.base.PIECE)."""
-EVALUATION_EPISODES = 20
-"""Of objectives that have no such option (lth_core.tasks.control)."""
 ENVIRONMENT_STEP = 1e-4
 """Seconds of one episode: those of classic control take a fifth of it, those with a physics engine about this."""
 COPIES = 16
@@ -160,9 +159,7 @@ class Needs:
     def _transitions(self, run: Run) -> int:
         """Transitions of an evaluation's episodes, where all reach the time limit."""
         objective = self.plan.config.tasks[run.task].objective
-        option = registry.objective.options(objective.name).get("evaluation_episodes")
-        default = option.default if option else EVALUATION_EPISODES
-        return self._longest_episode(run) * objective.options.get("evaluation_episodes", default)
+        return self._longest_episode(run) * option_of_episodes(objective, "evaluation_episodes")
 
     def _longest_episode(self, run: Run) -> int:
         """Steps of a longest episode; 0 where the data are no environment."""

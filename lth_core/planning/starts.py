@@ -9,7 +9,7 @@ from lth_core.registry import UnknownName
 
 
 def starts(config: Config) -> list[str]:
-    """Say what is wrong with them: the other task must be there, have the same seeds and fit, and not wait for them."""
+    """Say what is wrong with them: the other task must exist, have the same seeds, fit, and not wait for this one."""
     problems = []
     for name, task in config.tasks.items():
         source, location = task.initialization.source, ("tasks", name, "initialization", "from")

@@ -1,7 +1,7 @@
 """Python's collector of dead objects while a workflow is planned: nearly all that planning makes lives to its end.
 
-To look among millions of living objects for dead ones is lost time, and most of it is lost at the end of the process,
-which looks twice and then takes the objects apart one by one, although the system takes all memory back at once.
+Searching millions of living objects for dead ones wastes time, most of it at the end of the process, which searches
+twice and then frees the objects one by one, although the system takes all memory back at once.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ RUNNING = (200_000, 20, 100)
 
 
 def postpone() -> None:
-    """Look for dead objects hardly ever, and not at the end of the process."""
+    """Look for dead objects only rarely, and not at the end of the process."""
     gc.set_threshold(*PLANNING)
     atexit.unregister(gc.freeze)
     atexit.register(gc.freeze)
 
 
 def resume() -> None:
-    """Look for dead objects among those made from now on; among older ones, when Python looks everywhere."""
+    """Look for dead objects among those made from now on; among older ones, only when Python looks everywhere."""
     gc.freeze()
     gc.unfreeze()  # into the oldest generation
     gc.set_threshold(*RUNNING)

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lth_core import registry
 from lth_core.config import Recipe
 from lth_core.data.environments import Environment
 from lth_core.data.episodes import Episodes, make_episodes
@@ -22,10 +21,8 @@ from lth_core.randomness import random_generator
 from lth_core.runtime.shares import Share
 from lth_core.tasks.base import PIECE, Networks, TaskError
 from lth_core.tasks.objective import Objective
+from lth_core.tasks.options import option_of_episodes
 from lth_core.tasks.rollouts import Policy, Rollouts, gumbel_noise, roll_out
-
-DISCOUNT, EVALUATION_EPISODES = 0.99, 20
-"""For objectives that have no such options."""
 
 LARGEST_SEED = 2**63 - 1
 
@@ -151,7 +148,7 @@ class ControlTask:
         return roll_out(self._episodes[seeds.size], seeds, noise, limit, policy)
 
     def _policy(self, networks: Networks | None) -> Policy:
-        """The present policies; without networks, one that does anything, and expects nothing."""
+        """The present policies; without networks, one that acts at random, with value 0."""
         if networks is None:
             return lambda observations: np.zeros((*observations.shape[:-1], self.environment.actions + 1))
 
@@ -163,18 +160,13 @@ class ControlTask:
 
         return policy
 
-    def _option(self, name: str, default: Any) -> Any:
-        """An option of the objective: the config's, or its default."""
-        known = registry.objective.options(self.objective.name)
-        return self.objective.options.get(name, known[name].default if name in known else default)
-
     @cached_property
     def _discount(self) -> float:
-        return self._option("discount", DISCOUNT)
+        return option_of_episodes(self.objective, "discount")
 
     @cached_property
     def _evaluation_episodes(self) -> int:
-        return self._option("evaluation_episodes", EVALUATION_EPISODES)
+        return option_of_episodes(self.objective, "evaluation_episodes")
 
     # ------------------------------------------------------------ fixed samples
 
@@ -217,8 +209,7 @@ class ControlTask:
     def evaluate(self, split: str, networks: Networks) -> dict[str, Tensor]:
         """Measure every replicate's policy on the split's episodes: mean loss, mean and median undiscounted return.
 
-        Actions are drawn from the policy, as in training: that is the policy which A2C improves, and whose episodes
-        Mnih et al. and Yu et al. count. A replicate without a finite loss has no return (nan).
+        Actions are sampled from the policy, as in training. A replicate without a finite loss has no return (nan).
         """
         rollouts = self._evaluation(split, networks)
         transitions = Transitions.of(rollouts, self._discount, self.device)

@@ -1,7 +1,8 @@
 """Rollouts: whole episodes of every replicate's present policy, from seeds.
 
-Every row of the policy's inputs is one episode, from the first step to the last, also where it has ended: how a matrix
-product rounds depends on its number of rows, so that a replicate's numbers would depend on the others' episodes.
+Every row of the policy's inputs is one episode, from the first step to the last, even after it has ended: how a
+matrix product rounds depends on its number of rows, so that a replicate's numbers would otherwise depend on the others'
+episodes.
 """
 
 from __future__ import annotations
@@ -64,10 +65,11 @@ class Rollouts:
 def roll_out(
     episodes: Episodes, seeds: np.ndarray, noise: Iterator[np.ndarray], limit: int, policy: Policy
 ) -> Rollouts:
-    """Act by the policy from the seeds (R, E) on until all episodes have ended, or been cut after `limit` steps.
+    """Begin an episode from every seed (R, E), and let the policy act until all have ended, or for `limit` steps.
 
-    `noise` gives a perturbation of the scores for every step, ([R or 1], E, actions): the highest sum is done. With
-    that of `gumbel_noise`, actions are drawn with the probabilities that a softmax makes of the scores.
+    `noise` gives a perturbation of the scores for every step, ([R or 1], E, actions): the action with the
+    highest sum is taken. With that of `gumbel_noise`, actions are drawn with the probabilities that a softmax makes of
+    the scores.
     """
     alive = np.ones(seeds.shape, dtype=bool)
     cut = np.ones(seeds.shape, dtype=bool)

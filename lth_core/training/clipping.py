@@ -11,7 +11,7 @@ from lth_core.engine.module_network import Gradient
 from lth_core.training.state import TrainingState
 
 ADDED = 1e-6
-"""To the norm, as torch.nn.utils.clip_grad_norm_ does."""
+"""What is added to the norm before dividing by it, as in torch.nn.utils.clip_grad_norm_."""
 
 
 def clipped(state: TrainingState, gradients: Sequence[Gradient]) -> Sequence[Gradient]:

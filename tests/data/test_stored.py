@@ -42,7 +42,7 @@ def test_a_window_of_text_is_tokens_and_the_tokens_after_them(tmp_path: Path) ->
     assert inputs.dtype == targets.dtype == torch.int64
 
 
-def test_windows_do_not_begin_within_another_and_the_last_token_is_a_target_only(tmp_path: Path) -> None:
+def test_neighbouring_windows_have_one_token_in_common_and_the_last_token_is_a_target_only(tmp_path: Path) -> None:
     data = opened(letters(), tmp_path)
     assert [data.size(split) for split in ("train", "validation", "test")] == [3, 2, 1]
 

@@ -24,7 +24,7 @@ from lth_core.storage.errors import ArtifactError
 from lth_core.storage.paths import data_file, initial_file
 from lth_core.storage.runs import Run
 from lth_core.storage.tensors import write_tensors
-from lth_core.tasks import base, control
+from lth_core.tasks import base
 
 CONFIG = """\
 results: {results}
@@ -167,7 +167,6 @@ def test_nothing_is_asked_for_before_the_cohort_is_initialized(needs_of, kind: s
 
 def test_as_many_examples_are_evaluated_at_once_as_tasks_do() -> None:
     assert resources.EXAMPLES_AT_ONCE == base.PIECE
-    assert resources.EVALUATION_EPISODES == control.EVALUATION_EPISODES
 
 
 # ---------------------------------------------------------------- environments

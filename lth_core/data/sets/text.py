@@ -103,12 +103,12 @@ def known_of_english(context: int = CONTEXT) -> dict[str, Any]:
 
 @dataset("english", kind="text", known=known_of_english)
 def english(context: PositiveInt = CONTEXT) -> Text:
-    """Python's language reference as its help() prints it: English of about 370,000 characters; bundled, no download.
+    """Python's language reference: about 370,000 characters (Python 3.11) to 420,000 (3.13); bundled, no download.
 
-    Of the standard library's `pydoc_data.topics`, which differs between versions of Python: the header of the data file
-    has the text's checksum. The topics are in the order of their names, whatever that of the dictionary. A paragraph
-    that has occurred before is left out: topics such as `while` are parts of earlier ones, so that otherwise a sixth of
-    the test split would be known word for word from training.
+    The topics of help() (`pydoc_data.topics`) differ between versions of Python: the header of the data file has the
+    text's checksum. They are in the order of their names, whatever that of the dictionary. A paragraph that has
+    occurred before is left out: topics such as `while` are parts of earlier ones, so that otherwise a sixth of the test
+    split would be known word for word from training.
     """
     whole = _topics()
     return split_text(whole, context, f"Python's help topics: {len(whole):,} characters")

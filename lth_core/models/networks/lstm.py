@@ -26,8 +26,8 @@ def lstm(
 
     `dropout` acts on the embedding, between the layers and on the states. `tied`: the output layer shares the weight of
     the embedding. The recurrent layers' matrices and the output layer are prunable (kinds recurrent, output), the
-    embedding with `prune_embeddings` (embedding), and with it a tied output layer. Raises ModelError for impossible
-    options.
+    embedding with `prune_embeddings` (embedding), and with it a tied output layer. Use `initialization: {weights:
+    framework}`, which keeps the weights that the model draws. Raises ModelError for impossible options.
     """
     check_counts("lstm", layers=layers, width=width)
     check_dropout("lstm", dropout)

@@ -29,7 +29,8 @@ def transformer(
     `heads` must divide `width`. `dropout` acts on the embeddings, the attention and what each block adds. `tied`: the
     output layer shares the weight of the embedding. The attention projections, the MLPs and the output layer are
     prunable (kinds attention, hidden, output), the embeddings of tokens and positions with `prune_embeddings`
-    (embedding), and with them a tied output layer. Raises ModelError for impossible options.
+    (embedding), and with them a tied output layer. Use `initialization: {weights:
+    framework}`, which keeps the weights that the model draws. Raises ModelError for impossible options.
     """
     check_counts("transformer", layers=layers, heads=heads, width=width)
     check_dropout("transformer", dropout)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @registry.study("yu2019", published="2019-06")
 class Yu2019(Design):
-    """Tickets against random tickets, in any objective."""
+    """Tickets against random tickets, under any objective."""
 
     title: ClassVar[str] = "Playing the Lottery with Rewards and Multiple Languages: Lottery Tickets in RL and NLP"
     citation: ClassVar[str] = "Yu, Edunov, Tian & Morcos, ICLR 2020 (arXiv 1906.02768)"

@@ -31,7 +31,7 @@ def actor_critic(
     evaluation_episodes: PositiveInt = 20,
     matching: Weight = RETURN.matching,
 ) -> dict[str, Tensor]:
-    """Make actions likelier that brought more than the critic expected (A2C; Mnih et al. 2016, section 4).
+    """Make actions that brought more than the critic expected more likely (A2C; Mnih et al. 2016, section 4).
 
     The loss of a transition is -log pi(a|s) A + value_weight (R - V(s))^2 - entropy_weight H(pi(.|s)), where
     A = R - V(s) counts as a constant. An update is `train.batch_size` whole episodes of the present policy, so R is the

@@ -29,7 +29,7 @@ def gradient(
 def classification(
     outputs: Float[Tensor, "batch classes"], batch: Examples, label_smoothing: float = 0.0
 ) -> dict[str, Tensor]:
-    """Images and labels under cross-entropy, in nats."""
+    """Predict the labels of images under cross-entropy, in nats."""
     from torch.nn.functional import cross_entropy
 
     loss = cross_entropy(outputs, batch.targets, reduction="none", label_smoothing=label_smoothing)

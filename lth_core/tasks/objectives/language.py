@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def language(
     outputs: Float[Tensor, "batch context vocabulary"], batch: Examples, label_smoothing: float = 0.0
 ) -> dict[str, Tensor]:
-    """Every character of a text given those before it, under cross-entropy: in nats and bits per character."""
+    """Predict each character of a text from those before it, under cross-entropy: in nats and bits per character."""
     from torch.nn.functional import cross_entropy
 
     scores, targets = outputs.flatten(0, 1), batch.targets.flatten()

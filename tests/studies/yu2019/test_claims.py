@@ -1,4 +1,4 @@
-"""Claims about tickets in any objective, on tables with planted effects."""
+"""Claims about tickets under any objective, on tables with planted effects."""
 
 from __future__ import annotations
 

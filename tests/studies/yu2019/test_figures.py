@@ -1,4 +1,4 @@
-"""Figures of tickets in any objective: what is drawn, what captions say of it."""
+"""Figures of tickets under any objective: what is drawn, what captions say of it."""
 
 from __future__ import annotations
 
