@@ -19,8 +19,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lth_core.config import Method
-from lth_core.pruning.prune import check_rankable, keep_in_each, keep_of_all
-from lth_core.storage.tensors import Tensors
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -35,63 +33,9 @@ class AllocationError(ValueError):
     """A density that an allocation cannot spread over a network's layers, in one line."""
 
 
-# ---------------------------------------------------------------- masks
-
-
 def is_allocated(method: Method) -> bool:
     """Tell whether a method's levels have densities of the whole network, rather than rates of what is left."""
     return bool(method.densities) or method.allocation != "rates"
-
-
-def allocated_mask(method: Method, layers: Mapping[str, str], level: int, scores: Tensors, mask: Tensors) -> Tensors:
-    """Keep the highest-scored surviving weights: as many as `level` asks for, spread over `layers` by the allocation.
-
-    `layers` maps weight names to kinds, in network order; `scores` and `mask` have the weights' shapes. A mask with
-    fewer weights than the level asks for stays as it is. Raises AllocationError for a density that the allocation
-    cannot give and for scores that LAMP cannot use, PruningError for scores as `prune` does.
-    """
-    shapes = {name: kept.shape for name, kept in mask.items()}
-    surviving = {name: int(kept.sum()) for name, kept in mask.items()}
-    total = min(_total(method, shapes, level), sum(surviving.values()))
-    if method.allocation == "lamp":
-        return keep_of_all(lamp_scores(scores, mask), mask, total)
-    if method.allocation == "rates" and method.scope == "global":
-        return keep_of_all(scores, mask, total)
-    planned = counts_by_level(method, layers, shapes, level)[-1]
-    if any(planned[name] > surviving[name] for name in planned):
-        planned = kept_counts(method.allocation, layers, shapes, surviving, total)
-    return keep_in_each(scores, mask, planned)
-
-
-def lamp_scores(scores: Tensors, mask: Tensors) -> Tensors:
-    """Score each surviving weight by its square over the sum of squares of those ranked no lower in its layer.
-
-    Of magnitudes, these are the LAMP scores of Lee et al. 2021 (equation 2; sums in float64); scores of other criteria
-    stand in for magnitudes. The highest of each layer is 1, so that a global ranking leaves every layer a weight as
-    long as there are enough; equal scores are ranked as `prune` does. Raises AllocationError for scores below 0 or
-    infinite, PruningError as `prune` does.
-    """
-    check_rankable(scores, mask)
-    relative = {}
-    for name, kept in mask.items():
-        surviving = np.flatnonzero(kept)
-        values = scores[name].ravel()[surviving].astype(np.float64)
-        if (values < 0).any() or np.isinf(values).any():
-            raise AllocationError(
-                f"allocation: 'lamp' squares scores, which must be 0 or more and finite; those of {name} are not: use "
-                "another criterion or allocation"
-            )
-        order = np.argsort(values, kind="stable")
-        squares = np.square(values[order] / (values.max(initial=0) or 1))  # large scores must not overflow
-        remaining = np.cumsum(squares[::-1])[::-1]
-        lamp = np.divide(squares, remaining, out=np.zeros_like(squares), where=remaining > 0)
-        lamp[-1:] = 1  # also where all scores are 0
-        relative[name] = np.zeros(kept.shape)
-        relative[name].ravel()[surviving[order]] = lamp
-    return relative
-
-
-# ---------------------------------------------------------------- counts
 
 
 def layer_densities(allocation: str, layers: Mapping[str, str], shapes: Shapes, density: float) -> dict[str, float]:
@@ -126,7 +70,7 @@ def counts_by_level(method: Method, layers: Mapping[str, str], shapes: Shapes, l
     """
     left, counts = {name: prod(shapes[name]) for name in layers}, []
     for level in range(1, last + 1):
-        total = _total(method, {name: shapes[name] for name in layers}, level)
+        total = weights_of_level(method, {name: shapes[name] for name in layers}, level)
         try:
             left = kept_counts(method.allocation, layers, shapes, left, total)
         except AllocationError as error:
@@ -139,14 +83,14 @@ def check_allocation(method: Method, layers: Mapping[str, str], shapes: Shapes) 
     """Go through all levels of a method on a network. Raises AllocationError."""
     if method.allocation == "rates" and method.scope == "global" and method.densities:
         sizes = {name: shapes[name] for name in layers}
-        if not _total(method, sizes, method.levels):
+        if not weights_of_level(method, sizes, method.levels):
             size = sum(map(prod, sizes.values()))
             raise AllocationError(f"densities: level {method.levels} keeps no weight of {size:,}: prune less")
     elif is_allocated(method):
         counts_by_level(method, layers, shapes, method.levels)
 
 
-def _total(method: Method, shapes: Shapes, level: int) -> int:
+def weights_of_level(method: Method, shapes: Shapes, level: int) -> int:
     """The weights that a level keeps in all layers together."""
     return round(method.density(level) * sum(map(prod, shapes.values())))
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from lth_core import registry
 from lth_core.config import Method
-from lth_core.pruning.allocation import allocated_mask, is_allocated
+from lth_core.pruning.allocated import allocated_mask
+from lth_core.pruning.allocation import is_allocated
 from lth_core.pruning.filters import filter_fractions
 from lth_core.pruning.prune import fractions, prune
 from lth_core.pruning.scores import check_scores

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from lth_core.config import Method
 from lth_core.jobs.initialize import check_methods
+from lth_core.pruning.allocated import lamp_scores
 from lth_core.pruning.allocation import (
     AllocationError,
     check_allocation,
     counts_by_level,
     kept_counts,
-    lamp_scores,
     layer_densities,
 )
 

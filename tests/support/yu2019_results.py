@@ -106,6 +106,7 @@ def measurements(the_study: Yu2019, settings: Config) -> pd.DataFrame:
                     "metric": value,
                     "validation_metric": value,
                     "untrained": np.nan if run.level else before,
+                    "median": np.nan,
                     "diverged": False,
                 }
             )

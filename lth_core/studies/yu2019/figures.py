@@ -119,7 +119,8 @@ def tickets(name: str, view: View) -> Drawing:
     sides = f" against {compared[0]}" if compared else ""
     sides += f" (left), and against {compared[1]} (right)" if len(compared) > 1 else ""
     medians = "; dotted: the median instead of the mean over episodes" if view.has_medians else ""
-    caption = f"Test {view.metric.label} at the end of training, by density: winning tickets ({_found(view)}){sides}{medians}."
+    tested = f"Test {view.metric.label} at the end of training, by density"
+    caption = f"{tested}: winning tickets ({_found(view)}){sides}{medians}."
     return Drawing(name, f"{with_direction(caption, view.metric)} {view.note}", draw)
 
 

@@ -157,7 +157,7 @@ def test_embeddings_are_compared_at_equal_numbers_of_all_weights(three: Known) -
     pruned = [np.interp(np.log(at), np.log(0.5 ** np.arange(5, -1, -1)), np.arange(5, -1, -1)) for at in left]
     wanted = np.mean([0.04 * (2 * there - here) for there, here in zip(pruned, range(2, 6), strict=True)])
     assert claim.estimate == pytest.approx(wanted)
-    assert "tickets with 32% to 13% of all weights, embeddings included," in claim.claim
+    assert "with 32% to 13% of all weights, embeddings included, tickets that keep" in claim.claim
     assert claim.effect.endswith("embeddings pruned minus embeddings kept (interpolated), mean over 4 densities")
 
 
