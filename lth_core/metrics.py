@@ -108,9 +108,9 @@ bits that small models need."""
 
 RETURN = Metric("return", "return", "points of return", matching=5.0, selects=True)
 """The undiscounted return of an episode, averaged over evaluation episodes. It matches down to 5 below, which no paper
-defines: 1% of the 500 steps after which an episode of CartPole-v1 or Acrobot-v1 is cut off; for other environments there is
-the objective's option `matching`. The loss of an actor-critic is that of its present policy's data and says little of
-the policy, so early stopping goes by the return."""
+defines: 1% of the 500 steps after which an episode of CartPole-v1 or Acrobot-v1 is cut off. The objective's option
+`matching` is for other environments. The loss of an actor-critic is that of its present policy's data and says little
+of the policy, so early stopping goes by the return."""
 
 
 def percent_text(fraction: float) -> str:

@@ -53,9 +53,10 @@ def test_tickets_are_one_line_on_both_panels(figures: dict[str, Drawing]) -> Non
 def test_captions_say_what_is_compared_and_which_way_is_better(figures: dict[str, Drawing]) -> None:
     text, pole = figures["tickets-text"].caption, figures["tickets-pole"].caption
     assert text.startswith(
-        "Test bits per character at the end of training against density: winning tickets (iterative pruning, rewound "
-        "to step 10) with random tickets and the same masks on fresh weights (left), and with tickets that are reset "
-        "to step 0 and tickets of one-shot pruning (right). Lower bits per character is better. Data: english"
+        "Test bits per character at the end of training, by density: winning tickets (iterative pruning, rewound "
+        "to step 10) against random tickets (masks with the same counts per layer, on fresh weights) and the same masks "
+        "on fresh weights (left), and against tickets that are reset to step 0 and tickets of one-shot pruning (right). "
+        "Lower bits per character is better. Data: english"
     )
     assert pole.startswith("Test return at") and "better" not in pole
 
@@ -66,7 +67,8 @@ def test_without_other_ways_or_without_controls_there_is_one_panel() -> None:
     assert len(alone.draw().axes) == 1 and "same masks on fresh weights. Data" in alone.caption
     ways = drawn(tasks=tasks, controls=[])["tickets-pole"]
     assert (
-        len(ways.draw().axes) == 1 and "with tickets that are reset to step 0 and tickets of one-shot" in ways.caption
+        len(ways.draw().axes) == 1
+        and "against tickets that are reset to step 0 and tickets of one-shot" in ways.caption
     )
     nothing = drawn(tasks=tasks, controls=[], one_shot=False, resetting=False)["tickets-pole"]
     assert len(nothing.draw().axes) == 1 and "winning tickets (iterative pruning, rewound to step 10). Data" in (
@@ -76,7 +78,7 @@ def test_without_other_ways_or_without_controls_there_is_one_panel() -> None:
 
 def test_a_control_of_the_users_is_called_by_its_name() -> None:
     drawing = drawn(tasks={"pole": POLE}, controls=["random-mask"], one_shot=False, resetting=False)["tickets-pole"]
-    assert "with 'random-mask'. Data" in drawing.caption and "random mask" in lines(drawing.draw().axes[0])
+    assert "against 'random-mask'. Data" in drawing.caption and "random mask" in lines(drawing.draw().axes[0])
 
 
 def test_embeddings_are_drawn_over_all_weights_down_to_the_fewest(figures: dict[str, Drawing]) -> None:
