@@ -54,9 +54,9 @@ def test_captions_say_what_is_compared_and_which_way_is_better(figures: dict[str
     text, pole = figures["tickets-text"].caption, figures["tickets-pole"].caption
     assert text.startswith(
         "Test bits per character at the end of training, by density: winning tickets (iterative pruning, rewound "
-        "to step 10) against random tickets (masks with the same counts per layer, on fresh weights) and the same masks "
-        "on fresh weights (left), and against tickets that are reset to step 0 and tickets of one-shot pruning (right). "
-        "Lower bits per character is better. Data: english"
+        "to step 10) against random tickets (masks with the same counts per layer, on fresh weights) and the same "
+        "masks on fresh weights (left), and against tickets that are reset to step 0 and tickets of one-shot pruning "
+        "(right). Lower bits per character is better. Data: english"
     )
     assert pole.startswith("Test return at") and "better" not in pole
 
