@@ -115,6 +115,12 @@ def test_a_network_without_what_it_needs_is_named_beside_its_objective() -> None
     ]
 
 
+def test_a_mistake_is_said_of_the_task_that_is_written_not_of_those_that_studies_derive() -> None:
+    wrong = "tasks.lstm.train.augment: 'crop-flip' is for images, not text"
+    study = "methods: {imp: {levels: 1}}, studies: {yu2019: {tasks: {lstm: imp}}}"
+    assert errors_of(LANGUAGE, f"{{tasks: {{lstm: {{train: {{augment: crop-flip}}}}}}, {study}}}") == [wrong]
+
+
 def test_a_missing_package_is_named_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     import gymnasium
 

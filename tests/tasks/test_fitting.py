@@ -176,6 +176,12 @@ def test_networks_that_give_what_is_read_are_accepted(module: nn.Module, objecti
     check_network(module, objective, facts)
 
 
+def test_data_that_are_not_numbers_are_not_changed_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    name, table = register(monkeypatch, regression), task(nn.Linear(3, 1), "test-regression")
+    table.data.targets["validation"][:] = float("nan")
+    check_measures(table, Choice(name=name))
+
+
 OTHER = {
     "a smaller vocabulary": (
         Characters(4), "language", TEXT,

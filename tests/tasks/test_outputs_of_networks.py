@@ -46,6 +46,13 @@ BAD = [
 ]
 
 
+def test_a_policy_scores_every_action_whatever_its_objective() -> None:
+    """Else the last score would be taken for the value, and actions would be drawn from what is left."""
+    check_network(nn.Linear(3, 3), "of-my-own", POLE)
+    with pytest.raises(ModelError, match=r"\(2, 3 numbers \(a score for every action, then the value\)\) is needed"):
+        check_network(nn.Linear(3, 2), "of-my-own", POLE)
+
+
 @pytest.mark.parametrize(("objective", "facts"), KINDS.items())
 def test_one_tensor_of_the_right_shape_fits(objective: str, facts: dict[str, Any]) -> None:
     check_network(Scoring(objective), objective, facts)
