@@ -74,7 +74,7 @@ def test_texts_whose_networks_exchange_weights_have_the_same_characters(tmp_path
         data("untold", kind="text"),
     )
     check_characters(mine, same, None, untold)
-    said = f"^{mine} and {other} have texts of different characters \\(3 and 3\\), so that their tokens differ: weights pass"
+    said = f"^{mine} and {other} have texts of different characters \\(3 and 3\\), so that their tokens differ: weights"
     with pytest.raises(DataError, match=said):
         check_characters(mine, same, other)
 
