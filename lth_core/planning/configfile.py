@@ -86,7 +86,7 @@ def name_of(paths: Sequence[str | Path]) -> str:
     """Name a config by its files: `config/mnist.yaml` is `mnist`, and one in another folder below is `folder-mnist`."""
     words = []
     for path in paths:
-        relative = Path(os.path.relpath(Path(path).with_suffix("")))
+        relative = Path(os.path.relpath(path)).with_suffix("")
         parts = relative.parts if ".." not in relative.parts else relative.parts[-1:]
         words += parts[1:] if len(parts) == 2 and parts[0] == "config" else parts
     return re.sub(r"[^a-z0-9_]+", "-", "-".join(words).lower()).strip("-_")[:64] or "config"

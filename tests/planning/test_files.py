@@ -301,6 +301,14 @@ def test_a_config_is_named_by_its_files(files: list[str], name: str) -> None:
     assert name_of([Path(file) for file in files]) == name
 
 
+def test_a_config_is_named_by_its_file_beside_the_folder_of_that_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path / "mine")
+    assert name_of([tmp_path / "mine.yaml"]) == "mine"
+
+
 def test_a_name_of_ones_own_takes_the_place_of_the_files(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(GOOD)
     assert load([tmp_path / "mine.yaml"]).config.name == "mine"
