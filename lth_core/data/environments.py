@@ -105,9 +105,7 @@ def make(id: str) -> gymnasium.Env[Any, Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that there is a later version: results are those of this one
             return gymnasium.make(id, disable_env_checker=True)
-    except ImportError as error:  # gymnasium's own errors of this kind say what to install
-        raise DataError(f"environment '{id}' needs a package that is not installed: {_said(error)}") from error
-    except gymnasium.error.DependencyNotInstalled as error:
+    except (ImportError, gymnasium.error.DependencyNotInstalled) as error:  # gymnasium's say what to install
         raise DataError(f"environment '{id}' needs a package that is not installed: {_said(error)}") from error
     except Exception as error:  # anyone's environment may fail in any way
         raise DataError(f"environment '{id}' cannot be made: {one_line(error)}") from error

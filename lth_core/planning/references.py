@@ -30,8 +30,9 @@ def references(config: Config, studies: Mapping[str, Study]) -> list[str]:
         if not unknown:
             usable[name] = study
     expanded, more = _expanded(config, usable)
-    problems += more + (_datasets(config) or _datasets(expanded))  # of tasks that are derived from wrong ones, nothing
-    problems = problems or starts(config) or starts(expanded)  # which look at the data
+    derived = expanded.tasks.keys() - config.tasks.keys()  # from wrong tasks come wrong ones, of which nothing is said
+    problems += more + (_datasets(expanded, config.tasks) or _datasets(expanded, sorted(derived)))
+    problems = problems or starts(expanded, config.tasks) or starts(expanded, sorted(derived))  # which look at the data
     return problems or _studies(expanded, usable)
 
 
@@ -76,9 +77,10 @@ def _studies(config: Config, studies: Mapping[str, Study]) -> list[str]:
     return list(dict.fromkeys(problems))  # of two tasks that exchange tickets, once for both
 
 
-def _datasets(config: Config) -> list[str]:
+def _datasets(config: Config, tasks: Iterable[str]) -> list[str]:
     problems = []
-    for name, task in config.tasks.items():
+    for name in tasks:
+        task = config.tasks[name]
         location, dataset = ("tasks", name, "dataset"), config.dataset(task.dataset)
         source = dataset.source
         if source.name not in registry.dataset.names():
@@ -181,7 +183,7 @@ def _tasks_of_study(config: Config, name: str, study: Study) -> list[str]:
 
 def _objective(task: Task, study: Study, location: Location) -> list[str]:
     """What is wrong with a task whose objective a study cannot work with."""
-    name = getattr(getattr(task, "objective", None), "name", "classification")
+    name = task.objective.name
     if study.objectives is None or name in study.objectives:
         return []
     needed = " or ".join(f"'{objective}'" for objective in study.objectives)

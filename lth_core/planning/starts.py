@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from lth_core.config import Config
 from lth_core.planning.configerrors import at
 from lth_core.planning.exchange import misfit
 from lth_core.registry import UnknownName
 
 
-def starts(config: Config) -> list[str]:
+def starts(config: Config, tasks: Iterable[str]) -> list[str]:
     """Say what is wrong with them: the other task must exist, have the same seeds, fit, and not wait for this one."""
     problems = []
-    for name, task in config.tasks.items():
+    for name in tasks:
+        task = config.tasks[name]
         source, location = task.initialization.source, ("tasks", name, "initialization", "from")
         if source is None:
             continue

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from lth_core.analysis.claims import Claim, evaluate_claim
+from lth_core.config import Config
 from lth_core.metrics import Metric, percent_text
+from lth_core.tasks.metrics import metric_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,6 +63,22 @@ class ClaimSheet:
     def ratio(self, sentence: str, source: str, effect: str, values: pd.Series, *, above: float = 1.0) -> None:
         """Claim that a ratio is larger than `above`."""
         self.add(sentence, source, effect, values, unit="times", margin=above)
+
+
+@dataclass
+class TaskSheet:
+    """Collects the claims of one study about one task from its tables; each method of a subclass adds some."""
+
+    name: ClassVar[str]
+    """The study's."""
+    study: Any
+    config: Config
+    tables: dict[str, pd.DataFrame]
+    task: str
+    sheet: ClaimSheet = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sheet = ClaimSheet(self.name, self.task, metric_of(self.config.tasks[self.task]))
 
 
 def with_weights(*densities: float, of: str = "the weights") -> str:

@@ -10,17 +10,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from lth_core.config import Recipe
 from lth_core.data.environments import Environment
 from lth_core.data.episodes import Episodes, make_episodes
 from lth_core.data.stored import StoredEnvironment
-from lth_core.metrics import Metric
 from lth_core.randomness import random_generator
-from lth_core.runtime.shares import Share
 from lth_core.tasks.base import PIECE, Networks, TaskError
-from lth_core.tasks.objective import Objective
+from lth_core.tasks.data_task import DataTask
+from lth_core.tasks.objective import gradient_of
 from lth_core.tasks.options import option_of_episodes
 from lth_core.tasks.rollouts import Policy, Rollouts, gumbel_noise, roll_out
 
@@ -86,14 +84,10 @@ def _padded(rows: list[np.ndarray]) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class ControlTask:
+class ControlTask(DataTask):
     """A policy in an environment. The recipe's `batch_size` is the number of episodes (E) of one update."""
 
-    module: nn.Module
     data: StoredEnvironment
-    recipe: Recipe
-    device: torch.device
-    objective: Objective
     _episodes: dict[int, Episodes] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -103,14 +97,6 @@ class ControlTask:
     @property
     def environment(self) -> Environment:
         return self.data.environment
-
-    @property
-    def share(self) -> Share:
-        return self.data.share
-
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        return self.objective.metrics
 
     @property
     def acts(self) -> bool:
@@ -197,13 +183,8 @@ class ControlTask:
     def predictions(self, outputs: Tensor, batch: Transitions) -> None:
         """Return nothing: no transition says what would have been right."""
 
-    @torch.enable_grad()
     def output_gradient(self, outputs: Tensor, batch: Transitions) -> Tensor:
-        """Compute the gradient of every replicate's mean loss by its outputs (R, B, ...): 0 where there was no step."""
-        leaf = outputs.detach().requires_grad_()
-        pieces = [batch.replicate(index) for index in range(len(outputs))]
-        means = [self.losses(of[: len(piece.inputs)], piece).mean() for of, piece in zip(leaf, pieces, strict=True)]
-        return torch.autograd.grad(torch.stack(means).sum(), leaf)[0]
+        return gradient_of(self.losses, outputs, batch)
 
     @torch.no_grad()
     def evaluate(self, split: str, networks: Networks) -> dict[str, Tensor]:

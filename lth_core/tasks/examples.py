@@ -9,27 +9,21 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from lth_core.config import Recipe
 from lth_core.data.reading import Data
-from lth_core.metrics import Metric
 from lth_core.randomness import random_generator
-from lth_core.runtime.shares import Share
 from lth_core.tasks.base import PIECE, Examples, Networks, TaskError
+from lth_core.tasks.data_task import DataTask
 from lth_core.tasks.fitting import input_shape
-from lth_core.tasks.objective import Objective, gradient_of
+from lth_core.tasks.objective import gradient_of
 
 
 @dataclass(frozen=True)
-class ExamplesTask:
+class ExamplesTask(DataTask):
     """Examples of a data set under an objective."""
 
-    module: nn.Module
     data: Data
-    recipe: Recipe
-    device: torch.device
-    objective: Objective
 
     def __post_init__(self) -> None:
         if self.recipe.batch_size > self.data.size("train"):
@@ -37,14 +31,6 @@ class ExamplesTask:
             raise TaskError(
                 f"train.batch_size: {self.recipe.batch_size} must be at most the {examples} training examples"
             )
-
-    @property
-    def share(self) -> Share:
-        return self.data.share
-
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        return self.objective.metrics
 
     @property
     def acts(self) -> bool:

@@ -46,7 +46,11 @@ class Objective:
 
 @torch.enable_grad()
 def gradient_of(losses: Callable[[Tensor, Any], Tensor], outputs: Tensor, batch: Any) -> Tensor:
-    """Compute the gradient of every replicate's mean loss by its outputs (R, B, ...), by autograd."""
+    """Compute the gradient of every replicate's mean loss by its outputs (R, B, ...), by autograd.
+
+    It is 0 for what pads a shorter batch.
+    """
     leaf = outputs.detach().requires_grad_()
-    means = [losses(values, batch.replicate(index)).mean() for index, values in enumerate(leaf.unbind())]
+    pieces = [batch.replicate(index) for index in range(len(outputs))]
+    means = [losses(of[: len(piece.inputs)], piece).mean() for of, piece in zip(leaf, pieces, strict=True)]
     return torch.autograd.grad(torch.stack(means).sum(), leaf)[0]

@@ -13,8 +13,6 @@ from lth_core import registry
 from tests.support.config_samples import CONTROL, LANGUAGE, LSTM, POLE, TASK, errors_of, with_known_names
 from tests.support.config_samples import GOOD as IMAGES
 
-METRICS = "metrics=(...,) must be a tuple of lth_core.metrics.Metric, at least one"
-
 
 def text(path: str, context: int = 64, train: str = "{}") -> str:
     """A data set of a file, and the task that is trained on it."""

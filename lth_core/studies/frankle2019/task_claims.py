@@ -6,7 +6,8 @@ their seed). Densities and margins are the papers'; a claim whose densities were
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -20,14 +21,12 @@ from lth_core.analysis.measurements import (
     select,
     select_dense,
 )
-from lth_core.config import Config
 from lth_core.metrics import percent_text
 from lth_core.studies.captions import listing, still_improving
-from lth_core.studies.claim_sheet import ClaimSheet, with_weights
+from lth_core.studies.claim_sheet import TaskSheet, with_weights
 from lth_core.studies.frankle2019.densities import compared, density, levels_between, mean_over, percent
 from lth_core.studies.frankle2019.study import Design, continued, one_shot, treatment
 from lth_core.studies.published import trains_lenet_as_published
-from lth_core.tasks.metrics import metric_of
 
 PAPER = "Frankle & Carbin 2019"
 EARLY_METRIC = "test_metric_early_stop"
@@ -38,17 +37,11 @@ MODERATE, SPARSE = 0.21, 0.05
 
 
 @dataclass
-class TaskClaims:
+class TaskClaims(TaskSheet):
     """Collects the claims about one task; each method adds to the sheet what can be tested."""
 
+    name: ClassVar[str] = "frankle2019"
     study: Design
-    config: Config
-    tables: dict[str, pd.DataFrame]
-    task: str
-    sheet: ClaimSheet = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.sheet = ClaimSheet("frankle2019", self.task, metric_of(self.config.tasks[self.task]))
 
     # ------------------------------------------------------------ reading the tables
 

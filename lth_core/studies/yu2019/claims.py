@@ -6,7 +6,8 @@ paper compares below 20% of the weights (language) and below 10% (control), at t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import ClassVar
 
 import pandas as pd
 
@@ -23,7 +24,7 @@ from lth_core.analysis.measurements import (
 from lth_core.config import Config
 from lth_core.metrics import percent_text
 from lth_core.studies.chains import rewound
-from lth_core.studies.claim_sheet import ClaimSheet, with_weights
+from lth_core.studies.claim_sheet import ClaimSheet, TaskSheet, with_weights
 from lth_core.studies.yu2019.study import RANDOM, REINIT, Design, one_shot, with_embeddings
 from lth_core.tasks.metrics import metric_of
 
@@ -49,17 +50,11 @@ def claims(study: Design, config: Config, tables: dict[str, pd.DataFrame]) -> li
 
 
 @dataclass
-class TaskClaims:
+class TaskClaims(TaskSheet):
     """Collects the claims about one task; each method adds to the sheet what can be tested."""
 
+    name: ClassVar[str] = "yu2019"
     study: Design
-    config: Config
-    tables: dict[str, pd.DataFrame]
-    task: str
-    sheet: ClaimSheet = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.sheet = ClaimSheet("yu2019", self.task, metric_of(self.config.tasks[self.task]))
 
     # ------------------------------------------------------------ reading the tables
 
