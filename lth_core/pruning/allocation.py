@@ -38,16 +38,6 @@ def is_allocated(method: Method) -> bool:
     return bool(method.densities) or method.allocation != "rates"
 
 
-def layer_densities(allocation: str, layers: Mapping[str, str], shapes: Shapes, density: float) -> dict[str, float]:
-    """Return the density of each layer, before rounding to whole weights, where the whole network has `density`.
-
-    Raises AllocationError for a density below the least that the allocation can give.
-    """
-    sizes = {name: prod(shapes[name]) for name in layers}
-    shared = _shares(allocation, layers, shapes, sizes, density * sum(sizes.values()))
-    return {name: float(share) / size for (name, size), share in zip(sizes.items(), shared, strict=True)}
-
-
 def kept_counts(
     allocation: str, layers: Mapping[str, str], shapes: Shapes, surviving: Mapping[str, int], total: int
 ) -> dict[str, int]:
@@ -56,9 +46,9 @@ def kept_counts(
     Shares are rounded by largest remainder; among equal remainders the first layer keeps the weight more. Raises
     AllocationError for a total below the least that the allocation can give.
     """
-    shares = _shares(allocation, layers, shapes, surviving, float(total))
-    whole = np.floor(shares).astype(int)
-    remainders = np.round(shares - whole, 6)  # equal up to rounding is equal
+    shared = shares_of_layers(allocation, layers, shapes, surviving, float(total))
+    whole = np.floor(shared).astype(int)
+    remainders = np.round(shared - whole, 6)  # equal up to rounding is equal
     whole[np.argsort(-remainders, kind="stable")[: total - whole.sum()]] += 1
     return {name: int(count) for name, count in zip(layers, whole, strict=True)}
 
@@ -95,10 +85,13 @@ def weights_of_level(method: Method, shapes: Shapes, level: int) -> int:
     return round(method.density(level) * sum(map(prod, shapes.values())))
 
 
-def _shares(
+def shares_of_layers(
     allocation: str, layers: Mapping[str, str], shapes: Shapes, surviving: Mapping[str, int], total: float
 ) -> Float[np.ndarray, " layers"]:
-    """Each layer's part of `total`, not rounded."""
+    """Share `total` weights among the layers, before rounding to whole ones.
+
+    Raises AllocationError for a total below the least that the allocation can give.
+    """
     sizes = np.array([prod(shapes[name]) for name in layers], float)
     most = np.array([surviving[name] for name in layers], float)
     least = np.minimum(np.maximum(1, _least(allocation, layers, sizes)), most)

@@ -19,7 +19,7 @@ from lth_core.pruning.allocation import (
     check_allocation,
     counts_by_level,
     kept_counts,
-    layer_densities,
+    shares_of_layers,
 )
 
 SHARED = ["uniform", "uniform-plus", "erdos-renyi", "erdos-renyi-kernel"]
@@ -44,6 +44,15 @@ RESNET_KINDS = {name: "output" if name == "fc" else "conv" for name in RESNET}
 
 
 # ---------------------------------------------------------------- worked values
+
+
+def layer_densities(
+    allocation: str, layers: dict[str, str], shapes: dict[str, tuple[int, ...]], density: float
+) -> dict[str, float]:
+    """The density of each layer, before rounding to whole weights, where the whole network has `density`."""
+    sizes = {name: prod(shapes[name]) for name in layers}
+    shared = shares_of_layers(allocation, layers, shapes, sizes, density * sum(sizes.values()))
+    return {name: float(share) / size for (name, size), share in zip(sizes.items(), shared, strict=True)}
 
 
 @pytest.mark.parametrize(
