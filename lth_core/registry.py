@@ -1,4 +1,4 @@
-"""Names of the config -> functions: models, data sets, transforms, objectives, criteria, treatments and
+"""Names of the config -> functions: models, data sets, transforms, objectives, criteria, sparsifiers, treatments and
 studies.
 
 A user adds one decorated function in a module of their own and lists the module under `plugins` in the config.
@@ -98,8 +98,9 @@ class Registry:
         Of a data set its `kind` (images unless it says so), `train_examples`, `input_shape`, `classes` and the
         like, and whether any plugin may have a part in it (`of_any_plugin`); of an objective the kind of `data` that it
         takes and its `metrics`; of a transform how it `changes` facts, of a model `least_side` and whether it takes
-        images of `any_size`, of a study when its paper was `published` (year-month); of all but studies the files that
-        they read (`reads`).
+        images of `any_size`, of a study when its paper was `published` (year-month); of a criterion at which step it
+        looks unless the config says so (`prune_at`) and in how many rounds (`iterations`); of a sparsifier whether
+        training starts `dense`; of all but studies the files that they read (`reads`).
         """
         self.get(name)
         return self._facts[name]
@@ -163,10 +164,11 @@ dataset = Registry("data set", offered=["root"])
 transform = Registry("transform", offered=["splits", "rng"], retired={"stream": "rng"})
 criterion = Registry(
     "criterion",
-    offered=["initial", "trained_from", "trained", "mask", "rng"],
+    offered=["initial", "trained_from", "trained", "mask", "rng", "probe"],
     retired={"start": "trained_from", "stream": "rng"},
 )
 objective = Registry("objective", offered=["outputs", "batch", "label_smoothing"])
+sparsifier = Registry("sparsifier", offered=["moment"])
 treatment = Registry("treatment", offered=["ticket", "checkpoints", "rng"], retired={"stream": "rng"})
 study = Registry("study", offered=[], retired={"cells": "runs"})
 

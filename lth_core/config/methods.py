@@ -55,6 +55,15 @@ class Method(Section):
 
     criterion: Choice = Choice(name="magnitude")
     """What gives each weight a score. The lowest scores are pruned."""
+    keep: Literal["highest", "lowest"] = "highest"
+    """`lowest`: prune the highest scores instead, to see whether scores mean anything."""
+    prune_at: Step | None = None
+    """The step of the dense training whose weights are scored; 0 is theta_0, which waits for no training. By default
+    what the criterion's paper scores: theta_0 for `snip`, `grasp` and `synflow`, trained weights for most others."""
+    iterations: PositiveInt | None = None
+    """Rounds of scoring and pruning that make one level; by default 100 for `synflow` and 1 for others."""
+    spacing: Literal["exponential", "linear"] = "exponential"
+    """How densities fall over these rounds: by the same factor, or by the same amount."""
     scope: Literal["layer", "global"] = "layer"
     """Rank the weights of each layer on their own, or all prunable weights together."""
     rate: Rate = 0.2
@@ -87,6 +96,15 @@ class Method(Section):
     treatment: Choice | None = None
     """A treatment (see `branches`) of every ticket before it is trained. The next level prunes the treated, trained
     ticket."""
+    during: Choice | None = None
+    """A sparsifier: masks change while a network trains. Every level is one training from the weights of `rewind`,
+    which ends at the level's density; the criterion makes the mask that a sparse training starts with."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _trained_once(cls, values: Any) -> Any:
+        """Masks that change in training are not made from a level before: such methods are one-shot by default."""
+        return {"iterative": False, **values} if isinstance(values, dict) and values.get("during") else values
 
     @field_validator("levels")
     @classmethod
@@ -137,6 +155,25 @@ class Method(Section):
             raise ValueError("granularity 'filter' prunes by fractions: remove densities and allocation")
         if self.densities and other_rates:
             raise ValueError("densities say what every level keeps: remove rate and rate_by_kind, or densities")
+        return self
+
+    @model_validator(mode="after")
+    def _changes_masks_in_one_training(self) -> Method:
+        if self.during is None:
+            return self
+        if self.iterative:
+            raise ValueError("during changes masks within one training: remove iterative: true")
+        if self.rewind.keeps_trained or self.rewind.last_rate:
+            raise ValueError(f"during trains from theta_0 or theta_k: remove rewind policy '{self.rewind.policy}'")
+        if self.treatment or self.granularity != "weight":
+            odd = "treatment" if self.treatment else f"granularity '{self.granularity}'"
+            raise ValueError(f"during changes masks of single weights in training: remove {odd}")
+        return self
+
+    @model_validator(mode="after")
+    def _scores_in_rounds(self) -> Method:
+        if self.granularity == "filter" and (self.iterations or 1) > 1:
+            raise ValueError("granularity 'filter' prunes in one round per level: remove iterations")
         return self
 
     @model_validator(mode="after")

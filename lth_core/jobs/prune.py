@@ -41,7 +41,8 @@ def main() -> None:
         masks, ended = unstack(read_mask(options.mask, theta_0)), read_header(options.mask)["diverged"]
     else:
         masks, ended = [full_mask(weights, layers) for weights in unstack(theta_0)], [False] * count
-    diverged = read_header(options.trained)["diverged"] if options.trained else [False] * count
+    ends = read_header(options.trained) if options.trained else {}  # theta_0 has not diverged
+    diverged = ends.get("diverged", [False] * count)
     smaller = []
     for index, (seed, mask) in enumerate(zip(spec["seeds"], masks, strict=True)):
         weights = {name: replicates[index] for name, replicates in files.items()}

@@ -16,6 +16,7 @@ PACKAGES = (
     "lth_core.models.networks",
     "lth_core.tasks.objectives",
     "lth_core.pruning.criteria",
+    "lth_core.training.sparsifiers",
     "lth_core.treatments",
     STUDIES,
 )

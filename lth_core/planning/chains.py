@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from lth_core import registry
 from lth_core.config import Branch, Choice, Config, Method, Rewind
 from lth_core.data.kinds import kind_of_data
+from lth_core.pruning.moments import is_probed, scored_step, starts_dense
 from lth_core.storage.paths import data_file, initial_file
 from lth_core.storage.runs import Run
 
@@ -78,11 +79,32 @@ class Chains:
         Of the training before only what the criterion looks at: a random mask waits for none.
         """
         before, results = self.level_before(task, cohort, method, level), self.config.results
-        files = {"trained_from": self.trained_from(before), "trained": before.trained(results)}
-        criterion = self.methods[method].criterion.name
-        inputs = {name: path for name, path in files.items() if registry.criterion.uses(criterion, name)}
+        files, settings = self.scored(Run(task, cohort, method, level)), self.methods[method]
+        if is_probed(settings):  # which computes with the weights
+            inputs = {"data": data_file(results, self.config.tasks[task].dataset), **files}
+        else:
+            used = registry.criterion.uses
+            inputs = {name: path for name, path in files.items() if used(settings.criterion.name, name)}
         masked = {"mask": before.mask(results)} if before.level else {}
         return {"initial": initial_file(results, task, cohort)} | inputs | masked
+
+    def scored(self, ticket: Run) -> dict[str, str]:
+        """List the weights that a ticket's mask is made from: `trained`, and what that training started from."""
+        step, results = scored_step(self.methods[ticket.method]), self.config.results
+        theta_0 = initial_file(results, ticket.task, ticket.cohort)
+        if step == 0:
+            return {"trained_from": theta_0, "trained": theta_0}
+        if step:
+            return {"trained_from": theta_0, "trained": self.checkpoint(Run(ticket.task, ticket.cohort), step)}
+        before = self.level_before(ticket.task, ticket.cohort, ticket.method, ticket.level)
+        return {"trained_from": self.trained_from(before), "trained": before.trained(results)}
+
+    def sparsify_inputs(self, task: str, cohort: str, method: str, level: int) -> dict[str, str]:
+        """List the files that a training which changes its mask starts from, by argument of the job."""
+        results = self.config.results
+        files = {"initial": initial_file(results, task, cohort), "start": self.start_file(task, cohort, method, level)}
+        dense = starts_dense(self.methods[method])
+        return files if dense else files | {"mask": Run(task, cohort, method, level).first_mask(results)}
 
     def branch_inputs(self, run: Run) -> dict[str, str]:
         """List the files that a treated ticket is made from, by argument of the job; dense networks have no mask."""
@@ -101,8 +123,11 @@ class Chains:
             files |= self._other_text("weights_data", run.task, weights.task)
         if not run.level:
             return files
-        before = self.level_before(ticket.task, ticket.cohort, ticket.method, ticket.level)
-        made_from = {"trained": before.trained(results), "trained_from": self.trained_from(before)}
+        if self.methods[ticket.method].during:
+            begun = self.start_file(ticket.task, ticket.cohort, ticket.method, ticket.level)
+            made_from = {"trained": ticket.trained(results), "trained_from": begun}
+        else:
+            made_from = self.scored(ticket)
         return files | made_from | {"mask": ticket.mask(results)}
 
     def level_before(self, task: str, cohort: str, method: str, level: int) -> Run:

@@ -35,6 +35,8 @@ _CHOICES = (
     ("Task", "model", registry.model),
     ("Task", "objective", registry.objective),
     ("Method", "criterion", registry.criterion),
+    ("Method", "during", registry.sparsifier),
+    ("Method", "treatment", registry.treatment),
     ("Branch", "treatment", registry.treatment),
 )
 
@@ -49,7 +51,8 @@ def schema() -> Schema:
     for section, key, known in _CHOICES:
         field = config["$defs"][section]["properties"][key]
         field = field.get("items", field)  # one choice, or a list of them
-        field["anyOf"] = [{"enum": known.names()}, {"$ref": field.pop("$ref")}]
+        others = [{"$ref": field.pop("$ref")}] if "$ref" in field else field["anyOf"]
+        field["anyOf"] = [{"enum": known.names()}, *others]
     kinds: dict[str, Any] = {name: registry.study.get(name) for name in registry.study.names()}
     studies = {name: _described(kind) for name, kind in kinds.items()}
     for study in studies.values():
@@ -201,6 +204,7 @@ def _names() -> str:
         registry.model,
         registry.objective,
         registry.criterion,
+        registry.sparsifier,
         registry.treatment,
     ):
         for name in known.names():

@@ -31,6 +31,7 @@ _CHOICES = (
     ("tasks", "model", registry.model),
     ("tasks", "objective", registry.objective),
     ("methods", "criterion", registry.criterion),
+    ("methods", "during", registry.sparsifier),
     ("methods", "treatment", registry.treatment),
     ("branches", "treatment", registry.treatment),
 )

@@ -17,7 +17,17 @@ from lth_core.planning.specs import Specs, canonical
 from lth_core.storage.runs import Run
 from lth_core.studies.base import Study, expand
 
-PRUNED_WEIGHTS = {"exclude", "granularity", "fractions", "iterative", "rate", "scope", "densities", "allocation"}
+PRUNED_WEIGHTS = {
+    "exclude",
+    "granularity",
+    "fractions",
+    "iterative",
+    "rate",
+    "scope",
+    "densities",
+    "allocation",
+    "during",
+}
 """Settings of a method that must fit the network; only those that are set, for all of them go into the environment."""
 
 MOST_BYTES = 120_000

@@ -21,6 +21,7 @@ from lth_core.data.facts import known_facts
 from lth_core.data.kinds import kind_of_data
 from lth_core.planning.plan import Plan
 from lth_core.planning.specs import canonical
+from lth_core.pruning.moments import rounds_per_level
 from lth_core.storage.errors import ArtifactError
 from lth_core.storage.paths import data_file, initial_file
 from lth_core.storage.runs import Run
@@ -85,6 +86,10 @@ class Needs:
         evaluations = recipe.steps // recipe.evaluate_every + 2
         evaluated = 2 * examples["validation"] + examples["test"]
         return self._need(run, recipe.steps, evaluations * evaluated, shared=True)
+
+    def scoring(self, run: Run) -> Need:
+        """Of scores that are computed with the network: each round costs about a training step, at most four."""
+        return self._need(run, 4 * rounds_per_level(self.plan.methods[run.method]), 0)
 
     def nodes(self, task: str) -> int:
         """Nodes that a training is spread over."""

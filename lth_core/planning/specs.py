@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lth_core import registry
-from lth_core.config import HOW_TO_COMPUTE, Choice, Config, Task, seeds_of
+from lth_core.config import HOW_TO_COMPUTE, Choice, Config, Method, Task, seeds_of
 from lth_core.data.kinds import kind_of_data
 from lth_core.planning.chains import Chains
 from lth_core.planning.configerrors import ConfigError
@@ -76,9 +76,7 @@ class Specs:
         environment = self._environment(settings.dataset)
         spec = self._base(cohort, "initialize", registry.model.get(settings.model.name), objective, *environment)
         spec |= self._reads((registry.model, settings.model))
-        # theta_0 depends on the network and its initialization, not on how it is trained.
-        neutral = {"optimizer": {"name": "sgd", "learning_rate": 1}, "batch_size": 1, "steps": 1, "evaluate_every": 1}
-        return canonical(spec | {"task": self._task(settings, cohort) | {"train": neutral}})
+        return canonical(spec | {"task": self._untrained(task, cohort)})
 
     def dense(self, task: str, cohort: str) -> str:
         """Give what the dense run and its checkpoints depend on: task and seeds."""
@@ -88,10 +86,24 @@ class Specs:
         """Give what a level's mask depends on beyond its inputs: method, level and seeds."""
         settings = self.chains.methods[method]
         spec = self._base(cohort, "prune", registry.criterion.get(settings.criterion.name))
-        spec |= self._reads((registry.criterion, settings.criterion))
-        # Where the next training starts, and what is done to it, do not matter to the mask.
-        fields = settings.model_dump(mode="json", exclude={"rewind", "treatment", "levels"})
-        so_far = {"levels": level, "densities": settings.densities[:level]}  # later levels do not matter
+        return canonical(spec | self._scoring(settings, level))
+
+    def score(self, task: str, cohort: str, method: str, level: int) -> str:
+        """Give what a level's mask depends on beyond its inputs where the criterion computes with the network."""
+        settings = self.chains.methods[method]
+        criterion = registry.criterion.get(settings.criterion.name)
+        spec = self._training(task, cohort, "score", criterion) | self._scoring(settings, level)
+        return canonical(spec | {"task": self._untrained(task, cohort)})
+
+    def sparsify(self, task: str, cohort: str, method: str, level: int) -> str:
+        """Give what a training that changes its mask depends on beyond what it starts from."""
+        settings = self.chains.methods[method]
+        assert settings.during is not None
+        spec = self._training(task, cohort, "sparsify", registry.sparsifier.get(settings.during.name))
+        spec |= self._reads((registry.sparsifier, settings.during))
+        which = {"during", "rewind", "rate", "exclude", "scope", "allocation"}
+        fields = settings.model_dump(mode="json", include=which)
+        so_far = {"levels": level, "densities": settings.densities[:level], "iterative": False}
         return canonical(spec | {"method": fields | so_far, "level": level})
 
     def retrain(self, task: str, cohort: str, method: str, level: int) -> str:
@@ -166,9 +178,23 @@ class Specs:
         models += [registry.objective.get(task.objective.name) for task in settings]
         models += [function for task in settings for function in self._environment(task.dataset)]
         criteria = [registry.criterion.get(self.chains.methods[method].criterion.name) for method in methods]
-        return self._modules([*models, *criteria, *map(registry.treatment.get, treatments)])
+        during = [choice for method in methods if (choice := self.chains.methods[method].during)]
+        sparsifiers = [registry.sparsifier.get(choice.name) for choice in during]
+        return self._modules([*models, *criteria, *sparsifiers, *map(registry.treatment.get, treatments)])
 
     # ------------------------------------------------------------ parts of specs
+
+    def _scoring(self, settings: Method, level: int) -> dict[str, Any]:
+        # Where the next training starts, and what is done to it, do not matter to the mask.
+        fields = settings.model_dump(mode="json", exclude={"rewind", "treatment", "levels", "during"})
+        so_far = {"levels": level, "densities": settings.densities[:level]}  # later levels do not matter
+        reads = self._reads((registry.criterion, settings.criterion))
+        return reads | {"method": fields | so_far, "level": level}
+
+    def _untrained(self, task: str, cohort: str) -> dict[str, Any]:
+        """A task's settings for what depends on the network, but not on how it is trained."""
+        neutral = {"optimizer": {"name": "sgd", "learning_rate": 1}, "batch_size": 1, "steps": 1, "evaluate_every": 1}
+        return self._task(self.config.tasks[task], cohort) | {"train": neutral}
 
     def _training(self, task: str, cohort: str, job: str, *functions: Any) -> dict[str, Any]:
         settings = self.config.tasks[task]
@@ -223,6 +249,7 @@ class Specs:
             *(registry.model.get(task.model.name) for task in tasks),
             *(registry.objective.get(task.objective.name) for task in tasks),
             *(registry.criterion.get(method.criterion.name) for method in methods),
+            *(registry.sparsifier.get(method.during.name) for method in methods if method.during),
             *(registry.treatment.get(one.treatment.name) for one in treated),
         ]
 

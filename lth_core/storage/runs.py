@@ -44,6 +44,14 @@ class Run:
         """Locate the mask that the run is trained with; dense networks have none."""
         return f"{self.folder(results)}/mask.safetensors"
 
+    def first_mask(self, results: str) -> str:
+        """Locate the mask that a training begins with which changes its mask."""
+        return f"{self.folder(results)}/first_mask.safetensors"
+
+    def changes(self, results: str) -> str:
+        """Locate the changes of the mask in such a training, as CSV: seed, step, density, moved, explored."""
+        return f"{self.folder(results)}/changes.csv"
+
     def costs(self, results: str) -> str:
         """Locate what the network costs without its pruned filters, as CSV."""
         return f"{self.folder(results)}/costs.csv"

@@ -17,6 +17,7 @@ collector.postpone()
 
 from lth_core.planning.configfile import ConfigError
 from lth_core.planning.plan import Plan
+from lth_core.pruning.moments import is_probed
 from lth_core.runtime.environment import ClashError, command_for, hand_down, search_paths
 from lth_core.storage import codedigest, contents, paths
 from lth_core.storage.runs import Run
@@ -72,7 +73,10 @@ def either(names):
     return "|".join(map(re.escape, sorted(names))) or "(?!)"
 
 
-treated_methods = [name for name, method in plan.methods.items() if method.treatment]
+treated_methods = {name for name, method in plan.methods.items() if method.treatment}
+probed_methods = {name for name, method in plan.methods.items() if is_probed(method)}
+sparsifying_methods = {name for name, method in plan.methods.items() if method.during}
+pruned_methods = set(plan.methods) - sparsifying_methods
 
 
 wildcard_constraints:
@@ -137,6 +141,24 @@ def branch_inputs(wildcards):
 def prune_spec(wildcards):
     """Return what a level's mask depends on beyond its inputs."""
     return plan.specs.prune(wildcards.cohort, wildcards.method, int(wildcards.level))
+
+
+@called_often
+def score_spec(wildcards):
+    """Return what a level's mask depends on beyond its inputs, where the criterion computes with the network."""
+    return plan.specs.score(*ticket_of(wildcards))
+
+
+@called_often
+def sparsify_spec(wildcards):
+    """Return what a training that changes its mask depends on beyond what it starts from."""
+    return plan.specs.sparsify(*ticket_of(wildcards))
+
+
+@called_often
+def sparsify_inputs(wildcards):
+    """Return the files that a training which changes its mask starts from, by argument of its job."""
+    return plan.chains.sparsify_inputs(*ticket_of(wildcards))
 
 
 @called_often

@@ -96,3 +96,4 @@ connectivity, telemetry, supermasks = (
     {"gpu": needs.gpus, **memory_and_time(kind)} for kind in ("connectivity", "telemetry", "supermasks")
 )
 weights = memory_and_time("weights")
+scoring = {"gpu": needs.gpus, **memory_and_time("scoring")}

@@ -12,6 +12,8 @@ rule prune:
         ticket.mask(results),
     log:
         f"{logs}/{{task}}/{{cohort}}/{{method}}/level_{{level}}/prune.log",
+    wildcard_constraints:
+        method=either(pruned_methods - probed_methods),
     priority: chain_first
     conda:
         "../../environment.yml"
@@ -26,6 +28,31 @@ rule prune:
         "lth-job prune --spec {params.spec:q} {params.files:q} --output {output:q} > {log:q} 2>&1"
 
 
+rule score:
+    # A mask of scores that are computed with the network: they need the data, and a device.
+    input:
+        unpack(prune_inputs),
+    output:
+        ticket.mask(results),
+    log:
+        f"{logs}/{{task}}/{{cohort}}/{{method}}/level_{{level}}/score.log",
+    wildcard_constraints:
+        method=either(pruned_methods & probed_methods),
+    priority: chain_first
+    conda:
+        "../../environment.yml"
+    threads: training_threads
+    resources:
+        **scoring,
+    params:
+        spec=score_spec,
+        files=file_arguments,
+    message:
+        "score {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
+    shell:
+        "lth-job score --spec {params.spec:q} {params.files:q} --output {output:q} > {log:q} 2>&1"
+
+
 rule retrain:
     input:
         data=data_of,
@@ -37,7 +64,7 @@ rule retrain:
     log:
         f"{logs}/{{task}}/{{cohort}}/{{method}}/level_{{level}}/retrain.log",
     wildcard_constraints:
-        method=either(set(plan.methods) - set(treated_methods)),
+        method=either(pruned_methods - treated_methods),
     priority: chain_first
     conda:
         "../../environment.yml"
@@ -51,4 +78,52 @@ rule retrain:
         "retrain {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
     shell:
         "lth-job support.launch {resources.processes} retrain --spec {params.spec:q} {params.files:q}"
+        " --output {output.trained:q} > {log:q} 2>&1"
+
+
+# Methods that change masks while they train: one training per level, from a first mask or from the dense network.
+use rule prune as first_mask with:
+    output:
+        ticket.first_mask(results),
+    wildcard_constraints:
+        method=either(sparsifying_methods - probed_methods),
+    message:
+        "first mask of {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
+
+
+use rule score as scored_first_mask with:
+    output:
+        ticket.first_mask(results),
+    wildcard_constraints:
+        method=either(sparsifying_methods & probed_methods),
+    message:
+        "first mask of {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
+
+
+rule sparsify:
+    input:
+        unpack(sparsify_inputs),
+        data=data_of,
+    output:
+        trained=ticket.trained(results),
+        history=ticket.history(results),
+        mask=ticket.mask(results),
+        changes=ticket.changes(results),
+    log:
+        f"{logs}/{{task}}/{{cohort}}/{{method}}/level_{{level}}/sparsify.log",
+    wildcard_constraints:
+        method=either(sparsifying_methods),
+    priority: chain_first
+    conda:
+        "../../environment.yml"
+    threads: training_threads
+    resources:
+        **training,
+    params:
+        spec=sparsify_spec,
+        files=file_arguments,
+    message:
+        "sparsify {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
+    shell:
+        "lth-job support.launch {resources.processes} sparsify --spec {params.spec:q} {params.files:q}"
         " --output {output.trained:q} > {log:q} 2>&1"

@@ -1,0 +1,28 @@
+"""When a method scores weights, and in how many rounds: as the config says, or as the criterion's paper does."""
+
+from __future__ import annotations
+
+from lth_core import registry
+from lth_core.config import Method
+
+
+def scored_step(method: Method) -> int | None:
+    """Return the step of the dense training whose weights are scored; None: those of the training before."""
+    if method.prune_at is not None:
+        return method.prune_at
+    return registry.criterion.facts(method.criterion.name).get("prune_at")
+
+
+def rounds_per_level(method: Method) -> int:
+    """Count the rounds of scoring and pruning that make one level."""
+    return method.iterations or registry.criterion.facts(method.criterion.name).get("iterations", 1)
+
+
+def is_probed(method: Method) -> bool:
+    """Tell whether the criterion computes with the network, and therefore needs its data."""
+    return registry.criterion.uses(method.criterion.name, "probe")
+
+
+def starts_dense(method: Method) -> bool:
+    """Tell whether the method's sparsifier starts from the dense network, and needs no mask."""
+    return bool(method.during and registry.sparsifier.facts(method.during.name).get("dense"))
