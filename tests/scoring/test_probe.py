@@ -187,6 +187,19 @@ def test_texts_have_as_many_windows_for_each_character(tmp_path: Path) -> None:
         probe.inputs_of_ones()
 
 
+@pytest.mark.parametrize("classes", [None, 2])
+def test_rows_have_as_many_of_each_class_or_for_each_target(tmp_path: Path, classes: int | None) -> None:
+    rng = np.random.default_rng(0)
+    rows = {f"{split}_features": rng.random((40, 3), np.float32) for split in ("train", "validation", "test")}
+    targets = np.arange(40) % 2 if classes else rng.random((40, 2), np.float32)
+    rows |= {f"{split}_targets": targets for split in ("train", "validation", "test")}
+    header = {"kind": "points", "features": 3, "targets": 2} | ({"classes": 2} if classes else {})
+    task = task_on(tmp_path / "rows", rows, header, nn.Linear(3, 2), Choice(name="classification"))
+    (batch,) = NetworkProbe(task, 0, {"weight": np.ones((2, 3)), "bias": np.ones(2)}).batches(7, 256)
+    assert len(batch.inputs) == 14
+    assert not classes or batch.targets.bincount().tolist() == [7, 7]
+
+
 def test_policies_make_their_transitions() -> None:
     """Those of the episodes with which training would begin, from the weights that are scored."""
     environment = find_environment("CartPole-v1")
