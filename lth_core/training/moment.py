@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+class SparsifierError(ValueError):
+    """A sparsifier that cannot change the masks of a training, or returns what is none of its masks, in one line."""
+
+
 class Moment(Protocol):
     """One replicate before a training step. Its tensors are copies, and only those that the method prunes."""
 

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 def highest(scores: Tensor, count: int, among: Tensor) -> Tensor:
     """Choose the `count` highest scores among those where `among` is True; of equal ones those last in memory.
 
-    All have one shape; the result and `among` are booleans. Scores that are no numbers, as those of replicates that have diverged, are the lowest of them.
+    All have one shape; `among` and the result are booleans. Scores that are no numbers, as those of replicates that
+    have diverged, are the lowest.
     """
     import torch  # here, as planning imports the modules of all sparsifiers
 

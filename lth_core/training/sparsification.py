@@ -17,12 +17,8 @@ from lth_core.engine.distributed import cohort_of
 from lth_core.randomness import random_generator
 from lth_core.registry import kind_of
 from lth_core.tasks.base import Batch
-from lth_core.training.moment import Change
+from lth_core.training.moment import Change, SparsifierError
 from lth_core.training.sparsified import SparsifiedState
-
-
-class SparsifierError(ValueError):
-    """A sparsifier that returns what cannot be the next mask, in one line."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +116,8 @@ class DenseGradients:
         dense = cohort_of(cohort.task, parameters | buffers, None, cohort.together)
         # Modules may change their inputs in place, and the batch may still be trained on.
         inputs = {item.name: getattr(self.batch, item.name).clone() for item in fields(self.batch)}  # pyright: ignore[reportArgumentType]
-        gradients = dense.gradients(replace(self.batch, **inputs), self.noise)  # pyright: ignore[reportArgumentType]
+        noise = self.noise or [0] * cohort.size  # what is computed by hand draws nothing, and had no seeds
+        gradients = dense.gradients(replace(self.batch, **inputs), noise)  # pyright: ignore[reportArgumentType]
         each, names = len(dense.trainable), dense.trainable
         result = {}
         for name in self.state.mask:

@@ -31,6 +31,7 @@ def gradual(moment: Moment, begin: float = 0.25, until: float = 0.75, every: int
     sizes = {name: value.numel() for name, value in magnitudes.items()}
     if moment.kept is None:
         total = sum(sizes.values())
-        return Change(highest_of_all(magnitudes, round(total * (1 - ramp * (1 - moment.density))), active))
-    left = {name: round(size - ramp * (size - moment.kept[name])) for name, size in sizes.items()}
-    return Change({name: highest(magnitudes[name], count, active[name]) for name, count in left.items()})
+        count = round(total - ramp * (total - round(moment.density * total)))
+        return Change(highest_of_all(magnitudes, count, active))
+    counts = {name: round(size - ramp * (size - moment.kept[name])) for name, size in sizes.items()}
+    return Change({name: highest(magnitudes[name], count, active[name]) for name, count in counts.items()})

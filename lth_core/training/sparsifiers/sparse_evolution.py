@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from lth_core.registry import sparsifier
-from lth_core.training.moment import Change
+from lth_core.training.moment import Change, SparsifierError
 from lth_core.training.ranking import highest
 
 if TYPE_CHECKING:
@@ -20,14 +20,19 @@ def sparse_evolution(
 ) -> Change | None:
     """Drop the `fraction` zeta of a layer's weights that are closest to zero, and grow as many at random positions.
 
-    Mocanu et al. 2018, algorithm 1: after every epoch (or `every` steps) but not in the last one. Positions are drawn
-    uniformly from those that were pruned before. Grown weights start from 0, as in the authors' Keras code (from noise
-    in their other one), and the optimizer's state is reset for them alone. The paper takes zeta of the positive and of
-    the negative weights, here, as in later work, they are ranked by absolute value together. `unfired`: grow only what
-    was never active, which explores the most (Liu et al. 2021).
+    Mocanu et al. 2018, algorithm 1: after every epoch, or every `every` steps, but the last one. Positions are drawn
+    uniformly from those that were pruned before. Grown weights start from 0, as in the authors' Keras code (their other
+    one draws them), and the optimizer's state is reset for them alone. The paper takes zeta of the positive and of the
+    negative weights; here, as in later work, they are ranked by absolute value together. `unfired` grows only what was
+    never active, which explores most (Liu et al. 2021). Raises SparsifierError where no update falls in training.
     """
-    t, epoch = moment.step, moment.steps_per_epoch or 1
-    if fraction == 0 or t == 0 or t % (every or epoch) or t > moment.steps - epoch:
+    t, period = moment.step, every or moment.steps_per_epoch
+    if period is None or 2 * period > moment.steps:
+        epoch = f"{period} of {moment.steps} steps are one" if period else "its data have no epochs"
+        raise SparsifierError(
+            f"sparsifier 'set' changes masks after every epoch but the last, and {epoch}: set `every`"
+        )
+    if fraction == 0 or t == 0 or t % period or t > moment.steps - period:
         return None
     masks = {}
     for name, active in moment.mask.items():
