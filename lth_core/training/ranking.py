@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -17,16 +19,21 @@ def highest(scores: Tensor, count: int, among: Tensor) -> Tensor:
     """
     import torch  # here, as planning imports the modules of all sparsifiers
 
-    chosen = torch.zeros_like(among).flatten()
-    if count:
-        flat = scores.flatten().nan_to_num(torch.finfo(scores.dtype).min, torch.inf, -torch.inf)
-        positions = among.flatten().nonzero().flatten()
-        candidates = flat[positions]
-        lowest = candidates.kthvalue(len(candidates) - count + 1).values
-        chosen[positions[candidates > lowest]] = True
-        equal = positions[candidates == lowest]
-        chosen[equal[len(equal) - (count - int(chosen.sum())) :]] = True
-    return chosen.view_as(scores)
+    if count == 0:
+        return torch.zeros_like(among)
+    least = torch.finfo(scores.dtype).min
+    flat = scores.nan_to_num(least, torch.inf, least).masked_fill(~among, -torch.inf).flatten()
+    lowest = _ascending(flat, len(flat) - count)
+    chosen, equal = flat > lowest, (flat == lowest).nonzero().flatten()
+    chosen[equal[len(equal) - (count - int(chosen.sum())) :]] = True
+    return chosen.view_as(among)
+
+
+def _ascending(values: Tensor, index: int) -> float:
+    """The value that stands at an index where values are sorted."""
+    if values.device.type == "cpu":
+        return float(np.partition(values.numpy(), index)[index])  # in a tenth of the time of kthvalue
+    return float(values.kthvalue(index + 1).values)
 
 
 def highest_of_all(scores: Mapping[str, Tensor], count: int, among: Mapping[str, Tensor]) -> dict[str, Tensor]:
