@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class SparsifierError(ValueError):
-    """A sparsifier that cannot change the masks of a training, or returns what is none of its masks, in one line."""
+    """A sparsifier that cannot change masks in a training, or returns what cannot be the next mask, in one line."""
 
 
 class Moment(Protocol):

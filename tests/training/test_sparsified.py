@@ -297,6 +297,7 @@ def test_rigl_grows_where_the_gradient_of_an_ordinary_module_is_largest(make_tas
             for name, parameter in module.named_parameters():
                 if name not in old:
                     continue
+                assert parameter.grad is not None
                 active, gradient = old[name][index].flatten(), parameter.grad.abs().flatten()
                 swapped = int(0.15 * (1 + np.cos(np.pi * 6 / 15)) * int(active.sum()))
                 order = parameter.detach().abs().flatten().masked_fill(~active, np.inf).argsort()
@@ -316,11 +317,13 @@ def test_set_explores_as_random_growth_does_in_expectation(make_task: Any, fract
     wide = {"1.weight": mask["1.weight"]}
     state = begin(task, weights, wide)
     trained(task, state, using("set", wide, every=1, fraction=fraction))
-    density, size = state.changes[0]["density"], mask["1.weight"][0].size
+    density, size = float(state.changes[0]["density"]), mask["1.weight"][0].size
     swapped = int(fraction * round(density * size)) / size
     expected = 1 - (1 - density) * (1 - swapped / (1 - density)) ** np.arange(61)
     assert len(state.changes) == 61 * len(SEEDS)
-    rows = [[row["explored"] for row in state.changes if row["replicate"] == index] for index in range(len(SEEDS))]
+    rows = [
+        [float(row["explored"]) for row in state.changes if row["replicate"] == index] for index in range(len(SEEDS))
+    ]
     np.testing.assert_allclose(np.mean(rows, axis=0), expected, atol=0.03)
     assert all(np.all(np.diff(row) >= 0) for row in rows)
 
