@@ -22,18 +22,20 @@ def highest(scores: Tensor, count: int, among: Tensor) -> Tensor:
     if count == 0:
         return torch.zeros_like(among)
     least = torch.finfo(scores.dtype).min
-    flat = scores.nan_to_num(least, torch.inf, least).masked_fill(~among, -torch.inf).flatten()
-    lowest = _ascending(flat, len(flat) - count)
-    chosen, equal = flat > lowest, (flat == lowest).nonzero().flatten()
+    values = scores.nan_to_num(least, torch.inf, least)
+    lowest = _lowest_of(values, count, among)
+    chosen, equal = (among & (values > lowest)).flatten(), (among & (values == lowest)).flatten().nonzero().flatten()
     chosen[equal[len(equal) - (count - int(chosen.sum())) :]] = True
     return chosen.view_as(among)
 
 
-def _ascending(values: Tensor, index: int) -> float:
-    """The value that stands at an index where values are sorted."""
+def _lowest_of(values: Tensor, count: int, among: Tensor) -> float:
+    """The lowest of the `count` highest values."""
     if values.device.type == "cpu":
-        return float(np.partition(values.numpy(), index)[index])  # in a tenth of the time of kthvalue
-    return float(values.kthvalue(index + 1).values)
+        candidates = values.numpy()[among.numpy()]
+        return float(np.partition(candidates, -count)[-count])  # in a tenth of the time of kthvalue
+    candidates = values[among]
+    return float(candidates.kthvalue(len(candidates) - count + 1).values)
 
 
 def highest_of_all(scores: Mapping[str, Tensor], count: int, among: Mapping[str, Tensor]) -> dict[str, Tensor]:

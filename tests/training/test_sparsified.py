@@ -13,16 +13,20 @@ from torch import Tensor, nn
 
 from lth_core import registry
 from lth_core.config import Choice
+from lth_core.data.reading import open_data
 from lth_core.engine import sparse_network
 from lth_core.engine.convolutions import choice
 from lth_core.models.layers import prunable_weights
+from lth_core.runtime.shares import Share
 from lth_core.storage.tensors import Tensors
+from lth_core.tasks.opening import build_task
 from lth_core.training.history import Evaluations
 from lth_core.training.loop import TrainingResult, train
 from lth_core.training.moment import Change, SparsifierError
 from lth_core.training.resume import Resume
 from lth_core.training.sparsification import Sparsification
 from lth_core.training.sparsified import SparsifiedState
+from tests.support.process_groups import CPU, in_processes
 from tests.support.small_trainings import OPTIMIZERS, SEEDS, convolutional, initial, linear, same_bits
 
 SGD = {"name": "sgd", "learning_rate": 0.1, "momentum": 0.9, "weight_decay": 0.001}
@@ -408,3 +412,20 @@ def test_changing_what_a_moment_shows_changes_nothing_by_itself(make_task: Any) 
             assert same_bits(trained(task, begin(task, weights, mask), using("odd", mask)).weights, static.weights)
     finally:
         del registry.sparsifier._functions["odd"], registry.sparsifier._facts["odd"]
+
+
+def test_processes_that_share_a_training_have_the_same_masks(make_task: Any, data_file: Path) -> None:
+    def work(share: Share) -> Any:
+        task, weights = make_task(linear(), SGD), initial(linear)
+        task = build_task(linear(), open_data(data_file, CPU, share), task.recipe, CPU)
+        mask = masks_of(weights, linear, 0.2)
+        state = begin(task, weights, mask)
+        trained(task, state, using("rigl", mask, every=4))
+        return {name: kept.numpy() for name, kept in state.mask.items()}, state.weights()
+
+    (first, weights), (second, others) = in_processes(2, work)
+    (alone, expected), *_ = in_processes(1, work)
+    assert same_bits(first, second) and same_bits(weights, others)
+    assert same_bits(first, alone)
+    for name, value in expected.items():
+        np.testing.assert_allclose(weights[name], value, rtol=1e-3, atol=1e-5)
