@@ -29,6 +29,8 @@ WHEN = {
 """Stop -> how sentences say it."""
 FEWEST = 4
 """Networks (masks x densities) that a correlation over them needs."""
+DIGITS = 6
+"""Ranks are equal where values are equal but for rounding: accuracies come in steps of one example."""
 
 
 class TaskClaims(TaskSheet):
@@ -137,7 +139,7 @@ class TaskClaims(TaskSheet):
 
 def gap_correlation(barriers: pd.DataFrame) -> pd.Series:
     """Return Spearman's correlation of gap and barrier by seed; nan where one is missing or all are equal."""
-    networks = barriers.groupby(["seed", "mask", "level"])[["gap", "barrier_test"]].agg(strict_mean)
+    networks = barriers.groupby(["seed", "mask", "level"])[["gap", "barrier_test"]].agg(strict_mean).round(DIGITS)
 
     def correlation(seed: pd.DataFrame) -> float:
         if seed.isna().to_numpy().any() or (seed.nunique() < 2).any():

@@ -33,6 +33,7 @@ LABELS = {
 }
 MASK_LABELS = {DENSE: "dense network", "known": "mask of known examples", "whole": "mask of all examples"}
 MASK_LABELS["random"] = "random mask"
+UNMEASURED = f"some seeds diverge, or stay below {percent_text(CONVERGED_AT)}% training accuracy"
 SHORT = {CONVERGED: f"at {percent_text(CONVERGED_AT)}% training accuracy", "total": "equal steps in total"}
 SHORT[END] = "equal steps on all examples"
 
@@ -118,7 +119,7 @@ class View:
                 panel.axhline(0, color=NEUTRAL, linewidth=0.8, zorder=1)
                 for start in (REWOUND, WARM, SHRINK_PERTURB, FRESH):
                     rows = self.curve("gaps", mask, start, stop)
-                    band(panel, rows, "density", "gap", role=ROLES[start], label=LABELS[start])
+                    self._band(panel, rows, "gap", start, 0.0)
                 density_axis(panel, self.curve("gaps", mask, WARM, stop)["density"])
                 panel.set_title(f"{MASK_LABELS[mask]}\n{self._trend(mask, stop)}")
             follow_means(axes[row, 0])
@@ -127,6 +128,16 @@ class View:
             panel.label_outer()
         legend(figure, interval_note(self.seeds))
         return figure
+
+    @staticmethod
+    def _band(axes: Axes, rows: pd.DataFrame, quantity: str, start: str, unknown: float) -> None:
+        """Draw a start's line over the seeds that are measured; crosses where there are others (`unknown`: height)."""
+        measured = rows.dropna(subset=[quantity])
+        band(axes, measured, "density", quantity, role=ROLES[start], label=LABELS[start])
+        lacking = rows.loc[rows[quantity].isna(), "density"].unique()
+        if len(lacking):
+            means = measured.groupby("density")[quantity].mean().reindex(lacking).fillna(unknown)
+            axes.plot(means.index, means, "x", color=DIVERGED, markersize=7, label=UNMEASURED)
 
     def _trend(self, mask: str, stop: str) -> str:
         """Write how the gap of warm starts changes with density."""
@@ -173,25 +184,16 @@ class View:
         figure, axes = panels(len(MASKS))
         for panel, mask in zip(axes[0], MASKS, strict=True):
             panel.sharey(axes[0, 0])
-            for start, label in LABELS.items():
+            for start in LABELS:
                 rows = self.curve("measurements", mask, start, CONVERGED)
-                self._band_of_reached(panel, rows, start, label)
+                self._band(panel, rows, "step", start, self.tables["measurements"]["step"].max())
             density_axis(panel, self.curve("measurements", mask, WARM, CONVERGED)["density"])
             panel.set_title(MASK_LABELS[mask])
         positive_axis(axes[0, 0], f"steps to {percent_text(CONVERGED_AT)}% training accuracy")
         for panel in axes[0]:
             panel.label_outer()
-        legend(figure, f"{interval_note(self.seeds)}; crosses: some seeds never come to it")
+        legend(figure, interval_note(self.seeds))
         return figure
-
-    @staticmethod
-    def _band_of_reached(axes: Axes, rows: pd.DataFrame, start: str, label: str) -> None:
-        """Draw the steps of the trainings that converge, and mark densities at which some do not."""
-        reached = rows.dropna(subset=["step"])
-        band(axes, reached, "density", "step", role=ROLES[start], label=label)
-        lacking = rows.loc[rows["step"].isna(), "density"].unique()
-        means = reached.groupby("density")["step"].mean().reindex(lacking).dropna()
-        axes.plot(means.index, means, "x", color=DIVERGED, markersize=7)
 
     def draw_barriers(self) -> Figure:
         """Draw the gap against the barrier, one point per mask and density."""

@@ -81,7 +81,7 @@ class Design(Study):
         }
 
     def branches(self, config: Config) -> dict[str, Branch]:
-        """Derive the starts of all networks that are neither tickets nor registered treatments."""
+        """Derive the starts of all networks but those that start from theta_0 with the mask of their task."""
         derived = {}
         for task in self.tasks:
             for source in (task, known(task)):
@@ -101,9 +101,8 @@ class Design(Study):
             REWOUND: Branch(treatment=ticket, source=source, weights=early),
             WARM: Branch(treatment=ticket, source=source, weights=end),
             SHRINK_PERTURB: Branch(treatment=forgetting, source=source, weights=end),
+            FRESH: Branch(treatment=Choice(name="reinit"), source=source),
         }
-        if source:
-            starts[FRESH] = Branch(treatment=Choice(name="reinit"), source=source)
         return {branch_name(task, mask, start): branch for start, branch in starts.items()}
 
     # ------------------------------------------------------------ trainings
@@ -120,12 +119,10 @@ class Design(Study):
     def _networks_of(self, config: Config, dense: Run, mask: str, level: int) -> Iterator[Network]:
         name = self.tasks[dense.task]
         method = {DENSE: DENSE, RANDOM: random_method(name)}.get(mask, name)
-        resets = mask == DENSE or config.methods[name].rewind.policy == "reset"
-        plain = {INIT: None if resets else "reset", FRESH: "reinit"}
-        if mask == KNOWN:
-            plain = {INIT: subnetwork_of(known(dense.task))}
+        cold = None if mask == DENSE or config.methods[name].rewind.policy == "reset" else "reset"
+        cold = subnetwork_of(known(dense.task)) if mask == KNOWN else cold
         for start in STARTS:
-            branch = plain[start] if start in plain else branch_name(dense.task, mask, start)
+            branch = cold if start == INIT else branch_name(dense.task, mask, start)
             yield Network(mask, start, Run(dense.task, dense.cohort, method, level, branch))
 
     def first_trainings(self, config: Config, task: str) -> list[Network]:
@@ -205,7 +202,7 @@ def subnetwork_of(task: str) -> str:
 
 
 def branch_name(task: str, mask: str, start: str) -> str:
-    """Name a derived branch; the names of networks whose weights are those of another task hold that task."""
+    """Name the branch of a start; the task is in the name because others have other weights."""
     return f"{start}-{task}-{mask}"
 
 
