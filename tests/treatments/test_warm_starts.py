@@ -23,7 +23,7 @@ def weights(seed: int) -> Tensors:
         "hidden.bias": random.standard_normal(200).astype(np.float32),
         "norm.running_mean": random.standard_normal(200).astype(np.float32),
         "norm.running_var": random.random(200).astype(np.float32),
-        "norm.num_batches_tracked": np.int64(7 + seed),
+        "norm.num_batches_tracked": np.array(7 + seed),
     }
 
 

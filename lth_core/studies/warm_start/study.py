@@ -119,8 +119,8 @@ class Design(Study):
     def _networks_of(self, config: Config, dense: Run, mask: str, level: int) -> Iterator[Network]:
         name = self.tasks[dense.task]
         method = {DENSE: DENSE, RANDOM: random_method(name)}.get(mask, name)
-        cold = None if mask == DENSE or config.methods[name].rewind.policy == "reset" else "reset"
-        cold = subnetwork_of(known(dense.task)) if mask == KNOWN else cold
+        resets = mask == DENSE or config.methods[name].rewind.policy == "reset"  # a ticket is on theta_0 itself
+        cold = subnetwork_of(known(dense.task)) if mask == KNOWN else None if resets else "reset"
         for start in STARTS:
             branch = cold if start == INIT else branch_name(dense.task, mask, start)
             yield Network(mask, start, Run(dense.task, dense.cohort, method, level, branch))
