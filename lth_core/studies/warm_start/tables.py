@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import product
 
 import numpy as np
 import pandas as pd
 
 from lth_core.analysis.barriers import barriers
 from lth_core.analysis.claims import mean_interval
-from lth_core.analysis.measurements import RUN, read_histories, strict_mean
+from lth_core.analysis.measurements import REPLICATE, RUN, read_histories, strict_mean
 from lth_core.analysis.tables import read_table
 from lth_core.config import Config
+from lth_core.metrics import Metric
 from lth_core.storage.runs import DENSE
-from lth_core.studies.warm_start.study import INIT, KNOWN, MASKS, STARTS, WARM, Design, Network, known
+from lth_core.studies.warm_start.study import (
+    INIT,
+    KNOWN,
+    MASKS,
+    REWOUND,
+    SHRINK_PERTURB,
+    STARTS,
+    WARM,
+    WHOLE,
+    Design,
+    Network,
+    known,
+)
 from lth_core.tasks.metrics import metric_of
 
 CONVERGED, TOTAL, END = STOPS = ("converged", "total", "end")
@@ -25,7 +39,7 @@ CONVERGED_AT = 0.99
 NETWORK = ["task", "mask", "start", "level", "density", "seed"]
 MEASUREMENT_COLUMNS = (*NETWORK, "draw", "stop", "step", "metric", "validation_metric", "train_metric")
 GAP_COLUMNS = (*NETWORK, "stop", "gap")
-TREND_COLUMNS = ("task", "mask", "stop", "quantity", "estimate", "low", "high", "n")
+TREND_COLUMNS = ("mask", "stop", "quantity", "estimate", "low", "high", "n")
 KNOWN_COLUMNS = (*(name for name in NETWORK if name != "start"), "step", "metric", "train_metric")
 CURVE_COLUMNS = (*NETWORK, "split", "step", "metric")
 BARRIER_COLUMNS = (
@@ -47,55 +61,63 @@ def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
     the known examples. barriers: on the line between warm and cold networks, with the gap at the end of training.
     overlap: what the masks of all and of the known examples share, per layer.
     """
-    measured, first, curves, lines, shared = [], [], [], [], []
-    for task in study.tasks:
-        history = _read(config, study.networks(config, task))
-        on_known = _read(config, study.first_trainings(config, task)).assign(task=task)
-        spent = dict.fromkeys(STARTS, 0) | {"rewound": study.rewind_step}
-        spent |= dict.fromkeys((WARM, "shrink-perturb"), config.tasks[known(task)].train.steps)
-        measured.append(measurements(history, spent))
-        first.append(on_known[on_known["step"] == on_known["step"].max()])
-        curves.append(history[history["mask"].isin([DENSE, KNOWN])].melt(
-            [*NETWORK, "step"], ["train_metric", "metric"], "split", "value"
-        ))  # fmt: skip
-        lines.append(_barriers(study, config, task))
-        shared += _overlaps(study, config, task)
-    measurement = pd.concat(measured, ignore_index=True)[list(MEASUREMENT_COLUMNS)]
-    gap = pd.concat([gaps(rows, config, str(task)) for task, rows in measurement.groupby("task", sort=False)])
-    densities = measurement.drop_duplicates(["task", "mask", "level"])[["task", "mask", "level", "density"]]
-    at_end = gap[(gap["start"] == WARM) & (gap["stop"] == END)][["task", "mask", "level", "seed", "gap"]]
-    barrier = pd.concat(lines, ignore_index=True)
-    barrier = barrier.merge(densities, on=["task", "mask", "level"], how="left")
-    barrier = barrier.merge(at_end, on=["task", "mask", "level", "seed"], how="left")
-    whole = densities[densities["mask"] == "whole"].drop(columns="mask")
-    overlap = pd.concat(shared, ignore_index=True).merge(whole, on=["task", "level"], how="left")
-    curve = pd.concat(curves).rename(columns={"value": "metric"})
-    curve["split"] = curve["split"].map({"train_metric": "train", "metric": "test"})
-    return {
-        "measurements": measurement,
+    parts = [_of_task(study, config, task) for task in study.tasks]
+    return {name: pd.concat([part[name] for part in parts], ignore_index=True) for name in parts[0]}
+
+
+def _of_task(study: Design, config: Config, task: str) -> dict[str, pd.DataFrame]:
+    """Make the tables of one task."""
+    history = _read(config, study.networks(config, task))
+    measured = measurements(history, _spent(study, config, task))
+    gap = gaps(measured, metric_of(config.tasks[task]))
+    made = {
+        "measurements": measured[list(MEASUREMENT_COLUMNS)],
         "gaps": gap,
         "trends": pd.DataFrame(trends(gap), columns=list(TREND_COLUMNS)),
-        "known": pd.concat(first, ignore_index=True)[list(KNOWN_COLUMNS)],
-        "curves": curve[list(CURVE_COLUMNS)],
-        "barriers": barrier[list(BARRIER_COLUMNS)],
-        "overlap": overlap[list(OVERLAP_COLUMNS)],
+        "known": _ends(_read(config, study.first_trainings(config, task))),
+        "curves": _curves(history),
+        "barriers": _barriers(study, config, task, gap),
+        "overlap": _overlaps(study, config, task, measured),
     }
+    return {name: table.assign(task=task) for name, table in made.items()}
 
 
 def _read(config: Config, networks: Iterable[Network]) -> pd.DataFrame:
-    """Read histories with mask and start in place of the branch: one row per replicate and evaluated step."""
+    """Read histories with mask and start in place of the branch: one row per replicate and evaluated step.
+
+    Metrics of trainings that diverged are nan throughout.
+    """
     networks = list(networks)
     history = read_histories(config, [network.run for network in networks])
-    history = history.assign(metric=history["metric"].where(np.isfinite(history["loss"])))
-    wide = history.pivot(index=[*RUN, "density", "seed", "draw", "step"], columns="split", values="metric")
-    wide = wide.reset_index().rename(
-        columns={"test": "metric", "train": "train_metric", "validation": "validation_metric"}
-    )
+    finite = pd.Series(np.isfinite(history["loss"]), history.index)
+    finite = finite.groupby([history[name] for name in REPLICATE]).transform("all")
+    history = history.assign(metric=history["metric"].where(finite))
+    wide = history.pivot(index=[*REPLICATE, "step"], columns="split", values="metric").reset_index()
+    wide = wide.rename(columns={"test": "metric", "train": "train_metric", "validation": "validation_metric"})
     of_run = [
         (run.task, run.cohort, run.method, run.level, run.branch or ("ticket" if run.level else DENSE), mask, start)
         for mask, start, run in networks
     ]
     return wide.merge(pd.DataFrame(of_run, columns=[*RUN, "mask", "start"]), on=RUN)
+
+
+def _spent(study: Design, config: Config, task: str) -> dict[str, int]:
+    """Return start -> the steps on the known examples that are behind it."""
+    whole = config.tasks[known(task)].train.steps
+    return dict.fromkeys(STARTS, 0) | {REWOUND: study.rewind_step, WARM: whole, SHRINK_PERTURB: whole}
+
+
+def _ends(first: pd.DataFrame) -> pd.DataFrame:
+    """Return the ends of the trainings on the known examples."""
+    return first[first["step"] == first["step"].max()][list(KNOWN_COLUMNS)]
+
+
+def _curves(history: pd.DataFrame) -> pd.DataFrame:
+    """Return training and test metrics by step, of dense networks and of those with the mask of the known examples."""
+    shown = history[history["mask"].isin([DENSE, KNOWN])]
+    splits = {"train": "train_metric", "test": "metric"}
+    parts = [shown.assign(split=split, metric=shown[column]) for split, column in splits.items()]
+    return pd.concat(parts)[list(CURVE_COLUMNS)]
 
 
 # ---------------------------------------------------------------- where trainings stop
@@ -128,14 +150,13 @@ def _nearest(history: pd.DataFrame, wanted: pd.Series, replicate: list[str]) -> 
 # ---------------------------------------------------------------- gaps
 
 
-def gaps(measurement: pd.DataFrame, config: Config, task: str) -> pd.DataFrame:
+def gaps(measured: pd.DataFrame, metric: Metric) -> pd.DataFrame:
     """Compute how much better theta_0 is than each other start: one row per mask, level, start, stop and seed."""
-    by_seed = measurement.groupby([*NETWORK, "stop"], sort=False)["metric"].agg(strict_mean).reset_index()
-    same = ["task", "mask", "level", "density", "seed", "stop"]
+    by_seed = measured.groupby([*NETWORK, "stop"], sort=False)["metric"].agg(strict_mean).reset_index()
+    same = [name for name in (*NETWORK, "stop") if name != "start"]
     cold = by_seed[by_seed["start"] == INIT][[*same, "metric"]].rename(columns={"metric": "cold"})
     others = by_seed[by_seed["start"] != INIT].merge(cold, on=same, how="left")
-    gain = metric_of(config.tasks[task]).gain(others["cold"], others["metric"])
-    return others.assign(gap=gain)[list(GAP_COLUMNS)]
+    return others.assign(gap=metric.gain(others["cold"], others["metric"]))[list(GAP_COLUMNS)]
 
 
 def trends(gap: pd.DataFrame) -> Iterator[tuple]:
@@ -145,21 +166,21 @@ def trends(gap: pd.DataFrame) -> Iterator[tuple]:
     density minus that of the dense network. Positive numbers say that the gap grows with sparsity.
     """
     warm = gap[gap["start"] == WARM]
-    for task, mask, stop in [(t, m, s) for t in warm["task"].unique() for m in MASKS for s in STOPS]:
-        rows = warm[(warm["task"] == task) & (warm["stop"] == stop) & warm["mask"].isin([DENSE, mask])]
+    for mask, stop in product(MASKS, STOPS):
+        rows = warm[(warm["stop"] == stop) & warm["mask"].isin([DENSE, mask])]
         by_seed = rows.pivot(index="seed", columns="level", values="gap").sort_index(axis="columns")
         halvings = -np.log2(rows.groupby("level")["density"].mean().sort_index())
         x = halvings - halvings.mean()
         slope = (by_seed * x).sum(axis="columns", skipna=False) / (x**2).sum()
         difference = by_seed.iloc[:, -1] - by_seed.iloc[:, 0]
         for quantity, values in {"slope": slope, "difference": difference}.items():
-            yield task, mask, stop, quantity, *mean_interval(values), len(values)
+            yield mask, stop, quantity, *mean_interval(values), len(values)
 
 
 # ---------------------------------------------------------------- barriers and overlaps
 
 
-def _barriers(study: Design, config: Config, task: str) -> pd.DataFrame:
+def _barriers(study: Design, config: Config, task: str, gap: pd.DataFrame) -> pd.DataFrame:
     """Read the barriers between the warm and cold networks of a task: one row per mask, level and seed."""
     parts = []
     for (mask, _, run), path in study.lines(config, task):
@@ -167,11 +188,18 @@ def _barriers(study: Design, config: Config, task: str) -> pd.DataFrame:
         rows = rows[(rows["matching"] == "none") & (rows["statistics"] == "interpolated")]
         wide = rows.pivot(index="seed", columns="split", values=["barrier", "loss_barrier"])
         wide.columns = [f"{quantity}_{split}" for quantity, split in wide.columns]
-        parts.append(wide.reset_index().assign(task=task, mask=mask, level=run.level))
-    return pd.concat(parts, ignore_index=True)
+        parts.append(wide.reset_index().assign(mask=mask, level=run.level))
+    at_end = gap[(gap["start"] == WARM) & (gap["stop"] == END)]
+    beside = at_end[["task", "mask", "level", "seed", "density", "gap"]]
+    return pd.concat(parts).merge(beside, on=["mask", "level", "seed"], how="left")[list(BARRIER_COLUMNS)]
 
 
-def _overlaps(study: Design, config: Config, task: str) -> Iterator[pd.DataFrame]:
+def _overlaps(study: Design, config: Config, task: str, measured: pd.DataFrame) -> pd.DataFrame:
     """Read what the masks of all and of the known examples share."""
-    for run, path in study.overlap_files(config, task):
-        yield read_table(path).assign(task=task, other=known(task), level=run.level)
+    tickets = measured[measured["mask"] == WHOLE]
+    densities = tickets.groupby("level")["density"].mean()
+    parts = [
+        read_table(path).assign(task=task, other=known(task), level=run.level, density=densities[run.level])
+        for run, path in study.overlap_files(config, task)
+    ]
+    return pd.concat(parts)[list(OVERLAP_COLUMNS)]
