@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -31,6 +32,8 @@ LABELS = {
     SHRINK_PERTURB: "shrink and perturb",
     FRESH: "fresh initialization",
 }
+SHOWN = (INIT, WARM, SHRINK_PERTURB)
+"""The starts whose learning curves are drawn."""
 MASK_LABELS = {DENSE: "dense network", "known": "mask of known examples", "whole": "mask of all examples"}
 MASK_LABELS["random"] = "random mask"
 UNMEASURED = f"some seeds diverge, or stay below {percent_text(CONVERGED_AT)}% training accuracy"
@@ -151,14 +154,13 @@ class View:
     def draw_curves(self) -> Figure:
         """Draw one column per density, training accuracy above test accuracy."""
         rows = self.tables["curves"]
+        rows = rows[rows["start"].isin(SHOWN)]
         levels = sorted(rows["level"].unique())
         figure, axes = panels(len(levels), 2, width=2.7, height=2.3)
-        for (row, split), (column, level) in [
-            (r, c) for r in enumerate(("train", "test")) for c in enumerate(levels)
-        ]:  # fmt: skip
+        for (row, split), (column, level) in product(enumerate(("train", "test")), enumerate(levels)):
             panel, here = axes[row, column], rows[(rows["level"] == level) & (rows["split"] == split)]
             panel.sharey(axes[row, 0])
-            for start in (INIT, WARM, SHRINK_PERTURB):
+            for start in SHOWN:
                 curve = here[here["start"] == start]
                 band(panel, curve, "step", "metric", role=ROLES[start], label=LABELS[start], markers=False)
             panel.set_title(f"{percent_text(here['density'].mean())}% of weights" if row == 0 else "")
