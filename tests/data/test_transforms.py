@@ -91,6 +91,23 @@ def test_a_subset_larger_than_the_whole_is_refused() -> None:
         apply("subset", some_splits(), examples=19)
 
 
+# ---------------------------------------------------------------- random-part
+
+
+@pytest.mark.parametrize(("fraction", "count"), [(0.5, 30), (0.25, 15), (0.02, 1), (0.99, 59)])
+def test_a_random_part_is_a_fraction_of_the_training_examples_alone(fraction: float, count: int) -> None:
+    whole = some_splits(each=20)
+    part = apply("random-part", whole, fraction=fraction)
+    assert len(part.train.labels) == count and set(identities(part.train)) < set(identities(whole.train))
+    assert same(part.validation, whole.validation) and same(part.test, whole.test)
+
+
+def test_a_random_part_of_random_labels_has_the_labels_of_the_whole() -> None:
+    whole = apply("random-labels", some_splits(each=20), fraction=0.5)
+    part = apply("random-part", whole, fraction=0.5)
+    assert set(identities(part.train)) < set(identities(whole.train))
+
+
 # ---------------------------------------------------------------- halves
 
 
