@@ -169,7 +169,8 @@ def check_criterion(network: Network, name: str, method: Method) -> Tensors:
 def check_treatment(network: Network, asked: Mapping[str, Any], ticket: Ticket) -> None:
     """Check that a treatment makes a ticket of a ticket, which may be the dense network."""
     branch = Branch(**asked["branch"])
-    replicate = Replicate(ticket, False, network.initial, network.initial, network.other, network.initial)
+    weights = (network.initial, network.initial, network.other, network.initial)
+    replicate = Replicate(ticket, False, *weights, network.layers)
     spec = {"task": network.settings.model_dump(mode="json"), "level": int(bool(ticket.mask))}
 
     def work() -> None:
