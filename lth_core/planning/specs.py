@@ -142,6 +142,19 @@ class Specs:
         how = {"values": values, "rescaled": scaling == "rescaled", "supermasks": self.config.supermasks.model_dump()}
         return canonical(spec | how)
 
+    def collapse(self, task: str, cohort: str, method: str, rungs: int) -> str:
+        """Give what masks of theta_0 at rising compressions depend on: network, seeds and criterion."""
+        settings = self.chains.methods[method]
+        spec = self._training(task, cohort, "collapse", registry.criterion.get(settings.criterion.name))
+        spec |= self._reads((registry.model, self.config.tasks[task].model), (registry.criterion, settings.criterion))
+        unused = {"rewind", "treatment", "during", "densities", "levels"}
+        scoring = {"method": settings.model_dump(mode="json", exclude=unused) | {"levels": 1}, "rungs": rungs}
+        return canonical(spec | scoring | {"task": self._untrained(task, cohort)})
+
+    def saliency(self, task: str, cohort: str) -> str:
+        """Give what the saliencies of theta_0 depend on: network and seeds."""
+        return canonical(self._training(task, cohort, "saliency") | {"task": self._untrained(task, cohort)})
+
     def costs(self, task: str, cohort: str) -> str:
         """Give what the costs of a network depend on: its task."""
         return canonical(self._training(task, cohort, "costs"))
