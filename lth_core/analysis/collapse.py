@@ -35,6 +35,12 @@ def kept_by_layer(
 
     Raises PruningError for scores that cannot be ranked.
     """
-    weights = {"initial": initial, "trained_from": initial, "trained": initial}
-    mask = next_mask(method, layers, level, seed, full_mask(initial, layers), **weights, probe=probe, consumers={})
+    mask = next_mask(
+        *(method, layers, level, seed, full_mask(initial, layers)),
+        initial=initial,
+        trained_from=initial,
+        trained=initial,
+        probe=probe,
+        consumers={},
+    )
     return {name: int(kept.sum()) for name, kept in mask.items()}

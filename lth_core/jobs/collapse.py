@@ -1,7 +1,7 @@
 """Count what masks of theta_0 keep of every layer, at rising compressions: rule `collapse`.
 
 Input: the data file and theta_0. Output, as CSV: one row per compression, seed and layer (in network order):
-compression, seed, layer, kept, total.
+compression, seed, layer, kind, kept, total.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lth_core.storage.tables import write_table
 from lth_core.storage.tensors import read_header
 from lth_core.training.resume import Resume, Rows, fingerprint
 
-COLUMNS = ("compression", "seed", "layer", "kept", "total")
+COLUMNS = ("compression", "seed", "layer", "kind", "kept", "total")
 
 
 @command
@@ -42,7 +42,7 @@ def main() -> None:
     for (level, compression), (seed, weights) in islice(masks, state.step, None):
         probe = NetworkProbe(task, seed, weights) if is_probed(method) else None
         kept = kept_by_layer(method, layers, level, seed, weights, probe)
-        state.history += [(compression, seed, name, count, sizes[name]) for name, count in kept.items()]
+        state.history += [(compression, seed, name, layers[name], count, sizes[name]) for name, count in kept.items()]
         state.step += 1
         resume.save_when_due(state)
     write_table(options.output, COLUMNS, state.history)

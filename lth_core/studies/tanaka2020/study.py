@@ -7,15 +7,16 @@ et al. 2021 take from a mask what its scores know of single weights.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
 from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
 
 from lth_core import registry
 from lth_core.config import Branch, Choice, Config, Method, Name
-from lth_core.pruning.moments import is_probed, rounds_per_level
+from lth_core.pruning.moments import rounds_per_level
+from lth_core.registry import UnknownName
 from lth_core.storage.paths import collapse_file, saliency_file
 from lth_core.storage.runs import Run
 from lth_core.studies.base import Study, require_levels, rising
@@ -51,12 +52,12 @@ class Design(Study):
     """The levels, rising, at which masks are shuffled, put on fresh weights and inverted; empty: all of `levels`."""
     criteria: Annotated[list[Name], Field(min_length=1)] = [RANDOM, MAGNITUDE, SNIP, GRASP, SYNFLOW]
     """Registered criteria that score theta_0."""
-    iterations: Annotated[list[PositiveInt], Field(min_length=1)] = [1, 10, 100]
-    """Rounds of scoring, rising, that criteria which compute with the network are compared in."""
+    iterations: dict[Name, list[PositiveInt]] = {SNIP: [100], SYNFLOW: [1, 10]}
+    """Rounds of scoring that criteria which compute with the network are compared in, besides those of their papers."""
     linear: list[Name] = [SYNFLOW]
     """Criteria whose rounds are also spaced linearly."""
-    iterated: list[Name] = [SNIP]
-    """Criteria that are also trained with the masks of the most iterations."""
+    also_trained: list[Name] = ["snip-100"]
+    """Variants, such as `snip-100` or `synflow-10-linear`, that are trained besides those of the papers."""
     rungs: PositiveInt = 4
     """Compressions per power of ten at which layer collapse is looked for, up to one weight per layer."""
     smart_ratios: list[Literal["descending", "ascending"]] = ["descending"]
@@ -64,7 +65,7 @@ class Design(Study):
     depth_power: NonNegativeInt = 0
     """How smart ratios fall with depth: 0 is the rule for ResNets, 2 the one for VGGs."""
 
-    _rising = field_validator("levels", "check_levels", "iterations")(rising)
+    _rising = field_validator("levels", "check_levels")(rising)
 
     @field_validator("criteria")
     @classmethod
@@ -73,6 +74,14 @@ class Design(Study):
             registry.criterion.get(name)
         return names
 
+    @field_validator("iterations")
+    @classmethod
+    def _computing(cls, iterations: dict[str, list[int]]) -> dict[str, list[int]]:
+        for name in iterations:
+            if not registry.criterion.uses(name, "probe"):
+                raise ValueError(f"criterion '{name}' does not compute with the network: more rounds change nothing")
+        return iterations
+
     # ------------------------------------------------------------ methods
 
     def prunings(self, config: Config, task: str) -> list[Pruning]:
@@ -80,50 +89,32 @@ class Design(Study):
         return [pruning for pruning, _ in self._derived(config, task)]
 
     def trained(self, config: Config, task: str) -> list[Pruning]:
-        """List those that are trained: every criterion in its paper's rounds, and those to iterate in the most."""
-        usual = {pruning.criterion: pruning for pruning in self.prunings(config, task) if pruning.name in self.criteria}
-        most = [
-            pruning
-            for pruning in self.prunings(config, task)
-            if pruning.criterion in self.iterated
-            and (pruning.iterations, pruning.spacing) == (self.iterations[-1], "exponential")
-        ]
-        return list(dict.fromkeys([*usual.values(), *most]))
+        """List those that are trained: every criterion in its paper's rounds, and `also_trained`."""
+        names = [*self.criteria, *self.also_trained]
+        return [pruning for pruning in self.prunings(config, task) if pruning.name in names]
 
     def checked(self, config: Config, task: str) -> list[Pruning]:
         """List those whose masks are checked: of criteria that score weights, in their papers' rounds."""
         trained = self.trained(config, task)
         return [pruning for pruning in trained if pruning.name in self.criteria and pruning.criterion != RANDOM]
 
-    def _derived(self, config: Config, task: str) -> list[tuple[Pruning, Method]]:
+    def _derived(self, config: Config, task: str) -> Iterator[tuple[Pruning, Method]]:
         base = self.tasks[task]
         densities = [config.methods[base].density(level) for level in self.levels]
-        derived = []
+        fields = {"prune_at": 0, "scope": "global", "iterative": False, "exclude": config.methods[base].exclude}
         for criterion in self.criteria:
-            method = Method(
-                criterion=Choice(name=criterion),
-                prune_at=0,
-                scope="global",
-                exclude=config.methods[base].exclude,
-                iterative=False,
-                densities=densities,
-                levels=len(densities),
-            )
+            method = Method(criterion=Choice(name=criterion), densities=densities, levels=len(densities), **fields)
             usual = rounds_per_level(method)
-            for count, spacing in self._rounds(criterion, method, usual):
-                name = "-".join([criterion, *([f"{count}"] if count != usual else []), *(["linear"] * (spacing == "linear"))])
-                how = {"iterations": count, "spacing": spacing} if is_probed(method) else {}
-                pruning = Pruning(f"{base}-at-init-{name}", criterion, count, spacing, name)
-                derived.append((pruning, method.model_copy(update=how)))
-        return derived
+            for count, spacing in self._rounds(criterion, usual):
+                name = _variant(criterion, count if count != usual else None, spacing)
+                how = {"iterations": count, "spacing": spacing}
+                yield Pruning(f"{base}-at-init-{name}", criterion, count, spacing, name), method.model_copy(update=how)
 
-    def _rounds(self, criterion: str, method: Method, usual: int) -> list[tuple[int, Spacing]]:
+    def _rounds(self, criterion: str, usual: int) -> list[tuple[int, Spacing]]:
         """The numbers of rounds, and their spacings, that a criterion is compared in."""
-        if not is_probed(method):
-            return [(1, "exponential")]
-        counts = sorted({usual, *self.iterations})
+        counts = sorted({usual, *self.iterations.get(criterion, [])})
         linear = [count for count in counts if count > 1 and criterion in self.linear]
-        return [*product(counts, ["exponential"]), *product(linear, ["linear"])]
+        return [*((count, "exponential") for count in counts), *((count, "linear") for count in linear)]
 
     def methods(self, config: Config) -> dict[str, Method]:
         """Derive the ways to prune theta_0, the reference in one shot, and both inverted.
@@ -144,6 +135,9 @@ class Design(Study):
     def _check(self, config: Config, task: str) -> None:
         name, method = self.tasks[task], config.methods[self.tasks[task]]
         require_levels(config, name, self.levels)
+        names = [pruning.name for pruning in self.prunings(config, task)]
+        if unknown := [name for name in self.also_trained if name not in names]:
+            raise ValueError(f"also_trained: {UnknownName('variant', unknown[0], names)}")
         if missing := [level for level in self.check_levels if level not in self.levels]:
             raise ValueError(f"check_levels: {missing[0]} must be one of `levels` {self.levels}")
         if method.scope != "global" or not method.iterative or method.during:
@@ -215,6 +209,11 @@ class Design(Study):
         """Name the figures by kind and task, in the order of the page."""
         kinds = ("collapse", "conservation", "accuracy", "checks")
         return [f"{kind}-{task}" for task in self.tasks for kind in kinds]
+
+
+def _variant(criterion: str, count: int | None, spacing: Spacing) -> str:
+    """Name a criterion in other rounds than its paper's: snip-100, synflow-10-linear."""
+    return "-".join([criterion, *([f"{count}"] if count else []), *(["linear"] * (spacing == "linear"))])
 
 
 def one_shot(method: str) -> str:
