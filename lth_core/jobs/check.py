@@ -6,8 +6,9 @@ Input, on standard input as JSON: `modules` to import, and by name the `tasks`: 
 (`proved`), the task whose trained weights it starts from (`source`), those whose tickets its branches take
 (`exchanged`), the `methods` that prune it, and the tickets that are `treated`. A network must build, turn what its data
 set holds into what its objective reads, be trained as it is written and have the weights that methods name; criteria
-must score weights, treatments make tickets of tickets, and tickets of other tasks fit; a batch must not be larger than
-the training split. Ends with one line that names the key of the config, or says nothing.
+must score weights (with the network, where they compute with it and the data are there), treatments make tickets of
+tickets, and tickets of other tasks fit; a batch must not be larger than the training split. Ends with one line that
+names the key of the config, or says nothing.
 """
 
 from __future__ import annotations

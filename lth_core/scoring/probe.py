@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, fields, replace
@@ -14,7 +15,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from lth_core.engine.cohort import Cohort
 from lth_core.models.inputs import TokenShape
-from lth_core.models.tensors import call, load_tensors, names_of_layers, stored_tensors
+from lth_core.models.tensors import call, load_tensors, stored_tensors
 from lth_core.pruning.probe import Precision, Weights
 from lth_core.storage.tensors import Tensors
 from lth_core.tasks.base import Task
@@ -37,6 +38,8 @@ class NetworkProbe:
     """Examples that batches are cut to where only is looked whether scores can be computed."""
     _modules: dict[torch.dtype, nn.Module] = field(default_factory=dict, repr=False)
     """By precision, and shared by all rounds."""
+    _drawn: dict[tuple[int, int], list[Any]] = field(default_factory=dict, repr=False)
+    """Batches that do not depend on weights, shared by all rounds, too: they may be decoded from files."""
 
     def under(self, mask: Tensors) -> NetworkProbe:
         """Return the same network under a mask (booleans by weight name, of the weights' shapes)."""
@@ -63,12 +66,13 @@ class NetworkProbe:
 
     def batches(self, examples_per_class: int, size: int) -> list[Any]:
         """Draw training examples: see `Probe`."""
-        networks = None
         if self.task.acts:
-            stored = {name: tensor.detach()[None].clone() for name, tensor in stored_tensors(self.module).items()}
-            stored |= {name: value[None] for name, value in self.weights.items()}
-            networks = Cohort(self.task, {name: _as(torch.float32, value) for name, value in stored.items()})
-        drawn = self.task.scored_batches(self.seed, examples_per_class, size, self.at_most, networks)
+            drawn = self.task.scored_batches(self.seed, examples_per_class, size, self.at_most, self._policy())
+        else:
+            key = examples_per_class, size
+            if key not in self._drawn:
+                self._drawn[key] = self.task.scored_batches(self.seed, *key, self.at_most)
+            drawn = self._drawn[key]
         return [self._in_precision(batch) for batch in drawn]
 
     def inputs_of_ones(self) -> Tensor:
@@ -80,7 +84,7 @@ class NetworkProbe:
     def outputs(self, weights: Weights, inputs: Tensor) -> Tensor:
         """Compute the network's outputs (B, ...) of inputs (B, ...)."""
         with self._differentiable():
-            return call(self.module, self._masked(weights), inputs.clone(), names_of_layers(self.module))
+            return call(self.module, self._masked(weights), inputs.clone())
 
     def loss(self, weights: Weights, batch: Any, temperature: float = 1.0) -> Tensor:
         """Compute the task's mean loss of a batch, of outputs divided by a temperature."""
@@ -100,15 +104,22 @@ class NetworkProbe:
         leaves = self._leaves(weights)
         gradient = _derivative(self.loss({**weights, **leaves}, batch, temperature), leaves, again=True)
         product = torch.stack([(gradient[name] * vector[name]).sum() for name in leaves]).sum()
-        try:
-            return _derivative(product, leaves)
-        except RuntimeError as error:
-            if "is not implemented" not in str(error):
-                raise
-            reason = str(error).splitlines()[0]
-            raise ProbeError(f"the network has no second derivatives ({reason}): use another criterion") from error
+        if product.requires_grad:
+            try:  # the whole graph: a gradient by chosen leaves would be 0 behind what has no second derivative
+                product.backward()
+            except RuntimeError as error:
+                if not re.search("is not implemented|differentiate twice", str(error)):
+                    raise
+                reason = str(error).splitlines()[0]
+                raise ProbeError(f"the network has no second derivatives ({reason}): use another criterion") from error
+        return {name: torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for name, leaf in leaves.items()}
 
     # ------------------------------------------------------------ parts
+
+    def _policy(self) -> Cohort:
+        """The network, to act with."""
+        stored = {name: tensor.detach().clone() for name, tensor in stored_tensors(self.module).items()} | self.weights
+        return Cohort(self.task, {name: _as(torch.float32, value)[None] for name, value in stored.items()})
 
     def _leaves(self, weights: Weights) -> dict[str, Tensor]:
         return {name: weights[name].detach().requires_grad_() for name in self.mask}
