@@ -136,7 +136,8 @@ class Design(Study):
         name, method = self.tasks[task], config.methods[self.tasks[task]]
         require_levels(config, name, self.levels)
         names = [pruning.name for pruning in self.prunings(config, task)]
-        if unknown := [name for name in self.also_trained if name not in names]:
+        chosen = self.also_trained if "also_trained" in self.model_fields_set else []
+        if unknown := [name for name in chosen if name not in names]:
             raise ValueError(f"also_trained: {UnknownName('variant', unknown[0], names)}")
         if missing := [level for level in self.check_levels if level not in self.levels]:
             raise ValueError(f"check_levels: {missing[0]} must be one of `levels` {self.levels}")

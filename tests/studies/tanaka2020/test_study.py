@@ -120,6 +120,12 @@ def test_options_that_mean_nothing_are_refused(options: dict, line: str) -> None
         study(**options)
 
 
+def test_variants_of_a_criterion_that_is_left_out_are_left_out() -> None:
+    few = study(criteria=["random", "grasp"])
+    assert {pruning.name for pruning in few.trained(config(), "mini")} == {"random", "grasp"}
+    assert few.methods(config())
+
+
 # ---------------------------------------------------------------- tables
 
 
