@@ -118,20 +118,20 @@ class TaskClaims(TaskSheet):
         table = self.of_task("conservation")
         for score in (SYNFLOW, SNIP):
             rows = table[table["score"] == score]
-            what = {"unit_difference": "every hidden unit: incoming weights have the sum of the outgoing ones"}
+            what, columns = "hidden unit", ["unit_difference"]
             if is_sequence(rows):
-                what["layer_difference"] = "every layer: all have the same sum"
-            for column, words in what.items():
-                largest = rows.groupby("seed")[column].max().clip(lower=np.finfo(float).eps)
-                if largest.notna().all():
-                    self.sheet.add(
-                        f"the synaptic saliency of {NAMES[score]} at initialization is conserved at {words}",
-                        f"{PAPER}, section 5",
-                        "digits to which the sums agree, where they agree least",
-                        -largest.map(math.log10),
-                        unit="digits",
-                        margin=EXACT,
-                    )
+                what, columns = "hidden unit and layer", [*columns, "layer_difference"]
+            largest = rows.groupby("seed")[columns].max().max(axis="columns").clip(lower=np.finfo(float).eps)
+            if largest.notna().all():
+                self.sheet.add(
+                    f"the synaptic saliency of {NAMES[score]} at initialization is conserved at every {what}",
+                    f"{PAPER}, section 5",
+                    "digits to which sums agree, where they agree least: of incoming and outgoing weights"
+                    f"{', and of layers' * (len(columns) > 1)}",
+                    -largest.map(math.log10),
+                    unit="digits",
+                    margin=EXACT,
+                )
 
     def of_collapse(self) -> None:
         """Compare critical compressions: of rounds of SynFlow, and of criteria."""
@@ -140,8 +140,8 @@ class TaskClaims(TaskSheet):
         if SYNFLOW in known:
             most = seed_means(critical[critical["pruning"] == SYNFLOW], "maximal").map(math.log10)
             self.sheet.add(
-                "iterated SynFlow leaves no layer without weights up to one weight per layer (within the last step of "
-                "the compressions)",
+                "iterated SynFlow keeps weights in every layer up to one weight per layer (within one step of the "
+                "compressions)",
                 f"{PAPER}, section 6",
                 "critical compression minus the maximal one",
                 self.critical(SYNFLOW) - most,
@@ -154,7 +154,7 @@ class TaskClaims(TaskSheet):
         for first, second, one, other in later:
             if {first, second} <= known:
                 self.sheet.add(
-                    f"{one} empties its first layer at a higher compression than {other}",
+                    f"{one} keeps weights in every layer up to a higher compression than {other}",
                     f"{PAPER}, section 3",
                     f"critical compression, {one} minus {other}",
                     self.critical(first) - self.critical(second),

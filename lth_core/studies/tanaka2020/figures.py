@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from lth_core.config import Config
-from lth_core.drawing.axes import density_axis, metric_axis
-from lth_core.drawing.colours import series
+from lth_core.drawing.axes import density_axis, label_vertical, metric_axis
+from lth_core.drawing.colours import NEUTRAL, THRESHOLD, series
 from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.heatmaps import heatmaps
 from lth_core.drawing.lines import band, reference, threshold
@@ -41,6 +42,8 @@ LABELS = {
     ITERATIVE: "iterative magnitude, trained",
 }
 CHECKS = {SHUFFLED: "shuffled", REINIT: "fresh weights", INVERTED: "inverted"}
+LINES = ("-", "-", "-", (0, (3, 3)))
+"""Of the scores of `conservation`: the last lies on another one."""
 MARKERS = ("v", "s", "^", "D", "P", "X", "<", ">")
 
 
@@ -144,12 +147,12 @@ def _layers(axes: Axes, counts: pd.DataFrame, view: View) -> None:
         mean = (rows["kept"] / rows["total"]).groupby(rows["layer"], sort=False).mean()
         colour, line = view.styles[criterion]
         marker = MARKERS[number % len(MARKERS)]
-        places = np.arange(1, len(mean) + 1)
+        numbers = np.arange(1, len(mean) + 1)
         axes.plot(
-            places, mean.clip(lower=floor), color=colour, linestyle=line, marker=marker, label=label_of(criterion)
+            numbers, mean.clip(lower=floor), color=colour, linestyle=line, marker=marker, label=label_of(criterion)
         )
     axes.set_yscale("log")
-    axes.xaxis.set_major_locator(FixedLocator(places[:: max(1, len(places) // 8)].tolist()))
+    axes.xaxis.set_major_locator(FixedLocator(numbers[:: max(1, len(numbers) // 8)].tolist()))
     axes.set_xlabel("layer")
     axes.set_ylabel("weights remaining (%)")
     axes.yaxis.set_major_formatter(lambda fraction, position: f"{100 * fraction:g}")
@@ -183,20 +186,22 @@ def conservation(view: View) -> Drawing:
         colours = dict(zip(view.study.criteria, series(len(view.study.criteria), ("ticket", "dense")), strict=True))
         for number, (score, rows) in enumerate(by_layer.groupby("score", sort=False)):
             style = {
-                "color": colours.get(str(score), "#404040"),
+                "color": colours.get(str(score), NEUTRAL),
                 "marker": MARKERS[number],
+                "markersize": 9 - 1.5 * number,  # of equal values, all are seen
+                "markerfacecolor": "none",
                 "label": label_of(str(score)),
             }
-            axes[0, 0].plot(np.arange(1, len(rows) + 1), rows["ratio"], **style)
+            axes[0, 0].plot(np.arange(1, len(rows) + 1), rows["ratio"], linestyle=LINES[number], **style)
             axes[0, 1].plot(rows["size"], (rows["ratio"] / rows["size"]).abs(), linestyle="", **style)
         sizes = np.array([by_layer["size"].min(), by_layer["size"].max()])
-        axes[0, 1].plot(sizes, 1 / sizes, color="#606060", linestyle=":", label="1 / size")
+        axes[0, 1].plot(sizes, 1 / sizes, color=THRESHOLD, linestyle=":", label="1 / size")
         axes[0, 0].set_xlabel("layer")
-        axes[0, 0].set_ylabel("sum of the layer / mean of the sums")
+        label_vertical(axes[0, 0], "sum of the layer / mean of the sums")
         axes[0, 1].set_xscale("log")
         axes[0, 1].set_yscale("log")
         axes[0, 1].set_xlabel("weights of the layer")
-        axes[0, 1].set_ylabel("mean score / mean of the sums")
+        label_vertical(axes[0, 1], "mean score / mean of the sums")
         for axis in (axes[0, 1].xaxis, axes[0, 1].yaxis):
             axis.set_minor_locator(NullLocator())
         legend(figure, "mean over seeds")
