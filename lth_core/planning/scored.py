@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from lth_core import registry
-from lth_core.config import Config, Method
+from lth_core.config import Choice, Config, Method
 from lth_core.data.facts import known_facts
 from lth_core.data.kinds import kind_of_data, offered_to_models
 from lth_core.planning.configerrors import at
@@ -36,22 +35,22 @@ def _problems(config: Config, task: str, method: Method) -> Iterable[tuple[tuple
             ("iterations",),
             f"'{criterion}' scores in {rounds} rounds, and granularity 'filter' prunes in one: set iterations: 1",
         )
-    dataset = config.dataset(settings.dataset)
-    facts = known_facts(dataset.source, dataset.transforms, config.data_root)
-    kind = kind_of_data(facts)
+    kind = kind_of_data(registry.dataset.facts(config.dataset(settings.dataset).source.name))
     if kind == "text" and registry.criterion.facts(criterion).get("inputs") == "numbers":
         yield ("criterion",), f"'{criterion}' needs inputs that are numbers, and those of task '{task}' are tokens"
-    if problem := _undrawable(method, settings.dataset, facts):
+    if problem := _undrawable(config, settings.dataset, method.criterion):
         yield ("criterion", "examples_per_class"), problem
 
 
-def _undrawable(method: Method, dataset: str, facts: Mapping[str, Any]) -> str | None:
+def _undrawable(config: Config, name: str, criterion: Choice) -> str | None:
     """Say that there are fewer training examples than a criterion draws of all classes, as far as it is known."""
-    known = registry.criterion.options(method.criterion.name)
+    options = registry.criterion.options(criterion.name)
+    if "examples_per_class" not in options:
+        return None
+    dataset = config.dataset(name)
+    facts = known_facts(dataset.source, dataset.transforms, config.data_root)
     classes, examples = offered_to_models(facts).get("classes"), facts.get("train_examples")
-    if "examples_per_class" not in known or not classes or examples is None:
+    wanted = criterion.options.get("examples_per_class", options["examples_per_class"].default)
+    if not classes or examples is None or not isinstance(wanted, int) or wanted * classes <= examples:
         return None
-    wanted = method.criterion.options.get("examples_per_class", known["examples_per_class"].default)
-    if wanted * classes <= examples:
-        return None
-    return f"{wanted} of each of {classes} classes are more than the {examples} training examples of '{dataset}'"
+    return f"{wanted} of each of {classes} classes are more than the {examples} training examples of '{name}'"

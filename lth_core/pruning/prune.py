@@ -54,11 +54,15 @@ def removed_count(surviving: int, fraction: float) -> int:
 def _remove_lowest(
     scores: Shaped[np.ndarray, " weights"], kept: Bool[np.ndarray, " weights"], count: int
 ) -> Bool[np.ndarray, " weights"]:
-    """`kept` without its `count` lowest-scored entries."""
+    """`kept` without its `count` lowest-scored entries; of equal scores, those that come first."""
     surviving = np.flatnonzero(kept)
-    order = np.argsort(scores[surviving], kind="stable")
     smaller = kept.copy()
-    smaller[surviving[order[:count]]] = False
+    if count:
+        values = scores[surviving]
+        highest = np.partition(values, count - 1)[count - 1]  # of those that go: a whole sort takes ten times as long
+        lower, equal = values < highest, np.flatnonzero(values == highest)
+        smaller[surviving[lower]] = False
+        smaller[surviving[equal[: count - lower.sum()]]] = False
     return smaller
 
 
