@@ -122,7 +122,7 @@ def replicates(options: argparse.Namespace) -> list[Replicate]:
     sources = zip(*(unstack(files[path]) for path in paths), strict=True)
     for target, mask, over, weights in zip(targets, masks, ended, sources, strict=True):
         ticket = fit(rewinding, weights[1], mask, target, layers)
-        cohort.append(Replicate(ticket, over, *(adapt(tensors, target, layers) for tensors in weights), layers))
+        cohort.append(Replicate(ticket, over, *(adapt(tensors, target, layers) for tensors in weights), layers=layers))
     return cohort
 
 

@@ -202,7 +202,7 @@ def check_treatment(network: Network, asked: Mapping[str, Any], ticket: Ticket) 
     """Check that a treatment makes a ticket of a ticket, which may be the dense network."""
     branch = Branch(**asked["branch"])
     weights = (network.initial, network.initial, network.other, network.initial)
-    replicate = Replicate(ticket, False, *weights, network.layers)
+    replicate = Replicate(ticket, False, *weights, layers=network.layers)
     spec = {"task": network.settings.model_dump(mode="json"), "level": int(bool(ticket.mask))}
 
     def work() -> None:
