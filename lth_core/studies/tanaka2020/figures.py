@@ -196,11 +196,11 @@ def conservation(view: View) -> Drawing:
         sizes = np.array([by_layer["size"].min(), by_layer["size"].max()])
         axes[0, 1].plot(sizes, 1 / sizes, color=THRESHOLD, linestyle=":", label="1 / size")
         axes[0, 0].set_xlabel("layer")
-        label_vertical(axes[0, 0], "sum of the layer / mean of the sums")
+        label_vertical(axes[0, 0], "sum of layer / mean sum")
         axes[0, 1].set_xscale("log")
         axes[0, 1].set_yscale("log")
         axes[0, 1].set_xlabel("weights of the layer")
-        label_vertical(axes[0, 1], "mean score / mean of the sums")
+        label_vertical(axes[0, 1], "mean score / mean sum")
         for axis in (axes[0, 1].xaxis, axes[0, 1].yaxis):
             axis.set_minor_locator(NullLocator())
         legend(figure, "mean over seeds")
