@@ -45,7 +45,7 @@ def main() -> None:
         state.history += [(compression, seed, name, layers[name], count, sizes[name]) for name, count in kept.items()]
         state.step += 1
         resume.save_when_due(state)
-    write_table(options.output, COLUMNS, state.history)
+    write_table(options.output, COLUMNS, state.history, digits=None)
     resume.forget()
 
 
