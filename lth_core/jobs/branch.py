@@ -48,6 +48,8 @@ class Replicate:
     start: Tensors
     trained: Tensors
     trained_from: Tensors
+    layers: Mapping[str, str]
+    """The prunable weights of the trained network -> kinds, in network order."""
 
 
 @command
@@ -120,7 +122,7 @@ def replicates(options: argparse.Namespace) -> list[Replicate]:
     sources = zip(*(unstack(files[path]) for path in paths), strict=True)
     for target, mask, over, weights in zip(targets, masks, ended, sources, strict=True):
         ticket = fit(rewinding, weights[1], mask, target, layers)
-        cohort.append(Replicate(ticket, over, *(adapt(tensors, target, layers) for tensors in weights)))
+        cohort.append(Replicate(ticket, over, *(adapt(tensors, target, layers) for tensors in weights), layers=layers))
     return cohort
 
 
@@ -155,6 +157,7 @@ def treat(
     offered = {
         "ticket": replace(ticket, weights=read_only(ticket.weights), mask=read_only(ticket.mask)),
         "checkpoints": BranchCheckpoints(**weights, fresh=fresh),
+        "layers": {layer: kind for layer, kind in replicate.layers.items() if layer in ticket.mask},
         "rng": random_generator(seed, "branch", name, level, draw),
     }
     with seeded(seed, "branch", name, level, draw):

@@ -201,7 +201,8 @@ def probe_of(network: Network, data: str) -> NetworkProbe:
 def check_treatment(network: Network, asked: Mapping[str, Any], ticket: Ticket) -> None:
     """Check that a treatment makes a ticket of a ticket, which may be the dense network."""
     branch = Branch(**asked["branch"])
-    replicate = Replicate(ticket, False, network.initial, network.initial, network.other, network.initial)
+    weights = (network.initial, network.initial, network.other, network.initial)
+    replicate = Replicate(ticket, False, *weights, layers=network.layers)
     spec = {"task": network.settings.model_dump(mode="json"), "level": int(bool(ticket.mask))}
 
     def work() -> None:

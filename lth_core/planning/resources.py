@@ -91,6 +91,15 @@ class Needs:
         """Of scores that are computed with the network: each round costs about a training step, at most four."""
         return self._need(run, 4 * rounds_per_level(self.plan.methods[run.method]), 0)
 
+    def collapse(self, run: Run) -> Need:
+        """Of masks at up to 40 compressions, each in as many rounds as any method has."""
+        rounds = max(rounds_per_level(method) for method in self.plan.methods.values())
+        return self._need(run, 40 * 4 * rounds, 0)
+
+    def saliency(self, run: Run) -> Need:
+        """Of a few backward passes."""
+        return self._need(run, 10, 0)
+
     def nodes(self, task: str) -> int:
         """Nodes that a training is spread over."""
         nodes = self.plan.config.tasks[task].nodes

@@ -156,7 +156,9 @@ def test_gpus_are_asked_for_unless_training_is_on_cpus(needs_of, device: str, gp
     assert (needs.training(DENSE).runtime < slow) == bool(gpus)
 
 
-@pytest.mark.parametrize("kind", ["training", "telemetry", "connectivity", "supermasks", "weights"])
+@pytest.mark.parametrize(
+    "kind", ["training", "telemetry", "connectivity", "supermasks", "collapse", "saliency", "weights"]
+)
 def test_nothing_is_asked_for_before_the_cohort_is_initialized(needs_of, kind: str) -> None:
     needs = needs_of()
     need = getattr(needs, kind)(DENSE)
@@ -197,7 +199,7 @@ def test_a_step_in_an_environment_is_of_whole_episodes_as_computed_by_hand(needs
     assert need.mem_mb == pytest.approx(1.5 * (4 * numbers / 1e6 + 8), abs=1)
 
 
-@pytest.mark.parametrize("kind", ["training", "telemetry", "connectivity", "supermasks"])
+@pytest.mark.parametrize("kind", ["training", "telemetry", "connectivity", "supermasks", "collapse"])
 def test_longer_episodes_take_more_time(needs_of, kind: str) -> None:
     short, long = (needs_of(over=POLE, examples=dict.fromkeys(EXAMPLES, steps)) for steps in (200, 2000))
     assert getattr(long, kind)(DENSE).runtime - 10 > 8 * (getattr(short, kind)(DENSE).runtime - 10) > 0
