@@ -108,12 +108,12 @@ class TaskClaims(TaskSheet):
         """Make two claims: by early stopping as in the paper, and by a step that the end of training cannot cut off."""
         at, label = self.at(rows, level), self.sheet.metric.label
         sentence = f"Winning tickets {self.kept(rows, level)} learn faster than the dense network"
-        self.sheet.add(
+        self.sheet.saved(
             sentence,
             f"{PAPER}, Figure 4a",
             f"steps to early stop saved by the ticket {at}{self._still_falling('ticket', rows)}",
-            100 * (1 - seed_means(rows, STEP) / self.dense(STEP)),
-            unit="% of dense",
+            seed_means(rows, STEP) / self.dense(STEP),
+            of="dense",
         )
         last = self.config.tasks[self.task].train.steps
         missed = rows[TO_DENSE].isna() & ~rows["diverged"]
@@ -121,13 +121,13 @@ class TaskClaims(TaskSheet):
         reached = (
             f"; not reached in {missed.sum()} of {len(rows)} runs, counted as the last step" if missed.any() else ""
         )
-        self.sheet.add(
+        self.sheet.saved(
             f"{sentence} (steps to the dense network's validation {label})",
             f"{PAPER}, after Figure 4a",
             f"steps to the dense network's final validation {label} (within {self.sheet.metric.tolerance}) saved by "
             f"the ticket {at}{reached}",
-            100 * (1 - seed_means(steps, TO_DENSE) / self.dense(TO_DENSE)),
-            unit="% of dense",
+            seed_means(steps, TO_DENSE) / self.dense(TO_DENSE),
+            of="dense",
         )
 
     def _still_falling(self, name: str, rows: pd.DataFrame) -> str:
@@ -178,12 +178,12 @@ class TaskClaims(TaskSheet):
         if moderate:
             at, kept, metric = self.at(rows, moderate), self.kept(rows, moderate), self.sheet.metric
             still_falling = self._still_falling("reinitialized", rows[rows["level"] == moderate])
-            self.sheet.add(
+            self.sheet.excess(
                 f"Reinitialized tickets {kept} learn slower than the dense network",
                 f"{PAPER}, Figure 4a",
                 f"further steps to early stop of the reinitialized ticket {at}{still_falling}",
-                100 * (per_seed(rows, STEP)[moderate] / self.dense(STEP) - 1),
-                unit="% of dense",
+                per_seed(rows, STEP)[moderate] / self.dense(STEP),
+                of="dense",
             )
             self.sheet.add(
                 f"Reinitialized tickets {kept} {metric.directed('fall below', 'rise above')} the dense network's test "
@@ -264,13 +264,12 @@ class TaskClaims(TaskSheet):
         if not level:
             return
         bins = weights[weights["level"] == level]
-        bins = bins.assign(total=bins["count"] * (bins["left"] + bins["right"]) / 2)
         sums = bins.groupby(["seed", "group"])[["total", "count"]].sum()
         means = (sums["total"] / sums["count"]).unstack("group")
-        self.sheet.add(
+        self.sheet.excess(
             "Training moves the weights of the winning ticket farther than the pruned ones",
             f"{PAPER}, appendix F, Figure 19",
             f"mean distance moved in dense training, kept over pruned weights, {self.at(rows, level)}",
-            100 * (means["kept"] / means["pruned"] - 1),
-            unit="% of pruned",
+            means["kept"] / means["pruned"],
+            of="pruned",
         )
