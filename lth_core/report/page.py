@@ -18,7 +18,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from lth_core.analysis.corrections import expected_false_verdicts
 from lth_core.analysis.divergence import Line
 from lth_core.config import HOW_TO_COMPUTE, Choice, Config, Method, Recipe, Task, seeds_of
-from lth_core.metrics import percent_text
 from lth_core.report.costs import CostLine
 from lth_core.report.numbers import claim_numbers, decimals, interval_bar, number, ratio
 
@@ -255,6 +254,6 @@ def _ranking(method: Method) -> str:
 def _left_by_levels(method: Method) -> str:
     """Say what the levels prune, or keep."""
     if method.densities:
-        return f"keeping {', '.join(f'{percent_text(density)}%' for density in method.densities)} of the weights"
+        return f"keeping {', '.join(f'{100 * density:.3g}%' for density in method.densities)} of the weights"
     rates = "".join(f", {kind} {rate:.0%}" for kind, rate in method.rate_by_kind.items())
     return f"at {method.rate:.0%} of the surviving weights per round{rates}"
