@@ -94,6 +94,11 @@ class TaskSheet:
 
 
 def with_weights(*densities: float, of: str = "the weights") -> str:
-    """Return how sentences name densities: "with 11% of the weights", or "with 21% to 3.5% of the weights"."""
+    """Return how sentences name densities: "with 10.7% of the weights", or "with 21% to 3.5% of the weights"."""
+    return f"with {spanned(*densities)} of {of}"
+
+
+def spanned(*densities: float) -> str:
+    """Return densities from most to fewest weights: "10.7%", or "21% to 3.5%"."""
     first, last = (f"{percent_text(density)}%" for density in (max(densities), min(densities)))
-    return f"with {first if first == last else f'{first} to {last}'} of {of}"
+    return first if first == last else f"{first} to {last}"

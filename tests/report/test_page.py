@@ -265,8 +265,8 @@ def test_the_page_is_the_same_bytes_every_time():
 def test_every_claim_is_told_with_its_verdict_in_words_its_interval_and_its_margin():
     text = words(page([claim("supported"), claim("contradicted"), claim("inconclusive", low=-3.25, margin=1.3)]))
     for verdict in ("supported", "contradicted", "inconclusive"):
-        told = f"{verdict} corrected: {verdict}p = 0.01, corrected = 0.02 This is {verdict} Paper, Fig. 1"
-        assert f"1 {verdict}" in text and told in text
+        shown = f"{verdict} corrected: {verdict}p = 0.01, corrected = 0.02 This is {verdict} Paper, Fig. 1"
+        assert f"1 {verdict}" in text and shown in text
     assert "3 claims tested" in text
     assert "must exceed 1.3 pp" in text and "[−3.2, 2.0]" in text
 
@@ -288,7 +288,7 @@ def test_corrected_verdicts_are_counted_beside_those_that_chance_gives():
     sure = claim("supported", p=1e-5, p_holm=2e-5)
     text = words(page([left_open, sure]))
     assert "2 have an interval: if every effect were equal to its margin, 0.1 would get a verdict by chance." in text
-    assert "Corrected for this in each study, 1 are supported, 0 contradicted, 1 inconclusive" in text
+    assert "Corrected for this in each study (how): 1 supported, 0 contradicted, 1 inconclusive." in text
     assert "supported corrected: inconclusivep = 0.03, corrected = 0.06" in text and "p < 0.001" in text
 
 

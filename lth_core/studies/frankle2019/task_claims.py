@@ -21,9 +21,8 @@ from lth_core.analysis.measurements import (
     select,
     select_dense,
 )
-from lth_core.metrics import percent_text
 from lth_core.studies.captions import listing, still_improving
-from lth_core.studies.claim_sheet import TaskSheet, with_weights
+from lth_core.studies.claim_sheet import TaskSheet, spanned, with_weights
 from lth_core.studies.frankle2019.densities import compared, density, levels_between, mean_over, percent
 from lth_core.studies.frankle2019.study import Design, continued, one_shot, treatment
 from lth_core.studies.published import trains_lenet_as_published
@@ -88,8 +87,8 @@ class TaskClaims(TaskSheet):
                 f"Winning tickets {self.kept(rows, levels[0], levels[-1])} match (within {metric.tolerance}) or "
                 f"{metric.directed('exceed', 'undercut')} the dense network's test {metric.label}",
                 f"{PAPER}, Figures 4 and 5",
-                f"{self.early('ticket', 'dense')}, mean over densities {percent(rows, levels[0])} to "
-                f"{percent(rows, levels[-1])}",
+                f"{self.early('ticket', 'dense')}, mean over densities "
+                f"{spanned(*(density(rows, level) for level in levels))}",
                 gain.mean(axis="columns", skipna=False),
             )
         level = nearest_level(rows, MODERATE)
@@ -238,9 +237,8 @@ class TaskClaims(TaskSheet):
         levels = densities.index
         effect = f"{self.early('iterative', 'one-shot')}, {mean_over(densities)}"
         if not np.allclose(densities, by_level[levels], rtol=0.01):
-            first, last = (percent_text(by_level[level]) for level in (levels[0], levels[-1]))
             effect += (
-                f" left by one-shot pruning (iterative pruning leaves {first}% to {last}% at these levels; its "
+                f" left by one-shot pruning (iterative pruning leaves {spanned(*by_level[levels])} at these levels; its "
                 f"{self.sheet.metric.label} is interpolated)"
             )
         gain = self.sheet.metric.gain(iterative[levels], per_seed(pruned_once, EARLY_METRIC)[levels])
