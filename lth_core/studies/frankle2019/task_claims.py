@@ -238,8 +238,8 @@ class TaskClaims(TaskSheet):
         effect = f"{self.early('iterative', 'one-shot')}, {mean_over(densities)}"
         if not np.allclose(densities, by_level[levels], rtol=0.01):
             effect += (
-                f" left by one-shot pruning (iterative pruning leaves {spanned(*by_level[levels])} at these levels; its "
-                f"{self.sheet.metric.label} is interpolated)"
+                f" left by one-shot pruning (iterative pruning leaves {spanned(*by_level[levels])} at these levels; "
+                f"its {self.sheet.metric.label} is interpolated)"
             )
         gain = self.sheet.metric.gain(iterative[levels], per_seed(pruned_once, EARLY_METRIC)[levels])
         sentence = "Iterative pruning beats one-shot pruning below 15% of the weights"
