@@ -87,7 +87,7 @@ def measure(histories: pd.DataFrame, metrics: Mapping[str, Metric]) -> pd.DataFr
     stopped = stopped[[*REPLICATE, "early_stop_step", "validation_loss", *list(names.values())[1:]]]
     last = sound.groupby(REPLICATE)["step"].transform("max")
     for name, fraction in FRACTIONS.items():
-        nearest = _rows_of_minimum(sound, (sound["step"] - fraction * last).abs().round(6))
+        nearest = _rows_of_minimum(sound, (sound["step"] - fraction * last).abs())
         names = {f"{split}_metric": f"{split}_metric_{name}" for split in ("train", "test")}
         stopped = stopped.merge(nearest[[*REPLICATE, *names]].rename(columns=names), on=REPLICATE)
     stopped = stopped.merge(_steps_to_dense(sound[sound["step"] == last], sound, metrics), on=REPLICATE, how="left")
