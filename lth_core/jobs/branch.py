@@ -21,6 +21,7 @@ from torch import nn
 
 from lth_core import registry
 from lth_core.config import Branch, Method, Rewind, Task
+from lth_core.data.reading import read_facts
 from lth_core.jobs.support.command import command
 from lth_core.jobs.support.inputs import check_characters, read_mask, read_weights
 from lth_core.jobs.support.stacking import stack, unstack
@@ -68,7 +69,7 @@ def main() -> None:
     check_characters(options.data, options.source_data, options.weights_data)
     task = open_task(spec, options.data)
     branch = Branch(**spec["branch"])
-    factory = model_factory(Task(**spec["task"]), read_header(options.data))
+    factory = model_factory(Task(**spec["task"]), read_facts(options.data))
     cohort = replicates(options)
     pairs = [
         (replicate.ticket, treat(spec, factory, branch, seed, draw, replicate))

@@ -24,7 +24,7 @@ from torch import nn
 
 from lth_core.config import Branch, Method, Rewind, Task
 from lth_core.data.kinds import are_known, other_characters
-from lth_core.data.reading import open_data
+from lth_core.data.reading import open_data, read_facts
 from lth_core.jobs.branch import Replicate, check_masks, treat
 from lth_core.jobs.initialize import check_methods, check_model, proof_of, start_from
 from lth_core.jobs.support.command import command, import_modules
@@ -42,7 +42,7 @@ from lth_core.pruning.rounds import next_mask
 from lth_core.randomness import kept_torch_generators
 from lth_core.registry import one_line
 from lth_core.scoring.probe import NetworkProbe
-from lth_core.storage.tensors import Tensors, read_header
+from lth_core.storage.tensors import Tensors
 from lth_core.tasks.fitting import input_shape
 from lth_core.tasks.opening import build_task
 from lth_core.tickets.adaptation import adapt
@@ -89,8 +89,8 @@ def check_task(name: str, asked: Mapping[str, Any]) -> None:
     """
     settings, facts = Task(**asked["task"]), dict(asked["facts"])
     if asked["data"]:
-        facts |= read_header(asked["data"])
-        examples = open_data(asked["data"]).size("train")
+        facts |= (data := open_data(asked["data"])).facts
+        examples = data.size("train")
         if settings.train.batch_size > examples:
             problem = f"{settings.train.batch_size} must be at most the {examples} training examples"
             raise CheckError(f"tasks.{name}.train.batch_size: {problem}")
@@ -152,7 +152,7 @@ def weights_of_other(key: str, facts: Mapping[str, Any], asked: Mapping[str, Any
     """Draw the weights of another task, or return None where its data are not known. Raises CheckError."""
     settings, others = Task(**asked["task"]), dict(asked["facts"])
     if asked["data"]:
-        others |= read_header(asked["data"])
+        others |= read_facts(asked["data"])
     if problem := other_characters(facts, others):
         raise CheckError(f"{key}: the data of task '{asked['name']}' and those of this one {problem}")
     if not are_known(others):

@@ -1,4 +1,4 @@
-"""What one image costs a network, measured where it is built: jobs on a cluster ask for memory and time by it."""
+"""What one example costs a network, measured where it is built: jobs on a cluster ask for memory and time by it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from lth_core.models.inputs import zeros
 
 
 def network_cost(module: nn.Module, input_shape: Sequence[int]) -> dict[str, int]:
-    """Measure a network's forward pass of one image (C, H, W); leave the module as it is.
+    """Measure a network's forward pass of one example, such as an image (C, H, W); leave the module as it is.
+
+    One node of a graph costs what all of them do: a pass over the graph.
 
     `parameters`: numbers that are trained. `flops`: see `flops`. `activations`: numbers in the outputs of all layers
     together or, where that is more, those that a backward pass needs; `largest_activation`: numbers in the largest
@@ -88,7 +90,18 @@ def _bilinear_flops(_: Tensor, weight: Tensor, *__: Any, out_val: Tensor, **___:
     return 2 * out_val.numel() * math.prod(weight.shape[-2:])
 
 
-_FORMULAS = {**flop_registry, torch.ops.aten.mv: _mv_flops, torch.ops.aten._trilinear: _bilinear_flops}
+def _bag_flops(table: Tensor, rows: Tensor, *_: Any, **__: Any) -> int:
+    return 2 * rows.numel() * table.shape[-1]
+
+
+_FORMULAS = {
+    **flop_registry,
+    torch.ops.aten.mv: _mv_flops,
+    torch.ops.aten._trilinear: _bilinear_flops,
+    # Weighted sums of a table's rows: products with a sparse matrix.
+    torch.ops.aten._embedding_bag: _bag_flops,
+    torch.ops.aten._embedding_bag_forward_only: _bag_flops,
+}
 
 
 @contextmanager

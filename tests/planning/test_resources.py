@@ -205,6 +205,22 @@ def test_longer_episodes_take_more_time(needs_of, kind: str) -> None:
     assert getattr(long, kind)(DENSE).runtime - 10 > 8 * (getattr(short, kind)(DENSE).runtime - 10) > 0
 
 
+GRAPH = """\
+tasks:
+  mini: {dataset: digits-graph, model: gcn}
+"""
+
+
+def test_any_number_of_nodes_costs_one_pass_over_the_graph(needs_of, monkeypatch) -> None:
+    cost = {"parameters": 1000, "flops": 2 * 10**8, "activations": 10**6, "largest_activation": 10**5}
+    monkeypatch.setattr(resources, "CPU", replace(resources.CPU, mem_mb=0))
+    need = needs_of(cost=cost, over=GRAPH, steps=10_000).training(DENSE)
+    # 10,000 steps and 102 evaluations of three splits, each 2e8 operations at 2e10 per second; 2 ms a step.
+    seconds = (3 * 10_000 + 3 * 102) * 0.01 + 10_000 * 0.002
+    assert need.runtime == 10 + math.ceil(1.5 * 2 * seconds / 60)
+    assert need.mem_mb == pytest.approx(1.5 * (4 * (32_000 + 2_000_000) / 1e6 + 8), abs=1)
+
+
 @pytest.mark.parametrize(("name", "options"), [("lstm", {"width": 8}), ("transformer", {"width": 8, "heads": 2})])
 def test_an_example_of_text_is_a_window(name: str, options: dict[str, int]) -> None:
     def cost_of(context: int) -> dict[str, int]:
