@@ -47,7 +47,7 @@ def main() -> None:
     for index, (seed, mask) in enumerate(zip(spec["seeds"], masks, strict=True)):
         weights = {name: replicates[index] for name, replicates in files.items()}
         ended[index] |= ends_chain(method, layers, **weights, diverged=diverged[index])
-        about = {"consumers": network["consumers"], "ended": ended[index]}
+        about = {"consumers": network["consumers"], "channels": network.get("channels"), "ended": ended[index]}
         smaller.append(next_mask(method, layers, spec["level"], seed, mask, **weights, **about))
     write_tensors(options.output, stack(smaller), {**counts(smaller, ended), "provenance": provenance(spec)})
 

@@ -28,6 +28,7 @@ from lth_core.models.folding import folded
 from lth_core.models.groups import Group, TensorAxis, rows_and_columns
 from lth_core.models.inputs import TokenShape, random_inputs, zeros
 from lth_core.models.symmetries import symmetries
+from lth_core.models.unit_tracing import named_tensors
 
 TOLERANCE = 1e-9
 """Of the proof, in double precision: the largest difference between outputs, in proportion to the largest output."""
@@ -83,8 +84,7 @@ def _without_superfluous_units(small: nn.Module, groups: Sequence[Group], input_
     inputs = proof_inputs(input_shape).to(next(small.parameters()).device)
     with torch.no_grad():
         expected = small(inputs)
-        for group in groups:
-            _remove_units(small, group, inputs)
+        take_out(small, groups, [_superfluous(small, group, inputs) for group in groups])
         difference = (small(inputs) - expected).abs().max()
     if not difference <= TOLERANCE * (1 + expected.abs().max()):
         raise ShrinkingError(f"the smaller network would compute something else (outputs differ by {difference:.2g})")
@@ -138,21 +138,21 @@ def compare_costs(
     return costs[0], costs[1]
 
 
-def _remove_units(module: nn.Module, group: Group, inputs: Tensor) -> None:
-    """Take the superfluous units of a group out of the module, in place, where its outputs can be kept."""
+def _superfluous(module: nn.Module, group: Group, inputs: Tensor) -> np.ndarray:
+    """List the units of a group that can go; whatever else they give is given to the consumer's bias, in place."""
     producers, consumers = _producers_and_consumers(module, group)
     if not consumers:
-        return
+        return np.array([], int)
     columns = [_columns(module, along, group.size) for along in consumers]
     unread = ~torch.stack([part.flatten(2).any(dim=2).any(dim=0) for part in columns]).any(dim=0)
     removed = unread
     if len(producers) == len(consumers) == 1:
         removed = unread | _made_constant(module, producers[0], consumers[0], unread, inputs)
-    if removed.all():  # a layer has at least one unit; nothing reads it
+    for part in columns:
+        part[:, removed] = 0
+    if removed.all():  # a layer has at least one unit
         removed[0] = False
-        for part in columns:
-            part[:, 0] = 0
-    take_out(module, group, removed.nonzero().flatten().cpu().numpy())
+    return removed.nonzero().flatten().cpu().numpy()
 
 
 def _made_constant(
@@ -161,9 +161,11 @@ def _made_constant(
     """Give the consumer what the units without rows always add to it; tells which units are superfluous then."""
     consumer, size = module.get_submodule(_layer(along)), len(unread)
     columns = _columns(module, along, size)
-    silent = ~_tensor(module, producer).flatten(1).any(dim=1)
+    silent = ~_tensor(module, producer).flatten(1).any(dim=1) & ~unread
+    if not silent.any():
+        return silent
     constants, constant = _outputs(module, consumer, along, size, inputs)
-    removed = silent & constant & ~unread
+    removed = silent & constant
     given = constants * removed
     if isinstance(consumer, nn.Linear):
         shift = (columns * given[None, :, None]).sum(dim=(1, 2))
@@ -202,23 +204,35 @@ def _columns(module: nn.Module, along: TensorAxis, size: int) -> Tensor:
     return weight[:, along.first : along.first + size * along.repeats].view(len(weight), size, -1)
 
 
-def take_out(module: nn.Module, group: Group, units: np.ndarray) -> None:
-    """Remove units from every tensor of the group, in place, and from what the layers know of their sizes."""
-    removed: dict[TensorAxis, list[np.ndarray]] = {}
-    for along in group.axes:  # of a tensor's axis together, because entries move up
-        removed.setdefault(TensorAxis(along.tensor, along.axis), []).append(along.entries(units))
-    for along, entries in removed.items():
-        layer, name = module.get_submodule(_layer(along)), along.tensor.rpartition(".")[2]
-        tensor = getattr(layer, name)
-        kept = np.delete(np.arange(tensor.shape[along.axis]), np.concatenate(entries))
-        smaller = tensor.data.index_select(along.axis, torch.from_numpy(kept).to(tensor.device)).clone()
+def take_out(module: nn.Module, groups: Sequence[Group], units: Sequence[np.ndarray]) -> None:
+    """Remove units of every group from all their tensors, in place, and from what the layers know of their sizes."""
+    for (tensor, axis), kept in kept_entries(module, groups, units).items():
+        layer, name = module.get_submodule(tensor.rpartition(".")[0]), tensor.rpartition(".")[2]
+        before = getattr(layer, name)
+        smaller = before.data.index_select(axis, torch.from_numpy(kept).to(before.device)).clone()
         if name in layer._buffers:
             setattr(layer, name, smaller)
         else:
-            setattr(layer, name, nn.Parameter(smaller, tensor.requires_grad))
+            setattr(layer, name, nn.Parameter(smaller, before.requires_grad))
         _resize(layer)
-    for path in group.heads:
-        module.get_submodule(path).heads -= len(units)  # pyright: ignore[reportOperatorIssue]
+    for group, removed in zip(groups, units, strict=True):
+        for path in group.heads:
+            module.get_submodule(path).heads -= len(removed)  # pyright: ignore[reportOperatorIssue]
+
+
+def kept_entries(
+    module: nn.Module, groups: Sequence[Group], units: Sequence[np.ndarray]
+) -> dict[tuple[str, int], np.ndarray]:
+    """List what is left of every tensor along every axis, without the given units of every group."""
+    removed: dict[tuple[str, int], list[np.ndarray]] = {}
+    for group, gone in zip(groups, units, strict=True):
+        for along in group.axes if len(gone) else ():
+            removed.setdefault((along.tensor, along.axis), []).append(along.entries(gone))
+    tensors = dict(named_tensors(module))
+    return {
+        (name, axis): np.delete(np.arange(tensors[name].shape[axis]), np.concatenate(entries))
+        for (name, axis), entries in removed.items()
+    }
 
 
 def _resize(layer: Any) -> None:

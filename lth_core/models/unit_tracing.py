@@ -181,7 +181,7 @@ class _Tracing(fx.Interpreter):
             return first
         if len(inputs) == 1 and operation in RESHAPING:
             return self._reshaped(first, before, shape)
-        of_pixels = first.axis == 1 and len(before) > 2 and all(part.repeats == 1 for part in first.parts)
+        of_pixels = first.axis == 1 and len(before) > 2
         if len(inputs) == 1 and operation in POOLING and of_pixels and shape[:2] == before[:2]:
             return first
         if isinstance(layer, Heads):

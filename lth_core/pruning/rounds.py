@@ -10,6 +10,7 @@ from lth_core import registry
 from lth_core.config import Method
 from lth_core.pruning.allocated import allocated_mask
 from lth_core.pruning.allocation import is_allocated
+from lth_core.pruning.channels import Listed, channels_of, prune_channels, weights_beside
 from lth_core.pruning.filters import filter_fractions
 from lth_core.pruning.prune import fractions, prune
 from lth_core.pruning.scores import check_scores
@@ -49,14 +50,15 @@ def next_mask(
     trained_from: Tensors | None = None,
     trained: Tensors | None = None,
     consumers: Consumers,
+    channels: Listed | None = None,
     ended: bool = False,
 ) -> Tensors:
     """Make the mask of `level` of one replicate, from the mask before and what the method's criterion looks at.
 
-    It is a mask of `layers` and, where filters are removed, of those weights of other layers that read them.
-    `consumers`: of removable filters, see `prune_filters`. Where the chain has `ended`, nothing is scored: the mask
+    It is a mask of `layers` and, where filters or channels are removed, of those weights of other layers that read
+    them. `consumers`: of removable filters, see `prune_filters`; `channels`: see `channels_of`. Where the chain has `ended`, nothing is scored: the mask
     keeps as many weights as any other. Raises PruningError for scores that cannot be ranked, AllocationError as
-    `allocated_mask` does, FilterError for a layer that would lose all its filters.
+    `allocated_mask` does, FilterError for a layer that would lose all its filters, or channels.
     """
     before = mask
     mask = {name: before[name] for name in layers}  # files list tensors by name, rankings go by network order
@@ -75,6 +77,11 @@ def next_mask(
         excluded = set(reading_weights(fraction, consumers)) - set(layers)
         mask |= {name: before.get(name, np.ones(initial[name].shape, bool)) for name in sorted(excluded)}
         return prune_filters(scores, mask, fraction, consumers)
+    if method.granularity == "channel":
+        groups = channels_of(method, layers, channels or {})
+        beside = weights_beside(method, groups, mask)
+        others = {name: before.get(name, np.ones(initial[name].shape, bool)) for name in beside}
+        return prune_channels(method, groups, level, scores, mask, others)
     if is_allocated(method):
         return allocated_mask(method, layers, level, scores, mask)
     return prune(scores, mask, fractions(method, layers, level), method.scope)
