@@ -157,7 +157,7 @@ class Method(Section):
 
     def _check_granularity(self, other_rates: bool) -> None:
         """Check what goes with whole filters or channels. Raises ValueError."""
-        if self.granularity == "weight" and self.fractions or self.granularity == "filter" and not self.fractions:
+        if self.granularity != "channel" and (self.granularity == "filter") != bool(self.fractions):
             raise ValueError(
                 "granularity 'filter' needs fractions, one for every layer to prune, and granularity 'weight' has none"
             )
@@ -168,9 +168,7 @@ class Method(Section):
                 f"granularity '{self.granularity}' prunes by fractions: remove scope 'global', rate and rate_by_kind"
             )
         if self.fractions and (self.densities or self.allocation != "rates"):
-            raise ValueError(
-                f"granularity '{self.granularity}' prunes by fractions: remove densities and allocation"
-            )
+            raise ValueError(f"granularity '{self.granularity}' prunes by fractions: remove densities and allocation")
         if self.channel_score != "sum" and self.granularity != "channel":
             raise ValueError(f"channel_score is of granularity 'channel', not of '{self.granularity}': remove it")
 

@@ -18,6 +18,7 @@ from torch import Tensor, distributed
 
 from lth_core.engine.cohort import Cohort
 from lth_core.engine.module_network import Gradient
+from lth_core.engine.narrow_cohort import narrow_cohort
 from lth_core.runtime.shares import ALONE, Share
 from lth_core.storage.tensors import Tensors
 from lth_core.tasks.base import Batch, Task
@@ -64,7 +65,10 @@ def agree(share: Share, number: int, what: str) -> None:
 
 def cohort_of(task: Task, weights: dict[str, Tensor], pruned: Tensors | None, together: bool | None = None) -> Cohort:
     """Build the cohort of a task, shared by all processes that have joined; arguments are those of `Cohort`."""
-    return (SharedCohort if distributed.is_initialized() else Cohort)(task, weights, pruned, together)
+    if distributed.is_initialized():
+        return SharedCohort(task, weights, pruned, together)
+    narrow = None if together or pruned is None else narrow_cohort(task, weights, pruned)
+    return narrow or Cohort(task, weights, pruned, together)
 
 
 class SharedCohort(Cohort):

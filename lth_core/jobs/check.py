@@ -163,8 +163,8 @@ def check_criterion(network: Network, name: str, method: Method) -> Tensors:
     """Check that a method's criterion scores the network's weights, and return its first mask."""
     pruned = prunable(network.layers, method.exclude)
     weights = {"initial": network.initial, "trained_from": network.initial, "trained": network.other}
-    about = {"mask": full_mask(network.initial, pruned)}
-    about |= {"consumers": network.consumers, "channels": network.channels}
+    lists: Any = {"consumers": network.consumers, "channels": network.channels}
+    about = {"mask": full_mask(network.initial, pruned), **lists}
     problem = f"methods.{name}.criterion: '{method.criterion.name}' cannot score the weights of '{network.task}'"
     return attempt(problem, lambda: next_mask(method, pruned, 1, 0, **weights, **about))
 

@@ -2,7 +2,8 @@
 
 Input: the data file, of which only the facts matter, and the weights of another task where it starts from these.
 Output: theta_0. Its header has the network's prunable layers, what the network costs, for filters that can be removed
-the layer that reads them, the channels that can be removed (`channels`), what was proved of its training, and what was taken from another task (`from`).
+the layer that reads them, the channels that can be removed, what was proved of its training, and what was taken from
+another task (`from`).
 """
 
 from __future__ import annotations
@@ -55,8 +56,8 @@ def check_methods(
     """Find mistakes before hours of training; the plan cannot, because it does not know the names of weights.
 
     `removable` are the layers whose filters can be taken out, None where that is not known; `without_filters` says of
-    weights whose rows are no filters what they are; `channels` is what `listed_channels` returns. Raises AllocationError, ExclusionError or FilterError with the
-    key of the config.
+    weights whose rows are no filters what they are; `channels` is what `listed_channels` returns. Raises
+    AllocationError, ExclusionError or FilterError with the key of the config.
     """
     sizes = {name: weights[name].shape[1] for name in layers}
     for name, settings in methods.items():

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lth_core.storage.tensors import Tensors
-
-if TYPE_CHECKING:
-    from jaxtyping import Int
 
 
 @dataclass(frozen=True, order=True)
@@ -23,7 +18,7 @@ class TensorAxis:
     repeats: int = 1
     first: int = 0
 
-    def entries(self, units: Int[np.ndarray, " units"]) -> Int[np.ndarray, " entries"]:
+    def entries(self, units: np.ndarray) -> np.ndarray:
         """List the entries of the units along the axis."""
         return (self.first + units[:, None] * self.repeats + np.arange(self.repeats)).ravel()
 
@@ -37,7 +32,7 @@ class Group:
     heads: tuple[str, ...] = ()
     """Attention whose heads they are (sequences.py), by the path of its module."""
 
-    def permute(self, weights: Tensors, order: Int[np.ndarray, " units"]) -> Tensors:
+    def permute(self, weights: Tensors, order: np.ndarray) -> Tensors:
         """Return the tensors of one replicate with unit order[i] at position i."""
         changed = dict(weights)
         for along in self.axes:
@@ -51,8 +46,3 @@ def rows_and_columns(group: Group, axes_of: dict[str, int]) -> tuple[list[Tensor
     """Split what a group's units are rows of, and what they are columns of, given how many axes each tensor has."""
     matrices = [along for along in group.axes if axes_of[along.tensor] > 1]
     return [along for along in matrices if along.axis == 0], [along for along in matrices if along.axis == 1]
-
-
-def touched(groups: Sequence[Group]) -> set[str]:
-    """Name the tensors along which units of any of the groups lie."""
-    return {along.tensor for group in groups for along in group.axes}

@@ -238,7 +238,8 @@ def kept_entries(
 def _resize(layer: Any) -> None:
     """Tell a layer how many units its tensors are of."""
     if isinstance(layer, _BatchNorm):
-        layer.num_features = len(layer.running_mean if layer.weight is None else layer.weight)
+        sized = layer.running_mean if layer.weight is None else layer.weight
+        layer.num_features = layer.num_features if sized is None else len(sized)
     elif isinstance(layer, _ConvNd):
         if layer.groups > 1:  # depthwise
             layer.groups = layer.weight.shape[0] // (layer.out_channels // layer.groups)

@@ -9,43 +9,20 @@ must be known, is an error.
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
-from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from lth_core.models.groups import Group, TensorAxis
 from lth_core.models.inputs import zeros
+from lth_core.models.operations import COMBINING, CONCATENATING, ELEMENTWISE, POOLING, RESHAPING
 from lth_core.models.sequences import Heads
 from lth_core.models.tracing import traced
-
-ELEMENTWISE = {
-    *(nn.Identity, nn.Dropout, nn.Dropout2d, functional.dropout, functional.dropout2d),  # out of training
-    *(nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SELU, nn.GELU, nn.SiLU, nn.Tanh, nn.Sigmoid, nn.Softplus),
-    *(functional.relu, functional.relu6, functional.leaky_relu, functional.elu, functional.selu, functional.gelu),
-    *(functional.silu, functional.softplus, torch.relu, torch.tanh, torch.sigmoid),
-    *("relu", "relu_", "tanh", "sigmoid", "contiguous"),
-}
-POOLING = {
-    *(nn.MaxPool1d, nn.MaxPool2d, nn.AvgPool1d, nn.AvgPool2d),
-    *(nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d),
-    *(functional.max_pool1d, functional.max_pool2d, functional.avg_pool1d, functional.avg_pool2d),
-    *(functional.adaptive_avg_pool1d, functional.adaptive_avg_pool2d),
-    *(functional.adaptive_max_pool1d, functional.adaptive_max_pool2d),
-    *(torch.mean, torch.sum, torch.amax, "mean", "sum", "amax"),
-}
-RESHAPING = {nn.Flatten, torch.flatten, torch.reshape, "flatten", "reshape", "view"}
-COMBINING = {
-    *(operator.add, operator.iadd, operator.sub, operator.mul, operator.imul),
-    *(torch.add, torch.mul, "add", "add_"),
-}
-CONCATENATING = {torch.cat, torch.concat, torch.concatenate}
 
 
 class NotUnderstood(Exception):
@@ -60,8 +37,8 @@ def named_tensors(module: nn.Module) -> list[tuple[str, Tensor]]:
 def trace_units(module: nn.Module, input_shape: Sequence[int], partly: bool = False) -> list[Group]:
     """List the groups of a module's hidden units, not yet proved, for inputs of the shape of one example.
 
-    Raises NotUnderstood for an operation that is not known or, with `partly`, takes its units for fixed; raises whatever
-    the module does that cannot be traced.
+    Raises NotUnderstood for an operation that is not known or, with `partly`, takes its units for fixed; raises what
+    modules raise that cannot be traced.
     """
     tracing = _Tracing(module, partly)
     with torch.no_grad():
@@ -216,8 +193,7 @@ class _Tracing(fx.Interpreter):
 
     def _depthwise(self, layer: Any, carried: _Carried, times: int) -> _Carried:
         """Each channel becomes `times` channels, by itself."""
-        parts = [replace(part, width=part.width * times, repeats=part.repeats * times) for part in carried.parts]
-        outputs = replace(carried, parts=tuple(parts))
+        outputs = _repeated(carried, times)
         for tensor in (layer.weight, layer.bias):
             self._lay_along(tensor, 0, outputs)
         return outputs
@@ -313,6 +289,10 @@ class _Tracing(fx.Interpreter):
             return carried
         if carried.axis != 1 or after != (before[0], math.prod(before[1:])):
             raise NotUnderstood(after)
-        positions = math.prod(before[2:])
-        parts = (replace(part, width=part.width * positions, repeats=part.repeats * positions) for part in carried.parts)
-        return _Carried(tuple(parts), 1)
+        return _repeated(replace(carried, axis=1), math.prod(before[2:]))
+
+
+def _repeated(carried: _Carried, times: int) -> _Carried:
+    """Each unit with `times` as many entries."""
+    parts = (replace(part, width=part.width * times, repeats=part.repeats * times) for part in carried.parts)
+    return replace(carried, parts=tuple(parts))

@@ -19,7 +19,6 @@ import numpy as np
 
 from lth_core.config import Method
 from lth_core.pruning.filters import FilterError
-from lth_core.pruning.prune import check_rankable, removed_count
 from lth_core.storage.tensors import Tensors
 
 if TYPE_CHECKING:
@@ -145,7 +144,7 @@ def channels_left(method: Method, groups: Sequence[Channels], surviving: Sequenc
         left = [min(count, round(density * group.size)) for group, count in zip(groups, surviving, strict=True)]
     else:
         fractions = channel_fractions(method, groups, level)
-        left = [n - removed_count(n, fraction) for n, fraction in zip(surviving, fractions, strict=True)]
+        left = [count - round(count * fraction) for count, fraction in zip(surviving, fractions, strict=True)]
     for group, before, after in zip(groups, surviving, left, strict=True):
         if before and not after:
             raise FilterError(
@@ -161,7 +160,7 @@ def channels_left_of_all(method: Method, groups: Sequence[Channels], surviving: 
     if method.densities:
         left = min(surviving, round(method.density(level) * total))
     else:
-        left = surviving - removed_count(surviving, channel_fractions(method, groups, level)[0])
+        left = surviving - round(surviving * channel_fractions(method, groups, level)[0])
     if left < len(groups):
         key = "densities" if method.densities else "rate"
         raise FilterError(
@@ -183,49 +182,3 @@ def check_channels(method: Method, layers: Mapping[str, str], listed: Listed) ->
         else:
             after = channels_left(method, groups, left, level)
             left = after if method.iterative else left
-
-
-def prune_channels(
-    method: Method, groups: Sequence[Channels], level: int, scores: Tensors, mask: Tensors, others: Tensors
-) -> Tensors:
-    """Remove the lowest-scored surviving channels, with their rows and columns.
-
-    `mask` has the ranked layers, `others` the weights beside them that lose columns (`weights_beside`). Groups are ranked by themselves or, with scope `global`, together; then the best channel of each stays.
-    Among equal scores the channel that comes first goes first. Raises FilterError as `channels_left` does, PruningError
-    for scores as `prune` does.
-    """
-    check_rankable(scores, mask)
-    surviving = [group.surviving(mask) for group in groups]
-    ranked = [group.scores(scores, mask, method.channel_score) for group in groups]
-    if method.scope == "global":
-        count = sum(int(kept.sum()) for kept in surviving)
-        kept = _highest_of_all(ranked, surviving, channels_left_of_all(method, groups, count, level))
-    else:
-        left = channels_left(method, groups, [int(kept.sum()) for kept in surviving], level)
-        kept = [_highest(values, of, count) for values, of, count in zip(ranked, surviving, left, strict=True)]
-    smaller = {**mask, **others}
-    for group, channels, before in zip(groups, kept, surviving, strict=True):
-        if not np.array_equal(channels, before):
-            group.remove(smaller, channels)
-    return smaller
-
-
-def _highest(
-    scores: Float[np.ndarray, " channels"], surviving: Bool[np.ndarray, " channels"], count: int
-) -> Bool[np.ndarray, " channels"]:
-    """The `count` highest-scored ones of the surviving."""
-    indices = np.flatnonzero(surviving)
-    order = np.argsort(scores[indices], kind="stable")
-    kept = np.zeros_like(surviving)
-    kept[indices[order[len(indices) - count :]]] = True
-    return kept
-
-
-def _highest_of_all(
-    scores: Sequence[Float[np.ndarray, "_"]], surviving: Sequence[Bool[np.ndarray, "_"]], count: int
-) -> list[Bool[np.ndarray, "_"]]:
-    """The best of each group and, of the others, the highest-scored ones: `count` in all."""
-    best = [_highest(values, of, 1) for values, of in zip(scores, surviving, strict=True)]
-    others = np.concatenate(surviving) & ~np.concatenate(best)
-    kept = _highest(np.concatenate(scores), others, count - len(best)) | np.concatenate(best)
-    return np.split(kept, np.cumsum([len(values) for values in scores])[:-1])

@@ -10,11 +10,11 @@ from lth_core import registry
 from lth_core.config import Method
 from lth_core.pruning.allocated import allocated_mask
 from lth_core.pruning.allocation import is_allocated
-from lth_core.pruning.channels import Listed, channels_of, prune_channels, weights_beside
+from lth_core.pruning.channels import Listed, channels_of, weights_beside
 from lth_core.pruning.filters import filter_fractions
 from lth_core.pruning.prune import fractions, prune
 from lth_core.pruning.scores import check_scores
-from lth_core.pruning.structured import Consumers, prune_filters, reading_weights
+from lth_core.pruning.structured import Consumers, prune_channels, prune_filters, reading_weights
 from lth_core.randomness import random_generator, seeded
 from lth_core.storage.tensors import Tensors, read_only
 
@@ -56,9 +56,9 @@ def next_mask(
     """Make the mask of `level` of one replicate, from the mask before and what the method's criterion looks at.
 
     It is a mask of `layers` and, where filters or channels are removed, of those weights of other layers that read
-    them. `consumers`: of removable filters, see `prune_filters`; `channels`: see `channels_of`. Where the chain has `ended`, nothing is scored: the mask
-    keeps as many weights as any other. Raises PruningError for scores that cannot be ranked, AllocationError as
-    `allocated_mask` does, FilterError for a layer that would lose all its filters, or channels.
+    them. `consumers`: of removable filters, see `prune_filters`; `channels`: see `channels_of`. Where the chain has
+    `ended`, nothing is scored: the mask keeps as many weights as any other. Raises PruningError for scores that cannot
+    be ranked, AllocationError as `allocated_mask` does, FilterError for a layer that would lose all its filters.
     """
     before = mask
     mask = {name: before[name] for name in layers}  # files list tensors by name, rankings go by network order

@@ -63,7 +63,7 @@ class TrainingState:
         slots = self.optimizer.state.items()
         return {
             **{f"weights/{index}": value for index, value in enumerate(self.cohort.trained)},
-            **{f"buffers/{name}": value for name, value in self.cohort.buffers.items()},
+            **{f"buffers/{name}": value for name, value in self.cohort.changing_buffers.items()},
             **{f"optimizer/{slot}/{index}": value for slot, values in slots for index, value in enumerate(values)},
         }
 

@@ -108,7 +108,7 @@ def test_a_transformer_loses_heads_and_the_width_of_its_mlps(tied: bool) -> None
 
 
 class Dense(nn.Module):
-    """Concatenates what it has with what it computes, as DenseNet does, and gates channels, as squeeze-and-excitation."""
+    """Concatenates what it has with what it computes, as DenseNet does, and gates channels (squeeze-and-excitation)."""
 
     def __init__(self) -> None:
         super().__init__()

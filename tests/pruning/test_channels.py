@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -79,7 +80,7 @@ def test_in_a_global_ranking_a_mean_takes_less_account_of_how_many_layers_comput
 def test_counts_are_exact_and_masks_nested(rate: float, scope: str, iterative: bool) -> None:
     masks = chain(method(3, rate=rate, scope=scope, iterative=iterative))
     expected = [8, 6] if scope == "layer" else [14]
-    for level, (before, mask) in enumerate(zip(masks, masks[1:], strict=False), start=1):
+    for level, (before, mask) in enumerate(pairwise(masks), start=1):
         if iterative:
             expected = [count - round(count * rate) for count in expected]
             assert all((mask[name] <= before[name]).all() for name in mask)
