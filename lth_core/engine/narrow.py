@@ -22,10 +22,11 @@ from lth_core.engine.convolutions.reading import read_network
 from lth_core.engine.convolutions.workspace import LANES
 from lth_core.engine.linear_network import LinearNetwork
 from lth_core.models.groups import Group, rows_and_columns
-from lth_core.models.shrinking import kept_entries, known_groups, take_out
+from lth_core.models.shrinking import kept_entries, take_out
+from lth_core.models.symmetries import random_values
 from lth_core.models.tensors import call
-from lth_core.models.unit_tracing import named_tensors
-from lth_core.randomness import kept_generators, kept_torch_generators
+from lth_core.models.unit_tracing import named_tensors, trace_units
+from lth_core.randomness import kept_generators, kept_torch_generators, random_generator
 from lth_core.storage.tensors import Tensors
 from lth_core.tasks.base import Task
 
@@ -84,17 +85,24 @@ def narrowed(task: Task, replicates: Sequence[Mapping[str, Tensor]], pruned: Ten
     """
     if any(value.device.type != "cpu" for value in replicates[0].values()) or not _has_idle_columns(pruned):
         return []
-    groups = known_groups(task.module, task.input_shape)
-    if not groups:
-        return []
+    groups = _groups(task)
     made: list[Narrowed] = []
-    for index, weights in enumerate(replicates):
-        narrow = _narrow(task, groups, {name: kept[index] for name, kept in pruned.items()})
-        if narrow is None or not _computes_the_same(task, narrow, weights):
+    for index in range(len(replicates)):
+        mask = {name: kept[index] for name, kept in pruned.items()}
+        narrow = _narrow(task, groups, mask)
+        if narrow is None or not _computes_the_same(task, narrow, mask):
             return []
         made.append(narrow)
     choices = {narrow.on_kernels for narrow in made}
     return made if len(choices) == 1 and not _draws(task, replicates[0]) else []
+
+
+def _groups(task: Task) -> list[Group]:
+    """The groups of the module's units as far as they are understood; what comes of them is compared."""
+    try:
+        return trace_units(task.module.eval(), task.input_shape, partly=True)
+    except Exception:  # whatever a user's module does that tracing does not survive
+        return []
 
 
 def _has_idle_columns(pruned: Tensors) -> bool:
@@ -109,13 +117,15 @@ def _narrow(task: Task, groups: Sequence[Group], mask: Tensors) -> Narrowed | No
     unread = [_unread(group, mask, {name: value.ndim for name, value in tensors.items()}) for group in groups]
     left = kept_entries(module, groups, unread)
     entries = {name: np.arange(value.numel()).reshape(value.shape) for name, value in tensors.items()}
-    for (name, axis), kept in left.items():
-        entries[name] = np.take(entries[name], kept, axis)
-    kept = {name: mask.get(name, np.ones(value.shape, bool)).ravel() for name, value in tensors.items()}
+    for (name, axis), indices in left.items():
+        entries[name] = np.take(entries[name], indices, axis)
+    kept = {name: mask.get(name, np.ones(value.shape, bool)).flatten() for name, value in tensors.items()}
     if not left or not all(kept[name][indices].all() for name, indices in entries.items()):
         return None
     trained = [name for name, value in module.named_parameters() if value.requires_grad]
-    aside = {name: np.setdiff1d(np.flatnonzero(kept[name]), entries[name]) for name in trained}
+    for name, indices in entries.items():
+        kept[name][indices.ravel()] = False  # what is kept beside them is left
+    aside = {name: np.flatnonzero(kept[name]) for name in trained}
     take_out(module, groups, unread)
     on_kernels = _way(task, module)
     if on_kernels is None:
@@ -176,24 +186,25 @@ def _examples(task: Task) -> Tensor:
 
 
 @torch.no_grad()
-def _computes_the_same(task: Task, narrow: Narrowed, weights: Mapping[str, Tensor]) -> bool:
-    """Whether the smaller network has the masked one's outputs, in double precision."""
-    inputs = _examples(task)
+def _computes_the_same(task: Task, narrow: Narrowed, mask: Tensors) -> bool:
+    """Whether the smaller network has the masked one's outputs, in double precision and with random weights.
+
+    Not with the present ones, which may have diverged: what is done with one replicate must not depend on others.
+    """
+    rng, inputs = random_generator(0, "narrow"), _examples(task)
     inputs = inputs.double() if inputs.is_floating_point() else inputs
-    small = {name: value[0] for name, value in narrow.tensors(weights).items()}
+    values = {name: random_values(value, rng) for name, value in named_tensors(task.module)}
+    whole = {name: torch.from_numpy(np.asarray(value * mask.get(name, 1))) for name, value in values.items()}
+    small = {name: value[0] for name, value in narrow.tensors(whole).items()}
     try:
         with kept_torch_generators(), kept_generators():
             masked, left = (
-                call(module.eval(), _double(tensors), inputs.clone())
-                for module, tensors in ((task.module, weights), (narrow.task.module, small))
+                call(module.eval(), tensors, inputs.clone())
+                for module, tensors in ((task.module, whole), (narrow.task.module, small))
             )
     except Exception:  # whatever a user's module does that smaller layers or double precision do not survive
         return False
     return bool((masked - left).abs().max() <= TOLERANCE * (1 + masked.abs().max()))
-
-
-def _double(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: value.double() if value.is_floating_point() else value.clone() for name, value in tensors.items()}
 
 
 @torch.no_grad()

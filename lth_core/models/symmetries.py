@@ -43,7 +43,7 @@ def symmetries(module: nn.Module, input_shape: Sequence[int], partly: bool = Fal
 def _hold(module: nn.Module, input_shape: Sequence[int], groups: Sequence[Group]) -> bool:
     """Whether moving every unit of every group leaves the outputs as they are, in double precision."""
     rng = random_generator(0, "symmetries")
-    weights = {name: _random_values(tensor, rng) for name, tensor in named_tensors(module)}
+    weights = {name: random_values(tensor, rng) for name, tensor in named_tensors(module)}
     moved = weights
     for group in groups:
         cycle, order = rng.permutation(group.size), np.empty(group.size, np.int64)
@@ -59,8 +59,8 @@ def _hold(module: nn.Module, input_shape: Sequence[int], groups: Sequence[Group]
     return bool((first - second).abs().max() <= 1e-9 * first.abs().max())
 
 
-def _random_values(tensor: Tensor, rng: np.random.Generator) -> np.ndarray:
-    """Values that all matter: of size 1 for what is added or scaled by, keeping the size of what is multiplied."""
+def random_values(tensor: Tensor, rng: np.random.Generator) -> np.ndarray:
+    """Draw values that all matter: of size 1 for what is added or scaled by, keeping the size of what is multiplied."""
     if not tensor.is_floating_point():
         return tensor.cpu().numpy()
     if tensor.ndim < 2:
