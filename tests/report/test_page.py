@@ -137,7 +137,7 @@ def test_a_method_that_prunes_channels_says_how_they_are_ranked_and_how_many_go(
         ({"densities": [0.5, 0.3, 0.1]}, "3 levels keeping 50%, 30%, 10% of the channels"),
         ({"fractions": {"conv*": 0.5}}, "each pruning a fraction of the remaining channels: 50% in conv*"),
     ):
-        described = method_text(Method(granularity="channel", levels=3, **options))
+        described = _method_words(Method(granularity="channel", levels=3, **options))
         assert "whole channels ranked" in described and expected in described
         assert "weights per round" not in described
 
