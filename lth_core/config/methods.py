@@ -187,6 +187,10 @@ class Method(Section):
 
     @model_validator(mode="after")
     def _scores_in_rounds(self) -> Method:
+        if self.allocation == "lamp" and self.keep == "lowest":
+            raise ValueError(
+                "keep 'lowest' turns scores round, and allocation 'lamp' squares them: remove one of the two"
+            )
         if self.granularity != "weight" and (self.iterations or 1) > 1:
             raise ValueError(f"granularity '{self.granularity}' prunes in one round per level: remove iterations")
         return self

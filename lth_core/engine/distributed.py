@@ -63,12 +63,17 @@ def agree(share: Share, number: int, what: str) -> None:
             raise LostProcess(f"the processes differ in {what} ({numbers.tolist()}): do all machines see one folder?")
 
 
-def cohort_of(task: Task, weights: dict[str, Tensor], pruned: Tensors | None, together: bool | None = None) -> Cohort:
-    """Build the cohort of a task, shared by all processes that have joined; arguments are those of `Cohort`."""
+def cohort_of(
+    task: Task, weights: dict[str, Tensor], pruned: Tensors | None, together: bool | None = None, narrow: bool = False
+) -> Cohort:
+    """Build the cohort of a task, shared by all processes that have joined; arguments are those of `Cohort`.
+
+    With `narrow`, masks that take out whole channels make a `NarrowCohort` where one process trains it.
+    """
     if distributed.is_initialized():
         return SharedCohort(task, weights, pruned, together)
-    narrow = None if together or pruned is None else narrow_cohort(task, weights, pruned)
-    return narrow or Cohort(task, weights, pruned, together)
+    smaller = narrow_cohort(task, weights, pruned) if narrow and pruned and not together else None
+    return smaller or Cohort(task, weights, pruned, together)
 
 
 class SharedCohort(Cohort):

@@ -129,6 +129,11 @@ class Task(Protocol):
         ...
 
     @property
+    def steps_per_epoch(self) -> int | None:
+        """Return how many steps an epoch has; None where the data have no epochs, as those of an environment."""
+        ...
+
+    @property
     def input_shape(self) -> Sequence[int]:
         """Return the shape of one example's inputs (lth_core/models/inputs.py)."""
         ...
@@ -151,6 +156,17 @@ class Task(Protocol):
         """Go through `examples` of the split (None: all), drawn once for all, in random pieces of one size <= `size`.
 
         Pieces are like those of evaluation_batches. A smaller sample is part of a larger one.
+        """
+        ...
+
+    def scored_batches(
+        self, seed: int, per_class: int, size: int, at_most: int | None = None, networks: Networks | None = None
+    ) -> list[Any]:
+        """Draw `per_class` training examples of each class, in pieces of one size (to one example) of at most `size`.
+
+        Where examples have no classes there are `per_class` for each output; policies (`networks`, of one replicate)
+        make them. The draw is the seed's own. Only the first `at_most` are read. Raises TaskError for a class with
+        fewer examples.
         """
         ...
 

@@ -197,3 +197,18 @@ def test_only_two_minibatches_of_each_worker_are_in_memory(root: Path) -> None:
     for taken in range(1, 4):
         next(batches)
         assert len(asked) <= taken + 2 * torch.get_num_threads()
+
+
+def test_what_is_scored_is_read_from_files_too(root: Path) -> None:
+    """As many examples of each class, the same whether pixels are in the data file or decoded."""
+
+    def scored(name: str) -> list[Examples]:
+        recipe = Recipe.model_validate(
+            {"optimizer": {"name": "sgd", "learning_rate": 1}, "batch_size": 1, "steps": 1, "evaluate_every": 1}
+        )
+        task = build_task(nn.Identity(), open_data(root / f"{name}.safetensors"), recipe, torch.device("cpu"))
+        return task.scored_batches(3, 4, 5)
+
+    stored, streamed = scored("stored"), scored("streamed")
+    assert [batch.targets.tolist() for batch in streamed] == [[0] * 4, [1] * 4]
+    assert all(torch.equal(one.inputs, other.inputs) for one, other in zip(stored, streamed, strict=True))

@@ -152,9 +152,28 @@ def test_what_works_passes_in_silence(complaint: Callable[..., str]) -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["snip", "grasp", "synflow", "taylor", "obd"])
+def test_scores_of_a_network_are_looked_at_where_there_are_data(complaint: Callable[..., str], name: str) -> None:
+    assert complaint(criterion=name) == complaint(criterion=name, data=False) == ""
+    assert complaint(criterion=name, during={"name": "any"}) == ""  # of the mask that a sparse training starts with
+
+
+@criterion("test-check-probing", prune_at=0)
+def probing(mask, probe, part="weights"):
+    return {name: getattr(probe, part)[name] for name in mask}
+
+
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
+        (
+            {"criterion": {"name": "test-check-probing", "part": "wieghts"}},
+            "methods.imp.criterion: 'test-check-probing' cannot score the weights of 'mini' (criterion",
+        ),
+        (
+            {"criterion": {"name": "snip", "examples_per_class": 31}},
+            "methods.imp.criterion: 'snip' cannot score the weights of 'mini' (examples_per_class: 31 must be at most",
+        ),
         ({"batch_size": 91}, "tasks.mini.train.batch_size: 91 must be at most the 90 training examples"),
         ({"network": {"name": "lenet", "hidden": [-5]}}, "tasks.mini.model: 'lenet' cannot be built ("),
         ({"network": {"name": "lenet", "dropout": 7}}, "tasks.mini.model: 'lenet' cannot be built ("),

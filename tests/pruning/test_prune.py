@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from lth_core.config import Method
 from lth_core.pruning.exclusions import ExclusionError, prunable
-from lth_core.pruning.prune import PruningError, counts, fractions, full_mask, prune
+from lth_core.pruning.prune import PruningError, counts, fractions, full_mask, keep, prune
 
 LAYERS = {"a.weight": "hidden", "b.weight": "hidden", "c.weight": "output"}
 
@@ -129,3 +131,15 @@ def test_the_density_is_that_of_the_chains_that_go_on() -> None:
     assert counts([full, half], [True, False])["density"] == 0.5
     assert counts([full, half], [True, True])["density"] == 0.75
     assert counts([full, half], [True, False])["diverged"] == [True, False]
+
+
+@given(st.integers(1, 60), st.integers(0, 99), st.sampled_from([np.float32, np.float64, np.int64, np.uint8, bool]))
+def test_what_goes_is_what_a_stable_sort_puts_first(size: int, seed: int, dtype: Any) -> None:
+    rng = np.random.default_rng(seed)
+    scores = {"a.weight": rng.integers(0, 4, size).astype(dtype)}
+    mask = {"a.weight": rng.random(size) < 0.7}
+    surviving = np.flatnonzero(mask["a.weight"])
+    for left in range(len(surviving) + 1):
+        kept = np.flatnonzero(keep(scores, mask, left)["a.weight"])
+        order = np.argsort(scores["a.weight"][surviving], kind="stable")
+        assert np.array_equal(kept, np.sort(surviving[order[len(surviving) - left :]]))
