@@ -26,7 +26,7 @@ from lth_core.config import Branch, Method, Rewind, Task
 from lth_core.data.kinds import are_known, other_characters
 from lth_core.data.reading import open_data, read_facts
 from lth_core.jobs.branch import Replicate, check_masks, treat
-from lth_core.jobs.initialize import check_methods, check_model, proof_of, start_from
+from lth_core.jobs.initialize import check_methods, check_model, listed_channels, proof_of, start_from
 from lth_core.jobs.support.command import command, import_modules
 from lth_core.jobs.support.stacking import stack
 from lth_core.jobs.support.trainings import model_factory
@@ -78,6 +78,7 @@ class Network:
     """What stands for the weights after training."""
     layers: Mapping[str, str]
     consumers: Mapping[str, Sequence[Any]]
+    channels: Mapping[str, Any]
     data: str | None
     """Its data file, where it is there."""
 
@@ -128,9 +129,10 @@ def built(
         module = factory()
         layers = attempt(f"{key} cannot be pruned", lambda: prunable_layers(module, shape))
         consumers, without_filters = consumers_of(module, shape), weights_without_filters(module)
+        channels = listed_channels(module, shape)
     plain = {method: of_method.model_dump() for method, of_method in methods.items()}
-    check_methods(layers, stack([initial]), plain, consumers, without_filters)
-    return Network(name, settings, factory, initial, other, layers, consumers or {}, data)
+    check_methods(layers, stack([initial]), plain, consumers, without_filters, channels)
+    return Network(name, settings, factory, initial, other, layers, consumers or {}, channels, data)
 
 
 def check_source(network: Network, facts: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
@@ -177,6 +179,7 @@ def check_criterion(network: Network, name: str, method: Method) -> Tensors:
     pruned, once = prunable(network.layers, method.exclude), method.model_copy(update={"iterations": 1})
     weights = {"initial": network.initial, "trained_from": network.initial, "trained": network.other}
     about: dict[str, Any] = {"mask": full_mask(network.initial, pruned), "consumers": network.consumers}
+    about["channels"] = network.channels
     problem = f"methods.{name}.criterion: '{method.criterion.name}' cannot score the weights of '{network.task}'"
 
     def work() -> Tensors:

@@ -229,7 +229,7 @@ def _method_words(method: Method) -> str:
 def _exclusions(method: Method) -> str:
     """Say what is left of the layers that a method excludes."""
     named = ", ".join(method.exclude)
-    if method.granularity == "filter":
+    if method.granularity != "weight":
         return f"; excluded: {named} (filters there stay; only their inputs from removed filters go)"
     return f"; never pruned: {named}"
 
@@ -243,7 +243,20 @@ def _ranking_and_rates(method: Method) -> str:
             f"whole filters (neurons) ranked per layer; {levels}, each pruning a fraction of the remaining filters: "
             f"{fractions}; other layers keep their own"
         )
+    if method.granularity == "channel":
+        return _channels(method, levels)
     return f"{_ranking(method)}; {levels} {_left_by_levels(method)}"
+
+
+def _channels(method: Method, levels: str) -> str:
+    """Describe what is ranked of channels, and how many a round prunes."""
+    ranked = "all together" if method.scope == "global" else "per group"
+    scored = f", by the {method.channel_score} over the layers that compute them"
+    left = _left_by_levels(method).replace("weights", "channels")
+    if method.fractions:
+        fractions = ", ".join(f"{fraction:.0%} in {pattern}" for pattern, fraction in method.fractions.items())
+        left = f"each pruning a fraction of the remaining channels: {fractions}"
+    return f"whole channels ranked {ranked}{scored}; {levels} {left}"
 
 
 def _ranking(method: Method) -> str:

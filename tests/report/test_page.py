@@ -131,6 +131,18 @@ def words(text: str) -> str:
 # ---------------------------------------------------------------- the page
 
 
+def test_a_method_that_prunes_channels_says_how_they_are_ranked_and_how_many_go():
+    for options, expected in (
+        ({"rate": 0.2}, "per group, by the sum over the layers that compute them; 3 levels at 20% of the surviving"),
+        ({"scope": "global", "channel_score": "mean", "rate": 0.5}, "together, by the mean over the layers that"),
+        ({"densities": [0.5, 0.3, 0.1]}, "3 levels keeping 50%, 30%, 10% of the channels"),
+        ({"fractions": {"conv*": 0.5}}, "each pruning a fraction of the remaining channels: 50% in conv*"),
+    ):
+        described = _method_words(Method(granularity="channel", levels=3, **options))
+        assert "whole channels ranked" in described and expected in described
+        assert "weights per round" not in described
+
+
 def test_a_method_that_prunes_filters_says_which_fraction_of_each_layer_goes():
     method = Method(granularity="filter", fractions={"conv1.*": 0.5, "conv2.*": 0.25}, levels=3)
     described = _method_words(method)
