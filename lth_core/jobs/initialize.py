@@ -1,8 +1,9 @@
 """Draw the initial weights theta_0 of a cohort: rule `initialize`.
 
 Input: the data file, of which only the facts matter, and the weights of another task where it starts from these.
-Output: theta_0. Its header has the network's prunable layers, what the network costs, for filters that can be removed
-the layer that reads them, what was proved of its training, and what was taken from another task (`from`).
+Output: theta_0. Its header has the network's prunable layers, what the network costs, in all and per weight of each
+layer, for filters that can be removed the layer that reads them, what was proved of its training, and what was taken
+from another task (`from`).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from lth_core.engine.batch_norm import precise
 from lth_core.jobs.support.command import command, import_modules
 from lth_core.jobs.support.inputs import check_characters
 from lth_core.jobs.support.trainings import model_factory
-from lth_core.models.cost import network_cost
+from lth_core.models.cost import flops_per_weight, network_cost
 from lth_core.models.declared import declared_kinds
 from lth_core.models.initialization import Factory, build, initialize_cohort, take
 from lth_core.models.layers import prunable_layers, weights_without_filters
@@ -149,11 +150,12 @@ def main() -> None:
     with kept_torch_generators():
         module = factory()
         layers, cost = prunable_layers(module, shape), network_cost(module, shape)
+        per_weight = flops_per_weight(module, shape, layers)
     consumers = consumers_of(module, shape)
     check_methods(layers, weights, options.methods[options.task], consumers, weights_without_filters(module))
     examples = {split: data.size(split) for split in SPLITS}
-    header = {"layers": layers, "consumers": consumers or {}, "cost": cost, "examples": examples}
-    header |= source | {"proved": proved, "provenance": provenance(spec)}
+    header = {"layers": layers, "consumers": consumers or {}, "cost": cost, "flops_per_weight": per_weight}
+    header |= {"examples": examples} | source | {"proved": proved, "provenance": provenance(spec)}
     write_tensors(options.output, weights, header)
 
 
