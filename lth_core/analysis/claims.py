@@ -37,8 +37,8 @@ class Claim:
     verdict: str
 
 
-def mean_interval(values: ArrayLike) -> tuple[float, float, float]:
-    """Return the mean and its 95% Student-t interval (low, high) over replicates.
+def mean_interval(values: ArrayLike, confidence: float = CONFIDENCE) -> tuple[float, float, float]:
+    """Return the mean and its Student-t interval (low, high) over replicates, of 95% unless said otherwise.
 
     One replicate gives no interval (unbounded), and neither do replicates that are all equal up to rounding: nothing is
     known of their spread (accuracies come in steps of one example, so equal values are no proof of a spread of 0). A
@@ -54,7 +54,7 @@ def mean_interval(values: ArrayLike) -> tuple[float, float, float]:
         return mean, float("-inf"), float("inf")
     from scipy.special import stdtrit  # quantile of Student's t; scipy.stats would cost half a second more to import
 
-    half = float(stdtrit(count - 1, 0.5 + CONFIDENCE / 2) * sample.std(ddof=1) / np.sqrt(count))
+    half = float(stdtrit(count - 1, 0.5 + confidence / 2) * sample.std(ddof=1) / np.sqrt(count))
     return mean, mean - half, mean + half
 
 
