@@ -19,7 +19,7 @@ FLOORS = (
     ("data", "models", "pruning"),
     ("tasks", "tickets"),
     ("engine", "treatments"),
-    ("training",),
+    ("training", "scoring"),
     ("analysis",),
     ("drawing", "report"),
     ("studies",),

@@ -37,6 +37,12 @@ def offered_to_models(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {name: known[name] for name in OFFERED[kind] if name in known}
 
 
+def outputs_of(facts: Mapping[str, Any]) -> int:
+    """Count the numbers that a network makes of an example, or of each token: classes, characters, targets, scores."""
+    offered = offered_to_models(facts)
+    return next(offered[name] for name in ("outputs", "classes", "vocabulary") if name in offered)
+
+
 def are_known(facts: Mapping[str, Any]) -> bool:
     """Tell whether all that models may ask for is known."""
     return {*OFFERED[kind_of_data(facts)]} <= offered_to_models(facts).keys()

@@ -41,6 +41,10 @@ class Data(Protocol):
         """Count the examples of the split."""
         ...
 
+    def labels_of(self, split: str) -> np.ndarray | None:
+        """Return the class of every example (examples,), where examples have classes."""
+        ...
+
     def batches(self, split: str, index_batches: Iterable[np.ndarray]) -> Iterator[tuple[Tensor, Tensor]]:
         """Read inputs and targets (..., one for each index) for every batch of indices (B,) or (R, B).
 
@@ -96,6 +100,10 @@ class _Images(Stored):
 
     def size(self, split: str) -> int:
         return len(self.labels[split])
+
+    def labels_of(self, split: str) -> np.ndarray:
+        """Return the label of every image of the split."""
+        return self.labels[split].cpu().numpy()
 
     def normalise(self, images: Tensor) -> Tensor:
         """Turn stored pixels (..., C, H, W) into (pixels - mean) / std in float32, on the device."""

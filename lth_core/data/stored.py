@@ -25,6 +25,10 @@ class Stored:
         self.source: str = header["source"]
         self.device, self.share = device, share
 
+    def labels_of(self, split: str) -> np.ndarray | None:
+        """Return the class of every example, where examples have classes."""
+        return None
+
     def sent(self, values: Tensor) -> Tensor:
         """Send values to the device without waiting for it."""
         return values.to(self.device, non_blocking=True)
@@ -67,6 +71,10 @@ class StoredPoints(Stored):
     def size(self, split: str) -> int:
         """Count the rows of the split."""
         return len(self.targets[split])
+
+    def labels_of(self, split: str) -> np.ndarray | None:
+        """Return the class of every row, where rows have classes."""
+        return self.targets[split].cpu().numpy() if self.facts.get("classes") else None
 
     def batches(self, split: str, index_batches: Iterable[np.ndarray]) -> Iterator[tuple[Tensor, Tensor]]:
         """Read features (..., D) and targets (...) for every batch of indices (B,) or (R, B)."""

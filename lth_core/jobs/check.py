@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import torch
 from torch import nn
 
 from lth_core.config import Branch, Method, Rewind, Task
@@ -34,16 +35,22 @@ from lth_core.models.outputs import check_single_examples
 from lth_core.models.requirements import ModelError
 from lth_core.models.shrinking import consumers_of
 from lth_core.pruning.exclusions import prunable
+from lth_core.pruning.moments import is_probed
 from lth_core.pruning.prune import full_mask
 from lth_core.pruning.rounds import next_mask
 from lth_core.randomness import kept_torch_generators
 from lth_core.registry import one_line
+from lth_core.scoring.probe import NetworkProbe
 from lth_core.storage.tensors import Tensors, read_header
 from lth_core.tasks.fitting import input_shape
+from lth_core.tasks.opening import build_task
 from lth_core.tickets.adaptation import adapt
 from lth_core.tickets.rewinding import Ticket, rewind
 
 Value = TypeVar("Value")
+
+FEW = 8
+"""Examples that are looked at with a network."""
 
 
 class CheckError(ValueError):
@@ -70,6 +77,8 @@ class Network:
     """What stands for the weights after training."""
     layers: Mapping[str, str]
     consumers: Mapping[str, Sequence[Any]]
+    data: str | None
+    """Its data file, where it is there."""
 
 
 def check_task(name: str, asked: Mapping[str, Any]) -> None:
@@ -87,7 +96,7 @@ def check_task(name: str, asked: Mapping[str, Any]) -> None:
     if not are_known(facts):
         return  # known when the data are there
     methods = {method: Method(**of_method) for method, of_method in asked["methods"].items()}
-    network = built(name, settings, facts, methods)
+    network = built(name, settings, facts, methods, asked["data"])
     if asked.get("source"):
         check_source(network, facts, asked["source"])
     for other in asked.get("exchanged", ()):
@@ -95,14 +104,16 @@ def check_task(name: str, asked: Mapping[str, Any]) -> None:
     if asked["data"] and asked["proved"]:
         seed = int(asked["proved"][0].partition("-")[0])
         proof_of(name, network.factory, settings, open_data(asked["data"]), seed)
-    masks = {method: check_criterion(network, method, settings) for method, settings in methods.items()}
+    masks = {method: check_criterion(network, method, of_method) for method, of_method in methods.items()}
     for treated in asked["treated"]:
         method = treated["method"]
         rewinding, mask = (methods[method].rewind, masks[method]) if method else (Rewind(), {})
         check_treatment(network, treated, rewind(rewinding, network.initial, mask))
 
 
-def built(name: str, settings: Task, facts: Mapping[str, Any], methods: Mapping[str, Method]) -> Network:
+def built(
+    name: str, settings: Task, facts: Mapping[str, Any], methods: Mapping[str, Method], data: str | None
+) -> Network:
     """Check that a network can be built and trained, and that methods fit its weights."""
     key = f"tasks.{name}.model: '{settings.model.name}'"
     factory, shape = model_factory(settings, facts), input_shape(facts)
@@ -118,7 +129,7 @@ def built(name: str, settings: Task, facts: Mapping[str, Any], methods: Mapping[
         consumers, without_filters = consumers_of(module, shape), weights_without_filters(module)
     plain = {method: of_method.model_dump() for method, of_method in methods.items()}
     check_methods(layers, stack([initial]), plain, consumers, without_filters)
-    return Network(name, settings, factory, initial, other, layers, consumers or {})
+    return Network(name, settings, factory, initial, other, layers, consumers or {}, data)
 
 
 def check_source(network: Network, facts: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
@@ -158,12 +169,32 @@ def check_batches_of_one(task: str, module: nn.Module, shape: Sequence[int]) -> 
 
 
 def check_criterion(network: Network, name: str, method: Method) -> Tensors:
-    """Check that a method's criterion scores the network's weights, and return its first mask."""
-    pruned = prunable(network.layers, method.exclude)
+    """Check that a method's criterion scores the network's weights, and return its first mask.
+
+    One round of scores is looked at. Those that are computed with the network need data: without, none is looked at.
+    """
+    pruned, once = prunable(network.layers, method.exclude), method.model_copy(update={"iterations": 1})
     weights = {"initial": network.initial, "trained_from": network.initial, "trained": network.other}
-    about = {"mask": full_mask(network.initial, pruned), "consumers": network.consumers}
+    about: dict[str, Any] = {"mask": full_mask(network.initial, pruned), "consumers": network.consumers}
     problem = f"methods.{name}.criterion: '{method.criterion.name}' cannot score the weights of '{network.task}'"
-    return attempt(problem, lambda: next_mask(method, pruned, 1, 0, **weights, **about))
+
+    def work() -> Tensors:
+        if not is_probed(method):
+            return next_mask(once, pruned, 1, 0, **weights, **about)
+        if not network.data:
+            return next_mask(once, pruned, 1, 0, **weights, **about, ended=True)
+        return next_mask(once, pruned, 1, 0, **weights, **about, probe=probe_of(network, network.data))
+
+    return attempt(problem, work)
+
+
+def probe_of(network: Network, data: str) -> NetworkProbe:
+    """Return the network for criteria that compute with it, on few examples."""
+    with kept_torch_generators():
+        module = network.factory()
+    settings = network.settings
+    task = build_task(module, open_data(data), settings.train, torch.device("cpu"), settings.objective)
+    return NetworkProbe(task, 0, network.initial, at_most=FEW)
 
 
 def check_treatment(network: Network, asked: Mapping[str, Any], ticket: Ticket) -> None:

@@ -1,4 +1,4 @@
-"""Masks of a density that is asked for: as many weights as the allocation gives each layer, by their scores."""
+"""Levels of a density that is asked for: how many surviving weights are kept, and scores relative to their layer's."""
 
 from __future__ import annotations
 
@@ -8,28 +8,25 @@ import numpy as np
 
 from lth_core.config import Method
 from lth_core.pruning.allocation import AllocationError, counts_by_level, kept_counts, weights_of_level
-from lth_core.pruning.prune import check_rankable, keep_in_each, keep_of_all
+from lth_core.pruning.prune import Left, check_rankable
 from lth_core.storage.tensors import Tensors
 
 
-def allocated_mask(method: Method, layers: Mapping[str, str], level: int, scores: Tensors, mask: Tensors) -> Tensors:
-    """Keep the highest-scored surviving weights: as many as `level` asks for, spread over `layers` by the allocation.
+def allocated_counts(method: Method, layers: Mapping[str, str], level: int, mask: Tensors) -> Left:
+    """Count the surviving weights that are kept: as many as `level` asks for, spread over `layers` by the allocation.
 
-    `layers` maps weight names to kinds, in network order; `scores` and `mask` have the weights' shapes. A mask with
-    fewer weights than the level asks for stays as it is. Raises AllocationError for a density that the allocation
-    cannot give and for scores that LAMP cannot use, PruningError for scores as `prune` does.
+    `layers` maps weight names to kinds, in network order; `mask` has the weights' shapes. A mask with fewer weights
+    than the level asks for keeps them all. Raises AllocationError for a density that the allocation cannot give.
     """
     shapes = {name: kept.shape for name, kept in mask.items()}
     surviving = {name: int(kept.sum()) for name, kept in mask.items()}
     total = min(weights_of_level(method, shapes, level), sum(surviving.values()))
-    if method.allocation == "lamp":
-        return keep_of_all(lamp_scores(scores, mask), mask, total)
-    if method.allocation == "rates" and method.scope == "global":
-        return keep_of_all(scores, mask, total)
+    if method.allocation == "lamp" or (method.allocation == "rates" and method.scope == "global"):
+        return total
     planned = counts_by_level(method, layers, shapes, level)[-1]
     if any(planned[name] > surviving[name] for name in planned):
-        planned = kept_counts(method.allocation, layers, shapes, surviving, total)
-    return keep_in_each(scores, mask, planned)
+        return kept_counts(method.allocation, layers, shapes, surviving, total)
+    return planned
 
 
 def lamp_scores(scores: Tensors, mask: Tensors) -> Tensors:

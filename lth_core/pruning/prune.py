@@ -62,18 +62,31 @@ def _remove_lowest(
     return smaller
 
 
+Left = int | Mapping[str, int]
+"""How many weights are kept: of all layers together, or of each."""
+
+
 def prune(scores: Tensors, mask: Tensors, fraction: Mapping[str, float], scope: str) -> Tensors:
     """Remove the lowest-scored surviving weights: `fraction` of each layer, or of all layers together.
 
     `scores` and `mask` (booleans, True: kept) have the weights' shapes; `scope` is `layer` or `global`. Raises
     PruningError for scores that are missing, of another shape, or not a number.
     """
+    return keep(scores, mask, left_by_rates(mask, fraction, scope))
+
+
+def left_by_rates(mask: Tensors, fraction: Mapping[str, float], scope: str) -> Left:
+    """Count what is left without `fraction` of the surviving weights of each layer, or of all layers together."""
     surviving = {name: int(kept.sum()) for name, kept in mask.items()}
     if scope == "layer":
-        left = {name: count - removed_count(count, fraction[name]) for name, count in surviving.items()}
-        return keep_in_each(scores, mask, left)
+        return {name: count - removed_count(count, fraction[name]) for name, count in surviving.items()}
     total = sum(surviving.values())
-    return keep_of_all(scores, mask, total - removed_count(total, fraction[next(iter(mask))]))
+    return total - removed_count(total, fraction[next(iter(mask))])
+
+
+def keep(scores: Tensors, mask: Tensors, left: Left) -> Tensors:
+    """Keep the `left` highest-scored surviving weights; raises PruningError as `prune` does."""
+    return keep_of_all(scores, mask, left) if isinstance(left, int) else keep_in_each(scores, mask, left)
 
 
 def keep_in_each(scores: Tensors, mask: Tensors, left: Mapping[str, int]) -> Tensors:

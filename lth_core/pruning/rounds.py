@@ -1,21 +1,32 @@
-"""One round of pruning: a method's criterion scores what is left, and the lowest go."""
+"""How a level's mask is made: in rounds, a method's criterion scores what is left, and the lowest go."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
 
 import numpy as np
 
 from lth_core import registry
 from lth_core.config import Method
-from lth_core.pruning.allocated import allocated_mask
+from lth_core.pruning.allocated import allocated_counts, lamp_scores
 from lth_core.pruning.allocation import is_allocated
 from lth_core.pruning.filters import filter_fractions
-from lth_core.pruning.prune import fractions, prune
-from lth_core.pruning.scores import check_scores
+from lth_core.pruning.moments import is_probed, rounds_per_level
+from lth_core.pruning.probe import Probe
+from lth_core.pruning.prune import Left, fractions, keep, left_by_rates
+from lth_core.pruning.scores import check_finite, check_scores
 from lth_core.pruning.structured import Consumers, prune_filters, reading_weights
 from lth_core.randomness import random_generator, seeded
 from lth_core.storage.tensors import Tensors, read_only
+
+
+class Maskable(Protocol):
+    """A network that criteria compute with, under any mask."""
+
+    def under(self, mask: Tensors) -> Probe:
+        """Return it under a mask of its prunable weights."""
+        ...
 
 
 def ends_chain(
@@ -29,11 +40,12 @@ def ends_chain(
 ) -> bool:
     """Tell whether one replicate has no next ticket: its criterion would score `layers` by weights that are not finite.
 
-    So it has none where the criterion looks at the end of a training that has `diverged`. Criteria that do not look at
-    trained weights (random, at initialization) go on: nobody need give these.
+    So it has none where the criterion looks at the end of a training that has `diverged`, or computes with its weights.
+    Criteria that do not look at trained weights (random, at initialization) go on: nobody need give these.
     """
     offered = {"initial": initial, "trained_from": trained_from, "trained": trained}
     used = [name for name in offered if registry.criterion.uses(method.criterion.name, name)]
+    used += ["trained"] if is_probed(method) else []
     finite = all(np.isfinite(offered[name][layer]).all() for name in used for layer in layers)
     return not finite or (diverged and "trained" in used)
 
@@ -48,33 +60,83 @@ def next_mask(
     initial: Tensors,
     trained_from: Tensors | None = None,
     trained: Tensors | None = None,
+    probe: Maskable | None = None,
     consumers: Consumers,
     ended: bool = False,
 ) -> Tensors:
     """Make the mask of `level` of one replicate, from the mask before and what the method's criterion looks at.
 
     It is a mask of `layers` and, where filters are removed, of those weights of other layers that read them.
-    `consumers`: of removable filters, see `prune_filters`. Where the chain has `ended`, nothing is scored: the mask
-    keeps as many weights as any other. Raises PruningError for scores that cannot be ranked, AllocationError as
-    `allocated_mask` does, FilterError for a layer that would lose all its filters.
+    `probe`: of the network whose weights are scored, where the criterion computes with it. `consumers`: of removable
+    filters, see `prune_filters`. Where the chain has `ended`, nothing is scored: the mask keeps as many weights as any
+    other. Raises PruningError for scores that cannot be ranked, AllocationError as `allocated_counts` does, FilterError
+    for a layer that would lose all its filters.
     """
     before = mask
     mask = {name: before[name] for name in layers}  # files list tensors by name, rankings go by network order
-    draw = random_generator(seed, "criterion", method.criterion.name, level)
-    if ended:
-        scores = {name: np.zeros(kept.shape) for name, kept in mask.items()}
-    else:
-        arrays = {"initial": initial, "trained_from": trained_from, "trained": trained, "mask": mask}
-        used = {name: value for name, value in arrays.items() if registry.criterion.uses(method.criterion.name, name)}
-        offered = {name: read_only(value) for name, value in used.items() if value is not None}
-        with seeded(seed, "criterion", method.criterion.name, level):
-            returned = registry.criterion.call(method.criterion.name, offered | {"rng": draw}, method.criterion.options)
-        scores = check_scores(method.criterion.name, returned, mask)
+    weights = {"initial": initial, "trained_from": trained_from, "trained": trained}
+
+    def scores(mask: Tensors, number: int) -> Tensors:
+        if ended:
+            return {name: np.zeros(kept.shape) for name, kept in mask.items()}
+        looked_at = weights | {"mask": mask, "probe": probe and probe.under(mask)}
+        return scores_of_round(method, level, seed, number, mask, looked_at)
+
     if method.granularity == "filter":
         fraction = filter_fractions(method, layers, level)
         excluded = set(reading_weights(fraction, consumers)) - set(layers)
-        mask |= {name: before.get(name, np.ones(initial[name].shape, bool)) for name in sorted(excluded)}
-        return prune_filters(scores, mask, fraction, consumers)
+        read = {name: before.get(name, np.ones(initial[name].shape, bool)) for name in sorted(excluded)}
+        return prune_filters(scores(mask, 1), mask | read, fraction, consumers)
+    first, rounds = mask, 1 if ended else rounds_per_level(method)
+    last = left_by_level(method, layers, level, first)
+    for number in range(1, rounds + 1):
+        ranked = scores(mask, number)
+        ranked = lamp_scores(ranked, mask) if method.allocation == "lamp" else ranked
+        mask = keep(ranked, mask, left_by_round(method, first, last, number / rounds))
+    return mask
+
+
+def scores_of_round(
+    method: Method, level: int, seed: int, number: int, mask: Tensors, looked_at: Mapping[str, Any]
+) -> Tensors:
+    """Ask a method's criterion for the scores of one round; those of weights to keep are the highest.
+
+    Random draws are new in every round. Raises PruningError.
+    """
+    name, later = method.criterion.name, (number,) * (number > 1)
+    used = {key: value for key, value in looked_at.items() if registry.criterion.uses(name, key) and value is not None}
+    offered = {key: value if key == "probe" else read_only(value) for key, value in used.items()}
+    draw = random_generator(seed, "criterion", name, level, *later)
+    with seeded(seed, "criterion", name, level, *later):
+        returned = registry.criterion.call(name, offered | {"rng": draw}, method.criterion.options)
+    scores = check_scores(name, returned, mask)
+    if is_probed(method):
+        check_finite(name, scores, mask)
+    return scores if method.keep == "highest" else {name: -score.astype(float) for name, score in scores.items()}
+
+
+def left_by_level(method: Method, layers: Mapping[str, str], level: int, mask: Tensors) -> Left:
+    """Count the weights that a level leaves of a mask. Raises AllocationError."""
     if is_allocated(method):
-        return allocated_mask(method, layers, level, scores, mask)
-    return prune(scores, mask, fractions(method, layers, level), method.scope)
+        return allocated_counts(method, layers, level, mask)
+    return left_by_rates(mask, fractions(method, layers, level), method.scope)
+
+
+def left_by_round(method: Method, first: Tensors, last: Left, part: float) -> Left:
+    """Count the weights that are left after a part, in (0, 1], of the rounds from the mask `first` to the count `last`.
+
+    Densities fall by the same factor in each round, or by the same amount (Tanaka et al. 2020, section 6 and figure 6);
+    where each layer has a count, those of each layer do.
+    """
+    surviving = {name: int(kept.sum()) for name, kept in first.items()}
+    if isinstance(last, int):
+        return _between(sum(surviving.values()), last, part, method.spacing)
+    return {name: _between(surviving[name], count, part, method.spacing) for name, count in last.items()}
+
+
+def _between(first: int, last: int, part: float, spacing: str) -> int:
+    if part == 1 or first == last:
+        return last
+    if spacing == "linear":
+        return round(first + part * (last - first))
+    return round(first * (max(last, 1) / first) ** part)

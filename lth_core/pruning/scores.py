@@ -13,15 +13,34 @@ from lth_core.storage.tensors import Tensors
 
 
 def check_scores(criterion: str, scores: Any, mask: Tensors) -> Tensors:
-    """Return the scores if they are arrays of numbers of the mask's shapes, by weight name. Raises PruningError."""
+    """Return the scores, arrays or tensors of numbers of the mask's shapes, as arrays by weight name.
+
+    Raises PruningError for anything else.
+    """
     if not isinstance(scores, Mapping):
         raise PruningError(
             f"criterion '{criterion}' returned {kind_of(scores)}: it must return a dict of scores by weight name, "
             "such as {name: abs(trained[name]) for name in mask}"
         )
+    checked = {}
     for name, kept in mask.items():
-        score = scores.get(name)
+        score = checked[name] = _array(scores.get(name))
         if not isinstance(score, np.ndarray) or score.dtype.kind not in "biuf" or score.shape != kept.shape:
             wanted = f"an array of numbers of shape {kept.shape}"
             raise PruningError(f"criterion '{criterion}' scored {name} with {kind_of(score)}: it must be {wanted}")
-    return dict(scores)
+    return checked
+
+
+def check_finite(criterion: str, scores: Tensors, mask: Tensors) -> None:
+    """Check scores that were computed with a network. Raises PruningError with the first layer whose are not finite."""
+    for name, kept in mask.items():
+        if count := int((~np.isfinite(scores[name][kept])).sum()):
+            raise PruningError(
+                f"criterion '{criterion}': {count:,} of {int(kept.sum()):,} scores of {name} are not finite, because "
+                "numbers of this network are too large: use `precision: float64`, if the criterion has it"
+            )
+
+
+def _array(score: Any) -> Any:
+    """What a criterion returned, or of a torch tensor its values."""
+    return score.detach().cpu().numpy() if hasattr(score, "detach") else score

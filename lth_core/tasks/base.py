@@ -154,6 +154,17 @@ class Task(Protocol):
         """
         ...
 
+    def scored_batches(
+        self, seed: int, per_class: int, size: int, at_most: int | None = None, networks: Networks | None = None
+    ) -> list[Any]:
+        """Draw `per_class` training examples of each class, in pieces of one size (to one example) of at most `size`.
+
+        Where examples have no classes there are `per_class` for each output; policies (`networks`, of one replicate)
+        make them. The draw is the seed's own. Only the first `at_most` are read. Raises TaskError for a class with
+        fewer examples.
+        """
+        ...
+
     def losses(self, outputs: Tensor, batch: Any) -> Float[Tensor, " batch"]:
         """Compute what is minimised of every example, given one replicate's outputs (B, ...)."""
         ...

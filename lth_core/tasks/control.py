@@ -14,6 +14,7 @@ from torch import Tensor
 
 from lth_core.data.environments import Environment
 from lth_core.data.episodes import Episodes, make_episodes
+from lth_core.data.kinds import outputs_of
 from lth_core.data.stored import StoredEnvironment
 from lth_core.randomness import random_generator
 from lth_core.tasks.base import PIECE, Networks, TaskError
@@ -73,6 +74,10 @@ class Transitions:
 
     def _each(self, change: Any) -> Transitions:
         return Transitions(*(change(getattr(self, item.name)) for item in fields(self)))
+
+
+def _values(batch: Transitions) -> list[Tensor]:
+    return [getattr(batch, item.name) for item in fields(batch)]
 
 
 def _padded(rows: list[np.ndarray]) -> np.ndarray:
@@ -170,6 +175,21 @@ class ControlTask(DataTask):
 
     def _random_transitions(self, split: str) -> Transitions:
         return Transitions.of(self._evaluation(split), self._discount, self.device).replicate(0)
+
+    def scored_batches(
+        self, seed: int, per_class: int, size: int, at_most: int | None = None, networks: Networks | None = None
+    ) -> list[Transitions]:
+        """Take the first transitions of the episodes with which a training of the present policy would begin."""
+        wanted = min(per_class * outputs_of(self.data.facts), at_most or LARGEST_SEED)
+        updates, made = [], 0
+        for batch in self.minibatches([seed], 0, 0, LARGEST_SEED, networks):
+            updates.append(batch.replicate(0))
+            made += len(updates[-1].inputs)
+            if made >= wanted:
+                break
+        everything = Transitions(*(torch.cat(values) for values in zip(*map(_values, updates), strict=True)))
+        pieces = np.array_split(np.arange(wanted), math.ceil(wanted / size))
+        return [everything.take(piece) for piece in pieces]
 
     # ------------------------------------------------------------ the objective
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lth_core.data.kinds import outputs_of
 from lth_core.data.reading import Data
 from lth_core.randomness import random_generator
 from lth_core.tasks.base import PIECE, Examples, Networks, TaskError
@@ -58,6 +59,25 @@ class ExamplesTask(DataTask):
         sample = self._drawn(split)[:examples]
         # Pieces of equal size, to one example, so that what is measured on each can be averaged over them.
         yield from self._batches(split, np.array_split(sample, math.ceil(len(sample) / size)))
+
+    def scored_batches(
+        self, seed: int, per_class: int, size: int, at_most: int | None = None, networks: Networks | None = None
+    ) -> list[Examples]:
+        drawn = self._drawn_by_class(random_generator(seed, "scored examples"), per_class)[:at_most]
+        return list(self._batches("train", np.array_split(drawn, math.ceil(len(drawn) / size))))
+
+    def _drawn_by_class(self, rng: np.random.Generator, count: int) -> np.ndarray:
+        """The positions of `count` random training examples of each class; without classes, for each output."""
+        labels, outputs = self.data.labels_of("train"), outputs_of(self.data.facts)
+        if labels is None:
+            examples = self.data.size("train")
+            return rng.permutation(examples)[: count * outputs]
+        for label in range(outputs):
+            if (there := int((labels == label).sum())) < count:
+                raise TaskError(
+                    f"examples_per_class: {count} must be at most the {there} training examples of class {label}"
+                )
+        return np.concatenate([rng.permutation(np.flatnonzero(labels == label))[:count] for label in range(outputs)])
 
     def _batches(self, split: str, indices: Iterable[np.ndarray]) -> Iterator[Examples]:
         yield from (Examples(inputs, targets) for inputs, targets in self.data.batches(split, indices))

@@ -22,6 +22,7 @@ WEIGHTS = {"a.weight": np.array([[1.0, -4.0], [3.0, 2.0]], np.float32)}
 def pruned_by(criterion: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Tensors:
     """The mask of a method that halves the weights."""
     monkeypatch.setitem(registry.criterion._functions, "mine", criterion)
+    monkeypatch.setitem(registry.criterion._facts, "mine", {})
     method = Method(levels=2, rate=0.5, criterion=Choice(name="mine"))
     mask = {"a.weight": np.ones((2, 2), bool)}
     weights = dict.fromkeys(("initial", "trained_from", "trained"), WEIGHTS)

@@ -1,0 +1,1 @@
+"""Scoring: the networks that criteria compute with."""
