@@ -22,7 +22,9 @@ class Recipe:
     rewind: str = "reset"
     """The policy; `rewind` goes to the step of the task's method."""
     branch: str | None = None
-    """The treatment of its tickets that is trained in their stead."""
+    """The treatment that is trained in place of tickets."""
+    of: str = ""
+    """The entry whose tickets are treated."""
     unfit: Mapping[str, str] = field(default_factory=dict)
     """Kind of data -> why the method does not work on it."""
 
@@ -55,7 +57,7 @@ CATALOGUE = {
     # controls
     "random": Recipe("random, uniform", once("random", **UNIFORM)),
     "random-erk": Recipe("random, ERK", once("random", **KERNEL)),
-    "reinit": Recipe("IMP's mask, fresh weights", branch="reinit"),
+    "reinit": Recipe("IMP's mask, fresh weights", branch="reinit", of="imp-reset"),
 }
 """Name -> method. ERK: Erdos-Renyi densities with the kernel's size, as RigL starts from, so that `random-erk` is what
 Evci et al. 2020 call static."""

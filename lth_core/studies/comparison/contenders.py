@@ -10,7 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from lth_core import registry
-from lth_core.config import MAX_LEVELS, Config, Method, Rewind, Task
+from lth_core.config import Config, Method, Rewind, Task
+from lth_core.config.methods import MAX_LEVELS
 from lth_core.data.kinds import kind_of_data
 from lth_core.pruning.moments import scored_step
 from lth_core.registry import UnknownName
@@ -91,10 +92,11 @@ def contenders(
 
 def _derived(name: str, recipe: Recipe, base: str, method: Method, densities: Sequence[float]) -> Contender:
     """An entry of the catalogue, for tasks whose method is `base`."""
+    changes = CATALOGUE[recipe.of] if recipe.of else recipe
     shared = method.model_dump(mode="json", include={"scope", "allocation", "exclude"})
-    settings = shared | {"rewind": _rewind(recipe.rewind, method.rewind.step)} | recipe.settings
+    settings = shared | {"rewind": _rewind(changes.rewind, method.rewind.step), **changes.settings}
     settings = _with_densities(settings, method.rate, densities, f"compare: '{name}'")
-    return Contender(name, recipe.label, f"{base}-compared-{name}", settings, recipe.branch)
+    return Contender(name, recipe.label, f"{base}-compared-{recipe.of or name}", settings, recipe.branch)
 
 
 def _configured(name: str, method: Method, densities: Sequence[float]) -> Contender:
@@ -111,7 +113,7 @@ def _with_densities(settings: Mapping[str, Any], rate: float, densities: Sequenc
     if len(levels) > MAX_LEVELS:
         raise ValueError(f"{what} needs {len(levels)} levels at rate {rate:g}, at most {MAX_LEVELS}: raise its rate")
     try:
-        return Method.model_validate(settings | {"densities": levels, "levels": len(levels)})
+        return Method.model_validate({**settings, "densities": levels, "levels": len(levels)})
     except ValidationError as error:
         reason = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise ValueError(f"{what} cannot be compared at densities: {reason}") from None

@@ -110,7 +110,9 @@ class Meter:
             return 0.0
         masks = [self.network.weights, *before, kept]
         rounds, passes = rounds_per_level(method), self._passes(method)
-        return sum(scoring(self.network, first, last, rounds, passes, method.spacing) for first, last in pairwise(masks))
+        return sum(
+            scoring(self.network, first, last, rounds, passes, method.spacing) for first, last in pairwise(masks)
+        )
 
     def _passes(self, method: Method) -> float:
         """Forward passes that a round of scores takes: of every example that it looks at."""

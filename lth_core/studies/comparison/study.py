@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from pydantic import Field, PositiveFloat, field_validator
 
-from lth_core.config import Branch, Choice, Config, Method, Name, Rate, Task
+from lth_core.config import Branch, Choice, Config, Method, Name, Task
+from lth_core.config.sections import Rate
 from lth_core.storage.runs import Run
 from lth_core.studies.base import Study
 from lth_core.studies.comparison.budgets import longer_steps, stretched

@@ -107,8 +107,8 @@ def ranks(config: Config, measurements: pd.DataFrame) -> pd.DataFrame:
             method: metric.gain(seed_means(of_method, "metric"), seed_means(dense, "metric"))
             for method, of_method in rows.groupby("method", sort=False)
         }
-        table = ranking(pd.DataFrame(gains))
-        parts.append(table.assign(task=task, budget=budget, density=density, seeds=rows["seed"].nunique()))
+        named = {"task": str(task), "budget": str(budget), "density": density, "seeds": rows["seed"].nunique()}
+        parts.append(ranking(pd.DataFrame(gains)).assign(**named))
     return pd.concat(parts, ignore_index=True)[list(RANKS)]
 
 
