@@ -172,6 +172,10 @@ class Method(Section):
 
     @model_validator(mode="after")
     def _scores_in_rounds(self) -> Method:
+        if self.allocation == "lamp" and self.keep == "lowest":
+            raise ValueError(
+                "keep 'lowest' turns scores round, and allocation 'lamp' squares them: remove one of the two"
+            )
         if self.granularity == "filter" and (self.iterations or 1) > 1:
             raise ValueError("granularity 'filter' prunes in one round per level: remove iterations")
         return self

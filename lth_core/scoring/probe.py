@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, fields, replace
@@ -100,13 +101,15 @@ class NetworkProbe:
         leaves = self._leaves(weights)
         gradient = _derivative(self.loss({**weights, **leaves}, batch, temperature), leaves, again=True)
         product = torch.stack([(gradient[name] * vector[name]).sum() for name in leaves]).sum()
-        try:
-            return _derivative(product, leaves)
-        except RuntimeError as error:
-            if "is not implemented" not in str(error):
-                raise
-            reason = str(error).splitlines()[0]
-            raise ProbeError(f"the network has no second derivatives ({reason}): use another criterion") from error
+        if product.requires_grad:
+            try:  # the whole graph: a gradient by chosen leaves would be 0 behind what has no second derivative
+                product.backward()
+            except RuntimeError as error:
+                if not re.search("is not implemented|differentiate twice", str(error)):
+                    raise
+                reason = str(error).splitlines()[0]
+                raise ProbeError(f"the network has no second derivatives ({reason}): use another criterion") from error
+        return {name: torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for name, leaf in leaves.items()}
 
     # ------------------------------------------------------------ parts
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-@criterion("synflow", prune_at=0, iterations=100)
+@criterion("synflow", prune_at=0, iterations=100, inputs="numbers")
 def synflow(mask: Tensors, probe: Probe, precision: Precision = "float64") -> dict[str, Tensor]:
     """|w| dR/d|w|, where R is the sum of outputs on inputs of 1, of absolute weights (Tanaka et al. 2020, section 6).
 

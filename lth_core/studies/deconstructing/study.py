@@ -73,7 +73,8 @@ class Design(Study):
     @classmethod
     def _registered(cls, names: list[str]) -> list[str]:
         for name in names:
-            registry.criterion.get(name)
+            if registry.criterion.uses(name, "probe"):
+                raise ValueError(f"'{name}' computes with the network, and these are criteria of weights: leave it out")
         return names
 
     @field_validator("pruned_actions", "kept_actions")
@@ -108,11 +109,16 @@ class Design(Study):
     def methods(self, config: Config) -> dict[str, Method]:
         """Derive the tasks' methods with other criteria and other actions.
 
-        Raises ValueError for methods that start from trained weights or have a treatment.
+        Raises ValueError for methods that start from trained weights, have a treatment or make masks at other moments.
         """
         for base in self.tasks.values():
             if (policy := config.methods[base].rewind.policy) not in ("reset", "rewind"):
                 raise ValueError(f"method '{base}' starts from trained weights (rewind policy '{policy}'): use 'reset'")
+            if config.methods[base].prune_at is not None or config.methods[base].during:
+                odd = "prune_at" if config.methods[base].prune_at is not None else "during"
+                raise ValueError(
+                    f"method '{base}' has {odd}, and masks here are of trained weights: name another method"
+                )
             if config.methods[base].treatment:
                 raise ValueError(f"method '{base}' has a treatment: name a method without one")
         return {
