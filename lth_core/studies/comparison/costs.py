@@ -56,7 +56,7 @@ class Period:
     """Steps of a training between two changes of its mask."""
 
     steps: int
-    """Steps from a change on, the last one the step that begins at the next change."""
+    """Steps from a change to the next one; none where a mask changes at once."""
     density: float
     """The density of the whole mask."""
     dense_gradient: bool = False

@@ -124,14 +124,11 @@ class Meter:
 
 
 def _periods(changes: pd.DataFrame, seed: int, method: Method, steps: int) -> Iterator[Period]:
-    """Cut a training of `steps` at the changes of one seed's mask."""
+    """Cut a training of `steps` at the changes of one seed's mask; the first row is the mask that it begins with."""
     assert method.during is not None
     takes_gradient = registry.sparsifier.facts(method.during.name).get("dense_gradient", method.during.name == "rigl")
-    rows = changes[changes["seed"] == seed].sort_values("step")
+    rows = changes[changes["seed"] == seed].sort_values("step", kind="stable")
     begins, densities = list(rows["step"]), list(rows["density"])
-    changed = [begin > 0 for begin in begins]
-    if not begins or begins[0] > 0:
-        first = 1.0 if starts_dense(method) else (densities[0] if densities else method.densities[-1])
-        begins, densities, changed = [0, *begins], [first, *densities], [False, *changed]
-    for begin, end, density, is_change in zip(begins, [*begins[1:], steps], densities, changed, strict=True):
-        yield Period(end - begin, density, takes_gradient and is_change)
+    ends = [*begins[1:], begins[0] + steps]
+    for number, (begin, end, density) in enumerate(zip(begins, ends, densities, strict=True)):
+        yield Period(end - begin, density, dense_gradient=takes_gradient and number > 0)
