@@ -195,4 +195,5 @@ def test_tables_and_pages_show_studies_in_the_order_of_their_papers() -> None:
         "linear-mode-connectivity",
         "early-phase",
         "renda2020",
+        "comparison",
     ]

@@ -51,6 +51,11 @@ class Contender:
         return Run(task, cohort, self.method, self.level(density), self.branch)
 
 
+def label_of(name: str) -> str:
+    """Return what figures call a method of the catalogue or of the config."""
+    return CATALOGUE[name].label if name in CATALOGUE else name
+
+
 def ladder(densities: Sequence[float], rate: float) -> list[float]:
     """List densities of iterative pruning: the wanted ones, falling, and what lies between.
 
@@ -96,15 +101,14 @@ def _derived(name: str, recipe: Recipe, base: str, method: Method, densities: Se
     shared = method.model_dump(mode="json", include={"scope", "allocation", "exclude"})
     settings = shared | {"rewind": _rewind(changes.rewind, method.rewind.step), **changes.settings}
     settings = _with_densities(settings, method.rate, densities, f"compare: '{name}'")
-    return Contender(name, recipe.label, f"{base}-compared-{recipe.of or name}", settings, recipe.branch)
+    return Contender(name, label_of(name), f"{base}-compared-{recipe.of or name}", settings, recipe.branch)
 
 
 def _configured(name: str, method: Method, densities: Sequence[float]) -> Contender:
     """A method of the config, at the wanted densities instead of its own."""
     kept = method.model_dump(mode="json", exclude={"rate", "rate_by_kind", "densities", "levels"})
     settings = _with_densities(kept, method.rate, densities, f"compare: '{name}'")
-    label = CATALOGUE[name].label if name in CATALOGUE else name
-    return Contender(name, label, f"{name}-compared", settings)
+    return Contender(name, label_of(name), f"{name}-compared", settings)
 
 
 def _with_densities(settings: Mapping[str, Any], rate: float, densities: Sequence[float], what: str) -> Method:

@@ -11,13 +11,13 @@ from lth_core.analysis.measurements import (
     measure,
     metrics_by_task,
     read_histories,
-    seed_means,
 )
-from lth_core.analysis.ranking import ranking
 from lth_core.config import Config
 from lth_core.storage.runs import DENSE, Run
+from lth_core.studies.comparison.contenders import label_of
 from lth_core.studies.comparison.measured import Meter
-from lth_core.studies.comparison.study import Design, Entry
+from lth_core.studies.comparison.study import TOTAL, TRAINING, Design, Entry
+from lth_core.studies.comparison.view import View
 
 ENTRY = ["task", "budget", "method", "density", "seed"]
 """`budget`: `training`, every ticket is trained as the recipe says, or `total`, search and training cost the same;
@@ -48,7 +48,7 @@ def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
     return {
         "measurements": measurements,
         "costs": costs(config, entries),
-        "ranks": ranks(config, measurements),
+        "ranks": ranks(study, config, measurements),
         "methods": pd.DataFrame(_methods(study, config), columns=list(METHODS)),
     }
 
@@ -95,20 +95,15 @@ def costs(config: Config, entries: list[Entry]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COSTS))
 
 
-def ranks(config: Config, measurements: pd.DataFrame) -> pd.DataFrame:
+def ranks(study: Design, config: Config, measurements: pd.DataFrame) -> pd.DataFrame:
     """Rank the methods of every task, budget and density."""
     parts = []
-    metrics = metrics_by_task(config)
-    compared = measurements[measurements["method"] != DENSE]
-    for (task, budget, density), rows in compared.groupby(["task", "budget", "density"], sort=False):
-        metric = metrics[str(task)]
-        dense = measurements[(measurements["task"] == task) & (measurements["method"] == DENSE)]
-        gains = {
-            method: metric.gain(seed_means(of_method, "metric"), seed_means(dense, "metric"))
-            for method, of_method in rows.groupby("method", sort=False)
-        }
-        named = {"task": str(task), "budget": str(budget), "density": density, "seeds": rows["seed"].nunique()}
-        parts.append(ranking(pd.DataFrame(gains)).assign(**named))
+    for task in study.tasks:
+        view = View(study, config, {"measurements": measurements}, task)
+        for budget, densities in ((TRAINING, study.densities), (TOTAL, study.total_densities)):
+            for density in densities:
+                named = {"task": task, "budget": budget, "density": density, "seeds": view.seeds}
+                parts.append(view.ranks(density, budget).assign(**named))
     return pd.concat(parts, ignore_index=True)[list(RANKS)]
 
 
@@ -117,5 +112,5 @@ def _methods(study: Design, config: Config) -> list[tuple]:
     for task in study.tasks:
         compared = [(task, one.name, one.label, one.group, "") for one in study.contenders(config, task)]
         left_out = study.left_out(config, task)
-        rows += [*compared, *((task, name, name, "", why) for name, why in left_out.items())]
+        rows += [*compared, *((task, name, label_of(name), "", why) for name, why in left_out.items())]
     return rows

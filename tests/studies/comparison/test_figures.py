@@ -78,9 +78,9 @@ def test_captions_say_how_costs_are_counted_and_ranks_made_certain(figures) -> N
 
 def test_captions_name_what_is_left_out_and_why(everything: Known) -> None:
     study, config, tables = everything
-    left_out = tables["methods"].astype({"left_out": object})
-    left_out.loc[left_out["method"] == "synflow", "left_out"] = "inputs of ones are numbers, not tokens"
-    caption = drawn((study, config, tables | {"methods": left_out}))["densities-task"].caption
+    text = config.tasks["task"].model_copy(update={"dataset": "english"})
+    changed = config.model_copy(update={"tasks": config.tasks | {"task": text}})
+    caption = drawn((study, changed, tables))["densities-task"].caption
     assert "Left out: SynFlow (inputs of ones are numbers, not tokens)." in caption
 
 
