@@ -66,6 +66,11 @@ def test_a_sentence_about_all_methods_is_tested_on_the_one_whose_interval_reache
     assert "SNIP minus random, uniform" in claim.effect and claim.verdict == "inconclusive"
 
 
+def test_what_may_not_train_long_enough_to_cost_the_same_says_nothing_of_equal_cost(tmp_path) -> None:
+    capped = [sentence for sentence in claims(known(tmp_path, longest=2.3)) if sentence.startswith("Searching")]
+    assert len(capped) == 1 and "gradual" in capped[0]
+
+
 def test_methods_that_are_not_compared_leave_their_claims_out(tmp_path) -> None:
     few = known(tmp_path, compare=["imp-reset", "random", "random-erk"], longest=1.0)
     assert [sentence[:24] for sentence in claims(few)] == ["Random masks with densit", "Every method beats unifo"]
