@@ -49,8 +49,10 @@ class Claim:
     """Why there is no interval; empty where there is one."""
 
 
-def mean_interval(values: ArrayLike, scale: Scale = DIFFERENCES) -> tuple[float, float, float]:
-    """Return the mean, taken on a scale, and its 95% Student-t interval (low, high) over replicates.
+def mean_interval(
+    values: ArrayLike, scale: Scale = DIFFERENCES, confidence: float = CONFIDENCE
+) -> tuple[float, float, float]:
+    """Return the mean, taken on a scale, and its Student-t interval (low, high) over replicates, of 95% by default.
 
     One replicate gives no interval (unbounded), and neither do replicates that are all equal up to rounding: nothing is
     known of their spread (accuracies come in steps of one example, so equal values are no proof of a spread of 0). A
@@ -63,7 +65,7 @@ def mean_interval(values: ArrayLike, scale: Scale = DIFFERENCES) -> tuple[float,
     mean = float(sample.mean())
     if _spread_is_unknown(sample):
         return scale.back(mean), float("-inf"), float("inf")
-    half = _critical(len(sample)) * _standard_error(sample)
+    half = _critical(len(sample), confidence) * _standard_error(sample)
     return scale.back(mean), scale.back(mean - half), scale.back(mean + half)
 
 
@@ -76,10 +78,10 @@ def _standard_error(sample: np.ndarray) -> float:
     return float(sample.std(ddof=1) / np.sqrt(len(sample)))
 
 
-def _critical(count: int) -> float:
+def _critical(count: int, confidence: float) -> float:
     from scipy.special import stdtrit  # quantile of Student's t; scipy.stats would cost half a second more to import
 
-    return float(stdtrit(count - 1, 0.5 + CONFIDENCE / 2))
+    return float(stdtrit(count - 1, 0.5 + confidence / 2))
 
 
 def p_value(values: ArrayLike, margin: float, scale: Scale = DIFFERENCES) -> float:

@@ -1,9 +1,9 @@
 """Draw the initial weights theta_0 of a cohort: rule `initialize`.
 
 Input: the data file, of which only the facts matter, and the weights of another task where it starts from these.
-Output: theta_0. Its header has the network's prunable layers, what the network costs, for filters that can be removed
-the layer that reads them, the channels that can be removed, what was proved of its training, and what was taken from
-another task (`from`).
+Output: theta_0. Its header has the network's prunable layers, what the network costs, in all and per weight of each
+layer, for filters that can be removed the layer that reads them, the channels that can be removed, what was proved of
+its training, and what was taken from another task (`from`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from lth_core.jobs.support.command import command, import_modules
 from lth_core.jobs.support.inputs import check_characters
 from lth_core.jobs.support.trainings import model_factory
 from lth_core.models.channels import ChannelsError, removable_channels
-from lth_core.models.cost import network_cost
+from lth_core.models.cost import flops_per_weight, network_cost
 from lth_core.models.declared import declared_kinds
 from lth_core.models.initialization import Factory, build, initialize_cohort, take
 from lth_core.models.layers import prunable_layers, weights_without_filters
@@ -164,12 +164,14 @@ def main() -> None:
     with kept_torch_generators():
         module = factory()
         layers, cost = prunable_layers(module, shape), network_cost(module, shape)
+        per_weight = flops_per_weight(module, shape, layers)
     consumers, channels = consumers_of(module, shape), listed_channels(module, shape)
     about = (consumers, weights_without_filters(module), channels)
     check_methods(layers, weights, options.methods[options.task], *about)
     examples = {split: data.size(split) for split in SPLITS}
-    header = {"layers": layers, "consumers": consumers or {}, "channels": channels, "cost": cost}
-    header |= source | {"examples": examples, "proved": proved, "provenance": provenance(spec)}
+    header = {"layers": layers, "consumers": consumers or {}, "channels": channels}
+    header |= {"cost": cost, "flops_per_weight": per_weight, "examples": examples}
+    header |= source | {"proved": proved, "provenance": provenance(spec)}
     write_tensors(options.output, weights, header)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -58,17 +58,42 @@ def flops(module: nn.Module, inputs: Tensor) -> int:
 
     Those of matrix products and convolutions, however they are called, those inside LSTMs and attention included.
     """
-    with torch.no_grad(), _in_small_steps(), _FlopCounter() as counter:
+    return _counted(module, inputs, []).total
+
+
+def flops_per_weight(module: nn.Module, input_shape: Sequence[int], names: Iterable[str]) -> dict[str, float]:
+    """Count the operations of a forward pass of one example by weight tensor, per entry of it; leave the module as is.
+
+    A weight of a linear layer has 2, one of a convolution 2 per position of the kernel, one of an LSTM 2 per token.
+    A pruned entry saves these (the field's convention: Gale et al. 2019, Evci et al. 2020, appendix); products of
+    activations, as in attention, are not in it.
+    """
+    weights = [(name, module.get_parameter(name)) for name in names]
+    example = zeros(input_shape, 1, next((value.device for value in module.parameters()), None))
+    training = module.training
+    try:
+        counter = _counted(module.eval(), example, [weight for _, weight in weights])
+    finally:
+        module.train(training)
+    pairs = zip(weights, counter.of_weights, strict=True)
+    return {name: operations / weight.numel() for (name, weight), operations in pairs}
+
+
+def _counted(module: nn.Module, inputs: Tensor, weights: Sequence[Tensor]) -> _FlopCounter:
+    with torch.no_grad(), _in_small_steps(), _FlopCounter(weights) as counter:
         module(inputs)
-    return counter.total
+    return counter
 
 
 class _FlopCounter(TorchDispatchMode):
     """Sees every operation, as torch's own FlopCounterMode does, which takes seconds to import the compiler."""
 
-    def __init__(self) -> None:
+    def __init__(self, weights: Sequence[Tensor]) -> None:
         super().__init__()
         self.total = 0
+        self.of_weights = [0] * len(weights)
+        starts = [weight.data_ptr() for weight in weights]
+        self._memory = [(start, start + weight.nbytes) for start, weight in zip(starts, weights, strict=True)]
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -78,7 +103,12 @@ class _FlopCounter(TorchDispatchMode):
         outputs = func(*args, **(kwargs or {}))
         formula = _FORMULAS.get(func.overloadpacket)
         if formula:
-            self.total += formula(*args, **(kwargs or {}), out_val=outputs)
+            operations = formula(*args, **(kwargs or {}), out_val=outputs)
+            self.total += operations
+            addresses = [tensor.data_ptr() for tensor in args if isinstance(tensor, Tensor)] if self._memory else []
+            for index, (start, end) in enumerate(self._memory):  # a transposed weight lies in the same memory
+                if any(start <= address < end for address in addresses):
+                    self.of_weights[index] += operations
         return outputs
 
 

@@ -197,4 +197,5 @@ def test_tables_and_pages_show_studies_in_the_order_of_their_papers() -> None:
         "early-phase",
         "renda2020",
         "tanaka2020",
+        "comparison",
     ]

@@ -19,7 +19,15 @@ from lth_core.analysis.claims import Claim
 from lth_core.config import Config
 from lth_core.metrics import BITS_PER_CHARACTER, RETURN, Metric
 from lth_core.studies.base import Study
-from tests.studies.test_diverged_studies import Tables, connectivity, frankle, renda, stabilizing, transfer
+from tests.studies.test_diverged_studies import (
+    Tables,
+    comparison,
+    connectivity,
+    frankle,
+    renda,
+    stabilizing,
+    transfer,
+)
 from tests.support import yu2019_results
 
 BITS = Metric("bits_per_character", "bits per character", "bits per character", higher_is_better=False, matching=0.2)
@@ -32,7 +40,7 @@ def yu(folder: Path) -> tuple[Study, Config, Tables]:
     return yu2019_results.known({"digits": yu2019_results.IMAGES, "more-digits": yu2019_results.IMAGES})
 
 
-ANY_METRIC = (frankle, stabilizing, connectivity, renda, transfer, yu)
+ANY_METRIC = (frankle, stabilizing, connectivity, renda, transfer, yu, comparison)
 CLASSIFICATION = re.compile(r"accura|percentage|points|error|character.*\(%\)", re.IGNORECASE)
 """What only pages about accuracy say."""
 

@@ -16,6 +16,7 @@ from tests.studies.early_phase import test_study as test_early_phase
 from tests.studies.linear_mode_connectivity import test_study as test_linear_mode_connectivity
 from tests.studies.stabilizing2019 import test_study as test_stabilizing2019
 from tests.support import (
+    comparison_results,
     deconstructing_tables,
     frankle2019_results,
     linear_mode_connectivity_tables,
@@ -78,7 +79,12 @@ def yu(folder: Path) -> Known:
     return yu2019_results.known()
 
 
-STUDIES = (frankle, stabilizing, connectivity, early_phase, renda, transfer, deconstructing, yu)
+def comparison(folder: Path) -> Known:
+    study, config, tables = comparison_results.known(folder)
+    return study, config, {name: tables[name] for name in ("measurements", "costs")}
+
+
+STUDIES = (frankle, stabilizing, connectivity, early_phase, renda, transfer, deconstructing, yu, comparison)
 
 
 @pytest.fixture(scope="module", params=STUDIES, ids=lambda known: known.__name__)
