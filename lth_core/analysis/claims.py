@@ -39,8 +39,8 @@ class Claim:
     margin: float
     verdict: str
     p: float
-    """Two-sided, of the t-test that the effect is equal to its margin: below 0.05 where the interval excludes it. nan
-    without an interval, and where a replicate is unmeasured."""
+    """Two-sided, of the t-test that the effect is equal to its margin: below 0.05 where the interval excludes it. Of
+    the sign test where all replicates are equal; nan where a replicate is unmeasured, or there is only one."""
     seeds_needed: float
     """How many replicates decide an effect of this size, with the spread of this run, in 80% of runs."""
     detectable: float
@@ -85,13 +85,18 @@ def _critical(count: int, confidence: float) -> float:
 
 
 def p_value(values: ArrayLike, margin: float, scale: Scale = DIFFERENCES) -> float:
-    """Return the two-sided p-value of the t-test that the effect is equal to the margin; nan without an interval.
+    """Return the two-sided p-value of the t-test that the effect is equal to the margin.
 
-    It is below 1 - CONFIDENCE where the margin is outside the interval of `mean_interval`.
+    It is below 1 - CONFIDENCE where the margin is outside the interval of `mean_interval`. Replicates that are all
+    equal have no spread to test with: their p-value is that of the sign test (all on one side of the margin), which six
+    of them pass. nan for one replicate, for values at the margin and for those that are not finite.
     """
     sample = scale(values)
-    if not len(sample) or not np.isfinite(sample).all() or _spread_is_unknown(sample):
+    if len(sample) < 2 or not np.isfinite(sample).all():
         return float("nan")
+    if _spread_is_unknown(sample):
+        is_at_margin = _spread_is_unknown(np.array([sample.mean(), scale(margin)]))
+        return float("nan") if is_at_margin else 2.0 ** (1 - len(sample))
     from scipy.special import stdtr
 
     distance = abs(sample.mean() - float(scale(margin))) / _standard_error(sample)
@@ -127,6 +132,8 @@ def evaluate_claim(
     unmeasured = len(values) - len(known)
     estimate, low, high = mean_interval(known, scale)
     p, note = p_value(known, margin, scale), _without_interval(known, scale)
+    if note and p < 1 - CONFIDENCE:  # of the sign test
+        low = high = estimate
     seeds, least = _power(known, margin, scale)
     return Claim(
         study=study,
@@ -158,7 +165,7 @@ def _without_interval(known: np.ndarray, scale: Scale) -> str:
     if _spread_is_unknown(scale(known)):
         return (
             f"All {len(known)} replicates agree to the last digit: nothing is known of their spread, so there is no "
-            "interval."
+            "interval. A sign test decides, from six replicates on."
         )
     return ""
 

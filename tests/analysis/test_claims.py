@@ -33,8 +33,21 @@ def test_equal_values_tell_nothing_of_the_spread_and_a_sentence_says_so(values: 
     mean, low, high = mean_interval(values)
     assert mean == pytest.approx(values[0]) and (low, high) == (-math.inf, math.inf)
     claim = evaluate_claim([value + 10 for value in values], **TEXT)
-    assert claim.verdict == "inconclusive" and all(map(math.isnan, (claim.low, claim.high, claim.p)))
+    assert all(map(math.isnan, (claim.low, claim.high)))
     assert claim.note.startswith(f"All {len(values)} replicates agree to the last digit") and claim.note[-1] == "."
+
+
+@pytest.mark.parametrize(("count", "expected"), [(2, "inconclusive"), (5, "inconclusive"), (6, "supported")])
+def test_equal_values_are_decided_by_the_sign_test(count: int, expected: str):
+    claim = evaluate_claim([3.0] * count, **TEXT, margin=1)
+    assert claim.p == pytest.approx(stats.binomtest(count, count).pvalue)
+    assert claim.verdict == expected
+    assert evaluate_claim([-3.0] * count, **TEXT).verdict == expected.replace("supported", "contradicted")
+
+
+def test_equal_values_at_the_margin_decide_nothing():
+    claim = evaluate_claim([0.3] * 9, **TEXT, margin=0.1 + 0.2)
+    assert claim.verdict == "inconclusive" and math.isnan(claim.p)
 
 
 def test_other_claims_say_why_they_have_no_interval_if_they_have_none():
