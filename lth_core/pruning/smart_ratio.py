@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lth_core.pruning.allocation import AllocationError, Shapes, clipped, rounded
+from lth_core.pruning.allocation import Shapes, clipped, rounded
 
 if TYPE_CHECKING:
     from jaxtyping import Float
 
 OUTPUT_SHARE = 0.3
-"""The share of the output layer that is kept at any density."""
+"""The share of the output layer that is kept, as long as the others have weights for it."""
 
 
 def smart_ratio_counts(
@@ -23,8 +23,9 @@ def smart_ratio_counts(
     """Count the weights that each layer keeps: `total` in all.
 
     Layer l of L keeps a share in proportion to (L - l + 1)^2 + (L - l + 1), over l^depth_power; `ascending` turns the
-    order round. The output layer, which is not counted in L, keeps a fixed share. What is beyond the size of a layer
-    goes to the layers after it, or before it where these are full; no layer keeps less than one weight.
+    order round. The output layer, which is not counted in L, keeps a fixed share: less where the others would not keep
+    one weight each, more where they are full. What is beyond the size of a layer goes to the layers after it, or before
+    it where these are full.
 
     Args:
         layers: weight names -> kinds, in network order.
@@ -32,24 +33,19 @@ def smart_ratio_counts(
         total: the weights that are kept in all.
         depth_power: 0 is the rule for ResNets, 2 the one for VGGs.
         ascending: whether the last layer keeps the largest share, as an ablation.
-
-    Raises:
-        AllocationError: for a `total` that the layers beside the output layer cannot make up.
     """
     sizes = {name: prod(shapes[name]) for name in layers}
-    counts = {name: round(OUTPUT_SHARE * sizes[name]) for name, kind in layers.items() if kind == "output"}
-    others = np.array([size for name, size in sizes.items() if name not in counts], float)
-    fixed = sum(counts.values())
-    if not len(others) <= total - fixed <= others.sum():
-        raise AllocationError(
-            f"smart-ratio keeps {fixed:,} weights of the output layer, and {len(others):,} to {others.sum():,.0f} of "
-            f"the others: a ticket of {total:,} weights is outside"
-        )
+    outputs = {name: OUTPUT_SHARE * sizes[name] for name, kind in layers.items() if kind == "output"}
+    others = np.array([size for name, size in sizes.items() if name not in outputs], float)
+    wanted = round(sum(outputs.values()))
+    fixed = int(np.clip(wanted, total - others.sum(), max(total - len(others), 0)))
+    counts = rounded([*outputs], np.array([*outputs.values()]) * fixed / max(wanted, 1), fixed)
     depth = np.arange(1, len(others) + 1)
     ratios = (depth[::-1] ** 2 + depth[::-1]) / depth**depth_power
     amounts = (ratios[::-1] if ascending else ratios) * others
-    shares = clipped(amounts, np.ones(len(others)), np.full(len(others), float(total)), float(total - fixed))
-    names = [name for name in layers if name not in counts]
+    least = np.full(len(others), float(total - fixed >= len(others)))
+    shares = clipped(amounts, least, np.full(len(others), float(total)), float(total - fixed))
+    names = [name for name in layers if name not in outputs]
     counts |= rounded(names, _spilled(shares, others), total - fixed)
     return {name: counts[name] for name in layers}
 

@@ -63,7 +63,7 @@ def test_pruning_goes_on(criterion: str, scope: str, mask: dict[str, np.ndarray]
 def test_every_treatment_takes_such_a_ticket(treatment: str, mask: dict[str, np.ndarray]) -> None:
     checkpoints = BranchCheckpoints(weights(0), weights(1), weights(2), weights(1), lambda: weights(3))
     ticket = Ticket(apply_mask(weights(1), mask), mask)
-    offered = {"ticket": ticket, "checkpoints": checkpoints, "rng": np.random.default_rng(0)}
+    offered = {"ticket": ticket, "checkpoints": checkpoints, "layers": LAYERS, "rng": np.random.default_rng(0)}
     treated = registry.treatment.call(treatment, offered, OPTIONS.get(treatment, {}))
     assert all(np.isfinite(value).all() for value in treated.weights.values())
     assert sum(kept.sum() for kept in treated.mask.values()) == mask["b"].sum()

@@ -129,7 +129,7 @@ def test_magnitude_at_initialization_is_compared_up_to_tenfold_compression(
     ("words", "check"), [("Shuffling masks within layers costs", "random-mask"), ("Fresh weights cost", "reinit")]
 )
 def test_checks_cost_masks_of_theta_0_nothing(mini: Known, name: str, words: str, check: str) -> None:
-    sentence = f"{words} {name} no accuracy (within 0.2 percentage points), with 10% to 1.0% of the weights."
+    sentence = f"{words} {name} no accuracy (within 0.2 percentage points), with 10% to 1% of the weights."
     claim = about(mini, sentence)
     assert claim.estimate == pytest.approx(-0.01, rel=1e-2) and claim.verdict == "supported"
     pruning = name.partition(" ")[0].lower()
@@ -151,7 +151,7 @@ def test_checks_cost_masks_of_theta_0_nothing(mini: Known, name: str, words: str
 def test_checks_harm_pruning_after_training(
     mini: Known, name: str, pruning: str, words: str, check: str, estimate: float
 ) -> None:
-    claim = about(mini, f"{words} {name}, with 10% to 1.0%")
+    claim = about(mini, f"{words} {name}, with 10% to 1%")
     assert claim.estimate == pytest.approx(estimate, rel=1e-2) and claim.verdict == "supported"
     helped = with_accuracy(mini, pruning, check, 0.05)
     assert about(mini, claim.claim, measurements=helped).verdict == "contradicted"
@@ -159,7 +159,7 @@ def test_checks_harm_pruning_after_training(
 
 def test_inverted_magnitudes_are_compared_from_a_fifth_of_the_weights_on(mini: Known) -> None:
     claim = about(known(check_levels=[1, 2, 4]), "Keeping the smallest magnitudes after training")
-    assert claim.claim.endswith("with 10% to 1.0% of the weights.")
+    assert claim.claim.endswith("with 10% to 1% of the weights.")
     assert claim.estimate == pytest.approx(50, rel=1e-2)
 
 
@@ -179,7 +179,7 @@ def test_smart_ratios_are_claimed_of_convolutions_only(mini: Known) -> None:
     up = about(mini, "Uniform random masks beat those whose layers keep more the deeper", collapse=conv)
     for claim in (down, up):
         assert claim.estimate == pytest.approx(4.0, rel=1e-2) and claim.verdict == "supported"
-        assert claim.claim.endswith("with 1.0% of the weights.") and claim.source == "Su et al. 2020"
+        assert claim.claim.endswith("with 1% of the weights.") and claim.source == "Su et al. 2020"
 
 
 def test_what_the_config_leaves_out_is_not_claimed() -> None:

@@ -72,7 +72,7 @@ def test_accuracy_is_drawn_for_all_ways_to_prune(figures: dict[str, Drawing]) ->
 
 def test_checks_are_differences_per_method_and_density(figures: dict[str, Drawing]) -> None:
     figure = figures["checks-mini"].draw()
-    assert [axes.get_title() for axes in figure.axes[:2]] == ["10% of the weights", "1.0% of the weights"]
+    assert [axes.get_title() for axes in figure.axes[:2]] == ["10% of the weights", "1% of the weights"]
     names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
     assert names[-2:] == ["one-shot magnitude, trained", "iterative magnitude, trained"]
     fields = [text.get_text() for text in figure.axes[0].texts]
