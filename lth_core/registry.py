@@ -13,6 +13,7 @@ import inspect
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -131,7 +132,7 @@ class Registry:
         Raises PluginError when a function of a plugin fails, except by an error that lth_core defines.
         """
         function = self.get(name)
-        wanted = inspect.signature(function).parameters
+        wanted = _parameters(function)
         try:
             return function(**{key: value for key, value in offered.items() if key in wanted}, **options)
         except MemoryError:
@@ -150,6 +151,12 @@ def failure(function: Callable[..., Any], error: Exception) -> str:
     how = one_line(error)
     hint = "; what the pipeline gives is read-only: change a copy" if "read-only" in how else ""
     return f"{where}: {how}{hint}"
+
+
+@cache
+def _parameters(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """The parameters of a function that may be called at every step of a training."""
+    return inspect.signature(function).parameters
 
 
 def _needed_names(function: Callable[..., Any]) -> set[str]:

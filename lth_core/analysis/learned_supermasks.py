@@ -20,6 +20,7 @@ from lth_core.engine.cohort import Cohort
 from lth_core.models.tensors import call
 from lth_core.randomness import kept_torch_generators, torch_seed
 from lth_core.tasks.base import Task
+from lth_core.training.resume import State
 
 Weights = Mapping[str, Tensor]
 
@@ -29,7 +30,7 @@ class LearningDiverged(ArithmeticError):
 
 
 @dataclass
-class MaskTraining:
+class MaskTraining(State):
     """Masks of one untrained network that are being learned, and the rows of the networks before it.
 
     `scores` of the masked layers' weights start from 0: every weight is kept half of the time. `network` has all

@@ -77,6 +77,10 @@ class Cohort:
         self.linear = LinearNetwork.of(self.module) if task.recipe.precision == "float32" else None
         self.together = all_at_once(task.device) and self.stacks() if together is None else together
         self.parts = [self._parameters] if self.together else [self._replicate(r) for r in range(self.size)]
+        self.train_under(pruned)
+
+    def train_under(self, pruned: Tensors | None) -> None:
+        """Choose what is trained, and how: from the present values in `parts`, which are 0 where a mask is False."""
         self.trained = [part[name] for part in self.parts for name in self.trainable]
         self.sparse: list[SparseNetwork] = []
         if self.linear and pruned and pays(self.linear, self._parameters, pruned):
@@ -84,9 +88,9 @@ class Cohort:
             self.sparse = [SparseNetwork(self.linear, *tensors) for tensors in zip(self.parts, masks, strict=True)]
             self.trained = [network.trained for network in self.sparse]
         self.convolutions: list[SparseConvolutions] = []
-        if not self.linear and not self.together and pruned and task.recipe.precision == "float32":
+        if not self.linear and not self.together and pruned and self.task.recipe.precision == "float32":
             buffers = [self._buffers(r) for r in range(self.size)]
-            self.convolutions = sparse_convolutions(task, self.parts, buffers, pruned)
+            self.convolutions = sparse_convolutions(self.task, self.parts, buffers, pruned)
             if self.convolutions:
                 self.trained = [network.trained for network in self.convolutions]
 

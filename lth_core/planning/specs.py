@@ -101,7 +101,7 @@ class Specs:
         assert settings.during is not None
         spec = self._training(task, cohort, "sparsify", registry.sparsifier.get(settings.during.name))
         spec |= self._reads((registry.sparsifier, settings.during))
-        which = {"during", "rewind", "rate", "exclude", "scope", "allocation"}
+        which = {"during", "rewind", "rate", "rate_by_kind", "exclude", "scope", "allocation"}
         fields = settings.model_dump(mode="json", include=which)
         so_far = {"levels": level, "densities": settings.densities[:level], "iterative": False}
         return canonical(spec | {"method": fields | so_far, "level": level})

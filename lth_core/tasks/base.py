@@ -129,6 +129,11 @@ class Task(Protocol):
         ...
 
     @property
+    def steps_per_epoch(self) -> int | None:
+        """Return how many steps an epoch has; None where the data have no epochs, as those of an environment."""
+        ...
+
+    @property
     def input_shape(self) -> Sequence[int]:
         """Return the shape of one example's inputs (lth_core/models/inputs.py)."""
         ...

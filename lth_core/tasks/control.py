@@ -108,6 +108,10 @@ class ControlTask(DataTask):
         return True
 
     @property
+    def steps_per_epoch(self) -> None:
+        return None
+
+    @property
     def input_shape(self) -> Sequence[int]:
         return (self.environment.features,)
 

@@ -38,6 +38,10 @@ class ExamplesTask(DataTask):
         return False
 
     @property
+    def steps_per_epoch(self) -> int:
+        return self.data.size("train") // self.recipe.batch_size
+
+    @property
     def input_shape(self) -> Sequence[int]:
         return input_shape(self.data.facts)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,6 +25,9 @@ from lth_core.training.state import Row, TrainingState
 
 Listener = Callable[[TrainingState], None]
 """Called with the state before a training's first step and after every step: it logs, saves or reports."""
+BeforeStep = Callable[[Any, Batch, Sequence[int]], bool]
+"""Called with the state, the batch and the seeds of noise before every step: it may change the masks that weights are
+trained under, and tells whether the step is left out."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ def train(
     order: int = 0,
     order_from: int = 0,
     last_rate: bool = False,
+    before_step: BeforeStep | None = None,
     listeners: Sequence[Listener] = (),
 ) -> TrainingResult:
     """Train `state` up to `last_step`. With `last_rate`, the rate is the schedule's last.
@@ -61,7 +66,8 @@ def train(
             draws_nothing = state.cohort.by_hand or state.cohort.together
             noise = [] if draws_nothing else noise_seeds(seeds, order_now, state.step)
             rate = learning_rate(task.recipe, task.recipe.steps - 1 if last_rate else state.step)
-            update(batch, rate, noise)
+            if before_step is None or not before_step(state, batch, noise):
+                update(batch, rate, noise)
             state.step += 1
             _tell(listeners, state)
     return TrainingResult(state.weights(), state.history, time.perf_counter() - start)

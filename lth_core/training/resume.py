@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,24 +35,36 @@ def seconds_between_states() -> float:
         raise ResumeError(f"{SECONDS_VARIABLE} is {text!r}: a number of seconds is needed, such as 30") from None
 
 
-class State(Protocol):
-    """A loop in progress: `history` is JSON-able, `tensors` gives what else the next step depends on, to be copied."""
+class State:
+    """A loop in progress, as it is saved: tensors, and rows (JSON-able) of what it has measured."""
 
     step: int
     history: list[Any]
 
-    def tensors(self) -> Mapping[str, torch.Tensor]: ...
+    def tensors(self) -> Mapping[str, torch.Tensor]:
+        """Return what else the next step depends on, to be copied; of the same names and shapes at every step."""
+        return {}
+
+    def rows(self) -> dict[str, list[Any]]:
+        """Return all rows so far, by the attribute that holds them."""
+        return {"history": self.history}
+
+    @torch.no_grad()
+    def load(self, step: int, rows: Mapping[str, list[Any]], tensors: Mapping[str, torch.Tensor]) -> None:
+        """Go on from a saved step, with its rows and tensors."""
+        for name, value in self.tensors().items():
+            value.copy_(tensors[name])
+        self.step = step
+        for name in self.rows():
+            setattr(self, name, rows[name])
 
 
 @dataclass
-class Rows:
+class Rows(State):
     """The state of a job that makes its rows (JSON-able) step by step, none from another."""
 
     step: int = 0
     history: list[Any] = field(default_factory=list)
-
-    def tensors(self) -> dict[str, torch.Tensor]:
-        return {}
 
 
 def fingerprint(spec: Mapping[str, Any], data: str | Path, *tensors: Tensors) -> str:
@@ -91,10 +103,7 @@ class Resume:
         expected = state.tensors()
         if {name: value.shape for name, value in tensors.items()} != {name: v.shape for name, v in expected.items()}:
             return False  # another version of this code stores other tensors
-        with torch.no_grad():
-            for name, value in expected.items():
-                value.copy_(torch.from_numpy(tensors[name]))
-        state.step, state.history = header["step"], header["history"]
+        state.load(header["step"], header, {name: torch.from_numpy(value) for name, value in tensors.items()})
         return True
 
     def save_when_due(self, state: State) -> None:
@@ -102,7 +111,7 @@ class Resume:
         if time.monotonic() - self._saved_at < self.seconds:
             return
         tensors = {name: value.detach().cpu().numpy() for name, value in state.tensors().items()}
-        write_tensors(self.path, tensors, {"identity": self.identity, "step": state.step, "history": state.history})
+        write_tensors(self.path, tensors, {"identity": self.identity, "step": state.step, **state.rows()})
         self._saved_at = time.monotonic()
 
     def forget(self) -> None:

@@ -13,6 +13,7 @@ from lth_core.models.tensors import stored_tensors
 from lth_core.storage.tensors import Tensors
 from lth_core.tasks.base import Task
 from lth_core.training.optimizers import Optimizer
+from lth_core.training.resume import State
 
 Row = dict[str, float | int | str]
 """One entry of a history, by column; `replicate` and `step` are always there."""
@@ -42,7 +43,7 @@ class FrozenWeights:
 
 
 @dataclass
-class TrainingState:
+class TrainingState(State):
     """A training in progress: everything that the next step depends on, and the history so far."""
 
     cohort: Cohort

@@ -90,6 +90,13 @@ BAD = [
     ("studies: {toy: {rewind_steps: [5, 5]}}", "studies.toy: asks for the same training twice (results/digits-lenet/0-1/imp-at-5/level_1)"),
     # numbers that do not go together
     (METHOD % "rewind: {policy: rewind, step: 200}", "methods.imp.rewind.step: 200 must be less than 200, the last step of task 'digits-lenet', in study 'toy'"),
+    (METHOD % "during: {name: rigl, until: 1.5}", "methods.imp.during.until: 1.5 must be more than 0 and at most 1, the end of training"),
+    (METHOD % "during: {name: gradual, begin: 0.5, until: 0.5}", "methods.imp.during.begin: 0.5 must be less than until (0.5)"),
+    (METHOD % "during: {name: gradual, begin: -0.1}", "methods.imp.during.begin: -0.1 must be at least 0 and less than 1, the end of training"),
+    (METHOD % "during: {name: rigl, every: 150}", "methods.imp.during.every: no update falls before step 150 of 200 in task 'digits-lenet': choose fewer steps"),
+    (METHOD % "during: {name: set, every: 0}", "methods.imp.during.every: 0 must be at least 1 step"),
+    (METHOD % "during: {name: set, fraction: 30}", "methods.imp.during.fraction: 30 must be from 0 to 1: it is the part of the weights that is swapped"),
+    ("{methods: {gmp: {levels: 1, during: gradual, allocation: lamp}}, studies: {toy: {tasks: {digits-lenet: gmp}}}}", "methods.gmp.allocation: 'lamp' is for masks that a criterion makes, and 'gradual' starts dense: use scope 'global'"),
     ("studies: {toy: {rewind_steps: [20, 300]}}", "studies.toy: step 300 of method 'imp-at-300' must be less than 200, the last step of task 'digits-lenet', in study 'toy'"),
     (TRAIN % "batch_size: 1258", "tasks.digits-lenet.train.batch_size: 1258 is more than the 1257 training examples of 'digits'"),
     ("{datasets: {mine: {source: digits}}, tasks: {digits-lenet: {dataset: mine, train: {batch_size: 1258}}}}", "tasks.digits-lenet.train.batch_size: 1258 is more than the 1257 training examples of 'mine'"),

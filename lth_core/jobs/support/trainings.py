@@ -42,6 +42,8 @@ from lth_core.tickets.rewinding import Ticket
 from lth_core.training.history import INDEX, Evaluations
 from lth_core.training.loop import train
 from lth_core.training.resume import Resume, fingerprint
+from lth_core.training.sparsification import Sparsification
+from lth_core.training.sparsified import SparsifiedState
 from lth_core.training.state import TrainingState, start_state
 
 DEVICE_VARIABLE = "LTH_DEVICE"
@@ -132,17 +134,21 @@ def train_ticket(
     *,
     draws: int = 1,
     keep: Mapping[str, Any] | None = None,
+    sparsification: Sparsification | None = None,
+    also_write: Callable[[Any, list[bool]], None] | None = None,
 ) -> None:
     """Train a stacked ticket (R = seeds x draws, seed-major) of a task opened on the file `data`, resumably.
 
     Writes `output` and history.csv beside it. With `keep` (`steps`, ascending, and the training's `identity`) training
-    ends at the last of these steps, and only the weights at each of them are kept, for checkpoints. Of several
-    processes that share the training, the first writes.
+    ends at the last of these steps, and only the weights at each of them are kept, for checkpoints. With a
+    `sparsification`, masks change; `also_write` is called with the last state and which replicates have diverged. Of
+    several processes that share the training, the first writes.
     """
     share, folder = task.share, Path(output).parent
     seeds = [seed for seed in spec["seeds"] for _ in range(draws)]
     last = keep["steps"][-1] if keep else task.recipe.steps
-    state = start_state(task, ticket.weights, ticket.mask, ticket.first_step)
+    start = SparsifiedState.start if sparsification else start_state
+    state = start(task, ticket.weights, ticket.mask, ticket.first_step)
     resume = Resume(output, fingerprint(spec, data, ticket.weights, ticket.mask))
     made_by = {"provenance": provenance(spec, computed_on(task.device, share))}
     if resume.restore(state):
@@ -168,12 +174,15 @@ def train_ticket(
     evaluations = Evaluations(task.recipe.evaluate_every, last)
     logging = [] if keep else [evaluations]
     writing = [keep_weights, save] if share.first else []
-    how = {"order": ticket.order, "order_from": ticket.order_from, "last_rate": ticket.last_rate}
+    how: dict[str, Any] = {"order": ticket.order, "order_from": ticket.order_from, "last_rate": ticket.last_rate}
+    how |= {"before_step": sparsification.before_step} if sparsification else {}
     trained = train(task, state, seeds, last, **how, listeners=[*logging, report, *writing])
     if not share.first:
         return
     if not keep:
         lost = diverged(trained.history, state.finite())
+        if also_write:
+            also_write(state, lost)
         write_history(folder / "history.csv", trained.history, spec["seeds"], draws)
         header = {"step": state.step, "diverged": lost, "unpruned": unpruned_weights(task.module)}
         write_tensors(output, trained.weights, made_by | header)

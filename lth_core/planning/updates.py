@@ -1,0 +1,54 @@
+"""Checks of when sparsifiers change masks, by those of their options that are numbers and named as here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from lth_core import registry
+from lth_core.config import Config, Method
+from lth_core.planning.configerrors import Location, at
+from lth_core.pruning.moments import starts_dense
+from lth_core.storage.runs import Run
+
+
+def updates(config: Config, runs: Iterable[Run], methods: Mapping[str, Method], derived_from: Location) -> list[str]:
+    """What is wrong with the updates of masks in the runs' trainings; `derived_from` derives what is not configured."""
+    problems = {}
+    for task, name in sorted({(run.task, run.method) for run in runs if run.level}):
+        method = methods[name]
+        if method.during is None:
+            continue
+        location = ("methods", name) if name in config.methods else derived_from
+        for keys, problem in _problems(method, task, config.tasks[task].train.steps - method.rewind.step):
+            problems[at((*location, *keys) if location[0] == "methods" else location, problem)] = None
+    return list(problems)
+
+
+def _problems(method: Method, task: str, steps: int) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Keys of a method and what is wrong with them, where a training of a task has some steps."""
+    assert method.during is not None
+    known = registry.sparsifier.options(method.during.name)
+    options: dict[str, Any] = {name: option.default for name, option in known.items()} | method.during.options
+    numbers = {name: value for name, value in options.items() if isinstance(value, int | float)}
+    begin, until, every, fraction = (numbers.get(name) for name in ("begin", "until", "every", "fraction"))
+    if fraction is not None and not 0 <= fraction <= 1:
+        yield ("during", "fraction"), f"{fraction:g} must be from 0 to 1: it is the part of the weights that is swapped"
+    if every is not None and every < 1:
+        yield ("during", "every"), f"{every} must be at least 1 step"
+    elif begin is not None and not 0 <= begin < 1:
+        yield ("during", "begin"), f"{begin:g} must be at least 0 and less than 1, the end of training"
+    elif until is not None and not 0 < until <= 1:
+        yield ("during", "until"), f"{until:g} must be more than 0 and at most 1, the end of training"
+    elif begin is not None and until is not None and begin >= until:
+        yield ("during", "begin"), f"{begin:g} must be less than until ({until:g})"
+    elif every is not None and begin is None and every >= (last := (until or 1) * steps):
+        yield (
+            ("during", "every"),
+            f"no update falls before step {last:g} of {steps} in task '{task}': choose fewer steps",
+        )
+    if starts_dense(method) and method.allocation == "lamp":
+        dense = (
+            f"'lamp' is for masks that a criterion makes, and '{method.during.name}' starts dense: use scope 'global'"
+        )
+        yield ("allocation",), dense
