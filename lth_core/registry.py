@@ -1,5 +1,5 @@
-"""Names of the config -> functions: models, data sets, transforms, objectives, criteria, sparsifiers, treatments and
-studies.
+"""Names of the config -> functions: models, data sets, transforms, objectives, criteria, sparsifiers,
+parametrizations, treatments and studies.
 
 A user adds one decorated function in a module of their own and lists the module under `plugins` in the config.
 A registered function is called with the arguments that its signature names: what the pipeline offers
@@ -101,8 +101,8 @@ class Registry:
         takes and its `metrics`; of a transform how it `changes` facts, of a model `least_side` and whether it takes
         images of `any_size`, of a study when its paper was `published` (year-month); of a criterion at which step it
         looks unless the config says so (`prune_at`), in how many rounds (`iterations`), and whether it needs `inputs`
-        that are numbers; of a sparsifier whether training starts `dense`; of all but studies the files that they read
-        (`reads`).
+        that are numbers; of a sparsifier whether training starts `dense`; of a parametrization whether its masks keep
+        as many weights as a level asks for (`exact`); of all but studies the files that they read (`reads`).
         """
         self.get(name)
         return self._facts[name]
@@ -177,6 +177,7 @@ criterion = Registry(
 )
 objective = Registry("objective", offered=["outputs", "batch", "label_smoothing"])
 sparsifier = Registry("sparsifier", offered=["moment"])
+parametrization = Registry("parametrization", offered=["layers", "left"])
 treatment = Registry("treatment", offered=["ticket", "checkpoints", "rng"], retired={"stream": "rng"})
 study = Registry("study", offered=[], retired={"cells": "runs"})
 

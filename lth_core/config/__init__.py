@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from lth_core.config.methods import Branch, Method, Policy, Rewind, StartingWeights
+from lth_core.config.searches import Search, SearchRecipe
 from lth_core.config.sections import (
     COHORT_PATTERN,
     FOLDER_PATTERN,
@@ -48,6 +49,8 @@ __all__ = [
     "Recipe",
     "Rewind",
     "Schedule",
+    "Search",
+    "SearchRecipe",
     "Section",
     "StartingWeights",
     "Step",

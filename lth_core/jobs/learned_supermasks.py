@@ -20,7 +20,6 @@ from lth_core.analysis.learned_supermasks import (
     learn,
     likely_mask,
 )
-from lth_core.analysis.supermasks import untrained
 from lth_core.config import Supermasks
 from lth_core.jobs.support.command import command
 from lth_core.jobs.support.networks import read_weights_of
@@ -30,6 +29,7 @@ from lth_core.runtime.progress import Progress
 from lth_core.storage.tables import write_table
 from lth_core.storage.tensors import read_header
 from lth_core.tasks.base import Task
+from lth_core.tickets.untrained import untrained
 from lth_core.training.resume import Resume, fingerprint
 
 Row = tuple[int | str, ...]

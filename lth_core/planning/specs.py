@@ -106,6 +106,18 @@ class Specs:
         so_far = {"levels": level, "densities": settings.densities[:level], "iterative": False}
         return canonical(spec | {"method": fields | so_far, "level": level})
 
+    def search(self, task: str, cohort: str, method: str, level: int) -> str:
+        """Give what a search for a level's mask depends on beyond its inputs."""
+        settings = self.chains.methods[method]
+        assert settings.search is not None
+        chosen = settings.search.parametrization
+        spec = self._training(task, cohort, "search", registry.parametrization.get(chosen.name))
+        spec |= self._reads((registry.model, self.config.tasks[task].model), (registry.parametrization, chosen))
+        which = {"search", "rewind", "rate", "rate_by_kind", "exclude", "scope", "allocation"}
+        fields = settings.model_dump(mode="json", include=which)
+        so_far = {"levels": level, "densities": settings.densities[:level], "iterative": False}
+        return canonical(spec | {"method": fields | so_far, "level": level})
+
     def retrain(self, task: str, cohort: str, method: str, level: int) -> str:
         """Give what a ticket's training depends on beyond its mask: task, rewinding, level and seeds."""
         return canonical(self._training(task, cohort, "retrain") | self._rewinding(method, level))
@@ -134,7 +146,7 @@ class Specs:
         settings = self.chains.methods[method]
         spec = self._training(task, cohort, "supermasks", registry.criterion.get(settings.criterion.name))
         spec |= self._reads((registry.model, self.config.tasks[task].model), (registry.criterion, settings.criterion))
-        return canonical(spec | {"method": settings.model_dump(mode="json", exclude={"rewind", "treatment"})})
+        return canonical(spec | {"method": settings.model_dump(mode="json", exclude={"rewind", "treatment", "search"})})
 
     def learned_supermasks(self, task: str, cohort: str, values: str, scaling: str) -> str:
         """Give what learned supermasks depend on: task, seeds, values of the weights, and how masks are learned."""
@@ -180,13 +192,15 @@ class Specs:
         criteria = [registry.criterion.get(self.chains.methods[method].criterion.name) for method in methods]
         during = [choice for method in methods if (choice := self.chains.methods[method].during)]
         sparsifiers = [registry.sparsifier.get(choice.name) for choice in during]
-        return self._modules([*models, *criteria, *sparsifiers, *map(registry.treatment.get, treatments)])
+        searches = [search for method in methods if (search := self.chains.methods[method].search)]
+        learned = [registry.parametrization.get(search.parametrization.name) for search in searches]
+        return self._modules([*models, *criteria, *sparsifiers, *learned, *map(registry.treatment.get, treatments)])
 
     # ------------------------------------------------------------ parts of specs
 
     def _scoring(self, settings: Method, level: int) -> dict[str, Any]:
         # Where the next training starts, and what is done to it, do not matter to the mask.
-        fields = settings.model_dump(mode="json", exclude={"rewind", "treatment", "levels", "during"})
+        fields = settings.model_dump(mode="json", exclude={"rewind", "treatment", "levels", "during", "search"})
         so_far = {"levels": level, "densities": settings.densities[:level]}  # later levels do not matter
         reads = self._reads((registry.criterion, settings.criterion))
         return reads | {"method": fields | so_far, "level": level}
@@ -250,6 +264,7 @@ class Specs:
             *(registry.objective.get(task.objective.name) for task in tasks),
             *(registry.criterion.get(method.criterion.name) for method in methods),
             *(registry.sparsifier.get(method.during.name) for method in methods if method.during),
+            *(registry.parametrization.get(one.search.parametrization.name) for one in methods if one.search),
             *(registry.treatment.get(one.treatment.name) for one in treated),
         ]
 

@@ -7,7 +7,12 @@ from lth_core.config import Method
 
 
 def scored_step(method: Method) -> int | None:
-    """Return the step of the dense training whose weights are scored; None: those of the training before."""
+    """Return the step of the dense training whose weights are scored; None: those of the training before.
+
+    Searches look at the weights that they begin with.
+    """
+    if method.search:
+        return method.rewind.step
     if method.prune_at is not None:
         return method.prune_at
     return registry.criterion.facts(method.criterion.name).get("prune_at")

@@ -17,7 +17,7 @@ from torch import nn
 
 from lth_core.analysis import learned_supermasks
 from lth_core.analysis.learned_supermasks import MaskTraining, drawn_masks, evaluate, learn, likely_mask, masked
-from lth_core.analysis.supermasks import accuracies, supermasks, untrained
+from lth_core.analysis.supermasks import accuracies, supermasks
 from lth_core.config import Initialization, Method, Supermasks, Task
 from lth_core.jobs import learned_supermasks as learned_job
 from lth_core.jobs import supermasks as job
@@ -26,6 +26,7 @@ from lth_core.models.initialization import initialize, initialize_cohort
 from lth_core.models.layers import prunable_layers, prunable_weights
 from lth_core.storage.tensors import Tensors, read_header, read_tensors, write_tensors
 from lth_core.tasks.images import ImageTask
+from lth_core.tickets.untrained import untrained
 
 
 def linear() -> nn.Module:
