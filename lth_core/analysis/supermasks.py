@@ -1,6 +1,6 @@
 """Supermasks: masks that make an untrained network accurate (Zhou et al. 2019, section 5).
 
-Here a criterion makes the masks from a trained network; those that are learned are in `learned_supermasks`.
+Here a criterion makes the masks from a trained network; others are learned (lth_core/training/parametrizations).
 """
 
 from __future__ import annotations

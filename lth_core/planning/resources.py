@@ -127,10 +127,9 @@ class Needs:
         return self._need(run, 0, 4 * settings.points * sum(counts))
 
     def supermasks(self, run: Run) -> Need:
-        """Of learning masks, or of evaluating masks of every density: at most a training and 200 evaluations."""
+        """Of evaluating masks of every density: at most 200 evaluations."""
         examples = self._examples(run)
-        steps = self.plan.config.supermasks.steps or self.plan.config.tasks[run.task].train.steps
-        return self._need(run, steps, 200 * (examples["validation"] + examples["test"]))
+        return self._need(run, 0, 200 * (examples["validation"] + examples["test"]))
 
     def weights(self, run: Run) -> Need:
         """Of jobs that look at weights and masks: pruning, distances, histograms."""

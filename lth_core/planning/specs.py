@@ -148,12 +148,6 @@ class Specs:
         spec |= self._reads((registry.model, self.config.tasks[task].model), (registry.criterion, settings.criterion))
         return canonical(spec | {"method": settings.model_dump(mode="json", exclude={"rewind", "treatment", "search"})})
 
-    def learned_supermasks(self, task: str, cohort: str, values: str, scaling: str) -> str:
-        """Give what learned supermasks depend on: task, seeds, values of the weights, and how masks are learned."""
-        spec = self._training(task, cohort, "learned_supermasks")
-        how = {"values": values, "rescaled": scaling == "rescaled", "supermasks": self.config.supermasks.model_dump()}
-        return canonical(spec | how)
-
     def costs(self, task: str, cohort: str) -> str:
         """Give what the costs of a network depend on: its task."""
         return canonical(self._training(task, cohort, "costs"))

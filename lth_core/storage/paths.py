@@ -35,11 +35,6 @@ def supermasks_file(results: str, task: str, cohort: str, method: str) -> str:
     return f"{results}/{task}/{cohort}/{method}/supermasks.csv"
 
 
-def learned_supermasks_file(results: str, task: str, cohort: str, values: str, scaling: str) -> str:
-    """Locate the accuracies of untrained weights (`initial`, `constant`) under learned masks (`plain`, `rescaled`)."""
-    return f"{dense_folder(results, task, cohort)}/supermasks_{values}_{scaling}.csv"
-
-
 def table_file(results: str, config: str, study: str, table: str) -> str:
     """Locate a tidy table of a study in a config of this name; its provenance lies beside it as .json."""
     return f"{results}/tables/{config}/{study}/{table}.csv"

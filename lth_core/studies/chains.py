@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from lth_core.config import Branch, Choice, Config, Method, Rewind
+from lth_core.config import Branch, Choice, Config, Method, Optimizer, Rewind, SearchRecipe
+
+LARGE_RATE = SearchRecipe(optimizer=Optimizer(name="sgd", learning_rate=100.0, momentum=0.9))
+"""How drawn masks are learned, as in the published code of Zhou et al. 2019: gradients of these scores are small."""
 
 
 def rewound(config: Config, method: str, step: int) -> tuple[str, Method]:

@@ -75,7 +75,6 @@ BAD = [
     ("branches: {reinit: {weights: {task: digits-lenet, step: 201}}}", "branches.reinit.weights.step: 201 must be at most 200, the last step of task 'digits-lenet'"),
     ("branches: {reinit: {weights: {task: digits-lenet, step: 0}}}", "branches.reinit.weights.step: must be greater than 0 (got 0)"),
     ("branches: {reinit: {weights: {task: digits-lenet, step: 5, branch: random}}}", "branches.reinit.weights.branch: unknown branch 'random' (known: reinit)"),
-    ("supermasks: {samples: 0}", "supermasks.samples: must be greater than 0 (got 0)"),
     ("connectivity: {points: 2}", "connectivity.points: must be at least 3 (got 2)"),
     # studies
     ("studies: {toy: {draw: 5}}", "studies.toy.draw: unknown key; did you mean 'draws'?"),

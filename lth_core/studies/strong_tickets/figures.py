@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lth_core.config import Config
-from lth_core.drawing.axes import density_axis, metric_axis
+from lth_core.drawing.axes import linear_density_axis, metric_axis
 from lth_core.drawing.colours import SERIES
 from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.lines import band, reference
@@ -130,10 +130,7 @@ class View:
         axes.axhline(
             before.mean(), color=COLOURS[RANDOM], linestyle=":", linewidth=0.9, label="dense network, untrained"
         )
-        shown = self.tables["subnetworks"]
-        shown = shown[(shown["task"] == self.task) & (shown["density"] > 0)]
-        levels = shown[shown["kind"].isin([EDGE_POPUP, DENSE])]["density"]
-        density_axis(axes, [*levels, shown["density"].min()])
+        linear_density_axis(axes)
         metric_axis(axes.yaxis, self.metric, f"test {self.metric.label}")
 
     def widths(self) -> Figure:

@@ -16,6 +16,7 @@ from lth_core.config import Choice, Config, Method, Optimizer, Search, SearchRec
 from lth_core.storage.paths import supermasks_file
 from lth_core.storage.runs import Run
 from lth_core.studies.base import Study, rising
+from lth_core.studies.chains import LARGE_RATE
 
 EDGE_POPUP, GATES, SAMPLED, RESCALED = "edge-popup", "gates", "sampled", "sampled-rescaled"
 RANDOM, ONE_SHOT, UNTRAINED, DENSE = "random", "one-shot", "untrained", "dense"
@@ -24,8 +25,6 @@ WEIGHTS = ("initial", "constant")
 CRITERION = "large-final-same-sign"
 """The criterion whose masks make untrained weights most accurate in Zhou et al. 2019, section 5."""
 
-LARGE_RATE = SearchRecipe(optimizer=Optimizer(name="sgd", learning_rate=100.0, momentum=0.9))
-"""As in Zhou et al. 2019's published code: gradients of these scores are small."""
 GATE_RATE = SearchRecipe(optimizer=Optimizer(name="adam", learning_rate=0.01))
 
 
@@ -37,7 +36,7 @@ class Design(Study):
     """How drawn masks are learned (Zhou et al. 2019), without and with rescaling; `null`: not at all."""
     gates: SearchRecipe | None = GATE_RATE
     """How Bernoulli gates are learned (Tsayag & Lindenbaum 2026); `null`: not at all."""
-    gate_penalties: Annotated[list[NonNegativeFloat], Field(min_length=1)] = [0.3, 1.0, 3.0]
+    gate_penalties: Annotated[list[NonNegativeFloat], Field(min_length=1)] = [1.0, 3.0, 10.0, 30.0]
     """Penalties of open gates, rising; each leads to a density."""
     one_shot: bool = True
     """Also look at masks that a criterion finds with the help of the trained network."""

@@ -82,10 +82,14 @@ def test_methods_that_cannot_be_varied_and_levels_that_are_not_there_are_refused
 def test_supermasks_are_found_by_every_criterion_and_learned_in_four_ways_per_cohort():
     few = study(criteria=["large-final", "random"])
     files = few.analyses(config())
-    assert len(files) == len(set(files)) == 2 * (2 + 4)
+    assert len(files) == len(set(files)) == 2 * 2
     assert "results/digits/0-1/imp/supermasks.csv" in files
     assert "results/digits/2-2/imp-random/supermasks.csv" in files
-    assert "results/digits/2-2/dense/supermasks_constant_rescaled.csv" in files
+    learned = {run for run in few.runs(config()) if "learned" in run.method}
+    assert len(learned) == 2 * 8 and Run("digits", "2-2", "imp-learned-constant-rescaled-likely", 1) in learned
+    search = few.methods(config())["imp-learned-constant-rescaled-likely"].search
+    assert search and (search.weights, search.retrain) == ("constant", False)
+    assert search.parametrization.options == {"rescale": True, "final": "likely"}
     assert study(supermasks=False).analyses(config()) == []
 
 
