@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, model_validator
 
 from lth_core.config.methods import Branch, Method, Policy, Rewind, StartingWeights
 from lth_core.config.searches import Search, SearchRecipe

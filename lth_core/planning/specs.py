@@ -17,6 +17,7 @@ from lth_core.config import HOW_TO_COMPUTE, Choice, Config, Method, Task, seeds_
 from lth_core.data.kinds import kind_of_data
 from lth_core.planning.chains import Chains
 from lth_core.planning.configerrors import ConfigError
+from lth_core.pruning.moments import functions_of
 from lth_core.registry import Registry, one_line
 from lth_core.storage.codedigest import PACKAGE, code_of, digest, files_digest
 from lth_core.storage.contents import contents_digest
@@ -101,10 +102,7 @@ class Specs:
         assert settings.during is not None
         spec = self._training(task, cohort, "sparsify", registry.sparsifier.get(settings.during.name))
         spec |= self._reads((registry.sparsifier, settings.during))
-        which = {"during", "rewind", "rate", "rate_by_kind", "exclude", "scope", "allocation"}
-        fields = settings.model_dump(mode="json", include=which)
-        so_far = {"levels": level, "densities": settings.densities[:level], "iterative": False}
-        return canonical(spec | {"method": fields | so_far, "level": level})
+        return canonical(spec | self._at_once(settings, level, "during"))
 
     def search(self, task: str, cohort: str, method: str, level: int) -> str:
         """Give what a search for a level's mask depends on beyond its inputs."""
@@ -113,10 +111,7 @@ class Specs:
         chosen = settings.search.parametrization
         spec = self._training(task, cohort, "search", registry.parametrization.get(chosen.name))
         spec |= self._reads((registry.model, self.config.tasks[task].model), (registry.parametrization, chosen))
-        which = {"search", "rewind", "rate", "rate_by_kind", "exclude", "scope", "allocation"}
-        fields = settings.model_dump(mode="json", include=which)
-        so_far = {"levels": level, "densities": settings.densities[:level], "iterative": False}
-        return canonical(spec | {"method": fields | so_far, "level": level})
+        return canonical(spec | self._at_once(settings, level, "search"))
 
     def retrain(self, task: str, cohort: str, method: str, level: int) -> str:
         """Give what a ticket's training depends on beyond its mask: task, rewinding, level and seeds."""
@@ -183,12 +178,8 @@ class Specs:
         models = [registry.model.get(task.model.name) for task in settings]
         models += [registry.objective.get(task.objective.name) for task in settings]
         models += [function for task in settings for function in self._environment(task.dataset)]
-        criteria = [registry.criterion.get(self.chains.methods[method].criterion.name) for method in methods]
-        during = [choice for method in methods if (choice := self.chains.methods[method].during)]
-        sparsifiers = [registry.sparsifier.get(choice.name) for choice in during]
-        searches = [search for method in methods if (search := self.chains.methods[method].search)]
-        learned = [registry.parametrization.get(search.parametrization.name) for search in searches]
-        return self._modules([*models, *criteria, *sparsifiers, *learned, *map(registry.treatment.get, treatments)])
+        making = [function for method in methods for function in functions_of(self.chains.methods[method])]
+        return self._modules([*models, *making, *map(registry.treatment.get, treatments)])
 
     # ------------------------------------------------------------ parts of specs
 
@@ -198,6 +189,13 @@ class Specs:
         so_far = {"levels": level, "densities": settings.densities[:level]}  # later levels do not matter
         reads = self._reads((registry.criterion, settings.criterion))
         return reads | {"method": fields | so_far, "level": level}
+
+    @staticmethod
+    def _at_once(settings: Method, level: int, how: str) -> dict[str, Any]:
+        """What matters of a method whose levels do not go on from each other, and how it makes masks."""
+        which = {how, "rewind", "rate", "rate_by_kind", "exclude", "scope", "allocation"}
+        so_far = {"levels": level, "densities": settings.densities[:level], "iterative": False}
+        return {"method": settings.model_dump(mode="json", include=which) | so_far, "level": level}
 
     def _untrained(self, task: str, cohort: str) -> dict[str, Any]:
         """A task's settings for what depends on the network, but not on how it is trained."""
@@ -256,9 +254,7 @@ class Specs:
             *(registry.transform.get(transform.name) for dataset in datasets for transform in dataset.transforms),
             *(registry.model.get(task.model.name) for task in tasks),
             *(registry.objective.get(task.objective.name) for task in tasks),
-            *(registry.criterion.get(method.criterion.name) for method in methods),
-            *(registry.sparsifier.get(method.during.name) for method in methods if method.during),
-            *(registry.parametrization.get(one.search.parametrization.name) for one in methods if one.search),
+            *(function for method in methods for function in functions_of(method)),
             *(registry.treatment.get(one.treatment.name) for one in treated),
         ]
 

@@ -1,6 +1,9 @@
-"""When a method scores weights, and in how many rounds: as the config says, or as the criterion's paper does."""
+"""When a method scores weights, in how many rounds, and by what: as the config says, or as the criterion's paper does."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 from lth_core import registry
 from lth_core.config import Method
@@ -31,3 +34,10 @@ def is_probed(method: Method) -> bool:
 def starts_dense(method: Method) -> bool:
     """Tell whether the method's sparsifier starts from the dense network, and needs no mask."""
     return bool(method.during and registry.sparsifier.facts(method.during.name).get("dense"))
+
+
+def functions_of(method: Method) -> list[Callable[..., Any]]:
+    """List the registered functions that make a method's masks."""
+    functions = [registry.criterion.get(method.criterion.name)]
+    functions += [registry.sparsifier.get(method.during.name)] if method.during else []
+    return functions + ([registry.parametrization.get(method.search.parametrization.name)] if method.search else [])

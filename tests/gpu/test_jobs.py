@@ -12,11 +12,14 @@ import numpy as np
 import pytest
 import torch
 
+from lth_core import registry
 from lth_core.analysis.connectivity import Line, estimate_statistics
 from lth_core.analysis.connectivity import evaluate as evaluate_line
 from lth_core.analysis.telemetry import record
 from lth_core.models.layers import prunable_weights
 from lth_core.models.shrinking import compare_costs
+from lth_core.training.loop import train
+from lth_core.training.search import SearchState
 from lth_core.training.state import start_state
 from tests.engine.test_precision import Residual
 from tests.support.gpu import DEVICE, needs_a_gpu
@@ -134,9 +137,8 @@ def test_masks_are_learned_with_the_same_bits_again_and_measured(on_gpu: Any, ne
     for _ in range(2):
         state = SearchState.begin(task := on_gpu(network()), name, made, weights, SEEDS)
         train(task, state, SEEDS, 5)
-        learned.append(
-            {f"{key}/{index}": v.cpu().numpy() for index, one in enumerate(state.trained) for key, v in one.items()}
-        )
+        trained = ((index, key, value) for index, one in enumerate(state.trained) for key, value in one.items())
+        learned.append({f"{index}/{key}": value.cpu().numpy() for index, key, value in trained})
     assert same_bits(*learned) and not state.cohort.parameters[layers[0]].is_cpu
     if name == "edge-popup":
         assert all(row.sum() == left[layer] for layer, masks in state.stacked_masks().items() for row in masks)

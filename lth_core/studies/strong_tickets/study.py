@@ -116,14 +116,14 @@ class Design(Study):
         base = self.tasks[task]
         method = config.methods[base]
         assert method.search is not None
-        own = method.search.weights
-        for weights in WEIGHTS if self.weights else (own,):
+        weights_below = method.search.weights
+        for weights in WEIGHTS if self.weights else (weights_below,):
             name = self.in_weights(method, base, weights)
             yield from ((EDGE_POPUP, weights, Run(task, cohort, name, level)) for level in levels_of(method))
         for factor in self.gate_penalties if self.gates else ():
-            yield GATES, own, Run(task, cohort, gated(base, factor), 1)
+            yield GATES, weights_below, Run(task, cohort, gated(base, factor), 1)
         for kind in (SAMPLED, RESCALED) if self.sampled else ():
-            yield kind, own, Run(task, cohort, f"{base}-{kind}", 1)
+            yield kind, weights_below, Run(task, cohort, f"{base}-{kind}", 1)
 
     # ------------------------------------------------------------ analyses
 
