@@ -1,4 +1,4 @@
-"""When a method scores weights, in how many rounds, and by what: as the config says, or as the criterion's paper does."""
+"""When a method scores weights, in how many rounds, and which functions do it: as the config or the paper says."""
 
 from __future__ import annotations
 
