@@ -76,8 +76,7 @@ class Specs:
         objective = registry.objective.get(settings.objective.name)  # theta_0 is proved to be trained under it
         environment = self._environment(settings.dataset)
         spec = self._base(cohort, "initialize", registry.model.get(settings.model.name), objective, *environment)
-        spec |= self._reads((registry.model, settings.model))
-        return canonical(spec | {"task": self._untrained(task, cohort)})
+        return canonical(spec | self._reads((registry.model, settings.model)) | {"task": self._untrained(task, cohort)})
 
     def dense(self, task: str, cohort: str) -> str:
         """Give what the dense run and its checkpoints depend on: task and seeds."""
@@ -91,27 +90,19 @@ class Specs:
 
     def score(self, task: str, cohort: str, method: str, level: int) -> str:
         """Give what a level's mask depends on beyond its inputs where the criterion computes with the network."""
-        settings = self.chains.methods[method]
-        criterion = registry.criterion.get(settings.criterion.name)
-        spec = self._training(task, cohort, "score", criterion) | self._scoring(settings, level)
-        return canonical(spec | {"task": self._untrained(task, cohort)})
+        return canonical(self._scored("score", task, cohort, self.chains.methods[method], level))
 
     def sparsify(self, task: str, cohort: str, method: str, level: int) -> str:
         """Give what a training that changes its mask depends on beyond what it starts from."""
         settings = self.chains.methods[method]
-        assert settings.during is not None
-        spec = self._training(task, cohort, "sparsify", registry.sparsifier.get(settings.during.name))
-        spec |= self._reads((registry.sparsifier, settings.during))
-        return canonical(spec | self._at_once(settings, level, "during"))
+        chosen = [(registry.sparsifier, settings.during)] if settings.during else []
+        return canonical(self._training(task, cohort, "sparsify", *chosen) | self._at_once(settings, level, "during"))
 
     def search(self, task: str, cohort: str, method: str, level: int) -> str:
         """Give what a search for a level's mask depends on beyond its inputs."""
         settings = self.chains.methods[method]
-        assert settings.search is not None
-        chosen = settings.search.parametrization
-        spec = self._training(task, cohort, "search", registry.parametrization.get(chosen.name))
-        spec |= self._reads((registry.model, self.config.tasks[task].model), (registry.parametrization, chosen))
-        return canonical(spec | self._at_once(settings, level, "search"))
+        chosen = [(registry.parametrization, settings.search.parametrization)] if settings.search else []
+        return canonical(self._training(task, cohort, "search", *chosen) | self._at_once(settings, level, "search"))
 
     def retrain(self, task: str, cohort: str, method: str, level: int) -> str:
         """Give what a ticket's training depends on beyond its mask: task, rewinding, level and seeds."""
@@ -120,17 +111,14 @@ class Specs:
     def branch(self, run: Run) -> str:
         """Give what a counterfactual's training and its checkpoints depend on beyond what it is made from."""
         settings = self.chains.treated(run)
-        spec = self._training(run.task, run.cohort, "branch", registry.treatment.get(settings.treatment.name))
-        spec |= self._rewinding(run.method, run.level)
-        spec |= self._reads(
-            (registry.model, self.config.tasks[run.task].model), (registry.treatment, settings.treatment)
-        )
-        return canonical(spec | {"branch": settings.model_dump(), "chain": not run.branch})
+        spec = self._training(run.task, run.cohort, "branch", (registry.treatment, settings.treatment))
+        spec |= self._rewinding(run.method, run.level) | {"branch": settings.model_dump(), "chain": not run.branch}
+        return canonical(spec)
 
     def connectivity(self, task: str, cohort: str) -> str:
         """Give what a measurement between two trained cohorts depends on: task, seeds and how it is measured."""
-        settings = {"connectivity": self.config.connectivity.model_dump()}
-        return canonical(self._training(task, cohort, "connectivity") | settings)
+        how = self.config.connectivity.model_dump()
+        return canonical(self._training(task, cohort, "connectivity") | {"connectivity": how})
 
     def telemetry(self, task: str, cohort: str, step: int) -> str:
         """Give what the telemetry of the first steps depends on: task, seeds and the last of the steps."""
@@ -139,9 +127,17 @@ class Specs:
     def supermasks(self, task: str, cohort: str, method: str) -> str:
         """Give what accuracies of untrained networks under a criterion's masks depend on: task, seeds and method."""
         settings = self.chains.methods[method]
-        spec = self._training(task, cohort, "supermasks", registry.criterion.get(settings.criterion.name))
-        spec |= self._reads((registry.model, self.config.tasks[task].model), (registry.criterion, settings.criterion))
+        spec = self._training(task, cohort, "supermasks", (registry.criterion, settings.criterion))
         return canonical(spec | {"method": settings.model_dump(mode="json", exclude={"rewind", "treatment", "search"})})
+
+    def collapse(self, task: str, cohort: str, method: str, rungs: int) -> str:
+        """Give what masks of theta_0 at rising compressions depend on: network, seeds and criterion."""
+        settings = self.chains.methods[method].model_copy(update={"densities": []})
+        return canonical(self._scored("collapse", task, cohort, settings, 1) | {"rungs": rungs})
+
+    def saliency(self, task: str, cohort: str) -> str:
+        """Give what the saliencies of theta_0 depend on: network and seeds."""
+        return canonical(self._training(task, cohort, "saliency") | {"task": self._untrained(task, cohort)})
 
     def costs(self, task: str, cohort: str) -> str:
         """Give what the costs of a network depend on: its task."""
@@ -175,9 +171,9 @@ class Specs:
     def modules_of(self, tasks: Iterable[str], methods: Iterable[str], treatments: Iterable[str]) -> list[str]:
         """Name the modules that register models and objectives of tasks, criteria of methods, and treatments."""
         settings = [self.config.tasks[task] for task in tasks]
-        models = [registry.model.get(task.model.name) for task in settings]
+        models = sum((self._environment(task.dataset) for task in settings), [])
+        models += [registry.model.get(task.model.name) for task in settings]
         models += [registry.objective.get(task.objective.name) for task in settings]
-        models += [function for task in settings for function in self._environment(task.dataset)]
         making = [function for method in methods for function in functions_of(self.chains.methods[method])]
         return self._modules([*models, *making, *map(registry.treatment.get, treatments)])
 
@@ -197,16 +193,21 @@ class Specs:
         so_far = {"levels": level, "densities": settings.densities[:level], "iterative": False}
         return {"method": settings.model_dump(mode="json", include=which) | so_far, "level": level}
 
+    def _scored(self, job: str, task: str, cohort: str, settings: Method, level: int) -> dict[str, Any]:
+        spec = self._training(task, cohort, job, (registry.criterion, settings.criterion))
+        return self._scoring(settings, level) | spec | {"task": self._untrained(task, cohort)}
+
     def _untrained(self, task: str, cohort: str) -> dict[str, Any]:
         """A task's settings for what depends on the network, but not on how it is trained."""
         neutral = {"optimizer": {"name": "sgd", "learning_rate": 1}, "batch_size": 1, "steps": 1, "evaluate_every": 1}
         return self._task(self.config.tasks[task], cohort) | {"train": neutral}
 
-    def _training(self, task: str, cohort: str, job: str, *functions: Any) -> dict[str, Any]:
+    def _training(self, task: str, cohort: str, job: str, *choices: tuple[Registry, Choice]) -> dict[str, Any]:
         settings = self.config.tasks[task]
-        of_task = (registry.model.get(settings.model.name), registry.objective.get(settings.objective.name))
-        functions = (*of_task, *self._environment(settings.dataset), *functions)
-        spec = self._base(cohort, job, *functions) | self._reads((registry.model, settings.model))
+        choices = ((registry.model, settings.model), *choices)
+        functions = [registry.objective.get(settings.objective.name), *self._environment(settings.dataset)]
+        functions += [known.get(choice.name) for known, choice in choices]
+        spec = self._base(cohort, job, *functions) | self._reads(*choices)
         return spec | {"task": self._task(settings, cohort)}
 
     def _environment(self, dataset: str) -> list[Any]:

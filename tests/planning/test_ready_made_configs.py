@@ -192,7 +192,10 @@ def test_tables_and_pages_show_studies_in_the_order_of_their_papers() -> None:
         "deconstructing",
         "transfer",
         "yu2019",
+        "warm-start",
         "linear-mode-connectivity",
         "early-phase",
         "renda2020",
+        "tanaka2020",
+        "comparison",
     ]

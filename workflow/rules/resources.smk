@@ -93,8 +93,8 @@ training = {
     **by_node,
 }
 searching = training | memory_and_time("search")
-connectivity, telemetry, supermasks = (
-    {"gpu": needs.gpus, **memory_and_time(kind)} for kind in ("connectivity", "telemetry", "supermasks")
+connectivity, telemetry, supermasks, collapse, saliency, scoring = (
+    {"gpu": needs.gpus, **memory_and_time(kind)}
+    for kind in ("connectivity", "telemetry", "supermasks", "collapse", "saliency", "scoring")
 )
 weights = memory_and_time("weights")
-scoring = {"gpu": needs.gpus, **memory_and_time("scoring")}

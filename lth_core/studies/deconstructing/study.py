@@ -10,15 +10,15 @@ from __future__ import annotations
 from itertools import product
 from typing import Annotated
 
-from pydantic import Field, PositiveInt, ValidationInfo, field_validator
+from pydantic import Field, PositiveFloat, PositiveInt, ValidationInfo, field_validator
 
 from lth_core import registry
-from lth_core.config import Choice, Config, Method, Name, Search, SearchRecipe
+from lth_core.config import Choice, Config, Method, Name, Search
 from lth_core.registry import UnknownName
 from lth_core.storage.paths import supermasks_file
 from lth_core.storage.runs import Run
 from lth_core.studies.base import Study, require_levels, rising
-from lth_core.studies.chains import LARGE_RATE
+from lth_core.studies.chains import LARGE_RATE, at_rate
 
 LARGE_FINAL = "large-final"
 RANDOM = "random"
@@ -69,8 +69,8 @@ class Design(Study):
     """What kept weights start from, besides their own starting values; one chain each."""
     supermasks: bool = True
     """Whether to find supermasks by every criterion, and to learn them."""
-    learning: SearchRecipe = LARGE_RATE
-    """How supermasks are learned, where that differs from how the task trains its weights."""
+    learning_rate: PositiveFloat = LARGE_RATE
+    """Learning rate of the supermasks that are learned, by SGD with momentum."""
 
     _rising = field_validator("levels")(rising)
 
@@ -149,7 +149,7 @@ class Design(Study):
 
     def _learning(self, base: Method, values: str, scaling: str, final: str) -> Method:
         sampled = Choice.of("sampled-mask", rescale=scaling == "rescaled", final=final)
-        search = Search(parametrization=sampled, train=self.learning, retrain=False)
+        search = Search(parametrization=sampled, train=at_rate(self.learning_rate, "sgd"), retrain=False)
         search = search.model_copy(update={"weights": values})
         return Method(levels=1, iterative=False, exclude=base.exclude, search=search)
 

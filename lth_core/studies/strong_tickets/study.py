@@ -12,11 +12,11 @@ from typing import Annotated, Any
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator
 
 from lth_core import registry
-from lth_core.config import Choice, Config, Method, Optimizer, Search, SearchRecipe, Task
+from lth_core.config import Choice, Config, Method, Search, Task
 from lth_core.storage.paths import supermasks_file
 from lth_core.storage.runs import Run
 from lth_core.studies.base import Study, rising
-from lth_core.studies.chains import LARGE_RATE
+from lth_core.studies.chains import LARGE_RATE, at_rate
 
 EDGE_POPUP, GATES, SAMPLED, RESCALED = "edge-popup", "gates", "sampled", "sampled-rescaled"
 RANDOM, ONE_SHOT, UNTRAINED, DENSE = "random", "one-shot", "untrained", "dense"
@@ -25,17 +25,15 @@ WEIGHTS = ("initial", "constant")
 CRITERION = "large-final-same-sign"
 """The criterion whose masks make untrained weights most accurate in Zhou et al. 2019, section 5."""
 
-GATE_RATE = SearchRecipe(optimizer=Optimizer(name="adam", learning_rate=0.01))
-
 
 class Design(Study):
     """The options of the study, and what they ask for: derived tasks and methods, runs and figures."""
 
     # ------------------------------------------------------------ other ways of learning a mask
-    sampled: SearchRecipe | None = LARGE_RATE
-    """How drawn masks are learned (Zhou et al. 2019), without and with rescaling; `null`: not at all."""
-    gates: SearchRecipe | None = GATE_RATE
-    """How Bernoulli gates are learned (Tsayag & Lindenbaum 2026); `null`: not at all."""
+    sampled: PositiveFloat | None = LARGE_RATE
+    """Learning rate (SGD) of masks that are drawn (Zhou et al. 2019), rescaled and not; `null`: no such masks."""
+    gates: PositiveFloat | None = 0.01
+    """Learning rate (Adam) of Bernoulli gates (Tsayag & Lindenbaum 2026); `null`: no gates."""
     gate_penalties: Annotated[list[NonNegativeFloat], Field(min_length=1)] = [1.0, 3.0, 10.0, 30.0]
     """Penalties of open gates, rising; each leads to a density."""
     one_shot: bool = True
@@ -85,10 +83,12 @@ class Design(Study):
             yield self.in_weights(method, base, weights), _searching(method, search, weights=weights)
         for factor in self.gate_penalties if self.gates else ():
             gates = Choice.of("bernoulli-gates", penalty_weight=factor)
-            yield gated(base, factor), _freely(method, search, parametrization=gates, train=self.gates)
+            train = at_rate(self.gates or 0, "adam", search.train)
+            yield gated(base, factor), _freely(method, search, parametrization=gates, train=train)
         for kind, rescale in ((SAMPLED, False), (RESCALED, True)) if self.sampled else ():
             drawn = Choice.of("sampled-mask", rescale=rescale)
-            yield f"{base}-{kind}", _freely(method, search, parametrization=drawn, train=self.sampled)
+            train = at_rate(self.sampled or 0, "sgd", search.train)
+            yield f"{base}-{kind}", _freely(method, search, parametrization=drawn, train=train)
         if self.one_shot:
             yield f"{base}-{ONE_SHOT}", method.model_copy(update={"search": None, "criterion": Choice(name=CRITERION)})
 
