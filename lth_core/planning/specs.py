@@ -74,8 +74,8 @@ class Specs:
         """Give what theta_0 depends on: network, initialization and seeds."""
         settings = self.config.tasks[task]
         objective = registry.objective.get(settings.objective.name)  # theta_0 is proved to be trained under it
-        environment = self._environment(settings.dataset)
-        spec = self._base(cohort, "initialize", registry.model.get(settings.model.name), objective, *environment)
+        functions = [registry.model.get(settings.model.name), objective, *self._environment(settings.dataset)]
+        spec = self._base(cohort, "initialize", *functions)
         return canonical(spec | self._reads((registry.model, settings.model)) | {"task": self._untrained(task, cohort)})
 
     def dense(self, task: str, cohort: str) -> str:
@@ -94,15 +94,15 @@ class Specs:
 
     def sparsify(self, task: str, cohort: str, method: str, level: int) -> str:
         """Give what a training that changes its mask depends on beyond what it starts from."""
-        settings = self.chains.methods[method]
-        chosen = [(registry.sparsifier, settings.during)] if settings.during else []
-        return canonical(self._training(task, cohort, "sparsify", *chosen) | self._at_once(settings, level, "during"))
+        chosen = self.chains.methods[method].during
+        spec = self._training(task, cohort, "sparsify", *([(registry.sparsifier, chosen)] if chosen else []))
+        return canonical(spec | self._at_once(method, level, "during"))
 
     def search(self, task: str, cohort: str, method: str, level: int) -> str:
         """Give what a search for a level's mask depends on beyond its inputs."""
-        settings = self.chains.methods[method]
-        chosen = [(registry.parametrization, settings.search.parametrization)] if settings.search else []
-        return canonical(self._training(task, cohort, "search", *chosen) | self._at_once(settings, level, "search"))
+        search = self.chains.methods[method].search
+        chosen = [(registry.parametrization, search.parametrization)] if search else []
+        return canonical(self._training(task, cohort, "search", *chosen) | self._at_once(method, level, "search"))
 
     def retrain(self, task: str, cohort: str, method: str, level: int) -> str:
         """Give what a ticket's training depends on beyond its mask: task, rewinding, level and seeds."""
@@ -112,13 +112,13 @@ class Specs:
         """Give what a counterfactual's training and its checkpoints depend on beyond what it is made from."""
         settings = self.chains.treated(run)
         spec = self._training(run.task, run.cohort, "branch", (registry.treatment, settings.treatment))
-        spec |= self._rewinding(run.method, run.level) | {"branch": settings.model_dump(), "chain": not run.branch}
-        return canonical(spec)
+        about = {"branch": settings.model_dump(), "chain": not run.branch}
+        return canonical(spec | self._rewinding(run.method, run.level) | about)
 
     def connectivity(self, task: str, cohort: str) -> str:
         """Give what a measurement between two trained cohorts depends on: task, seeds and how it is measured."""
-        how = self.config.connectivity.model_dump()
-        return canonical(self._training(task, cohort, "connectivity") | {"connectivity": how})
+        how = {"connectivity": self.config.connectivity.model_dump()}
+        return canonical(self._training(task, cohort, "connectivity") | how)
 
     def telemetry(self, task: str, cohort: str, step: int) -> str:
         """Give what the telemetry of the first steps depends on: task, seeds and the last of the steps."""
@@ -171,11 +171,11 @@ class Specs:
     def modules_of(self, tasks: Iterable[str], methods: Iterable[str], treatments: Iterable[str]) -> list[str]:
         """Name the modules that register models and objectives of tasks, criteria of methods, and treatments."""
         settings = [self.config.tasks[task] for task in tasks]
-        models = sum((self._environment(task.dataset) for task in settings), [])
-        models += [registry.model.get(task.model.name) for task in settings]
+        models = [registry.model.get(task.model.name) for task in settings]
         models += [registry.objective.get(task.objective.name) for task in settings]
-        making = [function for method in methods for function in functions_of(self.chains.methods[method])]
-        return self._modules([*models, *making, *map(registry.treatment.get, treatments)])
+        models += [function for task in settings for function in self._environment(task.dataset)]
+        makers = [function for method in methods for function in functions_of(self.chains.methods[method])]
+        return self._modules([*models, *makers, *map(registry.treatment.get, treatments)])
 
     # ------------------------------------------------------------ parts of specs
 
@@ -186,9 +186,8 @@ class Specs:
         reads = self._reads((registry.criterion, settings.criterion))
         return reads | {"method": fields | so_far, "level": level}
 
-    @staticmethod
-    def _at_once(settings: Method, level: int, how: str) -> dict[str, Any]:
-        """What matters of a method whose levels do not go on from each other, and how it makes masks."""
+    def _at_once(self, method: str, level: int, how: str) -> dict[str, Any]:
+        settings = self.chains.methods[method]  # whose levels do not go on from each other
         which = {how, "rewind", "rate", "rate_by_kind", "exclude", "scope", "allocation"}
         so_far = {"levels": level, "densities": settings.densities[:level], "iterative": False}
         return {"method": settings.model_dump(mode="json", include=which) | so_far, "level": level}
