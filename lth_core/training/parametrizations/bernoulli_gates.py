@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import sqrt
 from typing import TYPE_CHECKING
 
 from lth_core.registry import parametrization
@@ -55,8 +56,9 @@ class BernoulliGates(Parametrization):
         """Compute lambda times the mean probability of gates above 0: Phi((1/2 + mu) / sigma)."""
         import torch
 
-        opened = sum(torch.special.ndtr((0.5 + mu) / self.sigma).sum() for mu in trained.values())
-        return self.penalty_weight * opened / sum(mu.numel() for mu in trained.values())  # pyright: ignore[reportReturnType]
+        root = self.sigma * sqrt(2)  # by erf: torch.special.ndtr takes many times as long
+        opened = torch.stack([0.5 * (1 + torch.erf((0.5 + mu) / root)).sum() for mu in trained.values()])
+        return self.penalty_weight * opened.sum() / sum(mu.numel() for mu in trained.values())
 
     def mask(self, trained: Weights, draw: Generator) -> dict[str, Tensor]:
         """Keep the weights whose gate is above 0 without noise."""
