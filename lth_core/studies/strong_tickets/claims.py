@@ -14,6 +14,7 @@ import pandas as pd
 
 from lth_core.analysis.choices import best
 from lth_core.analysis.claims import Claim
+from lth_core.analysis.measurements import nearest_level
 from lth_core.config import Config
 from lth_core.metrics import percent_text
 from lth_core.studies.claim_sheet import TaskSheet
@@ -32,8 +33,6 @@ from lth_core.studies.strong_tickets.study import (
 SOURCE = "Ramanujan et al. 2020"
 HALF = 0.5
 """The density at which subnetworks of untrained weights are most accurate, by the paper's figures."""
-NOTHING = 1e-6
-"""The density of masks that keep nothing, where it is compared in the logarithm."""
 
 
 def claims(study: Design, config: Config, tables: dict[str, pd.DataFrame], task: str) -> list[Claim]:
@@ -158,19 +157,21 @@ class StrongClaims(TaskSheet):
         """Claim that gates do at low densities what edge-popup does not."""
         if not self.study.gates:
             return
-        gates, source = self.rows(GATES), "Tsayag & Lindenbaum 2026"
-        by_method = gates.groupby("method")["density"].mean()
-        sparsest = gates[gates["method"] == by_method.idxmin()]
-        density = max(float(sparsest["density"].mean()), NOTHING)
-        popup = self.nearest(self.rows(EDGE_POPUP), density)
-        self.sheet.add(
-            f"Gates beat edge-popup where they are sparsest, with {percent_text(density)}% of the weights",
-            source,
-            self.effect("gates", f"edge-popup with {percent_text(popup['density'].mean())}%"),
-            self.gain(sparsest, popup),
-        )
+        gates, popup, source = self.rows(GATES), self.rows(EDGE_POPUP), "Tsayag & Lindenbaum 2026"
+        densities = gates.groupby("method")["density"].mean().sort_values()
+        for method, density in densities[densities > 0].items():
+            level = nearest_level(popup, float(density))
+            if level is not None:  # the sparsest gates of a density that edge-popup has, too
+                there = popup[popup["level"] == level]
+                self.sheet.add(
+                    f"Gates beat edge-popup where few weights are kept, with {percent_text(float(density))}% of them",
+                    source,
+                    self.effect("gates", f"edge-popup with {percent_text(there['density'].mean())}%"),
+                    self.gain(gates[gates["method"] == method], there),
+                )
+                break
         chosen = self.chosen(gates)
-        half = self.nearest(self.rows(EDGE_POPUP), HALF)
+        half = self.nearest(popup, HALF)
         self.sheet.match(
             f"Gates with {percent_text(chosen['density'].mean())}% of the weights match edge-popup with half of them "
             f"(within {self.sheet.metric.tolerance})",

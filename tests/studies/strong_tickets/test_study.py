@@ -76,7 +76,7 @@ CLAIMS = [
     ("Edge-popup beats learned masks that are drawn.", 8.0, "supported"),
     ("Edge-popup beats learned masks that are drawn, rescaled", 4.0, "supported"),
     ("Edge-popup beats masks by a criterion of the trained network", 35.0, "supported"),
-    ("Gates beat edge-popup where they are sparsest, with 8% of the weights", 15.0, "supported"),
+    ("Gates beat edge-popup where few weights are kept, with 8% of them", 15.0, "supported"),
     ("Gates with 60% of the weights match edge-popup with half of them", -2.0, "contradicted"),
     ("Untrained subnetworks come closer to trained networks with width (0.5 and 1 times)", 5.0, "supported"),
 ]
