@@ -9,7 +9,7 @@ from lth_core.config import Choice, Config, Method
 from lth_core.data.facts import known_facts
 from lth_core.data.kinds import kind_of_data, offered_to_models
 from lth_core.planning.configerrors import at
-from lth_core.pruning.moments import rounds_per_level
+from lth_core.pruning.moments import rounds_per_level, unsuited
 from lth_core.storage.runs import DENSE, Run
 
 
@@ -30,14 +30,12 @@ def _problems(config: Config, task: str, method: Method) -> Iterable[tuple[tuple
     last, step = settings.train.steps, method.prune_at or 0
     if step > last:
         yield ("prune_at",), f"{step} must be at most {last}, the last step of task '{task}'"
-    if method.granularity == "filter" and (rounds := rounds_per_level(method)) > 1:
-        yield (
-            ("iterations",),
-            f"'{criterion}' scores in {rounds} rounds, and granularity 'filter' prunes in one: set iterations: 1",
-        )
+    if method.granularity != "weight" and (rounds := rounds_per_level(method)) > 1:
+        one = f"granularity '{method.granularity}' prunes in one: set iterations: 1"
+        yield ("iterations",), f"'{criterion}' scores in {rounds} rounds, and {one}"
     kind = kind_of_data(registry.dataset.facts(config.dataset(settings.dataset).source.name))
-    if kind == "text" and registry.criterion.facts(criterion).get("inputs") == "numbers":
-        yield ("criterion",), f"'{criterion}' needs inputs that are numbers, and those of task '{task}' are tokens"
+    if problem := unsuited(method, kind):
+        yield ("criterion",), f"{problem}, as task '{task}' has"
     if problem := _undrawable(config, settings.dataset, method.criterion):
         yield ("criterion", "examples_per_class"), problem
 

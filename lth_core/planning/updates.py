@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
-from lth_core import registry
 from lth_core.config import Config, Method
 from lth_core.planning.configerrors import Location, at
-from lth_core.pruning.moments import starts_dense
+from lth_core.pruning.moments import starts_dense, update_options, without_update
 from lth_core.storage.runs import Run
 
 
@@ -28,10 +26,8 @@ def updates(config: Config, runs: Iterable[Run], methods: Mapping[str, Method], 
 def _problems(method: Method, task: str, steps: int) -> Iterator[tuple[tuple[str, ...], str]]:
     """Keys of a method and what is wrong with them, where a training of a task has some steps."""
     assert method.during is not None
-    known = registry.sparsifier.options(method.during.name)
-    options: dict[str, Any] = {name: option.default for name, option in known.items()} | method.during.options
-    numbers = {name: value for name, value in options.items() if isinstance(value, int | float)}
-    begin, until, every, fraction = (numbers.get(name) for name in ("begin", "until", "every", "fraction"))
+    options = update_options(method)
+    begin, until, every, fraction = (options.get(name) for name in ("begin", "until", "every", "fraction"))
     if fraction is not None and not 0 <= fraction <= 1:
         yield ("during", "fraction"), f"{fraction:g} must be from 0 to 1: it is the part of the weights that is swapped"
     if every is not None and every < 1:
@@ -42,11 +38,8 @@ def _problems(method: Method, task: str, steps: int) -> Iterator[tuple[tuple[str
         yield ("during", "until"), f"{until:g} must be more than 0 and at most 1, the end of training"
     elif begin is not None and until is not None and begin >= until:
         yield ("during", "begin"), f"{begin:g} must be less than until ({until:g})"
-    elif every is not None and begin is None and every >= (last := (until or 1) * steps):
-        yield (
-            ("during", "every"),
-            f"no update falls before step {last:g} of {steps} in task '{task}': choose fewer steps",
-        )
+    elif problem := without_update(method, steps):
+        yield ("during", "every"), f"{problem} in task '{task}': choose fewer steps"
     if starts_dense(method) and method.allocation == "lamp":
         dense = (
             f"'lamp' is for masks that a criterion makes, and '{method.during.name}' starts dense: use scope 'global'"

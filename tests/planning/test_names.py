@@ -93,7 +93,7 @@ BAD = [
     (METHOD % "during: {name: rigl, until: 1.5}", "methods.imp.during.until: 1.5 must be more than 0 and at most 1, the end of training"),
     (METHOD % "during: {name: gradual, begin: 0.5, until: 0.5}", "methods.imp.during.begin: 0.5 must be less than until (0.5)"),
     (METHOD % "during: {name: gradual, begin: -0.1}", "methods.imp.during.begin: -0.1 must be at least 0 and less than 1, the end of training"),
-    (METHOD % "during: {name: rigl, every: 150}", "methods.imp.during.every: no update falls before step 150 of 200 in task 'digits-lenet': choose fewer steps"),
+    (METHOD % "during: {name: rigl, every: 150}", "methods.imp.during.every: no update every 150 steps falls before step 150 of 200 in task 'digits-lenet': choose fewer steps"),
     (METHOD % "during: {name: set, every: 0}", "methods.imp.during.every: 0 must be at least 1 step"),
     (METHOD % "during: {name: set, fraction: 30}", "methods.imp.during.fraction: 30 must be from 0 to 1: it is the part of the weights that is swapped"),
     ("{methods: {gmp: {levels: 1, during: gradual, allocation: lamp}}, studies: {toy: {tasks: {digits-lenet: gmp}}}}", "methods.gmp.allocation: 'lamp' is for masks that a criterion makes, and 'gradual' starts dense: use scope 'global'"),

@@ -31,6 +31,9 @@ TASK: dict[str, Any] = {
     "cohorts": ["0-2"],
 }
 METHOD = {"rate": 0.5, "levels": 1, "rewind": {"policy": "rewind", "step": 2}}
+KERNEL = {"scope": "layer", "allocation": "erdos-renyi-kernel"}
+RIGL = {"criterion": "random", "prune_at": 0, "during": {"name": "rigl", "every": 2}, "levels": 1, **KERNEL}
+"""The built-in one changes its mask every 100 steps only."""
 DENSITIES = [0.5, 0.05]
 LADDER = [0.5, 0.281171, 0.158114, 0.088914, 0.05]
 
@@ -50,7 +53,7 @@ def config(
 ):
     """The config with the tasks that the study derives."""
     the_study = study(**(options or {}))
-    methods = {"imp": METHOD} | sections.pop("methods", {})
+    methods = {"imp": METHOD, "rigl": RIGL} | sections.pop("methods", {})
     studies = {"comparison": the_study.model_dump(exclude_unset=True)}
     settings = {"results": results, "tasks": {"task": task}, "methods": methods, "studies": studies, **sections}
     return expand(Config.model_validate(settings), [the_study])

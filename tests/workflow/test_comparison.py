@@ -129,7 +129,7 @@ def test_the_page_names_what_is_left_out_and_has_every_figure(ran: Project) -> N
     kinds = ("densities", "flops", "ranks", "search", "equal-cost")
     assert set(captions) == {f"{kind}-{task}" for task in TASKS for kind in kinds}
     assert all(Path(folder / f"{name}.svg").stat().st_size for name in captions)
-    assert "Left out: SynFlow (inputs of ones are numbers, not tokens)." in captions["densities-lstm"]
+    assert "Left out: SynFlow ('synflow' needs inputs that are numbers, not tokens)." in captions["densities-lstm"]
     assert "Left out" not in captions["densities-mini"]
     assert "accuracy" not in captions["ranks-pole"] + captions["ranks-lstm"]
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from lth_core import registry
 from lth_core.config import Task
-from lth_core.pruning.moments import scored_step, starts_dense
+from lth_core.pruning.moments import scored_step, starts_dense, waits_for_training
 from lth_core.studies.comparison.contenders import Contender
 
 SHORTEST = 1.02
@@ -20,16 +20,17 @@ SHORTEST = 1.02
 def search_cost(contender: Contender, density: float, steps: int) -> float:
     """Plan what finding a mask costs, in dense trainings of `steps`; scores are not counted."""
     method, level = contender.settings, contender.level(density)
-    before = sum(method.densities[: level - 1]) if method.iterative else 0.0
+    before = sum(method.densities[: level - 1]) if method.iterative and waits_for_training(method) else 0.0
     return dense_steps(contender, steps) / steps + (1 - method.rewind.step / steps) * before
 
 
 def dense_steps(contender: Contender, steps: int) -> int:
     """Count the steps of dense training that a method needs: to score weights, or to rewind to."""
-    step = scored_step(contender.settings)
-    if contender.settings.during and starts_dense(contender.settings):
-        step = 0  # nothing is scored
-    return steps if step is None else max(step, contender.settings.rewind.step)
+    method = contender.settings
+    if waits_for_training(method):
+        return steps
+    scored = 0 if starts_dense(method) else scored_step(method) or 0
+    return max(scored, method.rewind.step)
 
 
 def training_density(contender: Contender, density: float) -> float:

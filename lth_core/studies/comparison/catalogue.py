@@ -25,8 +25,6 @@ class Recipe:
     """The treatment that is trained in place of tickets."""
     of: str = ""
     """The entry whose tickets are treated."""
-    unfit: Mapping[str, str] = field(default_factory=dict)
-    """Kind of data -> why the method does not work on it."""
 
 
 def once(criterion: str, **settings: Any) -> dict[str, Any]:
@@ -48,7 +46,7 @@ CATALOGUE = {
     # before training
     "snip": Recipe("SNIP", once("snip", **GLOBAL)),
     "grasp": Recipe("GraSP", once("grasp", **GLOBAL)),
-    "synflow": Recipe("SynFlow", once("synflow", **GLOBAL), unfit={"text": "inputs of ones are numbers, not tokens"}),
+    "synflow": Recipe("SynFlow", once("synflow", **GLOBAL)),
     "magnitude-at-init": Recipe("magnitude at init", once("magnitude")),
     # while training
     "gradual": Recipe("gradual (GMP)", {"iterative": False, "during": "gradual"}),

@@ -13,7 +13,7 @@ from lth_core import registry
 from lth_core.config import Config, Method, Rewind, Task
 from lth_core.config.methods import MAX_LEVELS
 from lth_core.data.kinds import kind_of_data
-from lth_core.pruning.moments import scored_step
+from lth_core.pruning.moments import unsuited, waits_for_training, without_update
 from lth_core.registry import UnknownName
 from lth_core.storage.runs import Run
 from lth_core.studies.comparison.catalogue import CATALOGUE, Recipe
@@ -40,7 +40,7 @@ class Contender:
             return WHILE
         if self.branch or self.settings.criterion.name == "random":
             return CONTROL
-        return AFTER if scored_step(self.settings) is None else BEFORE
+        return AFTER if waits_for_training(self.settings) else BEFORE
 
     def level(self, density: float) -> int:
         """Return the level that has a density."""
@@ -81,13 +81,12 @@ def contenders(
     left_out = {}
     for name in names:
         if name in config.methods:
-            contender, why = _configured(name, config.methods[name], densities), None
+            contender = _configured(name, config.methods[name], densities)
         elif name in CATALOGUE:
             contender = _derived(name, CATALOGUE[name], base, config.methods[base], densities)
-            why = _unfit(CATALOGUE[name], config, config.tasks[task])
         else:
             raise ValueError(f"compare: {UnknownName('method', name, {*CATALOGUE, *config.methods})}")
-        why = why or _repeated(contender, made.values(), config.tasks[task])
+        why = _unfit(contender, config, config.tasks[task]) or _repeated(contender, made.values(), config.tasks[task])
         if why:
             left_out[name] = why
         else:
@@ -129,11 +128,13 @@ def _rewind(policy: str, step: int) -> dict[str, Any]:
     return {"policy": policy}
 
 
-def _unfit(recipe: Recipe, config: Config, task: Task) -> str | None:
-    """Why a task's data do not suit a method."""
+def _unfit(contender: Contender, config: Config, task: Task) -> str | None:
+    """Why a task's data, or the length of its training, do not suit a method."""
     source = config.dataset(task.dataset).source.name
     known = source in registry.dataset.names()  # otherwise the config is wrong elsewhere
-    return recipe.unfit.get(kind_of_data(registry.dataset.facts(source))) if known else None
+    kind = kind_of_data(registry.dataset.facts(source)) if known else ""
+    steps = task.train.steps - contender.settings.rewind.step
+    return unsuited(contender.settings, kind) or without_update(contender.settings, steps)
 
 
 def _repeated(contender: Contender, others: Iterable[Contender], task: Task) -> str | None:

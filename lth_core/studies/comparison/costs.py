@@ -13,8 +13,6 @@ from dataclasses import dataclass
 
 GRADIENT = 3
 """Forward passes that a gradient by weights costs: one, and two for the backward pass."""
-HESSIAN_PRODUCT = 9
-"""Forward passes of the derivative of a gradient: those of the gradient, and twice as many to go back through them."""
 
 Counts = Mapping[str, float]
 """Weights that are kept, by layer; layers that a method does not prune need not be named."""

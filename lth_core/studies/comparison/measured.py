@@ -15,14 +15,13 @@ from lth_core import registry
 from lth_core.analysis.tables import read_table
 from lth_core.config import Config, Method, seeds_of
 from lth_core.data.kinds import kind_of_data, outputs_of
-from lth_core.pruning.moments import is_probed, rounds_per_level, starts_dense
+from lth_core.pruning.moments import is_probed, rounds_per_level, starts_dense, waits_for_training
 from lth_core.storage.paths import data_file, initial_file
 from lth_core.storage.runs import Run
 from lth_core.storage.tensors import read_header, read_shapes
 from lth_core.studies.comparison.budgets import dense_steps
 from lth_core.studies.comparison.costs import (
     GRADIENT,
-    HESSIAN_PRODUCT,
     Counts,
     Network,
     Period,
@@ -32,9 +31,6 @@ from lth_core.studies.comparison.costs import (
     step,
 )
 from lth_core.studies.comparison.study import Entry
-
-PASSES = {"grasp": GRADIENT + HESSIAN_PRODUCT, "obd": HESSIAN_PRODUCT}
-"""Forward passes per scored example of criteria that take more than a gradient; plugins register theirs as `passes`."""
 
 
 @dataclass(frozen=True)
@@ -88,10 +84,11 @@ class Meter:
         last = self._kept(run)
         levels = range(1, level) if method.iterative else ()
         ladder = [self._kept(Run(self.task, self.cohort, run.method, before)) for before in levels]
+        steps_before = self.steps - method.rewind.step if waits_for_training(method) else 0
         for index, seed in enumerate(seeds_of(self.cohort)):
             kept, before = last[index], [masks[index] for masks in ladder]
             search = dense * dense_steps(contender, self.steps)
-            search += levels_before(network, before, self.steps - method.rewind.step)
+            search += levels_before(network, before, steps_before)
             search = self.batch * search + self._scores(method, level, kept, before)
             training = trained * step(network, kept)
             if method.during:
@@ -119,14 +116,14 @@ class Meter:
         name, known = method.criterion.name, registry.criterion
         options = {key: option.default for key, option in known.options(name).items()} | method.criterion.options
         examples = options.get("examples_per_class", 0) * outputs_of(self._data) or 1  # or one input of ones
-        passes = known.facts(name).get("passes", PASSES.get(name, GRADIENT))
+        passes = known.facts(name).get("passes", GRADIENT)
         return examples * options.get("samples", 1) * passes
 
 
 def _periods(changes: pd.DataFrame, seed: int, method: Method, steps: int) -> Iterator[Period]:
     """Cut a training of `steps` at the changes of one seed's mask; the first row is the mask that it begins with."""
     assert method.during is not None
-    takes_gradient = registry.sparsifier.facts(method.during.name).get("dense_gradient", method.during.name == "rigl")
+    takes_gradient = registry.sparsifier.facts(method.during.name).get("dense_gradient", False)
     rows = changes[changes["seed"] == seed].sort_values("step", kind="stable")
     begins, densities = list(rows["step"]), list(rows["density"])
     ends = [*begins[1:], begins[0] + steps]

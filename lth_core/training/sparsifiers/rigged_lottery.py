@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from lth_core.training.moment import Moment
 
 
-@sparsifier("rigl")
+@sparsifier("rigl", dense_gradient=True)
 def rigged_lottery(moment: Moment, every: int = 100, fraction: float = 0.3, until: float = 0.75) -> Change | None:
     """Drop the weights of a layer closest to zero, and grow as many where the loss has the largest gradient.
 

@@ -52,8 +52,8 @@ def test_there_are_no_other_claims(everything: Known) -> None:
 
 
 def test_sentences_name_their_densities_and_tolerances(everything: Known) -> None:
-    assert "(within 0.2 percentage points), with 50% to 5.0% of the weights." in about(everything, "Gradual").claim
-    assert about(everything, "Masks that change").claim.endswith("static ones, with 5.0% of the weights.")
+    assert "(within 0.2 percentage points), with 50% to 5% of the weights." in about(everything, "Gradual").claim
+    assert about(everything, "Masks that change").claim.endswith("static ones, with 5% of the weights.")
 
 
 def test_a_sentence_about_all_methods_is_tested_on_the_one_whose_interval_reaches_lowest(everything: Known) -> None:

@@ -9,9 +9,10 @@ import pytest
 
 from lth_core.config import Method
 from lth_core.pruning.moments import scored_step
+from lth_core.studies.comparison.budgets import dense_steps
 from lth_core.studies.comparison.catalogue import CATALOGUE
 from lth_core.studies.comparison.contenders import AFTER, BEFORE, CONTROL, WHILE, Contender, ladder
-from tests.support.comparison_results import DENSITIES, LADDER, METHOD, TASK, config, study
+from tests.support.comparison_results import DENSITIES, LADDER, METHOD, RIGL, STEPS, TASK, config, study
 
 
 def contenders(task: dict[str, Any] = TASK, methods: dict[str, Any] | None = None, **options) -> dict[str, Contender]:
@@ -68,7 +69,7 @@ def test_methods_are_grouped_by_when_their_masks_are_made() -> None:
 def test_methods_share_scope_allocation_exclusions_and_the_rewind_step_of_the_tasks_method() -> None:
     base = METHOD | {"scope": "global", "exclude": ["output"], "rate_by_kind": {}}
     compared = contenders(methods={"imp": base})
-    assert {one.settings.exclude[0] for one in compared.values()} == {"output"}
+    assert {one.settings.exclude[0] for name, one in compared.items() if name != "rigl"} == {"output"}
     assert compared["imp-reset"].settings.scope == compared["magnitude-at-init"].settings.scope == "global"
     assert compared["imp-rewind"].settings.rewind.step == compared["one-shot"].settings.rewind.step == 2
     assert compared["imp-reset"].settings.rewind.step == 0
@@ -163,4 +164,16 @@ def test_rewinding_to_step_0_is_resetting() -> None:
 
 def test_synflow_needs_numbers_as_inputs() -> None:
     text = TASK | {"dataset": "english", "model": "lstm", "objective": "language"}
-    assert left_out(text) == {"synflow": "inputs of ones are numbers, not tokens"}
+    assert left_out(text) == {"synflow": "'synflow' needs inputs that are numbers, not tokens"}
+
+
+def test_methods_whose_masks_never_change_in_a_training_are_left_out() -> None:
+    rare = RIGL | {"during": {"name": "rigl", "every": 8}}
+    assert left_out(TASK, {"rigl": rare}) == {"rigl": "no update every 8 steps falls before step 7.5 of 10"}
+
+
+def test_random_masks_wait_for_no_training_whatever_the_config_says_of_them() -> None:
+    plain = {"criterion": "random", "levels": 1}
+    assert dense_steps(contenders(methods={"random": plain})["random"], STEPS) == 0
+    going_on = plain | {"rewind": {"policy": "lr-rewind"}}
+    assert dense_steps(contenders(methods={"random": going_on})["random"], STEPS) == STEPS

@@ -81,7 +81,7 @@ def test_captions_name_what_is_left_out_and_why(everything: Known) -> None:
     text = config.tasks["task"].model_copy(update={"dataset": "english"})
     changed = config.model_copy(update={"tasks": config.tasks | {"task": text}})
     caption = drawn((study, changed, tables))["densities-task"].caption
-    assert "Left out: SynFlow (inputs of ones are numbers, not tokens)." in caption
+    assert "Left out: SynFlow ('synflow' needs inputs that are numbers, not tokens)." in caption
 
 
 def test_captions_name_the_methods_that_cost_less_all_the_same(tmp_path) -> None:

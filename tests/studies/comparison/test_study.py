@@ -14,7 +14,7 @@ from lth_core.config import Branch, Choice
 from lth_core.planning.plan import Plan
 from lth_core.storage.runs import DENSE, Run
 from lth_core.studies.comparison.catalogue import CATALOGUE
-from tests.support.comparison_results import DENSITIES, METHOD, STEPS, TASK, config, study
+from tests.support.comparison_results import DENSITIES, METHOD, RIGL, STEPS, TASK, config, study
 
 # ---------------------------------------------------------------- trainings
 
@@ -30,7 +30,7 @@ def test_cheap_methods_are_trained_again_for_longer_from_the_same_tickets() -> N
     longer = [run for run in study().runs(config()) if run.task != "task"]
     masks = Counter((run.method.removeprefix("imp-compared-"), run.level, run.branch) for run in longer)
     fixed = ("imp-rewind", "one-shot", "snip", "grasp", "synflow", "magnitude-at-init", "random", "random-erk")
-    changing = ("gradual", "set", "rigl")
+    changing = ("gradual", "set", "rigl-compared")
     expected = {(name, 1, "of-task") for name in fixed} | {(name, 1, None) for name in changing}
     assert set(masks) == expected and set(masks.values()) == {1}
 
@@ -76,7 +76,7 @@ def test_options_that_mean_nothing_are_refused(options: dict) -> None:
 
 def test_the_plan_takes_all_that_is_derived(tmp_path: Path) -> None:
     """Names, levels, steps and branches of every derived training are looked at when the config is read."""
-    settings = {"tasks": {"task": TASK}, "methods": {"imp": METHOD}}
+    settings = {"tasks": {"task": TASK}, "methods": {"imp": METHOD, "rigl": RIGL}}
     settings["studies"] = {"comparison": {"tasks": {"task": "imp"}, "densities": DENSITIES}}
     path = tmp_path / "comparison.yaml"
     path.write_text(json.dumps(settings))
