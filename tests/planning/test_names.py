@@ -98,7 +98,7 @@ BAD = [
     (METHOD % "during: {name: set, fraction: 30}", "methods.imp.during.fraction: 30 must be from 0 to 1: it is the part of the weights that is swapped"),
     ("{methods: {gmp: {levels: 1, during: gradual, allocation: lamp}}, studies: {toy: {tasks: {digits-lenet: gmp}}}}", "methods.gmp.allocation: 'lamp' is for masks that a criterion makes, and 'gradual' starts dense: use scope 'global'"),
     (SEARCH % "search: edge-pop", "methods.search.search: must be a map of keys (got 'edge-pop')"),
-    (SEARCH % "search: {parametrization: edge-pop}", "methods.search.search.parametrization: unknown parametrization 'edge-pop'; did you mean 'edge-popup'? (known: bernoulli-gates, edge-popup, sampled-mask)"),
+    (SEARCH % "search: {parametrization: edge-pop}", "methods.search.search.parametrization: unknown parametrization 'edge-pop'; did you mean 'edge-popup'? (known: {parametrization})"),
     (SEARCH % "search: {parametrization: {name: sampled-mask, final: best}}", "methods.search.search.parametrization.final: must be one of 'drawn', 'likely' (got 'best')"),
     (SEARCH % "densities: [0.0], search: {parametrization: edge-popup}", "methods.search.densities[0]: must be greater than 0 (got 0.0)"),
     (SEARCH % "densities: [1.5], search: {parametrization: edge-popup}", "methods.search.densities[0]: must be less than 1 (got 1.5)"),
