@@ -1,5 +1,5 @@
-"""Names of the config -> functions: models, data sets, transforms, objectives, criteria, sparsifiers, treatments and
-studies.
+"""Names of the config -> functions: models, data sets, transforms, objectives, criteria, sparsifiers,
+parametrizations, treatments and studies.
 
 A user adds one decorated function in a module of their own and lists the module under `plugins` in the config.
 A registered function is called with the arguments that its signature names: what the pipeline offers
@@ -103,8 +103,8 @@ class Registry:
         looks unless the config says so (`prune_at`), in how many rounds (`iterations`), whether it needs `inputs` that
         are numbers, and how many forward passes an example costs it (`passes`: unless it says so 3, those of a
         gradient; a Hessian product costs 9, the gradient and twice as many to go back through it); of a sparsifier
-        whether training starts `dense`, and whether a change takes a `dense_gradient`; of all but studies the files
-        that they read (`reads`).
+        whether training starts `dense`, and whether a change takes a `dense_gradient`; of a parametrization whether its
+        masks keep as many weights as a level asks for (`exact`); of all but studies the files that they read (`reads`).
         """
         self.get(name)
         return self._facts[name]
@@ -181,6 +181,7 @@ criterion = Registry(
 )
 objective = Registry("objective", offered=["outputs", "batch", "label_smoothing"])
 sparsifier = Registry("sparsifier", offered=["moment"])
+parametrization = Registry("parametrization", offered=["layers", "left"])
 treatment = Registry("treatment", offered=["ticket", "checkpoints", "layers", "rng"], retired={"stream": "rng"})
 study = Registry("study", offered=[], retired={"cells": "runs"})
 

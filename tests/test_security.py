@@ -121,7 +121,6 @@ def test_no_accepted_name_leads_out_of_the_results(task: str, cohort: str, metho
         paths.initial_file(str(top), task, cohort),
         paths.data_file(str(top), task),
         paths.table_file(str(top), task, method, branch),
-        paths.learned_supermasks_file(str(top), task, cohort, "initial", "plain"),
     ):
         inside = Path(path).relative_to(top)
         assert ".." not in inside.parts and Path(path).resolve().is_relative_to(top)

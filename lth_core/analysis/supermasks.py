@@ -1,12 +1,11 @@
 """Supermasks: masks that make an untrained network accurate (Zhou et al. 2019, section 5).
 
-Here a criterion makes the masks from a trained network; those that are learned are in `learned_supermasks`.
+Here a criterion makes the masks from a trained network; others are learned (lth_core/training/parametrizations).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Literal
 
 import numpy as np
 import torch
@@ -20,9 +19,6 @@ from lth_core.pruning.structured import Consumers
 from lth_core.storage.tensors import Tensors
 from lth_core.tasks.base import Task
 from lth_core.tickets.rewinding import apply_mask
-
-Values = Literal["initial", "constant"]
-"""What kept weights are: their values in theta_0, or signed constants."""
 
 
 def supermasks(
@@ -46,16 +42,6 @@ def supermasks(
         about = {"consumers": consumers, "channels": channels, "ended": ended}
         masks.append(next_mask(method, layers, level, seed, before, **weights, **about))
     return masks
-
-
-def untrained(weights: Tensors, layers: Iterable[str], values: Values) -> Tensors:
-    """Return one replicate's theta_0, or replace every weight of the layers by a constant of its sign.
-
-    The constant is the standard deviation of the layer.
-    """
-    if values == "initial":
-        return weights
-    return weights | {name: np.copysign(weights[name].std(), weights[name]) for name in layers}
 
 
 def accuracies(task: Task, replicates: Iterable[Tensors]) -> Iterator[tuple[float, float]]:

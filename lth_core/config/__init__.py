@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, model_validator
 
 from lth_core.config.methods import Branch, Method, Policy, Rewind, StartingWeights
+from lth_core.config.searches import Search, SearchRecipe
 from lth_core.config.sections import (
     COHORT_PATTERN,
     FOLDER_PATTERN,
@@ -48,10 +49,11 @@ __all__ = [
     "Recipe",
     "Rewind",
     "Schedule",
+    "Search",
+    "SearchRecipe",
     "Section",
     "StartingWeights",
     "Step",
-    "Supermasks",
     "Task",
     "TrainedWeights",
     "seeds_of",
@@ -69,19 +71,6 @@ class Connectivity(Section):
     """Number of evenly spaced points on the line, including both ends."""
     examples: Annotated[int, Field(ge=2)] | None = None
     """The most examples to measure on, of the training split and of the test split each; by default all of them."""
-
-
-class Supermasks(Section):
-    """How to learn supermasks: masks that make an untrained network accurate."""
-
-    learning_rate: PositiveFloat = 100.0
-    """Learning rate of SGD on the scores of the masks. It is large because their gradients are small."""
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    """Momentum of SGD on the scores."""
-    steps: PositiveInt | None = None
-    """Number of training steps; by default that of the task's recipe."""
-    samples: PositiveInt = 10
-    """Number of masks drawn for an evaluation, which averages their accuracies."""
 
 
 HOW_TO_COMPUTE: dict[str, Any] = {"device": True, "data_root": True, "tasks": {"__all__": {"processes", "nodes"}}}
@@ -114,8 +103,6 @@ class Config(Section):
     """Counterfactuals with options. A registered treatment that needs no options needs no entry."""
     connectivity: Connectivity = Connectivity()
     """How every study measures connectivity."""
-    supermasks: Supermasks = Supermasks()
-    """How every study learns supermasks."""
     studies: Annotated[dict[Name, dict[str, Any]], Field(min_length=1)]
     """Which papers to reproduce, each with its options."""
 

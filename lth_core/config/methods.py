@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import PositiveInt, field_serializer, field_validator, model_validator
 
+from lth_core.config.searches import Search
 from lth_core.config.sections import Choice, Kind, Name, Rate, Section, Step
 from lth_core.registry import suggestion
 
@@ -104,12 +105,16 @@ class Method(Section):
     during: Choice | None = None
     """A sparsifier: masks change while a network trains. Every level is one training from the weights of `rewind`,
     which ends at the level's density; the criterion makes the mask that a sparse training starts with."""
+    search: Search | None = None
+    """How to learn masks, in place of a criterion. Every level is one search, at the level's density where what is
+    trained has one."""
 
     @model_validator(mode="before")
     @classmethod
     def _trained_once(cls, values: Any) -> Any:
-        """Masks that change in training are not made from a level before: such methods are one-shot by default."""
-        return {"iterative": False, **values} if isinstance(values, dict) and values.get("during") else values
+        """Masks that change in training, or are learned, are made from no level before: one-shot is their default."""
+        at_once = isinstance(values, dict) and (values.get("during") or values.get("search"))
+        return {"iterative": False, **values} if at_once else values
 
     @field_validator("levels")
     @classmethod
@@ -183,6 +188,23 @@ class Method(Section):
         if self.treatment or self.granularity != "weight":
             odd = "treatment" if self.treatment else f"granularity '{self.granularity}'"
             raise ValueError(f"during changes masks of single weights in training: remove {odd}")
+        return self
+
+    @model_validator(mode="after")
+    def _learns_masks(self) -> Method:
+        if self.search is None:
+            return self
+        odd = {name: getattr(self, name) is not None for name in ("during", "prune_at", "iterations", "treatment")}
+        odd |= {"criterion": self.criterion.name != "magnitude", "keep 'lowest'": self.keep == "lowest"}
+        odd |= {"iterative: true": self.iterative, "allocation 'lamp'": self.allocation == "lamp"}
+        odd |= {f"granularity '{self.granularity}'": self.granularity != "weight"}
+        odd |= {f"rewind policy '{self.rewind.policy}'": self.rewind.keeps_trained or self.rewind.last_rate}
+        for name, is_given in odd.items():
+            if is_given:
+                raise ValueError(f"search learns the mask of single weights from theta_0 or theta_k: remove {name}")
+        if self.search.retrain and (self.search.weights != "initial" or self.search.scaled):
+            given = "scaled" if self.search.scaled else f"weights '{self.search.weights}'"
+            raise ValueError(f"search.{given} is for subnetworks that stay untrained: add retrain: false, or remove it")
         return self
 
     @model_validator(mode="after")

@@ -26,6 +26,14 @@ def density_axis(axes: Axes, densities: Iterable[float]) -> None:
     axes.set_xlabel("weights remaining (%)")
 
 
+def linear_density_axis(axes: Axes) -> None:
+    """Make the horizontal axis one of density from 100% to 0, where half of the weights is in the middle."""
+    axes.set_xlim(1.02, 0)
+    axes.xaxis.set_major_locator(FixedLocator([tenth / 10 for tenth in range(10, -1, -2)]))
+    axes.xaxis.set_major_formatter(lambda density, position: f"{100 * density:.0f}")
+    axes.set_xlabel("weights remaining (%)")
+
+
 def _spread_ticks(values: Sequence[float], most: int = 7) -> list[float]:
     """Return about `most` of the values or fewer, at equal strides, with the first and the last."""
     stride = max(1, -(-(len(values) - 1) // (most - 1)))

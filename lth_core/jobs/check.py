@@ -19,9 +19,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import nn
 
+from lth_core import registry
 from lth_core.config import Branch, Method, Rewind, Task
 from lth_core.data.kinds import are_known, other_characters
 from lth_core.data.reading import open_data, read_facts
@@ -38,8 +40,8 @@ from lth_core.models.shrinking import consumers_of
 from lth_core.pruning.exclusions import prunable
 from lth_core.pruning.moments import is_probed
 from lth_core.pruning.prune import full_mask
-from lth_core.pruning.rounds import next_mask
-from lth_core.randomness import kept_torch_generators
+from lth_core.pruning.rounds import left_by_level, next_mask
+from lth_core.randomness import kept_torch_generators, random_generator
 from lth_core.registry import one_line
 from lth_core.scoring.probe import NetworkProbe
 from lth_core.storage.tensors import Tensors
@@ -47,6 +49,7 @@ from lth_core.tasks.fitting import input_shape
 from lth_core.tasks.opening import build_task
 from lth_core.tickets.adaptation import adapt
 from lth_core.tickets.rewinding import Ticket, rewind
+from lth_core.training.parametrization import try_out
 
 Value = TypeVar("Value")
 
@@ -107,6 +110,8 @@ def check_task(name: str, asked: Mapping[str, Any]) -> None:
         seed = int(asked["proved"][0].partition("-")[0])
         proof_of(name, network.factory, settings, open_data(asked["data"]), seed)
     masks = {method: check_criterion(network, method, of_method) for method, of_method in methods.items()}
+    for method, of_method in methods.items():
+        check_search(network, method, of_method)
     for treated in asked["treated"]:
         method = treated["method"]
         rewinding, mask = (methods[method].rewind, masks[method]) if method else (Rewind(), {})
@@ -190,6 +195,22 @@ def check_criterion(network: Network, name: str, method: Method) -> Tensors:
         return next_mask(once, pruned, 1, 0, **weights, **about, probe=probe_of(network, network.data))
 
     return attempt(problem, work)
+
+
+def check_search(network: Network, name: str, method: Method) -> None:
+    """Check that what a method trains in place of the network's weights gives weights and masks of it."""
+    if method.search is None:
+        return
+    pruned, chosen = prunable(network.layers, method.exclude), method.search.parametrization
+    left = left_by_level(method, pruned, 1, full_mask(network.initial, pruned))
+    weights = {key: torch.from_numpy(np.array(value)) for key, value in network.initial.items()}
+
+    def work() -> None:
+        offered = {"layers": tuple(pruned), "left": left}
+        made = registry.parametrization.call(chosen.name, offered, chosen.options)
+        try_out(chosen.name, made, weights, random_generator(0, "search", "start"))
+
+    attempt(f"methods.{name}.search.parametrization: '{chosen.name}' cannot search '{network.task}'", work)
 
 
 def probe_of(network: Network, data: str) -> NetworkProbe:

@@ -11,7 +11,7 @@ import math
 from itertools import islice, product
 from typing import get_args
 
-from lth_core.analysis.supermasks import Values, accuracies, masked, supermasks, untrained
+from lth_core.analysis.supermasks import accuracies, masked, supermasks
 from lth_core.config import Method
 from lth_core.jobs.support.command import command
 from lth_core.jobs.support.networks import read_weights_of
@@ -22,6 +22,7 @@ from lth_core.pruning.prune import counts
 from lth_core.pruning.rounds import ends_chain
 from lth_core.storage.tables import write_table
 from lth_core.storage.tensors import read_header
+from lth_core.tickets.untrained import Values, untrained
 from lth_core.training.resume import Resume, Rows, fingerprint
 
 COLUMNS = ("seed", "level", "density", "values", "validation_accuracy", "test_accuracy")

@@ -17,6 +17,7 @@ PACKAGES = (
     "lth_core.tasks.objectives",
     "lth_core.pruning.criteria",
     "lth_core.training.sparsifiers",
+    "lth_core.training.parametrizations",
     "lth_core.treatments",
     STUDIES,
 )

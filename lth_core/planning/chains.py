@@ -106,6 +106,15 @@ class Chains:
         dense = starts_dense(self.methods[method])
         return files if dense else files | {"mask": Run(task, cohort, method, level).first_mask(results)}
 
+    def search_inputs(self, task: str, cohort: str, method: str, level: int) -> dict[str, str]:
+        """List the files that a search for a level's mask starts from, by argument of the job."""
+        results = self.config.results
+        return {
+            "data": data_file(results, self.config.tasks[task].dataset),
+            "initial": initial_file(results, task, cohort),
+            "start": self.start_file(task, cohort, method, level),
+        }
+
     def branch_inputs(self, run: Run) -> dict[str, str]:
         """List the files that a treated ticket is made from, by argument of the job; dense networks have no mask."""
         settings, results = self.treated(run), self.config.results

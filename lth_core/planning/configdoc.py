@@ -36,6 +36,7 @@ _CHOICES = (
     ("Task", "objective", registry.objective),
     ("Method", "criterion", registry.criterion),
     ("Method", "during", registry.sparsifier),
+    ("Search", "parametrization", registry.parametrization),
     ("Method", "treatment", registry.treatment),
     ("Branch", "treatment", registry.treatment),
 )
@@ -205,6 +206,7 @@ def _names() -> str:
         registry.objective,
         registry.criterion,
         registry.sparsifier,
+        registry.parametrization,
         registry.treatment,
     ):
         for name in known.names():

@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import sys
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -32,6 +33,7 @@ _CHOICES = (
     ("tasks", "objective", registry.objective),
     ("methods", "criterion", registry.criterion),
     ("methods", "during", registry.sparsifier),
+    ("methods", "search.parametrization", registry.parametrization),
     ("methods", "treatment", registry.treatment),
     ("branches", "treatment", registry.treatment),
 )
@@ -40,14 +42,17 @@ _CHOICES = (
 def choices(data: Mapping[str, Any]) -> list[str]:
     """Unknown names and bad options among the registered functions that the (raw) config chooses."""
     problems = []
-    for section, key, known in _CHOICES:
+    for section, keys, known in _CHOICES:
+        *outer, key = keys.split(".")
         for name, entry in _entries(data, section):
+            for word in outer:
+                entry = entry.get(word) if isinstance(entry, Mapping) else None
             try:
-                choice = Choice.model_validate(entry[key]) if key in entry else None
+                choice = Choice.model_validate(entry[key]) if isinstance(entry, Mapping) and key in entry else None
             except ValidationError:
                 continue  # not even a choice: validation of the whole config says so
             if choice:
-                problems += _choice(known, choice, (section, name, key))
+                problems += _choice(known, choice, (section, name, *outer, key))
     return problems + _transforms(data)
 
 
@@ -120,7 +125,8 @@ def _typed(function: Any, option: inspect.Parameter, value: Any, location: Locat
         return []
     stub = types.SimpleNamespace(__annotations__={option.name: option.annotation})
     try:  # this one annotation, for others of the signature may name types that are imported for checkers only
-        hints = typing.get_type_hints(stub, globalns=getattr(function, "__globals__", {}), include_extras=True)
+        names = getattr(function, "__globals__", None) or vars(sys.modules[function.__module__])
+        hints = typing.get_type_hints(stub, globalns=names, include_extras=True)
         adapter = TypeAdapter(hints[option.name])
     except (NameError, TypeError, SyntaxError, PydanticSchemaGenerationError, PydanticUserError):
         return []

@@ -27,6 +27,7 @@ PRUNED_WEIGHTS = {
     "densities",
     "allocation",
     "during",
+    "search",
 }
 """Settings of a method that must fit the network; only those that are set, for all of them go into the environment."""
 

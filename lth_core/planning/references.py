@@ -15,6 +15,7 @@ from lth_core.planning.crosscheck import missing_options, needed_by
 from lth_core.planning.exchange import misfit
 from lth_core.planning.registrations import kind_advice, misregistered_dataset
 from lth_core.planning.scored import scored
+from lth_core.planning.searched import searched
 from lth_core.planning.starts import starts
 from lth_core.planning.updates import updates
 from lth_core.registry import UnknownName, one_line
@@ -229,7 +230,7 @@ def _runs(
         same = f"asks for the same training twice ({run.folder(config.results)})"
         problems.append(at(_mention(name, study, run.branch) if run.branch else ("studies", name), same))
     problems += _rewind_steps(config, name, study, runs, methods) or updates(config, runs, methods, ("studies", name))
-    problems += scored(config, name, runs, methods)
+    problems += scored(config, name, runs, methods) + searched(config, runs, methods, ("studies", name))
     for run in {(run.task, run.branch): run for run in runs}.values():
         if run.branch and run.branch in branches:
             location = ("branches", run.branch) if run.branch in config.branches else ("studies", name)

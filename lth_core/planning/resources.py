@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from lth_core import registry
-from lth_core.config import seeds_of
+from lth_core.config import Recipe, seeds_of
 from lth_core.data.facts import known_facts
 from lth_core.data.kinds import kind_of_data
 from lth_core.planning.plan import Plan
@@ -83,7 +83,16 @@ class Needs:
 
     def training(self, run: Run) -> Need:
         """Of a training to its last step, with its evaluations."""
-        recipe, examples = self.plan.config.tasks[run.task].train, self._examples(run)
+        return self._trained(run, self.plan.config.tasks[run.task].train)
+
+    def search(self, run: Run) -> Need:
+        """Of a search for masks, whose recipe may be another than its task's."""
+        search = self.plan.methods[run.method].search
+        recipe = self.plan.config.tasks[run.task].train
+        return self._trained(run, search.train.applied(recipe) if search else recipe)
+
+    def _trained(self, run: Run, recipe: Recipe) -> Need:
+        examples = self._examples(run)
         evaluations = recipe.steps // recipe.evaluate_every + 2
         evaluated = 2 * examples["validation"] + examples["test"]
         return self._need(run, recipe.steps, evaluations * evaluated, shared=True)
@@ -128,10 +137,9 @@ class Needs:
         return self._need(run, 0, 4 * settings.points * sum(counts))
 
     def supermasks(self, run: Run) -> Need:
-        """Of learning masks, or of evaluating masks of every density: at most a training and 200 evaluations."""
+        """Of evaluating masks of every density: at most 200 evaluations."""
         examples = self._examples(run)
-        steps = self.plan.config.supermasks.steps or self.plan.config.tasks[run.task].train.steps
-        return self._need(run, steps, 200 * (examples["validation"] + examples["test"]))
+        return self._need(run, 0, 200 * (examples["validation"] + examples["test"]))
 
     def weights(self, run: Run) -> Need:
         """Of jobs that look at weights and masks: pruning, distances, histograms."""

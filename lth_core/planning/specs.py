@@ -17,6 +17,7 @@ from lth_core.config import HOW_TO_COMPUTE, Choice, Config, Method, Task, seeds_
 from lth_core.data.kinds import kind_of_data
 from lth_core.planning.chains import Chains
 from lth_core.planning.configerrors import ConfigError
+from lth_core.pruning.moments import functions_of
 from lth_core.registry import Registry, one_line
 from lth_core.storage.codedigest import PACKAGE, code_of, digest, files_digest
 from lth_core.storage.contents import contents_digest
@@ -73,10 +74,9 @@ class Specs:
         """Give what theta_0 depends on: network, initialization and seeds."""
         settings = self.config.tasks[task]
         objective = registry.objective.get(settings.objective.name)  # theta_0 is proved to be trained under it
-        environment = self._environment(settings.dataset)
-        spec = self._base(cohort, "initialize", registry.model.get(settings.model.name), objective, *environment)
-        spec |= self._reads((registry.model, settings.model))
-        return canonical(spec | {"task": self._untrained(task, cohort)})
+        functions = [registry.model.get(settings.model.name), objective, *self._environment(settings.dataset)]
+        spec = self._base(cohort, "initialize", *functions)
+        return canonical(spec | self._reads((registry.model, settings.model)) | {"task": self._untrained(task, cohort)})
 
     def dense(self, task: str, cohort: str) -> str:
         """Give what the dense run and its checkpoints depend on: task and seeds."""
@@ -94,13 +94,15 @@ class Specs:
 
     def sparsify(self, task: str, cohort: str, method: str, level: int) -> str:
         """Give what a training that changes its mask depends on beyond what it starts from."""
-        settings = self.chains.methods[method]
-        assert settings.during is not None
-        spec = self._training(task, cohort, "sparsify", (registry.sparsifier, settings.during))
-        which = {"during", "rewind", "rate", "rate_by_kind", "exclude", "scope", "allocation"}
-        fields = settings.model_dump(mode="json", include=which)
-        so_far = {"levels": level, "densities": settings.densities[:level], "iterative": False}
-        return canonical(spec | {"method": fields | so_far, "level": level})
+        chosen = self.chains.methods[method].during
+        spec = self._training(task, cohort, "sparsify", *([(registry.sparsifier, chosen)] if chosen else []))
+        return canonical(spec | self._at_once(method, level, "during"))
+
+    def search(self, task: str, cohort: str, method: str, level: int) -> str:
+        """Give what a search for a level's mask depends on beyond its inputs."""
+        search = self.chains.methods[method].search
+        chosen = [(registry.parametrization, search.parametrization)] if search else []
+        return canonical(self._training(task, cohort, "search", *chosen) | self._at_once(method, level, "search"))
 
     def retrain(self, task: str, cohort: str, method: str, level: int) -> str:
         """Give what a ticket's training depends on beyond its mask: task, rewinding, level and seeds."""
@@ -110,13 +112,13 @@ class Specs:
         """Give what a counterfactual's training and its checkpoints depend on beyond what it is made from."""
         settings = self.chains.treated(run)
         spec = self._training(run.task, run.cohort, "branch", (registry.treatment, settings.treatment))
-        spec |= self._rewinding(run.method, run.level) | {"branch": settings.model_dump(), "chain": not run.branch}
-        return canonical(spec)
+        about = {"branch": settings.model_dump(), "chain": not run.branch}
+        return canonical(spec | self._rewinding(run.method, run.level) | about)
 
     def connectivity(self, task: str, cohort: str) -> str:
         """Give what a measurement between two trained cohorts depends on: task, seeds and how it is measured."""
-        how = self.config.connectivity.model_dump()
-        return canonical(self._training(task, cohort, "connectivity") | {"connectivity": how})
+        how = {"connectivity": self.config.connectivity.model_dump()}
+        return canonical(self._training(task, cohort, "connectivity") | how)
 
     def telemetry(self, task: str, cohort: str, step: int) -> str:
         """Give what the telemetry of the first steps depends on: task, seeds and the last of the steps."""
@@ -126,12 +128,7 @@ class Specs:
         """Give what accuracies of untrained networks under a criterion's masks depend on: task, seeds and method."""
         settings = self.chains.methods[method]
         spec = self._training(task, cohort, "supermasks", (registry.criterion, settings.criterion))
-        return canonical(spec | {"method": settings.model_dump(mode="json", exclude={"rewind", "treatment"})})
-
-    def learned_supermasks(self, task: str, cohort: str, values: str, scaling: str) -> str:
-        """Give what learned supermasks depend on: task, seeds, values of the weights, and how masks are learned."""
-        how = {"values": values, "rescaled": scaling == "rescaled", "supermasks": self.config.supermasks.model_dump()}
-        return canonical(self._training(task, cohort, "learned_supermasks") | how)
+        return canonical(spec | {"method": settings.model_dump(mode="json", exclude={"rewind", "treatment", "search"})})
 
     def collapse(self, task: str, cohort: str, method: str, rungs: int) -> str:
         """Give what masks of theta_0 at rising compressions depend on: network, seeds and criterion."""
@@ -177,19 +174,23 @@ class Specs:
         models = [registry.model.get(task.model.name) for task in settings]
         models += [registry.objective.get(task.objective.name) for task in settings]
         models += [function for task in settings for function in self._environment(task.dataset)]
-        criteria = [registry.criterion.get(self.chains.methods[method].criterion.name) for method in methods]
-        during = [choice for method in methods if (choice := self.chains.methods[method].during)]
-        sparsifiers = [registry.sparsifier.get(choice.name) for choice in during]
-        return self._modules([*models, *criteria, *sparsifiers, *map(registry.treatment.get, treatments)])
+        makers = [function for method in methods for function in functions_of(self.chains.methods[method])]
+        return self._modules([*models, *makers, *map(registry.treatment.get, treatments)])
 
     # ------------------------------------------------------------ parts of specs
 
     def _scoring(self, settings: Method, level: int) -> dict[str, Any]:
         # Where the next training starts, and what is done to it, do not matter to the mask.
-        fields = settings.model_dump(mode="json", exclude={"rewind", "treatment", "levels", "during"})
+        fields = settings.model_dump(mode="json", exclude={"rewind", "treatment", "levels", "during", "search"})
         so_far = {"levels": level, "densities": settings.densities[:level]}  # later levels do not matter
         reads = self._reads((registry.criterion, settings.criterion))
         return reads | {"method": fields | so_far, "level": level}
+
+    def _at_once(self, method: str, level: int, how: str) -> dict[str, Any]:
+        settings = self.chains.methods[method]  # whose levels do not go on from each other
+        which = {how, "rewind", "rate", "rate_by_kind", "exclude", "scope", "allocation"}
+        so_far = {"levels": level, "densities": settings.densities[:level], "iterative": False}
+        return {"method": settings.model_dump(mode="json", include=which) | so_far, "level": level}
 
     def _scored(self, job: str, task: str, cohort: str, settings: Method, level: int) -> dict[str, Any]:
         spec = self._training(task, cohort, job, (registry.criterion, settings.criterion))
@@ -253,8 +254,7 @@ class Specs:
             *(registry.transform.get(transform.name) for dataset in datasets for transform in dataset.transforms),
             *(registry.model.get(task.model.name) for task in tasks),
             *(registry.objective.get(task.objective.name) for task in tasks),
-            *(registry.criterion.get(method.criterion.name) for method in methods),
-            *(registry.sparsifier.get(method.during.name) for method in methods if method.during),
+            *(function for method in methods for function in functions_of(method)),
             *(registry.treatment.get(one.treatment.name) for one in treated),
         ]
 

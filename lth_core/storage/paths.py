@@ -35,11 +35,6 @@ def supermasks_file(results: str, task: str, cohort: str, method: str) -> str:
     return f"{results}/{task}/{cohort}/{method}/supermasks.csv"
 
 
-def learned_supermasks_file(results: str, task: str, cohort: str, values: str, scaling: str) -> str:
-    """Locate the accuracies of untrained weights (`initial`, `constant`) under learned masks (`plain`, `rescaled`)."""
-    return f"{dense_folder(results, task, cohort)}/supermasks_{values}_{scaling}.csv"
-
-
 def collapse_file(results: str, task: str, cohort: str, method: str, rungs: int | str) -> str:
     """Locate the counts of a criterion's masks of theta_0 at rising compressions, `rungs` per power of ten."""
     return f"{results}/{task}/{cohort}/{method}/collapse_{rungs}.csv"

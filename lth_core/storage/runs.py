@@ -48,6 +48,10 @@ class Run:
         """Locate the mask that a training begins with which changes its mask."""
         return f"{self.folder(results)}/first_mask.safetensors"
 
+    def search(self, results: str) -> str:
+        """Locate the history of the search that a learned mask comes from."""
+        return f"{self.folder(results)}/search.csv"
+
     def changes(self, results: str) -> str:
         """Locate the changes of the mask in such a training, as CSV: seed, step, density, moved, explored."""
         return f"{self.folder(results)}/changes.csv"

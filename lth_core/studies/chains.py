@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
-from lth_core.config import Branch, Choice, Config, Method, Rewind
+from lth_core.config import Branch, Choice, Config, Method, Optimizer, Rewind, Schedule, SearchRecipe
+
+LARGE_RATE = 100.0
+"""The learning rate of drawn masks in the published code of Zhou et al. 2019: gradients of their scores are small."""
 
 
 def rewound(config: Config, method: str, step: int) -> tuple[str, Method]:
@@ -22,6 +26,12 @@ def rewound_chains(config: Config, methods: Iterable[str], steps: Sequence[int])
     """Derive the methods that are not configured yet, to rewind each of `methods` to each step."""
     chains = [(method, *rewound(config, method, step)) for method in methods for step in steps]
     return {name: derived for _, name, derived in chains if name not in config.methods}
+
+
+def at_rate(rate: float, name: Literal["sgd", "adam"], recipe: SearchRecipe | None = None) -> SearchRecipe:
+    """Derive a recipe of searches with another optimizer at a constant rate: Adam, or SGD with a momentum of 0.9."""
+    optimizer = Optimizer(name=name, learning_rate=rate, momentum=0.9 if name == "sgd" else 0.0)
+    return (recipe or SearchRecipe()).model_copy(update={"optimizer": optimizer, "schedule": Schedule()})
 
 
 def on_order(name: str | None, branch: Branch | None, order: int, order_from: int = 0) -> tuple[str, Branch]:

@@ -21,15 +21,14 @@ def clipped(state: TrainingState, gradients: Sequence[Gradient]) -> Sequence[Gra
     again, and two may be one. The gradients of weights that are not trained become 0: they have no part in the norm,
     as where the kept weights are trained alone. Without `clip_norm` nothing changes.
     """
-    cohort = state.cohort
-    most = cohort.task.recipe.clip_norm
+    most = state.cohort.task.recipe.clip_norm
     if most is None:
         return gradients
-    each = len(gradients) // len(cohort.parts)
+    each = len(gradients) // state.parts
     result: list[Gradient] = []
-    for index in range(len(cohort.parts)):
+    for index in range(state.parts):
         of_part = gradients[index * each : (index + 1) * each]
-        result += _scaled(_of_trained(state, index, of_part), cohort.size if cohort.together else 1, most)
+        result += _scaled(_of_trained(state, index, of_part), state.cohort.size // state.parts, most)
     return result
 
 

@@ -23,7 +23,7 @@ def quantities(state: TrainingState, split: str) -> dict[str, Sequence[float]]:
 
     These are `loss` and the task's metrics, by name; nan where a replicate has diverged.
     """
-    return {**state.cohort.evaluate(split)}
+    return {**state.evaluate(split)}
 
 
 def log(state: TrainingState) -> None:

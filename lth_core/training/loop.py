@@ -96,7 +96,7 @@ def _minibatches(
 
 def _updates(task: Task, state: TrainingState) -> Callable[[Batch, float, Sequence[int]], None]:
     """What makes a step of a batch, a learning rate and the seeds of noise."""
-    if state.cohort.together and task.share.processes == 1:  # on a GPU, without noise, and alone
+    if state.cohort.together and state.may_be_recorded and task.share.processes == 1:  # on a GPU, without noise, alone
         graphed = GraphedStep(lambda batch, rate: step(state, batch, rate, []), task.device)
         return lambda batch, rate, noise: graphed(batch, rate)
     return lambda batch, rate, noise: step(state, batch, rate, noise)
@@ -104,7 +104,7 @@ def _updates(task: Task, state: TrainingState) -> Callable[[Batch, float, Sequen
 
 def step(state: TrainingState, batch: Batch, rate: float | Tensor, noise: Sequence[int]) -> None:
     """Do one training step: gradient, clipped or not, update, untrained weights back to exactly what they were."""
-    gradients = clipped(state, state.cohort.gradients(batch, noise))
+    gradients = clipped(state, state.gradients(batch, noise))
     state.optimizer.update(gradients, rate)
     for name, weights in state.frozen.items():
         weights.restore(state.cohort.parameters[name])

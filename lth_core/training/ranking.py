@@ -45,3 +45,27 @@ def highest_of_all(scores: Mapping[str, Tensor], count: int, among: Mapping[str,
     joined = [torch.cat([values[name].flatten() for name in scores]) for values in (scores, among)]
     parts = highest(joined[0], count, joined[1]).split([score.numel() for score in scores.values()])
     return {name: part.view_as(score) for (name, score), part in zip(scores.items(), parts, strict=True)}
+
+
+def highest_of_layers(scores: Mapping[str, Tensor], left: int | Mapping[str, int]) -> dict[str, Tensor]:
+    """Choose the highest scores: as many of each tensor as `left` says, or of all together; ties as in `highest`."""
+    import torch
+
+    if isinstance(left, int):
+        parts = _highest(torch.cat([values.flatten() for values in scores.values()]), left)
+        split = parts.split([values.numel() for values in scores.values()])
+        return {name: part.view_as(scores[name]) for name, part in zip(scores, split, strict=True)}
+    return {name: _highest(values, left[name]) for name, values in scores.items()}
+
+
+def _highest(scores: Tensor, count: int) -> Tensor:
+    """Choose the `count` highest scores of all, in half the time of `highest` where no two are equal."""
+    import torch
+
+    if 0 < count < scores.numel() and scores.device.type == "cpu":
+        values = scores.numpy().ravel()
+        lowest = np.partition(values, len(values) - count)[len(values) - count]
+        kept = values >= lowest
+        if np.count_nonzero(kept) == count:  # not so among ties and what are no numbers
+            return torch.from_numpy(kept).view_as(scores)
+    return highest(scores, count, torch.ones_like(scores, dtype=torch.bool))

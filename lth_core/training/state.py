@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from lth_core.engine.cohort import Cohort
 from lth_core.engine.distributed import cohort_of
+from lth_core.engine.module_network import Gradient
 from lth_core.models.tensors import stored_tensors
 from lth_core.storage.tensors import Tensors
-from lth_core.tasks.base import Task
+from lth_core.tasks.base import Batch, Task
 from lth_core.training.optimizers import Optimizer
 from lth_core.training.resume import State
 
@@ -53,6 +56,21 @@ class TrainingState(State):
     first_step: int
     step: int
     history: list[Row] = field(default_factory=list)
+    may_be_recorded: ClassVar[bool] = True
+    """Whether a step may become a CUDA graph: it never waits for the GPU, and depends on no value of Python."""
+
+    @property
+    def parts(self) -> int:
+        """Count what is computed at a time: gradients come part by part."""
+        return len(self.cohort.parts)
+
+    def gradients(self, batch: Batch, noise: Sequence[int]) -> list[Gradient]:
+        """Compute the gradients of what the optimizer updates; `noise` seeds what modules draw."""
+        return self.cohort.gradients(batch, noise)
+
+    def evaluate(self, split: str) -> dict[str, list[float]]:
+        """Measure every replicate on a split, as `Cohort.evaluate` does."""
+        return self.cohort.evaluate(split)
 
     @property
     def is_logged(self) -> bool:

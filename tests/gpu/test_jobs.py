@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 import torch
 
+from lth_core import registry
 from lth_core.analysis.connectivity import Line, estimate_statistics
 from lth_core.analysis.connectivity import evaluate as evaluate_line
-from lth_core.analysis.learned_supermasks import MaskTraining, drawn_masks, learn
-from lth_core.analysis.supermasks import accuracies
 from lth_core.analysis.telemetry import record
-from lth_core.config import Supermasks
 from lth_core.models.layers import prunable_weights
 from lth_core.models.shrinking import compare_costs
+from lth_core.training.loop import train
+from lth_core.training.search import SearchState
 from lth_core.training.state import start_state
 from tests.engine.test_precision import Residual
 from tests.support.gpu import DEVICE, needs_a_gpu
@@ -128,22 +128,21 @@ def test_a_training_that_is_watched_has_the_bits_of_one_that_is_not(on_gpu: Any,
     assert norms and np.isfinite(norms).all() and min(norms) > 0
 
 
+@pytest.mark.parametrize("name", ["edge-popup", "sampled-mask", "bernoulli-gates"])
 @pytest.mark.parametrize("network", [linear, convolutional])
-def test_supermasks_are_learned_with_the_same_bits_again_and_measured(on_gpu: Any, network: Any) -> None:
-    replicate = {name: value[0] for name, value in initial(network).items()}
-    layers, learned = prunable_weights(network()), []
+def test_masks_are_learned_with_the_same_bits_again_and_measured(on_gpu: Any, network: Any, name: str) -> None:
+    weights, layers = initial(network), prunable_weights(network())
+    left = {layer: weights[layer][0].size // 2 for layer in layers}
+    made, learned = registry.parametrization.call(name, {"layers": tuple(layers), "left": left}, {}), []
     for _ in range(2):
-        task = on_gpu(network())
-        weights = {name: torch.tensor(value, device=DEVICE) for name, value in replicate.items()}
-        state = MaskTraining.start(weights, layers, 0, Supermasks(steps=5))
-        learn(task, state, 0, Supermasks(steps=5), True)
-        learned.append({name: score.detach().cpu().numpy() for name, score in state.scores.items()})
-    assert same_bits(*learned)
-    scores = {name: torch.tensor(value, device=DEVICE) for name, value in learned[0].items()}
-    first, second = ([mask[layers[0]].cpu() for mask in drawn_masks(scores, 0, 3)] for _ in range(2))
-    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True)) and not torch.equal(*first[:2])
-    ((validation, test),) = accuracies(on_gpu(network()), [replicate])
-    assert 0 <= validation <= 1 and 0 <= test <= 1
+        state = SearchState.begin(task := on_gpu(network()), name, made, weights, SEEDS)
+        train(task, state, SEEDS, 5)
+        trained = ((index, key, value) for index, one in enumerate(state.trained) for key, value in one.items())
+        learned.append({f"{index}/{key}": value.cpu().numpy() for index, key, value in trained})
+    assert same_bits(*learned) and not state.cohort.parameters[layers[0]].is_cpu
+    if name == "edge-popup":
+        assert all(row.sum() == left[layer] for layer, masks in state.stacked_masks().items() for row in masks)
+    assert all(0 <= value <= 1 for value in state.evaluate("test")["accuracy"])
 
 
 def test_the_costs_of_networks_are_measured() -> None:

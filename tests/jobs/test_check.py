@@ -6,16 +6,19 @@ import io
 import json
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from lth_core.jobs import check
 from lth_core.metrics import ACCURACY
-from lth_core.registry import criterion, model, objective, treatment
+from lth_core.registry import criterion, model, objective, parametrization, treatment
 from lth_core.tickets.rewinding import apply_mask
+from lth_core.training.parametrization import Parametrization
+from lth_core.training.parametrizations import bernoulli_gates, edge_popup  # noqa: F401 (registered)
 
 TRAIN = {"optimizer": {"name": "adam", "learning_rate": 0.01}, "batch_size": 10, "steps": 20, "evaluate_every": 5}
 FACTS = {"classes": 3, "input_shape": [1, 6, 6]}
@@ -72,6 +75,16 @@ def treating(ticket, checkpoints, how):
 @criterion("test-check-needy")
 def needy(trained, mask, power=1):
     return {name: trained[name] ** (1 if power else [1, 2, 3]) for name in mask}
+
+
+@parametrization("test-check-crooked")
+@dataclass(frozen=True, kw_only=True)
+class Crooked(Parametrization):
+    def start(self, weights, rng):
+        return {name: torch.zeros(3) for name in self.layers}
+
+    def effective(self, weights, trained, draw):
+        return {name: trained[name] for name in self.layers}
 
 
 @pytest.fixture
@@ -262,3 +275,11 @@ def test_a_ticket_of_another_task_has_to_fit(complaint: Callable[..., str]) -> N
     line = complaint(data=False, network=wide, other={"name": "lenet", "hidden": [30, 10]})
     said = "error: branches.b.source: the network of task 'other' does not fit that of 'mini' ("
     assert line.startswith(f"{said}weight 'fc2.") and line.count("\n") == 1
+
+
+def test_a_search_that_returns_weights_of_another_shape_is_refused_before_anything_runs(complaint) -> None:
+    said = complaint(search={"parametrization": "test-check-crooked"}, iterative=False)
+    assert "methods.imp.search.parametrization: 'test-check-crooked' cannot search 'mini'" in said
+    assert "effective weights of 'fc1.weight' must be float32 of shape (300, 36), not float32 of (3,)" in said
+    assert "sigma (0) must be above 0" in complaint(search={"parametrization": {"name": "bernoulli-gates", "sigma": 0}})
+    assert complaint(search={"parametrization": "edge-popup"}) == ""

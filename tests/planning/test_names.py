@@ -17,6 +17,7 @@ from tests.support.config_samples import GOOD, METHOD, TASK, TRAIN, Toy, errors_
 NAMES = "a name has only a-z, 0-9, '-' and '_', starts with a letter or digit and has at most 64 characters"
 
 
+SEARCH = "{methods: {search: {levels: 1, %s}}, studies: {toy: {tasks: {digits-lenet: search}}}}"
 SOURCE = TASK % "initialization: {from: {%s}}"
 AT_SOURCE = "tasks.digits-lenet.initialization.from"
 
@@ -74,7 +75,6 @@ BAD = [
     ("branches: {reinit: {weights: {task: digits-lenet, step: 201}}}", "branches.reinit.weights.step: 201 must be at most 200, the last step of task 'digits-lenet'"),
     ("branches: {reinit: {weights: {task: digits-lenet, step: 0}}}", "branches.reinit.weights.step: must be greater than 0 (got 0)"),
     ("branches: {reinit: {weights: {task: digits-lenet, step: 5, branch: random}}}", "branches.reinit.weights.branch: unknown branch 'random' (known: reinit)"),
-    ("supermasks: {samples: 0}", "supermasks.samples: must be greater than 0 (got 0)"),
     ("connectivity: {points: 2}", "connectivity.points: must be at least 3 (got 2)"),
     # studies
     ("studies: {toy: {draw: 5}}", "studies.toy.draw: unknown key; did you mean 'draws'?"),
@@ -97,6 +97,19 @@ BAD = [
     (METHOD % "during: {name: set, every: 0}", "methods.imp.during.every: 0 must be at least 1 step"),
     (METHOD % "during: {name: set, fraction: 30}", "methods.imp.during.fraction: 30 must be from 0 to 1: it is the part of the weights that is swapped"),
     ("{methods: {gmp: {levels: 1, during: gradual, allocation: lamp}}, studies: {toy: {tasks: {digits-lenet: gmp}}}}", "methods.gmp.allocation: 'lamp' is for masks that a criterion makes, and 'gradual' starts dense: use scope 'global'"),
+    (SEARCH % "search: edge-pop", "methods.search.search: must be a map of keys (got 'edge-pop')"),
+    (SEARCH % "search: {parametrization: edge-pop}", "methods.search.search.parametrization: unknown parametrization 'edge-pop'; did you mean 'edge-popup'? (known: {parametrization})"),
+    (SEARCH % "search: {parametrization: {name: sampled-mask, final: best}}", "methods.search.search.parametrization.final: must be one of 'drawn', 'likely' (got 'best')"),
+    (SEARCH % "densities: [0.0], search: {parametrization: edge-popup}", "methods.search.densities[0]: must be greater than 0 (got 0.0)"),
+    (SEARCH % "densities: [1.5], search: {parametrization: edge-popup}", "methods.search.densities[0]: must be less than 1 (got 1.5)"),
+    (SEARCH % "during: rigl, search: {parametrization: edge-popup}", "methods.search: search learns the mask of single weights from theta_0 or theta_k: remove during"),
+    (SEARCH % "prune_at: 0, search: {parametrization: edge-popup}", "methods.search: search learns the mask of single weights from theta_0 or theta_k: remove prune_at"),
+    (SEARCH % "iterations: 3, search: {parametrization: edge-popup}", "methods.search: search learns the mask of single weights from theta_0 or theta_k: remove iterations"),
+    (SEARCH % "treatment: redraw, search: {parametrization: edge-popup}", "methods.search: search learns the mask of single weights from theta_0 or theta_k: remove treatment"),
+    (SEARCH % "rewind: {policy: fine-tune, step: 5}, search: {parametrization: edge-popup}", "methods.search: search learns the mask of single weights from theta_0 or theta_k: remove rewind policy 'fine-tune'"),
+    (SEARCH % "search: {parametrization: edge-popup, weights: constant}", "methods.search: search.weights 'constant' is for subnetworks that stay untrained: add retrain: false, or remove it"),
+    (SEARCH % "search: {parametrization: edge-popup, train: {steps: 5}}", "methods.search.search.train: does not go with the recipe of task 'digits-lenet': evaluate_every (20) must be at most steps (5)"),
+    ("{methods: {search: {levels: 2, search: {parametrization: sampled-mask}}}, studies: {toy: {tasks: {digits-lenet: search}}}}", "methods.search.search.parametrization: 'sampled-mask' finds one density, whatever the level asks for: set levels: 1"),
     ("studies: {toy: {rewind_steps: [20, 300]}}", "studies.toy: step 300 of method 'imp-at-300' must be less than 200, the last step of task 'digits-lenet', in study 'toy'"),
     (TRAIN % "batch_size: 1258", "tasks.digits-lenet.train.batch_size: 1258 is more than the 1257 training examples of 'digits'"),
     ("{datasets: {mine: {source: digits}}, tasks: {digits-lenet: {dataset: mine, train: {batch_size: 1258}}}}", "tasks.digits-lenet.train.batch_size: 1258 is more than the 1257 training examples of 'mine'"),

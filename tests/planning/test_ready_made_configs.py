@@ -193,6 +193,7 @@ def test_tables_and_pages_show_studies_in_the_order_of_their_papers() -> None:
         "transfer",
         "yu2019",
         "warm-start",
+        "strong-tickets",
         "linear-mode-connectivity",
         "early-phase",
         "renda2020",

@@ -76,7 +76,6 @@ def test_names_do_not_depend_on_where_results_lie(results: str, names: tuple[str
         paths.dense_folder("", task, "0-4", branch) + "/trained.safetensors",
         paths.level_folder("", task, "0-4", method, 12, branch) + "/history.csv",
         paths.supermasks_file("", task, "0-4", method),
-        paths.learned_supermasks_file("", task, "0-4", "initial", "plain"),
         paths.collapse_file("", task, "0-4", method, 4),
         paths.saliency_file("", task, "0-4"),
         paths.table_file("", task, method, branch),

@@ -109,6 +109,7 @@ def errors_of(*texts: str | bytes) -> list[str]:
 
 def with_known_names(expected: str) -> str:
     """The line with `{model}`, `{dataset}`, ... replaced by the registered names."""
-    for known in ("model", "dataset", "transform", "objective", "criterion", "treatment", "study"):
+    kinds = ("model", "dataset", "transform", "objective", "criterion", "parametrization", "treatment", "study")
+    for known in kinds:
         expected = expected.replace(f"{{{known}}}", ", ".join(getattr(registry, known).names()))
     return expected

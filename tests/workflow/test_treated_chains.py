@@ -25,7 +25,7 @@ RUN = "results/mini/0-1"
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = Project.create(tmp_path_factory.mktemp("treated"))
-    config = yaml.safe_load(MINIATURE) | {"studies": {"deconstructing": STUDY}, "supermasks": {"samples": 2}}
+    config = yaml.safe_load(MINIATURE) | {"studies": {"deconstructing": STUDY}}
     config["methods"]["random"] = {"levels": 1, "treatment": "random-mask"}  # cannot be: see below
     (project.folder / "config.yaml").write_text(yaml.safe_dump(config))
     project.run()
@@ -90,17 +90,7 @@ def rows(project: Project, path: str) -> list[dict[str, str]]:
 def test_supermasks_are_measured_for_every_criterion_and_learned_in_four_ways(ran: Project) -> None:
     measured = rows(ran, "imp-movement/supermasks.csv")
     assert len(measured) == len(rows(ran, "imp/supermasks.csv")) == 2 * 3 * 2  # seeds, levels from 0 on, values
-    for kind in ("initial_plain", "initial_rescaled", "constant_plain", "constant_rescaled"):
-        assert len(rows(ran, f"dense/supermasks_{kind}.csv")) == 4
+    for kind in ("initial-plain", "initial-rescaled", "constant-plain", "constant-rescaled"):
+        for final in ("drawn", "likely"):
+            assert len(rows(ran, f"imp-learned-{kind}-{final}/level_1/history.csv")) == 2 * 3  # seeds, splits
     assert "supermask-bars-mini" in ran.read("reports/config/deconstructing/captions.json")
-
-
-def test_other_numbers_of_samples_only_evaluate_learned_masks_again(ran: Project) -> None:
-    config = yaml.safe_load(ran.read("config.yaml"))
-    (ran.folder / "config.yaml").write_text(yaml.safe_dump(config | {"supermasks": {"samples": 3}}))
-    jobs = {
-        job.partition(" of ")[0]
-        for job in ran.would_run()
-        if not job.startswith(("table", "figures", "report", "index"))
-    }
-    assert jobs == {"learned supermasks", "claims"}

@@ -77,7 +77,9 @@ def either(names):
 treated_methods = {name for name, method in plan.methods.items() if method.treatment}
 probed_methods = {name for name, method in plan.methods.items() if is_probed(method)}
 sparsifying_methods = {name for name, method in plan.methods.items() if method.during}
-pruned_methods = set(plan.methods) - sparsifying_methods
+searching_methods = {name for name, method in plan.methods.items() if method.search}
+untrained_methods = {name for name in searching_methods if not plan.methods[name].search.retrain}
+pruned_methods = set(plan.methods) - sparsifying_methods - searching_methods
 
 
 branch_names = {run.branch for run in plan.runs if run.branch} | set(plan.branches)
@@ -172,6 +174,18 @@ def sparsify_spec(wildcards):
 def sparsify_inputs(wildcards):
     """Return the files that a training which changes its mask starts from, by argument of its job."""
     return plan.chains.sparsify_inputs(*ticket_of(wildcards))
+
+
+@called_often
+def search_spec(wildcards):
+    """Return what a search for a level's mask depends on beyond its inputs."""
+    return plan.specs.search(*ticket_of(wildcards))
+
+
+@called_often
+def search_inputs(wildcards):
+    """Return the files that a search for a level's mask starts from, by argument of its job."""
+    return plan.chains.search_inputs(*ticket_of(wildcards))
 
 
 @called_often

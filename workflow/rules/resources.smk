@@ -92,6 +92,7 @@ training = {
     **memory_and_time("training"),
     **by_node,
 }
+searching = training | memory_and_time("search")
 connectivity, telemetry, supermasks, collapse, saliency, scoring = (
     {"gpu": needs.gpus, **memory_and_time(kind)}
     for kind in ("connectivity", "telemetry", "supermasks", "collapse", "saliency", "scoring")

@@ -53,6 +53,46 @@ rule score:
         "lth-job score --spec {params.spec:q} {params.files:q} --output {output:q} > {log:q} 2>&1"
 
 
+rule search:
+    # A mask that is learned while the weights stay what they are.
+    input:
+        unpack(search_inputs),
+    output:
+        mask=ticket.mask(results),
+        search=ticket.search(results),
+    log:
+        f"{logs}/{{task}}/{{cohort}}/{{method}}/level_{{level}}/search.log",
+    wildcard_constraints:
+        method=either(searching_methods - untrained_methods),
+    priority: chain_first
+    conda:
+        "../../environment.yml"
+    threads: training_threads
+    resources:
+        **searching,
+    params:
+        spec=search_spec,
+        files=file_arguments,
+    message:
+        "search {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
+    shell:
+        "lth-job support.launch {resources.processes} search --spec {params.spec:q} {params.files:q}"
+        " --output {output.mask:q} > {log:q} 2>&1"
+
+
+# Subnetworks that are found in untrained weights, and stay as they are.
+use rule search as strong_ticket with:
+    output:
+        mask=ticket.mask(results),
+        search=ticket.search(results),
+        trained=ticket.trained(results),
+        history=ticket.history(results),
+    wildcard_constraints:
+        method=either(untrained_methods),
+    message:
+        "strong ticket of {wildcards.task} {wildcards.method} level {wildcards.level} seeds {wildcards.cohort}"
+
+
 rule retrain:
     input:
         data=data_of,
@@ -64,7 +104,7 @@ rule retrain:
     log:
         f"{logs}/{{task}}/{{cohort}}/{{method}}/level_{{level}}/retrain.log",
     wildcard_constraints:
-        method=either(pruned_methods - treated_methods),
+        method=either((pruned_methods - treated_methods) | (searching_methods - untrained_methods)),
     priority: chain_first
     conda:
         "../../environment.yml"

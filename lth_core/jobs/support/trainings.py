@@ -40,7 +40,7 @@ from lth_core.tasks.opening import build_task
 from lth_core.tickets.divergence import diverged
 from lth_core.tickets.rewinding import Ticket
 from lth_core.training.history import INDEX, Evaluations
-from lth_core.training.loop import train
+from lth_core.training.loop import Listener, TrainingResult, train
 from lth_core.training.resume import Resume, fingerprint
 from lth_core.training.sparsification import Sparsification
 from lth_core.training.sparsified import SparsifiedState
@@ -151,32 +151,17 @@ def train_ticket(
     state = start(task, ticket.weights, ticket.mask, ticket.first_step)
     resume = Resume(output, fingerprint(spec, data, ticket.weights, ticket.mask))
     made_by = {"provenance": provenance(spec, computed_on(task.device, share))}
-    if resume.restore(state):
-        print(f"resumed at step {state.step}", flush=True)
-    agree(share, state.step, "the step that they resume at")
-    progress = Progress(last)
-
-    def report(state: TrainingState) -> None:
-        if state.step > state.first_step and state.step % task.recipe.evaluate_every == 0:
-            progress.report(state.step, latest_metric(state))
-
-    def save(state: TrainingState) -> None:
-        if state.step > state.first_step:  # what has not begun needs no state to resume from
-            resume.save_when_due(state)
 
     def keep_weights(state: TrainingState) -> None:
-        if keep and state.step in keep["steps"]:
+        if keep and share.first and state.step in keep["steps"]:
             header = {**made_by, "identity": keep["identity"], "step": state.step}
             header |= {"diverged": diverged([], state.finite())}
             kept, target = kept_file(folder, state.step), checkpoint_file(folder, state.step)
             write_tensors(kept, state.weights(), header, renamed_to=target)
 
-    evaluations = Evaluations(task.recipe.evaluate_every, last)
-    logging = [] if keep else [evaluations]
-    writing = [keep_weights, save] if share.first else []
     how: dict[str, Any] = {"order": ticket.order, "order_from": ticket.order_from, "last_rate": ticket.last_rate}
     how |= {"before_step": sparsification.before_step} if sparsification else {}
-    trained = train(task, state, seeds, last, **how, listeners=[*logging, report, *writing])
+    trained = train_resumably(state, seeds, last, resume, is_logged=not keep, listeners=[keep_weights], **how)
     if not share.first:
         return
     if not keep:
@@ -187,8 +172,42 @@ def train_ticket(
         header = {"step": state.step, "diverged": lost, "unpruned": unpruned_weights(task.module)}
         write_tensors(output, trained.weights, made_by | header)
     resume.forget()
-    cores = share.processes * torch.get_num_threads()
-    print(spent(trained.seconds - evaluations.seconds, evaluations.seconds, cores), flush=True)
+
+
+def train_resumably(
+    state: TrainingState,
+    seeds: Sequence[int],
+    last: int,
+    resume: Resume,
+    *,
+    is_logged: bool = True,
+    listeners: Sequence[Listener] = (),
+    **how: Any,
+) -> TrainingResult:
+    """Train up to step `last`, from a saved state where there is one; report progress, and say what time was spent.
+
+    `how` is told to `train`. The saved state is left for when the outputs are written.
+    """
+    task = state.cohort.task
+    if resume.restore(state):
+        print(f"resumed at step {state.step}", flush=True)
+    agree(task.share, state.step, "the step that they resume at")
+    progress, evaluations = Progress(last), Evaluations(task.recipe.evaluate_every, last)
+
+    def report(state: TrainingState) -> None:
+        if state.step > state.first_step and state.step % task.recipe.evaluate_every == 0:
+            progress.report(state.step, latest_metric(state))
+
+    def save(state: TrainingState) -> None:
+        if task.share.first and state.step > state.first_step:  # what has not begun needs no state to resume from
+            resume.save_when_due(state)
+
+    logging = [evaluations] if is_logged else []
+    trained = train(task, state, seeds, last, **how, listeners=[*logging, report, *listeners, save])
+    if task.share.first:
+        cores = task.share.processes * torch.get_num_threads()
+        print(spent(trained.seconds - evaluations.seconds, evaluations.seconds, cores), flush=True)
+    return trained
 
 
 def latest_metric(state: TrainingState) -> str:

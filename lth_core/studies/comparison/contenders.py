@@ -129,7 +129,9 @@ def _rewind(policy: str, step: int) -> dict[str, Any]:
 
 
 def _unfit(contender: Contender, config: Config, task: Task) -> str | None:
-    """Why a task's data, or the length of its training, do not suit a method."""
+    """Why a task's data, or the length of its training, do not suit a method, or its cost is not known."""
+    if contender.settings.search:
+        return "it learns its masks, and what such a search costs is not counted"
     source = config.dataset(task.dataset).source.name
     known = source in registry.dataset.names()  # otherwise the config is wrong elsewhere
     kind = kind_of_data(registry.dataset.facts(source)) if known else ""

@@ -10,14 +10,15 @@ from __future__ import annotations
 from itertools import product
 from typing import Annotated
 
-from pydantic import Field, PositiveInt, ValidationInfo, field_validator
+from pydantic import Field, PositiveFloat, PositiveInt, ValidationInfo, field_validator
 
 from lth_core import registry
-from lth_core.config import Choice, Config, Method, Name
+from lth_core.config import Choice, Config, Method, Name, Search
 from lth_core.registry import UnknownName
-from lth_core.storage.paths import learned_supermasks_file, supermasks_file
+from lth_core.storage.paths import supermasks_file
 from lth_core.storage.runs import Run
 from lth_core.studies.base import Study, require_levels, rising
+from lth_core.studies.chains import LARGE_RATE, at_rate
 
 LARGE_FINAL = "large-final"
 RANDOM = "random"
@@ -51,6 +52,8 @@ KEPT_ACTIONS = {
 
 LEARNED = tuple(product(("initial", "constant"), ("plain", "rescaled")))
 """Values and scaling of learned supermasks."""
+FINAL = ("drawn", "likely")
+"""Masks at the end of learning: one that is drawn, or that of the weights that are drawn more often than not."""
 
 
 class Design(Study):
@@ -66,6 +69,8 @@ class Design(Study):
     """What kept weights start from, besides their own starting values; one chain each."""
     supermasks: bool = True
     """Whether to find supermasks by every criterion, and to learn them."""
+    learning_rate: PositiveFloat = LARGE_RATE
+    """Learning rate of the supermasks that are learned, by SGD with momentum."""
 
     _rising = field_validator("levels")(rising)
 
@@ -114,23 +119,42 @@ class Design(Study):
         for base in self.tasks.values():
             if (policy := config.methods[base].rewind.policy) not in ("reset", "rewind"):
                 raise ValueError(f"method '{base}' starts from trained weights (rewind policy '{policy}'): use 'reset'")
-            if config.methods[base].prune_at is not None or config.methods[base].during:
-                odd = "prune_at" if config.methods[base].prune_at is not None else "during"
+            odd = next(
+                (name for name in ("prune_at", "during", "search") if getattr(config.methods[base], name) is not None),
+                "",
+            )
+            if odd:
                 raise ValueError(
-                    f"method '{base}' has {odd}, and masks here are of trained weights: name another method"
+                    f"method '{base}' has {odd[0]}, and masks here are of trained weights: name another method"
                 )
             if config.methods[base].treatment:
                 raise ValueError(f"method '{base}' has a treatment: name a method without one")
-        return {
+        derived = {
             name: _derived(config.methods[base], part, variant)
             for base in self.tasks.values()
             for part, variants in self.chains(config, base).items()
             for variant, name in variants.items()
             if name != base
         }
+        return derived | {
+            name: self._learning(config.methods[base], *kind)
+            for base in self.tasks.values()
+            for kind, name in self.learned_methods(base).items()
+        }
+
+    def learned_methods(self, base: str) -> dict[tuple[str, str, str], str]:
+        """Return values, scaling and mask at the end -> the method that learns such masks of untrained weights."""
+        kinds = product(LEARNED, FINAL) if self.supermasks else ()
+        return {(*kind, final): f"{base}-learned-{'-'.join(kind)}-{final}" for kind, final in kinds}
+
+    def _learning(self, base: Method, values: str, scaling: str, final: str) -> Method:
+        sampled = Choice.of("sampled-mask", rescale=scaling == "rescaled", final=final)
+        search = Search(parametrization=sampled, train=at_rate(self.learning_rate, "sgd"), retrain=False)
+        search = search.model_copy(update={"weights": values})
+        return Method(levels=1, iterative=False, exclude=base.exclude, search=search)
 
     def runs(self, config: Config) -> list[Run]:
-        """List the dense runs and all tickets of every chain.
+        """List the dense runs, all tickets of every chain, and the supermasks that are learned.
 
         Raises ValueError if a task's method has fewer levels than the study.
         """
@@ -142,13 +166,14 @@ class Design(Study):
                 runs.append(Run(task, cohort))
                 chains = product(sorted(names), range(1, self.levels[-1] + 1))
                 runs += [Run(task, cohort, name, level) for name, level in chains]
+                runs += [Run(task, cohort, name, 1) for name in self.learned_methods(base).values()]
         return runs
 
     # ------------------------------------------------------------ analyses
 
     def analyses(self, config: Config) -> list[str]:
-        """List the accuracies of supermasks, found by every criterion and learned."""
-        return [*self.supermask_files(config).values(), *self.learned_files(config).values()]
+        """List the accuracies of supermasks that are found by every criterion."""
+        return [*self.supermask_files(config).values()]
 
     def supermask_files(self, config: Config) -> dict[tuple[str, str, str], str]:
         """Return task, criterion and cohort -> the accuracies of the criterion's masks."""
@@ -156,16 +181,6 @@ class Design(Study):
             (task, criterion, cohort): supermasks_file(config.results, task, cohort, method)
             for task, base in self.tasks.items()
             for criterion, method in self.chains(config, base)["criteria"].items()
-            for cohort in config.tasks[task].cohorts
-            if self.supermasks
-        }
-
-    def learned_files(self, config: Config) -> dict[tuple[str, str, str, str], str]:
-        """Return task, values, scaling and cohort -> the accuracies of learned masks."""
-        return {
-            (task, values, scaling, cohort): learned_supermasks_file(config.results, task, cohort, values, scaling)
-            for task in self.tasks
-            for values, scaling in LEARNED
             for cohort in config.tasks[task].cohorts
             if self.supermasks
         }

@@ -38,7 +38,7 @@ CAPTIONS = {
     "the layer's standard deviation with their sign. Below: kept only where the sign after training is the initial "
     "one, or only where it is not.",
     "learned-supermasks": "Test accuracy without and with training: the best mask that a criterion finds (criterion "
-    "and density by validation accuracy); masks that are learned while no weight changes, averaged over several draws, "
+    "and density by validation accuracy); masks that are learned while no weight changes, and drawn once, "
     "without and with dynamic weight rescaling; likely masks, which keep the weights that are drawn more often than "
     "not; the trained dense network at early stopping. In all but the last, weights are initial values or signed "
     "constants.",

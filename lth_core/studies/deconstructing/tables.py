@@ -9,7 +9,7 @@ import pandas as pd
 
 from lth_core.analysis.choices import best
 from lth_core.analysis.claims import mean_interval
-from lth_core.analysis.measurements import measure, metrics_by_task, read_histories
+from lth_core.analysis.measurements import final_metrics, measure, metrics_by_task, read_histories
 from lth_core.analysis.tables import read_table
 from lth_core.config import Config
 from lth_core.metrics import ACCURACY
@@ -28,7 +28,7 @@ LEARNED_COLUMNS = (
     *("task", "values", "scaling", "mask", "density", "seed"),
     *("validation_accuracy", "test_accuracy"),
 )
-"""Learned supermasks; `scaling`: plain or rescaled; `mask`: drawn (averages over several) or likely."""
+"""Learned supermasks; `scaling`: plain or rescaled; `mask`: drawn or likely."""
 
 COMPARISON_COLUMNS = ("task", "kind", "values", "chosen", "mean", "low", "high", "seeds")
 """Kinds of supermasks compared with training, by test accuracy: its mean and 95% t interval over seeds."""
@@ -54,14 +54,29 @@ def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
     """
     names = {"test_metric_early_stop": "accuracy", "test_metric_end": "final_accuracy"}
     histories = read_histories(config, study.runs(config))
-    accuracies = measure(histories, metrics_by_task(config)).rename(columns=names)
-    learned_keys = ("task", "values", "scaling")
+    trained = histories[~histories["method"].isin(_learned_kinds(study))]
+    accuracies = measure(trained, metrics_by_task(config)).rename(columns=names)
     by_name = {
         "accuracies": accuracies[list(ACCURACY_COLUMNS)],
         "supermasks": gather(study.supermask_files(config), SUPERMASK_COLUMNS, ("task", "criterion")),
-        "learned_supermasks": gather(study.learned_files(config), LEARNED_COLUMNS, learned_keys),
+        "learned_supermasks": learned_supermasks(study, histories),
     }
     return by_name | {"supermask_comparison": comparison(by_name)}
+
+
+def learned_supermasks(study: Design, histories: pd.DataFrame) -> pd.DataFrame:
+    """Return the accuracies of learned supermasks, from the histories of all runs."""
+    kinds = _learned_kinds(study)
+    ends = final_metrics(histories[histories["method"].isin(kinds)])
+    ends = ends.rename(columns={"metric": "test_accuracy", "validation_metric": "validation_accuracy"})
+    for index, column in enumerate(("values", "scaling", "mask")):
+        ends[column] = [kinds[method][index] for method in ends["method"]]
+    return ends[list(LEARNED_COLUMNS)] if kinds else pd.DataFrame(columns=list(LEARNED_COLUMNS))
+
+
+def _learned_kinds(study: Design) -> dict[str, tuple[str, str, str]]:
+    """Method -> values, scaling and mask at the end of the supermasks that it learns."""
+    return {name: kind for base in study.tasks.values() for kind, name in study.learned_methods(base).items()}
 
 
 def gather(files: Mapping[tuple[str, ...], str], columns: Sequence[str], keys: Sequence[str]) -> pd.DataFrame:

@@ -172,6 +172,12 @@ def test_methods_whose_masks_never_change_in_a_training_are_left_out() -> None:
     assert left_out(TASK, {"rigl": rare}) == {"rigl": "no update every 8 steps falls before step 7.5 of 10"}
 
 
+def test_methods_that_learn_their_masks_are_left_out() -> None:
+    learned = {"levels": 1, "search": {"parametrization": "edge-popup"}}
+    reason = "it learns its masks, and what such a search costs is not counted"
+    assert left_out(TASK, {"rigl": learned}) == {"rigl": reason}
+
+
 def test_random_masks_wait_for_no_training_whatever_the_config_says_of_them() -> None:
     plain = {"criterion": "random", "levels": 1}
     assert dense_steps(contenders(methods={"random": plain})["random"], STEPS) == 0

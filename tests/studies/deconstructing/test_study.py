@@ -26,7 +26,7 @@ def test_every_variant_is_a_chain_of_its_own_and_the_recipe_itself_is_the_tasks_
     assert chains["criteria"]["large-final"] == chains["pruned"]["zero"] == chains["kept"]["rewind"] == "imp"
     assert chains["criteria"]["movement"] == "imp-movement"
     derived = study().methods(config())
-    assert len(derived) == len(CRITERIA) - 1 + len(PRUNED_ACTIONS) + len(KEPT_ACTIONS)
+    assert len(derived) == len(CRITERIA) - 1 + len(PRUNED_ACTIONS) + len(KEPT_ACTIONS) + 2 * 2 * 2
     assert derived["imp-movement"] == Method(levels=4, criterion=Choice(name="movement"))
     zero_all = Choice(name="freeze-init", zero="all-toward-zero")
     assert derived["imp-freeze-init-zero-all"] == Method(levels=4, treatment=zero_all)
@@ -37,7 +37,8 @@ def test_every_variant_is_a_chain_of_its_own_and_the_recipe_itself_is_the_tasks_
 def test_the_grid_has_every_level_of_every_chain_down_to_the_last_chosen_one():
     few = study(criteria=["large-final", "random"], pruned_actions=["freeze-init"], kept_actions=[])
     runs = few.runs(config())
-    assert len(runs) == len(set(runs)) == 2 * (1 + 3 * 3)  # two cohorts; dense and three chains of three levels
+    # two cohorts; dense, three chains of three levels, eight searches for supermasks
+    assert len(runs) == len(set(runs)) == 2 * (1 + 3 * 3 + 8)
     assert Run("digits", "2-2", "imp-freeze-init", 3) in runs
 
 
@@ -82,10 +83,14 @@ def test_methods_that_cannot_be_varied_and_levels_that_are_not_there_are_refused
 def test_supermasks_are_found_by_every_criterion_and_learned_in_four_ways_per_cohort():
     few = study(criteria=["large-final", "random"])
     files = few.analyses(config())
-    assert len(files) == len(set(files)) == 2 * (2 + 4)
+    assert len(files) == len(set(files)) == 2 * 2
     assert "results/digits/0-1/imp/supermasks.csv" in files
     assert "results/digits/2-2/imp-random/supermasks.csv" in files
-    assert "results/digits/2-2/dense/supermasks_constant_rescaled.csv" in files
+    learned = {run for run in few.runs(config()) if "learned" in run.method}
+    assert len(learned) == 2 * 8 and Run("digits", "2-2", "imp-learned-constant-rescaled-likely", 1) in learned
+    search = few.methods(config())["imp-learned-constant-rescaled-likely"].search
+    assert search and (search.weights, search.retrain) == ("constant", False)
+    assert search.parametrization.options == {"rescale": True, "final": "likely"}
     assert study(supermasks=False).analyses(config()) == []
 
 
