@@ -125,7 +125,7 @@ class Design(Study):
             )
             if odd:
                 raise ValueError(
-                    f"method '{base}' has {odd[0]}, and masks here are of trained weights: name another method"
+                    f"method '{base}' has {odd}, and masks here are of trained weights: name another method"
                 )
             if config.methods[base].treatment:
                 raise ValueError(f"method '{base}' has a treatment: name a method without one")
