@@ -22,6 +22,7 @@ include: "workflow/rules/connectivity.smk"
 include: "workflow/rules/telemetry.smk"
 include: "workflow/rules/overlap.smk"
 include: "workflow/rules/supermasks.smk"
+include: "workflow/rules/untrained.smk"
 include: "workflow/rules/costs.smk"
 include: "workflow/rules/report.smk"
 

@@ -38,6 +38,7 @@ __all__ = [
     "Cohort",
     "Config",
     "Connectivity",
+    "Construction",
     "Dataset",
     "Initialization",
     "Kind",
@@ -51,6 +52,7 @@ __all__ = [
     "Section",
     "StartingWeights",
     "Step",
+    "SubsetSums",
     "Supermasks",
     "Task",
     "TrainedWeights",
@@ -82,6 +84,28 @@ class Supermasks(Section):
     """Number of training steps; by default that of the task's recipe."""
     samples: PositiveInt = 10
     """Number of masks drawn for an evaluation, which averages their accuracies."""
+
+
+class SubsetSums(Section):
+    """How to measure how near subset sums of random numbers come to targets."""
+
+    values: Annotated[int, Field(ge=2, le=22)] = 20
+    """The most random numbers; every subset of the first 1, 2, ... of them is searched."""
+    targets: PositiveInt = 200
+    """Number of targets of each seed."""
+
+
+class Construction(Section):
+    """How to approximate a trained network by pruning a wide random one."""
+
+    units: Annotated[list[Annotated[int, Field(ge=1, le=16)]], Field(min_length=2)] = [2, 4, 6, 8, 10, 12, 14, 16]
+    """Random hidden units, rising, of which a subset replaces a weight of the target; every subset is searched."""
+
+    @model_validator(mode="after")
+    def _rising(self) -> Construction:
+        if self.units != sorted(set(self.units)):
+            raise ValueError("units must rise")
+        return self
 
 
 HOW_TO_COMPUTE: dict[str, Any] = {"device": True, "data_root": True, "tasks": {"__all__": {"processes", "nodes"}}}
@@ -116,6 +140,10 @@ class Config(Section):
     """How every study measures connectivity."""
     supermasks: Supermasks = Supermasks()
     """How every study learns supermasks."""
+    subset_sums: SubsetSums = SubsetSums()
+    """How every study measures subset sums."""
+    construction: Construction = Construction()
+    """How every study approximates networks by pruning random ones."""
     studies: Annotated[dict[Name, dict[str, Any]], Field(min_length=1)]
     """Which papers to reproduce, each with its options."""
 

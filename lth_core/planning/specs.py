@@ -120,10 +120,10 @@ class Specs:
         )
         return canonical(spec | {"branch": settings.model_dump(), "chain": not run.branch})
 
-    def connectivity(self, task: str, cohort: str) -> str:
-        """Give what a measurement between two trained cohorts depends on: task, seeds and how it is measured."""
-        settings = {"connectivity": self.config.connectivity.model_dump()}
-        return canonical(self._training(task, cohort, "connectivity") | settings)
+    def measurement(self, job: str, task: str, cohort: str) -> str:
+        """Give what a job depends on whose settings the config has under its name: task, seeds and these settings."""
+        settings = {job: getattr(self.config, job).model_dump()}
+        return canonical(self._training(task, cohort, job) | settings)
 
     def telemetry(self, task: str, cohort: str, step: int) -> str:
         """Give what the telemetry of the first steps depends on: task, seeds and the last of the steps."""

@@ -40,6 +40,16 @@ def learned_supermasks_file(results: str, task: str, cohort: str, values: str, s
     return f"{dense_folder(results, task, cohort)}/supermasks_{values}_{scaling}.csv"
 
 
+def subset_sums_file(results: str, task: str, cohort: str) -> str:
+    """Locate how near subset sums of random numbers come to targets, with the seeds of a cohort."""
+    return f"{results}/{task}/{cohort}/subset_sums.csv"
+
+
+def construction_file(results: str, task: str, cohort: str) -> str:
+    """Locate how near pruned random networks come to the dense run."""
+    return f"{dense_folder(results, task, cohort)}/construction.csv"
+
+
 def table_file(results: str, config: str, study: str, table: str) -> str:
     """Locate a tidy table of a study in a config of this name; its provenance lies beside it as .json."""
     return f"{results}/tables/{config}/{study}/{table}.csv"
@@ -77,7 +87,7 @@ def index_file(reports: str) -> str:
 
 _ARTIFACT = re.compile(
     r"^(?:.*/)?(data/[^/.][^/]*|tables/[^/]+/(?:[^/]+/)?[^/.][^/]*"
-    r"|[^/]+/\d+-\d+/(?:[^/.][^/]*\.safetensors|dense/(?:[^/]+/)?[^/.][^/]*"
+    r"|[^/]+/\d+-\d+/(?:[^/.][^/]*\.(?:safetensors|csv)|dense/(?:[^/]+/)?[^/.][^/]*"
     r"|[^/]+/(?:[^/.][^/]*\.csv|level_[1-9]\d*/(?:[^/]+/)?[^/.][^/]*)))$"
 )
 
