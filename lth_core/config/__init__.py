@@ -40,6 +40,7 @@ __all__ = [
     "Connectivity",
     "Construction",
     "Dataset",
+    "Evolution",
     "Initialization",
     "Kind",
     "Method",
@@ -108,6 +109,23 @@ class Construction(Section):
         return self
 
 
+class Evolution(Section):
+    """How to evolve networks whose connections all share one weight."""
+
+    weights: Annotated[list[float], Field(min_length=2)] = [-2.0, -1.0, -0.5, 0.5, 1.0, 2.0]
+    """Weights that each network is measured with."""
+    population: Annotated[int, Field(ge=5)] = 64
+    """Networks of a generation."""
+    generations: PositiveInt = 100
+    """Number of generations."""
+    connected: Annotated[float, Field(gt=0, le=1)] = 0.2
+    """Part of the connections between inputs and outputs that the first networks have."""
+    examples: PositiveInt = 500
+    """Training examples that a generation is measured on, drawn for each."""
+    episodes: PositiveInt = 4
+    """Episodes that a generation is measured on, drawn for each, where networks act."""
+
+
 HOW_TO_COMPUTE: dict[str, Any] = {"device": True, "data_root": True, "tasks": {"__all__": {"processes", "nodes"}}}
 """Keys that say where the data are, and where and how to compute, in the form in which pydantic excludes them. Changing
 them recomputes nothing. `device`, `processes` and `nodes` change results by rounding only."""
@@ -144,6 +162,8 @@ class Config(Section):
     """How every study measures subset sums."""
     construction: Construction = Construction()
     """How every study approximates networks by pruning random ones."""
+    evolution: Evolution = Evolution()
+    """How every study evolves networks."""
     studies: Annotated[dict[Name, dict[str, Any]], Field(min_length=1)]
     """Which papers to reproduce, each with its options."""
 

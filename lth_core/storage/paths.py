@@ -50,6 +50,13 @@ def construction_file(results: str, task: str, cohort: str) -> str:
     return f"{dense_folder(results, task, cohort)}/construction.csv"
 
 
+def evolution_files(results: str, task: str, cohort: str) -> dict[str, str]:
+    """Locate what an evolution came to (`output`), its `generations` and its `topologies`, by argument of the job."""
+    folder = dense_folder(results, task, cohort)
+    names = {"output": "evolved", "generations": "generations", "topologies": "topologies"}
+    return {argument: f"{folder}/{name}.csv" for argument, name in names.items()}
+
+
 def table_file(results: str, config: str, study: str, table: str) -> str:
     """Locate a tidy table of a study in a config of this name; its provenance lies beside it as .json."""
     return f"{results}/tables/{config}/{study}/{table}.csv"

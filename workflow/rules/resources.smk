@@ -95,5 +95,5 @@ training = {
 connectivity, telemetry, supermasks = (
     {"gpu": needs.gpus, **memory_and_time(kind)} for kind in ("connectivity", "telemetry", "supermasks")
 )
-weights = memory_and_time("weights")
+weights, evolution = memory_and_time("weights"), memory_and_time("evolution")
 scoring = {"gpu": needs.gpus, **memory_and_time("scoring")}

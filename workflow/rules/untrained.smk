@@ -35,3 +35,27 @@ rule construction:
         "{wildcards.task} by pruning random networks, seeds {wildcards.cohort}"
     shell:
         "lth-job construction --spec {params.spec:q} {params.files:q} --output {output:q} > {log:q} 2>&1"
+
+
+rule evolution:
+    # Networks without trained weights, beside the task's network without and with training.
+    input:
+        data=data_of,
+        initial=paths.initial_file(results, "{task}", "{cohort}"),
+        trained=Run("{task}", "{cohort}").trained(results),
+    output:
+        **paths.evolution_files(results, "{task}", "{cohort}"),
+    log:
+        f"{logs}/{{task}}/{{cohort}}/evolution.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        **evolution,
+    params:
+        spec=lambda wildcards: plan.specs.measurement("evolution", wildcards.task, wildcards.cohort),
+        files=file_arguments,
+    message:
+        "evolution for {wildcards.task} seeds {wildcards.cohort}"
+    shell:
+        "lth-job evolution --spec {params.spec:q} {params.files:q} --output {output.output:q}"
+        " --generations {output.generations:q} --topologies {output.topologies:q} > {log:q} 2>&1"

@@ -57,11 +57,11 @@ class TaskClaims(TaskSheet):
 
     def of_subset_sums(self) -> None:
         """Claim that errors fall exponentially, and to where they are expected."""
-        rows = self.rows("subset_sums")
+        rows, most = self.rows("subset_sums"), self.config.subset_sums.values
         self.sheet.add(
             "The error of the best subset sum falls exponentially with the number of random values",
             SUBSET_SUMS,
-            f"bits that each further value brings: slope of -log2 of the mean error, up to {rows['values'].max()} values",
+            f"bits that each further value brings: slope of -log2 of the mean error, up to {most} values",
             bits(rows, "values", "mean_error"),
             unit="bits",
         )
