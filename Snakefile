@@ -23,6 +23,7 @@ include: "workflow/rules/telemetry.smk"
 include: "workflow/rules/overlap.smk"
 include: "workflow/rules/supermasks.smk"
 include: "workflow/rules/untrained.smk"
+include: "workflow/rules/initial.smk"
 include: "workflow/rules/costs.smk"
 include: "workflow/rules/report.smk"
 

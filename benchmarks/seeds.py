@@ -18,6 +18,7 @@ from unittest import mock
 import numpy as np
 
 from lth_core.analysis.claims import Claim, evaluate_claim, mean_interval, verdict
+from lth_core.analysis.scales import DIFFERENCES, Scale
 from lth_core.jobs.support.loading import read_tables
 from lth_core.planning.plan import Plan
 from lth_core.randomness import random_generator
@@ -26,13 +27,16 @@ from lth_core.studies import claim_sheet
 DRAWS = 1000
 
 
-def effects(path: str) -> Iterator[tuple[Claim, np.ndarray]]:
-    """Go through the claims of a config's studies, with the effect (seeds,) that each is tested on."""
+def effects(path: str) -> Iterator[tuple[Claim, np.ndarray, Scale]]:
+    """Go through the claims of a config's studies, with the effect (seeds,) that each is tested on, and on which scale.
+
+    The page, too, says how many seeds a claim needs, for one claim alone and values that are normal on its scale.
+    """
     plan = Plan.read([path])
-    values: list[np.ndarray] = []
+    tested: list[tuple[np.ndarray, Scale]] = []
 
     def record(differences: Sequence[float], **about: Any) -> Claim:
-        values.append(np.asarray(differences, dtype=float))
+        tested.append((np.asarray(differences, dtype=float), about.get("scale", DIFFERENCES)))
         return evaluate_claim(differences, **about)
 
     with mock.patch.object(claim_sheet, "evaluate_claim", record):
@@ -41,14 +45,15 @@ def effects(path: str) -> Iterator[tuple[Claim, np.ndarray]]:
             for name, study in plan.studies.items()
             for claim in study.claims(plan.config, read_tables(plan.config, name, study))
         ]
-    yield from zip(claims, values, strict=True)
+    for claim, (values, scale) in zip(claims, tested, strict=True):
+        yield claim, values, scale
 
 
-def decided(claim: Claim, values: np.ndarray, seeds: int) -> float:
+def decided(claim: Claim, values: np.ndarray, scale: Scale, seeds: int) -> float:
     """Return the share of draws of `seeds` seeds that decide a claim."""
     rng = random_generator(0, "power", seeds)
     draws = (rng.choice(values, seeds) for _ in range(DRAWS))
-    verdicts = [verdict(*mean_interval(draw)[1:], claim.margin) for draw in draws]
+    verdicts = [verdict(*mean_interval(draw, scale)[1:], claim.margin) for draw in draws]
     return 1 - verdicts.count("inconclusive") / DRAWS
 
 
@@ -59,8 +64,8 @@ def main() -> None:
     options = arguments.parse_args()
     shares = []
     print("% of draws that decide the claim, for", *options.seeds, "seeds")
-    for claim, values in effects(options.config):
-        shares.append([decided(claim, values, seeds) for seeds in options.seeds])
+    for claim, values, scale in effects(options.config):
+        shares.append([decided(claim, values, scale, seeds) for seeds in options.seeds])
         print(*(f"{100 * share:4.0f}" for share in shares[-1]), f"  {claim.claim}", flush=True)
     print(*(f"{total:4.1f}" for total in np.sum(shares, axis=0)), f"  of {len(shares)} claims are decided, on average")
 

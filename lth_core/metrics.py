@@ -9,8 +9,9 @@ from typing import Any, TypeAlias
 Values: TypeAlias = Any
 """A number, or an array or a series of numbers."""
 
-ROUNDING = 1e-9
-"""Values that differ by less than this are equal: they come from different sums of the same examples."""
+ROUNDING = 1e-8
+"""Values, as measured, that differ by less than this times 1 + their size are equal: tables hold nine digits, and sums
+of the same examples in another order differ in their last ones."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class Metric:
 
     def matches(self, values: Values, reference: Values) -> Values:
         """Return where `values` match `reference`: are better, or at most `matching` worse; both as measured."""
-        tolerance = self.matching / self.scale + ROUNDING
+        tolerance = self.matching / self.scale + ROUNDING * (1 + abs(reference))
         return values >= reference - tolerance if self.higher_is_better else values <= reference + tolerance
 
 
@@ -114,6 +115,9 @@ of the policy, so early stopping goes by the return."""
 
 
 def percent_text(fraction: float) -> str:
-    """Write a density in percent, as axes, legends, captions and claims do: 100, 51, 6.9, 3.6."""
-    percent = 100 * fraction
-    return f"{percent:.0f}" if percent >= 9.95 else f"{percent:.1f}"
+    """Write a density in percent, as axes, legends, captions and claims do: 100, 51.2, 21.5, 3.6, 0.64.
+
+    One decimal, or two digits below 1%.
+    """
+    percent = round(100 * fraction, 6)  # the mean of equal densities is written as they are
+    return f"{percent:.1f}".removesuffix(".0") if percent >= 1 else f"{percent:.2g}"

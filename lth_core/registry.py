@@ -167,7 +167,9 @@ def _needed_names(function: Callable[..., Any]) -> set[str]:
     return {name for name, parameter in parameters.items() if parameter.default is parameter.empty}
 
 
-model = Registry("model", offered=["classes", "input_shape", "vocabulary", "context", "features", "actions", "outputs"])
+model = Registry(
+    "model", offered=["classes", "input_shape", "vocabulary", "context", "features", "actions", "outputs", "graph"]
+)
 dataset = Registry("data set", offered=["root"])
 transform = Registry("transform", offered=["splits", "rng"], retired={"stream": "rng"})
 criterion = Registry(
@@ -177,7 +179,7 @@ criterion = Registry(
 )
 objective = Registry("objective", offered=["outputs", "batch", "label_smoothing"])
 sparsifier = Registry("sparsifier", offered=["moment"])
-treatment = Registry("treatment", offered=["ticket", "checkpoints", "rng"], retired={"stream": "rng"})
+treatment = Registry("treatment", offered=["ticket", "checkpoints", "layers", "rng"], retired={"stream": "rng"})
 study = Registry("study", offered=[], retired={"cells": "runs"})
 
 

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import pandas as pd
 
+from lth_core.analysis.ties import tolerance
 from lth_core.metrics import Metric
 
 Choice = TypeVar("Choice")
@@ -17,10 +18,10 @@ def best(values: Mapping[Choice, pd.Series], metric: Metric) -> Choice:
 
     Choices at which fewer replicates diverged (nan) come before all others; the mean is that of the other replicates.
     """
-
-    def rank(choice: Choice) -> tuple[int, float]:
-        known = values[choice].dropna()
-        mean = known.mean() if len(known) else 0.0
-        return len(known) - len(values[choice]), mean if metric.higher_is_better else -mean
-
-    return max(values, key=rank)
+    known = {choice: series.dropna() for choice, series in values.items()}
+    diverged = {choice: len(values[choice]) - len(known[choice]) for choice in values}
+    complete = [choice for choice in values if diverged[choice] == min(diverged.values())]
+    means = {choice: known[choice].mean() if len(known[choice]) else 0.0 for choice in complete}
+    gains = {choice: mean if metric.higher_is_better else -mean for choice, mean in means.items()}
+    best_gain = max(gains.values())
+    return next(choice for choice, gain in gains.items() if gain >= best_gain - tolerance(best_gain))

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lth_core.analysis.power import detectable, replicates_needed
+from lth_core.analysis.scales import DIFFERENCES, Scale
+
 CONFIDENCE = 0.95
 ROUNDING = 1e-6
 """Values that differ by less, in proportion to 1 + the largest of them, are equal: tables hold nine digits."""
@@ -19,7 +22,7 @@ class Claim:
 
     The sentence holds when the effect is above `margin` (0 unless the literature names a tolerance). Further
     replicates are `unmeasured`: one of their trainings diverged, or the effect is undefined (the correlation of equal
-    values). What they would have shown is unknown, so the claim is inconclusive.
+    values, a ratio to 0). What they would have shown is unknown, so the claim is inconclusive.
     """
 
     study: str
@@ -35,27 +38,69 @@ class Claim:
     unmeasured: int
     margin: float
     verdict: str
+    p: float
+    """Two-sided, of the t-test that the effect is equal to its margin: below 0.05 where the interval excludes it. Of
+    the sign test where all replicates are equal; nan where a replicate is unmeasured, or there is only one."""
+    seeds_needed: float
+    """How many replicates decide an effect of this size, with the spread of this run, in 80% of runs."""
+    detectable: float
+    """The effect nearest to the margin that n replicates decide in 80% of runs, on the side of the estimate."""
+    note: str
+    """Why there is no interval; empty where there is one."""
 
 
-def mean_interval(values: ArrayLike) -> tuple[float, float, float]:
-    """Return the mean and its 95% Student-t interval (low, high) over replicates.
+def mean_interval(
+    values: ArrayLike, scale: Scale = DIFFERENCES, confidence: float = CONFIDENCE
+) -> tuple[float, float, float]:
+    """Return the mean, taken on a scale, and its Student-t interval (low, high) over replicates, of 95% by default.
 
     One replicate gives no interval (unbounded), and neither do replicates that are all equal up to rounding: nothing is
     known of their spread (accuracies come in steps of one example, so equal values are no proof of a spread of 0). A
     value that is not finite, from a replicate that diverged, makes the mean nan and the interval unbounded: such a
     replicate is never left out silently.
     """
-    sample = np.asarray(values, dtype=float)
-    count = len(sample)
-    if count == 0 or not np.isfinite(sample).all():
+    sample = scale(values)
+    if not len(sample) or not np.isfinite(sample).all():
         return float("nan"), float("-inf"), float("inf")
     mean = float(sample.mean())
-    if np.ptp(sample) <= ROUNDING * (1 + np.abs(sample).max()):  # also of one replicate
-        return mean, float("-inf"), float("inf")
+    if _spread_is_unknown(sample):
+        return scale.back(mean), float("-inf"), float("inf")
+    half = _critical(len(sample), confidence) * _standard_error(sample)
+    return scale.back(mean), scale.back(mean - half), scale.back(mean + half)
+
+
+def _spread_is_unknown(sample: np.ndarray) -> bool:
+    """Tell whether values are equal up to rounding; also of one replicate."""
+    return float(np.ptp(sample)) <= ROUNDING * (1 + np.abs(sample).max())
+
+
+def _standard_error(sample: np.ndarray) -> float:
+    return float(sample.std(ddof=1) / np.sqrt(len(sample)))
+
+
+def _critical(count: int, confidence: float) -> float:
     from scipy.special import stdtrit  # quantile of Student's t; scipy.stats would cost half a second more to import
 
-    half = float(stdtrit(count - 1, 0.5 + CONFIDENCE / 2) * sample.std(ddof=1) / np.sqrt(count))
-    return mean, mean - half, mean + half
+    return float(stdtrit(count - 1, 0.5 + confidence / 2))
+
+
+def p_value(values: ArrayLike, margin: float, scale: Scale = DIFFERENCES) -> float:
+    """Return the two-sided p-value of the t-test that the effect is equal to the margin.
+
+    It is below 1 - CONFIDENCE where the margin is outside the interval of `mean_interval`. Replicates that are all
+    equal have no spread to test with: their p-value is that of the sign test (all on one side of the margin), which six
+    of them pass. nan for one replicate, for values at the margin and for those that are not finite.
+    """
+    sample = scale(values)
+    if len(sample) < 2 or not np.isfinite(sample).all():
+        return float("nan")
+    if _spread_is_unknown(sample):
+        is_at_margin = _spread_is_unknown(np.array([sample.mean(), scale(margin)]))
+        return float("nan") if is_at_margin else 2.0 ** (1 - len(sample))
+    from scipy.special import stdtr
+
+    distance = abs(sample.mean() - float(scale(margin))) / _standard_error(sample)
+    return float(2 * stdtr(len(sample) - 1, -distance))
 
 
 def verdict(low: float, high: float, margin: float) -> str:
@@ -75,26 +120,61 @@ def evaluate_claim(
     effect: str,
     unit: str,
     margin: float = 0.0,
+    scale: Scale = DIFFERENCES,
 ) -> Claim:
     """Test a claim on one value of the effect per replicate (paired differences where replicates are paired).
 
-    Replicates whose value is not finite are counted, and leave the claim inconclusive.
+    Mean and interval are taken on the `scale`. Replicates whose value is not finite there are counted, and leave the
+    claim inconclusive.
     """
-    known = [value for value in differences if np.isfinite(value)]
-    estimate, low, high = mean_interval(known)
-    unmeasured = len(differences) - len(known)
+    values = np.asarray(differences, dtype=float)
+    known = values[np.isfinite(scale(values))]
+    unmeasured = len(values) - len(known)
+    estimate, low, high = mean_interval(known, scale)
+    p, note = p_value(known, margin, scale), _without_interval(known, scale)
+    if note and p < 1 - CONFIDENCE:  # of the sign test
+        low = high = estimate
+    seeds, least = _power(known, margin, scale)
     return Claim(
-        study,
-        task,
-        claim,
-        source,
-        effect,
-        unit,
-        estimate,
-        low,
-        high,
-        len(known),
-        unmeasured,
-        margin,
-        "inconclusive" if unmeasured else verdict(low, high, margin),
+        study=study,
+        task=task,
+        claim=claim,
+        source=source,
+        effect=effect,
+        unit=unit,
+        estimate=estimate,
+        low=float("nan") if note else low,
+        high=float("nan") if note else high,
+        n=len(known),
+        unmeasured=unmeasured,
+        margin=margin,
+        verdict="inconclusive" if unmeasured else verdict(low, high, margin),
+        p=float("nan") if unmeasured else p,
+        seeds_needed=seeds,
+        detectable=least,
+        note=note,
     )
+
+
+def _without_interval(known: np.ndarray, scale: Scale) -> str:
+    """Say why these values have no interval; empty where they have one."""
+    if not len(known):
+        return "No replicate could be measured."
+    if len(known) == 1:
+        return "One replicate shows no spread, so there is no interval."
+    if _spread_is_unknown(scale(known)):
+        return (
+            f"All {len(known)} replicates agree to the last digit: nothing is known of their spread, so there is no "
+            "interval. A sign test decides, from six replicates on."
+        )
+    return ""
+
+
+def _power(known: np.ndarray, margin: float, scale: Scale) -> tuple[float, float]:
+    """Return `Claim.seeds_needed` and `Claim.detectable`; nan without an interval."""
+    if _without_interval(known, scale):
+        return float("nan"), float("nan")
+    sample, limit = scale(known), float(scale(margin))
+    distance, spread = float(sample.mean()) - limit, float(sample.std(ddof=1))
+    least = np.copysign(detectable(len(sample), CONFIDENCE) * spread, distance)
+    return replicates_needed(distance / spread, CONFIDENCE), scale.back(limit + float(least))

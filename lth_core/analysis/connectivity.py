@@ -20,6 +20,7 @@ from lth_core.analysis.lines import Line, Weights, linear_outputs, of_policies, 
 from lth_core.engine.linear_network import LinearNetwork
 from lth_core.storage.tensors import Tensors
 from lth_core.tasks.base import Batch, Task, evaluation_piece
+from lth_core.training.resume import State
 
 STATISTICS_EXAMPLES = 5000
 """The most training examples that are used to estimate the statistics of batch norm."""
@@ -39,7 +40,7 @@ class Curve(NamedTuple):
 
 
 @dataclass
-class Measuring:
+class Measuring(State):
     """A measurement in progress: sums over the batches so far, batch-norm statistics, and the loops that are done.
 
     `step` is the number of batches that the present loop has gone through; `history` has a JSON-able entry per loop.

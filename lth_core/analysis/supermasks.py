@@ -13,6 +13,7 @@ import torch
 
 from lth_core.config import Method
 from lth_core.engine.cohort import Cohort
+from lth_core.pruning.channels import Listed
 from lth_core.pruning.prune import full_mask
 from lth_core.pruning.rounds import next_mask
 from lth_core.pruning.structured import Consumers
@@ -32,6 +33,7 @@ def supermasks(
     initial: Tensors,
     trained: Tensors,
     ended: bool = False,
+    channels: Listed | None = None,
 ) -> list[Tensors]:
     """Make one replicate's masks of every level from 0 on, all from theta_0 and the trained dense network.
 
@@ -41,7 +43,7 @@ def supermasks(
     for level in range(1, method.levels + 1):
         before = masks[-1] if method.iterative else masks[0]
         weights = {"initial": initial, "trained_from": initial, "trained": trained}
-        about = {"consumers": consumers, "ended": ended}
+        about = {"consumers": consumers, "channels": channels, "ended": ended}
         masks.append(next_mask(method, layers, level, seed, before, **weights, **about))
     return masks
 

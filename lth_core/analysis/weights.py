@@ -27,6 +27,8 @@ class Bin(NamedTuple):
     right: float
     count: float
     """nan where nothing is known: of a seed that diverged."""
+    total: float
+    """The sum of the values counted, so that sums over bins give means without rounding; nan as `count`."""
 
 
 def weight_histograms(
@@ -56,8 +58,10 @@ def weight_histograms(
         ):
             for group, chosen in (("kept", kept), ("pruned", ~kept)):
                 for replicate, seed in enumerate(seeds):
-                    counts = [math.nan] * BINS
+                    counts = totals = [math.nan] * BINS
                     if replicate in known:
-                        counts = np.histogram(values[replicate][chosen[replicate]], edges)[0].tolist()
-                    for left, right, count in zip(edges[:-1], edges[1:], counts, strict=True):
-                        yield Bin(layer, quantity, group, seed, float(left), float(right), count)
+                        counted = values[replicate][chosen[replicate]].astype(float)
+                        counts = np.histogram(counted, edges)[0].tolist()
+                        totals = np.histogram(counted, edges, weights=counted)[0].tolist()
+                    for left, right, *sums in zip(edges[:-1], edges[1:], counts, totals, strict=True):
+                        yield Bin(layer, quantity, group, seed, float(left), float(right), *sums)

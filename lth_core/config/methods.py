@@ -78,14 +78,19 @@ class Method(Section):
     `uniform-plus`: but all of a first convolution and at least 20% of the output layer. `erdos-renyi`,
     `erdos-renyi-kernel`: shares that fall with a layer's width, or width and kernel size. `lamp`: a global ranking of
     scores relative to their layer's."""
-    granularity: Literal["weight", "filter"] = "weight"
-    """Prune single weights, or whole filters (neurons in linear layers) by the sum of the scores of their weights."""
+    granularity: Literal["weight", "filter", "channel"] = "weight"
+    """Prune single weights, or whole filters (neurons in linear layers) by the sum of the scores of their weights, or
+    channels: filters that live and die together because a residual sum adds them, and attention heads. `filter` leaves
+    sums alone. Of channels, `rate`, `scope` and `densities` count channels: per group, or all groups together."""
+    channel_score: Literal["sum", "mean"] = "sum"
+    """The score of a channel that several layers compute: the sum, or the mean, of its filters' scores in each. It
+    matters for scope `global`, where a sum favours the channels of residual sums."""
     fractions: dict[str, Rate] = {}
-    """Pattern of weight names -> fraction of the remaining filters that a round prunes. The first pattern that matches
-    counts."""
+    """Pattern of weight names -> fraction of the remaining filters, or channels, that a round prunes. The first pattern
+    that matches counts. `filter` needs them; with `channel` they are instead of `rate`."""
     exclude: list[str] = []
     """What is never pruned: kinds of weights (`conv`, `output`, ...) or patterns of their names (`*.shortcut.*`). With
-    `filter`, such a layer keeps its own filters; its inputs from the removed filters of other layers still go."""
+    `filter` and `channel`, such a layer keeps its own filters; its inputs from those that others remove still go."""
     iterative: bool = True
     """`true`: each level prunes the trained ticket of the level before. `false` (one-shot): each level prunes the dense
     network."""
@@ -144,18 +149,28 @@ class Method(Section):
             raise ValueError(
                 f"{ranked_otherwise} needs allocation 'rates', because '{self.allocation}' says what each layer keeps"
             )
-        if (self.granularity == "filter") != bool(self.fractions):
-            raise ValueError(
-                "granularity 'filter' needs fractions, one for every layer to prune, and granularity 'weight' has none"
-            )
         other_rates = self.rate_by_kind or self.rate != Method.model_fields["rate"].default
-        if self.granularity == "filter" and (self.scope == "global" or other_rates):
-            raise ValueError("granularity 'filter' prunes by fractions: remove scope 'global', rate and rate_by_kind")
-        if self.granularity == "filter" and (self.densities or self.allocation != "rates"):
-            raise ValueError("granularity 'filter' prunes by fractions: remove densities and allocation")
+        self._check_granularity(bool(other_rates))
         if self.densities and other_rates:
             raise ValueError("densities say what every level keeps: remove rate and rate_by_kind, or densities")
         return self
+
+    def _check_granularity(self, other_rates: bool) -> None:
+        """Check what goes with whole filters or channels. Raises ValueError."""
+        if self.granularity != "channel" and (self.granularity == "filter") != bool(self.fractions):
+            raise ValueError(
+                "granularity 'filter' needs fractions, one for every layer to prune, and granularity 'weight' has none"
+            )
+        if self.granularity == "channel" and (self.rate_by_kind or self.allocation != "rates"):
+            raise ValueError("granularity 'channel' counts channels per group: remove rate_by_kind and allocation")
+        if self.fractions and (self.scope == "global" or other_rates):
+            raise ValueError(
+                f"granularity '{self.granularity}' prunes by fractions: remove scope 'global', rate and rate_by_kind"
+            )
+        if self.fractions and (self.densities or self.allocation != "rates"):
+            raise ValueError(f"granularity '{self.granularity}' prunes by fractions: remove densities and allocation")
+        if self.channel_score != "sum" and self.granularity != "channel":
+            raise ValueError(f"channel_score is of granularity 'channel', not of '{self.granularity}': remove it")
 
     @model_validator(mode="after")
     def _changes_masks_in_one_training(self) -> Method:
@@ -176,8 +191,8 @@ class Method(Section):
             raise ValueError(
                 "keep 'lowest' turns scores round, and allocation 'lamp' squares them: remove one of the two"
             )
-        if self.granularity == "filter" and (self.iterations or 1) > 1:
-            raise ValueError("granularity 'filter' prunes in one round per level: remove iterations")
+        if self.granularity != "weight" and (self.iterations or 1) > 1:
+            raise ValueError(f"granularity '{self.granularity}' prunes in one round per level: remove iterations")
         return self
 
     @model_validator(mode="after")

@@ -12,6 +12,7 @@ OFFERED: dict[str, tuple[str, ...]] = {
     "text": ("vocabulary", "context"),
     "points": ("features", "outputs"),
     "environment": ("features", "actions", "outputs"),
+    "graph": ("graph", "classes"),
 }
 """Kind -> what model factories may ask for."""
 
@@ -25,7 +26,8 @@ def offered_to_models(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return what model factories are offered, as far as it is known.
 
     `outputs` is the number of outputs that objectives of this kind read: targets or classes of points; of an
-    environment a score for every action, and the value.
+    environment a score for every action, and the value. `graph` is there once a data file has been opened
+    (lth_core/data/stored.py).
     """
     kind, known = kind_of_data(facts), dict(facts)
     if kind == IMAGES and "input_shape" in known:
@@ -49,18 +51,20 @@ def are_known(facts: Mapping[str, Any]) -> bool:
 
 
 def counted_by_batches(facts: Mapping[str, Any]) -> str:
-    """Say what a recipe's batch size counts: examples, windows of a text, or episodes."""
+    """Say what a recipe's batch size counts: examples, windows of a text, episodes, or nodes of a graph."""
     kind = kind_of_data(facts)
     if kind == "text":
         return f"windows of {facts['context']} characters"
-    return "episodes" if kind == "environment" else "examples"
+    return {"environment": "episodes", "graph": "nodes"}.get(kind, "examples")
 
 
 def example_shape(facts: Mapping[str, Any]) -> tuple[int, ...]:
-    """Return the shape of one example's inputs; of text, the number of tokens."""
+    """Return the shape of one example's inputs; of text, the number of tokens. A node of a graph is one number."""
     kind = kind_of_data(facts)
     if kind == IMAGES:
         return tuple(facts["input_shape"])
+    if kind == "graph":
+        return ()
     return (facts["context"],) if kind == "text" else (facts["features"],)
 
 

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 from lth_core.data.files import decode, decode_crop
 from lth_core.data.kinds import IMAGES, kind_of_data
 from lth_core.data.splits import SPLITS, DataError
-from lth_core.data.stored import Stored, StoredEnvironment, StoredPoints, StoredText
+from lth_core.data.stored import Stored, StoredEnvironment, StoredGraph, StoredPoints, StoredText
 from lth_core.data.trees import inside
 from lth_core.randomness import random_generator
 from lth_core.runtime.shares import ALONE, Share
@@ -81,9 +81,18 @@ def open_data(path: str | Path, device: torch.device | str = "cpu", share: Share
         tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (not a dict)
     check_tensors(path, {name: value.numpy() for name, value in tensors.items()})
     images = StreamedImages if "streamed" in header else StoredImages
-    others = {"text": StoredText, "points": StoredPoints, "environment": StoredEnvironment}
+    others = {"text": StoredText, "points": StoredPoints, "environment": StoredEnvironment, "graph": StoredGraph}
     reader = {IMAGES: images, **others}[kind_of_data(header)]
     return reader(tensors, header, torch.device(device), share)
+
+
+def read_facts(path: str | Path) -> Mapping[str, Any]:
+    """Read what models are offered of a data file: its header alone, except of a graph, which they are built of.
+
+    Raises ArtifactError when the file is missing or damaged.
+    """
+    header = read_header(path)
+    return open_data(path).facts if kind_of_data(header) == "graph" else header
 
 
 class _Images(Stored):

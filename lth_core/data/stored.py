@@ -1,9 +1,9 @@
-"""Readers of data files other than images: windows of texts, points, and environments."""
+"""Readers of data files other than images: windows of texts, points, environments, and graphs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -93,3 +93,32 @@ class StoredEnvironment(Stored):
     def size(self, split: str) -> int:
         """Count the steps of the longest possible episode: there is no limit to the number of episodes."""
         return self.environment.max_episode_steps
+
+
+class GraphTensors(NamedTuple):
+    """What networks are built of on a graph: all its nodes and edges, without labels."""
+
+    features: Tensor
+    """(N, D), float32."""
+    edges: Tensor
+    """(E, 2), int64: every undirected edge between two nodes once, the lower one first."""
+
+
+class StoredGraph(Stored):
+    """Nodes of one graph. What models are offered, `facts`, holds the graph itself."""
+
+    def __init__(self, tensors: Mapping[str, Tensor], header: Mapping[str, Any], device: torch.device, share: Share):
+        super().__init__(header, device, share)
+        self.facts["graph"] = GraphTensors(tensors["features"], tensors["edges"])  # networks are built on the CPU
+        self.nodes = {split: tensors[f"{split}_nodes"].to(device) for split in SPLITS}
+        self.labels = tensors["labels"].to(device)
+
+    def size(self, split: str) -> int:
+        """Count the nodes of the split."""
+        return len(self.nodes[split])
+
+    def batches(self, split: str, index_batches: Iterable[np.ndarray]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Read numbers of nodes and their labels, int64 (...), for every batch of indices (B,) or (R, B)."""
+        for batch in self.shared(index_batches):
+            nodes = self.nodes[split][self.sent(torch.from_numpy(batch))]
+            yield nodes, self.labels[nodes]

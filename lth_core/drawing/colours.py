@@ -36,6 +36,9 @@ ROLES = {  # colours of Okabe & Ito, then of Tol, which people with any colour v
     "random-ticket": RoleStyle("random ticket", "#999933", "d"),
     "fine-tune": RoleStyle("fine-tuning", "#661100", "1"),
     "rewind-low-rate": RoleStyle("rewinding at the last learning rate", "#DDCC77", "2"),
+    "warm": RoleStyle("warm start", "#EE3377", "."),
+    "shrink-perturb": RoleStyle("shrink and perturb", "#117733", "3"),
+    "rewound": RoleStyle("rewound to an early step", "#6699CC", "4"),
     "other": RoleStyle("other", "#7F7F7F", "h"),
 }
 """Role -> style; a branch's role is its treatment's name, and treatments not listed here are `other`."""

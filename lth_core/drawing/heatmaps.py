@@ -21,14 +21,17 @@ def heatmaps(tables: Mapping[str, pd.DataFrame], columns: str, unit: str, decima
     """Draw differences around 0, one panel per table (title -> table), with the number in each field, on one scale.
 
     Every field holds one number per seed and shows their mean. Where some seeds diverged (nan) it is the mean of the
-    others, and a mark says how many; where all did, the field says so. Rows are named once, at the left. `columns`
-    says what the columns are, `unit` what the numbers are, which have `decimals`.
+    others, and a mark says how many; where all did, the field says so. A field without seeds stays grey. Rows are named
+    once, at the left. `columns` says what the columns are, `unit` what the numbers are, which have `decimals`.
     """
     names = next(iter(tables.values()))
     left = 0.07 * max(map(len, map(str, names.index)))
     figure, axes = panels(len(tables), width=1.2 + 0.75 * len(names.columns), height=1.5 + 0.32 * len(names))
     figure.set_figwidth(figure.get_figwidth() + left)
-    means = {title: table.map(lambda seeds: pd.Series(seeds).mean()).astype(float) for title, table in tables.items()}
+    means = {
+        title: table.map(lambda seeds: pd.Series(seeds, dtype=float).mean()).astype(float)
+        for title, table in tables.items()
+    }
     largest = float(pd.concat(list(means.values())).abs().max().max())
     largest = largest if largest > 0 else 1.0  # only zeros, or no number at all
     for panel, (title, table) in zip(axes[0], tables.items(), strict=True):
@@ -36,7 +39,8 @@ def heatmaps(tables: Mapping[str, pd.DataFrame], columns: str, unit: str, decima
         image = panel.imshow(numbers, cmap=DIFFERENCES, vmin=-largest, vmax=largest, aspect="auto")
         panel.set_facecolor(NO_NUMBER)
         for (row, column), seeds in np.ndenumerate(table):
-            _print(panel, row, column, seeds, float(numbers[row, column]), largest, decimals)
+            if len(seeds):
+                _print(panel, row, column, seeds, float(numbers[row, column]), largest, decimals)
         panel.set_title(title)
         panel.set_xticks(range(len(table.columns)), table.columns, rotation=30, ha="right")
         panel.set_yticks(range(len(table)), table.index if panel is axes[0, 0] else [""] * len(table))
@@ -47,7 +51,7 @@ def heatmaps(tables: Mapping[str, pd.DataFrame], columns: str, unit: str, decima
     figure.colorbar(image, ax=list(axes[0]), label=unit)
     fields = np.concatenate([table.to_numpy().ravel() for table in tables.values()])
     if any(np.isnan(seeds).any() and not np.isnan(seeds).all() for seeds in fields):
-        explain_fields(axes[0, 0], len(fields[0]))
+        explain_fields(axes[0, 0], max(map(len, fields)))
         legend(figure)
     return figure
 

@@ -8,6 +8,7 @@ gradients (with channels first it does not). Parameters, buffers and everything 
 # pyright: reportOptionalMemberAccess=false, reportArgumentType=false
 from __future__ import annotations
 
+from math import gcd
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 LANES = 16
-"""Channels that the kernels take at a time."""
+"""Channels that the kernels take at a time: of other numbers of channels several pixels make one row of them."""
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -49,12 +50,19 @@ class PreciseBatchNorm(nn.BatchNorm2d):
 def _suits(images: Tensor, weight: Tensor) -> bool:
     """Whether the kernels take these images: several values in a channel, as torch demands, too."""
     plain = type(images) is Tensor and images.device.type == "cpu" and images.dtype == weight.dtype == torch.float32
-    if not plain or images.ndim != 4 or images.shape[1] % LANES or images.numel() <= images.shape[1]:
+    if not plain or images.ndim != 4 or images.numel() <= images.shape[1]:
+        return False
+    if images.numel() % (images.shape[1] * _pixels_of_row(images.shape[1])):
         return False
     try:
         return images.is_contiguous(memory_format=torch.channels_last)
     except RuntimeError:  # under vmap
         return False
+
+
+def _pixels_of_row(channels: int) -> int:
+    """The fewest pixels whose numbers are a multiple of LANES."""
+    return LANES // gcd(channels, LANES)
 
 
 class _Normalized(torch.autograd.Function):
@@ -64,13 +72,17 @@ class _Normalized(torch.autograd.Function):
     def forward(ctx: Any, images: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
         from lth_core.engine import batch_norm_kernels
 
-        channels = images.shape[1]
-        mean, variance = np.empty(channels, np.float32), np.empty(channels)
-        batch_norm_kernels.moments(_flat(images), channels, mean, variance)
+        pixels = _pixels_of_row(images.shape[1])
+        means = np.empty((pixels, images.shape[1]), np.float32)
+        variances = np.empty(means.shape)
+        batch_norm_kernels.moments(_flat(images), means.size, means.reshape(-1), variances.reshape(-1))
+        mean = means.astype(float).mean(0)
+        variance = variances.mean(0) + ((means - mean) ** 2).mean(0)
         deviation = 1 / np.sqrt(variance + eps)
-        scale = (weight.numpy() * deviation).astype(np.float32)
+        mean, scale = mean.astype(np.float32), (weight.numpy() * deviation).astype(np.float32)
         outputs = torch.empty_like(images)
-        batch_norm_kernels.normalize(_flat(images), _flat(outputs), mean, scale, bias.contiguous().numpy())
+        by_row = (np.tile(values, pixels) for values in (mean, scale, bias.numpy()))
+        batch_norm_kernels.normalize(_flat(images), _flat(outputs), *by_row)
         ctx.save_for_backward(images)
         ctx.mean, ctx.deviation, ctx.scale = mean, deviation, scale
         moments = torch.from_numpy(mean), torch.from_numpy(variance.astype(np.float32))
@@ -84,15 +96,15 @@ class _Normalized(torch.autograd.Function):
 
         (images,) = ctx.saved_tensors
         gradient = gradient.contiguous(memory_format=torch.channels_last)
-        count, channels = images.numel() // images.shape[1], images.shape[1]
-        total, along = np.zeros(channels), np.zeros(channels)
-        batch_norm_kernels.sums(_flat(images), _flat(gradient), ctx.mean, total, along)
+        count, pixels = images.numel() // images.shape[1], _pixels_of_row(images.shape[1])
+        totals, alongs = (np.zeros((pixels, images.shape[1])) for _ in range(2))
+        mean = np.tile(ctx.mean, pixels)
+        batch_norm_kernels.sums(_flat(images), _flat(gradient), mean, totals.reshape(-1), alongs.reshape(-1))
+        total, along = totals.sum(0), alongs.sum(0)
         offset, slope = (total / count, along * ctx.deviation**2 / count)
         by_images = torch.empty_like(images)
-        coefficients = (array.astype(np.float32) for array in (offset, slope))
-        batch_norm_kernels.normalize_backward(
-            _flat(images), _flat(gradient), _flat(by_images), ctx.mean, ctx.scale, *coefficients
-        )
+        by_row = (np.tile(array.astype(np.float32), pixels) for array in (ctx.scale, offset, slope))
+        batch_norm_kernels.normalize_backward(_flat(images), _flat(gradient), _flat(by_images), mean, *by_row)
         by_weight, by_bias = (torch.from_numpy(a.astype(np.float32)) for a in (along * ctx.deviation, total))
         return by_images, by_weight, by_bias, None
 

@@ -57,14 +57,20 @@ class Cohort:
     """
 
     def __init__(
-        self, task: Task, weights: dict[str, Tensor], pruned: Tensors | None = None, together: bool | None = None
+        self,
+        task: Task,
+        weights: dict[str, Tensor],
+        pruned: Tensors | None = None,
+        together: bool | None = None,
+        on_kernels: bool = False,
     ):
         """Take the tensors (R, ...) of a cohort by name, which training changes in place.
 
         `pruned`: masks (R, ...) by name, of weights that are 0 where they are False, and stay so. `together`: whether
-        replicates are computed at once; None: where that is faster and `stacks` holds.
+        replicates are computed at once; None: where that is faster and `stacks` holds. `on_kernels`: convolutions are
+        computed by the kernels for kept weights, however many these are.
         """
-        self.task = task
+        self.task, self.on_kernels = task, on_kernels
         self.module = task.module.to(task.device)
         self._parameters = {name: weights[name] for name, _ in self.module.named_parameters()}
         self.size = len(next(iter(self._parameters.values())))
@@ -88,9 +94,10 @@ class Cohort:
             self.sparse = [SparseNetwork(self.linear, *tensors) for tensors in zip(self.parts, masks, strict=True)]
             self.trained = [network.trained for network in self.sparse]
         self.convolutions: list[SparseConvolutions] = []
-        if not self.linear and not self.together and pruned and self.task.recipe.precision == "float32":
+        few = self.on_kernels or (pruned and self.task.recipe.precision == "float32")
+        if not self.linear and not self.together and few:
             buffers = [self._buffers(r) for r in range(self.size)]
-            self.convolutions = sparse_convolutions(self.task, self.parts, buffers, pruned)
+            self.convolutions = sparse_convolutions(self.task, self.parts, buffers, pruned or {}, self.on_kernels)
             if self.convolutions:
                 self.trained = [network.trained for network in self.convolutions]
 
@@ -110,6 +117,11 @@ class Cohort:
         for network, part in zip(self.sparse or self.convolutions, self.parts, strict=False):
             network.write_into(part)
         return self._parameters
+
+    @property
+    def changing_buffers(self) -> dict[str, Tensor]:
+        """Return the tensors of buffers that training changes in place, each by another name."""
+        return self.buffers
 
     def stacks(self) -> bool:
         """Tell whether replicates can be computed at once, as they are in turn."""

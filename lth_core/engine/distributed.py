@@ -18,6 +18,7 @@ from torch import Tensor, distributed
 
 from lth_core.engine.cohort import Cohort
 from lth_core.engine.module_network import Gradient
+from lth_core.engine.narrow_cohort import narrow_cohort
 from lth_core.runtime.shares import ALONE, Share
 from lth_core.storage.tensors import Tensors
 from lth_core.tasks.base import Batch, Task
@@ -62,9 +63,17 @@ def agree(share: Share, number: int, what: str) -> None:
             raise LostProcess(f"the processes differ in {what} ({numbers.tolist()}): do all machines see one folder?")
 
 
-def cohort_of(task: Task, weights: dict[str, Tensor], pruned: Tensors | None, together: bool | None = None) -> Cohort:
-    """Build the cohort of a task, shared by all processes that have joined; arguments are those of `Cohort`."""
-    return (SharedCohort if distributed.is_initialized() else Cohort)(task, weights, pruned, together)
+def cohort_of(
+    task: Task, weights: dict[str, Tensor], pruned: Tensors | None, together: bool | None = None, narrow: bool = False
+) -> Cohort:
+    """Build the cohort of a task, shared by all processes that have joined; arguments are those of `Cohort`.
+
+    With `narrow`, masks that take out whole channels make a `NarrowCohort` where one process trains it.
+    """
+    if distributed.is_initialized():
+        return SharedCohort(task, weights, pruned, together)
+    smaller = narrow_cohort(task, weights, pruned) if narrow and pruned and not together else None
+    return smaller or Cohort(task, weights, pruned, together)
 
 
 class SharedCohort(Cohort):

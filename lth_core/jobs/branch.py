@@ -21,6 +21,7 @@ from torch import nn
 
 from lth_core import registry
 from lth_core.config import Branch, Method, Rewind, Task
+from lth_core.data.reading import read_facts
 from lth_core.jobs.support.command import command
 from lth_core.jobs.support.inputs import check_characters, read_mask, read_weights
 from lth_core.jobs.support.stacking import stack, unstack
@@ -48,6 +49,8 @@ class Replicate:
     start: Tensors
     trained: Tensors
     trained_from: Tensors
+    layers: Mapping[str, str]
+    """The prunable weights of the trained network -> kinds, in network order."""
 
 
 @command
@@ -66,7 +69,7 @@ def main() -> None:
     check_characters(options.data, options.source_data, options.weights_data)
     task = open_task(spec, options.data)
     branch = Branch(**spec["branch"])
-    factory = model_factory(Task(**spec["task"]), read_header(options.data))
+    factory = model_factory(Task(**spec["task"]), read_facts(options.data))
     cohort = replicates(options)
     pairs = [
         (replicate.ticket, treat(spec, factory, branch, seed, draw, replicate))
@@ -120,7 +123,7 @@ def replicates(options: argparse.Namespace) -> list[Replicate]:
     sources = zip(*(unstack(files[path]) for path in paths), strict=True)
     for target, mask, over, weights in zip(targets, masks, ended, sources, strict=True):
         ticket = fit(rewinding, weights[1], mask, target, layers)
-        cohort.append(Replicate(ticket, over, *(adapt(tensors, target, layers) for tensors in weights)))
+        cohort.append(Replicate(ticket, over, *(adapt(tensors, target, layers) for tensors in weights), layers=layers))
     return cohort
 
 
@@ -155,6 +158,7 @@ def treat(
     offered = {
         "ticket": replace(ticket, weights=read_only(ticket.weights), mask=read_only(ticket.mask)),
         "checkpoints": BranchCheckpoints(**weights, fresh=fresh),
+        "layers": {layer: kind for layer, kind in replicate.layers.items() if layer in ticket.mask},
         "rng": random_generator(seed, "branch", name, level, draw),
     }
     with seeded(seed, "branch", name, level, draw):

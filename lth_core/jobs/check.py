@@ -24,9 +24,9 @@ from torch import nn
 
 from lth_core.config import Branch, Method, Rewind, Task
 from lth_core.data.kinds import are_known, other_characters
-from lth_core.data.reading import open_data
+from lth_core.data.reading import open_data, read_facts
 from lth_core.jobs.branch import Replicate, check_masks, treat
-from lth_core.jobs.initialize import check_methods, check_model, proof_of, start_from
+from lth_core.jobs.initialize import check_methods, check_model, listed_channels, proof_of, start_from
 from lth_core.jobs.support.command import command, import_modules
 from lth_core.jobs.support.stacking import stack
 from lth_core.jobs.support.trainings import model_factory
@@ -42,7 +42,7 @@ from lth_core.pruning.rounds import next_mask
 from lth_core.randomness import kept_torch_generators
 from lth_core.registry import one_line
 from lth_core.scoring.probe import NetworkProbe
-from lth_core.storage.tensors import Tensors, read_header
+from lth_core.storage.tensors import Tensors
 from lth_core.tasks.fitting import input_shape
 from lth_core.tasks.opening import build_task
 from lth_core.tickets.adaptation import adapt
@@ -78,6 +78,7 @@ class Network:
     """What stands for the weights after training."""
     layers: Mapping[str, str]
     consumers: Mapping[str, Sequence[Any]]
+    channels: Mapping[str, Any]
     data: str | None
     """Its data file, where it is there."""
 
@@ -89,8 +90,8 @@ def check_task(name: str, asked: Mapping[str, Any]) -> None:
     """
     settings, facts = Task(**asked["task"]), dict(asked["facts"])
     if asked["data"]:
-        facts |= read_header(asked["data"])
-        examples = open_data(asked["data"]).size("train")
+        facts |= (data := open_data(asked["data"])).facts
+        examples = data.size("train")
         if settings.train.batch_size > examples:
             problem = f"{settings.train.batch_size} must be at most the {examples} training examples"
             raise CheckError(f"tasks.{name}.train.batch_size: {problem}")
@@ -128,9 +129,10 @@ def built(
         module = factory()
         layers = attempt(f"{key} cannot be pruned", lambda: prunable_layers(module, shape))
         consumers, without_filters = consumers_of(module, shape), weights_without_filters(module)
+        channels = listed_channels(module, shape)
     plain = {method: of_method.model_dump() for method, of_method in methods.items()}
-    check_methods(layers, stack([initial]), plain, consumers, without_filters)
-    return Network(name, settings, factory, initial, other, layers, consumers or {}, data)
+    check_methods(layers, stack([initial]), plain, consumers, without_filters, channels)
+    return Network(name, settings, factory, initial, other, layers, consumers or {}, channels, data)
 
 
 def check_source(network: Network, facts: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
@@ -152,7 +154,7 @@ def weights_of_other(key: str, facts: Mapping[str, Any], asked: Mapping[str, Any
     """Draw the weights of another task, or return None where its data are not known. Raises CheckError."""
     settings, others = Task(**asked["task"]), dict(asked["facts"])
     if asked["data"]:
-        others |= read_header(asked["data"])
+        others |= read_facts(asked["data"])
     if problem := other_characters(facts, others):
         raise CheckError(f"{key}: the data of task '{asked['name']}' and those of this one {problem}")
     if not are_known(others):
@@ -177,6 +179,7 @@ def check_criterion(network: Network, name: str, method: Method) -> Tensors:
     pruned, once = prunable(network.layers, method.exclude), method.model_copy(update={"iterations": 1})
     weights = {"initial": network.initial, "trained_from": network.initial, "trained": network.other}
     about: dict[str, Any] = {"mask": full_mask(network.initial, pruned), "consumers": network.consumers}
+    about["channels"] = network.channels
     problem = f"methods.{name}.criterion: '{method.criterion.name}' cannot score the weights of '{network.task}'"
 
     def work() -> Tensors:
@@ -201,7 +204,8 @@ def probe_of(network: Network, data: str) -> NetworkProbe:
 def check_treatment(network: Network, asked: Mapping[str, Any], ticket: Ticket) -> None:
     """Check that a treatment makes a ticket of a ticket, which may be the dense network."""
     branch = Branch(**asked["branch"])
-    replicate = Replicate(ticket, False, network.initial, network.initial, network.other, network.initial)
+    weights = (network.initial, network.initial, network.other, network.initial)
+    replicate = Replicate(ticket, False, *weights, layers=network.layers)
     spec = {"task": network.settings.model_dump(mode="json"), "level": int(bool(ticket.mask))}
 
     def work() -> None:

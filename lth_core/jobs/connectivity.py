@@ -1,8 +1,8 @@
 """Measure the line between the trained networks of two cohorts: rules `order_connectivity`, `level_connectivity`, ...
 
 Input: the data file and two files of trained weights. Output, as CSV: the line between each two networks to --output,
-{pair}_path.csv: seed, draw, matching, statistics, split, alpha, loss, error (of classification a fraction; in general
-`Metric.errors` of the task's metric); and beside it, to {pair}_ends.csv, how far the ends are apart: seed, draw,
+{name}_path.csv: seed, draw, matching, statistics, split, alpha, loss, error (of classification a fraction; in general
+`Metric.errors` of the task's metric); and beside it, to {name}_ends.csv, how far the ends are apart: seed, draw,
 matching, l2, angle (radians) over the prunable weights, disagreement_train and disagreement_test (fractions).
 """
 
@@ -11,7 +11,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -55,7 +54,9 @@ def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--first", required=True, help="trained weights")
     arguments.add_argument("--second", required=True, help="other trained weights; the same file for --pair seed")
-    arguments.add_argument("--pair", required=True, choices=["order", "level", "seed"], help="what is connected")
+    arguments.add_argument(
+        "--pair", required=True, choices=["order", "level", "seed", "branch"], help="what is connected"
+    )
     options = arguments.parse_args()
     spec, seeds = options.spec, options.spec["seeds"]
     task = open_task(spec, options.data)
@@ -71,7 +72,7 @@ def main() -> None:
         measured[statistics, split] = curves
         print(f"{len(replicates)} pairs on {split} with {statistics} statistics", flush=True)
     write_table(options.output, PATH_COLUMNS, path_rows(replicates, measured))
-    ends = Path(options.output).with_name(f"{options.pair}_ends.csv")
+    ends = f"{options.output.removesuffix('_path.csv')}_ends.csv"
     write_table(ends, ENDS_COLUMNS, ends_rows(task, replicates, measured))
     resume.forget()
     print(spent(0, time.perf_counter() - started, torch.get_num_threads()), flush=True)

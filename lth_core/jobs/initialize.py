@@ -1,15 +1,16 @@
 """Draw the initial weights theta_0 of a cohort: rule `initialize`.
 
 Input: the data file, of which only the facts matter, and the weights of another task where it starts from these.
-Output: theta_0. Its header has the network's prunable layers, what the network costs, for filters that can be removed
-the layer that reads them, what was proved of its training, and what was taken from another task (`from`).
+Output: theta_0. Its header has the network's prunable layers, what the network costs, in all and per weight of each
+layer, for filters that can be removed the layer that reads them, the channels that can be removed, what was proved of
+its training, and what was taken from another task (`from`).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -22,13 +23,15 @@ from lth_core.engine.batch_norm import precise
 from lth_core.jobs.support.command import command, import_modules
 from lth_core.jobs.support.inputs import check_characters
 from lth_core.jobs.support.trainings import model_factory
-from lth_core.models.cost import network_cost
+from lth_core.models.channels import ChannelsError, removable_channels
+from lth_core.models.cost import flops_per_weight, network_cost
 from lth_core.models.declared import declared_kinds
 from lth_core.models.initialization import Factory, build, initialize_cohort, take
 from lth_core.models.layers import prunable_layers, weights_without_filters
 from lth_core.models.requirements import ModelError, require
 from lth_core.models.shrinking import consumers_of
 from lth_core.pruning.allocation import AllocationError, check_allocation
+from lth_core.pruning.channels import check_channels
 from lth_core.pruning.exclusions import ExclusionError, check_rates, prunable
 from lth_core.pruning.filters import FilterError, check_filters
 from lth_core.randomness import kept_torch_generators
@@ -48,12 +51,13 @@ def check_methods(
     methods: Mapping[str, Mapping[str, Any]],
     removable: Collection[str] | None = None,
     without_filters: Mapping[str, str] | None = None,
+    channels: Mapping[str, Any] | None = None,
 ) -> None:
     """Find mistakes before hours of training; the plan cannot, because it does not know the names of weights.
 
     `removable` are the layers whose filters can be taken out, None where that is not known; `without_filters` says of
-    weights whose rows are no filters what they are. Raises AllocationError, ExclusionError or FilterError with the
-    key of the config.
+    weights whose rows are no filters what they are; `channels` is what `listed_channels` returns. Raises
+    AllocationError, ExclusionError or FilterError with the key of the config.
     """
     sizes = {name: weights[name].shape[1] for name in layers}
     for name, settings in methods.items():
@@ -63,9 +67,20 @@ def check_methods(
             check_rates(method, layers)
             if method.granularity == "filter":
                 check_filters(method, left, sizes, removable, without_filters)
+            if method.granularity == "channel":
+                check_channels(method, left, channels or {})
+                continue
             check_allocation(method, left, {name: weights[name].shape[1:] for name in left})
         except (AllocationError, ExclusionError, FilterError) as error:
             raise type(error)(f"methods.{name}.{error}") from None
+
+
+def listed_channels(module: nn.Module, input_shape: Sequence[int]) -> dict[str, Any]:
+    """List the `groups` of channels that can be removed, or say the `reason` why none can."""
+    try:
+        return {"groups": removable_channels(module, input_shape)}
+    except ChannelsError as error:
+        return {"reason": str(error)}
 
 
 def check_model(task: str, factory: Factory, settings: Task, facts: Mapping[str, Any]) -> None:
@@ -149,10 +164,13 @@ def main() -> None:
     with kept_torch_generators():
         module = factory()
         layers, cost = prunable_layers(module, shape), network_cost(module, shape)
-    consumers = consumers_of(module, shape)
-    check_methods(layers, weights, options.methods[options.task], consumers, weights_without_filters(module))
+        per_weight = flops_per_weight(module, shape, layers)
+    consumers, channels = consumers_of(module, shape), listed_channels(module, shape)
+    about = (consumers, weights_without_filters(module), channels)
+    check_methods(layers, weights, options.methods[options.task], *about)
     examples = {split: data.size(split) for split in SPLITS}
-    header = {"layers": layers, "consumers": consumers or {}, "cost": cost, "examples": examples}
+    header = {"layers": layers, "consumers": consumers or {}, "channels": channels}
+    header |= {"cost": cost, "flops_per_weight": per_weight, "examples": examples}
     header |= source | {"proved": proved, "provenance": provenance(spec)}
     write_tensors(options.output, weights, header)
 

@@ -44,7 +44,7 @@ def prepare(name: str, spec: dict[str, Any], root: str, output: str) -> None:
 def checked(splits: Any, of: str) -> Any:
     """Return what a registered function made, or raise DataError if it is no data set."""
     if not (callable(getattr(splits, "tensors", None)) and callable(getattr(splits, "facts", None))):
-        raise DataError(f"{of} returned {type(splits).__name__}, not Splits, Text, Points or Environment")
+        raise DataError(f"{of} returned {type(splits).__name__}, not Splits, Text, Points, Environment or Graph")
     return splits
 
 

@@ -35,7 +35,7 @@ from lth_core.storage.tensors import read_header
 from lth_core.studies.base import Study
 
 FORMATS = ("svg", "png", "pdf")
-NUMBERS = ("estimate", "low", "high", "margin")
+NUMBERS = ("estimate", "low", "high", "margin", "p", "seeds_needed", "detectable", "p_holm")
 
 
 @command

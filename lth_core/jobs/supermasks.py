@@ -45,7 +45,8 @@ def main() -> None:
         for theta_0, after, lost in zip(initial, trained, diverged, strict=True)
     ]
     replicates = zip(spec["seeds"], initial, trained, ended, strict=True)
-    chains = [supermasks(method, layers, network["consumers"], *replicate) for replicate in replicates]
+    consumers, channels = network["consumers"], network.get("channels")
+    chains = [supermasks(method, layers, consumers, *replicate, channels=channels) for replicate in replicates]
     state, resume = Rows(), Resume(options.output, fingerprint(spec, options.data, *initial, *trained))
     resume.restore(state)
     measurements = product(get_args(Values), enumerate(zip(*chains, strict=True)))

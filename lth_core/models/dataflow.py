@@ -25,9 +25,11 @@ def applied_last(module: nn.Module, input_shape: Sequence[int], matrices: Collec
     """Name the parameters that values from images (C, H, W) meet last on their ways to the outputs.
 
     Those are `matrices`, and every other parameter of two or more axes. One that only broadcasts, such as a scale of
-    shape (1, 1) or (1, 10), counts where a matrix product or a convolution takes it.
+    shape (1, 1) or (1, 10), counts where a matrix product or a convolution takes it. Where an example is the number of
+    a node, (), values come from the graph that the module keeps.
     """
-    seen = _run(module, input_shape, matrices, {})
+    of_graph = {} if len(input_shape) else {"unknown": _Passed(from_images=True)}
+    seen = _run(module, input_shape, matrices, of_graph)
     if not any(passed.from_images for passed in seen):  # they have left torch on the way, by NumPy for example
         seen = _run(module, input_shape, matrices, {"unknown": _Passed(from_images=True)})
     return set().union(*(passed.matrices for passed in seen if passed.from_images))
@@ -61,7 +63,7 @@ def _run(
         for name, value in named.items():
             following.know(value, _Passed(matrices=frozenset({name} if value.ndim > 1 else ())))
     for buffer in module.buffers():
-        following.know(buffer, _Passed())
+        following.know(buffer, _Passed() if len(input_shape) else following.unknown)
     following.know(images, _Passed(from_images=True))
     training, fast_attention = module.training, torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)  # which computes all of a layer in one operation

@@ -1,4 +1,4 @@
-"""What networks are called with: numbers of a shape, or tokens."""
+"""What networks are called with: numbers of a shape, tokens, or nodes of a graph."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from torch import Tensor
 
 
 class TokenShape(tuple[int, ...]):
-    """The shape of one example of tokens, (context,): whole numbers, where other shapes are of float32."""
+    """The shape of one example of whole numbers, where other shapes are of float32.
+
+    (context,): the tokens of a text; (): the number of a node of a graph.
+    """
 
 
 def zeros(input_shape: Sequence[int], count: int, device: torch.device | None = None) -> Tensor:
@@ -19,7 +22,7 @@ def zeros(input_shape: Sequence[int], count: int, device: torch.device | None = 
 
 
 def random_inputs(input_shape: Sequence[int], count: int, device: torch.device | None = None) -> Tensor:
-    """Make `count` examples of normal noise or, where networks take tokens, of the first one."""
+    """Make `count` examples of normal noise or, where networks take tokens or nodes, of the first one."""
     if isinstance(input_shape, TokenShape):
         return zeros(input_shape, count, device)
     return torch.randn(count, *input_shape, device=device)

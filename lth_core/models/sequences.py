@@ -99,22 +99,31 @@ class Block(nn.Module):
 
     def __init__(self, width: int, heads: int, dropout: float):
         super().__init__()
-        self.heads = heads
         self.attention_norm = nn.LayerNorm(width)
         self.attention = nn.Linear(width, 3 * width)
+        self.heads = Heads(heads, dropout)
         self.projection = nn.Linear(width, width)
         self.mlp_norm = nn.LayerNorm(width)
         self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, hidden: Tensor, mask: Tensor) -> Tensor:
-        hidden = hidden + self.dropout(self.projection(self._attend(self.attention_norm(hidden), mask)))
+        hidden = hidden + self.dropout(self.projection(self.heads(self.attention(self.attention_norm(hidden)), mask)))
         return hidden + self.dropout(self.mlp(self.mlp_norm(hidden)))
 
-    def _attend(self, hidden: Tensor, mask: Tensor) -> Tensor:
+
+class Heads(nn.Module):
+    """Attention of several heads to one another: queries, keys and values (B, T, 3 width) -> values (B, T, width)."""
+
+    def __init__(self, heads: int, dropout: float):
+        super().__init__()
+        self.heads = heads
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, projected: Tensor, mask: Tensor) -> Tensor:
         # By hand: PyTorch's fused attention has no second derivatives on CPUs, and is no faster there together: vmap
         # takes replicates in turn, with a warning.
-        queries, keys, values = self.attention(hidden).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        queries, keys, values = projected.unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         scores = (queries / math.sqrt(queries.shape[-1])) @ keys.mT + mask
         return (self.dropout(scores.softmax(-1)) @ values).transpose(1, 2).flatten(2)
 

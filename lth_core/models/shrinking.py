@@ -1,11 +1,12 @@
 """Shrinking: a network with whole filters or neurons pruned -> a smaller dense module that computes the same.
 
 Hidden units come from the symmetries of the network: a unit is a row of one layer, its bias, its entries of batch norm,
-and columns of the layer that consumes it. A unit whose row is zero has a constant output, c = ReLU(bias) or what batch
-norm makes of 0, which must not be lost with it. A linear consumer takes the constants into its bias. A convolution
-pads with zeros, which no bias can imitate: one of the constant units stays and stands for all of them, its columns
-being the sum of theirs, each weighted by c. Units that a residual sum consumes stay, as do those of layers that share
-weights.
+and columns of the layers that consume it. Units of a residual sum are rows of all layers that are added there. A unit
+whose columns are zero is read by nothing and goes, whatever its rows and its batch norm make of it. A unit whose row is
+zero has a constant output, c = ReLU(bias) or what batch norm makes of 0, which must not be lost with it. A linear
+consumer takes the constants into its bias. A convolution pads with zeros, which no bias can imitate: one of the
+constant units stays and stands for all of them, its columns being the sum of theirs, each weighted by c. Where several
+layers make or read a unit, one that is read stays.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -23,8 +25,10 @@ from torch.nn.modules.conv import _ConvNd
 
 from lth_core.models.cost import flops
 from lth_core.models.folding import folded
-from lth_core.models.inputs import random_inputs
-from lth_core.models.symmetries import Group, TensorAxis, symmetries
+from lth_core.models.groups import Group, TensorAxis, rows_and_columns
+from lth_core.models.inputs import TokenShape, random_inputs, zeros
+from lth_core.models.symmetries import symmetries
+from lth_core.models.unit_tracing import named_tensors
 
 TOLERANCE = 1e-9
 """Of the proof, in double precision: the largest difference between outputs, in proportion to the largest output."""
@@ -54,7 +58,7 @@ def shrink(module: nn.Module, input_shape: Sequence[int]) -> nn.Module:
     """
     try:
         small = folded(module)
-        groups = symmetries(small, input_shape)
+        groups = known_groups(small, input_shape)
         if groups is None:
             raise ShrinkingError(
                 f"this network cannot be traced with inputs of shape {tuple(input_shape)}, so it is not known which "
@@ -69,14 +73,18 @@ def shrink(module: nn.Module, input_shape: Sequence[int]) -> nn.Module:
         raise ShrinkingError(f"this network cannot be shrunk ({type(error).__name__}: {reason})") from error
 
 
+def known_groups(module: nn.Module, input_shape: Sequence[int]) -> list[Group] | None:
+    """List the groups of a network's units as far as they are known; None where that says nothing of any."""
+    groups = symmetries(module, input_shape)
+    return groups if groups is not None else symmetries(module, input_shape, partly=True) or None
+
+
 def _without_superfluous_units(small: nn.Module, groups: Sequence[Group], input_shape: Sequence[int]) -> nn.Module:
     """Take the superfluous units of all groups out of the module, in place, and prove its outputs."""
-    inputs = torch.randn(4, *input_shape, generator=torch.Generator().manual_seed(0)).double()
-    inputs = inputs.to(next(small.parameters()).device)
+    inputs = proof_inputs(input_shape).to(next(small.parameters()).device)
     with torch.no_grad():
         expected = small(inputs)
-        for group in groups:
-            _remove_units(small, group, inputs)
+        take_out(small, groups, [_superfluous(small, group, inputs) for group in groups])
         difference = (small(inputs) - expected).abs().max()
     if not difference <= TOLERANCE * (1 + expected.abs().max()):
         raise ShrinkingError(f"the smaller network would compute something else (outputs differ by {difference:.2g})")
@@ -92,12 +100,14 @@ def consumers_of(module: nn.Module, input_shape: Sequence[int]) -> dict[str, tup
     groups = symmetries(module, input_shape)
     if groups is None:
         return None
-    ends = [_producers_and_consumers(module, group) for group in groups]
-    return {
-        producers[0].tensor: (consumers[0].tensor, consumers[0].repeats)
-        for producers, consumers in ends
-        if len(producers) == len(consumers) == 1
-    }
+    removable = {}
+    for group in groups:
+        producers, consumers = _producers_and_consumers(module, group)
+        if len(producers) == len(consumers) == 1:
+            columns = _tensor(module, consumers[0]).shape[1]
+            if columns == group.size * consumers[0].repeats:  # and no others beside them
+                removable[producers[0].tensor] = (consumers[0].tensor, consumers[0].repeats)
+    return removable
 
 
 def compare_costs(
@@ -128,18 +138,35 @@ def compare_costs(
     return costs[0], costs[1]
 
 
-def _remove_units(module: nn.Module, group: Group, inputs: Tensor) -> None:
-    """Take the superfluous units of a group out of the module, in place, where its outputs can be kept."""
+def _superfluous(module: nn.Module, group: Group, inputs: Tensor) -> np.ndarray:
+    """List the units of a group that can go; whatever else they give is given to the consumer's bias, in place."""
     producers, consumers = _producers_and_consumers(module, group)
-    if len(producers) != 1 or len(consumers) != 1:  # a residual sum, several branches or shared weights
-        return
-    consumer = module.get_submodule(_layer(consumers[0]))
-    columns = _columns(consumer, group.size)
-    silent = ~_tensor(module, producers[0]).flatten(1).any(dim=1)
-    unread = ~columns.flatten(2).any(dim=2).any(dim=0)
-    constants, constant = _outputs(module, consumer, group.size, inputs)
-    removed = (silent & constant) | unread
-    given = constants * (removed & ~unread)
+    if not consumers:
+        return np.array([], int)
+    columns = [_columns(module, along, group.size) for along in consumers]
+    unread = ~torch.stack([part.flatten(2).any(dim=2).any(dim=0) for part in columns]).any(dim=0)
+    removed = unread
+    if len(producers) == len(consumers) == 1:
+        removed = unread | _made_constant(module, producers[0], consumers[0], unread, inputs)
+    for part in columns:
+        part[:, removed] = 0
+    if removed.all():  # a layer has at least one unit
+        removed[0] = False
+    return removed.nonzero().flatten().cpu().numpy()
+
+
+def _made_constant(
+    module: nn.Module, producer: TensorAxis, along: TensorAxis, unread: Tensor, inputs: Tensor
+) -> Tensor:
+    """Give the consumer what the units without rows always add to it; tells which units are superfluous then."""
+    consumer, size = module.get_submodule(_layer(along)), len(unread)
+    columns = _columns(module, along, size)
+    silent = ~_tensor(module, producer).flatten(1).any(dim=1) & ~unread
+    if not silent.any():
+        return silent
+    constants, constant = _outputs(module, consumer, along, size, inputs)
+    removed = silent & constant
+    given = constants * removed
     if isinstance(consumer, nn.Linear):
         shift = (columns * given[None, :, None]).sum(dim=(1, 2))
         if shift.any():
@@ -149,50 +176,83 @@ def _remove_units(module: nn.Module, group: Group, inputs: Tensor) -> None:
         carrier = int(given.abs().argmax())
         columns[:, carrier] = (columns * (given / given[carrier])[None, :, None]).sum(dim=1)
         removed[carrier] = False
-    if removed.all():  # a layer has at least one unit; nothing reads it
-        removed[0] = False
-        columns[:, 0] = 0
-    _keep(module, group, (~removed).nonzero().flatten())
+    return removed
 
 
 def _producers_and_consumers(module: nn.Module, group: Group) -> tuple[list[TensorAxis], list[TensorAxis]]:
     """The weights that a group's units are rows of, and those that they are columns of."""
-    producers = [along for along in group.axes if along.axis == 0 and _tensor(module, along).ndim > 1]
-    return producers, [along for along in group.axes if along.axis == 1]
+    return rows_and_columns(group, {along.tensor: _tensor(module, along).ndim for along in group.axes})
 
 
-def _outputs(module: nn.Module, consumer: nn.Module, size: int, inputs: Tensor) -> tuple[Tensor, Tensor]:
+def _outputs(
+    module: nn.Module, consumer: nn.Module, along: TensorAxis, size: int, inputs: Tensor
+) -> tuple[Tensor, Tensor]:
     """Per unit, its output as the consumer sees it (at one position), and whether it is the same at all positions."""
     seen: list[Tensor] = []
     handle = consumer.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0].detach()))
     module(inputs)
     handle.remove()
     values = seen[0].flatten(0, -2) if isinstance(consumer, nn.Linear) else seen[0]
+    values = values[:, along.first : along.first + size * along.repeats]
     units = values.reshape(len(values), size, -1).transpose(0, 1).flatten(1)
     return units[:, 0], (units - units[:, :1]).abs().amax(dim=1) <= 1e-12 * (1 + units[:, 0].abs())
 
 
-def _columns(consumer: Any, size: int) -> Tensor:
-    """A view of the consumer's weight: (outputs, units, what each output takes from a unit)."""
-    return consumer.weight.data.view(len(consumer.weight), size, -1)
+def _columns(module: nn.Module, along: TensorAxis, size: int) -> Tensor:
+    """A view of a consumer's weight: (outputs, units, what each output takes from an entry of a unit, ...)."""
+    weight = _tensor(module, along).data
+    return weight[:, along.first : along.first + size * along.repeats].view(len(weight), size, -1)
 
 
-def _keep(module: nn.Module, group: Group, units: Tensor) -> None:
-    """Reduce every tensor of the group to the units, and what the layers know of their sizes."""
-    for along in group.axes:
-        entries = (units[:, None] * along.repeats + torch.arange(along.repeats, device=units.device)).flatten()
-        layer, name = module.get_submodule(_layer(along)), along.tensor.rpartition(".")[2]
-        smaller = getattr(layer, name).data.index_select(along.axis, entries).clone()
+def take_out(module: nn.Module, groups: Sequence[Group], units: Sequence[np.ndarray]) -> None:
+    """Remove units of every group from all their tensors, in place, and from what the layers know of their sizes."""
+    for (tensor, axis), kept in kept_entries(module, groups, units).items():
+        layer, name = module.get_submodule(tensor.rpartition(".")[0]), tensor.rpartition(".")[2]
+        before = getattr(layer, name)
+        smaller = before.data.index_select(axis, torch.from_numpy(kept).to(before.device)).clone()
         if name in layer._buffers:
             setattr(layer, name, smaller)
         else:
-            setattr(layer, name, nn.Parameter(smaller))
-        if isinstance(layer, _BatchNorm):
-            layer.num_features = len(entries)
-        elif isinstance(layer, _ConvNd):
-            layer.out_channels, layer.in_channels = layer.weight.shape[:2]
-        elif isinstance(layer, nn.Linear):
-            layer.out_features, layer.in_features = layer.weight.shape
+            setattr(layer, name, nn.Parameter(smaller, before.requires_grad))
+        _resize(layer)
+    for group, removed in zip(groups, units, strict=True):
+        for path in group.heads:
+            module.get_submodule(path).heads -= len(removed)  # pyright: ignore[reportOperatorIssue]
+
+
+def kept_entries(
+    module: nn.Module, groups: Sequence[Group], units: Sequence[np.ndarray]
+) -> dict[tuple[str, int], np.ndarray]:
+    """List what is left of every tensor along every axis, without the given units of every group."""
+    removed: dict[tuple[str, int], list[np.ndarray]] = {}
+    for group, gone in zip(groups, units, strict=True):
+        for along in group.axes if len(gone) else ():
+            removed.setdefault((along.tensor, along.axis), []).append(along.entries(gone))
+    tensors = dict(named_tensors(module))
+    return {
+        (name, axis): np.delete(np.arange(tensors[name].shape[axis]), np.concatenate(entries))
+        for (name, axis), entries in removed.items()
+    }
+
+
+def _resize(layer: Any) -> None:
+    """Tell a layer how many units its tensors are of."""
+    if isinstance(layer, _BatchNorm):
+        sized = layer.running_mean if layer.weight is None else layer.weight
+        layer.num_features = layer.num_features if sized is None else len(sized)
+    elif isinstance(layer, _ConvNd):
+        if layer.groups > 1:  # depthwise
+            layer.groups = layer.weight.shape[0] // (layer.out_channels // layer.groups)
+        layer.out_channels, layer.in_channels = layer.weight.shape[0], layer.weight.shape[1] * layer.groups
+    elif isinstance(layer, nn.Linear):
+        layer.out_features, layer.in_features = layer.weight.shape
+
+
+def proof_inputs(input_shape: Sequence[int]) -> Tensor:
+    """Make four random examples in double precision; of tokens the first one."""
+    if isinstance(input_shape, TokenShape):
+        return zeros(input_shape, 4)
+    return torch.randn(4, *input_shape, generator=torch.Generator().manual_seed(0)).double()
 
 
 def _layer(along: TensorAxis) -> str:

@@ -21,6 +21,7 @@ from lth_core.registry import UnknownName, one_line
 from lth_core.storage.runs import DENSE, Run
 from lth_core.studies.base import Study
 from lth_core.studies.captions import listing
+from lth_core.tasks.metrics import data_of
 
 
 def references(config: Config, studies: Mapping[str, Study]) -> list[str]:
@@ -127,11 +128,11 @@ def _kinds(name: str, task: Task, source: str, facts: Mapping[str, Any]) -> list
     """Objectives and networks that do not take this kind of data."""
     kind, location = kind_of_data(facts), ("tasks", name)
     problems = []
-    wanted = registry.objective.facts(task.objective.name)["data"]
-    if kind != wanted:
-        fitting = [one for one in registry.objective.names() if registry.objective.facts(one).get("data") == kind]
+    wanted = data_of(task.objective.name)
+    if kind not in wanted:
+        fitting = [one for one in registry.objective.names() if kind in data_of(one)]
         advice = kind_advice(source, wanted) or (f", which goes with {listing(fitting)}" if fitting else "")
-        other = f"'{task.objective.name}' takes {wanted}, but '{task.dataset}' is of kind {kind}{advice}"
+        other = f"'{task.objective.name}' takes {' or '.join(wanted)}, but '{task.dataset}' is of kind {kind}{advice}"
         problems.append(at((*location, "objective"), other))
     lacking = sorted(needed_by(registry.model, task.model.name) - {*OFFERED[kind]})
     if lacking:
@@ -140,9 +141,9 @@ def _kinds(name: str, task: Task, source: str, facts: Mapping[str, Any]) -> list
     if task.train.label_smoothing and not registry.objective.uses(task.objective.name, "label_smoothing"):
         unsmoothed = f"'{task.objective.name}' has no labels to smooth: remove it"
         problems.append(at((*location, "train", "label_smoothing"), unsmoothed))
-    if kind == "environment" and task.processes > 1:
-        alone = f"{task.processes} cannot share the episodes of a policy: set 1"
-        problems.append(at((*location, "processes"), alone))
+    whole = {"environment": "the episodes of a policy", "graph": "a graph"}
+    if kind in whole and task.processes > 1:
+        problems.append(at((*location, "processes"), f"{task.processes} cannot share {whole[kind]}: set 1"))
     if kind != IMAGES and task.train.augment != "none":
         problems.append(at((*location, "train", "augment"), f"'{task.train.augment}' is for images, not {kind}"))
     return problems

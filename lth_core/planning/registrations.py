@@ -28,9 +28,10 @@ def misregistered_objective(name: str) -> str | None:
 def _data(kind: Any) -> str | None:
     if kind is None:
         return f"without the kind of data that it takes: add data=..., one of {KINDS}"
-    if kind not in OFFERED:
-        return f"for data of kind {kind!r}{suggestion(str(kind), OFFERED)} (known: {KINDS})"
-    return None
+    for one in kind if isinstance(kind, tuple) else (kind,):
+        if one not in OFFERED:
+            return f"for data of kind {one!r}{suggestion(str(one), OFFERED)} (known: {KINDS})"
+    return None if kind else f"for no kind of data: add data=..., one of {KINDS}"
 
 
 def _metrics(metrics: Any) -> str | None:
@@ -62,9 +63,9 @@ def misregistered_dataset(name: str) -> str | None:
     return f"'{name}' is registered with the kind {kind!r}{suggestion(str(kind), OFFERED)} (known: {KINDS})"
 
 
-def kind_advice(name: str, wanted: str) -> str:
+def kind_advice(name: str, wanted: Sequence[str]) -> str:
     """Advise on a data set of a plugin that is registered without a kind, where an objective wants another one."""
     says, module = registry.dataset.facts(name), registry.dataset.get(name).__module__
-    if wanted == IMAGES or "kind" in says or f"{module}.".startswith("lth_core."):
+    if IMAGES in wanted or "kind" in says or f"{module}.".startswith("lth_core."):
         return ""
-    return f': add kind="{wanted}" where it is registered, if that is what it returns'
+    return f': add kind="{wanted[0]}" where it is registered, if that is what it returns'

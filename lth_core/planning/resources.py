@@ -1,7 +1,8 @@
 """What jobs ask of a cluster: memory, time and GPUs, from what the task costs.
 
 What one example costs a network (an image, a window of text, a row, a transition) stands in the header of theta_0, so
-these numbers are known once a cohort is initialized.
+these numbers are known once a cohort is initialized. Any number of nodes of a graph costs one pass over it, and counts
+as one example.
 They are upper bounds with a margin: a job that asks for too much waits longer, one that asks for too little is killed.
 `--set-resources` overrides them; no result depends on them.
 """
@@ -93,6 +94,15 @@ class Needs:
         """Of scores that are computed with the network: each round costs about a training step, at most four."""
         return self._need(run, 4 * rounds_per_level(self.plan.methods[run.method]), 0)
 
+    def collapse(self, run: Run) -> Need:
+        """Of masks at up to 40 compressions, each in as many rounds as any method has."""
+        rounds = max(rounds_per_level(method) for method in self.plan.methods.values())
+        return self._need(run, 40 * 4 * rounds, 0)
+
+    def saliency(self, run: Run) -> Need:
+        """Of a few backward passes."""
+        return self._need(run, 10, 0)
+
     def nodes(self, task: str) -> int:
         """Nodes that a training is spread over."""
         nodes = self.plan.config.tasks[task].nodes
@@ -148,7 +158,8 @@ class Needs:
         cost, _ = self._measured(run)
         replicates, batch = self._replicates(run), self._batch(run)
         # Backward passes keep all activations, with their gradients; evaluations only those at hand.
-        kept = max(2 * cost["activations"] * batch, 4 * cost["largest_activation"] * EXAMPLES_AT_ONCE)
+        at_once = 1 if self._kind(run) == "graph" else EXAMPLES_AT_ONCE
+        kept = max(2 * cost["activations"] * batch, 4 * cost["largest_activation"] * at_once)
         numbers = COPIES * processes * replicates * cost["parameters"] + (0 if self.gpus else kept)
         flops = cost["flops"] * (3 * steps * batch + evaluated)  # a backward pass costs two forward passes
         seconds = flops / everywhere / self.machine.flops + steps * self.machine.latency
@@ -164,11 +175,15 @@ class Needs:
 
     def _batch(self, run: Run) -> int:
         """Examples of a training step; of an environment, the transitions of episodes that reach the time limit."""
+        if self._kind(run) == "graph":
+            return 1
         return self.plan.config.tasks[run.task].train.batch_size * (self._longest_episode(run) or 1)
 
     def _examples(self, run: Run) -> Mapping[str, int]:
         """Examples of every split; of an environment, the transitions of as many episodes as are evaluated."""
         _, examples = self._measured(run)
+        if self._kind(run) == "graph":
+            return dict.fromkeys(examples, 1)
         return dict.fromkeys(examples, self._transitions(run)) if self._longest_episode(run) else examples
 
     def _transitions(self, run: Run) -> int:
@@ -178,9 +193,12 @@ class Needs:
 
     def _longest_episode(self, run: Run) -> int:
         """Steps of a longest episode; 0 where the data are no environment."""
+        return self._measured(run)[1]["train"] if self._kind(run) == "environment" else 0
+
+    def _kind(self, run: Run) -> str:
+        """The kind of data of a run's task."""
         source = self.plan.config.dataset(self.plan.config.tasks[run.task].dataset).source
-        is_environment = kind_of_data(registry.dataset.facts(source.name)) == "environment"
-        return self._measured(run)[1]["train"] if is_environment else 0
+        return kind_of_data(registry.dataset.facts(source.name))
 
     def _replicates(self, run: Run) -> int:
         draws = self.plan.chains.treated(run).draws if run.branch else 1

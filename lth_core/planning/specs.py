@@ -90,17 +90,13 @@ class Specs:
 
     def score(self, task: str, cohort: str, method: str, level: int) -> str:
         """Give what a level's mask depends on beyond its inputs where the criterion computes with the network."""
-        settings = self.chains.methods[method]
-        criterion = registry.criterion.get(settings.criterion.name)
-        spec = self._training(task, cohort, "score", criterion) | self._scoring(settings, level)
-        return canonical(spec | {"task": self._untrained(task, cohort)})
+        return canonical(self._scored("score", task, cohort, self.chains.methods[method], level))
 
     def sparsify(self, task: str, cohort: str, method: str, level: int) -> str:
         """Give what a training that changes its mask depends on beyond what it starts from."""
         settings = self.chains.methods[method]
         assert settings.during is not None
-        spec = self._training(task, cohort, "sparsify", registry.sparsifier.get(settings.during.name))
-        spec |= self._reads((registry.sparsifier, settings.during))
+        spec = self._training(task, cohort, "sparsify", (registry.sparsifier, settings.during))
         which = {"during", "rewind", "rate", "rate_by_kind", "exclude", "scope", "allocation"}
         fields = settings.model_dump(mode="json", include=which)
         so_far = {"levels": level, "densities": settings.densities[:level], "iterative": False}
@@ -113,12 +109,9 @@ class Specs:
     def branch(self, run: Run) -> str:
         """Give what a counterfactual's training and its checkpoints depend on beyond what it is made from."""
         settings = self.chains.treated(run)
-        spec = self._training(run.task, run.cohort, "branch", registry.treatment.get(settings.treatment.name))
-        spec |= self._rewinding(run.method, run.level)
-        spec |= self._reads(
-            (registry.model, self.config.tasks[run.task].model), (registry.treatment, settings.treatment)
-        )
-        return canonical(spec | {"branch": settings.model_dump(), "chain": not run.branch})
+        spec = self._training(run.task, run.cohort, "branch", (registry.treatment, settings.treatment))
+        spec |= self._rewinding(run.method, run.level) | {"branch": settings.model_dump(), "chain": not run.branch}
+        return canonical(spec)
 
     def measurement(self, job: str, task: str, cohort: str) -> str:
         """Give what a job depends on whose settings the config has under its name: task, seeds and these settings."""
@@ -132,15 +125,22 @@ class Specs:
     def supermasks(self, task: str, cohort: str, method: str) -> str:
         """Give what accuracies of untrained networks under a criterion's masks depend on: task, seeds and method."""
         settings = self.chains.methods[method]
-        spec = self._training(task, cohort, "supermasks", registry.criterion.get(settings.criterion.name))
-        spec |= self._reads((registry.model, self.config.tasks[task].model), (registry.criterion, settings.criterion))
+        spec = self._training(task, cohort, "supermasks", (registry.criterion, settings.criterion))
         return canonical(spec | {"method": settings.model_dump(mode="json", exclude={"rewind", "treatment"})})
 
     def learned_supermasks(self, task: str, cohort: str, values: str, scaling: str) -> str:
         """Give what learned supermasks depend on: task, seeds, values of the weights, and how masks are learned."""
-        spec = self._training(task, cohort, "learned_supermasks")
         how = {"values": values, "rescaled": scaling == "rescaled", "supermasks": self.config.supermasks.model_dump()}
-        return canonical(spec | how)
+        return canonical(self._training(task, cohort, "learned_supermasks") | how)
+
+    def collapse(self, task: str, cohort: str, method: str, rungs: int) -> str:
+        """Give what masks of theta_0 at rising compressions depend on: network, seeds and criterion."""
+        settings = self.chains.methods[method].model_copy(update={"densities": []})
+        return canonical(self._scored("collapse", task, cohort, settings, 1) | {"rungs": rungs})
+
+    def saliency(self, task: str, cohort: str) -> str:
+        """Give what the saliencies of theta_0 depend on: network and seeds."""
+        return canonical(self._training(task, cohort, "saliency") | {"task": self._untrained(task, cohort)})
 
     def costs(self, task: str, cohort: str) -> str:
         """Give what the costs of a network depend on: its task."""
@@ -191,16 +191,21 @@ class Specs:
         reads = self._reads((registry.criterion, settings.criterion))
         return reads | {"method": fields | so_far, "level": level}
 
+    def _scored(self, job: str, task: str, cohort: str, settings: Method, level: int) -> dict[str, Any]:
+        spec = self._training(task, cohort, job, (registry.criterion, settings.criterion))
+        return self._scoring(settings, level) | spec | {"task": self._untrained(task, cohort)}
+
     def _untrained(self, task: str, cohort: str) -> dict[str, Any]:
         """A task's settings for what depends on the network, but not on how it is trained."""
         neutral = {"optimizer": {"name": "sgd", "learning_rate": 1}, "batch_size": 1, "steps": 1, "evaluate_every": 1}
         return self._task(self.config.tasks[task], cohort) | {"train": neutral}
 
-    def _training(self, task: str, cohort: str, job: str, *functions: Any) -> dict[str, Any]:
+    def _training(self, task: str, cohort: str, job: str, *choices: tuple[Registry, Choice]) -> dict[str, Any]:
         settings = self.config.tasks[task]
-        of_task = (registry.model.get(settings.model.name), registry.objective.get(settings.objective.name))
-        functions = (*of_task, *self._environment(settings.dataset), *functions)
-        spec = self._base(cohort, job, *functions) | self._reads((registry.model, settings.model))
+        choices = ((registry.model, settings.model), *choices)
+        functions = [registry.objective.get(settings.objective.name), *self._environment(settings.dataset)]
+        functions += [known.get(choice.name) for known, choice in choices]
+        spec = self._base(cohort, job, *functions) | self._reads(*choices)
         return spec | {"task": self._task(settings, cohort)}
 
     def _environment(self, dataset: str) -> list[Any]:

@@ -12,7 +12,7 @@ One-shot methods have the counts of iterative ones, so that levels that rank the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -46,9 +46,13 @@ def kept_counts(
     Shares are rounded by largest remainder; among equal remainders the first layer keeps the weight more. Raises
     AllocationError for a total below the least that the allocation can give.
     """
-    shared = shares_of_layers(allocation, layers, shapes, surviving, float(total))
-    whole = np.floor(shared).astype(int)
-    remainders = np.round(shared - whole, 6)  # equal up to rounding is equal
+    return rounded(layers, shares_of_layers(allocation, layers, shapes, surviving, float(total)), total)
+
+
+def rounded(layers: Iterable[str], shares: Float[np.ndarray, " layers"], total: int) -> dict[str, int]:
+    """Round the shares of layers to whole weights, `total` in all, by largest remainder; among equals the first."""
+    whole = np.floor(shares).astype(int)
+    remainders = np.round(shares - whole, 6)  # equal up to rounding is equal
     whole[np.argsort(-remainders, kind="stable")[: total - whole.sum()]] += 1
     return {name: int(count) for name, count in zip(layers, whole, strict=True)}
 
@@ -100,7 +104,7 @@ def shares_of_layers(
             f"allocation: '{allocation}' keeps at least {least.sum():,.0f} of {sizes.sum():,.0f} weights "
             f"({'a first convolution, a fifth of the output layer, ' * (allocation == 'uniform-plus')}one per layer)"
         )
-    return _filled(sizes * [_sparseness(allocation, shapes[name]) for name in layers], least, most, total)
+    return clipped(sizes * [_sparseness(allocation, shapes[name]) for name in layers], least, most, total)
 
 
 def _sparseness(allocation: str, shape: Sequence[int]) -> float:
@@ -124,13 +128,16 @@ def _least(
     return np.where(is_first, sizes, np.where(kinds == "output", np.ceil(OUTPUT_SHARE * sizes), 0))
 
 
-def _filled(
+def clipped(
     amounts: Float[np.ndarray, " layers"],
     least: Float[np.ndarray, " layers"],
     most: Float[np.ndarray, " layers"],
     total: float,
 ) -> Float[np.ndarray, " layers"]:
-    """clip(x * amounts, least, most), with the x for which it sums to `total`; the sum is linear in x between bends."""
+    """Return clip(x * amounts, least, most) with the x for which it sums to `total`.
+
+    The sum is linear in x between bends.
+    """
     bends = np.sort(np.concatenate([least / amounts, most / amounts]))
     sums = np.clip(np.outer(bends, amounts), least, most).sum(axis=1)
     x = np.interp(total, np.maximum.accumulate(sums), bends)

@@ -11,12 +11,13 @@ from lth_core import registry
 from lth_core.config import Method
 from lth_core.pruning.allocated import allocated_counts, lamp_scores
 from lth_core.pruning.allocation import is_allocated
+from lth_core.pruning.channels import Listed, channels_of, weights_beside
 from lth_core.pruning.filters import filter_fractions
 from lth_core.pruning.moments import is_probed, rounds_per_level
 from lth_core.pruning.probe import Probe
 from lth_core.pruning.prune import Left, fractions, keep, left_by_rates
 from lth_core.pruning.scores import check_finite, check_scores
-from lth_core.pruning.structured import Consumers, prune_filters, reading_weights
+from lth_core.pruning.structured import Consumers, prune_channels, prune_filters, reading_weights
 from lth_core.randomness import random_generator, seeded
 from lth_core.storage.tensors import Tensors, read_only
 
@@ -62,15 +63,16 @@ def next_mask(
     trained: Tensors | None = None,
     probe: Maskable | None = None,
     consumers: Consumers,
+    channels: Listed | None = None,
     ended: bool = False,
 ) -> Tensors:
     """Make the mask of `level` of one replicate, from the mask before and what the method's criterion looks at.
 
-    It is a mask of `layers` and, where filters are removed, of those weights of other layers that read them.
-    `probe`: of the network whose weights are scored, where the criterion computes with it. `consumers`: of removable
-    filters, see `prune_filters`. Where the chain has `ended`, nothing is scored: the mask keeps as many weights as any
-    other. Raises PruningError for scores that cannot be ranked, AllocationError as `allocated_counts` does, FilterError
-    for a layer that would lose all its filters.
+    It is a mask of `layers` and, where filters or channels are removed, of those weights of other layers that read
+    them. `probe`: of the network whose weights are scored, where the criterion computes with it. `consumers`: of
+    removable filters, see `prune_filters`; `channels`: see `channels_of`. Where the chain has `ended`, nothing is
+    scored: the mask keeps as many weights as any other. Raises PruningError for scores that cannot be ranked,
+    AllocationError as `allocated_counts` does, FilterError for a layer that would lose all its filters.
     """
     before = mask
     mask = {name: before[name] for name in layers}  # files list tensors by name, rankings go by network order
@@ -87,6 +89,11 @@ def next_mask(
         excluded = set(reading_weights(fraction, consumers)) - set(layers)
         read = {name: before.get(name, np.ones(initial[name].shape, bool)) for name in sorted(excluded)}
         return prune_filters(scores(mask, 1), mask | read, fraction, consumers)
+    if method.granularity == "channel":
+        groups = channels_of(method, layers, channels or {})
+        beside = weights_beside(method, groups, mask)
+        others = {name: before.get(name, np.ones(initial[name].shape, bool)) for name in beside}
+        return prune_channels(method, groups, level, scores(mask, 1), mask, others)
     first, rounds = mask, 1 if ended else rounds_per_level(method)
     last = left_by_level(method, layers, level, first)
     for number in range(1, rounds + 1):

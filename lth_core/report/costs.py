@@ -27,10 +27,10 @@ class CostLine:
 
 
 def shrunk_tickets(runs: Iterable[Run], methods: Mapping[str, Method]) -> list[Run]:
-    """List the tickets of the last level of every method that prunes whole filters."""
+    """List the tickets of the last level of every method that prunes whole filters or channels."""
     last: dict[tuple[str, str, str], Run] = {}
     for run in sorted(run for run in runs if run.level and not run.branch):
-        if methods[run.method].granularity == "filter":
+        if methods[run.method].granularity != "weight":
             last[run.task, run.cohort, run.method] = run
     return [*last.values()]
 

@@ -15,9 +15,11 @@ from typing import Any
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from lth_core.analysis.corrections import expected_false_verdicts
 from lth_core.analysis.divergence import Line
 from lth_core.config import HOW_TO_COMPUTE, Choice, Config, Method, Recipe, Task, seeds_of
 from lth_core.report.costs import CostLine
+from lth_core.report.numbers import claim_numbers, decimals, interval_bar, number, ratio
 
 TEMPLATES = Path(__file__).with_name("templates")
 VERDICTS = ("supported", "contradicted", "inconclusive")
@@ -83,7 +85,7 @@ def render(
     environment = templates()
     environment.filters.update(number=number)
     every_claim = [claim for study in studies for claim in study.claims]
-    verdicts = {verdict: Counter(claim["verdict"] for claim in every_claim)[verdict] for verdict in VERDICTS}
+    verdicts, corrected = _counts(every_claim, "verdict"), _counts(every_claim, "verdict_holm")
     counted = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
     counted = counted if every_claim else "none could be tested"
     return environment.get_template("index.html.j2").render(
@@ -103,6 +105,9 @@ def render(
         name=config.name,
         description=f"{', '.join(tasks)}. Claims of {', '.join(study.citation for study in studies)}: {counted}.",
         verdicts=verdicts,
+        corrected=corrected,
+        chance=_chance_words(every_claim),
+        claim_numbers=claim_numbers,
         claim_count=len(every_claim),
         claims_link=claims_link,
         provenance=provenance,
@@ -111,6 +116,23 @@ def render(
         drawn_with=drawn_with,
         ratio=ratio,
         configuration=yaml.safe_dump(_as_written(config), sort_keys=False, allow_unicode=True),
+    )
+
+
+def _counts(claims: Sequence[Mapping[str, Any]], column: str) -> dict[str, int]:
+    """Count the verdicts in a column of claims, in the order of VERDICTS."""
+    counted = Counter(claim[column] for claim in claims)
+    return {verdict: counted[verdict] for verdict in VERDICTS}
+
+
+def _chance_words(claims: Sequence[Mapping[str, Any]]) -> str:
+    """Say how many verdicts chance alone would give; empty where no claim has an interval."""
+    tested = sum(math.isfinite(claim["p"]) for claim in claims)
+    if not tested:
+        return ""
+    expected = number(expected_false_verdicts(tested), 1)
+    return (
+        f"{tested} have an interval: if every effect were equal to its margin, {expected} would get a verdict by chance"
     )
 
 
@@ -143,39 +165,6 @@ def drawing_library(svg: bytes) -> str:
     """Find what an svg says that drew it, such as "Matplotlib v3.10.3"; empty where it says nothing."""
     match = re.search(rb"<dc:title>([^<,]+)", svg)
     return match[1].decode().strip() if match else ""
-
-
-def number(value: float, decimals: int | None = None) -> str:
-    """Write a number for readers: with that many decimals, or as short as it is; an unknown one is a dash."""
-    if math.isnan(value):
-        return "–"
-    if math.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    text = f"{value:.6g}" if decimals is None else f"{round(value, decimals) + 0.0:,.{decimals}f}"
-    return text.replace("-", "−")
-
-
-def ratio(part: float, whole: float) -> str:
-    """Write a part as a percentage of the whole; a dash where either is unknown."""
-    return f"{part / whole:.0%}" if math.isfinite(part) and math.isfinite(whole) and whole else "–"
-
-
-def decimals(claim: Mapping[str, Any]) -> int:
-    """Count the decimals of a claim's numbers that mean something: two digits of half its interval's width."""
-    half = (claim["high"] - claim["low"]) / 2
-    digits = half if math.isfinite(half) and half > 0 else abs(claim["estimate"])
-    return min(6, max(0, 1 - math.floor(math.log10(digits)))) if math.isfinite(digits) and digits > 0 else 0
-
-
-def interval_bar(claim: Mapping[str, Any]) -> dict[str, float] | None:
-    """Locate a claim's interval, estimate and margin on a bar, in percent of its width; None if unbounded."""
-    low, high, estimate, margin = (claim[key] for key in ("low", "high", "estimate", "margin"))
-    if not all(map(math.isfinite, (low, high, estimate, margin))):
-        return None
-    left, right = min(low, margin), max(high, margin)
-    scale = 90 / (right - left) if right > left else 0.0
-    at = {"low": low, "high": high, "estimate": estimate, "margin": margin}
-    return {key: round(5 + (value - left) * scale, 2) if scale else 50.0 for key, value in at.items()}
 
 
 def _claims_by_task(study: StudyEntry) -> list[tuple[str, list[Mapping[str, Any]]]]:
@@ -240,7 +229,7 @@ def _method_words(method: Method) -> str:
 def _exclusions(method: Method) -> str:
     """Say what is left of the layers that a method excludes."""
     named = ", ".join(method.exclude)
-    if method.granularity == "filter":
+    if method.granularity != "weight":
         return f"; excluded: {named} (filters there stay; only their inputs from removed filters go)"
     return f"; never pruned: {named}"
 
@@ -254,7 +243,20 @@ def _ranking_and_rates(method: Method) -> str:
             f"whole filters (neurons) ranked per layer; {levels}, each pruning a fraction of the remaining filters: "
             f"{fractions}; other layers keep their own"
         )
+    if method.granularity == "channel":
+        return _channels(method, levels)
     return f"{_ranking(method)}; {levels} {_left_by_levels(method)}"
+
+
+def _channels(method: Method, levels: str) -> str:
+    """Describe what is ranked of channels, and how many a round prunes."""
+    ranked = "all together" if method.scope == "global" else "per group"
+    scored = f", by the {method.channel_score} over the layers that compute them"
+    left = _left_by_levels(method).replace("weights", "channels")
+    if method.fractions:
+        fractions = ", ".join(f"{fraction:.0%} in {pattern}" for pattern, fraction in method.fractions.items())
+        left = f"each pruning a fraction of the remaining channels: {fractions}"
+    return f"whole channels ranked {ranked}{scored}; {levels} {left}"
 
 
 def _ranking(method: Method) -> str:

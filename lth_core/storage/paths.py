@@ -57,6 +57,16 @@ def evolution_files(results: str, task: str, cohort: str) -> dict[str, str]:
     return {argument: f"{folder}/{name}.csv" for argument, name in names.items()}
 
 
+def collapse_file(results: str, task: str, cohort: str, method: str, rungs: int | str) -> str:
+    """Locate the counts of a criterion's masks of theta_0 at rising compressions, `rungs` per power of ten."""
+    return f"{results}/{task}/{cohort}/{method}/collapse_{rungs}.csv"
+
+
+def saliency_file(results: str, task: str, cohort: str) -> str:
+    """Locate the synaptic saliencies of theta_0, summed by layer."""
+    return f"{dense_folder(results, task, cohort)}/saliency.csv"
+
+
 def table_file(results: str, config: str, study: str, table: str) -> str:
     """Locate a tidy table of a study in a config of this name; its provenance lies beside it as .json."""
     return f"{results}/tables/{config}/{study}/{table}.csv"

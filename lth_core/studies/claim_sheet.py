@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lth_core.analysis.claims import Claim, evaluate_claim
+from lth_core.analysis.scales import DIFFERENCES, PERCENT_MORE, PERCENT_SAVED, RATIOS, Scale
 from lth_core.config import Config
 from lth_core.metrics import Metric, percent_text
 from lth_core.tasks.metrics import metric_of
@@ -38,10 +39,12 @@ class ClaimSheet:
         *,
         unit: str | None = None,
         margin: float = 0.0,
+        scale: Scale = DIFFERENCES,
     ) -> None:
         """Claim that an effect is above `margin`; both are in `unit`, which is the metric's unless given.
 
-        `Metric.gain` gives the difference of two networks in the metric's unit.
+        `Metric.gain` gives the difference of two networks in the metric's unit. Means are taken on the `scale`: for
+        ratios there are `ratio`, `saved` and `excess`.
         """
         self.claims.append(
             evaluate_claim(
@@ -53,6 +56,7 @@ class ClaimSheet:
                 effect=effect,
                 unit=self.metric.unit if unit is None else unit,
                 margin=margin,
+                scale=scale,
             )
         )
 
@@ -62,7 +66,15 @@ class ClaimSheet:
 
     def ratio(self, sentence: str, source: str, effect: str, values: pd.Series, *, above: float = 1.0) -> None:
         """Claim that a ratio is larger than `above`."""
-        self.add(sentence, source, effect, values, unit="times", margin=above)
+        self.add(sentence, source, effect, values, unit="times", margin=above, scale=RATIOS)
+
+    def saved(self, sentence: str, source: str, effect: str, ratio: pd.Series, *, of: str) -> None:
+        """Claim that a ratio is below 1, in percent `of` what it divides by: the ratio 0.4 saves 60%."""
+        self.add(sentence, source, effect, 100 * (1 - ratio), unit=f"% of {of}", scale=PERCENT_SAVED)
+
+    def excess(self, sentence: str, source: str, effect: str, ratio: pd.Series, *, of: str) -> None:
+        """Claim that a ratio is above 1, in percent `of` what it divides by: the ratio 1.3 is 30% more."""
+        self.add(sentence, source, effect, 100 * (ratio - 1), unit=f"% of {of}", scale=PERCENT_MORE)
 
 
 @dataclass
@@ -82,6 +94,11 @@ class TaskSheet:
 
 
 def with_weights(*densities: float, of: str = "the weights") -> str:
-    """Return how sentences name densities: "with 11% of the weights", or "with 21% to 3.5% of the weights"."""
+    """Return how sentences name densities: "with 10.7% of the weights", or "with 21% to 3.5% of the weights"."""
+    return f"with {spanned(*densities)} of {of}"
+
+
+def spanned(*densities: float) -> str:
+    """Return densities from most to fewest weights: "10.7%", or "21% to 3.5%"."""
     first, last = (f"{percent_text(density)}%" for density in (max(densities), min(densities)))
-    return f"with {first if first == last else f'{first} to {last}'} of {of}"
+    return first if first == last else f"{first} to {last}"

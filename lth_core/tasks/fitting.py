@@ -23,7 +23,7 @@ EXAMPLES = 8
 def input_shape(facts: Mapping[str, Any]) -> Sequence[int]:
     """Return the shape of one example's inputs, given the facts of a data set."""
     shape = example_shape(facts)
-    return TokenShape(shape) if kind_of_data(facts) == "text" else shape
+    return TokenShape(shape) if kind_of_data(facts) in ("text", "graph") else shape
 
 
 def check_network(module: nn.Module, objective: str, facts: Mapping[str, Any]) -> None:

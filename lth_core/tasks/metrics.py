@@ -1,4 +1,4 @@
-"""The metrics of tasks, as their objectives say at registration; free of torch."""
+"""The metrics and the data of tasks, as their objectives say at registration; free of torch."""
 
 from __future__ import annotations
 
@@ -20,6 +20,12 @@ def metrics_of(task: Task) -> tuple[Metric, ...]:
     metrics: tuple[Metric, ...] = registry.objective.facts(task.objective.name)["metrics"]
     matching = task.objective.options.get("matching")
     return metrics if matching is None else tuple(replace(metric, matching=matching) for metric in metrics)
+
+
+def data_of(objective: str) -> tuple[str, ...]:
+    """Return the kinds of data that an objective takes. Raises UnknownName."""
+    kinds = registry.objective.facts(objective).get("data") or ()
+    return (kinds,) if isinstance(kinds, str) else tuple(kinds)
 
 
 def metric_of(task: Task) -> Metric:

@@ -11,6 +11,7 @@ from lth_core.config import Choice, Recipe
 from lth_core.tasks.base import Task
 from lth_core.tasks.control import ControlTask
 from lth_core.tasks.examples import ExamplesTask
+from lth_core.tasks.graphs import GraphTask
 from lth_core.tasks.images import ImageTask
 from lth_core.tasks.objective import Objective
 
@@ -24,5 +25,5 @@ def build_task(
 
     Raises TaskError for a recipe that the data cannot follow.
     """
-    kind = {"images": ImageTask, "environment": ControlTask}.get(data.kind, ExamplesTask)
-    return kind(module, data, recipe, device, Objective.of(objective))
+    task = {"images": ImageTask, "environment": ControlTask, "graph": GraphTask}.get(data.kind, ExamplesTask)
+    return task(module, data, recipe, device, Objective.of(objective))

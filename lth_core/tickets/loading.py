@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from lth_core import registry
 from lth_core.config import Branch, Method, Task
 from lth_core.data.kinds import IMAGES, kind_of_data, offered_to_models
+from lth_core.data.reading import read_facts
 from lth_core.models.tensors import load_tensors
 from lth_core.storage.paths import data_file, initial_file
 from lth_core.storage.runs import Run, run_of
@@ -133,8 +134,8 @@ def _inputs(results: str, spec: Mapping[str, Any]) -> Inputs:
     return Inputs(facts["classes"], tuple(facts["input_shape"]), mean, std)
 
 
-def _facts(results: str, spec: Mapping[str, Any]) -> dict[str, Any]:
-    return read_header(data_file(results, spec["task"]["dataset"]))
+def _facts(results: str, spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    return read_facts(data_file(results, spec["task"]["dataset"]))
 
 
 def _network(folder: str | Path, spec: Mapping[str, Any], facts: Mapping[str, Any]) -> nn.Module:

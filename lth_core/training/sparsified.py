@@ -42,7 +42,7 @@ class SparsifiedState(TrainingState):
     @classmethod
     def start(cls, task: Task, weights: Tensors, mask: Tensors, first_step: int = 0) -> SparsifiedState:
         """Start a training that is about to do `first_step`, from the stacked weights (R, ...) and the first masks."""
-        begun = start_state(task, weights, mask, first_step)
+        begun = start_state(task, weights, mask, first_step, narrow=False)
         masks = {name: torch.from_numpy(kept).to(task.device, copy=True) for name, kept in mask.items()}
         explored = {name: kept.clone() for name, kept in masks.items()}
         ordinary = {item.name: getattr(begun, item.name) for item in fields(begun)}

@@ -64,7 +64,7 @@ class TrainingState(State):
         slots = self.optimizer.state.items()
         return {
             **{f"weights/{index}": value for index, value in enumerate(self.cohort.trained)},
-            **{f"buffers/{name}": value for name, value in self.cohort.buffers.items()},
+            **{f"buffers/{name}": value for name, value in self.cohort.changing_buffers.items()},
             **{f"optimizer/{slot}/{index}": value for slot, values in slots for index, value in enumerate(values)},
         }
 
@@ -79,17 +79,22 @@ class TrainingState(State):
 
 
 def start_state(
-    task: Task, weights: Tensors, mask: Tensors, first_step: int = 0, together: bool | None = None
+    task: Task,
+    weights: Tensors,
+    mask: Tensors,
+    first_step: int = 0,
+    together: bool | None = None,
+    narrow: bool = True,
 ) -> TrainingState:
     """Start a training that is about to do `first_step`, from copies of the stacked weights (R, ...).
 
     The mask (R, ...) is False where weights keep the values that they have; weights without a mask are all trained.
-    `together` is that of `Cohort`.
+    `together` is that of `Cohort`. `narrow`: whole channels may be taken out, because the mask stays as it is.
     """
     tensors = {name: torch.from_numpy(value).to(task.device, copy=True) for name, value in weights.items()}
     frozen = {name: FrozenWeights.of(tensors[name], torch.from_numpy(kept)) for name, kept in mask.items()}
     pruned = all(weights.values is None for weights in frozen.values())
-    cohort = cohort_of(task, tensors, mask if pruned else None, together)
+    cohort = cohort_of(task, tensors, mask if pruned else None, together, narrow)
     if cohort.on_kept_weights:  # there is nothing to restore
         frozen = {}
     optimizer = Optimizer(task.recipe.optimizer, cohort.trained, may_be_missing=not cohort.by_hand)

@@ -1,15 +1,22 @@
-"""Random tickets as Morcos et al. 2019 draw them, who keep neither the positions nor the densities of the layers."""
+"""Random tickets that keep neither the positions nor the densities of layers (Morcos et al. 2019, Su et al. 2020)."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
+from pydantic import Field
 
+from lth_core.pruning.smart_ratio import smart_ratio_counts
 from lth_core.registry import treatment
 from lth_core.storage.tensors import Tensors
 from lth_core.tickets.checkpoints import BranchCheckpoints
 from lth_core.tickets.rewinding import Ticket, apply_mask
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool
 
 
 @treatment("random-ticket")
@@ -21,6 +28,34 @@ def random_ticket(ticket: Ticket, checkpoints: BranchCheckpoints, rng: np.random
     """
     mask = permuted(ticket.mask, rng)
     return replace(ticket, weights=apply_mask(checkpoints.fresh(), mask), mask=mask, first_step=0)
+
+
+@treatment("smart-ratio")
+def smart_ratio(
+    ticket: Ticket,
+    checkpoints: BranchCheckpoints,
+    layers: Mapping[str, str],
+    rng: np.random.Generator,
+    depth_power: Annotated[float, Field(ge=0)] = 0.0,
+    order: Literal["descending", "ascending"] = "descending",
+) -> Ticket:
+    """Put a random mask with the ticket's total on the ticket's starting values; layers keep less the deeper they are.
+
+    Densities of layers follow smart ratios (Su et al. 2020): `depth_power` is 0 for ResNets and 2 for VGGs, the output
+    layer keeps 30%. `ascending` turns the order round, as an ablation.
+    """
+    shapes = {name: ticket.mask[name].shape for name in layers}
+    total = int(sum(kept.sum() for kept in ticket.mask.values()))
+    counts = smart_ratio_counts(layers, shapes, total, depth_power=depth_power, ascending=order == "ascending")
+    mask = {name: drawn(shapes[name], counts[name], rng) for name in ticket.mask}
+    return replace(ticket, weights=apply_mask(checkpoints.start, mask), mask=mask)
+
+
+def drawn(shape: tuple[int, ...], count: int, rng: np.random.Generator) -> Bool[np.ndarray, "*shape"]:
+    """Draw a layer's mask with `count` positions, without replacement."""
+    kept = np.zeros(shape, bool)
+    kept.flat[rng.choice(kept.size, count, replace=False)] = True
+    return kept
 
 
 def permuted(mask: Tensors, rng: np.random.Generator) -> Tensors:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,8 +20,16 @@ def series(*values: float) -> pd.Series:
 
 @given(VALUES)
 def test_without_divergence_it_is_the_first_of_those_with_the_highest_mean(values: list[list[float]]) -> None:
-    means = [pd.Series(row).mean() for row in values]
-    assert best(dict(enumerate(map(pd.Series, values))), ACCURACY) == int(np.argmax(means))
+    means = np.array([pd.Series(row).mean() for row in values])
+    chosen = best(dict(enumerate(map(pd.Series, values))), ACCURACY)
+    assert means[chosen] == pytest.approx(means.max(), abs=3e-8) and (means[:chosen] < means.max()).all()
+
+
+def test_rounding_decides_no_choice() -> None:
+    first, second = series(0.9, 0.1 + 0.2), series(0.3, 0.9)
+    assert best({"first": second, "second": first}, ACCURACY) == best({"first": first, "second": second}, ACCURACY)
+    bits = {"first": series(2.0, 0.1 + 0.2), "second": series(2.0, 0.3), "worse": series(2.0, 0.3 + 1e-6)}
+    assert best(bits, BITS_PER_CHARACTER) == "first"
 
 
 def test_where_low_values_are_better_the_lowest_mean_wins() -> None:

@@ -29,10 +29,36 @@ def test_interval_is_that_of_the_one_sample_t_test(values: list[float]):
 
 
 @pytest.mark.parametrize("values", [[0.1] * 7, [0.0, 0.0], [0.95 - 0.94, 0.96 - 0.95, 0.97 - 0.96], [-3e5, -3e5]])
-def test_equal_values_tell_nothing_of_the_spread(values: list[float]):
+def test_equal_values_tell_nothing_of_the_spread_and_a_sentence_says_so(values: list[float]):
     mean, low, high = mean_interval(values)
     assert mean == pytest.approx(values[0]) and (low, high) == (-math.inf, math.inf)
-    assert evaluate_claim([value + 10 for value in values], **TEXT).verdict == "inconclusive"
+    claim = evaluate_claim([value + 10 for value in values], **TEXT)
+    assert all(map(math.isnan, (claim.low, claim.high)))
+    assert claim.note.startswith(f"All {len(values)} replicates agree to the last digit") and claim.note[-1] == "."
+
+
+@pytest.mark.parametrize(("count", "expected"), [(2, "inconclusive"), (5, "inconclusive"), (6, "supported")])
+def test_equal_values_are_decided_by_the_sign_test(count: int, expected: str):
+    claim = evaluate_claim([3.0] * count, **TEXT, margin=1)
+    assert claim.p == pytest.approx(stats.binomtest(count, count).pvalue)
+    assert claim.verdict == expected
+    assert evaluate_claim([-3.0] * count, **TEXT).verdict == expected.replace("supported", "contradicted")
+
+
+def test_equal_values_at_the_margin_decide_nothing():
+    claim = evaluate_claim([0.3] * 9, **TEXT, margin=0.1 + 0.2)
+    assert claim.verdict == "inconclusive" and math.isnan(claim.p)
+
+
+def test_other_claims_say_why_they_have_no_interval_if_they_have_none():
+    assert evaluate_claim([1.0, 2.0], **TEXT).note == ""
+    assert evaluate_claim([1.0], **TEXT).note == "One replicate shows no spread, so there is no interval."
+    assert evaluate_claim([math.nan], **TEXT).note == "No replicate could be measured."
+
+
+@given(st.lists(st.floats(-100, 100), min_size=2, max_size=20).filter(lambda values: np.ptp(values) > 2e-4))
+def test_p_is_that_of_the_two_sided_one_sample_t_test(values: list[float]):
+    assert evaluate_claim(values, **TEXT, margin=0.5).p == pytest.approx(stats.ttest_1samp(values, 0.5).pvalue)
 
 
 def test_values_that_differ_by_more_than_rounding_have_an_interval():
@@ -64,7 +90,7 @@ def test_a_diverged_replicate_leaves_the_claim_open(lost: float):
 def test_where_all_replicates_diverged_nothing_is_estimated():
     claim = evaluate_claim([math.nan, math.nan], **TEXT)
     assert math.isnan(claim.estimate) and (claim.n, claim.unmeasured, claim.verdict) == (0, 2, "inconclusive")
-    assert (claim.low, claim.high) == (-math.inf, math.inf)
+    assert math.isnan(claim.low) and math.isnan(claim.high) and math.isnan(claim.p)
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,13 @@ def test_counts_lie_where_the_values_are():
     assert left <= 0.5 <= right  # all weights of seed 7 moved by 0.5
 
 
+def test_totals_give_means_that_no_bin_rounds():
+    sums = histograms().groupby(["quantity", "seed", "group"])[["total", "count"]].sum()
+    means = sums["total"] / sums["count"]
+    assert means["initial", 7].to_dict() == pytest.approx({"kept": (-2 + 1) / 2, "pruned": (0.1 + 0.5) / 2})
+    assert means["distance", 8].to_dict() == pytest.approx({"kept": 1, "pruned": 1})
+
+
 def test_bins_do_not_depend_on_the_mask():
     other = {"a.weight": ~MASK["a.weight"]}
     edges = ["layer", "quantity", "seed", "left", "right"]
@@ -48,7 +55,9 @@ def test_bins_do_not_depend_on_the_mask():
 def test_of_a_diverged_seed_nothing_is_counted_and_the_others_have_their_counts(lost: float):
     dense = {"a.weight": DENSE["a.weight"].copy()}
     dense["a.weight"][1].flat[0] = lost  # though the other weights are numbers
-    counts = histograms(dense=dense).groupby(["quantity", "seed"])["count"]
+    table = histograms(dense=dense)
+    assert table["total"].isna().equals(table["seed"] == 8)
+    counts = table.groupby(["quantity", "seed"])["count"]
     assert counts.sum()[:, 7].to_dict() == {"distance": 4, "initial": 4}
     assert counts.count()[:, 8].to_dict() == {"distance": 0, "initial": 0}
 

@@ -19,7 +19,7 @@ from lth_core.config import Config
 from lth_core.planning.configfile import ConfigError, load
 
 ROOT = Path(__file__).resolve().parents[2]
-HELPERS = {"__main__", "rows", "project", "seeds"}
+HELPERS = {"__main__", "rows", "project", "seeds", "test_examples", "warm_starts"}
 
 
 def sections() -> dict[str, str]:

@@ -31,6 +31,11 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[int, ...]]] = {
         {"features": 4, "actions": 2, "outputs": 3},
         (4,),
     ),
+    "graph": (
+        {"kind": "graph", "graph": "the graph itself", "classes": 7, "features": 1433, "nodes": 2708},
+        {"graph": "the graph itself", "classes": 7},
+        (),
+    ),
 }
 """The facts of a header, what models are offered of them, and the shape of one example."""
 
@@ -66,7 +71,8 @@ def test_all_that_is_offered_can_be_asked_for_by_models() -> None:
         ({"kind": "points", "features": 3}, "examples"),
         ({"kind": "text", "vocabulary": 91, "context": 64}, "windows of 64 characters"),
         ({"kind": "environment", "features": 4}, "episodes"),
+        ({"kind": "graph", "features": 4}, "nodes"),
     ],
 )
-def test_batches_are_of_examples_windows_or_episodes(facts: dict, said: str) -> None:
+def test_batches_are_of_examples_windows_episodes_or_nodes(facts: dict, said: str) -> None:
     assert counted_by_batches(facts) == said

@@ -16,7 +16,7 @@ from lth_core.data.splits import SPLITS, DataError, Images, Splits
 from lth_core.randomness import random_generator
 from lth_core.registry import transform
 
-NAMES = ["blur", "class-half", "half", "random-labels", "rotation", "subset"]
+NAMES = ["blur", "class-half", "half", "random-labels", "random-part", "rotation", "subset"]
 
 
 def numbered(labels: list[int], start: int = 0, side: int = 4) -> Images:
@@ -89,6 +89,23 @@ def test_a_subset_is_random_and_depends_on_its_stream_alone() -> None:
 def test_a_subset_larger_than_the_whole_is_refused() -> None:
     with pytest.raises(DataError, match=r"^subset: 19 examples are more than the 18 in the train split$"):
         apply("subset", some_splits(), examples=19)
+
+
+# ---------------------------------------------------------------- random-part
+
+
+@pytest.mark.parametrize(("fraction", "count"), [(0.5, 30), (0.25, 15), (0.02, 1), (0.99, 59)])
+def test_a_random_part_is_a_fraction_of_the_training_examples_alone(fraction: float, count: int) -> None:
+    whole = some_splits(each=20)
+    part = apply("random-part", whole, fraction=fraction)
+    assert len(part.train.labels) == count and set(identities(part.train)) < set(identities(whole.train))
+    assert same(part.validation, whole.validation) and same(part.test, whole.test)
+
+
+def test_a_random_part_of_random_labels_has_the_labels_of_the_whole() -> None:
+    whole = apply("random-labels", some_splits(each=20), fraction=0.5)
+    part = apply("random-part", whole, fraction=0.5)
+    assert set(identities(part.train)) < set(identities(whole.train))
 
 
 # ---------------------------------------------------------------- halves
@@ -223,7 +240,12 @@ def test_blur_leaves_labels_and_the_original_alone() -> None:
 
 # ---------------------------------------------------------------- what is said beforehand
 
-OPTIONS = {"subset": {"examples": 7}, "half": {"part": "b"}, "class-half": {"part": "first"}}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "subset": {"examples": 7},
+    "random-part": {"fraction": 0.4},
+    "half": {"part": "b"},
+    "class-half": {"part": "first"},
+}
 
 
 def facts_of(splits: Splits) -> dict[str, Any]:
@@ -252,6 +274,7 @@ def test_what_is_said_of_a_transform_before_reading_is_true_and_follows_from_wha
     ("name", "facts", "options"),
     [
         ("subset", {"train_examples": 6}, {"examples": 7}),
+        ("random-part", {"train_examples": 4}, {"fraction": 0.1}),
         ("class-half", {"classes": 3}, {"part": "second"}),
         ("rotation", {"input_shape": (1, 8, 9)}, {}),
     ],
@@ -287,7 +310,7 @@ def test_pixels_in_files_cannot_be_changed(name: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["subset", "half", "class-half", "random-labels"])
+@pytest.mark.parametrize("name", ["subset", "random-part", "half", "class-half", "random-labels"])
 def test_files_are_chosen_and_labelled_as_images_in_memory_are(name: str) -> None:
     in_files = streamed()
     pieces = {part: numbered(getattr(in_files, part).labels.tolist()) for part in SPLITS}

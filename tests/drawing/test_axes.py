@@ -21,7 +21,7 @@ def test_density_falls_to_the_right_on_a_log_axis_with_percent_labels():
     left, right = axes.get_xlim()
     assert left > 1 > LADDER[-1] > right
     labels = [label.get_text() for label in axes.get_xticklabels()]
-    assert labels == ["100", "51", "26", "13", "6.9", "3.5"]
+    assert labels == ["100", "51.2", "26.2", "13.4", "6.9", "3.5"]
 
 
 @pytest.mark.parametrize("levels", range(2, 31))
@@ -33,7 +33,16 @@ def test_ticks_are_few_and_include_both_ends(levels: int):
 
 
 @pytest.mark.parametrize(
-    ("fraction", "text"), [(1.0, "100"), (0.512, "51"), (0.0995, "10"), (0.0687, "6.9"), (0.00352, "0.4")]
+    ("fraction", "text"),
+    [
+        (1.0, "100"),
+        (0.5, "50"),
+        (0.512, "51.2"),
+        (0.215039, "21.5"),
+        (0.0687, "6.9"),
+        (0.00352, "0.35"),
+        (0.0001, "0.01"),
+    ],
 )
 def test_percent_labels(fraction: float, text: str):
     assert percent_text(fraction) == text

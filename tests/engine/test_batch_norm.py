@@ -41,9 +41,9 @@ def computed(norm: nn.Module, inputs: Tensor) -> dict[str, Tensor]:
 
 @pytest.mark.parametrize("options", [{}, {"momentum": None}, {"momentum": 0.3, "eps": 0.1}])
 @pytest.mark.parametrize("mean", [0.0, 10.0, 1000.0])
-@pytest.mark.parametrize("channels", [16, 48])
+@pytest.mark.parametrize("channels", [16, 48, 8, 10, 40])  # of 8 and 10 channels, rows of several pixels
 def test_it_computes_what_double_precision_does(channels: int, mean: float, options: dict[str, float | None]) -> None:
-    plain, inputs = layer(channels, **options), images(channels, mean)
+    plain, inputs = layer(channels, **options), images(channels, mean, examples=16)
     exact = computed(copy.deepcopy(plain).double(), inputs.double())
     for name, actual in computed(precise(plain), inputs).items():
         scale = exact[name].abs().max().clamp(min=1e-3)
@@ -52,8 +52,9 @@ def test_it_computes_what_double_precision_does(channels: int, mean: float, opti
         assert error < 1e-6 * max(1.0, mean), name
 
 
-def test_it_is_more_precise_than_torch() -> None:
-    plain, inputs = layer(16), images(16, 3.0, side=32, examples=64)
+@pytest.mark.parametrize("channels", [8, 16, 20])
+def test_it_is_more_precise_than_torch(channels: int) -> None:
+    plain, inputs = layer(channels), images(channels, 3.0, side=32, examples=64)
     exact = computed(copy.deepcopy(plain).double(), inputs.double())["weight"]
     errors = [(computed(norm, inputs)["weight"] - exact).abs().max() for norm in (copy.deepcopy(plain), precise(plain))]
     assert errors[1] < errors[0] / 10

@@ -99,7 +99,9 @@ def treated_by(treatment: Callable[..., Any], factory: Callable[[], nn.Module], 
     weights = initialize(factory, Initialization(weights="as-built"), seed=0)
     before = {name: value.copy() for name, value in weights.items()}
     mask = {"weight": np.array([[True, False], [True, True]])}
-    replicate = Replicate(Ticket(apply_mask(weights, mask), mask), False, *[weights] * 4)
+    replicate = Replicate(
+        Ticket(apply_mask(weights, mask), mask), False, *[weights] * 4, {"bias": "hidden", "weight": "output"}
+    )
     branch = Branch(treatment=Choice(name="mine"))
     try:
         return treat(SPEC, factory, branch, seed=0, draw=0, replicate=replicate)
@@ -115,6 +117,12 @@ def pretrained() -> nn.Module:
     layer = nn.Linear(2, 2)
     nn.init.constant_(layer.weight, 0.5)
     return layer
+
+
+def test_a_treatment_may_ask_for_the_masked_layers_and_their_kinds(monkeypatch: Any) -> None:
+    asked = []
+    treated_by(lambda ticket, layers: asked.append(layers) or ticket, drawn, monkeypatch)
+    assert asked == [{"weight": "output"}]
 
 
 @pytest.mark.parametrize("source", ["ticket.weights", "ticket.mask", "checkpoints.initial", "checkpoints.trained"])

@@ -89,7 +89,10 @@ def test_a_data_set_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             {"name": "pictures"},
             "error: data set 'pictures' returned images, but it is registered as points: write kind=\"images\" there\n",
         ),
-        ({"name": "numbers"}, "error: data set 'numbers' returned list, not Splits, Text, Points or Environment\n"),
+        (
+            {"name": "numbers"},
+            "error: data set 'numbers' returned list, not Splits, Text, Points, Environment or Graph\n",
+        ),
         ({"name": "stripes", "examples": 0}, "error: stripes below data: the train split is empty\n"),
         (
             {"name": "faulty"},

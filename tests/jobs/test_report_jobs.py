@@ -152,12 +152,15 @@ def test_claims_are_rows_with_the_effect_its_interval_and_the_verdict(run: Calla
         (row,) = csv.DictReader(file)
     assert list(row) == [
         *("study", "task", "claim", "source", "effect", "unit", "estimate", "low", "high", "n", "unmeasured", "margin"),
-        "verdict",
+        *("verdict", "p", "seeds_needed", "detectable", "note", "p_holm", "verdict_holm"),
     ]
     assert row["effect"] == "value, at level 2" and row["n"] == "3" and row["verdict"] == "supported"
     # values 0.7 * (2, 3, 4) / 3: mean 0.7, standard error 0.7 / 3 / sqrt(3), t(2) = 4.302653
     assert float(row["estimate"]) == pytest.approx(0.7)
     assert float(row["high"]) == pytest.approx(0.7 + 4.302653 * 0.7 / 3 / 3**0.5)
+    # t = 0.7 / (0.7 / 3 / sqrt(3)) = 5.196, two-sided with 2 degrees of freedom; the only claim needs no correction
+    assert float(row["p"]) == float(row["p_holm"]) == pytest.approx(0.03510, abs=1e-5)
+    assert row["verdict_holm"] == "supported" and row["note"] == "" and float(row["seeds_needed"]) >= 3
 
 
 def test_running_the_jobs_again_gives_the_same_bytes(run: Callable[..., None], project: Path):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lth_core.models.cost import flops, network_cost
+from lth_core.models.cost import flops, flops_per_weight, network_cost
 
 TOKENS, SIZE, HEADS = 5, 8, 2
 
@@ -104,3 +104,36 @@ def test_counting_does_not_import_torchs_compiler() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout == "False\n", done.stderr
+
+
+# ---------------------------------------------------------------- by weight
+
+
+def test_operations_per_weight_of_layers() -> None:
+    module = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(4 * 9, 5))
+    assert flops_per_weight(module, (3, 6, 6), ["0.weight", "3.weight"]) == {"0.weight": 2 * 36, "3.weight": 2}
+
+
+@pytest.mark.parametrize("layer", ["LSTM", "GRU", "attention", "transformer"])
+def test_operations_inside_lstms_and_attention_are_those_of_their_weights(layer: str) -> None:
+    """Every matrix is applied to every token; queries times keys are no weight's."""
+    module, times, expected = COUNTED[layer]
+    rows = Rows(module, times)
+    names = [name for name, value in rows.named_parameters() if value.ndim > 1]
+    counted = flops_per_weight(rows, (1, TOKENS, SIZE), names)
+    assert set(counted.values()) == {2.0 * TOKENS}
+    of_weights = sum(per * rows.get_parameter(name).numel() for name, per in counted.items())
+    assert of_weights == expected - (SCORES if layer in ("attention", "transformer") else 0)
+    assert rows.training
+
+
+def test_a_weight_that_is_used_twice_counts_twice_and_an_unused_one_not_at_all() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight, self.unused = nn.Parameter(torch.ones(4, 4)), nn.Parameter(torch.ones(4, 4))
+
+        def forward(self, images: Tensor) -> Tensor:
+            return images.flatten(1) @ self.weight @ self.weight.T
+
+    assert flops_per_weight(Twice(), (1, 2, 2), ["weight", "unused"]) == {"weight": 4, "unused": 0}

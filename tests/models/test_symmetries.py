@@ -14,6 +14,7 @@ from torch.nn import functional
 from lth_core.config import Initialization
 from lth_core.models import symmetries as module_under_test
 from lth_core.models.initialization import initialize
+from lth_core.models.inputs import TokenShape
 from lth_core.models.layers import prunable_weights
 from lth_core.models.symmetries import Group, TensorAxis, symmetries
 from lth_core.registry import model
@@ -130,6 +131,47 @@ def test_a_users_network_is_understood():
     torch.testing.assert_close(outputs(network, weights, inputs), outputs(network, moved, inputs))
 
 
+def test_units_side_by_side_lie_in_the_columns_from_where_they_begin():
+    network = Forward(lambda hidden, _: torch.cat([hidden, hidden.relu()], dim=1), 12)
+    (group,) = symmetries(network, (1, 4, 4))
+    assert [along for along in group.axes if along.axis == 1] == [
+        TensorAxis("second.weight", 1, first=0),
+        TensorAxis("second.weight", 1, first=6),
+    ]
+
+
+def test_depthwise_convolutions_keep_channels_and_repeat_them():
+    network = nn.Sequential(
+        nn.Conv2d(1, 4, 3), nn.Conv2d(4, 8, 2, groups=4), nn.BatchNorm2d(8), nn.Flatten(), nn.Linear(8, 3)
+    )
+    (group,) = symmetries(network, (1, 4, 4))
+    assert group.size == 4
+    assert {TensorAxis("1.weight", 0, repeats=2), TensorAxis("4.weight", 1, repeats=2)} <= {*group.axes}
+
+
+def test_of_a_network_that_is_understood_in_part_the_other_units_are_listed():
+    """Units that a softmax mixes stay, those of the layer before it do not."""
+
+    def between(hidden, module):
+        return module.inner(hidden.relu()).softmax(dim=1)
+
+    network = Forward(between)
+    network.inner = nn.Linear(6, 6)
+    assert symmetries(network, (1, 4, 4)) is None
+    (group,) = symmetries(network, (1, 4, 4), partly=True)
+    assert group.axes == (TensorAxis("first.bias", 0), TensorAxis("first.weight", 0), TensorAxis("inner.weight", 1))
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_in_a_transformer_those_are_the_mlps_width_and_the_heads(tied: bool):
+    network = model.get("transformer")(7, 6, layers=1, heads=2, width=8, tied=tied)
+    heads, hidden = symmetries(network, TokenShape((6,)), partly=True)
+    assert (heads.size, heads.heads) == (2, ("blocks.0.heads",))
+    rows = [TensorAxis("blocks.0.attention.weight", 0, repeats=4, first=first) for first in (0, 8, 16)]
+    assert {*rows, TensorAxis("blocks.0.projection.weight", 1, repeats=4)} <= {*heads.axes}
+    assert hidden.size == 32 and TensorAxis("blocks.0.mlp.2.weight", 1) in hidden.axes
+
+
 def test_the_network_is_left_as_it_was():
     network = Own().train()
     before = {name: value.clone() for name, value in network.state_dict().items()}
@@ -157,13 +199,15 @@ def branching(hidden, module):
 UNKNOWN = {
     "a function of all units": Forward(lambda hidden, _: hidden.softmax(dim=1)),
     "a sum over units": Forward(lambda hidden, _: hidden.cumsum(dim=1)),
-    "units side by side": Forward(lambda hidden, _: torch.cat([hidden, hidden], dim=1), 12),
     "units picked by number": Forward(lambda hidden, _: hidden[:, 2:5], 3),
     "a parameter of its own": Forward(lambda hidden, module: hidden * module.scale),
     "layer norm": Forward(lambda hidden, _: functional.layer_norm(hidden, (6,))),
     "pooling over units": Forward(lambda hidden, _: functional.max_pool1d(hidden, 3, 1, 1)),
     "units that become pixels": Forward(lambda hidden, _: hidden.view(-1, 2, 3).mean(dim=2), 2),
     "a choice by value": Forward(branching),
+    "units side by side, then added to others": Forward(
+        lambda hidden, _: torch.cat([hidden[:, :2], hidden[:, 2:]], dim=1) + hidden
+    ),
     "grouped convolution": nn.Sequential(
         nn.Conv2d(1, 4, 3), nn.Conv2d(4, 4, 2, groups=2), nn.Flatten(), nn.Linear(4, 3)
     ),
@@ -182,7 +226,7 @@ def test_groups_that_change_the_function_are_refused(monkeypatch: pytest.MonkeyP
     network = build("lenet", (1, 4, 4), hidden=[6, 5])
     right = symmetries(network, (1, 4, 4))
     for wrong in ([Group(6, right[0].axes[:2])], [Group(6, (*right[0].axes, TensorAxis("fc3.bias", 0)))]):
-        monkeypatch.setattr(module_under_test, "_trace", lambda *_, wrong=wrong: wrong)
+        monkeypatch.setattr(module_under_test, "trace_units", lambda *_, wrong=wrong: wrong)
         assert symmetries(network, (1, 4, 4)) is None
 
 

@@ -60,7 +60,8 @@ def test_attention_is_pytorchs_causal_attention(heads: int):
         part.view(2, CONTEXT, heads, -1).transpose(1, 2) for part in block.attention(hidden).chunk(3, dim=2)
     )
     expected = functional.scaled_dot_product_attention(queries, keys, values, is_causal=True)
-    torch.testing.assert_close(block._attend(hidden, network.mask), expected.transpose(1, 2).reshape(2, CONTEXT, 12))
+    actual = block.heads(block.attention(hidden), network.mask)
+    torch.testing.assert_close(actual, expected.transpose(1, 2).reshape(2, CONTEXT, 12))
 
 
 def test_blocks_are_pytorchs_pre_norm_layers():

@@ -30,7 +30,10 @@ BAD = [
     (LANGUAGE, LSTM % "objective: actor-critic", "tasks.lstm.objective: 'actor-critic' takes environment, but 'english' is of kind text, which goes with language"),
     (LANGUAGE, LSTM % "model: mlp", "tasks.lstm.model: 'mlp' needs features and outputs, which 'english' (text) does not have"),
     (CONTROL, POLE % "dataset: english, model: lstm", "tasks.pole.objective: 'actor-critic' takes environment, but 'english' is of kind text, which goes with language"),
-    (CONTROL, POLE % "objective: classification", "tasks.pole.objective: 'classification' takes images, but 'cartpole' is of kind environment, which goes with actor-critic"),
+    (CONTROL, POLE % "objective: classification", "tasks.pole.objective: 'classification' takes images or graph, but 'cartpole' is of kind environment, which goes with actor-critic"),
+    (LANGUAGE, LSTM % "dataset: digits-graph, model: gcn", "tasks.lstm.objective: 'language' takes text, but 'digits-graph' is of kind graph, which goes with classification"),
+    (IMAGES, TASK % "model: gcn", "tasks.digits-lenet.model: 'gcn' needs graph, which 'digits' (images) does not have"),
+    (IMAGES, TASK % "dataset: digits-graph", "tasks.digits-lenet.model: 'lenet' needs input_shape, which 'digits-graph' (graph) does not have"),
     # objectives and their options
     (LANGUAGE, LSTM % "objective: langauge", "tasks.lstm.objective: unknown objective 'langauge'; did you mean 'language'? (known: {objective})"),
     (CONTROL, POLE % "objective: {name: actor-critic, discont: 0.9}", "tasks.pole.objective.discont: unknown option of objective 'actor-critic'; did you mean 'discount'?"),
@@ -54,6 +57,8 @@ BAD = [
     (LANGUAGE, LSTM % "train: {evaluate_every: 21}", "tasks.lstm.train: evaluate_every (21) must be at most steps (20)"),
     (CONTROL, "methods: {imp: {rewind: {policy: rewind, step: 20}}}", "methods.imp.rewind.step: 20 must be less than 20, the last step of task 'pole', in study 'toy'"),
     (LANGUAGE, text("long.txt", train="{batch_size: 40}"), "tasks.lstm.train.batch_size: 40 is more than the 22 training examples of 'mine'"),
+    (IMAGES, TASK % "dataset: digits-graph, model: gcn, processes: 2", "tasks.digits-lenet.processes: 2 cannot share a graph: set 1"),
+    (IMAGES, TASK % "dataset: digits-graph, model: gcn, train: {batch_size: 51}", "tasks.digits-lenet.train.batch_size: 51 is more than the 50 training examples of 'digits-graph'"),
     (CONTROL, POLE % "processes: 2", "tasks.pole.processes: 2 cannot share the episodes of a policy: set 1"),
     # texts
     (LANGUAGE, text("short.txt"), "datasets.mine.source: data/short.txt: 1,299 characters are too few for context 64, which needs 1,300: give more text, or a smaller context"),
@@ -68,8 +73,13 @@ BAD = [
     (CONTROL, environment("CartPole"), "datasets.mine.source: unknown environment 'CartPole'; did you mean 'CartPole-v1'? gymnasium.pprint_registry() lists those that there are, and a plugin can import or register others"),
     (CONTROL, POLE % "dataset: gymnasium", "tasks.pole.dataset: data set 'gymnasium' needs id: give it an entry under datasets"),
     (CONTROL, "datasets: {mine: {source: {name: gymnasium, id: 3}}}", "datasets.mine.source.id: must be text (got 3)"),
+    # graphs
+    (IMAGES, "{datasets: {mine: {source: {name: digits-graph, labelled: 122}}}, tasks: {digits-lenet: {dataset: mine, model: gcn}}}", "datasets.mine.source: labelled: some class has 121 training images, not 122"),
+    (IMAGES, TASK % "dataset: planetoid, model: gcn", "tasks.digits-lenet.dataset: data set 'planetoid' needs graph: give it an entry under datasets"),
+    (IMAGES, "{datasets: {mine: {source: {name: planetoid, graph: dblp}}}, tasks: {digits-lenet: {dataset: mine, model: gcn}}}", "datasets.mine.source.graph: must be one of 'cora', 'citeseer', 'pubmed' (got 'dblp')"),
+    (IMAGES, TASK % "dataset: digits-graph, model: {name: gcn, hidden: 0}", "tasks.digits-lenet.model.hidden: must be greater than 0 (got 0)"),
     # data sets of plugins
-    (LANGUAGE, LSTM % "dataset: graphs", "tasks.lstm.dataset: 'graphs' is registered with the kind 'graphs' (known: images, text, points, environment)"),
+    (LANGUAGE, LSTM % "dataset: videos", "tasks.lstm.dataset: 'videos' is registered with the kind 'videos' (known: images, text, points, environment, graph)"),
     (LANGUAGE, LSTM % "dataset: raising", "datasets.raising.source: 'raising' failed: KeyError: 'characters'"),
 ]  # fmt: skip
 
@@ -89,7 +99,7 @@ def _files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "data" / "short.txt").write_text("abc" * 433)
     (tmp_path / "data" / "long.txt").write_text("ab" * 800)
     for known, name, facts in (
-        (registry.dataset, "graphs", {"kind": "graphs"}),
+        (registry.dataset, "videos", {"kind": "videos"}),
         (registry.dataset, "raising", {"kind": "text", "known": raising}),
     ):
         monkeypatch.setitem(known._functions, name, registered)

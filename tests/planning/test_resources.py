@@ -156,7 +156,9 @@ def test_gpus_are_asked_for_unless_training_is_on_cpus(needs_of, device: str, gp
     assert (needs.training(DENSE).runtime < slow) == bool(gpus)
 
 
-@pytest.mark.parametrize("kind", ["training", "telemetry", "connectivity", "supermasks", "weights"])
+@pytest.mark.parametrize(
+    "kind", ["training", "telemetry", "connectivity", "supermasks", "collapse", "saliency", "weights"]
+)
 def test_nothing_is_asked_for_before_the_cohort_is_initialized(needs_of, kind: str) -> None:
     needs = needs_of()
     need = getattr(needs, kind)(DENSE)
@@ -197,10 +199,26 @@ def test_a_step_in_an_environment_is_of_whole_episodes_as_computed_by_hand(needs
     assert need.mem_mb == pytest.approx(1.5 * (4 * numbers / 1e6 + 8), abs=1)
 
 
-@pytest.mark.parametrize("kind", ["training", "telemetry", "connectivity", "supermasks"])
+@pytest.mark.parametrize("kind", ["training", "telemetry", "connectivity", "supermasks", "collapse"])
 def test_longer_episodes_take_more_time(needs_of, kind: str) -> None:
     short, long = (needs_of(over=POLE, examples=dict.fromkeys(EXAMPLES, steps)) for steps in (200, 2000))
     assert getattr(long, kind)(DENSE).runtime - 10 > 8 * (getattr(short, kind)(DENSE).runtime - 10) > 0
+
+
+GRAPH = """\
+tasks:
+  mini: {dataset: digits-graph, model: gcn}
+"""
+
+
+def test_any_number_of_nodes_costs_one_pass_over_the_graph(needs_of, monkeypatch) -> None:
+    cost = {"parameters": 1000, "flops": 2 * 10**8, "activations": 10**6, "largest_activation": 10**5}
+    monkeypatch.setattr(resources, "CPU", replace(resources.CPU, mem_mb=0))
+    need = needs_of(cost=cost, over=GRAPH, steps=10_000).training(DENSE)
+    # 10,000 steps and 102 evaluations of three splits, each 2e8 operations at 2e10 per second; 2 ms a step.
+    seconds = (3 * 10_000 + 3 * 102) * 0.01 + 10_000 * 0.002
+    assert need.runtime == 10 + math.ceil(1.5 * 2 * seconds / 60)
+    assert need.mem_mb == pytest.approx(1.5 * (4 * (32_000 + 2_000_000) / 1e6 + 8), abs=1)
 
 
 @pytest.mark.parametrize(("name", "options"), [("lstm", {"width": 8}), ("transformer", {"width": 8, "heads": 2})])

@@ -191,7 +191,7 @@ def test_scores_that_are_not_numbers_or_of_another_shape_are_refused() -> None:
         {"granularity": "filter", "fractions": {"conv1.weight": 0.5}, "scope": "global"},
         {"granularity": "filter", "fractions": {"conv1.weight": 0.5}, "rate": 0.5},
         {"granularity": "filter", "fractions": {"conv1.weight": 0.5}, "rate_by_kind": {"conv": 0.1}},
-        {"granularity": "channel", "fractions": {"conv1.weight": 0.5}},
+        {"granularity": "row", "fractions": {"conv1.weight": 0.5}},
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(options: dict) -> None:

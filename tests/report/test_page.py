@@ -55,7 +55,8 @@ def config(task: str = "digits") -> Config:
 def claim(verdict: str, **changes) -> dict:
     row = {"study": "study2019", "task": "digits", "claim": f"This is {verdict}", "source": "Paper, Fig. 1"}
     row |= {"effect": "test accuracy, a - b", "unit": "pp", "estimate": 1.5, "low": 1.0, "high": 2.0, "n": "5"}
-    row |= {"unmeasured": "0"}
+    row |= {"unmeasured": "0", "p": 0.01, "seeds_needed": 4.0, "detectable": 1.3, "note": ""}
+    row |= {"p_holm": 0.02, "verdict_holm": verdict}
     return row | {"margin": 0.0, "verdict": verdict} | changes
 
 
@@ -128,6 +129,18 @@ def words(text: str) -> str:
 
 
 # ---------------------------------------------------------------- the page
+
+
+def test_a_method_that_prunes_channels_says_how_they_are_ranked_and_how_many_go():
+    for options, expected in (
+        ({"rate": 0.2}, "per group, by the sum over the layers that compute them; 3 levels at 20% of the surviving"),
+        ({"scope": "global", "channel_score": "mean", "rate": 0.5}, "together, by the mean over the layers that"),
+        ({"densities": [0.5, 0.3, 0.1]}, "3 levels keeping 50%, 30%, 10% of the channels"),
+        ({"fractions": {"conv*": 0.5}}, "each pruning a fraction of the remaining channels: 50% in conv*"),
+    ):
+        described = _method_words(Method(granularity="channel", levels=3, **options))
+        assert "whole channels ranked" in described and expected in described
+        assert "weights per round" not in described
 
 
 def test_a_method_that_prunes_filters_says_which_fraction_of_each_layer_goes():
@@ -264,9 +277,41 @@ def test_the_page_is_the_same_bytes_every_time():
 def test_every_claim_is_told_with_its_verdict_in_words_its_interval_and_its_margin():
     text = words(page([claim("supported"), claim("contradicted"), claim("inconclusive", low=-3.25, margin=1.3)]))
     for verdict in ("supported", "contradicted", "inconclusive"):
-        assert f"1 {verdict}" in text and f"{verdict} This is {verdict} Paper, Fig. 1" in text
+        shown = f"{verdict} corrected: {verdict}p = 0.01, corrected = 0.02 This is {verdict} Paper, Fig. 1"
+        assert f"1 {verdict}" in text and shown in text
     assert "3 claims tested" in text
     assert "must exceed 1.3 pp" in text and "[−3.2, 2.0]" in text
+
+
+def test_an_effect_that_must_exceed_nothing_has_no_unit_there():
+    text = words(page([claim("supported", unit="% of dense", margin=0.0)]))
+    assert "must exceed 0 1.50 [1.00, 2.00] % of dense" in text and "must exceed 0 %" not in text
+
+
+def test_a_claim_without_an_interval_says_why():
+    bounds = dict.fromkeys(("low", "high", "p", "p_holm", "seeds_needed", "detectable"), math.nan)
+    text = words(page([claim("inconclusive", **bounds, note="All 5 replicates agree to the last digit.")]))
+    assert "1.5 pp All 5 replicates agree to the last digit." in text
+    assert "∞" not in text and "corrected:" not in text and "by chance" not in text
+
+
+def test_corrected_verdicts_are_counted_beside_those_that_chance_gives():
+    left_open = claim("supported", verdict_holm="inconclusive", p=0.03, p_holm=0.06)
+    sure = claim("supported", p=1e-5, p_holm=2e-5)
+    text = words(page([left_open, sure]))
+    assert "2 have an interval: if every effect were equal to its margin, 0.1 would get a verdict by chance." in text
+    assert "Corrected for this in each study (how): 1 supported, 0 contradicted, 1 inconclusive." in text
+    assert "supported corrected: inconclusivep = 0.03, corrected = 0.06" in text and "p < 0.001" in text
+
+
+def test_a_folded_table_says_how_many_seeds_claims_need():
+    claims = [claim("supported", seeds_needed=23.0), claim("inconclusive", seeds_needed=math.inf, estimate=1.0)]
+    text = words(page(claims))
+    assert (
+        "seeds that decide the measured effect in 80% of runs digitsThis is supported must exceed 05 1.301.50 pp 23"
+        in text
+    )
+    assert "digitsThis is inconclusive must exceed 05 1.301.00 pp more than 10,000" in text
 
 
 def test_the_config_is_shown_without_what_no_result_depends_on():
@@ -341,6 +386,7 @@ def test_the_drawn_interval_is_to_scale_and_holds_the_margin():
 
 def test_an_interval_without_bounds_is_not_drawn():
     assert interval_bar(claim("inconclusive", low=-math.inf, high=math.inf)) is None
+    assert interval_bar(claim("inconclusive", low=math.nan, high=math.nan)) is None
 
 
 def test_divergence_is_listed_where_there_is_any() -> None:

@@ -60,10 +60,11 @@ def test_a_diverged_seed_leaves_the_claim_open() -> None:
 @pytest.mark.parametrize(
     ("densities", "words"),
     [
-        ([0.107], "with 11% of the weights"),
+        ([0.107], "with 10.7% of the weights"),
         ([0.21, 0.035], "with 21% to 3.5% of the weights"),
         ([0.035, 0.21, 0.1], "with 21% to 3.5% of the weights"),
-        ([0.2101, 0.2099], "with 21% of the weights"),
+        ([0.21, 0.21 + 1e-12], "with 21% of the weights"),
+        ([0.215039], "with 21.5% of the weights"),
     ],
 )
 def test_densities_are_named_from_most_to_fewest_weights(densities: list[float], words: str) -> None:

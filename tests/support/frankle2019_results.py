@@ -85,7 +85,7 @@ def write_run(config: Config, run: Run) -> None:
 
 def write_histograms(path: str, seeds: list[int]) -> None:
     rows = [
-        Bin(layer, quantity, group, seed, left, left + 0.5, count)
+        Bin(layer, quantity, group, seed, left, left + 0.5, count, total=count * (left + 0.1))
         for layer in ("hidden.0.weight", "output.weight")
         for quantity in ("initial", "distance")
         for seed in seeds

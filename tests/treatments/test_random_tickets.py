@@ -1,4 +1,4 @@
-"""The globally random ticket: the count of the whole, the densities of chance in each layer, a fresh start."""
+"""Random tickets: the count of the whole, the densities of chance or of a rule in each layer, a fresh start or not."""
 
 from __future__ import annotations
 
@@ -92,3 +92,42 @@ def test_a_draw_depends_on_its_stream_alone_and_leaves_the_ticket_as_it_is() -> 
     first, again, other = (drawn(seed=seed).mask["first.weight"] for seed in (3, 3, 4))
     assert np.array_equal(first, again) and not np.array_equal(first, other)
     assert all(np.array_equal(MASK[name], kept) for name, kept in before.items())
+
+
+# ---------------------------------------------------------------- smart ratios
+
+KINDS = {"first.weight": "hidden", "second.weight": "hidden", "output.weight": "output"}
+
+
+def by_smart_ratio(seed: int = 3, **options: object) -> Ticket:
+    ticket = rewind(Rewind(policy="rewind", step=5), weights(1), MASK)
+    checkpoints = BranchCheckpoints(
+        initial=weights(0), start=weights(1), trained={}, trained_from={}, fresh=lambda: FRESH
+    )
+    offered = {"ticket": ticket, "checkpoints": checkpoints, "layers": KINDS}
+    return treatment.call("smart-ratio", offered | {"rng": random_generator(seed, "branch", "smart-ratio")}, options)
+
+
+def test_smart_ratios_keep_the_tickets_total_and_its_starting_values() -> None:
+    ticket, total = by_smart_ratio(), sum(kept.sum() for kept in MASK.values())
+    assert sum(kept.sum() for kept in ticket.mask.values()) == total
+    assert ticket.first_step == 5
+    for name, kept in ticket.mask.items():
+        assert np.array_equal(ticket.weights[name], np.where(kept, weights(1)[name], 0))
+    assert np.array_equal(ticket.weights["first.bias"], weights(1)["first.bias"])
+
+
+def test_smart_ratios_of_the_tickets_layers() -> None:
+    counts = [int(kept.sum()) for kept in by_smart_ratio().mask.values()]
+    rest = sum(int(kept.sum()) for kept in MASK.values()) - 150  # 30% of the output layer
+    assert counts[2] == 150 and counts[0] == pytest.approx(rest * 6 * 20 / (6 * 20 + 2 * 5), abs=1)
+    turned = [int(kept.sum()) for kept in by_smart_ratio(order="ascending").mask.values()]
+    assert turned[0] == pytest.approx(rest * 2 * 20 / (2 * 20 + 6 * 5), abs=1)
+    steep = [int(kept.sum()) for kept in by_smart_ratio(depth_power=2.0).mask.values()]
+    assert steep[0] == pytest.approx(rest * 6 * 20 / (6 * 20 + 2 / 4 * 5), abs=1)
+
+
+def test_smart_ratios_draw_other_positions_for_other_seeds() -> None:
+    one, same, other = by_smart_ratio().mask, by_smart_ratio().mask, by_smart_ratio(seed=4).mask
+    assert all(np.array_equal(one[name], same[name]) for name in one)
+    assert any(not np.array_equal(one[name], other[name]) for name in one)

@@ -4,6 +4,7 @@ import inspect
 import os
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 # The folder of this workflow, and whether another one has imported it as a module.
@@ -79,12 +80,16 @@ sparsifying_methods = {name for name, method in plan.methods.items() if method.d
 pruned_methods = set(plan.methods) - sparsifying_methods
 
 
+branch_names = {run.branch for run in plan.runs if run.branch} | set(plan.branches)
+
+
 wildcard_constraints:
     task=either(plan.config.tasks),
     cohort=r"\d+-\d+",
     method=either(plan.methods),
     level=r"[1-9]\d*",
-    branch=either({run.branch for run in plan.runs if run.branch} | set(plan.branches)),
+    branch=either(branch_names),
+    other=either({*branch_names, "ticket", "dense"}),
     step=r"[1-9]\d*",
 
 
@@ -129,6 +134,14 @@ def trained_before(wildcards):
     """Return the trained ticket of the level before, or the dense run."""
     task, cohort, method, level = ticket_of(wildcards)
     return Run(task, cohort, method, level - 1).trained(results)
+
+
+@called_often
+def other_end(wildcards):
+    """Return the trained network that a branch is connected with: the ticket or dense network, or another branch."""
+    run = run_of(wildcards)
+    other = run.ticket() if wildcards.other in ("ticket", "dense") else replace(run, branch=wildcards.other)
+    return other.trained(results)
 
 
 @called_often

@@ -91,3 +91,36 @@ use rule seed_connectivity as dense_seed_connectivity with:
         f"{logs}/{{task}}/{{cohort}}/dense/seed_connectivity.log",
     message:
         "connectivity between seeds of {wildcards.task} dense seeds {wildcards.cohort}"
+
+
+use rule order_connectivity as branch_connectivity with:
+    # A branch against the ticket itself or another branch of it: the line to from_{other}_path.csv.
+    input:
+        data=data_of,
+        first=other_end,
+        second=counterfactual.trained(results),
+    output:
+        path=f"{counterfactual.folder(results)}/from_{{other}}_path.csv",
+        ends=f"{counterfactual.folder(results)}/from_{{other}}_ends.csv",
+    log:
+        f"{logs}/{{task}}/{{cohort}}/{{method}}/level_{{level}}/{{branch}}/connectivity_from_{{other}}.log",
+    params:
+        pair="branch",
+    message:
+        "connectivity between {wildcards.other} and {wildcards.branch}, {wildcards.task} {wildcards.method}"
+        " level {wildcards.level} seeds {wildcards.cohort}"
+
+
+use rule branch_connectivity as dense_branch_connectivity with:
+    input:
+        data=data_of,
+        first=other_end,
+        second=dense_counterfactual.trained(results),
+    output:
+        path=f"{dense_counterfactual.folder(results)}/from_{{other}}_path.csv",
+        ends=f"{dense_counterfactual.folder(results)}/from_{{other}}_ends.csv",
+    log:
+        f"{logs}/{{task}}/{{cohort}}/dense/{{branch}}/connectivity_from_{{other}}.log",
+    message:
+        "connectivity between {wildcards.other} and {wildcards.branch}, {wildcards.task} dense"
+        " seeds {wildcards.cohort}"

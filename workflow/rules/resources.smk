@@ -92,8 +92,8 @@ training = {
     **memory_and_time("training"),
     **by_node,
 }
-connectivity, telemetry, supermasks = (
-    {"gpu": needs.gpus, **memory_and_time(kind)} for kind in ("connectivity", "telemetry", "supermasks")
+connectivity, telemetry, supermasks, collapse, saliency, scoring = (
+    {"gpu": needs.gpus, **memory_and_time(kind)}
+    for kind in ("connectivity", "telemetry", "supermasks", "collapse", "saliency", "scoring")
 )
 weights, evolution = memory_and_time("weights"), memory_and_time("evolution")
-scoring = {"gpu": needs.gpus, **memory_and_time("scoring")}

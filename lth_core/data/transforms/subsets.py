@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from pydantic import PositiveInt
 
+from lth_core.config.sections import Rate
 from lth_core.data.files import Files
 from lth_core.data.splits import DataError, Images, hold_out
 from lth_core.data.variants import AnySplits, Facts, each_split
@@ -29,6 +30,29 @@ def subset(splits: AnySplits, rng: np.random.Generator, examples: PositiveInt) -
         _, chosen = hold_out(train.labels, examples, rng, stratified=True)
         train = train.take(chosen)
     return replace(splits, train=train, source=f"{splits.source}, {examples:,} of them to train on")
+
+
+def _part_of(examples: int, fraction: float) -> int:
+    if not 0 < (part := round(fraction * examples)) < examples:
+        raise DataError(
+            f"random-part: {fraction:g} of {examples} training examples are {part}: choose another fraction"
+        )
+    return part
+
+
+def _random_part_facts(facts: Facts, fraction: float) -> Facts:
+    if "train_examples" not in facts:
+        return facts
+    return facts | {"train_examples": _part_of(facts["train_examples"], fraction)}
+
+
+@transform("random-part", changes=_random_part_facts)
+def random_part(splits: AnySplits, rng: np.random.Generator, fraction: Rate) -> AnySplits:
+    """A random `fraction` of the training images, whatever their classes; validation and test stay whole."""
+    labels = splits.train.labels
+    _, chosen = hold_out(labels, _part_of(len(labels), fraction), rng)
+    source = f"{splits.source}, a random {100 * fraction:g}% of those to train"
+    return replace(splits, train=splits.train.take(chosen), source=source)
 
 
 def _half_facts(facts: Facts, part: str) -> Facts:

@@ -25,16 +25,23 @@ NEAR, FAR = 64, 1.5
 
 
 def sparse_convolutions(
-    task: Task, parts: Sequence[Mapping[str, Tensor]], buffers: Sequence[Mapping[str, Tensor]], pruned: Tensors
+    task: Task,
+    parts: Sequence[Mapping[str, Tensor]],
+    buffers: Sequence[Mapping[str, Tensor]],
+    pruned: Tensors,
+    always: bool = False,
 ) -> list[SparseConvolutions]:
-    """Make the replicates of a cohort, given their tensors, buffers, and masks (R, ...); none where it does not pay."""
+    """Make the replicates of a cohort, given their tensors, buffers, and masks (R, ...).
+
+    There are none where it does not pay, unless `always` is asked for.
+    """
     values = [value for part in parts for value in part.values()]
     if any(value.device.type != "cpu" or value.dtype != torch.float32 for value in values):
         return []
     (batch,) = task.sample_batches("validation", task.share.processes)  # one for each
     network = read_network(task.module, batch.inputs.shape[1:])
     examples = -(-task.recipe.batch_size // task.share.processes)
-    if network is None or not pays(network, parts[0], pruned, examples):
+    if network is None or not (always or pays(network, parts[0], pruned, examples)):
         return []
     workspace = Workspace(network, examples)
     masks = [{name: kept[index] for name, kept in pruned.items()} for index in range(len(parts))]

@@ -51,7 +51,7 @@ def write_masks(
     for index, (seed, mask) in enumerate(zip(spec["seeds"], masks, strict=True)):
         weights = {name: replicates[index] for name, replicates in files.items()}
         ended[index] |= ends_chain(method, layers, **weights, diverged=diverged[index])
-        about = {"consumers": network["consumers"], "ended": ended[index]}
+        about = {"consumers": network["consumers"], "channels": network.get("channels"), "ended": ended[index]}
         probe = probe_of(seed, weights["trained"]) if probe_of else None
         smaller.append(next_mask(method, layers, spec["level"], seed, mask, **weights, probe=probe, **about))
     write_tensors(options.output, stack(smaller), {**counts(smaller, ended), "provenance": provenance(spec, device)})

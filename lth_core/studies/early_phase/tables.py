@@ -9,6 +9,7 @@ import pandas as pd
 
 from lth_core.analysis.measurements import RUN, final_metrics, read_histories, strict_mean
 from lth_core.analysis.tables import read_table
+from lth_core.analysis.ties import all_equal
 from lth_core.config import Config, seeds_of
 from lth_core.storage.runs import DENSE, Run
 from lth_core.storage.tensors import read_header
@@ -102,13 +103,16 @@ def telemetry(files: Iterable[tuple[str, str]]) -> pd.DataFrame:
 def correlation(perturbed: pd.DataFrame) -> pd.Series:
     """Return Pearson's correlation of effective std and accuracy by seed, over the perturbations of one k and level.
 
-    It is nan for a seed if one of its perturbations diverged.
+    It is nan for a seed if one of its perturbations diverged, or if all are equally accurate.
     """
     rows = perturbed[perturbed["family"] != "reference"]
     means = rows.groupby(["seed", "network"])[["effective_std", "metric"]].agg(strict_mean)
-    return means.groupby("seed").apply(
-        lambda seed: np.nan if seed["metric"].isna().any() else seed["effective_std"].corr(seed["metric"])
-    )
+
+    def of_seed(seed: pd.DataFrame) -> float:
+        undefined = seed["metric"].isna().any() or all_equal(seed["metric"])
+        return np.nan if undefined else seed["effective_std"].corr(seed["metric"])
+
+    return means.groupby("seed").apply(of_seed)
 
 
 def correlation_level(rows: pd.DataFrame) -> int:

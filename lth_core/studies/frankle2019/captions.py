@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lth_core import registry
 from lth_core.studies.captions import data_note, early_stopping, listing, still_improving, with_direction
 from lth_core.studies.frankle2019.histogram_figures import LAYERS_SHOWN
 from lth_core.studies.frankle2019.study import drops_rate
 from lth_core.studies.frankle2019.view import View
+from lth_core.tasks.metrics import data_of
 
 
 def caption(kind: str, view: View) -> str:
@@ -66,9 +66,9 @@ def early_stop_caption(view: View) -> str:
 
 def measured_on(view: View) -> str:
     """Say what data a training's metric is measured on, where it is not validation or test."""
-    if registry.objective.facts(view.config.tasks[view.task].objective.name)["data"] == "environment":
+    if "environment" in data_of(view.config.tasks[view.task].objective.name):
         return "episodes whose seeds are the same for all networks"
-    return "a fixed subset of the training split, as large as the validation split"
+    return "a fixed subset of the training split, at most as large as the validation split"
 
 
 def dropout_caption(view: View) -> str:

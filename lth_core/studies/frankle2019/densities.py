@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from lth_core.analysis.measurements import nearest_level
-from lth_core.metrics import percent_text
+from lth_core.studies.claim_sheet import spanned
 
 
 def density(rows: pd.DataFrame, level: int) -> float:
@@ -17,7 +17,7 @@ def density(rows: pd.DataFrame, level: int) -> float:
 
 def percent(rows: pd.DataFrame, level: int) -> str:
     """Return a level's density in percent."""
-    return f"{percent_text(density(rows, level))}%"
+    return spanned(density(rows, level))
 
 
 def levels_between(rows: pd.DataFrame, high: float, low: float) -> Sequence[int]:
@@ -36,6 +36,5 @@ def compared(densities: pd.Series, highest: float) -> pd.Series:
 def mean_over(densities: pd.Series) -> str:
     """Say which densities an effect averages over."""
     if len(densities) < 2:
-        return "".join(f"at {percent_text(density)}%" for density in densities)
-    first, last = (percent_text(densities.iloc[position]) for position in (0, -1))
-    return f"mean over {len(densities)} densities, {first}% to {last}%"
+        return "".join(f"at {spanned(density)}" for density in densities)
+    return f"mean over {len(densities)} densities, {spanned(*densities)}"

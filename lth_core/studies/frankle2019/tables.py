@@ -17,8 +17,8 @@ from lth_core.analysis.tables import read_table
 from lth_core.config import Config
 from lth_core.studies.frankle2019.study import CURVE_DENSITIES, Design
 
-WEIGHTS = [*RUN, "layer", "quantity", "group", "seed", "left", "right", "count"]
-"""Columns of the table of weights."""
+WEIGHTS = [*RUN, "layer", "quantity", "group", "seed", "left", "right", "count", "total"]
+"""Columns of the table of weights: histograms, with the number and the sum of the values in each bin."""
 
 
 def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:

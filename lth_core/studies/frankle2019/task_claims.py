@@ -21,9 +21,8 @@ from lth_core.analysis.measurements import (
     select,
     select_dense,
 )
-from lth_core.metrics import percent_text
 from lth_core.studies.captions import listing, still_improving
-from lth_core.studies.claim_sheet import TaskSheet, with_weights
+from lth_core.studies.claim_sheet import TaskSheet, spanned, with_weights
 from lth_core.studies.frankle2019.densities import compared, density, levels_between, mean_over, percent
 from lth_core.studies.frankle2019.study import Design, continued, one_shot, treatment
 from lth_core.studies.published import trains_lenet_as_published
@@ -88,8 +87,8 @@ class TaskClaims(TaskSheet):
                 f"Winning tickets {self.kept(rows, levels[0], levels[-1])} match (within {metric.tolerance}) or "
                 f"{metric.directed('exceed', 'undercut')} the dense network's test {metric.label}",
                 f"{PAPER}, Figures 4 and 5",
-                f"{self.early('ticket', 'dense')}, mean over densities {percent(rows, levels[0])} to "
-                f"{percent(rows, levels[-1])}",
+                f"{self.early('ticket', 'dense')}, mean over densities "
+                f"{spanned(*(density(rows, level) for level in levels))}",
                 gain.mean(axis="columns", skipna=False),
             )
         level = nearest_level(rows, MODERATE)
@@ -108,12 +107,12 @@ class TaskClaims(TaskSheet):
         """Make two claims: by early stopping as in the paper, and by a step that the end of training cannot cut off."""
         at, label = self.at(rows, level), self.sheet.metric.label
         sentence = f"Winning tickets {self.kept(rows, level)} learn faster than the dense network"
-        self.sheet.add(
+        self.sheet.saved(
             sentence,
             f"{PAPER}, Figure 4a",
             f"steps to early stop saved by the ticket {at}{self._still_falling('ticket', rows)}",
-            100 * (1 - seed_means(rows, STEP) / self.dense(STEP)),
-            unit="% of dense",
+            seed_means(rows, STEP) / self.dense(STEP),
+            of="dense",
         )
         last = self.config.tasks[self.task].train.steps
         missed = rows[TO_DENSE].isna() & ~rows["diverged"]
@@ -121,13 +120,13 @@ class TaskClaims(TaskSheet):
         reached = (
             f"; not reached in {missed.sum()} of {len(rows)} runs, counted as the last step" if missed.any() else ""
         )
-        self.sheet.add(
+        self.sheet.saved(
             f"{sentence} (steps to the dense network's validation {label})",
             f"{PAPER}, after Figure 4a",
             f"steps to the dense network's final validation {label} (within {self.sheet.metric.tolerance}) saved by "
             f"the ticket {at}{reached}",
-            100 * (1 - seed_means(steps, TO_DENSE) / self.dense(TO_DENSE)),
-            unit="% of dense",
+            seed_means(steps, TO_DENSE) / self.dense(TO_DENSE),
+            of="dense",
         )
 
     def _still_falling(self, name: str, rows: pd.DataFrame) -> str:
@@ -178,12 +177,12 @@ class TaskClaims(TaskSheet):
         if moderate:
             at, kept, metric = self.at(rows, moderate), self.kept(rows, moderate), self.sheet.metric
             still_falling = self._still_falling("reinitialized", rows[rows["level"] == moderate])
-            self.sheet.add(
+            self.sheet.excess(
                 f"Reinitialized tickets {kept} learn slower than the dense network",
                 f"{PAPER}, Figure 4a",
                 f"further steps to early stop of the reinitialized ticket {at}{still_falling}",
-                100 * (per_seed(rows, STEP)[moderate] / self.dense(STEP) - 1),
-                unit="% of dense",
+                per_seed(rows, STEP)[moderate] / self.dense(STEP),
+                of="dense",
             )
             self.sheet.add(
                 f"Reinitialized tickets {kept} {metric.directed('fall below', 'rise above')} the dense network's test "
@@ -238,10 +237,9 @@ class TaskClaims(TaskSheet):
         levels = densities.index
         effect = f"{self.early('iterative', 'one-shot')}, {mean_over(densities)}"
         if not np.allclose(densities, by_level[levels], rtol=0.01):
-            first, last = (percent_text(by_level[level]) for level in (levels[0], levels[-1]))
             effect += (
-                f" left by one-shot pruning (iterative pruning leaves {first}% to {last}% at these levels; its "
-                f"{self.sheet.metric.label} is interpolated)"
+                f" left by one-shot pruning (iterative pruning leaves {spanned(*by_level[levels])} at these levels; "
+                f"its {self.sheet.metric.label} is interpolated)"
             )
         gain = self.sheet.metric.gain(iterative[levels], per_seed(pruned_once, EARLY_METRIC)[levels])
         sentence = "Iterative pruning beats one-shot pruning below 15% of the weights"
@@ -264,13 +262,12 @@ class TaskClaims(TaskSheet):
         if not level:
             return
         bins = weights[weights["level"] == level]
-        bins = bins.assign(total=bins["count"] * (bins["left"] + bins["right"]) / 2)
         sums = bins.groupby(["seed", "group"])[["total", "count"]].sum()
         means = (sums["total"] / sums["count"]).unstack("group")
-        self.sheet.add(
+        self.sheet.excess(
             "Training moves the weights of the winning ticket farther than the pruned ones",
             f"{PAPER}, appendix F, Figure 19",
             f"mean distance moved in dense training, kept over pruned weights, {self.at(rows, level)}",
-            100 * (means["kept"] / means["pruned"] - 1),
-            unit="% of pruned",
+            means["kept"] / means["pruned"],
+            of="pruned",
         )

@@ -71,7 +71,8 @@ class TaskClaims(TaskSheet):
         )
         random, trained = self.test("fixed", "random"), self.test("fixed", "trained")
         self.sheet.add(
-            "Tuning the one weight of evolved topologies recovers more than half of what training all weights of a fixed one gains",
+            "Tuning the one weight of evolved topologies recovers more than half of what training all weights of a "
+            "fixed one gains",
             PAPER,
             f"test {metric.label}, {metric.minus('tuned weight', 'half way from random to trained weights')}",
             metric.gain(tuned, (random + trained) / 2),

@@ -90,8 +90,9 @@ def topology(view: TaskClaims) -> Drawing:
 
     count = int(nodes["sources"].fillna("").astype(str).str.split().map(len).sum())
     caption = (
-        f"The evolved topology of seed {seed}, with {count} connection{'' if count == 1 else 's'}: on the left the inputs "
-        "that are connected, outputs on the right, and what each node computes. All connections have the same weight."
+        f"The evolved topology of seed {seed}, with {count} connection{'' if count == 1 else 's'}: on the left the "
+        "inputs that are connected, on the right the outputs, and what each node computes. All connections have the "
+        "same weight."
     )
     return Drawing(f"topology-{view.task}", f"{caption} {data_note(view.config.tasks[view.task])}", draw)
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from lth_core.analysis.claims import Claim
+from lth_core.analysis.claims import ROUNDING, Claim
 from lth_core.analysis.measurements import seed_means
 from lth_core.config import Config
 from lth_core.storage.runs import DENSE
@@ -183,7 +183,7 @@ class TaskClaims:
     def _no_later_than_dense(self, level: int) -> None:
         """Test the barrier at the step where the dense network becomes stable in training error, or at the last."""
         steps = self.study.rewinds()
-        stable = [self.values("barrier_train", DENSE, k).mean() < self.limit for k in steps]
+        stable = [self.values("barrier_train", DENSE, k).mean() < self.limit - ROUNDING for k in steps]
         since = [k for index, k in enumerate(steps) if all(stable[index:])]  # not before it is unstable again
         k, dense = (since[0], "becomes") if since else (steps[-1], "is not yet")
         effect = (

@@ -9,6 +9,7 @@ import pandas as pd
 from lth_core.analysis.barriers import barriers
 from lth_core.analysis.measurements import RUN, final_metrics, read_histories, strict_mean
 from lth_core.analysis.tables import read_table
+from lth_core.analysis.ties import ranks
 from lth_core.config import Config
 from lth_core.metrics import Metric
 from lth_core.storage.runs import DENSE
@@ -99,7 +100,7 @@ def successes(instability: pd.DataFrame, metric: Metric) -> pd.DataFrame:
 
 
 def rank_correlation(first: pd.Series, second: pd.Series) -> float:
-    """Return Spearman's rank correlation; nan if a value is missing or all are equal."""
+    """Return Spearman's rank correlation; nan if a value is missing or all are equal. Rounding decides no rank."""
     if first.isna().any() or second.isna().any():
         return float("nan")
-    return first.rank().corr(second.rank())
+    return ranks(first).corr(ranks(second))

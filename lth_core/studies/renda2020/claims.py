@@ -167,7 +167,7 @@ class PruningClaims:
     def claim_reinit(self, level: int, granularity: str) -> None:
         """Claim that reinitializing is the worst choice for pruned weights, but not for pruned filters (section 4)."""
         reinit = self.view.values(ONE_SHOT, REINIT, level, self.view.full)
-        if granularity == "filter":
+        if granularity != "weight":
             fine_t, fine = self.best(FINE_TUNING, level)
             self.sheet.match(
                 self.at_level("Networks without the pruned filters, reinitialized, match fine-tuned ones", level),

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from lth_core.analysis.choices import best
+from lth_core.analysis.claims import ROUNDING
 from lth_core.analysis.measurements import seed_means
 from lth_core.config import Config
 from lth_core.data.facts import known_facts
-from lth_core.metrics import ROUNDING, Metric
+from lth_core.metrics import Metric
 from lth_core.studies.renda2020.study import POLICIES, Design
 from lth_core.tasks.metrics import metric_of
 

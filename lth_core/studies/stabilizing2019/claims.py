@@ -103,12 +103,12 @@ class LevelClaims:
         """Claim that both distances fall with k (Figure 4)."""
         last = self.steps[-1]
         for column, (noun, distance) in DISTANCES.items():
-            self.sheet.add(
+            self.sheet.saved(
                 self.sentence(f"Later rewinding makes IMP subnetworks more stable to {noun}"),
                 f"{PAPER}, Figure 4",
                 f"{distance}, fall from k=0 to k={last}",
-                100 * (1 - self.values("ticket", last, column) / self.values("ticket", 0, column)),
-                unit="% of k=0",
+                self.values("ticket", last, column) / self.values("ticket", 0, column),
+                of="k=0",
             )
 
     def of_rewinding(self) -> None:

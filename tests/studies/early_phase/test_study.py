@@ -271,6 +271,12 @@ def test_the_correlation_is_taken_over_perturbations_alone_seed_by_seed():
     assert np.isnan(correlation(table)[0]) and correlation(table)[1] == pytest.approx(wanted)
 
 
+def test_of_equally_accurate_networks_there_is_no_correlation():
+    rows = [(0, f"p{index}", "shuffle", index, accuracy) for index, accuracy in enumerate([0.3, 0.1 + 0.2, 0.3, 0.3])]
+    table = pd.DataFrame(rows, columns=["seed", "network", "family", "effective_std", "metric"])
+    assert np.isnan(correlation(table)[0])
+
+
 @pytest.mark.parametrize(("levels", "nearest"), [([2, 6], 6), ([2, 9], 9), ([6, 7], 6), ([3], 3)])
 def test_the_correlation_is_taken_at_the_level_nearest_to_the_papers_density(levels: list[int], nearest: int):
     densities = [1.0, *(0.8**level for level in levels)]

@@ -107,6 +107,13 @@ def test_rank_correlation_needs_values_that_are_there_and_differ() -> None:
     assert rank_correlation(rising, -rising) == pytest.approx(-1)
     assert np.isnan(rank_correlation(rising, pd.Series([0.0, np.nan, 1.0])))
     assert np.isnan(rank_correlation(rising, pd.Series([1.0, 1.0, 1.0])))
+    assert np.isnan(rank_correlation(rising, pd.Series([0.3, 0.1 + 0.2, 0.3])))
+
+
+def test_rounding_decides_no_rank_correlation() -> None:
+    barriers = pd.Series([0.0, 0.1, 0.2, 0.3])
+    noisy = pd.Series([0.1 + 0.2, 0.3, 0.5, 0.5 - 1e-9])
+    assert rank_correlation(barriers, noisy) == rank_correlation(barriers, noisy.round(6)) == pytest.approx(0.894427191)
 
 
 def test_a_few_subnetworks_make_no_claim_about_all() -> None:

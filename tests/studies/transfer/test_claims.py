@@ -94,7 +94,7 @@ def claims_of(tables: dict[str, pd.DataFrame], **options: Any) -> dict[tuple[str
 def test_claims_are_made_where_a_tenth_of_the_weights_or_fewer_are_left(tables: dict[str, pd.DataFrame]) -> None:
     claims = claims_of(tables)
     random = claims["a", "A ticket found on b is better than a random ticket"]
-    assert random.claim.endswith(", with 12% to 6.2% of the weights.")
+    assert random.claim.endswith(", with 12.5% to 6.2% of the weights.")
     assert random.estimate == pytest.approx(4 * (2 + 3) / 2) and random.verdict == "supported"
     layers = claims["a", "Layerwise densities of a ticket are worth something without the ticket"]
     assert layers.estimate == pytest.approx(2 * 2.5) and layers.n == SEEDS
@@ -111,7 +111,7 @@ def test_halves_and_optimizers_are_compared_with_the_target_ticket_at_a_tenth(ta
     claims = claims_of(tables)
     within = "matches the target ticket (within 0.2 percentage points)"
     half = claims["a", f"A ticket found on the other half of the examples {within}"]
-    assert half.claim.endswith(", with 12% of the weights.")
+    assert half.claim.endswith(", with 12.5% of the weights.")
     assert half.estimate == pytest.approx(-2) and half.margin == -0.2 and half.verdict == "contradicted"
     swap = claims["whole", f"A ticket found with another optimizer {within}"]
     assert swap.estimate == pytest.approx(-2) and swap.unit == "percentage points"

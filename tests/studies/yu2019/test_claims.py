@@ -51,7 +51,7 @@ def test_fewer_bits_are_better_and_levels_go_down_from_a_fifth_of_the_weights(
     three: Known, sentence: str, effect: int, worse: str, better: str
 ) -> None:
     claim = about(three, "text", sentence)
-    assert claim.claim == f"{sentence}, with 12% to 3.1% of the weights."
+    assert claim.claim == f"{sentence}, with 12.5% to 3.1% of the weights."
     assert claim.estimate == pytest.approx(effect * 0.04 * np.mean([3, 4, 5]))
     assert (
         claim.effect == f"test bits per character at the end of training, {worse} minus {better}, mean over 3 densities"
@@ -71,7 +71,7 @@ def test_more_return_is_better_and_levels_of_control_go_down_from_a_tenth(
 
 
 def test_images_are_compared_as_text_is_in_their_metric() -> None:
-    claim = about(known({"digits": IMAGES}), "digits", "Tickets beat random tickets, with 12% to 3.1%")
+    claim = about(known({"digits": IMAGES}), "digits", "Tickets beat random tickets, with 12.5% to 3.1%")
     assert claim.estimate == pytest.approx(5 * 0.8 * np.mean([3, 4, 5])) and claim.unit == "percentage points"
 
 
@@ -157,7 +157,7 @@ def test_embeddings_are_compared_at_equal_numbers_of_all_weights(three: Known) -
     pruned = [np.interp(np.log(at), np.log(0.5 ** np.arange(5, -1, -1)), np.arange(5, -1, -1)) for at in left]
     wanted = np.mean([0.04 * (2 * there - here) for there, here in zip(pruned, range(2, 6), strict=True)])
     assert claim.estimate == pytest.approx(wanted)
-    assert "with 32% to 13% of all weights, embeddings included, tickets that keep" in claim.claim
+    assert "with 32.5% to 12.8% of all weights, embeddings included, tickets that keep" in claim.claim
     assert claim.effect.endswith("embeddings pruned minus embeddings kept (interpolated), mean over 4 densities")
 
 
@@ -166,7 +166,7 @@ def test_weights_that_only_kept_embeddings_leave_are_not_compared(three: Known) 
     table = tables["measurements"]
     few = (table["task"] == "text-embeddings") & (table["level"] > 2)  # down to a quarter of all weights
     claim = about((study, config, tables | {"measurements": table[~few]}), "text", "Embeddings are better left alone")
-    assert "with 32% of all weights" in claim.claim and claim.n == 3
+    assert "with 32.5% of all weights" in claim.claim and claim.n == 3
 
 
 def test_embeddings_are_said_to_go_first_where_they_do(three: Known) -> None:

@@ -1,0 +1,65 @@
+"""Numbers as the page writes them: rounded to what they tell, with their units, or drawn."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+
+def number(value: float, decimals: int | None = None) -> str:
+    """Write a number for readers: with that many decimals, or as short as it is; an unknown one is a dash."""
+    if math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    text = f"{value:.6g}" if decimals is None else f"{round(value, decimals) + 0.0:,.{decimals}f}"
+    return text.replace("-", "−")
+
+
+def ratio(part: float, whole: float) -> str:
+    """Write a part as a percentage of the whole; a dash where either is unknown."""
+    return f"{part / whole:.0%}" if math.isfinite(part) and math.isfinite(whole) and whole else "–"
+
+
+def decimals(claim: Mapping[str, Any]) -> int:
+    """Count the decimals of a claim's numbers that mean something: two digits of half its interval's width."""
+    half = (claim["high"] - claim["low"]) / 2
+    digits = half if math.isfinite(half) and half > 0 else abs(claim["estimate"])
+    return min(6, max(0, 1 - math.floor(math.log10(digits)))) if math.isfinite(digits) and digits > 0 else 0
+
+
+def interval_bar(claim: Mapping[str, Any]) -> dict[str, float] | None:
+    """Locate a claim's interval, estimate and margin on a bar, in percent of its width; None if unbounded."""
+    low, high, estimate, margin = (claim[key] for key in ("low", "high", "estimate", "margin"))
+    if not all(map(math.isfinite, (low, high, estimate, margin))):
+        return None
+    left, right = min(low, margin), max(high, margin)
+    scale = 90 / (right - left) if right > left else 0.0
+    at = {"low": low, "high": high, "estimate": estimate, "margin": margin}
+    return {key: round(5 + (value - left) * scale, 2) if scale else 50.0 for key, value in at.items()}
+
+
+def claim_numbers(claim: Mapping[str, Any]) -> dict[str, str]:
+    """Write a claim's numbers: its estimate and interval, margin, p-values, and what its number of seeds decides."""
+    digits = decimals(claim)
+    unbounded = claim["seeds_needed"] == math.inf
+    return {
+        "estimate": number(claim["estimate"], digits),
+        "interval": "" if claim["note"] else f"[{number(claim['low'], digits)}, {number(claim['high'], digits)}]",
+        "margin": _margin(claim["margin"], claim["unit"]),
+        "p": _p_value(claim["p"]),
+        "p_holm": _p_value(claim["p_holm"]),
+        "detectable": number(claim["detectable"], digits),
+        "seeds_needed": "more than 10,000" if unbounded else number(claim["seeds_needed"], 0),
+    }
+
+
+def _margin(margin: float, unit: str) -> str:
+    """Say what the effect must exceed: no unit where that is 0."""
+    return f"{number(margin)} {unit}" if margin else "0"
+
+
+def _p_value(p: float) -> str:
+    """Write a p-value as it is read after "p": "= 0.03", "< 0.001"."""
+    return "–" if math.isnan(p) else "< 0.001" if p < 0.001 else f"= {p:.2g}"

@@ -1,0 +1,81 @@
+"""How long to train each method's ticket so that all cost the same, search included: planned by densities alone.
+
+The plan counts in dense trainings, and takes what a step costs to be in proportion to density, as it is in a network
+of linear layers; what trainings came to is in the table `costs`. Schedules are stretched with the training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lth_core import registry
+from lth_core.config import Task
+from lth_core.pruning.moments import scored_step, starts_dense
+from lth_core.studies.comparison.contenders import Contender
+
+SHORTEST = 1.02
+"""Trainings that would be longer by less than this stay as they are."""
+
+
+def search_cost(contender: Contender, density: float, steps: int) -> float:
+    """Plan what finding a mask costs, in dense trainings of `steps`; scores are not counted."""
+    method, level = contender.settings, contender.level(density)
+    before = sum(method.densities[: level - 1]) if method.iterative else 0.0
+    return dense_steps(contender, steps) / steps + (1 - method.rewind.step / steps) * before
+
+
+def dense_steps(contender: Contender, steps: int) -> int:
+    """Count the steps of dense training that a method needs: to score weights, or to rewind to."""
+    step = scored_step(contender.settings)
+    if contender.settings.during and starts_dense(contender.settings):
+        step = 0  # nothing is scored
+    return steps if step is None else max(step, contender.settings.rewind.step)
+
+
+def training_density(contender: Contender, density: float) -> float:
+    """Plan the mean density of a ticket's training: that of the ramp where masks shrink from the dense network.
+
+    Zhu & Gupta 2017, equation 1: over the ramp, sparsity is 3/4 of the last one on average.
+    """
+    method = contender.settings
+    if not (method.during and starts_dense(method)):
+        return density
+    defaults = registry.sparsifier.options(method.during.name)
+    options = {name: option.default for name, option in defaults.items()} | method.during.options
+    begin, end = options.get("begin", 0.0), options.get("until", 1.0)
+    return 1 - (1 - density) * (0.75 * (end - begin) + 1 - end)
+
+
+def total_cost(contender: Contender, density: float, steps: int) -> float:
+    """Plan what search and training cost, in dense trainings of `steps`."""
+    part = 1 - contender.settings.rewind.step / steps
+    return search_cost(contender, density, steps) + part * training_density(contender, density)
+
+
+def longer_steps(contenders: Iterable[Contender], density: float, steps: int, longest: float) -> dict[str, int]:
+    """Plan the steps with which each method costs as much as the most expensive one, by name of the method.
+
+    They are at most `longest` times `steps`. Methods that would hardly train longer are left out.
+    """
+    contenders = list(contenders)
+    budget = max(total_cost(contender, density, steps) for contender in contenders)
+    longer = {}
+    for contender in contenders:
+        left = budget - search_cost(contender, density, steps)
+        times = left / training_density(contender, density) + contender.settings.rewind.step / steps
+        if times >= SHORTEST:
+            longer[contender.name] = round(steps * min(times, longest))
+    return longer
+
+
+def stretched(task: Task, steps: int) -> Task:
+    """Return a task that trains for more `steps`, with its schedule and evaluations stretched."""
+    recipe, times = task.train, steps / task.train.steps
+    schedule = recipe.schedule.model_copy(
+        update={
+            "drop_steps": [round(step * times) for step in recipe.schedule.drop_steps],
+            "warmup_steps": round(recipe.schedule.warmup_steps * times),
+        }
+    )
+    changed = {"steps": steps, "schedule": schedule, "evaluate_every": round(recipe.evaluate_every * times)}
+    return task.model_copy(update={"train": recipe.model_copy(update=changed)})

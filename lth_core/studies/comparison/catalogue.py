@@ -1,0 +1,63 @@
+"""The methods that are compared unless the config names others: one entry each, as changes of the task's method.
+
+To compare one more by default, add an entry. A method of the config is compared when the study's option `methods` names
+it; one that is named like an entry takes its position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One method: how it differs from iterative magnitude pruning that resets to theta_0."""
+
+    label: str
+    """What figures call it."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of the method; those of the task's method that are left are `scope`, `allocation` and `exclude`."""
+    rewind: str = "reset"
+    """The policy; `rewind` goes to the step of the task's method."""
+    branch: str | None = None
+    """The treatment that is trained in place of tickets."""
+    of: str = ""
+    """The entry whose tickets are treated."""
+    unfit: Mapping[str, str] = field(default_factory=dict)
+    """Kind of data -> why the method does not work on it."""
+
+
+def once(criterion: str, **settings: Any) -> dict[str, Any]:
+    """Settings that score theta_0 once for each density."""
+    return {"criterion": criterion, "iterative": False, "prune_at": 0, **settings}
+
+
+GLOBAL = {"scope": "global", "allocation": "rates"}
+UNIFORM = {"scope": "layer", "allocation": "uniform"}
+KERNEL = {"scope": "layer", "allocation": "erdos-renyi-kernel"}
+
+CATALOGUE = {
+    # after training
+    "imp-reset": Recipe("IMP, reset"),
+    "imp-rewind": Recipe("IMP, weights rewound", rewind="rewind"),
+    "imp-lr-rewind": Recipe("IMP, learning rate rewound", rewind="lr-rewind"),
+    "fine-tune": Recipe("IMP, fine-tuned", rewind="fine-tune"),
+    "one-shot": Recipe("one-shot", {"iterative": False}, rewind="rewind"),
+    # before training
+    "snip": Recipe("SNIP", once("snip", **GLOBAL)),
+    "grasp": Recipe("GraSP", once("grasp", **GLOBAL)),
+    "synflow": Recipe("SynFlow", once("synflow", **GLOBAL), unfit={"text": "inputs of ones are numbers, not tokens"}),
+    "magnitude-at-init": Recipe("magnitude at init", once("magnitude")),
+    # while training
+    "gradual": Recipe("gradual (GMP)", {"iterative": False, "during": "gradual"}),
+    "set": Recipe("SET", once("random", during="set", **KERNEL)),
+    "rigl": Recipe("RigL", once("random", during="rigl", **KERNEL)),
+    # controls
+    "random": Recipe("random, uniform", once("random", **UNIFORM)),
+    "random-erk": Recipe("random, ERK", once("random", **KERNEL)),
+    "reinit": Recipe("IMP's mask, fresh weights", branch="reinit", of="imp-reset"),
+}
+"""Name -> method. ERK: Erdos-Renyi densities with the kernel's size, as RigL starts from, so that `random-erk` is what
+Evci et al. 2020 call static."""

@@ -1,0 +1,156 @@
+"""The methods that a task's comparison consists of, made to have masks of exactly the same densities."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from lth_core import registry
+from lth_core.config import Config, Method, Rewind, Task
+from lth_core.config.methods import MAX_LEVELS
+from lth_core.data.kinds import kind_of_data
+from lth_core.pruning.moments import scored_step
+from lth_core.registry import UnknownName
+from lth_core.storage.runs import Run
+from lth_core.studies.comparison.catalogue import CATALOGUE, Recipe
+
+AFTER, BEFORE, WHILE, CONTROL = "after training", "before training", "while training", "controls"
+GROUPS = (AFTER, BEFORE, WHILE, CONTROL)
+"""When masks are made, in the order of figures."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One compared method of a task: as the option `compare` calls it, and the derived method that is trained."""
+
+    name: str
+    label: str
+    method: str
+    settings: Method
+    branch: str | None = None
+
+    @property
+    def group(self) -> str:
+        """Return when its masks are made, one of GROUPS."""
+        if self.settings.during:
+            return WHILE
+        if self.branch or self.settings.criterion.name == "random":
+            return CONTROL
+        return AFTER if scored_step(self.settings) is None else BEFORE
+
+    def level(self, density: float) -> int:
+        """Return the level that has a density."""
+        return self.settings.densities.index(density) + 1
+
+    def run(self, task: str, cohort: str, density: float) -> Run:
+        """Return the training of its ticket of a density."""
+        return Run(task, cohort, self.method, self.level(density), self.branch)
+
+
+def label_of(name: str) -> str:
+    """Return what figures call a method of the catalogue or of the config."""
+    return CATALOGUE[name].label if name in CATALOGUE else name
+
+
+def ladder(densities: Sequence[float], rate: float) -> list[float]:
+    """List densities of iterative pruning: the wanted ones, falling, and what lies between.
+
+    Between two wanted densities lie as many levels, in equal ratios, as rounds take that prune at most `rate` each.
+    """
+    levels, before = [], 1.0
+    for wanted in densities:
+        rounds = max(1, math.ceil(math.log(wanted / before) / math.log(1 - rate) - 1e-9))
+        levels += [round(before * (wanted / before) ** (part / rounds), 6) for part in range(1, rounds)] + [wanted]
+        before = wanted
+    return levels
+
+
+def contenders(
+    config: Config, task: str, base: str, names: Iterable[str], densities: Sequence[float]
+) -> tuple[list[Contender], dict[str, str]]:
+    """Make the methods that `names` lists, and say why those that the task cannot have are left out.
+
+    `base` names the task's method, `densities` are the wanted ones, falling. Raises ValueError for a name that is
+    unknown and a method that cannot have densities.
+    """
+    made: dict[str, Contender] = {}
+    left_out = {}
+    for name in names:
+        if name in config.methods:
+            contender, why = _configured(name, config.methods[name], densities), None
+        elif name in CATALOGUE:
+            contender = _derived(name, CATALOGUE[name], base, config.methods[base], densities)
+            why = _unfit(CATALOGUE[name], config, config.tasks[task])
+        else:
+            raise ValueError(f"compare: {UnknownName('method', name, {*CATALOGUE, *config.methods})}")
+        why = why or _repeated(contender, made.values(), config.tasks[task])
+        if why:
+            left_out[name] = why
+        else:
+            made[name] = contender
+    return list(made.values()), left_out
+
+
+def _derived(name: str, recipe: Recipe, base: str, method: Method, densities: Sequence[float]) -> Contender:
+    """An entry of the catalogue, for tasks whose method is `base`."""
+    changes = CATALOGUE[recipe.of] if recipe.of else recipe
+    shared = method.model_dump(mode="json", include={"scope", "allocation", "exclude"})
+    settings = shared | {"rewind": _rewind(changes.rewind, method.rewind.step), **changes.settings}
+    settings = _with_densities(settings, method.rate, densities, f"compare: '{name}'")
+    return Contender(name, label_of(name), f"{base}-compared-{recipe.of or name}", settings, recipe.branch)
+
+
+def _configured(name: str, method: Method, densities: Sequence[float]) -> Contender:
+    """A method of the config, at the wanted densities instead of its own."""
+    kept = method.model_dump(mode="json", exclude={"rate", "rate_by_kind", "densities", "levels"})
+    settings = _with_densities(kept, method.rate, densities, f"compare: '{name}'")
+    return Contender(name, label_of(name), f"{name}-compared", settings)
+
+
+def _with_densities(settings: Mapping[str, Any], rate: float, densities: Sequence[float], what: str) -> Method:
+    iterative = settings.get("iterative", not settings.get("during"))
+    levels = ladder(densities, rate) if iterative else list(densities)
+    if len(levels) > MAX_LEVELS:
+        raise ValueError(f"{what} needs {len(levels)} levels at rate {rate:g}, at most {MAX_LEVELS}: raise its rate")
+    try:
+        return Method.model_validate({**settings, "densities": levels, "levels": len(levels)})
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise ValueError(f"{what} cannot be compared at densities: {reason}") from None
+
+
+def _rewind(policy: str, step: int) -> dict[str, Any]:
+    if policy == "rewind":
+        return Rewind(policy="rewind", step=step).model_dump() if step else Rewind().model_dump()
+    return {"policy": policy}
+
+
+def _unfit(recipe: Recipe, config: Config, task: Task) -> str | None:
+    """Why a task's data do not suit a method."""
+    source = config.dataset(task.dataset).source.name
+    known = source in registry.dataset.names()  # otherwise the config is wrong elsewhere
+    return recipe.unfit.get(kind_of_data(registry.dataset.facts(source))) if known else None
+
+
+def _repeated(contender: Contender, others: Iterable[Contender], task: Task) -> str | None:
+    """Which method of the same training is compared already."""
+    for other in others:
+        if contender.branch == other.branch and _same(contender.settings, other.settings, task):
+            return f"the same as {other.label} here"
+    return None
+
+
+def _same(first: Method, second: Method, task: Task) -> bool:
+    """Whether two methods train the same; a constant learning rate is its own last one."""
+    constant = task.train.schedule.name == "constant" and not task.train.schedule.warmup_steps
+
+    def trained(method: Method) -> Method:
+        policies = {"fine-tune": "lr-rewind", "rewind-low-rate": "rewind"} if constant else {}
+        policy = policies.get(method.rewind.policy, method.rewind.policy)
+        return method.model_copy(update={"rewind": method.rewind.model_copy(update={"policy": policy})})
+
+    return trained(first) == trained(second)

@@ -1,0 +1,134 @@
+"""The comparison: the trainings that it asks for, and its tables."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from pydantic import ValidationError
+
+from lth_core.config import Branch, Choice
+from lth_core.planning.plan import Plan
+from lth_core.storage.runs import DENSE, Run
+from lth_core.studies.comparison.catalogue import CATALOGUE
+from tests.support.comparison_results import DENSITIES, METHOD, STEPS, TASK, config, study
+
+# ---------------------------------------------------------------- trainings
+
+
+def test_every_method_is_trained_once_per_density_as_the_recipe_says() -> None:
+    runs = study().runs(config())
+    assert len(runs) == len(set(runs)) and Run("task", "0-2") in runs
+    as_written = [run for run in runs if run.task == "task" and run.level]
+    assert len(as_written) == len(CATALOGUE) * len(DENSITIES)
+
+
+def test_cheap_methods_are_trained_again_for_longer_from_the_same_tickets() -> None:
+    longer = [run for run in study().runs(config()) if run.task != "task"]
+    masks = Counter((run.method.removeprefix("imp-compared-"), run.level, run.branch) for run in longer)
+    fixed = ("imp-rewind", "one-shot", "snip", "grasp", "synflow", "magnitude-at-init", "random", "random-erk")
+    changing = ("gradual", "set", "rigl")
+    expected = {(name, 1, "of-task") for name in fixed} | {(name, 1, None) for name in changing}
+    assert set(masks) == expected and set(masks.values()) == {1}
+
+
+def test_longer_trainings_are_tasks_of_their_length() -> None:
+    settings = config()
+    derived = {name: task for name, task in settings.tasks.items() if name != "task"}
+    assert {run.task for run in study().runs(settings) if run.task != "task"} == set(derived)
+    assert all(name == f"task-{task.train.steps}-steps" for name, task in derived.items())
+    assert settings.tasks["task-30-steps"].train.schedule.drop_steps == [18]
+
+
+def test_tickets_of_longer_trainings_are_those_of_the_task_treated_or_not() -> None:
+    settings = config(branches={"reinit": {"treatment": "reinit", "draws": 2}})
+    assert study().branches(settings) == {
+        "of-task": Branch(treatment=Choice(name="ticket"), source="task"),
+        "reinit-of-task": Branch(treatment=Choice(name="reinit"), draws=2, source="task"),
+    }
+
+
+def test_without_longer_trainings_nothing_is_derived_for_them() -> None:
+    options = {"longest": 1.0}
+    settings = config(options=options)
+    assert set(settings.tasks) == {"task"} and study(**options).branches(settings) == {}
+    assert "equal-cost-task" not in study(**options).figure_names(settings)
+    assert {entry.budget for entry in study(**options).entries(settings)} == {"training"}
+
+
+def test_densities_of_equal_cost_can_be_chosen() -> None:
+    chosen = study(equal_cost_densities=[0.05])
+    assert {entry.density for entry in chosen.entries(config()) if entry.budget == "total"} == {0.05}
+    with pytest.raises(ValueError, match=r"^equal_cost_densities: 0\.2 must be one of densities \(0\.5, 0\.05\)"):
+        study(equal_cost_densities=[0.2]).runs(config())
+
+
+@pytest.mark.parametrize(
+    "options", [{"densities": [0.1, 0.2]}, {"densities": []}, {"compare": ["snip"]}, {"longest": 0}]
+)
+def test_options_that_mean_nothing_are_refused(options: dict) -> None:
+    with pytest.raises(ValidationError):
+        study(**options)
+
+
+def test_the_plan_takes_all_that_is_derived(tmp_path: Path) -> None:
+    """Names, levels, steps and branches of every derived training are looked at when the config is read."""
+    settings = {"tasks": {"task": TASK}, "methods": {"imp": METHOD}}
+    settings["studies"] = {"comparison": {"tasks": {"task": "imp"}, "densities": DENSITIES}}
+    path = tmp_path / "comparison.yaml"
+    path.write_text(json.dumps(settings))
+    plan = Plan.read([path])
+    runs = [run for run in plan.runs if run.branch == "of-task"]
+    assert {plan.chains.branch_inputs(run)["mask"] for run in runs} <= {
+        Run("task", run.cohort, run.method, run.level).mask("results") for run in runs
+    }
+
+
+# ---------------------------------------------------------------- tables
+
+
+@pytest.fixture(scope="module")
+def tables(everything: tuple) -> dict[str, pd.DataFrame]:
+    return everything[2]
+
+
+def test_every_method_is_measured_under_both_budgets(tables: dict[str, pd.DataFrame]) -> None:
+    rows = tables["measurements"]
+    assert not rows.duplicated(["task", "budget", "method", "density", "seed", "draw"]).any()
+    methods = {*CATALOGUE}
+    for budget, densities in (("training", DENSITIES), ("total", DENSITIES[:1])):
+        of_budget = rows[(rows["budget"] == budget) & (rows["method"] != DENSE)]
+        assert set(of_budget["method"]) == methods and set(of_budget["density"]) == set(densities)
+        assert len(of_budget) == len(methods) * len(densities) * 3
+    assert len(rows[rows["method"] == DENSE]) == 3
+
+
+def test_masks_keep_what_they_should(tables: dict[str, pd.DataFrame]) -> None:
+    rows = tables["measurements"]
+    assert (rows["kept"] == rows["density"]).all()
+
+
+def test_trainings_at_equal_cost_are_longer_where_they_cost_less(tables: dict[str, pd.DataFrame]) -> None:
+    rows = tables["measurements"].query("density == 0.5").groupby(["budget", "method"])["steps"].first()
+    assert rows["training", "random"] == STEPS and rows["total", "random"] == 3 * STEPS
+    assert rows["training", "imp-rewind"] == STEPS - 2
+    assert rows["total", "imp-reset"] == STEPS
+    assert (rows["total"] >= rows["training"]).all()
+
+
+def test_ranks_follow_the_metric_compared_with_the_dense_network(tables: dict[str, pd.DataFrame]) -> None:
+    rows = tables["ranks"].query("budget == 'training' and density == 0.05").sort_values("rank")
+    order = ["imp-lr-rewind", "imp-rewind", "imp-reset", "gradual", "fine-tune", "one-shot", "synflow", "snip", "grasp"]
+    assert list(rows["method"])[:9] == order and rows["method"].iloc[-1] == "random"
+    assert rows.set_index("method").loc["fine-tune", "gain"] == pytest.approx(-4)
+    assert ((rows["best"] <= rows["rank"]) & (rows["rank"] <= rows["worst"])).all()
+
+
+def test_what_is_compared_is_named(tables: dict[str, pd.DataFrame]) -> None:
+    rows = tables["methods"]
+    assert list(rows["method"]) == [*CATALOGUE] and rows["left_out"].isna().all()
+    rigl = rows[rows["method"] == "rigl"].iloc[0]
+    assert (rigl["label"], rigl["group"]) == ("RigL", "while training")
