@@ -54,7 +54,7 @@ class Decisions(Protocol):
 
 
 def decisions_of(task: Task, examples: int, episodes: int) -> Decisions:
-    """Return what is decided in a task, of which so many examples or episodes are drawn for training.
+    """Return what is decided in a task; each training draws this number of examples or episodes of it.
 
     Raises TaskError where outputs are no choice between classes or actions.
     """

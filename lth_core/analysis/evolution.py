@@ -83,8 +83,8 @@ def ranking(topologies: Sequence[Topology], performances: np.ndarray, by_connect
 
 def pareto_fronts(goals: np.ndarray) -> np.ndarray:
     """Number the Pareto fronts (N,) of points (N, goals): 0 where no other is at least as high in all and better."""
-    at_least = (goals[:, None] >= goals[None]).all(axis=-1)
-    dominates = at_least & (goals[:, None] > goals[None]).any(axis=-1)
+    differences = goals[:, None] - goals[None]
+    dominates = np.logical_and(differences.min(axis=-1) >= 0, differences.max(axis=-1) > 0)
     fronts, number = np.full(len(goals), -1), 0
     while (fronts < 0).any():
         left = fronts < 0

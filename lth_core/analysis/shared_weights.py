@@ -49,7 +49,8 @@ def _in_order(topology: Topology) -> tuple[np.ndarray, np.ndarray, np.ndarray, n
     functions = [topology.functions[node - topology.fixed] for node in order]
     lengths = [len(sources[node]) for node in order]
     flat = [source for node in order for source in sources[node]]
-    return tuple(np.array(values, dtype=np.int64) for values in (order, functions, lengths, flat))
+    order, functions, lengths, flat = (np.array(values, dtype=np.int64) for values in (order, functions, lengths, flat))
+    return order, functions, lengths, flat
 
 
 @compiled("f8(i8, f8)")

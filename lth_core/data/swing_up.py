@@ -27,7 +27,7 @@ SPREAD = 0.2
 def register() -> None:
     """Let gymnasium know the environment, once."""
     if ID not in gymnasium.registry:
-        gymnasium.register(ID, CartPoleSwingUp, max_episode_steps=STEPS)
+        gymnasium.register(ID, f"{__name__}:{CartPoleSwingUp.__name__}", max_episode_steps=STEPS)
 
 
 def first_state(rng: np.random.Generator) -> np.ndarray:

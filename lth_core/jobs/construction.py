@@ -111,8 +111,8 @@ class Comparison:
             self.task.measures(made.to(self.task.device), batch)[name].double()
             for made, batch in zip(outputs, self.batches, strict=True)
         ]
-        means = (errors.mean() / largest, errors.max() / largest, torch.cat(agreed).double().mean())
-        return *map(float, means), float(torch.cat(measures).mean())
+        agreement, metric = torch.cat(agreed).double().mean(), torch.cat(measures).mean()
+        return float(errors.mean() / largest), float(errors.max() / largest), float(agreement), float(metric)
 
 
 if __name__ == "__main__":

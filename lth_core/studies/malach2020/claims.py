@@ -72,7 +72,7 @@ class TaskClaims(TaskSheet):
                     f"With {values} random values the mean error of the best subset sum is below {error:g}",
                     SUBSET_SUMS,
                     f"log10 of {error:g} over the mean error",
-                    np.log10(error / some),
+                    np.log10(error) - some.map(np.log10),
                     unit="powers of ten",
                 )
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from lth_core.config import Config
 from lth_core.drawing.axes import label_vertical, percent_axis
@@ -30,7 +31,7 @@ def drawings(study: Design, config: Config, tables: dict[str, pd.DataFrame]) -> 
 def power_axis(axes: Axes, label: str) -> None:
     """Show values that are given as log10 on a vertical axis."""
     axes.yaxis.set_major_formatter(lambda power, position: f"$10^{{{power:g}}}$")
-    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     label_vertical(axes, label)
 
 
