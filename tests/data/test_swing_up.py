@@ -14,7 +14,9 @@ def energy(state: np.ndarray) -> float:
     """Of a cart and a uniform rod that hangs where the angle is pi."""
     _, speed, angle, turning = state
     moving = (swing_up.CART + swing_up.POLE) * speed**2 / 2
-    moving += swing_up.POLE * (swing_up.LENGTH**2 * turning**2 / 6 - swing_up.LENGTH * speed * turning * np.cos(angle) / 2)
+    moving += swing_up.POLE * (
+        swing_up.LENGTH**2 * turning**2 / 6 - swing_up.LENGTH * speed * turning * np.cos(angle) / 2
+    )
     return moving + swing_up.POLE * swing_up.GRAVITY * swing_up.LENGTH / 2 * np.cos(angle)
 
 
