@@ -12,6 +12,7 @@ TRAIN = {"optimizer": {"name": "adam", "learning_rate": 0.01}, "batch_size": 8, 
 LANGUAGE = {"dataset": "english", "objective": "language", "model": "lstm"}
 CONVOLUTIONS = {"dataset": "digits", "model": "conv-2"}
 LINEAR = {"dataset": "digits", "model": "lenet"}
+GRAPH = {"dataset": "digits-graph", "model": "gcn"}
 CLASSES, CHOICES = "'classification'", "'classification' or 'actor-critic'"
 
 
@@ -32,6 +33,14 @@ def test_a_task_without_choices_is_refused(study: str, needed: str) -> None:
     (line,) = errors_of(LANGUAGE, study)
     wanted = f"this study needs tasks with objective {needed}, not 'language': leave the task out of it"
     assert line == f"studies.{study}.tasks.mine: {wanted}"
+
+
+def test_nodes_of_a_graph_are_not_decided_on_one_by_one() -> None:
+    (line,) = errors_of(GRAPH, "gaier2019")
+    assert line == (
+        "studies.gaier2019.tasks.mine: evolved networks take images, points or environment, and 'digits-graph' is of "
+        "kind graph: leave the task out of it"
+    )
 
 
 def test_a_network_of_convolutions_is_no_target_of_a_construction() -> None:
