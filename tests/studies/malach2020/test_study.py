@@ -27,7 +27,7 @@ Tables = dict[str, pd.DataFrame]
 
 
 def tables(per_value: float = 0.9, last: float = 0.005, neurons: float = 0.5) -> Tables:
-    """Errors that fall by so many bits per value; `last`: the error with the most units."""
+    """Errors that fall by `per_value` bits for each value; `last`: the error with the most units."""
     sums = [
         ("digits", seed, values, error := 0.3 * 2 ** (-(per_value + 0.01 * seed) * values), 4 * error)
         for seed in SEEDS
