@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lth_core.analysis.measurements import seed_means
 from lth_core.config import Config
 from lth_core.drawing.axes import label_vertical, metric_axis
 from lth_core.drawing.colours import series
@@ -18,6 +19,8 @@ from lth_core.studies.gaier2019.claims import TaskClaims
 from lth_core.studies.gaier2019.study import Design
 
 EVOLVED, FIXED, TRAINED = (*series(2), "#000000")
+NAMED = 12
+"""Inputs that are named; of more, such as pixels, each is a point."""
 FAINT = 60
 """Connections of a topology that are drawn clearly; more are drawn the fainter."""
 
@@ -77,10 +80,11 @@ def by_weight(axes: Axes, view: TaskClaims) -> None:
 
 
 def topology(view: TaskClaims) -> Drawing:
-    """Return the drawing of the evolved topology of the first seed."""
+    """Return the drawing of the evolved topology of the seed that is best on validation data."""
     table = view.tables["topologies"]
     rows = table[table["task"] == view.task]
-    seed = int(rows["seed"].min())
+    validation = seed_means(view.rows("evolved", "shared"), "validation_metric")
+    seed = int(validation.index[validation.argmax()])
     nodes = rows[rows["seed"] == seed]
 
     def draw() -> Figure:
@@ -89,10 +93,11 @@ def topology(view: TaskClaims) -> Drawing:
         return figure
 
     count = int(nodes["sources"].fillna("").astype(str).str.split().map(len).sum())
+    connections = f"{count} connection{'' if count == 1 else 's'}"
     caption = (
-        f"The evolved topology of seed {seed}, with {count} connection{'' if count == 1 else 's'}: on the left the "
-        "inputs that are connected, on the right the outputs, and what each node computes. All connections have the "
-        "same weight."
+        f"The evolved topology of seed {seed}, the best on validation data, with {connections}: on the left the inputs "
+        "that are connected, on the right the outputs, and what each node computes. All connections have the same "
+        "weight."
     )
     return Drawing(f"topology-{view.task}", f"{caption} {data_note(view.config.tasks[view.task])}", draw)
 
@@ -125,5 +130,8 @@ def draw_topology(axes: Axes, nodes: pd.DataFrame) -> None:
         axes.scatter([x], [y], s=14, color=EVOLVED if node in functions else "#404040", zorder=2)
         if node in functions:
             axes.annotate(functions[node], (x, y), xytext=(4, 3), textcoords="offset points", fontsize=6)
+        elif len(inputs) <= NAMED:
+            words = "always 1" if node == first - 1 else f"input {node + 1}"
+            axes.annotate(words, (x, y), xytext=(-4, 3), textcoords="offset points", fontsize=6, ha="right")
     axes.set_xlim(-0.3, max(np.max([x for x, _ in positions.values()]), 1) + 0.6)
     axes.set_axis_off()
