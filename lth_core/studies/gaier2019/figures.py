@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -84,7 +86,7 @@ def topology(view: TaskClaims) -> Drawing:
     table = view.tables["topologies"]
     rows = table[table["task"] == view.task]
     validation = seed_means(view.rows("evolved", "shared"), "validation_metric")
-    seed = int(validation.index[validation.argmax()])
+    seed = cast(int, validation.idxmax())
     nodes = rows[rows["seed"] == seed]
 
     def draw() -> Figure:
