@@ -107,4 +107,11 @@ def test_a_topology_is_drawn_with_its_connections_and_functions() -> None:
     drawing = STUDY.figures(CONFIG, tables())[1]
     (axes,) = drawing.draw().axes
     assert len(axes.get_lines()) == 4 and "with 4 connections" in drawing.caption
-    assert sorted(text.get_text() for text in axes.texts) == ["cosine", "linear", "tanh"]
+    assert sorted(text.get_text() for text in axes.texts) == [
+        "always 1",
+        "cosine",
+        "input 1",
+        "input 2",
+        "linear",
+        "tanh",
+    ]
