@@ -106,6 +106,13 @@ def test_lonely_points_of_a_front_come_first() -> None:
     assert np.isinf(distances[[0, 4]]).all() and distances[3] > distances[1]
 
 
+def test_the_middle_of_a_front_comes_after_its_ends() -> None:
+    rng = np.random.default_rng(0)
+    topologies = [minimal(4, 3, 0.5, rng)] * 3
+    between = np.array([[0.5, 8.6], [0.0, 9.0], [4.5, 4.7]])  # means 4.55, 4.5, 4.6: the first lies between the others
+    assert ranking(topologies, between, by_connections=False)[2] == 0
+
+
 def test_fewer_connections_or_the_best_weight_decide_between_equal_means() -> None:
     rng = np.random.default_rng(0)
     small, large = minimal(4, 3, 0.2, rng), minimal(4, 3, 1.0, rng)
