@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
 from lth_core.config.methods import Branch, Method, Policy, Rewind, StartingWeights
 from lth_core.config.searches import Search, SearchRecipe
@@ -39,7 +39,9 @@ __all__ = [
     "Cohort",
     "Config",
     "Connectivity",
+    "Construction",
     "Dataset",
+    "Evolution",
     "Initialization",
     "Kind",
     "Method",
@@ -54,6 +56,7 @@ __all__ = [
     "Section",
     "StartingWeights",
     "Step",
+    "SubsetSums",
     "Task",
     "TrainedWeights",
     "seeds_of",
@@ -71,6 +74,45 @@ class Connectivity(Section):
     """Number of evenly spaced points on the line, including both ends."""
     examples: Annotated[int, Field(ge=2)] | None = None
     """The most examples to measure on, of the training split and of the test split each; by default all of them."""
+
+
+class SubsetSums(Section):
+    """How to measure how near subset sums of random numbers come to targets."""
+
+    values: Annotated[int, Field(ge=2, le=22)] = 20
+    """The most random numbers; every subset of the first 1, 2, ... of them is searched."""
+    targets: PositiveInt = 200
+    """Number of targets of each seed."""
+
+
+class Construction(Section):
+    """How to approximate a trained network by pruning a wide random one."""
+
+    units: Annotated[list[Annotated[int, Field(ge=1, le=16)]], Field(min_length=2)] = [2, 4, 6, 8, 10, 12, 14, 16]
+    """Random hidden units, rising, of which a subset replaces a weight of the target; every subset is searched."""
+
+    @model_validator(mode="after")
+    def _rising(self) -> Construction:
+        if self.units != sorted(set(self.units)):
+            raise ValueError("units must rise")
+        return self
+
+
+class Evolution(Section):
+    """How to evolve networks whose connections all share one weight."""
+
+    weights: Annotated[list[float], Field(min_length=2)] = [-2.0, -1.0, -0.5, 0.5, 1.0, 2.0]
+    """Weights that each network is measured with."""
+    population: Annotated[int, Field(ge=5)] = 64
+    """Networks of a generation."""
+    generations: PositiveInt = 100
+    """Number of generations."""
+    connected: Annotated[float, Field(gt=0, le=1)] = 0.2
+    """Part of the connections between inputs and outputs that the first networks have."""
+    examples: PositiveInt = 500
+    """Training examples that a generation is measured on, drawn for each."""
+    episodes: PositiveInt = 4
+    """Episodes that a generation is measured on, drawn for each, where networks act."""
 
 
 HOW_TO_COMPUTE: dict[str, Any] = {"device": True, "data_root": True, "tasks": {"__all__": {"processes", "nodes"}}}
@@ -103,6 +145,12 @@ class Config(Section):
     """Counterfactuals with options. A registered treatment that needs no options needs no entry."""
     connectivity: Connectivity = Connectivity()
     """How every study measures connectivity."""
+    subset_sums: SubsetSums = SubsetSums()
+    """How every study measures subset sums."""
+    construction: Construction = Construction()
+    """How every study approximates networks by pruning random ones."""
+    evolution: Evolution = Evolution()
+    """How every study evolves networks."""
     studies: Annotated[dict[Name, dict[str, Any]], Field(min_length=1)]
     """Which papers to reproduce, each with its options."""
 

@@ -73,7 +73,8 @@ def _described(id: str, made: gymnasium.Env[Any, Any]) -> Environment:
     if made.spec and made.spec.nondeterministic:
         raise _refused(id, "its seed does not determine its episodes (nondeterministic=True)")
     features, count = int(observations.shape[0]), int(actions.n)
-    source = f"gymnasium's {id}: {features} features, {count} actions, at most {limit} steps"
+    maker = "" if id.startswith("lth/") else "gymnasium's "
+    source = f"{maker}{id}: {features} features, {count} actions, at most {limit} steps"
     return Environment(id, features, count, limit, source)
 
 
@@ -95,6 +96,9 @@ def make(id: str) -> gymnasium.Env[Any, Any]:
     """Make an environment by its id, with its time limit. Raises DataError where that cannot be."""
     import gymnasium
 
+    from lth_core.data import swing_up  # with gymnasium
+
+    swing_up.register()
     if id not in gymnasium.registry:
         near = suggestion(id, gymnasium.registry) or ";"
         raise DataError(

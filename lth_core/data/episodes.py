@@ -44,7 +44,12 @@ class Episodes(Protocol):
 
 def make_episodes(environment: Environment, count: int) -> Episodes:
     """Make what steps `count` episodes at a time. Raises DataError where the environment cannot be made."""
-    vectorized = {"CartPole-v0": CartPoles, "CartPole-v1": CartPoles, "Acrobot-v1": Acrobots}
+    vectorized = {
+        "CartPole-v0": CartPoles,
+        "CartPole-v1": CartPoles,
+        "Acrobot-v1": Acrobots,
+        "lth/CartPoleSwingUp-v0": SwingUps,
+    }
     return vectorized.get(environment.id, SingleEpisodes)(environment, count)
 
 
@@ -162,6 +167,35 @@ class Acrobots:
         angles, speeds = self._state[:2], self._state[2:]
         turns = np.stack([np.cos(angles), np.sin(angles)], axis=1).reshape(4, -1)  # cos, sin of one, then of the other
         return np.concatenate([turns, speeds]).T.astype(np.float32)
+
+
+class SwingUps:
+    """Episodes of CartPole swing-up, all in the same NumPy calls."""
+
+    def __init__(self, environment: Environment, count: int):
+        from lth_core.data import swing_up  # with gymnasium
+
+        self._dynamics, self._limit = swing_up, environment.max_episode_steps
+        self._single: Any = make(environment.id).unwrapped
+        self._state, self._steps = np.zeros((4, count)), 0
+
+    def start(self, seeds: Sequence[int]) -> np.ndarray:
+        """Begin every episode from its seed; return the first observations (N, features), float32."""
+        states = {}
+        for seed in set(seeds):  # several networks may begin from the same
+            self._single.reset(seed=seed)
+            states[seed] = self._single.state
+        self._state, self._steps = np.stack([states[seed] for seed in seeds], axis=1), 0
+        return self._dynamics.observe(self._state)
+
+    def step(self, actions: np.ndarray, alive: np.ndarray) -> Moment:
+        """Take one of the actions (N,) in each episode that has not ended."""
+        dynamics, self._steps = self._dynamics, self._steps + 1
+        after = dynamics.advance(self._state, dynamics.FORCES[actions])
+        self._state = np.where(alive, after, self._state)  # what has left would go on to infinity
+        cut = np.full(len(actions), self._steps >= self._limit)
+        left = dynamics.has_left(self._state)
+        return Moment(dynamics.observe(self._state), dynamics.rewards(self._state), left, cut & ~left)
 
 
 def _runge_kutta(derivatives: Callable[[np.ndarray], np.ndarray], state: np.ndarray, seconds: float) -> np.ndarray:

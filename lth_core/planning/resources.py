@@ -38,6 +38,8 @@ ENVIRONMENT_STEP = 1e-4
 """Seconds of one episode: those of classic control take a fifth of it, those with a physics engine about this."""
 COPIES = 16
 """Of the weights: start, mask, gradients, the optimizer's, and those of a file that is being written."""
+EVOLVED_DECISION = 4e-6
+"""Seconds that an evolved network takes for an example, or a step of an episode."""
 MARGIN = 1.5
 DECODERS = 4
 """Cores that decode image files for one GPU: one does 480 JPEGs of 500x375 pixels a second where that was measured."""
@@ -140,6 +142,14 @@ class Needs:
         """Of evaluating masks of every density: at most 200 evaluations."""
         examples = self._examples(run)
         return self._need(run, 0, 200 * (examples["validation"] + examples["test"]))
+
+    def evolution(self, run: Run) -> Need:
+        """Of networks, each a few hundred connections, that are measured on examples or in episodes, on one core."""
+        settings, limit = self.plan.config.evolution, self._longest_episode(run)
+        measured = settings.population * len(settings.weights) * (limit * settings.episodes or settings.examples)
+        seconds = self._replicates(run) * settings.generations * measured * EVOLVED_DECISION
+        memory = MARGIN * (BYTES * 100 * measured / MEGABYTE + self._data_mb(run)) + CPU.mem_mb
+        return Need(math.ceil(memory), 10 + math.ceil(MARGIN * seconds / 60))
 
     def weights(self, run: Run) -> Need:
         """Of jobs that look at weights and masks: pruning, distances, histograms."""

@@ -115,10 +115,10 @@ class Specs:
         about = {"branch": settings.model_dump(), "chain": not run.branch}
         return canonical(spec | self._rewinding(run.method, run.level) | about)
 
-    def connectivity(self, task: str, cohort: str) -> str:
-        """Give what a measurement between two trained cohorts depends on: task, seeds and how it is measured."""
-        how = {"connectivity": self.config.connectivity.model_dump()}
-        return canonical(self._training(task, cohort, "connectivity") | how)
+    def measurement(self, job: str, task: str, cohort: str) -> str:
+        """Give what a job depends on whose settings the config has under its name: task, seeds and these settings."""
+        settings = {job: getattr(self.config, job).model_dump()}
+        return canonical(self._training(task, cohort, job) | settings)
 
     def telemetry(self, task: str, cohort: str, step: int) -> str:
         """Give what the telemetry of the first steps depends on: task, seeds and the last of the steps."""

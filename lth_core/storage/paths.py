@@ -35,6 +35,23 @@ def supermasks_file(results: str, task: str, cohort: str, method: str) -> str:
     return f"{results}/{task}/{cohort}/{method}/supermasks.csv"
 
 
+def subset_sums_file(results: str, task: str, cohort: str) -> str:
+    """Locate how near subset sums of random numbers come to targets, with the seeds of a cohort."""
+    return f"{results}/{task}/{cohort}/subset_sums.csv"
+
+
+def construction_file(results: str, task: str, cohort: str) -> str:
+    """Locate how near pruned random networks come to the dense run."""
+    return f"{dense_folder(results, task, cohort)}/construction.csv"
+
+
+def evolution_files(results: str, task: str, cohort: str) -> dict[str, str]:
+    """Locate what an evolution came to (`output`), its `generations` and its `topologies`, by argument of the job."""
+    folder = dense_folder(results, task, cohort)
+    names = {"output": "evolved", "generations": "generations", "topologies": "topologies"}
+    return {argument: f"{folder}/{name}.csv" for argument, name in names.items()}
+
+
 def collapse_file(results: str, task: str, cohort: str, method: str, rungs: int | str) -> str:
     """Locate the counts of a criterion's masks of theta_0 at rising compressions, `rungs` per power of ten."""
     return f"{results}/{task}/{cohort}/{method}/collapse_{rungs}.csv"
@@ -82,7 +99,7 @@ def index_file(reports: str) -> str:
 
 _ARTIFACT = re.compile(
     r"^(?:.*/)?(data/[^/.][^/]*|tables/[^/]+/(?:[^/]+/)?[^/.][^/]*"
-    r"|[^/]+/\d+-\d+/(?:[^/.][^/]*\.safetensors|dense/(?:[^/]+/)?[^/.][^/]*"
+    r"|[^/]+/\d+-\d+/(?:[^/.][^/]*\.(?:safetensors|csv)|dense/(?:[^/]+/)?[^/.][^/]*"
     r"|[^/]+/(?:[^/.][^/]*\.csv|level_[1-9]\d*/(?:[^/]+/)?[^/.][^/]*)))$"
 )
 

@@ -78,6 +78,9 @@ def test_names_do_not_depend_on_where_results_lie(results: str, names: tuple[str
         paths.supermasks_file("", task, "0-4", method),
         paths.collapse_file("", task, "0-4", method, 4),
         paths.saliency_file("", task, "0-4"),
+        paths.subset_sums_file("", task, "0-4"),
+        paths.construction_file("", task, "0-4"),
+        *paths.evolution_files("", task, "0-4").values(),
         paths.table_file("", task, method, branch),
         paths.claims_file("", method),
     ):

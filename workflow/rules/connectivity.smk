@@ -19,7 +19,7 @@ rule order_connectivity:
     resources:
         **connectivity,
     params:
-        spec=lambda wildcards: plan.specs.connectivity(wildcards.task, wildcards.cohort),
+        spec=lambda wildcards: plan.specs.measurement("connectivity", wildcards.task, wildcards.cohort),
         files=file_arguments,
         pair="order",
     message:

@@ -97,4 +97,4 @@ connectivity, telemetry, supermasks, collapse, saliency, scoring = (
     {"gpu": needs.gpus, **memory_and_time(kind)}
     for kind in ("connectivity", "telemetry", "supermasks", "collapse", "saliency", "scoring")
 )
-weights = memory_and_time("weights")
+weights, evolution = memory_and_time("weights"), memory_and_time("evolution")

@@ -33,3 +33,13 @@ def cartpole() -> Environment:
 def acrobot() -> Environment:
     """Swing up two links by the joint between them (Acrobot-v1): -1 for every step until then, of up to 500."""
     return find_environment("Acrobot-v1")
+
+
+@dataset("cartpole-swing-up", kind="environment", features=5, actions=3)
+def cartpole_swing_up() -> Environment:
+    """Swing up a pole that hangs from a cart and balance it, in 500 steps of 0.02 seconds (Gaier & Ha 2019).
+
+    Each step brings up to 1, for an upright pole on a cart in the middle of its track. Three actions push left, not at
+    all, and right. The episode ends where the track does.
+    """
+    return find_environment("lth/CartPoleSwingUp-v0")
