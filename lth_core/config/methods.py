@@ -104,7 +104,8 @@ class Method(Section):
     ticket."""
     during: Choice | None = None
     """A sparsifier: masks change while a network trains. Every level is one training from the weights of `rewind`,
-    which ends at the level's density; the criterion makes the mask that a sparse training starts with."""
+    which ends at the level's density; the criterion, by default `random`, makes the mask that a sparse training starts
+    with."""
     search: Search | None = None
     """How to learn masks, in place of a criterion. Every level is one search, at the level's density where what is
     trained has one."""
@@ -112,9 +113,11 @@ class Method(Section):
     @model_validator(mode="before")
     @classmethod
     def _trained_once(cls, values: Any) -> Any:
-        """Masks that change in training, or are learned, are made from no level before: one-shot is their default."""
-        at_once = isinstance(values, dict) and (values.get("during") or values.get("search"))
-        return {"iterative": False, **values} if at_once else values
+        """Masks that change in training, or are learned, are made from no level before; the former begin at random."""
+        if not isinstance(values, dict):
+            return values
+        first = {"criterion": "random"} if values.get("during") else {}
+        return {"iterative": False, **first, **values} if values.get("during") or values.get("search") else values
 
     @field_validator("levels")
     @classmethod

@@ -77,9 +77,12 @@ def check_allocation(method: Method, layers: Mapping[str, str], shapes: Shapes) 
     """Go through all levels of a method on a network. Raises AllocationError."""
     if method.allocation == "rates" and method.scope == "global" and method.densities:
         sizes = {name: shapes[name] for name in layers}
-        if not weights_of_level(method, sizes, method.levels):
+        if (left := weights_of_level(method, sizes, method.levels)) < len(sizes):
             size = sum(map(prod, sizes.values()))
-            raise AllocationError(f"densities: level {method.levels} keeps no weight of {size:,}: prune less")
+            raise AllocationError(
+                f"densities: level {method.levels} keeps {left:,} of {size:,} weights, less than one for each of "
+                f"{len(sizes)} layers: prune less"
+            )
     elif is_allocated(method):
         counts_by_level(method, layers, shapes, method.levels)
 

@@ -117,8 +117,7 @@ def scores_of_round(
     with seeded(seed, "criterion", name, level, *later):
         returned = registry.criterion.call(name, offered | {"rng": draw}, method.criterion.options)
     scores = check_scores(name, returned, mask)
-    if is_probed(method):
-        check_finite(name, scores, mask)
+    check_finite(name, scores, mask)
     return scores if method.keep == "highest" else {name: -score.astype(float) for name, score in scores.items()}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from lth_core import registry
 from lth_core.pruning.prune import PruningError
 from lth_core.registry import kind_of
 from lth_core.storage.tensors import Tensors
@@ -32,13 +33,19 @@ def check_scores(criterion: str, scores: Any, mask: Tensors) -> Tensors:
 
 
 def check_finite(criterion: str, scores: Tensors, mask: Tensors) -> None:
-    """Check scores that were computed with a network. Raises PruningError with the first layer whose are not finite."""
+    """Raise PruningError with the first layer where scores of weights that are left are not finite."""
     for name, kept in mask.items():
         if count := int((~np.isfinite(scores[name][kept])).sum()):
             raise PruningError(
-                f"criterion '{criterion}': {count:,} of {int(kept.sum()):,} scores of {name} are not finite, because "
-                "numbers of this network are too large: use `precision: float64`, if the criterion has it"
+                f"criterion '{criterion}': {count:,} of {int(kept.sum()):,} scores of {name} are not finite"
+                + _advice(criterion)
             )
+
+
+def _advice(criterion: str) -> str:
+    """What to do where numbers may be too large."""
+    has_precision = "precision" in registry.criterion.options(criterion)
+    return ", because numbers of this network are too large: use `precision: float64`" if has_precision else ""
 
 
 def _array(score: Any) -> Any:

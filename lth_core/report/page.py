@@ -17,24 +17,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from lth_core.analysis.corrections import expected_false_verdicts
 from lth_core.analysis.divergence import Line
-from lth_core.config import HOW_TO_COMPUTE, Choice, Config, Method, Recipe, Task, seeds_of
+from lth_core.config import HOW_TO_COMPUTE, Config, Method, Recipe, Task, seeds_of
 from lth_core.report.costs import CostLine
+from lth_core.report.methods import choice_words, method_words
 from lth_core.report.numbers import claim_numbers, decimals, interval_bar, number, ratio
 
 TEMPLATES = Path(__file__).with_name("templates")
 VERDICTS = ("supported", "contradicted", "inconclusive")
 LARGEST_SVG = 400_000
 """Bytes above which the page shows a figure's png instead of its svg."""
-SHARES = {
-    "rates": "one ranking per layer",
-    "uniform": "one ranking per layer, each of which keeps the same share",
-    "uniform-plus": "one ranking per layer, each of which keeps the same share, but a first convolution everything and "
-    "the output layer at least 20% (Gale et al. 2019)",
-    "erdos-renyi": "one ranking per layer, each of which keeps its Erdos-Renyi share (Mocanu et al. 2018)",
-    "erdos-renyi-kernel": "one ranking per layer, each of which keeps its Erdos-Renyi-kernel share (Evci et al. 2020)",
-    "lamp": "one global ranking of scores relative to their layer's (LAMP, Lee et al. 2021)",
-}
-"""What is ranked, by allocation."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +88,7 @@ def render(
             }
             for name, task in tasks.items()
         ],
-        methods={name: _method_words(method) for name, method in methods.items()},
+        methods={name: method_words(method) for name, method in methods.items()},
         studies=studies,
         claims_by_task=_claims_by_task,
         interval_bar=interval_bar,
@@ -172,18 +163,13 @@ def _claims_by_task(study: StudyEntry) -> list[tuple[str, list[Mapping[str, Any]
     return [(task, list(claims)) for task, claims in groupby(ordered, key=lambda claim: claim["task"])]
 
 
-def _choice(choice: Choice) -> str:
-    options = ", ".join(f"{key} {value}" for key, value in choice.options.items())
-    return f"{choice.name} ({options})" if options else choice.name
-
-
 def _task_facts(name: str, task: Task, config: Config, sources: Mapping[str, str]) -> dict[str, Any]:
     seeds = [seed for cohort in task.cohorts for seed in seeds_of(cohort)]
     methods = {study["tasks"][name] for study in config.studies.values() if name in study.get("tasks", {})}
     return {
         "name": name,
         "data": sources[task.dataset],
-        "model": _choice(task.model),
+        "model": choice_words(task.model),
         "seeds": f"{len(seeds)} ({', '.join(task.cohorts)})",
         "methods": sorted(methods),
     }
@@ -205,68 +191,3 @@ def _unpruned_words(unpruned: Mapping[str, int]) -> str:
         return ""
     named = ", ".join(f"{name} ({size:,})" for name, size in unpruned.items())
     return f"never pruned: {named}; densities are of the other weights that have two or more axes"
-
-
-def _method_words(method: Method) -> str:
-    """Describe a method in one sentence."""
-    kind = "iterative" if method.iterative else "one-shot"
-    k = method.rewind.step
-    starts = {
-        "reset": "reset",
-        "rewind": f"rewind to step {k}",
-        "rewind-low-rate": f"rewind to step {k}, at the last learning rate",
-        "lr-rewind": f"training continues, learning rate from step {k}",
-        "fine-tune": f"training continues from step {k} at the last learning rate",
-    }
-    treated = f"; each ticket treated: {_choice(method.treatment)}" if method.treatment else ""
-    excluded = _exclusions(method) if method.exclude else ""
-    return (
-        f"{kind}, {_choice(method.criterion)}, {_ranking_and_rates(method)}; "
-        f"{starts[method.rewind.policy]}{treated}{excluded}"
-    )
-
-
-def _exclusions(method: Method) -> str:
-    """Say what is left of the layers that a method excludes."""
-    named = ", ".join(method.exclude)
-    if method.granularity != "weight":
-        return f"; excluded: {named} (filters there stay; only their inputs from removed filters go)"
-    return f"; never pruned: {named}"
-
-
-def _ranking_and_rates(method: Method) -> str:
-    """Describe what is ranked, and how much of it a round prunes."""
-    levels = "1 level" if method.levels == 1 else f"{method.levels} levels"
-    if method.granularity == "filter":
-        fractions = ", ".join(f"{fraction:.0%} in {pattern}" for pattern, fraction in method.fractions.items())
-        return (
-            f"whole filters (neurons) ranked per layer; {levels}, each pruning a fraction of the remaining filters: "
-            f"{fractions}; other layers keep their own"
-        )
-    if method.granularity == "channel":
-        return _channels(method, levels)
-    return f"{_ranking(method)}; {levels} {_left_by_levels(method)}"
-
-
-def _channels(method: Method, levels: str) -> str:
-    """Describe what is ranked of channels, and how many a round prunes."""
-    ranked = "all together" if method.scope == "global" else "per group"
-    scored = f", by the {method.channel_score} over the layers that compute them"
-    left = _left_by_levels(method).replace("weights", "channels")
-    if method.fractions:
-        fractions = ", ".join(f"{fraction:.0%} in {pattern}" for pattern, fraction in method.fractions.items())
-        left = f"each pruning a fraction of the remaining channels: {fractions}"
-    return f"whole channels ranked {ranked}{scored}; {levels} {left}"
-
-
-def _ranking(method: Method) -> str:
-    """Say which weights are ranked together, and how layers share what is left."""
-    return "one global ranking" if method.scope == "global" else SHARES[method.allocation]
-
-
-def _left_by_levels(method: Method) -> str:
-    """Say what the levels prune, or keep."""
-    if method.densities:
-        return f"keeping {', '.join(f'{100 * density:.3g}%' for density in method.densities)} of the weights"
-    rates = "".join(f", {kind} {rate:.0%}" for kind, rate in method.rate_by_kind.items())
-    return f"at {method.rate:.0%} of the surviving weights per round{rates}"

@@ -272,7 +272,7 @@ def test_densities_that_cannot_be_had_are_refused_before_training() -> None:
         check(levels=40, allocation="lamp")
     with pytest.raises(AllocationError, match=r"keeps at least 243 .*\(a first convolution, a fifth of the output"):
         check(levels=1, densities=[0.1], allocation="uniform-plus")
-    with pytest.raises(AllocationError, match=r"^densities: level 1 keeps no weight of 1,762"):
+    with pytest.raises(AllocationError, match=r"^densities: level 1 keeps 0 of 1,762 weights, less than one for each"):
         check(levels=1, densities=[0.0001], scope="global")
     check(levels=200, rate=0.5)  # rates of what is left: any depth
 

@@ -12,6 +12,7 @@ from lth_core import registry
 from lth_core.config import Choice, Method
 from lth_core.pruning.prune import PruningError
 from lth_core.pruning.rounds import next_mask
+from lth_core.pruning.scores import check_finite
 from lth_core.registry import PluginError
 from lth_core.storage.tensors import Tensors
 
@@ -82,3 +83,13 @@ def test_a_criterion_that_changes_the_mask_in_other_ways_changes_a_copy(monkeypa
 
     smaller = pruned_by(replaces, monkeypatch)
     assert smaller["a.weight"].tolist() == [[False, True], [True, False]]
+
+
+def test_infinite_scores_of_what_is_left_are_refused_with_their_layer() -> None:
+    mask = {"a": np.array([True, False]), "b": np.array([True, True])}
+    pruned = {"a": np.array([1.0, np.inf]), "b": np.zeros(2)}
+    check_finite("magnitude", pruned, mask)  # what is pruned is not looked at
+    with pytest.raises(PruningError, match=r"^criterion 'magnitude': 1 of 2 scores of b are not finite$"):
+        check_finite("magnitude", pruned | {"b": np.array([0, np.inf])}, mask)
+    with pytest.raises(PruningError, match=r"use `precision: float64`$"):
+        check_finite("synflow", pruned | {"b": np.array([0, np.inf])}, mask)

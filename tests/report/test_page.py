@@ -18,11 +18,11 @@ from lth_core.analysis.divergence import Line
 from lth_core.config import Config, Method
 from lth_core.report.costs import CostLine
 from lth_core.report.index import description
+from lth_core.report.methods import method_words
 from lth_core.report.page import (
     LARGEST_SVG,
     FigureEntry,
     StudyEntry,
-    _method_words,
     decimals,
     image_uri,
     interval_bar,
@@ -138,14 +138,14 @@ def test_a_method_that_prunes_channels_says_how_they_are_ranked_and_how_many_go(
         ({"densities": [0.5, 0.3, 0.1]}, "3 levels keeping 50%, 30%, 10% of the channels"),
         ({"fractions": {"conv*": 0.5}}, "each pruning a fraction of the remaining channels: 50% in conv*"),
     ):
-        described = _method_words(Method(granularity="channel", levels=3, **options))
+        described = method_words(Method(granularity="channel", levels=3, **options))
         assert "whole channels ranked" in described and expected in described
         assert "weights per round" not in described
 
 
 def test_a_method_that_prunes_filters_says_which_fraction_of_each_layer_goes():
     method = Method(granularity="filter", fractions={"conv1.*": 0.5, "conv2.*": 0.25}, levels=3)
-    described = _method_words(method)
+    described = method_words(method)
     assert (
         "whole filters (neurons) ranked per layer; 3 levels, each pruning a fraction of the remaining filters: "
         "50% in conv1.*, 25% in conv2.*; other layers keep their own"
@@ -182,11 +182,11 @@ def test_where_no_matrix_is_left_out_none_is_said_to_be_named():
 
 
 def test_a_method_says_what_is_left_of_layers_that_it_excludes():
-    weights = _method_words(Method(exclude=["output"], levels=1))
+    weights = method_words(Method(exclude=["output"], levels=1))
     assert weights.endswith("; never pruned: output")
     filters = Method(granularity="filter", fractions={"fc1.*": 0.5}, exclude=["fc2.*", "output"], levels=1)
     left = "; excluded: fc2.*, output (filters there stay; only their inputs from removed filters go)"
-    assert _method_words(filters).endswith(left)
+    assert method_words(filters).endswith(left)
 
 
 def test_a_page_without_claims_says_why_and_counts_no_verdicts():
@@ -202,8 +202,31 @@ def test_the_configuration_is_one_that_can_be_run_again():
     assert yaml.safe_load(shown)["methods"]["imp"]["fractions"] == {}
 
 
+@pytest.mark.parametrize(
+    ("settings", "begin"),
+    [
+        ({}, "iterative, magnitude, "),
+        ({"prune_at": 0}, "iterative, magnitude of theta_0, "),
+        ({"prune_at": 30, "iterative": False}, "one-shot, magnitude of the dense network at step 30, "),
+        ({"criterion": "synflow"}, "iterative, synflow of theta_0 in 100 rounds (exponential), "),
+        (
+            {"criterion": "synflow", "iterations": 1, "keep": "lowest"},
+            "iterative, synflow of theta_0, the lowest kept, ",
+        ),
+        ({"during": "gradual"}, "while training from the dense network: gradual, "),
+        ({"during": {"name": "rigl", "every": 20}}, "while training from masks by random: rigl (every 20), "),
+        (
+            {"search": {"parametrization": "edge-popup"}},
+            "masks learned over the initial weights, then trained: edge-popup, ",
+        ),
+    ],
+)
+def test_the_page_says_when_masks_are_made_and_by_what(settings: dict, begin: str) -> None:
+    assert method_words(Method.model_validate({"levels": 1, **settings})).startswith(begin)
+
+
 def test_a_method_that_prunes_weights_says_its_rates():
-    described = _method_words(Method(rate=0.2, rate_by_kind={"output": 0.1}, levels=1))
+    described = method_words(Method(rate=0.2, rate_by_kind={"output": 0.1}, levels=1))
     assert "one ranking per layer; 1 level at 20% of the surviving weights per round, output 10%" in described
 
 
@@ -219,14 +242,14 @@ def test_a_method_that_prunes_weights_says_its_rates():
 )
 def test_a_method_says_how_layers_share_what_is_kept_and_its_densities(allocation: str, ranking: str):
     shared = {"levels": 2, "allocation": allocation}
-    described = _method_words(Method.model_validate(shared | {"densities": [0.5, 0.0123]}))
+    described = method_words(Method.model_validate(shared | {"densities": [0.5, 0.0123]}))
     assert f"{ranking}; 2 levels keeping 50%, 1.23% of the weights; reset" in described
     assert "20%" not in described
-    assert f"{ranking}; 2 levels at 20% of the surviving weights" in _method_words(Method.model_validate(shared))
+    assert f"{ranking}; 2 levels at 20% of the surviving weights" in method_words(Method.model_validate(shared))
 
 
 def test_a_global_ranking_says_its_densities():
-    described = _method_words(Method(levels=1, densities=[0.25], scope="global"))
+    described = method_words(Method(levels=1, densities=[0.25], scope="global"))
     assert "one global ranking; 1 level keeping 25% of the weights" in described
 
 

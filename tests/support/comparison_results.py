@@ -33,7 +33,8 @@ TASK: dict[str, Any] = {
 METHOD = {"rate": 0.5, "levels": 1, "rewind": {"policy": "rewind", "step": 2}}
 KERNEL = {"scope": "layer", "allocation": "erdos-renyi-kernel"}
 RIGL = {"criterion": "random", "prune_at": 0, "during": {"name": "rigl", "every": 2}, "levels": 1, **KERNEL}
-"""The built-in one changes its mask every 100 steps only."""
+SET = RIGL | {"during": {"name": "set", "every": 2}}
+"""The built-in ones change their masks every 100 steps only."""
 DENSITIES = [0.5, 0.05]
 LADDER = [0.5, 0.281171, 0.158114, 0.088914, 0.05]
 
@@ -53,7 +54,7 @@ def config(
 ):
     """The config with the tasks that the study derives."""
     the_study = study(**(options or {}))
-    methods = {"imp": METHOD, "rigl": RIGL} | sections.pop("methods", {})
+    methods = {"imp": METHOD, "rigl": RIGL, "set": SET} | sections.pop("methods", {})
     studies = {"comparison": the_study.model_dump(exclude_unset=True)}
     settings = {"results": results, "tasks": {"task": task}, "methods": methods, "studies": studies, **sections}
     return expand(Config.model_validate(settings), [the_study])

@@ -50,7 +50,7 @@ CATALOGUE = {
     "magnitude-at-init": Recipe("magnitude at init", once("magnitude")),
     # while training
     "gradual": Recipe("gradual (GMP)", {"iterative": False, "during": "gradual"}),
-    "set": Recipe("SET", once("random", during="set", **KERNEL)),
+    "set": Recipe("SET", once("random", during={"name": "set", "every": 100}, **KERNEL)),
     "rigl": Recipe("RigL", once("random", during="rigl", **KERNEL)),
     # controls
     "random": Recipe("random, uniform", once("random", **UNIFORM)),
@@ -58,4 +58,4 @@ CATALOGUE = {
     "reinit": Recipe("IMP's mask, fresh weights", branch="reinit", of="imp-reset"),
 }
 """Name -> method. ERK: Erdos-Renyi densities with the kernel's size, as RigL starts from, so that `random-erk` is what
-Evci et al. 2020 call static."""
+Evci et al. 2020 call static; SET changes its masks as often as RigL, as there."""

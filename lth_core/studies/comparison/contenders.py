@@ -104,7 +104,7 @@ def _derived(name: str, recipe: Recipe, base: str, method: Method, densities: Se
 
 
 def _configured(name: str, method: Method, densities: Sequence[float]) -> Contender:
-    """A method of the config, at the wanted densities instead of its own."""
+    """A method of the config, at the wanted densities instead of its own levels."""
     kept = method.model_dump(mode="json", exclude={"rate", "rate_by_kind", "densities", "levels"})
     settings = _with_densities(kept, method.rate, densities, f"compare: '{name}'")
     return Contender(name, label_of(name), f"{name}-compared", settings)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lth_core.training.moment import Moment
 
 
-@sparsifier("set")
+@sparsifier("set", epochs=True)
 def sparse_evolution(
     moment: Moment, fraction: float = 0.3, every: int | None = None, grow: Literal["random", "unfired"] = "random"
 ) -> Change | None:

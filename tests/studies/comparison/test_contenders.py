@@ -69,7 +69,7 @@ def test_methods_are_grouped_by_when_their_masks_are_made() -> None:
 def test_methods_share_scope_allocation_exclusions_and_the_rewind_step_of_the_tasks_method() -> None:
     base = METHOD | {"scope": "global", "exclude": ["output"], "rate_by_kind": {}}
     compared = contenders(methods={"imp": base})
-    assert {one.settings.exclude[0] for name, one in compared.items() if name != "rigl"} == {"output"}
+    assert {one.settings.exclude[0] for name, one in compared.items() if name not in ("rigl", "set")} == {"output"}
     assert compared["imp-reset"].settings.scope == compared["magnitude-at-init"].settings.scope == "global"
     assert compared["imp-rewind"].settings.rewind.step == compared["one-shot"].settings.rewind.step == 2
     assert compared["imp-reset"].settings.rewind.step == 0

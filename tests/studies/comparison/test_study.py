@@ -30,7 +30,7 @@ def test_cheap_methods_are_trained_again_for_longer_from_the_same_tickets() -> N
     longer = [run for run in study().runs(config()) if run.task != "task"]
     masks = Counter((run.method.removeprefix("imp-compared-"), run.level, run.branch) for run in longer)
     fixed = ("imp-rewind", "one-shot", "snip", "grasp", "synflow", "magnitude-at-init", "random", "random-erk")
-    changing = ("gradual", "set", "rigl-compared")
+    changing = ("gradual", "set-compared", "rigl-compared")
     expected = {(name, 1, "of-task") for name in fixed} | {(name, 1, None) for name in changing}
     assert set(masks) == expected and set(masks.values()) == {1}
 
