@@ -20,6 +20,7 @@ from lth_core.randomness import kept_generators, kept_torch_generators, torch_se
 from lth_core.storage.tensors import Tensors
 from lth_core.tasks.base import Batch, Task
 from lth_core.training.clipping import clipped
+from lth_core.training.penalty import penalized
 from lth_core.training.schedules import learning_rate
 from lth_core.training.state import Row, TrainingState
 
@@ -103,8 +104,9 @@ def _updates(task: Task, state: TrainingState) -> Callable[[Batch, float, Sequen
 
 
 def step(state: TrainingState, batch: Batch, rate: float | Tensor, noise: Sequence[int]) -> None:
-    """Do one training step: gradient, clipped or not, update, untrained weights back to exactly what they were."""
-    gradients = clipped(state, state.cohort.gradients(batch, noise))
+    """Do one training step: gradient, penalized or not, clipped or not, update, untrained weights back to exactly what they were."""
+    gradients = penalized(state.cohort.trained, state.cohort.gradients(batch, noise), state.penalties)
+    gradients = clipped(state, gradients)
     state.optimizer.update(gradients, rate)
     for name, weights in state.frozen.items():
         weights.restore(state.cohort.parameters[name])

@@ -13,6 +13,7 @@ from lth_core.models.tensors import stored_tensors
 from lth_core.storage.tensors import Tensors
 from lth_core.tasks.base import Task
 from lth_core.training.optimizers import Optimizer
+from lth_core.training.penalty import penalties
 from lth_core.training.resume import State
 
 Row = dict[str, float | int | str]
@@ -53,6 +54,8 @@ class TrainingState(State):
     first_step: int
     step: int
     history: list[Row] = field(default_factory=list)
+    penalties: list[Tensor | None] = field(default_factory=list)
+    """What multiplies the signs of the trained values in the gradient of a penalty, if there is one (penalty.py)."""
 
     @property
     def is_logged(self) -> bool:
@@ -98,4 +101,4 @@ def start_state(
     if cohort.on_kept_weights:  # there is nothing to restore
         frozen = {}
     optimizer = Optimizer(task.recipe.optimizer, cohort.trained, may_be_missing=not cohort.by_hand)
-    return TrainingState(cohort, optimizer, frozen, first_step, first_step)
+    return TrainingState(cohort, optimizer, frozen, first_step, first_step, penalties=penalties(cohort))
