@@ -32,7 +32,7 @@ def removable_channels(module: nn.Module, input_shape: Sequence[int]) -> list[di
     """List the groups of a network for inputs of the shape of one example, each with its `size` in channels.
 
     `rows` and `columns` list where they lie: the name of a weight, how many entries each channel has there, which
-    follow one another, and the index of the first one. `scales` lists the channels' scales of batch norm likewise. Raises
+    follow one another, and the index of the first one. `scales` lists their scales of batch norm likewise. Raises
     ChannelsError where nothing is known or proved.
     """
     groups = known_groups(module, input_shape)

@@ -138,6 +138,13 @@ class Specs:
         settings = self.chains.methods[method].model_copy(update={"densities": []})
         return canonical(self._scored("collapse", task, cohort, settings, 1) | {"rungs": rungs})
 
+    def channel_masks(self, task: str, cohort: str, method: str, every: int) -> str:
+        """Give what masks at many steps of the dense training depend on: task, seeds, method and interval."""
+        settings = self.chains.methods[method]
+        spec = self._training(task, cohort, "channel_masks", (registry.criterion, settings.criterion))
+        fields = settings.model_dump(mode="json", exclude={"rewind", "treatment", "prune_at", "during"})
+        return canonical(spec | {"method": fields, "every": every})
+
     def saliency(self, task: str, cohort: str) -> str:
         """Give what the saliencies of theta_0 depend on: network and seeds."""
         return canonical(self._training(task, cohort, "saliency") | {"task": self._untrained(task, cohort)})

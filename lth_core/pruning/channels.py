@@ -34,8 +34,8 @@ PARTS = ("rows", "columns", "scales")
 
 
 class Span(NamedTuple):
-    """Where a group's channels lie along the rows or columns of a weight, or in the scales of a batch norm: from `first`,
-    each as `repeats` entries."""
+    """Where a group's channels lie along the rows or columns of a weight, or in the scales of a batch norm: from
+    `first`, each as `repeats` entries."""
 
     weight: str
     repeats: int
@@ -120,8 +120,8 @@ def channels_of(method: Method, layers: Mapping[str, str], listed: Listed) -> li
         pruned = [group for group in pruned if group.scales]
         if not pruned:
             raise FilterError(
-                f"criterion: '{method.criterion.name}' ranks channels by the scales of batch norm, and those that can be "
-                "pruned have none: choose another criterion, or a network with batch norm"
+                f"criterion: '{method.criterion.name}' ranks channels by the scales of batch norm, and those that can "
+                "be pruned have none: choose another criterion, or a network with batch norm"
             )
     return pruned
 

@@ -104,7 +104,8 @@ def _updates(task: Task, state: TrainingState) -> Callable[[Batch, float, Sequen
 
 
 def step(state: TrainingState, batch: Batch, rate: float | Tensor, noise: Sequence[int]) -> None:
-    """Do one training step: gradient, penalized or not, clipped or not, update, untrained weights back to exactly what they were."""
+    """Do one training step: gradient, with what penalty and clipping make of it, update, untrained weights back to
+    exactly what they were."""
     gradients = penalized(state.cohort.trained, state.cohort.gradients(batch, noise), state.penalties)
     gradients = clipped(state, gradients)
     state.optimizer.update(gradients, rate)

@@ -30,7 +30,7 @@ def taken_apart(cohort: Cohort, values: Sequence[Tensor]) -> Parts:
 
 
 def put_together(cohort: Cohort, parts: Parts) -> list[Tensor]:
-    """Return tensors like `cohort.trained` of whole ones: the inverse of `taken_apart`, and of smaller networks, too."""
+    """Return tensors like `cohort.trained` of whole ones: the inverse of `taken_apart`; also of smaller networks."""
     if isinstance(cohort, NarrowCohort):
         networks = zip(cohort.networks, cohort.cohorts, parts, strict=True)
         return [value for network, inside, part in networks for value in _narrowed(network, inside, part)]

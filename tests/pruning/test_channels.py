@@ -200,6 +200,6 @@ def test_channels_without_batch_norm_are_left_and_where_all_are_that_is_one_line
     half = {"groups": [SUM, NORMED["groups"][1]]}
     assert left(ranked_by_scale(half, densities=[0.5])) == (8, 3)
     with pytest.raises(
-        FilterError, match="criterion: 'batch-norm-scale' ranks channels by the scales of batch norm, and"
+        FilterError, match="criterion: 'batch-norm-scale' ranks channels by the scales of batch norm"
     ):
         ranked_by_scale(LISTED, densities=[0.5])

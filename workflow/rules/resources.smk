@@ -96,4 +96,5 @@ connectivity, telemetry, supermasks, collapse, saliency, scoring = (
     {"gpu": needs.gpus, **memory_and_time(kind)}
     for kind in ("connectivity", "telemetry", "supermasks", "collapse", "saliency", "scoring")
 )
+channel_masks = {"gpu": needs.gpus, **memory_and_time("training")}
 weights = memory_and_time("weights")
