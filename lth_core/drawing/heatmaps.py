@@ -64,7 +64,7 @@ def fields(grid: Mapping[tuple[str, str], pd.DataFrame], axis: str, label: str) 
     """
     rows, columns = (list(dict.fromkeys(names)) for names in zip(*grid, strict=True))
     figure, axes = panels(len(columns), len(rows), width=2.6, height=2.4)
-    largest = max(float(table.max(axis=None)) for table in grid.values())  # pyright: ignore[reportArgumentType]
+    largest = np.nanmax([0.0, *(np.nanmax(table.to_numpy(float)) for table in grid.values())])
     for (row, column), table in grid.items():
         panel = axes[rows.index(row), columns.index(column)]
         first, last = table.index[0] - 0.5, table.index[-1] + 0.5

@@ -17,7 +17,7 @@ from lth_core.jobs.support.command import command
 from lth_core.jobs.support.networks import read_weights_of
 from lth_core.jobs.support.stacking import unstack
 from lth_core.jobs.support.trainings import open_task, parser
-from lth_core.pruning.channels import Listed, channels_of
+from lth_core.pruning.channels import Listed, ranked_channels
 from lth_core.pruning.exclusions import prunable
 from lth_core.pruning.prune import full_mask
 from lth_core.pruning.rounds import next_mask
@@ -70,7 +70,7 @@ def kept_channels(
     mask = next_mask(
         *(method, layers, level, seed, full_mask(initial, layers)), **weights, consumers={}, channels=listed
     )
-    kept = [group.surviving(mask) for group in channels_of(method, layers, listed)]
+    kept = [group.surviving(mask) for group in ranked_channels(method, layers, listed)]
     return "".join(LETTERS[np.concatenate(kept).astype(int)])
 
 

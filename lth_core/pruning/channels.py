@@ -116,14 +116,24 @@ def channels_of(method: Method, layers: Mapping[str, str], listed: Listed) -> li
             "granularity: no channels can be pruned: all that this network has are inputs or outputs, or are computed "
             "by layers that are excluded or frozen, or read by what is not understood"
         )
+    return pruned
+
+
+def ranked_channels(method: Method, layers: Mapping[str, str], listed: Listed) -> list[Channels]:
+    """List the groups that a method's criterion ranks: those of `channels_of`.
+
+    A criterion that asks for `channels` ranks by batch norm: it ranks groups with scales only. Raises FilterError where
+    there are none.
+    """
+    ranked = channels_of(method, layers, listed)
     if registry.criterion.uses(method.criterion.name, "channels"):
-        pruned = [group for group in pruned if group.scales]
-        if not pruned:
+        ranked = [group for group in ranked if group.scales]
+        if not ranked:
             raise FilterError(
                 f"criterion: '{method.criterion.name}' ranks channels by the scales of batch norm, and those that can "
                 "be pruned have none: choose another criterion, or a network with batch norm"
             )
-    return pruned
+    return ranked
 
 
 def listed_groups(listed: Listed) -> list[Channels]:

@@ -11,7 +11,7 @@ from lth_core import registry
 from lth_core.config import Method
 from lth_core.pruning.allocated import allocated_counts, lamp_scores
 from lth_core.pruning.allocation import is_allocated
-from lth_core.pruning.channels import Listed, channels_of, weights_beside
+from lth_core.pruning.channels import Listed, ranked_channels, weights_beside
 from lth_core.pruning.filters import filter_fractions
 from lth_core.pruning.moments import is_probed, rounds_per_level
 from lth_core.pruning.probe import Probe
@@ -73,7 +73,7 @@ def next_mask(
 
     It is a mask of `layers` and, where filters or channels are removed, of those weights of other layers that read
     them. `probe`: of the network whose weights are scored, where the criterion computes with it. `consumers`: of
-    removable filters, see `prune_filters`; `channels`: see `channels_of`. Where the chain has `ended`, nothing is
+    removable filters, see `prune_filters`; `channels`: see `ranked_channels`. Where the chain has `ended`, nothing is
     scored: the mask keeps as many weights as any other. Raises PruningError for scores that cannot be ranked,
     AllocationError as `allocated_counts` does, FilterError for a layer that would lose all its filters.
     """
@@ -81,7 +81,7 @@ def next_mask(
     mask = {name: before[name] for name in layers}  # files list tensors by name, rankings go by network order
     weights = {"initial": initial, "trained_from": trained_from, "trained": trained}
 
-    groups = channels_of(method, layers, channels or {}) if method.granularity == "channel" else None
+    groups = ranked_channels(method, layers, channels or {}) if method.granularity == "channel" else None
 
     def scores(mask: Tensors, number: int) -> Tensors:
         if ended:

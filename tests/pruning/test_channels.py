@@ -199,7 +199,5 @@ def test_all_channels_are_ranked_together_by_sums_or_by_means_per_layer() -> Non
 def test_channels_without_batch_norm_are_left_and_where_all_are_that_is_one_line() -> None:
     half = {"groups": [SUM, NORMED["groups"][1]]}
     assert left(ranked_by_scale(half, densities=[0.5])) == (8, 3)
-    with pytest.raises(
-        FilterError, match="criterion: 'batch-norm-scale' ranks channels by the scales of batch norm"
-    ):
+    with pytest.raises(FilterError, match="criterion: 'batch-norm-scale' ranks channels by the scales of batch norm"):
         ranked_by_scale(LISTED, densities=[0.5])

@@ -62,9 +62,9 @@ def drawings(study: Design, config: Config, task: str, tables: dict[str, pd.Data
         ),
         Drawing(
             f"settling-{task}",
-            "Settling of masks, by the part of channels that is pruned. Top: the largest distance of an epoch's mask "
-            f"to the {study.queue - 1} before it; masks are drawn where it is at most {study.epsilon:g} (dotted). Bottom: "
-            f"the distance to the last epoch's mask. The mask before training is not among them. {found} {data}",
+            "Settling of masks, by the part of channels that is pruned. Top: the largest distance of a mask to "
+            f"the {study.queue - 1} before it; masks are drawn where it is at most {study.epsilon:g} (dotted). Bottom: "
+            f"the distance to the last mask. The mask before training is not among them. {found} {data}",
             lambda: _settling(settling, settings, study.epsilon),
         ),
         Drawing(
@@ -116,19 +116,18 @@ def _draws(measured: pd.DataFrame, detections: pd.DataFrame, metric: Metric) -> 
 def _distances(distances: pd.DataFrame, settings: list[str]) -> Figure:
     """Draw the distances of all pairs, with a row per setting and a column per part of channels."""
     grid = {
-        (setting, f"{percent_text(pruned)}% of channels pruned"): _square(
-            distances[(distances["setting"] == setting) & (distances["level"] == level)]
-        )
+        (setting, f"{percent_text(pruned)}% of channels pruned"): _square(rows)
         for setting in settings
         for level, pruned in by_level(distances).items()
+        if len(rows := distances[(distances["setting"] == setting) & (distances["level"] == level)])
     }
     return fields(grid, "epoch", "mask distance")
 
 
 def _square(pairs: pd.DataFrame) -> pd.DataFrame:
     """The symmetric table of all pairs, 0 on its diagonal."""
-    turned = pairs.rename(columns={"epoch": "other", "other": "epoch"})
-    table = pd.concat([pairs, turned]).pivot(index="epoch", columns="other", values="distance")
+    turned = pairs.rename(columns={"epoch": "before", "before": "epoch"})
+    table = pd.concat([pairs, turned]).pivot(index="epoch", columns="before", values="distance")
     return table.where(table.notna(), 0.0)
 
 

@@ -19,7 +19,7 @@ from lth_core.studies.comparison.measured import Meter
 from lth_core.studies.you2020.study import CONTINUED, ITERATIVE, Design, Ticket
 
 MEASUREMENTS = ("task", "network", "level", "pruned", "density", "epoch", "seed", "metric", "validation_metric", "cost")
-DISTANCES = ("task", "setting", "level", "pruned", "epoch", "other", "distance")
+DISTANCES = ("task", "setting", "level", "pruned", "epoch", "before", "distance")
 SETTLING = ("task", "setting", "level", "pruned", "seed", "epoch", "queue", "last")
 DETECTIONS = ("task", "setting", "level", "pruned", "seed", "epochs", "epoch", "reached", "drawn")
 
@@ -114,7 +114,7 @@ def _of_masks(study: Design, config: Config, task: str) -> dict[str, pd.DataFram
         largest = queue_distances(distances, study.queue)
         about = {"task": task, "setting": setting, "level": level, "pruned": pruned[level], "seed": seed}
         second, first = np.tril_indices(len(at), -1)
-        pairs.append(pd.DataFrame({"epoch": at[second], "other": at[first], "distance": distances[second, first]}))
+        pairs.append(pd.DataFrame({"epoch": at[second], "before": at[first], "distance": distances[second, first]}))
         pairs[-1] = pairs[-1].assign(**about)
         settling.append(pd.DataFrame({"epoch": at, "queue": largest, "last": distances[-1]}).assign(**about))
         index = detected(largest, study.epsilon)
@@ -122,6 +122,9 @@ def _of_masks(study: Design, config: Config, task: str) -> dict[str, pd.DataFram
         later = [one for one in study.draw_epochs if one >= epoch] or study.draw_epochs[-1:]
         reached = np.nan if np.isnan(largest).all() else np.nanmin(largest)
         detections.append(about | {"epochs": epochs, "epoch": epoch, "reached": reached, "drawn": later[0]})
+    if not detections:  # all have diverged in the first epoch
+        columns = {"distances": DISTANCES, "settling": SETTLING, "detections": DETECTIONS}
+        return {name: pd.DataFrame(columns=list(names)) for name, names in columns.items()}
     means = pd.concat(pairs).groupby([*DISTANCES[:-1]], sort=False)["distance"].mean().reset_index()
     return {
         "distances": means[list(DISTANCES)],
