@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from lth_core.drawing.colours import DIFFERENCES, DIVERGED, NO_NUMBER, VALUES
 from lth_core.drawing.figures import legend, panels
@@ -71,6 +72,8 @@ def fields(grid: Mapping[tuple[str, str], pd.DataFrame], axis: str, label: str) 
         extent = (first, last, first, last)
         image = panel.imshow(table, cmap=VALUES, vmin=0, vmax=largest or 1.0, origin="lower", extent=extent)
         panel.grid(visible=False)
+        for side in (panel.xaxis, panel.yaxis):
+            side.set_major_locator(MaxNLocator(5, integer=True))
         if column == columns[0]:
             panel.set_ylabel(f"{row}\n{axis}")
         if row == rows[0]:

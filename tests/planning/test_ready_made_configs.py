@@ -192,6 +192,7 @@ def test_tables_and_pages_show_studies_in_the_order_of_their_papers() -> None:
         "deconstructing",
         "transfer",
         "yu2019",
+        "you2020",
         "warm-start",
         "linear-mode-connectivity",
         "early-phase",

@@ -88,7 +88,9 @@ def tables() -> dict[str, pd.DataFrame]:
                     settling.append(("mini", setting, level, pruned, seed, epoch, queue, left))
         for setting in (AS_CONFIGURED, SMALL_RATE, UNPENALIZED):
             both = [(epoch, before) for epoch in range(1, 21) for before in range(1, epoch)]
-            pairs += [("mini", setting, level, pruned, epoch, before, 0.02 * (epoch - before)) for epoch, before in both]
+            pairs += [
+                ("mini", setting, level, pruned, epoch, before, 0.02 * (epoch - before)) for epoch, before in both
+            ]
     return {
         "measurements": pd.DataFrame(measured, columns=list(MEASUREMENTS)),
         "distances": pd.DataFrame(pairs, columns=list(DISTANCES)),

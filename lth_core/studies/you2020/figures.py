@@ -43,7 +43,7 @@ def drawings(study: Design, config: Config, task: str, tables: dict[str, pd.Data
     metric, seeds = metric_of(config.tasks[task]), measured["seed"].nunique()
     data, last = data_note(config.tasks[task], seeds), study.draw_epochs[-1]
     settings = list(study.settings(config, task))
-    found = describe(detections[detections["setting"] == AS_CONFIGURED], study.epsilon)
+    settled = describe(detections[detections["setting"] == AS_CONFIGURED], study.epsilon)
     return [
         Drawing(
             f"draws-{task}",
@@ -64,7 +64,7 @@ def drawings(study: Design, config: Config, task: str, tables: dict[str, pd.Data
             f"settling-{task}",
             "Settling of masks, by the part of channels that is pruned. Top: the largest distance of a mask to "
             f"the {study.queue - 1} before it; masks are drawn where it is at most {study.epsilon:g} (dotted). Bottom: "
-            f"the distance to the last mask. The mask before training is not among them. {found} {data}",
+            f"the distance to the last mask. The mask before training is not among them. {settled} {data}",
             lambda: _settling(settling, settings, study.epsilon),
         ),
         Drawing(
@@ -103,9 +103,9 @@ def _draws(measured: pd.DataFrame, detections: pd.DataFrame, metric: Metric) -> 
         for network, (role, label) in DRAWN.items():
             band(panel, here[here["network"] == network], "epoch", "metric", role=role, label=label)
         reference(panel, dense)
-        found = detections[(detections["level"] == level) & (detections["setting"] == AS_CONFIGURED)]["epoch"]
-        if found.notna().any():
-            threshold(panel, found.mean(), "detection", vertical=True)
+        epochs = detections[(detections["level"] == level) & (detections["setting"] == AS_CONFIGURED)]["epoch"]
+        if epochs.notna().any():
+            threshold(panel, epochs.mean(), "detection", vertical=True)
         panel.set_title(f"{percent_text(pruned)}% of channels pruned")
         panel.set_xlabel("epoch of the draw")
     metric_axis(axes[0, 0].yaxis, metric, f"test {metric.label}")
@@ -184,6 +184,6 @@ def _costs(measured: pd.DataFrame, metric: Metric) -> Figure:
 
 
 def by_level(table: pd.DataFrame) -> dict[int, float]:
-    """Map the levels of a table to the parts of channels that they prune; the dense network is none of them."""
+    """Map the levels of a table to the parts of channels that they prune, but for the dense network."""
     known = table[table["level"] > 0].drop_duplicates("level").sort_values("level")
     return dict(zip(known["level"].astype(int), known["pruned"].astype(float), strict=True))

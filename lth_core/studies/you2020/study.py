@@ -2,7 +2,7 @@
 
 The task's method ranks channels of the dense network in one shot; its levels are the fractions that go. Derived are
 methods that draw their masks at many epochs. When masks settle depends on the data, so that no plan can know it: the
-tickets of all these epochs are trained, and the one that detection would have drawn is found among them afterwards.
+tickets of all these epochs are trained, and the one that detection would have drawn is picked from them afterwards.
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ def claims(known: dict | None = None) -> dict[str, Claim]:
 
 
 def about(words: str, known: dict | None = None) -> Claim:
-    (found,) = [claim for sentence, claim in claims(known).items() if sentence.startswith(words)]
-    return found
+    (claim,) = [claim for sentence, claim in claims(known).items() if sentence.startswith(words)]
+    return claim
 
 
 @pytest.mark.parametrize(
