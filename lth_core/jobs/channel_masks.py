@@ -9,6 +9,7 @@ every multiple of the spec's `every` steps, but for step 0 and for weights that 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -66,10 +67,15 @@ def kept_channels(
     method: Method, layers: Mapping[str, str], listed: Listed, level: int, seed: int, initial: Tensors, trained: Tensors
 ) -> str:
     """Write which channels a level's mask of one replicate keeps, made from the dense network."""
-    weights = {"initial": initial, "trained_from": initial, "trained": trained}
-    mask = next_mask(
-        *(method, layers, level, seed, full_mask(initial, layers)), **weights, consumers={}, channels=listed
-    )
+    everything = full_mask(initial, layers)
+    about: dict[str, Any] = {
+        "initial": initial,
+        "trained_from": initial,
+        "trained": trained,
+        "consumers": {},
+        "channels": listed,
+    }
+    mask = next_mask(method, layers, level, seed, everything, **about)
     kept = [group.surviving(mask) for group in ranked_channels(method, layers, listed)]
     return "".join(LETTERS[np.concatenate(kept).astype(int)])
 

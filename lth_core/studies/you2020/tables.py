@@ -107,8 +107,8 @@ def _of_masks(study: Design, config: Config, task: str) -> dict[str, pd.DataFram
     pruned, epochs = _pruned(study, config, task), config.tasks[task].train.steps // study.epoch_steps
     parts = [read_table(path).assign(setting=setting) for setting, path in study.mask_files(config, task)]
     pairs, settling, detections = [], [], []
-    for (setting, level, seed), rows in pd.concat(parts).groupby(["setting", "level", "seed"], sort=False):
-        rows = rows.sort_values("step")
+    for (setting, number, seed), rows in pd.concat(parts).groupby(["setting", "level", "seed"], sort=False):
+        rows, level = rows.sort_values("step"), int(number)  # pyright: ignore[reportArgumentType]
         at = (rows["step"] // study.epoch_steps).to_numpy()
         distances = mask_distances(parse_channels(list(rows["channels"])))
         largest = queue_distances(distances, study.queue)
