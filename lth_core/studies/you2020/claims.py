@@ -74,10 +74,11 @@ class TaskClaims(TaskSheet):
         yield from zip(known["level"].astype(int), known["pruned"].astype(float), strict=True)
 
     def detected(self, level: int, setting: str = AS_CONFIGURED) -> pd.Series:
-        """Return the part of training that is over at detection by seed; all of it where masks never settle."""
+        """Return the part of training over at detection by seed: all if masks never settle, nan if it diverged."""
         rows = self.of_task("detections")
         rows = rows[(rows["level"] == level) & (rows["setting"] == setting)].set_index("seed")
-        return (rows["epoch"] / rows["epochs"]).fillna(1.0)
+        part = rows["settled"] / rows["epochs"]
+        return part.mask(rows["settled"].isna() & rows["reached"].notna(), 1.0)
 
     def measured(self, network: str, level: int, epoch: int, column: str = "metric") -> pd.Series:
         """Return a measurement of one network by seed; `level` and `epoch` are 0 for the dense one."""
@@ -91,7 +92,8 @@ class TaskClaims(TaskSheet):
         drawn = drawn[(drawn["level"] == level) & (drawn["setting"] == AS_CONFIGURED)]
         rows = self.of_task("measurements")
         rows = rows[(rows["network"] == network) & (rows["level"] == level)]
-        return seed_means(drawn.merge(rows, left_on=["seed", "drawn"], right_on=["seed", "epoch"]), column)
+        merged = drawn.merge(rows, left_on=["seed", "drawn"], right_on=["seed", "epoch"])
+        return seed_means(merged, column).reindex(drawn["seed"])
 
     # ------------------------------------------------------------ claims about masks
 
@@ -131,16 +133,16 @@ class TaskClaims(TaskSheet):
         rows = self.of_task("settling")
         rows = rows[rows["setting"] == AS_CONFIGURED]
         early = EARLY * rows["epoch"].max()
+        ends = rows["epoch"].min(), rows.loc[rows["epoch"] <= early, "epoch"].max()
         for level, pruned in self.levels():
             at = rows[rows["level"] == level]
-            first = at[at["epoch"] == at["epoch"].min()].set_index("seed")["last"]
-            fall = first - at[at["epoch"] <= early].sort_values("epoch").groupby("seed")["last"].last()
-            rest = at[at["epoch"] > early].sort_values("epoch").groupby("seed")["last"].first()
+            first, left = (at[at["epoch"] == epoch].set_index("seed")["last"] for epoch in ends)
+            seeds = self.detected(level).index
             self.sheet.add(
                 f"masks come closer to the last one in the first fifth of training than in the rest, {without(pruned)}",
                 f"{PAPER}, Figure 3",
-                "mask distance to the last mask, its fall in the first fifth minus what is left of it afterwards",
-                100 * (fall - rest),
+                "mask distance to the last mask, its fall in the first fifth minus what is left of it then",
+                100 * (first - 2 * left).reindex(seeds),
                 unit="% of channels",
             )
 

@@ -81,12 +81,12 @@ def describe(detections: pd.DataFrame, epsilon: float) -> str:
     """Say when masks have settled, and of those that never do how close they have come."""
     parts = []
     for pruned, rows in detections.groupby("pruned"):
-        known = rows["epoch"].dropna()
+        known = rows["settled"].dropna()
         words = f"{percent_text(float(pruned))}% pruned: "  # pyright: ignore[reportArgumentType] (a number)
         if len(known):
             words += f"settled at epoch {known.mean():.3g} on average ({len(known)} of {len(rows)} seeds)"
         if len(known) < len(rows):
-            never = rows[rows["epoch"].isna()]["reached"]
+            never = rows[rows["settled"].isna()]["reached"]
             words += f"{', ' * bool(len(known))}never in {len(never)} seeds, which come to {never.min():.2g} at best"
         parts.append(words)
     return f"Detection at a distance of at most {epsilon:g}: {'; '.join(parts)}."
@@ -103,7 +103,7 @@ def _draws(measured: pd.DataFrame, detections: pd.DataFrame, metric: Metric) -> 
         for network, (role, label) in DRAWN.items():
             band(panel, here[here["network"] == network], "epoch", "metric", role=role, label=label)
         reference(panel, dense)
-        epochs = detections[(detections["level"] == level) & (detections["setting"] == AS_CONFIGURED)]["epoch"]
+        epochs = detections[(detections["level"] == level) & (detections["setting"] == AS_CONFIGURED)]["settled"]
         if epochs.notna().any():
             threshold(panel, epochs.mean(), "detection", vertical=True)
         panel.set_title(f"{percent_text(pruned)}% of channels pruned")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,7 @@ from lth_core.studies.you2020.study import CONTINUED, ITERATIVE, Design, Ticket
 MEASUREMENTS = ("task", "network", "level", "pruned", "density", "epoch", "seed", "metric", "validation_metric", "cost")
 DISTANCES = ("task", "setting", "level", "pruned", "epoch", "before", "distance")
 SETTLING = ("task", "setting", "level", "pruned", "seed", "epoch", "queue", "last")
-DETECTIONS = ("task", "setting", "level", "pruned", "seed", "epochs", "epoch", "reached", "drawn")
+DETECTIONS = ("task", "setting", "level", "pruned", "seed", "epochs", "settled", "reached", "drawn")
 
 
 def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
@@ -32,8 +33,9 @@ def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
     training in trainings of the dense network. The dense network has level 0, and iterative pruning epoch 0.
     distances: between the masks of two epochs, averaged over seeds.
     settling: per seed and epoch the largest distance to the masks before it in the `queue`, and that to the `last`.
-    detections: per seed the `epoch` at which masks have settled, nan if they never do, of how many `epochs`; the
-    smallest distance in the queue that was `reached`; the next epoch whose ticket is `drawn` and trained, or the last.
+    detections: per seed the epoch at which masks have `settled`, nan if they never do, of how many `epochs`; the
+    smallest distance in the queue that was `reached`, nan where training diverged; the next epoch whose ticket is
+    trained, or the last one (`drawn`).
     """
     parts: dict[str, list[pd.DataFrame]] = {"measurements": [], "distances": [], "settling": [], "detections": []}
     for task in study.tasks:
@@ -106,28 +108,33 @@ def _of_masks(study: Design, config: Config, task: str) -> dict[str, pd.DataFram
     """Compare the masks of all epochs: the tables `distances`, `settling` and `detections` of a task."""
     pruned, epochs = _pruned(study, config, task), config.tasks[task].train.steps // study.epoch_steps
     parts = [read_table(path).assign(setting=setting) for setting, path in study.mask_files(config, task)]
+    masks = dict([*pd.concat(parts).groupby(["setting", "level", "seed"])])
+    seeds = [seed for cohort in config.tasks[task].cohorts for seed in seeds_of(cohort)]
     pairs, settling, detections = [], [], []
-    for (setting, number, seed), rows in pd.concat(parts).groupby(["setting", "level", "seed"], sort=False):
-        rows, level = rows.sort_values("step"), int(number)  # pyright: ignore[reportArgumentType]
-        at = (rows["step"] // study.epoch_steps).to_numpy()
-        distances = mask_distances(parse_channels(list(rows["channels"])))
-        largest = queue_distances(distances, study.queue)
+    for setting, level, seed in product(study.settings(config, task), list(pruned)[1:], seeds):
         about = {"task": task, "setting": setting, "level": level, "pruned": pruned[level], "seed": seed}
-        second, first = np.tril_indices(len(at), -1)
-        pairs.append(pd.DataFrame({"epoch": at[second], "before": at[first], "distance": distances[second, first]}))
-        pairs[-1] = pairs[-1].assign(**about)
+        rows = masks.get((setting, level, seed))
+        if rows is None or len(rows) < epochs:  # it has diverged
+            detections.append(about | {"epochs": epochs, "drawn": study.draw_epochs[-1]})
+            continue
+        distances = mask_distances(parse_channels(list(rows.sort_values("step")["channels"])))
+        largest, at = queue_distances(distances, study.queue), np.arange(1, epochs + 1)
+        second, first = np.tril_indices(epochs, -1)
+        of_pairs = {"epoch": at[second], "before": at[first], "distance": distances[second, first]}
+        pairs.append(pd.DataFrame(of_pairs).assign(**about))
         settling.append(pd.DataFrame({"epoch": at, "queue": largest, "last": distances[-1]}).assign(**about))
         index = detected(largest, study.epsilon)
-        epoch = np.nan if index is None else at[index]
-        later = [one for one in study.draw_epochs if one >= epoch] or study.draw_epochs[-1:]
-        reached = np.nan if np.isnan(largest).all() else np.nanmin(largest)
-        detections.append(about | {"epochs": epochs, "epoch": epoch, "reached": reached, "drawn": later[0]})
-    if not detections:  # all have diverged in the first epoch
-        columns = {"distances": DISTANCES, "settling": SETTLING, "detections": DETECTIONS}
-        return {name: pd.DataFrame(columns=list(names)) for name, names in columns.items()}
+        settled = np.nan if index is None else at[index]
+        drawn = next((epoch for epoch in study.draw_epochs if epoch >= settled), study.draw_epochs[-1])
+        reached = {"settled": settled, "reached": np.nanmin(largest), "drawn": drawn}
+        detections.append(about | {"epochs": epochs} | reached)
+    table = pd.DataFrame(detections, columns=list(DETECTIONS))
+    if not pairs:
+        nothing = [pd.DataFrame(columns=list(columns)) for columns in (DISTANCES, SETTLING)]
+        return dict(zip(("distances", "settling", "detections"), (*nothing, table), strict=True))
     means = pd.concat(pairs).groupby([*DISTANCES[:-1]], sort=False)["distance"].mean().reset_index()
     return {
         "distances": means[list(DISTANCES)],
         "settling": pd.concat(settling)[list(SETTLING)],
-        "detections": pd.DataFrame(detections)[list(DETECTIONS)],
+        "detections": table,
     }

@@ -59,6 +59,17 @@ def test_masks_that_never_settle_take_the_whole_training() -> None:
     known = tables()
     rows = known["detections"]
     of_one = (rows["level"] == 1) & (rows["setting"] == AS_CONFIGURED)
-    known["detections"].loc[of_one, ["epoch", "drawn"]] = (np.nan, 20)
+    known["detections"].loc[of_one, ["settled", "drawn"]] = (np.nan, 20)
     claim = about("Channel masks settle in the first fifth of training, without 30%", known)
     assert claim.estimate == pytest.approx(-80) and claim.verdict != "supported"
+
+
+def test_a_seed_that_diverged_is_counted_and_leaves_claims_open() -> None:
+    known = tables()
+    lost = known["measurements"]["seed"] == 1
+    known["measurements"].loc[lost, ["metric", "validation_metric", "cost"]] = np.nan
+    known["settling"] = known["settling"][known["settling"]["seed"] != 1]
+    lost = known["detections"]["seed"] == 1
+    known["detections"].loc[lost, ["settled", "reached"]] = np.nan
+    for claim in claims(known).values():
+        assert (claim.n, claim.unmeasured, claim.verdict) == (2, 1, "inconclusive"), claim

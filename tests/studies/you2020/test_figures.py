@@ -48,5 +48,5 @@ def test_captions_say_when_masks_settle_and_how_close_those_come_that_never_do()
     rows = tables()["detections"]
     rows = rows[(rows["setting"] == "as configured") & (rows["level"] == 1)].copy()
     assert "settled at epoch 5.01 on average (3 of 3 seeds)" in describe(rows, 0.1)
-    rows.loc[rows["seed"] == 2, ["epoch", "reached"]] = (np.nan, 0.23)
+    rows.loc[rows["seed"] == 2, ["settled", "reached"]] = (np.nan, 0.23)
     assert "(2 of 3 seeds), never in 1 seeds, which come to 0.23 at best" in describe(rows, 0.1)
