@@ -177,13 +177,15 @@ dataset = Registry("data set", offered=["root"])
 transform = Registry("transform", offered=["splits", "rng"], retired={"stream": "rng"})
 criterion = Registry(
     "criterion",
-    offered=["initial", "trained_from", "trained", "mask", "rng", "probe"],
+    offered=["initial", "trained_from", "trained", "mask", "rng", "probe", "channels"],
     retired={"start": "trained_from", "stream": "rng"},
 )
 objective = Registry("objective", offered=["outputs", "batch", "label_smoothing"])
 sparsifier = Registry("sparsifier", offered=["moment"])
 parametrization = Registry("parametrization", offered=["layers", "left"])
-treatment = Registry("treatment", offered=["ticket", "checkpoints", "layers", "rng"], retired={"stream": "rng"})
+treatment = Registry(
+    "treatment", offered=["ticket", "checkpoints", "layers", "channels", "rng"], retired={"stream": "rng"}
+)
 study = Registry("study", offered=[], retired={"cells": "runs"})
 
 

@@ -99,6 +99,9 @@ class Recipe(Section):
     clip_norm: PositiveFloat | None = None
     """The largest norm of a replicate's gradient. A larger gradient is scaled down to it before the optimizer's step;
     weights that are not trained do not count. By default gradients are not clipped."""
+    penalty: Annotated[float, Field(ge=0)] = 0.0
+    """L1 penalty on the scales of batch norm (Liu et al. 2017, section 3): `penalty` times their signs is added to
+    their gradients, so that channels of little use come to have small scales. Losses in histories are without it."""
     label_smoothing: Fraction = 0.0
     """Part of the target that is spread evenly over all classes in training (Szegedy et al. 2016, section 7).
     Evaluations use the labels as they are."""

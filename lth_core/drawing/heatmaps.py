@@ -1,4 +1,4 @@
-"""Heat maps: tables of differences as coloured fields with their numbers."""
+"""Heat maps: tables as coloured fields, those of differences with their numbers."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from lth_core.drawing.colours import DIFFERENCES, DIVERGED, NO_NUMBER
+from lth_core.drawing.colours import DIFFERENCES, DIVERGED, NO_NUMBER, VALUES
 from lth_core.drawing.figures import legend, panels
 from lth_core.drawing.marks import explain_fields, mark_field
 
@@ -53,6 +54,33 @@ def heatmaps(tables: Mapping[str, pd.DataFrame], columns: str, unit: str, decima
     if any(np.isnan(seeds).any() and not np.isnan(seeds).all() for seeds in fields):
         explain_fields(axes[0, 0], max(map(len, fields)))
         legend(figure)
+    return figure
+
+
+def fields(grid: Mapping[tuple[str, str], pd.DataFrame], axis: str, label: str) -> Figure:
+    """Draw tables of values from 0 on as coloured fields without numbers, on one scale: (row, column) -> table.
+
+    Rows and columns of the grid are named at its left and top; both axes of every table are of `axis`, in which its
+    index and columns rise evenly, and `label` says what the values are.
+    """
+    rows, columns = (list(dict.fromkeys(names)) for names in zip(*grid, strict=True))
+    figure, axes = panels(len(columns), len(rows), width=2.6, height=2.4)
+    largest = np.nanmax([0.0, *(np.nanmax(table.to_numpy(float)) for table in grid.values())])
+    for (row, column), table in grid.items():
+        panel = axes[rows.index(row), columns.index(column)]
+        first, last = table.index[0] - 0.5, table.index[-1] + 0.5
+        extent = (first, last, first, last)
+        image = panel.imshow(table, cmap=VALUES, vmin=0, vmax=largest or 1.0, origin="lower", extent=extent)
+        panel.grid(visible=False)
+        for side in (panel.xaxis, panel.yaxis):
+            side.set_major_locator(MaxNLocator(5, integer=True))
+        if column == columns[0]:
+            panel.set_ylabel(f"{row}\n{axis}")
+        if row == rows[0]:
+            panel.set_title(column)
+        if row == rows[-1]:
+            panel.set_xlabel(axis)
+    figure.colorbar(image, ax=axes, label=label, shrink=0.8)
     return figure
 
 

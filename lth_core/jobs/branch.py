@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from lth_core.jobs.support.inputs import check_characters, read_mask, read_weigh
 from lth_core.jobs.support.stacking import stack, unstack
 from lth_core.jobs.support.trainings import model_factory, open_task, parser, train_ticket
 from lth_core.models.initialization import initialize
+from lth_core.pruning.channels import Listed, listed_groups
 from lth_core.pruning.prune import counts
 from lth_core.randomness import random_generator, seeded
 from lth_core.storage.provenance import provenance
@@ -51,6 +52,8 @@ class Replicate:
     trained_from: Tensors
     layers: Mapping[str, str]
     """The prunable weights of the trained network -> kinds, in network order."""
+    channels: Listed = field(default_factory=dict)
+    """The removable channels of the trained network, by theta_0's header."""
 
 
 @command
@@ -105,7 +108,8 @@ def write_treated(
 
 def replicates(options: argparse.Namespace) -> list[Replicate]:
     """Read what the job's files hold of every replicate."""
-    layers, network = read_header(options.network)["layers"], read_tensors(options.network)
+    header, network = read_header(options.network), read_tensors(options.network)
+    layers, listed = header["layers"], header.get("channels", {})
     initial = network if options.initial == options.network else read_tensors(options.initial)
     targets = unstack(network)
     masks = unstack(read_mask(options.mask, initial)) if options.mask else [{} for _ in targets]
@@ -123,7 +127,8 @@ def replicates(options: argparse.Namespace) -> list[Replicate]:
     sources = zip(*(unstack(files[path]) for path in paths), strict=True)
     for target, mask, over, weights in zip(targets, masks, ended, sources, strict=True):
         ticket = fit(rewinding, weights[1], mask, target, layers)
-        cohort.append(Replicate(ticket, over, *(adapt(tensors, target, layers) for tensors in weights), layers=layers))
+        fitted = [adapt(tensors, target, layers) for tensors in weights]
+        cohort.append(Replicate(ticket, over, *fitted, layers=layers, channels=listed))
     return cohort
 
 
@@ -153,12 +158,13 @@ def treat(
         check_fresh(name, drawn, replicate.initial)
         return drawn
 
-    weights = {field: read_only(getattr(replicate, field)) for field in ("initial", "start", "trained", "trained_from")}
+    weights = {part: read_only(getattr(replicate, part)) for part in ("initial", "start", "trained", "trained_from")}
     ticket = replicate.ticket
     offered = {
         "ticket": replace(ticket, weights=read_only(ticket.weights), mask=read_only(ticket.mask)),
         "checkpoints": BranchCheckpoints(**weights, fresh=fresh),
         "layers": {layer: kind for layer, kind in replicate.layers.items() if layer in ticket.mask},
+        "channels": listed_groups(replicate.channels),
         "rng": random_generator(seed, "branch", name, level, draw),
     }
     with seeded(seed, "branch", name, level, draw):

@@ -50,6 +50,7 @@ from lth_core.tasks.opening import build_task
 from lth_core.tickets.adaptation import adapt
 from lth_core.tickets.rewinding import Ticket, rewind
 from lth_core.training.parametrization import try_out
+from lth_core.training.penalty import penalized_scales
 
 Value = TypeVar("Value")
 
@@ -132,6 +133,8 @@ def built(
         if settings.train.batch_size == 1:
             check_batches_of_one(name, factory(), shape)
         module = factory()
+        if settings.train.penalty:
+            check_penalty(name, module)
         layers = attempt(f"{key} cannot be pruned", lambda: prunable_layers(module, shape))
         consumers, without_filters = consumers_of(module, shape), weights_without_filters(module)
         channels = listed_channels(module, shape)
@@ -174,6 +177,14 @@ def check_batches_of_one(task: str, module: nn.Module, shape: Sequence[int]) -> 
         check_single_examples(module, shape)
     except ModelError as error:
         raise ModelError(f"tasks.{task}.{error}") from error
+
+
+def check_penalty(task: str, module: nn.Module) -> None:
+    """Check that the network has what the recipe penalizes."""
+    try:
+        penalized_scales(module)
+    except ModelError as error:
+        raise ModelError(f"tasks.{task}.train.{error}") from error
 
 
 def check_criterion(network: Network, name: str, method: Method) -> Tensors:
@@ -226,7 +237,7 @@ def check_treatment(network: Network, asked: Mapping[str, Any], ticket: Ticket) 
     """Check that a treatment makes a ticket of a ticket, which may be the dense network."""
     branch = Branch(**asked["branch"])
     weights = (network.initial, network.initial, network.other, network.initial)
-    replicate = Replicate(ticket, False, *weights, layers=network.layers)
+    replicate = Replicate(ticket, False, *weights, layers=network.layers, channels=network.channels)
     spec = {"task": network.settings.model_dump(mode="json"), "level": int(bool(ticket.mask))}
 
     def work() -> None:

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from lth_core.models.groups import Group, TensorAxis, rows_and_columns
+from lth_core.models.layers import batch_norm_scales
 from lth_core.models.shrinking import TOLERANCE, known_groups, proof_inputs, take_out
 from lth_core.models.unit_tracing import named_tensors
 from lth_core.randomness import random_generator
@@ -31,7 +32,8 @@ def removable_channels(module: nn.Module, input_shape: Sequence[int]) -> list[di
     """List the groups of a network for inputs of the shape of one example, each with its `size` in channels.
 
     `rows` and `columns` list where they lie: the name of a weight, how many entries each channel has there, which
-    follow one another, and the index of the first one. Raises ChannelsError where nothing is known or proved.
+    follow one another, and the index of the first one. `scales` lists their scales of batch norm likewise. Raises
+    ChannelsError where nothing is known or proved.
     """
     groups = known_groups(module, input_shape)
     if groups is None:
@@ -39,12 +41,14 @@ def removable_channels(module: nn.Module, input_shape: Sequence[int]) -> list[di
             f"this network cannot be traced with inputs of shape {tuple(input_shape)}, so it is not known which "
             "layers read which channels"
         )
-    axes_of = {name: tensor.ndim for name, tensor in named_tensors(module)}
+    axes_of, scales = {name: tensor.ndim for name, tensor in named_tensors(module)}, batch_norm_scales(module)
     listed, removable = [], []
     for group in groups:
         rows, columns = rows_and_columns(group, axes_of)
         if rows and columns and group.size > 1:
-            listed.append({"size": group.size, "rows": _plain(rows), "columns": _plain(columns)})
+            norms = [along for along in group.axes if along.tensor in scales]
+            parts = {"rows": rows, "columns": columns, "scales": norms}
+            listed.append({"size": group.size} | {name: _plain(axes) for name, axes in parts.items()})
             removable.append(group)
     _prove(module, input_shape, removable)
     return listed

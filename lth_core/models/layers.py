@@ -1,10 +1,11 @@
-"""Which weights of a network can be pruned, and which of them are those of its output layer."""
+"""Which weights of a network can be pruned, which are those of its output layer, and which are scales of batch norm."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from lth_core.models.dataflow import applied_last
@@ -28,6 +29,12 @@ def prunable_weights(module: nn.Module) -> list[str]:
         if value.requires_grad and name not in decided and isinstance(layers.get(name), PRUNABLE_LAYERS)
     }
     return [name for name, _ in module.named_parameters() if name in kinds or name in ordinary]
+
+
+def batch_norm_scales(module: nn.Module) -> list[str]:
+    """List the scales of batch norm by name, one number per channel each."""
+    norms = {id(layer.weight) for layer in module.modules() if isinstance(layer, _BatchNorm)}
+    return [name for name, value in module.named_parameters() if id(value) in norms]
 
 
 def _layers_by_weight(module: nn.Module) -> dict[str, nn.Module]:

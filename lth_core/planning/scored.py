@@ -33,6 +33,8 @@ def _problems(config: Config, task: str, method: Method) -> Iterable[tuple[tuple
     if method.granularity != "weight" and (rounds := rounds_per_level(method)) > 1:
         one = f"granularity '{method.granularity}' prunes in one: set iterations: 1"
         yield ("iterations",), f"'{criterion}' scores in {rounds} rounds, and {one}"
+    if method.granularity != "channel" and registry.criterion.uses(criterion, "channels"):
+        yield ("criterion",), f"'{criterion}' ranks channels: set granularity: channel"
     kind = kind_of_data(registry.dataset.facts(config.dataset(settings.dataset).source.name))
     if problem := unsuited(method, kind):
         yield ("criterion",), f"{problem}, as task '{task}' has"

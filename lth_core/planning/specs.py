@@ -17,6 +17,7 @@ from lth_core.config import HOW_TO_COMPUTE, Choice, Config, Method, Task, seeds_
 from lth_core.data.kinds import kind_of_data
 from lth_core.planning.chains import Chains
 from lth_core.planning.configerrors import ConfigError
+from lth_core.planning.filesread import read_by
 from lth_core.pruning.moments import functions_of
 from lth_core.registry import Registry, one_line
 from lth_core.storage.codedigest import PACKAGE, code_of, digest, files_digest
@@ -50,7 +51,7 @@ class Specs:
         functions = [registry.transform.get(transform.name) for transform in transforms]
         spec = self._code_of("prepare_data", registry.dataset.get(source.name), *functions)
         spec |= {"source": source.model_dump(), "transforms": [transform.model_dump() for transform in transforms]}
-        spec |= self._reads((registry.dataset, source), *((registry.transform, transform) for transform in transforms))
+        spec |= read_by((registry.dataset, source), *((registry.transform, transform) for transform in transforms))
         files = self.files(dataset)
         return canonical(spec | {"files": files} if files else spec)
 
@@ -76,7 +77,7 @@ class Specs:
         objective = registry.objective.get(settings.objective.name)  # theta_0 is proved to be trained under it
         functions = [registry.model.get(settings.model.name), objective, *self._environment(settings.dataset)]
         spec = self._base(cohort, "initialize", *functions)
-        return canonical(spec | self._reads((registry.model, settings.model)) | {"task": self._untrained(task, cohort)})
+        return canonical(spec | read_by((registry.model, settings.model)) | {"task": self._untrained(task, cohort)})
 
     def dense(self, task: str, cohort: str) -> str:
         """Give what the dense run and its checkpoints depend on: task and seeds."""
@@ -135,6 +136,12 @@ class Specs:
         settings = self.chains.methods[method].model_copy(update={"densities": []})
         return canonical(self._scored("collapse", task, cohort, settings, 1) | {"rungs": rungs})
 
+    def channel_masks(self, task: str, cohort: str, method: str, every: int) -> str:
+        """Give what masks at many steps of the dense training depend on: task, seeds, method and interval."""
+        settings = self.chains.methods[method]
+        spec = self._training(task, cohort, "channel_masks", (registry.criterion, settings.criterion))
+        return canonical(spec | {"method": settings.model_dump(mode="json", exclude={"rewind"}), "every": every})
+
     def saliency(self, task: str, cohort: str) -> str:
         """Give what the saliencies of theta_0 depend on: network and seeds."""
         return canonical(self._training(task, cohort, "saliency") | {"task": self._untrained(task, cohort)})
@@ -183,7 +190,7 @@ class Specs:
         # Where the next training starts, and what is done to it, do not matter to the mask.
         fields = settings.model_dump(mode="json", exclude={"rewind", "treatment", "levels", "during", "search"})
         so_far = {"levels": level, "densities": settings.densities[:level]}  # later levels do not matter
-        reads = self._reads((registry.criterion, settings.criterion))
+        reads = read_by((registry.criterion, settings.criterion))
         return reads | {"method": fields | so_far, "level": level}
 
     def _at_once(self, method: str, level: int, how: str) -> dict[str, Any]:
@@ -206,7 +213,7 @@ class Specs:
         choices = ((registry.model, settings.model), *choices)
         functions = [registry.objective.get(settings.objective.name), *self._environment(settings.dataset)]
         functions += [known.get(choice.name) for known, choice in choices]
-        spec = self._base(cohort, job, *functions) | self._reads(*choices)
+        spec = self._base(cohort, job, *functions) | read_by(*choices)
         return spec | {"task": self._task(settings, cohort)}
 
     def _environment(self, dataset: str) -> list[Any]:
@@ -214,12 +221,6 @@ class Specs:
         source = self.config.dataset(dataset).source.name
         is_environment = kind_of_data(registry.dataset.facts(source)) == "environment"
         return [registry.dataset.get(source)] if is_environment else []
-
-    @staticmethod
-    def _reads(*choices: tuple[Registry, Choice]) -> dict[str, Any]:
-        """The content of the files that registered functions say they read; nothing where they say so of none."""
-        files = {path for known, choice in choices for path in known.reads(choice.name, choice.options)}
-        return {"reads": {path: contents_digest(".", [path]) for path in sorted(files)}} if files else {}
 
     def _base(self, cohort: str, job: str, *functions: Any) -> dict[str, Any]:
         return {"seeds": seeds_of(cohort), **self._code_of(job, *functions)}

@@ -17,19 +17,25 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from lth_core import registry
 from lth_core.config import Method
 from lth_core.pruning.filters import FilterError
 from lth_core.storage.tensors import Tensors
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float
+    from jaxtyping import Bool, Float, Int
 
 Listed = Mapping[str, Any]
 """What theta_0's header says of removable channels: `groups`, or the `reason` why there are none."""
 
 
+PARTS = ("rows", "columns", "scales")
+"""What such a group lists the positions of."""
+
+
 class Span(NamedTuple):
-    """Where a group's channels lie along the rows or columns of a weight: from `first`, each as `repeats` entries."""
+    """Where a group's channels lie along the rows or columns of a weight, or in the scales of a batch norm: from
+    `first`, each as `repeats` entries."""
 
     weight: str
     repeats: int
@@ -43,6 +49,8 @@ class Channels:
     size: int
     rows: tuple[Span, ...]
     columns: tuple[Span, ...]
+    scales: tuple[Span, ...] = ()
+    """Where its scales of batch norm lie, if it has any."""
 
     @property
     def producers(self) -> list[str]:
@@ -57,6 +65,15 @@ class Channels:
     def surviving(self, mask: Tensors) -> Bool[np.ndarray, " channels"]:
         """Tell which channels have weights left in their rows."""
         return np.any([_entries(mask[span.weight], span, 0, self.size).any(axis=1) for span in self.rows], axis=0)
+
+    def kept(self, mask: Tensors) -> Int[np.ndarray, " channels"]:
+        """Count the weights that are left in the rows of each channel."""
+        return np.sum([_entries(mask[span.weight], span, 0, self.size).sum(axis=1) for span in self.rows], axis=0)
+
+    def scale(self, weights: Tensors) -> Float[np.ndarray, " channels"]:
+        """Sum the absolute values of each channel's scales of batch norm."""
+        absolute = [np.abs(_entries(weights[span.weight], span, 0, self.size)) for span in self.scales]
+        return np.sum([values.sum(axis=1, dtype=np.float64) for values in absolute], axis=0)
 
     def scores(self, scores: Tensors, mask: Tensors, how: str) -> Float[np.ndarray, " channels"]:
         """Sum the scores of each channel's kept weights, over all layers that compute it or as the mean of these."""
@@ -87,22 +104,44 @@ def _entries(weights: np.ndarray, span: Span, axis: int, size: int) -> np.ndarra
 def channels_of(method: Method, layers: Mapping[str, str], listed: Listed) -> list[Channels]:
     """List the groups that a method prunes, by what theta_0's header lists: those computed by its `layers` alone.
 
-    Raises FilterError where there are none.
+    A criterion that asks for `channels` ranks by batch norm: it prunes groups with scales only. Raises FilterError
+    where there are none.
     """
     if "groups" not in listed:
         reason = listed.get("reason", "theta_0 lists none of this network")
         raise FilterError(f"granularity: no channels can be pruned: {reason}")
-    groups = [
-        Channels(group["size"], *(tuple(Span(*span) for span in group[axis]) for axis in ("rows", "columns")))
-        for group in listed["groups"]
-    ]
-    pruned = [group for group in groups if all(name in layers for name in group.producers)]
+    pruned = [group for group in listed_groups(listed) if all(name in layers for name in group.producers)]
     if not pruned:
         raise FilterError(
             "granularity: no channels can be pruned: all that this network has are inputs or outputs, or are computed "
             "by layers that are excluded or frozen, or read by what is not understood"
         )
     return pruned
+
+
+def ranked_channels(method: Method, layers: Mapping[str, str], listed: Listed) -> list[Channels]:
+    """List the groups that a method's criterion ranks: those of `channels_of`.
+
+    A criterion that asks for `channels` ranks by batch norm: it ranks groups with scales only. Raises FilterError where
+    there are none.
+    """
+    ranked = channels_of(method, layers, listed)
+    if registry.criterion.uses(method.criterion.name, "channels"):
+        ranked = [group for group in ranked if group.scales]
+        if not ranked:
+            raise FilterError(
+                f"criterion: '{method.criterion.name}' ranks channels by the scales of batch norm, and those that can "
+                "be pruned have none: choose another criterion, or a network with batch norm"
+            )
+    return ranked
+
+
+def listed_groups(listed: Listed) -> list[Channels]:
+    """List all groups that theta_0's header lists, which may be none."""
+    return [
+        Channels(group["size"], *(tuple(Span(*span) for span in group.get(part, [])) for part in PARTS))
+        for group in listed.get("groups", [])
+    ]
 
 
 def channel_fractions(method: Method, groups: Sequence[Channels], level: int) -> list[float]:

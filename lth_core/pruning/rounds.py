@@ -11,7 +11,7 @@ from lth_core import registry
 from lth_core.config import Method
 from lth_core.pruning.allocated import allocated_counts, lamp_scores
 from lth_core.pruning.allocation import is_allocated
-from lth_core.pruning.channels import Listed, channels_of, weights_beside
+from lth_core.pruning.channels import Listed, ranked_channels, weights_beside
 from lth_core.pruning.filters import filter_fractions
 from lth_core.pruning.moments import is_probed, rounds_per_level
 from lth_core.pruning.probe import Probe
@@ -20,6 +20,9 @@ from lth_core.pruning.scores import check_finite, check_scores
 from lth_core.pruning.structured import Consumers, prune_channels, prune_filters, reading_weights
 from lth_core.randomness import random_generator, seeded
 from lth_core.storage.tensors import Tensors, read_only
+
+OBJECTS = ("probe", "channels")
+"""What a criterion is given besides weights and masks."""
 
 
 class Maskable(Protocol):
@@ -70,7 +73,7 @@ def next_mask(
 
     It is a mask of `layers` and, where filters or channels are removed, of those weights of other layers that read
     them. `probe`: of the network whose weights are scored, where the criterion computes with it. `consumers`: of
-    removable filters, see `prune_filters`; `channels`: see `channels_of`. Where the chain has `ended`, nothing is
+    removable filters, see `prune_filters`; `channels`: see `ranked_channels`. Where the chain has `ended`, nothing is
     scored: the mask keeps as many weights as any other. Raises PruningError for scores that cannot be ranked,
     AllocationError as `allocated_counts` does, FilterError for a layer that would lose all its filters.
     """
@@ -78,10 +81,12 @@ def next_mask(
     mask = {name: before[name] for name in layers}  # files list tensors by name, rankings go by network order
     weights = {"initial": initial, "trained_from": trained_from, "trained": trained}
 
+    groups = ranked_channels(method, layers, channels or {}) if method.granularity == "channel" else None
+
     def scores(mask: Tensors, number: int) -> Tensors:
         if ended:
             return {name: np.zeros(kept.shape) for name, kept in mask.items()}
-        looked_at = weights | {"mask": mask, "probe": probe and probe.under(mask)}
+        looked_at = weights | {"mask": mask, "probe": probe and probe.under(mask), "channels": groups}
         return scores_of_round(method, level, seed, number, mask, looked_at)
 
     if method.granularity == "filter":
@@ -89,8 +94,7 @@ def next_mask(
         excluded = set(reading_weights(fraction, consumers)) - set(layers)
         read = {name: before.get(name, np.ones(initial[name].shape, bool)) for name in sorted(excluded)}
         return prune_filters(scores(mask, 1), mask | read, fraction, consumers)
-    if method.granularity == "channel":
-        groups = channels_of(method, layers, channels or {})
+    if groups is not None:
         beside = weights_beside(method, groups, mask)
         others = {name: before.get(name, np.ones(initial[name].shape, bool)) for name in beside}
         return prune_channels(method, groups, level, scores(mask, 1), mask, others)
@@ -112,7 +116,7 @@ def scores_of_round(
     """
     name, later = method.criterion.name, (number,) * (number > 1)
     used = {key: value for key, value in looked_at.items() if registry.criterion.uses(name, key) and value is not None}
-    offered = {key: value if key == "probe" else read_only(value) for key, value in used.items()}
+    offered = {key: value if key in OBJECTS else read_only(value) for key, value in used.items()}
     draw = random_generator(seed, "criterion", name, level, *later)
     with seeded(seed, "criterion", name, level, *later):
         returned = registry.criterion.call(name, offered | {"rng": draw}, method.criterion.options)

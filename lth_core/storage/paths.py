@@ -57,6 +57,11 @@ def collapse_file(results: str, task: str, cohort: str, method: str, rungs: int 
     return f"{results}/{task}/{cohort}/{method}/collapse_{rungs}.csv"
 
 
+def channel_masks_file(results: str, task: str, cohort: str, method: str, every: int | str) -> str:
+    """Locate the channels that a method would keep after every `every` steps of the dense training."""
+    return f"{results}/{task}/{cohort}/{method}/channel_masks_{every}.csv"
+
+
 def saliency_file(results: str, task: str, cohort: str) -> str:
     """Locate the synaptic saliencies of theta_0, summed by layer."""
     return f"{dense_folder(results, task, cohort)}/saliency.csv"

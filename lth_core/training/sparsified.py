@@ -12,6 +12,7 @@ from torch import Tensor
 from lth_core.storage.tensors import Tensors
 from lth_core.tasks.base import Task
 from lth_core.training.optimizers import Optimizer
+from lth_core.training.penalty import penalties
 from lth_core.training.state import FrozenWeights, Row, TrainingState, start_state
 from lth_core.training.whole import Parts, put_together, taken_apart
 
@@ -88,6 +89,7 @@ class SparsifiedState(TrainingState):
         if self.cohort.task.device.type == "cpu":
             self.cohort.train_under({name: kept.numpy() for name, kept in self.mask.items()})
             self.frozen = {} if self.cohort.on_kept_weights else frozen
+            self.penalties = penalties(self.cohort)
             by_hand = self.cohort.by_hand
             self.optimizer = Optimizer(self.optimizer.settings, self.cohort.trained, may_be_missing=not by_hand)
             for slot, parts in slots.items():

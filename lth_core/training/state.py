@@ -16,6 +16,7 @@ from lth_core.models.tensors import stored_tensors
 from lth_core.storage.tensors import Tensors
 from lth_core.tasks.base import Batch, Task
 from lth_core.training.optimizers import Optimizer
+from lth_core.training.penalty import penalized, penalties
 from lth_core.training.resume import State
 
 Row = dict[str, float | int | str]
@@ -56,6 +57,8 @@ class TrainingState(State):
     first_step: int
     step: int
     history: list[Row] = field(default_factory=list)
+    penalties: list[Tensor | None] = field(default_factory=list)
+    """What multiplies the signs of the trained values in the gradient of a penalty, if there is one (penalty.py)."""
     may_be_recorded: ClassVar[bool] = True
     """Whether a step may become a CUDA graph: it never waits for the GPU, and depends on no value of Python."""
 
@@ -64,9 +67,12 @@ class TrainingState(State):
         """Count what is computed at a time: gradients come part by part."""
         return len(self.cohort.parts)
 
-    def gradients(self, batch: Batch, noise: Sequence[int]) -> list[Gradient]:
-        """Compute the gradients of what the optimizer updates; `noise` seeds what modules draw."""
-        return self.cohort.gradients(batch, noise)
+    def gradients(self, batch: Batch, noise: Sequence[int]) -> Sequence[Gradient]:
+        """Compute the gradients of what the optimizer updates, a penalty's with them.
+
+        `noise` seeds what modules draw.
+        """
+        return penalized(self.cohort.trained, self.cohort.gradients(batch, noise), self.penalties)
 
     def evaluate(self, split: str) -> dict[str, list[float]]:
         """Measure every replicate on a split, as `Cohort.evaluate` does."""
@@ -116,4 +122,4 @@ def start_state(
     if cohort.on_kept_weights:  # there is nothing to restore
         frozen = {}
     optimizer = Optimizer(task.recipe.optimizer, cohort.trained, may_be_missing=not cohort.by_hand)
-    return TrainingState(cohort, optimizer, frozen, first_step, first_step)
+    return TrainingState(cohort, optimizer, frozen, first_step, first_step, penalties=penalties(cohort))

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from lth_core.engine.cohort import Cohort
+from lth_core.engine.narrow import Narrowed
+from lth_core.engine.narrow_cohort import NarrowCohort
 
 Parts = list[dict[str, Tensor]]
 """Of every part of a cohort (one replicate, or all of them stacked) the whole tensors by name."""
@@ -28,7 +30,10 @@ def taken_apart(cohort: Cohort, values: Sequence[Tensor]) -> Parts:
 
 
 def put_together(cohort: Cohort, parts: Parts) -> list[Tensor]:
-    """Return tensors like `cohort.trained` of whole ones: the inverse of `taken_apart`."""
+    """Return tensors like `cohort.trained` of whole ones: the inverse of `taken_apart`; also of smaller networks."""
+    if isinstance(cohort, NarrowCohort):
+        networks = zip(cohort.networks, cohort.cohorts, parts, strict=True)
+        return [value for network, inside, part in networks for value in _narrowed(network, inside, part)]
     if cohort.on_kept_weights:
         networks = zip(cohort.sparse or cohort.convolutions, parts, strict=True)
         return [
@@ -36,6 +41,11 @@ def put_together(cohort: Cohort, parts: Parts) -> list[Tensor]:
             for network, part in networks
         ]
     return [part[name] for part in parts for name in cohort.trainable]
+
+
+def _narrowed(network: Narrowed, inside: Cohort, part: Mapping[str, Tensor]) -> list[Tensor]:
+    small = {name: value[0] for name, value in network.tensors(part).items()}
+    return [*put_together(inside, [small]), network.values_aside(part)]
 
 
 def _spread(flat_indices: Mapping[str, Tensor], like: Mapping[str, Tensor], values: Tensor) -> dict[str, Tensor]:

@@ -94,6 +94,7 @@ def complaint(data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     def run(
         data: bool = True,
         batch_size: int = 10,
+        penalty: float = 0.0,
         network: Any = "lenet",
         objective: str = "classification",
         treated: Sequence[dict] = (),
@@ -105,7 +106,7 @@ def complaint(data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
             "dataset": "mine",
             "model": network,
             "cohorts": ["0-0"],
-            "train": TRAIN | {"batch_size": batch_size},
+            "train": TRAIN | {"batch_size": batch_size, "penalty": penalty},
         }
         asked = {"task": task, "data": str(data_file) if data else None, "facts": {} if data else FACTS}
         asked |= {"proved": ["0-0"], "methods": {"imp": {"rate": 0.2, "levels": 1} | method}, "treated": treated}
@@ -188,6 +189,12 @@ def probing(mask, probe, part="weights"):
             "methods.imp.criterion: 'snip' cannot score the weights of 'mini' (examples_per_class: 31 must be at most",
         ),
         ({"batch_size": 91}, "tasks.mini.train.batch_size: 91 must be at most the 90 training examples"),
+        ({"penalty": 1e-4}, "tasks.mini.train.penalty: this network has no scales of batch norm to penalize"),
+        (
+            {"criterion": "batch-norm-scale", "granularity": "channel"},
+            "methods.imp.criterion: 'batch-norm-scale' cannot score the weights of 'mini' (criterion: "
+            "'batch-norm-scale' ranks channels by the scales of batch norm, and those that can be pruned have none",
+        ),
         ({"network": {"name": "lenet", "hidden": [-5]}}, "tasks.mini.model: 'lenet' cannot be built ("),
         ({"network": {"name": "lenet", "dropout": 7}}, "tasks.mini.model: 'lenet' cannot be built ("),
         (

@@ -193,6 +193,7 @@ def test_tables_and_pages_show_studies_in_the_order_of_their_papers() -> None:
         "gaier2019",
         "transfer",
         "yu2019",
+        "you2020",
         "warm-start",
         "strong-tickets",
         "linear-mode-connectivity",

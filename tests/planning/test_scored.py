@@ -17,6 +17,7 @@ OTHER = "{methods: {other: {levels: 1, %s}}, studies: {toy: {tasks: {digits-lene
 BAD = [
     (GOOD, IMP % "prune_at: 201", "methods.imp.prune_at: 201 must be at most 200, the last step of task 'digits-lenet'"),
     (LANGUAGE, IMP % "criterion: synflow", "methods.imp.criterion: 'synflow' needs inputs that are numbers, not tokens, as task 'lstm' has"),
+    (GOOD, OTHER % "criterion: batch-norm-scale", "methods.other.criterion: 'batch-norm-scale' ranks channels: set granularity: channel"),
     (GOOD, OTHER % "criterion: synflow, granularity: filter, fractions: {'fc1.*': 0.5}", "methods.other.iterations: 'synflow' scores in 100 rounds, and granularity 'filter' prunes in one: set iterations: 1"),
     (GOOD, IMP % "criterion: {name: snip, examples_per_class: 126}", "methods.imp.criterion.examples_per_class: 126 of each of 10 classes are more than the 1257 training examples of 'digits'"),
     (GOOD, IMP % "criterion: {name: snip, examples_per_class: 0}", "methods.imp.criterion.examples_per_class: must be greater than 0 (got 0)"),

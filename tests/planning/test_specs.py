@@ -98,7 +98,7 @@ TRAININGS = {"dense", "retrain", "branch"}
             id="weights of another task",
         ),
         pytest.param(
-            lambda c: c["tasks"]["mini"]["train"].update(clip_norm=1, label_smoothing=0.1),
+            lambda c: c["tasks"]["mini"]["train"].update(clip_norm=1, label_smoothing=0.1, penalty=1e-4),
             TRAININGS | AFTER_TRAINING,
             id="clipping and smoothing",
         ),

@@ -59,6 +59,7 @@ BAD = [
     (OPTIMIZER % "betas: [0.9, 0.99, 0.999]", "tasks.digits-lenet.train.optimizer.betas: has at most 2 entries (got 3)"),
     (OPTIMIZER % "epsilon: 0", "tasks.digits-lenet.train.optimizer.epsilon: must be greater than 0 (got 0)"),
     (TRAIN % "clip_norm: 0", "tasks.digits-lenet.train.clip_norm: must be greater than 0 (got 0)"),
+    (TRAIN % "penalty: -1", "tasks.digits-lenet.train.penalty: must be at least 0 (got -1)"),
     (TRAIN % "label_smoothing: 1", "tasks.digits-lenet.train.label_smoothing: must be less than 1 (got 1)"),
     ("device: cude", "device: must be one of 'auto', 'cpu', 'cuda' (got 'cude'); did you mean 'cuda'?"),
     ("device: tensor", "device: must be one of 'auto', 'cpu', 'cuda' (got 'tensor')"),

@@ -103,5 +103,5 @@ def test_scores_that_are_not_numbers_are_refused() -> None:
     broken = {name: np.full(shape, np.nan) for name, shape in SHAPES.items()}
     for allocation in ALLOCATIONS:
         method = Method(levels=1, densities=[0.5], allocation=allocation, criterion="magnitude-at-init")
-        with pytest.raises(PruningError, match="162 of 162 scores of z.conv are not finite"):
+        with pytest.raises(PruningError, match=r"162 of 162 scores of z\.conv are not finite"):
             next_mask(method, LAYERS, 1, 0, full_mask(broken, LAYERS), initial=broken, consumers={})

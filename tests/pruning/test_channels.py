@@ -159,3 +159,45 @@ def test_a_network_whose_channels_are_not_known_is_refused_with_the_reason() -> 
 def test_settings_that_contradict_each_other_are_refused(options: dict) -> None:
     with pytest.raises(ValidationError):
         method(**options)
+
+
+# ---------------------------------------------------------------- scales of batch norm
+
+NORMED = {
+    "groups": [
+        SUM | {"scales": [["bn1.weight", 1, 0], ["bn3.weight", 1, 0]]},
+        INSIDE | {"scales": [["bn2.weight", 1, 0]]},
+    ]
+}
+SCALES = {
+    "bn1.weight": np.array([3, -9, 1, 1, 1, 1, 1, 1], np.float32),
+    "bn2.weight": np.array([-5, 4, 0.1, 3, 2, 8], np.float32),
+    "bn3.weight": np.array([1, 1, 7, -2, 1, 4, 5, 6], np.float32),
+}
+
+
+def ranked_by_scale(listed: dict[str, object] = NORMED, **options: object) -> dict[str, np.ndarray]:
+    settings = method(1, criterion="batch-norm-scale", **options)
+    trained = weights() | SCALES
+    about = {"initial": trained, "trained_from": trained, "trained": trained, "consumers": {}, "channels": listed}
+    return next_mask(settings, LAYERS, 1, 0, full_mask(weights(), LAYERS), **about)
+
+
+def test_channels_are_ranked_by_the_scale_of_their_batch_norm_whatever_their_weights() -> None:
+    mask = ranked_by_scale(densities=[0.5])
+    inside = mask["inner"].reshape(6, -1).any(axis=1)
+    np.testing.assert_array_equal(inside, [True, True, False, False, False, True])
+    of_sum = mask["stem"].reshape(8, -1).any(axis=1)  # sums of both norms: 4, 10, 8, 3, 2, 5, 6, 7
+    np.testing.assert_array_equal(of_sum, [False, True, True, False, False, False, True, True])
+
+
+def test_all_channels_are_ranked_together_by_sums_or_by_means_per_layer() -> None:
+    assert left(ranked_by_scale(densities=[0.5], scope="global")) == (5, 2)  # 10, 8, 8, 7, 6, 5, 5 (the later one)
+    assert left(ranked_by_scale(densities=[0.5], scope="global", channel_score="mean")) == (3, 4)
+
+
+def test_channels_without_batch_norm_are_left_and_where_all_are_that_is_one_line() -> None:
+    half = {"groups": [SUM, NORMED["groups"][1]]}
+    assert left(ranked_by_scale(half, densities=[0.5])) == (8, 3)
+    with pytest.raises(FilterError, match="criterion: 'batch-norm-scale' ranks channels by the scales of batch norm"):
+        ranked_by_scale(LISTED, densities=[0.5])

@@ -29,6 +29,17 @@ OPTIONS = {
     "gaussian-noise": {"scale": 1.0},
 }
 """Of treatments that have options without a default."""
+CRITERIA = [
+    name
+    for name in registry.criterion.names()
+    if not any(registry.criterion.uses(name, what) for what in ("probe", "channels"))
+]
+TREATMENTS = [
+    name
+    for name in registry.treatment.names()
+    if not (name.startswith("test-") or name == "smart-ratio" or registry.treatment.uses(name, "channels"))
+]
+"""Without those that keep something of every layer."""
 
 
 def weights(seed: int) -> dict[str, np.ndarray]:
@@ -48,9 +59,7 @@ def test_a_global_ranking_empties_a_layer_of_small_scores_exactly() -> None:
 
 @pytest.mark.parametrize("mask", [without("a"), without("a", "b")], ids=["one", "all"])
 @pytest.mark.parametrize("scope", ["layer", "global"])
-@pytest.mark.parametrize(
-    "criterion", [name for name in registry.criterion.names() if not registry.criterion.uses(name, "probe")]
-)
+@pytest.mark.parametrize("criterion", CRITERIA)
 def test_pruning_goes_on(criterion: str, scope: str, mask: dict[str, np.ndarray]) -> None:
     looked_at = {"initial": weights(0), "trained_from": weights(1), "trained": weights(2)}
     method = Method(levels=2, rate=0.25, scope=scope, criterion=criterion)
@@ -59,7 +68,7 @@ def test_pruning_goes_on(criterion: str, scope: str, mask: dict[str, np.ndarray]
 
 
 @pytest.mark.parametrize("mask", [without("a"), without("a", "b")], ids=["one", "all"])
-@pytest.mark.parametrize("treatment", [name for name in registry.treatment.names() if not name.startswith("test-")])
+@pytest.mark.parametrize("treatment", TREATMENTS)
 def test_every_treatment_takes_such_a_ticket(treatment: str, mask: dict[str, np.ndarray]) -> None:
     checkpoints = BranchCheckpoints(weights(0), weights(1), weights(2), weights(1), lambda: weights(3))
     ticket = Ticket(apply_mask(weights(1), mask), mask)

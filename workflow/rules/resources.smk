@@ -98,3 +98,4 @@ connectivity, telemetry, supermasks, collapse, saliency, scoring = (
     for kind in ("connectivity", "telemetry", "supermasks", "collapse", "saliency", "scoring")
 )
 weights, evolution = memory_and_time("weights"), memory_and_time("evolution")
+channel_masks = {"gpu": needs.gpus, **memory_and_time("training")}

@@ -2,8 +2,9 @@
 
 A criterion sees one replicate and returns one score per weight of every masked layer. Its arguments, by name:
 `initial` (theta_0), `trained_from` (the weights that the last training started from), `trained` (the weights that it
-ended with), `mask` (True where a weight is left), `rng` (a random generator of its own) and `probe`. Scores of weights
-that are pruned already are not looked at. Masks wait only for what their criterion names: without `trained` for no
+ended with), `mask` (True where a weight is left), `rng` (a random generator of its own), `probe`, and `channels` (the
+groups that granularity `channel` prunes, see `pruning/channels.py`). Scores of weights that are pruned already are not
+looked at. Masks wait only for what their criterion names: without `trained` for no
 training. `weight_change.py` is a short example; `pruning/rounds.py` asks for the scores.
 
 `probe` is the network itself as a function of its weights, with the gradients of the task's loss on training examples:

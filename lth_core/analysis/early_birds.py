@@ -1,0 +1,35 @@
+"""Early birds: when the channel masks of successive epochs have settled (You et al. 2020, section 3.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def parse_channels(lines: Sequence[str]) -> np.ndarray:
+    """Read which channels masks keep, (epochs, channels): those of the letter K, as job `channel_masks` writes."""
+    return np.array([[letter == "K" for letter in line] for line in lines], dtype=bool)
+
+
+def mask_distances(masks: np.ndarray) -> np.ndarray:
+    """Compute the mask distance of all pairs, (epochs, epochs), of masks (epochs, channels).
+
+    It is the part of channels in which they differ (the normalized Hamming distance).
+    """
+    signs = 2.0 * masks - 1
+    return (1 - signs @ signs.T / masks.shape[1]) / 2
+
+
+def queue_distances(distances: np.ndarray, queue: int) -> np.ndarray:
+    """Return the largest distance of each epoch's mask to the `queue` - 1 before it; nan while there are fewer."""
+    largest = np.full(len(distances), np.nan)
+    for newest in range(queue - 1, len(distances)):
+        largest[newest] = distances[newest, newest - queue + 1 : newest].max()
+    return largest
+
+
+def detected(largest: np.ndarray, epsilon: float) -> int | None:
+    """Return the index of the first epoch whose mask is within `epsilon` of those before it in the queue, or None."""
+    settled = np.flatnonzero(largest <= epsilon + 1e-12)
+    return int(settled[0]) if len(settled) else None

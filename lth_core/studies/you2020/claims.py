@@ -1,0 +1,206 @@
+"""The claims of You et al. 2020 (arXiv 1909.11957), tested per task on the study's tables.
+
+Every effect is one number per seed. The early-bird ticket of a seed is the one of the first trained epoch from its
+detection on, which looks at masks alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pandas as pd
+
+from lth_core.analysis.claims import Claim
+from lth_core.analysis.measurements import seed_means
+from lth_core.config import Config
+from lth_core.metrics import percent_text
+from lth_core.storage.runs import DENSE
+from lth_core.studies.claim_sheet import TaskSheet
+from lth_core.studies.you2020.study import (
+    AS_CONFIGURED,
+    CONTINUED,
+    ITERATIVE,
+    RANDOM,
+    RETRAINED,
+    SMALL_RATE,
+    Design,
+)
+
+PAPER = "You et al. 2020"
+EARLY = 0.2
+"""The part of training by which masks have settled."""
+MODERATE = 0.5
+"""The part of channels up to which early tickets are said to be as good as late ones and as the dense network."""
+SPARSE = 0.7
+"""The part of channels from which on random ones are said to be worse."""
+POINT = 1.0
+"""Percentage points within which early tickets match."""
+ROUNDED = 0.005
+
+
+def claims(study: Design, config: Config, tables: dict[str, pd.DataFrame]) -> list[Claim]:
+    """Make all claims about every task."""
+    made: list[Claim] = []
+    for task in study.tasks:
+        about = TaskClaims(study, config, tables, task)
+        about.of_detection()
+        about.of_two_phases()
+        about.of_early_tickets()
+        about.of_random_channels()
+        about.of_costs()
+        made += about.sheet.claims
+    return made
+
+
+@dataclass
+class TaskClaims(TaskSheet):
+    """Collects the claims about one task; each method adds to the sheet what can be tested."""
+
+    name: ClassVar[str] = "you2020"
+    study: Design
+
+    # ------------------------------------------------------------ reading the tables
+
+    def of_task(self, table: str) -> pd.DataFrame:
+        """Return the rows of the task."""
+        return self.tables[table][self.tables[table]["task"] == self.task]
+
+    def levels(self) -> Iterator[tuple[int, float]]:
+        """List the levels, each with the part of channels that goes."""
+        known = self.of_task("measurements")
+        known = known[known["level"] > 0].drop_duplicates("level")
+        yield from zip(known["level"].astype(int), known["pruned"].astype(float), strict=True)
+
+    def detected(self, level: int, setting: str = AS_CONFIGURED) -> pd.Series:
+        """Return the part of training over at detection by seed: all if masks never settle, nan if it diverged."""
+        rows = self.of_task("detections")
+        rows = rows[(rows["level"] == level) & (rows["setting"] == setting)].set_index("seed")
+        part = rows["settled"] / rows["epochs"]
+        return part.mask(rows["settled"].isna() & rows["reached"].notna(), 1.0)
+
+    def measured(self, network: str, level: int, epoch: int, column: str = "metric") -> pd.Series:
+        """Return a measurement of one network by seed; `level` and `epoch` are 0 for the dense one."""
+        rows = self.of_task("measurements")
+        rows = rows[(rows["network"] == network) & (rows["level"] == level) & (rows["epoch"] == epoch)]
+        return seed_means(rows, column)
+
+    def early(self, network: str, level: int, column: str = "metric") -> pd.Series:
+        """Return a measurement by seed, of what the mask became that detection would have drawn."""
+        drawn = self.of_task("detections")
+        drawn = drawn[(drawn["level"] == level) & (drawn["setting"] == AS_CONFIGURED)]
+        rows = self.of_task("measurements")
+        rows = rows[(rows["network"] == network) & (rows["level"] == level)]
+        merged = drawn.merge(rows, left_on=["seed", "drawn"], right_on=["seed", "epoch"])
+        return seed_means(merged, column).reindex(drawn["seed"])
+
+    # ------------------------------------------------------------ claims about masks
+
+    def of_detection(self) -> None:
+        """Claim that masks settle early, earlier the less is pruned and the larger the learning rate is."""
+        for level, pruned in self.levels():
+            if pruned <= MODERATE + ROUNDED:
+                self.sheet.add(
+                    f"channel masks settle in the first fifth of training, {without(pruned)}",
+                    f"{PAPER}, section 3.2",
+                    "a fifth minus the part of training that is over at detection (all of it where masks never settle)",
+                    100 * (EARLY - self.detected(level)),
+                    unit="% of training",
+                )
+            if self.study.small_rate:
+                self.sheet.add(
+                    f"a large learning rate lets channel masks settle earlier than a small one, {without(pruned)}",
+                    f"{PAPER}, section 3.1",
+                    "part of training that is over at detection, small learning rate minus large",
+                    100 * (self.detected(level, SMALL_RATE) - self.detected(level)),
+                    unit="% of training",
+                )
+        (first, least), (last, most) = min(self.levels()), max(self.levels())
+        if first != last:
+            self.sheet.add(
+                f"masks settle no later if {percent_text(least)}% of the channels are pruned than if "
+                f"{percent_text(most)}% are",
+                f"{PAPER}, section 3.1",
+                f"part of training over at detection, {percent_text(most)}% pruned minus {percent_text(least)}%",
+                100 * (self.detected(last) - self.detected(first)),
+                unit="% of training",
+                margin=-1e-9,
+            )
+
+    def of_two_phases(self) -> None:
+        """Claim that masks come close to the last one in the first fifth of training, and change little from there."""
+        rows = self.of_task("settling")
+        rows = rows[rows["setting"] == AS_CONFIGURED]
+        early = EARLY * rows["epoch"].max()
+        ends = rows["epoch"].min(), rows.loc[rows["epoch"] <= early, "epoch"].max()
+        for level, pruned in self.levels():
+            at = rows[rows["level"] == level]
+            first, left = (at[at["epoch"] == epoch].set_index("seed")["last"] for epoch in ends)
+            seeds = self.detected(level).index
+            self.sheet.add(
+                f"masks come closer to the last one in the first fifth of training than in the rest, {without(pruned)}",
+                f"{PAPER}, Figure 3",
+                "mask distance to the last mask, its fall in the first fifth minus what is left of it then",
+                100 * (first - 2 * left).reindex(seeds),
+                unit="% of channels",
+            )
+
+    # ------------------------------------------------------------ claims about tickets
+
+    def of_early_tickets(self) -> None:
+        """Claim that early tickets are as good as late ones, and trained on as good as the dense network."""
+        label, last = self.sheet.metric.label, self.study.draw_epochs[-1]
+        for level, pruned in self.levels():
+            if pruned > MODERATE + ROUNDED:
+                continue
+            self.sheet.add(
+                f"early-bird tickets match those drawn at epoch {last} (within {POINT:g} percentage point), "
+                f"{without(pruned)}",
+                f"{PAPER}, Figure 1",
+                f"test {label} after the whole schedule, early-bird minus late-drawn",
+                self.sheet.metric.gain(self.early(RETRAINED, level), self.measured(RETRAINED, level, last)),
+                margin=-POINT,
+            )
+            self.sheet.add(
+                f"early-bird tickets that train on match the dense network (within {POINT:g} percentage point), "
+                f"{without(pruned)}",
+                f"{PAPER}, Table 2",
+                f"test {label} at the end of training, early-bird minus dense",
+                self.sheet.metric.gain(self.early(CONTINUED, level), self.measured(DENSE, 0, 0)),
+                margin=-POINT,
+            )
+
+    def of_random_channels(self) -> None:
+        """Claim that random channels are worse where most are pruned."""
+        for level, pruned in self.levels():
+            if pruned >= SPARSE - ROUNDED:
+                self.sheet.add(
+                    f"early-bird tickets are {self.sheet.metric.better} than random channels, {without(pruned)}",
+                    f"{PAPER}, Table 2",
+                    f"test {self.sheet.metric.label} after the whole schedule, early-bird minus random channels (as "
+                    "many in every layer)",
+                    self.sheet.metric.gain(self.early(RETRAINED, level), self.early(RANDOM, level)),
+                )
+
+    def of_costs(self) -> None:
+        """Claim that to find and train early-bird tickets takes fewer operations than the dense network, or pruning."""
+        for level, pruned in self.levels():
+            cost = self.early(CONTINUED, level, "cost")
+            others = {
+                "the dense network": self.measured(DENSE, 0, 0, "cost"),
+                "iterative pruning of channels": self.measured(ITERATIVE, level, 0, "cost"),
+            }
+            for other, values in others.items():
+                self.sheet.saved(
+                    f"to find early-bird tickets and train them on costs less than {other}, {without(pruned)}",
+                    f"{PAPER}, Table 2",
+                    "floating-point operations of search and training, early-bird divided by the other",
+                    cost / values,
+                    of=other,
+                )
+
+
+def without(pruned: float) -> str:
+    """Return how sentences name the part of channels that goes: "without 30% of the channels"."""
+    return f"without {percent_text(pruned)}% of the channels"

@@ -1,0 +1,75 @@
+"""Claims of You et al. 2020: what is compared with what, and what masks that never settle entail."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lth_core.analysis.claims import Claim
+from lth_core.studies.you2020.study import AS_CONFIGURED
+from tests.support.you2020_results import config, study, tables
+
+
+def claims(known: dict | None = None) -> dict[str, Claim]:
+    made = study().claims(config(), known or tables())
+    assert len({claim.claim for claim in made}) == len(made)
+    return {claim.claim: claim for claim in made}
+
+
+def about(words: str, known: dict | None = None) -> Claim:
+    (claim,) = [claim for sentence, claim in claims(known).items() if sentence.startswith(words)]
+    return claim
+
+
+@pytest.mark.parametrize(
+    ("words", "estimate"),
+    [
+        ("Channel masks settle in the first fifth of training, without 30%", 20 - 25.05),
+        ("A large learning rate lets channel masks settle earlier than a small one, without 70%", 20),
+        ("Masks settle no later if 30% of the channels are pruned", 15),
+        ("Early-bird tickets match those drawn at epoch 20 (within 1 percentage point), without 50%", 0),
+        ("Early-bird tickets that train on match the dense network (within 1 percentage point), without 30%", -0.202),
+        ("Early-bird tickets are more accurate than random channels, without 70%", 2.929),
+    ],
+)
+def test_effects(words: str, estimate: float) -> None:
+    assert about(words).estimate == pytest.approx(estimate, abs=1e-6)
+
+
+def test_thresholds_are_those_of_the_protocol() -> None:
+    made = claims()
+    assert not any("without 70%" in sentence and "match" in sentence for sentence in made)
+    assert not any("without 50%" in sentence and "random" in sentence for sentence in made)
+    assert not any(
+        "without 70%" in sentence and "fifth of training, without" in sentence and "settle" in sentence
+        for sentence in made
+    )
+
+
+def test_costs_are_compared_with_the_dense_network_and_with_iterative_pruning() -> None:
+    cost = 6 / 20 + 0.49 * 14 / 20
+    words = "To find early-bird tickets and train them on costs less than "
+    assert about(f"{words}the dense network, without 30%").estimate == pytest.approx(100 * (1 - cost))
+    assert about(f"{words}iterative pruning of channels, without 30%").estimate == pytest.approx(
+        100 * (1 - cost / 1.49)
+    )
+
+
+def test_masks_that_never_settle_take_the_whole_training() -> None:
+    known = tables()
+    rows = known["detections"]
+    of_one = (rows["level"] == 1) & (rows["setting"] == AS_CONFIGURED)
+    known["detections"].loc[of_one, ["settled", "drawn"]] = (np.nan, 20)
+    claim = about("Channel masks settle in the first fifth of training, without 30%", known)
+    assert claim.estimate == pytest.approx(-80) and claim.verdict != "supported"
+
+
+def test_a_seed_that_diverged_is_counted_and_leaves_claims_open() -> None:
+    known = tables()
+    lost = known["measurements"]["seed"] == 1
+    known["measurements"].loc[lost, ["metric", "validation_metric", "cost"]] = np.nan
+    known["settling"] = known["settling"][known["settling"]["seed"] != 1]
+    lost = known["detections"]["seed"] == 1
+    known["detections"].loc[lost, ["settled", "reached"]] = np.nan
+    for claim in claims(known).values():
+        assert (claim.n, claim.unmeasured, claim.verdict) == (2, 1, "inconclusive"), claim
