@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import PositiveInt, field_serializer, field_validator, model_validator
 
+from lth_core.config.patterns import Block, NOfM
 from lth_core.config.sections import Choice, Kind, Name, Rate, Section, Step
 from lth_core.registry import suggestion
 
@@ -78,10 +79,18 @@ class Method(Section):
     `uniform-plus`: but all of a first convolution and at least 20% of the output layer. `erdos-renyi`,
     `erdos-renyi-kernel`: shares that fall with a layer's width, or width and kernel size. `lamp`: a global ranking of
     scores relative to their layer's."""
-    granularity: Literal["weight", "filter", "channel"] = "weight"
+    granularity: Literal["weight", "filter", "channel", "n-of-m", "block"] = "weight"
     """Prune single weights, or whole filters (neurons in linear layers) by the sum of the scores of their weights, or
     channels: filters that live and die together because a residual sum adds them, and attention heads. `filter` leaves
-    sums alone. Of channels, `rate`, `scope` and `densities` count channels: per group, or all groups together."""
+    sums alone. Of channels, `rate`, `scope` and `densities` count channels: per group, or all groups together.
+    `n-of-m` keeps the `n` highest scores of every `m` consecutive inputs, `block` whole blocks by their mean score; of
+    blocks, `rate`, `scope`, `densities` and `allocation` count blocks."""
+    n_of_m: NOfM | None = None
+    """The numbers of `n-of-m`. Levels fall from `m` to `n` in equal steps: 2 of 4 has 1 level, or 2 that keep 3 and 2.
+    Inputs of a convolution are its channels, at each position of its kernel."""
+    block: Block | None = None
+    """The size of blocks. Those at the edges of a weight are smaller. A convolution has blocks of output and input
+    channels at each position of its kernel."""
     channel_score: Literal["sum", "mean"] = "sum"
     """The score of a channel that several layers compute: the sum, or the mean, of its filters' scores in each. It
     matters for scope `global`, where a sum favours the channels of residual sums."""
@@ -159,7 +168,8 @@ class Method(Section):
         """Check what goes with whole filters or channels. Raises ValueError."""
         if self.granularity != "channel" and (self.granularity == "filter") != bool(self.fractions):
             raise ValueError(
-                "granularity 'filter' needs fractions, one for every layer to prune, and granularity 'weight' has none"
+                "granularity 'filter' needs fractions, one for every layer to prune, and granularity "
+                f"'{'weight' if self.granularity == 'filter' else self.granularity}' has none"
             )
         if self.granularity == "channel" and (self.rate_by_kind or self.allocation != "rates"):
             raise ValueError("granularity 'channel' counts channels per group: remove rate_by_kind and allocation")
@@ -171,6 +181,24 @@ class Method(Section):
             raise ValueError(f"granularity '{self.granularity}' prunes by fractions: remove densities and allocation")
         if self.channel_score != "sum" and self.granularity != "channel":
             raise ValueError(f"channel_score is of granularity 'channel', not of '{self.granularity}': remove it")
+
+    @model_validator(mode="after")
+    def _has_its_pattern(self) -> Method:
+        for granularity, key, size in (("n-of-m", "n_of_m", self.n_of_m), ("block", "block", self.block)):
+            if self.granularity == granularity and size is None:
+                raise ValueError(f"granularity '{granularity}' needs {key}")
+            if self.granularity != granularity and size is not None:
+                raise ValueError(f"{key} is of granularity '{granularity}', not of '{self.granularity}': remove it")
+        if self.n_of_m is None:
+            return self
+        counted = self.densities or self.rate_by_kind or self.rate != Method.model_fields["rate"].default
+        if counted or self.scope == "global" or self.allocation != "rates":
+            raise ValueError(
+                "granularity 'n-of-m' keeps as many weights of every group: remove rate, rate_by_kind, densities, "
+                "scope and allocation"
+            )
+        self.n_of_m.check_levels(self.levels)
+        return self
 
     @model_validator(mode="after")
     def _changes_masks_in_one_training(self) -> Method:
@@ -191,7 +219,7 @@ class Method(Section):
             raise ValueError(
                 "keep 'lowest' turns scores round, and allocation 'lamp' squares them: remove one of the two"
             )
-        if self.granularity != "weight" and (self.iterations or 1) > 1:
+        if not self.has_rounds and (self.iterations or 1) > 1:
             raise ValueError(f"granularity '{self.granularity}' prunes in one round per level: remove iterations")
         return self
 
@@ -208,8 +236,15 @@ class Method(Section):
                 )
         return self
 
+    @property
+    def has_rounds(self) -> bool:
+        """Whether a level can be made in several rounds of scoring."""
+        return self.granularity in ("weight", "block")
+
     def density(self, level: int) -> float:
         """Return the fraction of the prunable weights that the mask of `level` keeps, where kinds have no rates."""
+        if self.n_of_m is not None:
+            return self.n_of_m.kept(level, self.levels) / self.n_of_m.m
         return self.densities[level - 1] if self.densities else (1 - self.rate) ** level
 
 
