@@ -9,7 +9,7 @@ dense network in half precision. What a form cannot do here is a reason, and its
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -61,7 +61,7 @@ class Cost:
     reason: str = ""
 
 
-def costs(module: nn.Module, input_shape: tuple[int, ...], mask: Tensors | None = None) -> dict[str, Cost]:
+def costs(module: nn.Module, input_shape: Sequence[int], mask: Tensors | None = None) -> dict[str, Cost]:
     """Measure every form of a pruned network, with zeros in it, on its device; times are taken in turns.
 
     `input_shape` is that of one input, such as (C, H, W); `mask` has booleans by weight name (by default: what is not
@@ -77,12 +77,12 @@ def costs(module: nn.Module, input_shape: tuple[int, ...], mask: Tensors | None 
     }
     measured = {}
     for name, form in made.items():
-        times = [seconds[batch].get(name, math.nan) for batch in REPEATS]
-        measured[name] = Cost(form.parameters, form.flops, form.bytes, *times, form.reason)
+        one, many = (seconds[batch].get(name, math.nan) for batch in REPEATS)
+        measured[name] = Cost(form.parameters, form.flops, form.bytes, one, many, form.reason)
     return measured
 
 
-def forms(module: nn.Module, input_shape: tuple[int, ...], mask: Tensors) -> dict[str, Form]:
+def forms(module: nn.Module, input_shape: Sequence[int], mask: Tensors) -> dict[str, Form]:
     """Make every form of a pruned network."""
     dense = folded(module).eval()
     example = random_inputs(input_shape, 1, next(module.parameters()).device)
@@ -111,7 +111,7 @@ def _impossible(error: Exception) -> Form:
     return Form(None, math.nan, math.nan, math.nan, reason)
 
 
-def _shrunk(module: nn.Module, input_shape: tuple[int, ...], example: Tensor) -> Form:
+def _shrunk(module: nn.Module, input_shape: Sequence[int], example: Tensor) -> Form:
     try:
         small = shrink(module, input_shape)
     except ShrinkingError as error:

@@ -34,7 +34,7 @@ from lth_core.pruning.allocation import AllocationError, check_allocation
 from lth_core.pruning.channels import check_channels
 from lth_core.pruning.exclusions import ExclusionError, check_rates, prunable
 from lth_core.pruning.filters import FilterError, check_filters
-from lth_core.pruning.patterns import PatternError, check_patterns
+from lth_core.pruning.fitting import PatternError, check_patterns
 from lth_core.randomness import kept_torch_generators
 from lth_core.registry import one_line
 from lth_core.storage.provenance import provenance

@@ -9,30 +9,16 @@ smaller. All functions see one replicate.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lth_core.config import Method
 from lth_core.config.patterns import Block
-from lth_core.pruning.allocation import is_allocated
-from lth_core.pruning.prune import check_rankable, fractions, left_by_rates
+from lth_core.pruning.prune import check_rankable
 from lth_core.storage.tensors import Tensors
 
 if TYPE_CHECKING:
     from jaxtyping import Shaped
-
-Shapes = Mapping[str, Sequence[int]]
-
-KINDS_WITH_INPUTS = ("conv", "hidden", "output", "recurrent", "attention")
-"""Kinds of weights whose second axis are the inputs that a product sums over. That of an embedding is no such axis."""
-
-
-class PatternError(ValueError):
-    """A pattern that does not fit a network's weights, in one line."""
-
 
 # ---------------------------------------------------------------- N of M
 
@@ -90,50 +76,3 @@ def _sums(
     for axis, size in enumerate((block.height, block.width)):
         counted = np.add.reduceat(counted, np.arange(0, values.shape[axis], size), axis=axis)
     return counted
-
-
-# ---------------------------------------------------------------- what fits
-
-
-def check_patterns(method: Method, layers: Mapping[str, str], shapes: Shapes, unlike: Mapping[str, str]) -> Shapes:
-    """Check that a method's pattern fits all weights that it prunes; return the shapes of what it ranks.
-
-    `unlike` are the weights whose rows are no filters. Raises PatternError with a list of those that do not fit, or
-    for a level that would leave a weight no block.
-    """
-    if method.n_of_m:
-        _check_groups(method.n_of_m.m, layers, shapes, unlike)
-        return shapes
-    assert method.block is not None
-    if flat := [name for name in layers if len(shapes[name]) < 2]:
-        raise PatternError(f"granularity: blocks need weights with rows and columns: exclude {', '.join(flat)}")
-    empty = {name: np.ones(shapes[name], bool) for name in layers}
-    grids = {name: blocks.shape for name, blocks in block_masks(empty, method.block).items()}
-    if not is_allocated(method) and method.scope == "layer":
-        _check_levels(method, layers, grids)
-    return grids
-
-
-def _check_groups(m: int, layers: Mapping[str, str], shapes: Shapes, unlike: Mapping[str, str]) -> None:
-    problems = []
-    for name, kind in layers.items():
-        plain = kind in ("conv", "hidden", "output") and name in unlike
-        if kind not in KINDS_WITH_INPUTS or plain or len(shapes[name]) < 2:
-            problems.append(f"{name} (kind {kind}: not known which axis are its inputs)")
-        elif shapes[name][1] % m:
-            problems.append(f"{name} ({shapes[name][1]} inputs)")
-    if problems:
-        raise PatternError(f"granularity: inputs must come in groups of {m}: exclude {', '.join(problems)}")
-
-
-def _check_levels(method: Method, layers: Mapping[str, str], grids: Shapes) -> None:
-    left = {name: prod(grids[name]) for name in layers}
-    for level in range(1, method.levels + 1):
-        blocks = {name: np.ones(count, bool) for name, count in left.items()}
-        after = left_by_rates(blocks, fractions(method, layers, level), "layer")
-        assert not isinstance(after, int)
-        if emptied := [f"{name} ({left[name]} of {prod(grids[name])})" for name in layers if not after[name]]:
-            raise PatternError(
-                f"rate: level {level} would leave no block of {', '.join(emptied)}: smaller blocks, or prune less"
-            )
-        left = dict(after) if method.iterative else left

@@ -16,7 +16,8 @@ from lth_core.pruning.filters import filter_fractions
 from lth_core.pruning.moments import is_probed, rounds_per_level
 from lth_core.pruning.patterns import block_masks, block_scores, keep_n_of_m, weights_of_blocks
 from lth_core.pruning.probe import Probe
-from lth_core.pruning.prune import Left, fractions, keep, left_by_rates
+from lth_core.pruning.prune import Left, keep, left_by_rates
+from lth_core.pruning.rates import fractions
 from lth_core.pruning.scores import check_finite, check_scores
 from lth_core.pruning.structured import Consumers, prune_channels, prune_filters, reading_weights
 from lth_core.randomness import random_generator, seeded

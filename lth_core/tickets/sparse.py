@@ -80,11 +80,14 @@ def with_csr_weights(module: nn.Module) -> nn.Module:
     is kept. Raises TicketError where no weight can be compressed.
     """
     sparse = folded(module).eval().requires_grad_(False)
-    names = [path for path, layer in sparse.named_modules() if _is_compressible(layer)]
-    if not names:
+    layers = [
+        (path, layer)
+        for path, layer in sparse.named_modules()
+        if isinstance(layer, nn.Linear | nn.Conv2d) and _is_compressible(layer)
+    ]
+    if not layers:
         raise TicketError("no linear layer or plain convolution of this network has a weight with zeros to leave out")
-    for path in names:
-        layer = sparse.get_submodule(path)
+    for path, layer in layers:
         compressed = CsrLinear(layer) if isinstance(layer, nn.Linear) else CsrConv2d(layer)
         if not path:
             return compressed
@@ -93,11 +96,11 @@ def with_csr_weights(module: nn.Module) -> nn.Module:
     return sparse
 
 
-def _is_compressible(layer: nn.Module) -> bool:
-    if type(layer) is nn.Conv2d:
-        plain = layer.groups == 1 and layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
-        return plain and not bool(layer.weight.all())
-    return type(layer) is nn.Linear and not bool(layer.weight.all())
+def _is_compressible(layer: nn.Linear | nn.Conv2d) -> bool:
+    plain = type(layer) in (nn.Linear, nn.Conv2d)  # kinds of them may compute otherwise
+    if isinstance(layer, nn.Conv2d):
+        plain &= layer.groups == 1 and layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
+    return plain and not bool(layer.weight.all())
 
 
 # ---------------------------------------------------------------- 2:4
