@@ -86,8 +86,7 @@ class Method(Section):
     `n-of-m` keeps the `n` highest scores of every `m` consecutive inputs, `block` whole blocks by their mean score; of
     blocks, `rate`, `scope`, `densities` and `allocation` count blocks."""
     n_of_m: NOfM | None = None
-    """The numbers of `n-of-m`. Levels fall from `m` to `n` in equal steps: 2 of 4 has 1 level, or 2 that keep 3 and 2.
-    Inputs of a convolution are its channels, at each position of its kernel."""
+    """The numbers of `n-of-m`. Inputs of a convolution are its channels, at each position of its kernel."""
     block: Block | None = None
     """The size of blocks. Those at the edges of a weight are smaller. A convolution has blocks of output and input
     channels at each position of its kernel."""
@@ -197,7 +196,10 @@ class Method(Section):
                 "granularity 'n-of-m' keeps as many weights of every group: remove rate, rate_by_kind, densities, "
                 "scope and allocation"
             )
-        self.n_of_m.check_levels(self.levels)
+        if len(self.n_of_m.n) != self.levels:
+            raise ValueError(
+                f"n_of_m.n must have one number for each of the {self.levels} levels (got {len(self.n_of_m.n)})"
+            )
         return self
 
     @model_validator(mode="after")
@@ -241,10 +243,15 @@ class Method(Section):
         """Whether a level can be made in several rounds of scoring."""
         return self.granularity in ("weight", "block")
 
+    def until(self, level: int) -> dict[str, Any]:
+        """Return, as JSON, what the levels are up to one: later ones do not matter to it."""
+        groups = self.n_of_m and {"n": self.n_of_m.n[:level], "m": self.n_of_m.m}
+        return {"levels": level, "densities": self.densities[:level], "n_of_m": groups}
+
     def density(self, level: int) -> float:
         """Return the fraction of the prunable weights that the mask of `level` keeps, where kinds have no rates."""
         if self.n_of_m is not None:
-            return self.n_of_m.kept(level, self.levels) / self.n_of_m.m
+            return self.n_of_m.kept(level) / self.n_of_m.m
         return self.densities[level - 1] if self.densities else (1 - self.rate) ** level
 
 

@@ -2,38 +2,44 @@
 
 from __future__ import annotations
 
-from pydantic import PositiveInt, model_validator
+from itertools import pairwise
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, PositiveInt, WithJsonSchema, model_validator
 
 from lth_core.config.sections import Section
+
+_NUMBER = {"type": "integer", "exclusiveMinimum": 0}
+
+
+def _in_a_list(value: Any) -> Any:
+    return [value] if isinstance(value, int) else value
 
 
 class NOfM(Section):
     """How many weights of every group a mask keeps."""
 
-    n: PositiveInt
-    """Weights that the last level keeps of every group."""
+    n: Annotated[
+        list[PositiveInt],
+        BeforeValidator(_in_a_list),
+        WithJsonSchema({"anyOf": [_NUMBER, {"type": "array", "items": _NUMBER}]}),
+    ]
+    """Weights that are kept of every group: one falling number per level, or a number where there is one level."""
     m: PositiveInt
     """Weights in a group."""
 
     @model_validator(mode="after")
     def _prunes_some(self) -> NOfM:
-        if self.n >= self.m:
-            raise ValueError(f"n must be less than m, or nothing is pruned (got {self.n} of {self.m})")
+        for before, after in pairwise([self.m, *self.n]):
+            if after >= before:
+                raise ValueError(
+                    f"n must be less than m and fall from level to level ({before} is followed by {after})"
+                )
         return self
 
-    def check_levels(self, levels: int) -> None:
-        """Raise ValueError unless levels can fall from `m` to `n` in equal steps."""
-        pruned = self.m - self.n
-        if pruned % levels:
-            possible = ", ".join(str(count) for count in range(1, pruned + 1) if pruned % count == 0)
-            raise ValueError(
-                f"levels of n-of-m prune as many of the {pruned} weights of a group each: set levels to {possible} "
-                f"(got {levels})"
-            )
-
-    def kept(self, level: int, levels: int) -> int:
-        """Return how many weights of every group a level keeps, of some `levels`."""
-        return self.m - (self.m - self.n) * level // levels
+    def kept(self, level: int) -> int:
+        """Return how many weights of every group a level keeps."""
+        return self.n[level - 1]
 
 
 class Block(Section):

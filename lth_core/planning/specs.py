@@ -99,8 +99,7 @@ class Specs:
         spec = self._training(task, cohort, "sparsify", (registry.sparsifier, settings.during))
         which = {"during", "rewind", "rate", "rate_by_kind", "exclude", "scope", "allocation"}
         fields = settings.model_dump(mode="json", include=which)
-        so_far = {"levels": level, "densities": settings.densities[:level], "iterative": False}
-        return canonical(spec | {"method": fields | so_far, "level": level})
+        return canonical(spec | {"method": fields | settings.until(level) | {"iterative": False}, "level": level})
 
     def retrain(self, task: str, cohort: str, method: str, level: int) -> str:
         """Give what a ticket's training depends on beyond its mask: task, rewinding, level and seeds."""
@@ -187,9 +186,8 @@ class Specs:
     def _scoring(self, settings: Method, level: int) -> dict[str, Any]:
         # Where the next training starts, and what is done to it, do not matter to the mask.
         fields = settings.model_dump(mode="json", exclude={"rewind", "treatment", "levels", "during"})
-        so_far = {"levels": level, "densities": settings.densities[:level]}  # later levels do not matter
         reads = self._reads((registry.criterion, settings.criterion))
-        return reads | {"method": fields | so_far, "level": level}
+        return reads | {"method": fields | settings.until(level), "level": level}
 
     def _scored(self, job: str, task: str, cohort: str, settings: Method, level: int) -> dict[str, Any]:
         spec = self._training(task, cohort, job, (registry.criterion, settings.criterion))

@@ -97,7 +97,7 @@ def next_mask(
         others = {name: before.get(name, np.ones(initial[name].shape, bool)) for name in beside}
         return prune_channels(method, groups, level, scores(mask, 1), mask, others)
     if method.n_of_m:
-        return keep_n_of_m(scores(mask, 1), mask, method.n_of_m.kept(level, method.levels), method.n_of_m.m)
+        return keep_n_of_m(scores(mask, 1), mask, method.n_of_m.kept(level), method.n_of_m.m)
     first = ranked = block_masks(mask, method.block) if method.block else mask
     rounds, last = 1 if ended else rounds_per_level(method), left_by_level(method, layers, level, first)
     for number in range(1, rounds + 1):

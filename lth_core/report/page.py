@@ -246,7 +246,7 @@ def _ranking_and_rates(method: Method) -> str:
     if method.granularity == "channel":
         return _channels(method, levels)
     if method.n_of_m:
-        kept = ", ".join(str(method.n_of_m.kept(level, method.levels)) for level in range(1, method.levels + 1))
+        kept = ", ".join(map(str, method.n_of_m.n))
         return f"every {method.n_of_m.m} consecutive inputs of an output ranked; {levels} keeping {kept} of them"
     if method.block:
         blocks = f"blocks of {method.block.height} x {method.block.width} weights by their mean score"

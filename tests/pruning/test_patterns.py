@@ -33,7 +33,7 @@ def weights(seed: int = 0) -> Tensors:
     return {name: draw.standard_normal(shape).astype(np.float32) for name, shape in SHAPES.items()}
 
 
-def n_of_m(n: int, m: int, **options: Any) -> Method:
+def n_of_m(n: int | list[int], m: int, **options: Any) -> Method:
     return Method.model_validate({"granularity": "n-of-m", "n_of_m": {"n": n, "m": m}, "levels": 1, **options})
 
 
@@ -92,21 +92,20 @@ def test_what_is_pruned_never_comes_back_whatever_its_score() -> None:
 
 
 @given(
-    pattern=st.sampled_from([(2, 4, 1), (2, 4, 2), (4, 8, 4), (1, 4, 3)]),
+    pattern=st.sampled_from([([2], 4), ([3, 2], 4), ([6, 5, 4], 8), ([3, 1], 4)]),
     iterative=st.booleans(),
     seed=st.integers(0, 99),
 )
-def test_every_group_keeps_exactly_n_and_levels_fall_in_equal_steps(
-    pattern: tuple[int, int, int], iterative: bool, seed: int
+def test_every_group_keeps_exactly_what_its_level_says(
+    pattern: tuple[list[int], int], iterative: bool, seed: int
 ) -> None:
-    n, m, levels = pattern
-    method = n_of_m(n, m, levels=levels, iterative=iterative)
+    n, m = pattern
+    method = n_of_m(n, m, levels=len(n), iterative=iterative)
     masks = chain(method, seed)
-    for level, mask in enumerate(masks):
+    for level, (left, mask) in enumerate(zip([m, *n], masks, strict=True)):
         for name, kept in mask.items():
             assert kept.shape == SHAPES[name] and kept.dtype == bool and kept.flags.c_contiguous
-            groups = np.moveaxis(kept, 1, -1).reshape(-1, m).sum(axis=1)
-            assert set(groups) == {m - level * (m - n) // levels}
+            assert set(np.moveaxis(kept, 1, -1).reshape(-1, m).sum(axis=1)) == {left}
             assert kept.mean() == (method.density(level) if level else 1)
     if iterative:
         assert all((after[name] <= before[name]).all() for before, after in pairwise(masks) for name in LAYERS)
@@ -116,6 +115,14 @@ def test_the_magnitudes_that_two_of_four_keep_are_the_best_there_are() -> None:
     kept = chain(n_of_m(2, 4))[1]["hidden"]
     magnitudes = np.sort(np.abs(weights(1)["hidden"]).reshape(-1, 4), axis=1)
     assert np.abs(weights(1)["hidden"])[kept].sum() == pytest.approx(magnitudes[:, 2:].sum(), rel=1e-6)
+
+
+def test_a_job_knows_the_levels_so_far_and_later_ones_do_not_matter() -> None:
+    """A job gets a method that ends at its level."""
+    method = n_of_m([3, 2, 1], 4, levels=3)
+    shorter = Method.model_validate(method.model_dump(mode="json") | method.until(2))
+    assert shorter == n_of_m([3, 2], 4, levels=2)
+    assert [method.density(level) for level in (1, 2)] == [shorter.density(level) for level in (1, 2)]
 
 
 # ---------------------------------------------------------------- blocks
@@ -207,8 +214,8 @@ TWO_OF_FOUR = {"granularity": "n-of-m", "n_of_m": {"n": 2, "m": 4}}
         ({"granularity": "n-of-m"}, "granularity 'n-of-m' needs n_of_m"),
         ({"granularity": "block"}, "granularity 'block' needs block"),
         ({"n_of_m": {"n": 2, "m": 4}}, "n_of_m is of granularity 'n-of-m', not of 'weight': remove it"),
-        ({**TWO_OF_FOUR, "n_of_m": {"n": 4, "m": 4}}, "n must be less than m, or nothing is pruned (got 4 of 4)"),
-        ({**TWO_OF_FOUR, "levels": 3}, "set levels to 1, 2 (got 3)"),
+        ({**TWO_OF_FOUR, "n_of_m": {"n": 4, "m": 4}}, "fall from level to level (4 is followed by 4)"),
+        ({**TWO_OF_FOUR, "levels": 3}, "n_of_m.n must have one number for each of the 3 levels (got 1)"),
         ({**TWO_OF_FOUR, "rate": 0.5}, "remove rate, rate_by_kind"),
         ({**TWO_OF_FOUR, "iterations": 5}, "prunes in one round per level"),
         ({**TWO_OF_FOUR, "during": "rigl"}, "during changes masks of single weights"),

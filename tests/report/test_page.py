@@ -191,7 +191,7 @@ def test_a_method_says_what_is_left_of_layers_that_it_excludes():
 
 
 def test_a_method_says_which_groups_or_blocks_it_ranks():
-    groups = _method_words(Method(granularity="n-of-m", n_of_m=NOfM(n=2, m=4), levels=2))
+    groups = _method_words(Method(granularity="n-of-m", n_of_m=NOfM(n=[3, 2], m=4), levels=2))
     assert "every 4 consecutive inputs of an output ranked; 2 levels keeping 3, 2 of them" in groups
     blocks = _method_words(Method(granularity="block", block=Block(height=4, width=8), densities=[0.5], levels=1))
     assert "blocks of 4 x 8 weights by their mean score: one ranking per layer; 1 level keeping 50% of" in blocks
