@@ -44,8 +44,8 @@ def _check_groups(m: int, layers: Mapping[str, str], shapes: Shapes, unlike: Map
         plain = kind in ("conv", "hidden", "output") and name in unlike
         if kind not in KINDS_WITH_INPUTS or plain or len(shapes[name]) < 2:
             problems.append(f"{name} (kind {kind}: not known which axis are its inputs)")
-        elif shapes[name][1] % m:
-            problems.append(f"{name} ({shapes[name][1]} inputs)")
+        elif (count := shapes[name][1]) % m:
+            problems.append(f"{name} ({count} input{'s' * (count > 1)})")
     if problems:
         raise PatternError(f"granularity: inputs must come in groups of {m}: exclude {', '.join(problems)}")
 
