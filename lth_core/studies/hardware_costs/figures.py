@@ -51,8 +51,8 @@ def drawings(study: Design, config: Config, task: str, measurements: pd.DataFram
     )
     counts = (
         f"{left} against floating-point operations of an input, and against the bytes of all numbers, relative to the "
-        "dense network. Without superfluous units: those of the smaller dense network. Sparse: those that the mask "
-        "keeps, stored in compressed rows with the index of each, whether or not a kernel makes use of them."
+        "dense network. Without superfluous units: of the smaller dense network. What the mask keeps: in compressed "
+        "rows, with the index of each number, whether or not a kernel makes use of them."
     )
     return [
         Drawing(f"latency-{task}", latency + note, lambda: by_latency(study, task, rows, metric)),
