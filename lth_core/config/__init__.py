@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
-from lth_core.config.methods import Branch, Method, Policy, Rewind, StartingWeights
+from lth_core.config.branches import Branch, StartingWeights
+from lth_core.config.methods import Method, Policy, Rewind
 from lth_core.config.searches import Search, SearchRecipe
 from lth_core.config.sections import (
     COHORT_PATTERN,

@@ -1,4 +1,4 @@
-"""How to prune, and what to compare tickets with: methods and branches."""
+"""How to prune, and how to train what is left."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any, Literal, get_args
 
 from pydantic import PositiveInt, field_serializer, field_validator, model_validator
 
+from lth_core.config.patterns import Block, NOfM
 from lth_core.config.searches import Search
-from lth_core.config.sections import Choice, Kind, Name, Rate, Section, Step
+from lth_core.config.sections import Choice, Kind, Rate, Section, Step
 from lth_core.registry import suggestion
 
 MAX_LEVELS = 200
@@ -79,10 +80,17 @@ class Method(Section):
     `uniform-plus`: but all of a first convolution and at least 20% of the output layer. `erdos-renyi`,
     `erdos-renyi-kernel`: shares that fall with a layer's width, or width and kernel size. `lamp`: a global ranking of
     scores relative to their layer's."""
-    granularity: Literal["weight", "filter", "channel"] = "weight"
+    granularity: Literal["weight", "filter", "channel", "n-of-m", "block"] = "weight"
     """Prune single weights, or whole filters (neurons in linear layers) by the sum of the scores of their weights, or
     channels: filters that live and die together because a residual sum adds them, and attention heads. `filter` leaves
-    sums alone. Of channels, `rate`, `scope` and `densities` count channels: per group, or all groups together."""
+    sums alone. Of channels, `rate`, `scope` and `densities` count channels: per group, or all groups together.
+    `n-of-m` keeps the `n` highest scores of every `m` consecutive inputs, `block` whole blocks by their mean score; of
+    blocks, `rate`, `scope`, `densities` and `allocation` count blocks."""
+    n_of_m: NOfM | None = None
+    """The numbers of `n-of-m`. Inputs of a convolution are its channels, at each position of its kernel."""
+    block: Block | None = None
+    """The size of blocks. Those at the edges of a weight are smaller. A convolution has blocks of output and input
+    channels at each position of its kernel."""
     channel_score: Literal["sum", "mean"] = "sum"
     """The score of a channel that several layers compute: the sum, or the mean, of its filters' scores in each. It
     matters for scope `global`, where a sum favours the channels of residual sums."""
@@ -167,7 +175,8 @@ class Method(Section):
         """Check what goes with whole filters or channels. Raises ValueError."""
         if self.granularity != "channel" and (self.granularity == "filter") != bool(self.fractions):
             raise ValueError(
-                "granularity 'filter' needs fractions, one for every layer to prune, and granularity 'weight' has none"
+                "granularity 'filter' needs fractions, one for every layer to prune, and granularity "
+                f"'{'weight' if self.granularity == 'filter' else self.granularity}' has none"
             )
         if self.granularity == "channel" and (self.rate_by_kind or self.allocation != "rates"):
             raise ValueError("granularity 'channel' counts channels per group: remove rate_by_kind and allocation")
@@ -179,6 +188,27 @@ class Method(Section):
             raise ValueError(f"granularity '{self.granularity}' prunes by fractions: remove densities and allocation")
         if self.channel_score != "sum" and self.granularity != "channel":
             raise ValueError(f"channel_score is of granularity 'channel', not of '{self.granularity}': remove it")
+
+    @model_validator(mode="after")
+    def _has_its_pattern(self) -> Method:
+        for granularity, key, size in (("n-of-m", "n_of_m", self.n_of_m), ("block", "block", self.block)):
+            if self.granularity == granularity and size is None:
+                raise ValueError(f"granularity '{granularity}' needs {key}")
+            if self.granularity != granularity and size is not None:
+                raise ValueError(f"{key} is of granularity '{granularity}', not of '{self.granularity}': remove it")
+        if self.n_of_m is None:
+            return self
+        counted = self.densities or self.rate_by_kind or self.rate != Method.model_fields["rate"].default
+        if counted or self.scope == "global" or self.allocation != "rates":
+            raise ValueError(
+                "granularity 'n-of-m' keeps as many weights of every group: remove rate, rate_by_kind, densities, "
+                "scope and allocation"
+            )
+        if len(self.n_of_m.n) != self.levels:
+            raise ValueError(
+                f"n_of_m.n must have one number for each of the {self.levels} levels (got {len(self.n_of_m.n)})"
+            )
+        return self
 
     @model_validator(mode="after")
     def _changes_masks_in_one_training(self) -> Method:
@@ -216,7 +246,7 @@ class Method(Section):
             raise ValueError(
                 "keep 'lowest' turns scores round, and allocation 'lamp' squares them: remove one of the two"
             )
-        if self.granularity != "weight" and (self.iterations or 1) > 1:
+        if not self.has_rounds and (self.iterations or 1) > 1:
             raise ValueError(f"granularity '{self.granularity}' prunes in one round per level: remove iterations")
         return self
 
@@ -233,40 +263,18 @@ class Method(Section):
                 )
         return self
 
+    @property
+    def has_rounds(self) -> bool:
+        """Whether a level can be made in several rounds of scoring."""
+        return self.granularity in ("weight", "block")
+
+    def until(self, level: int) -> dict[str, Any]:
+        """Return, as JSON, what the levels are up to one: later ones do not matter to it."""
+        groups = self.n_of_m and {"n": self.n_of_m.n[:level], "m": self.n_of_m.m}
+        return {"levels": level, "densities": self.densities[:level], "n_of_m": groups}
+
     def density(self, level: int) -> float:
         """Return the fraction of the prunable weights that the mask of `level` keeps, where kinds have no rates."""
+        if self.n_of_m is not None:
+            return self.n_of_m.kept(level) / self.n_of_m.m
         return self.densities[level - 1] if self.densities else (1 - self.rate) ** level
-
-
-class StartingWeights(Section):
-    """The weights of another task's network at some step of its training."""
-
-    task: Name
-    """The other task."""
-    step: PositiveInt
-    """The step of its training."""
-    branch: Name | None = None
-    """A branch of that task at the same method and level; by default its dense run."""
-
-
-class Branch(Section):
-    """A counterfactual: a treated ticket, trained beside the real one."""
-
-    treatment: Choice
-    """The registered treatment and its options."""
-    draws: PositiveInt = 1
-    """Number of independent draws of the treatment per seed."""
-    order: Step = 0
-    """Number of the data order to train on. The ticket itself is trained on order 0."""
-    order_from: Step = 0
-    """The step at which `order` begins. Before it the data order is 0."""
-    source: Name | None = None
-    """Another task. Its ticket of the same method and level is used: mask, starting weights and theta_0."""
-    weights: StartingWeights | None = None
-    """Weights from another task's training to start from, in place of theta_0 or theta_k."""
-
-    @model_validator(mode="after")
-    def _order_begins_after_0(self) -> Branch:
-        if self.order_from and not self.order:
-            raise ValueError("order_from needs a data order to begin with: set order to 1 or more")
-        return self

@@ -90,7 +90,7 @@ class Network:
 def check_task(name: str, asked: Mapping[str, Any]) -> None:
     """Check what a task, the methods that prune it and the treatments of its tickets name.
 
-    Raises CheckError, ModelError, ProofError, AllocationError, ExclusionError or FilterError.
+    Raises CheckError, ModelError, ProofError, AllocationError, ExclusionError, FilterError or PatternError.
     """
     settings, facts = Task(**asked["task"]), dict(asked["facts"])
     if asked["data"]:

@@ -34,6 +34,7 @@ from lth_core.pruning.allocation import AllocationError, check_allocation
 from lth_core.pruning.channels import check_channels
 from lth_core.pruning.exclusions import ExclusionError, check_rates, prunable
 from lth_core.pruning.filters import FilterError, check_filters
+from lth_core.pruning.fitting import PatternError, check_patterns
 from lth_core.randomness import kept_torch_generators
 from lth_core.registry import one_line
 from lth_core.storage.provenance import provenance
@@ -57,7 +58,7 @@ def check_methods(
 
     `removable` are the layers whose filters can be taken out, None where that is not known; `without_filters` says of
     weights whose rows are no filters what they are; `channels` is what `listed_channels` returns. Raises
-    AllocationError, ExclusionError or FilterError with the key of the config.
+    AllocationError, ExclusionError, FilterError or PatternError with the key of the config.
     """
     sizes = {name: weights[name].shape[1] for name in layers}
     for name, settings in methods.items():
@@ -70,8 +71,11 @@ def check_methods(
             if method.granularity == "channel":
                 check_channels(method, left, channels or {})
                 continue
-            check_allocation(method, left, {name: weights[name].shape[1:] for name in left})
-        except (AllocationError, ExclusionError, FilterError) as error:
+            shapes = {name: weights[name].shape[1:] for name in left}
+            if method.granularity in ("n-of-m", "block"):
+                shapes = check_patterns(method, left, shapes, without_filters or {})
+            check_allocation(method, left, shapes)
+        except (AllocationError, ExclusionError, FilterError, PatternError) as error:
             raise type(error)(f"methods.{name}.{error}") from None
 
 

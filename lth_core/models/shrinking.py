@@ -11,10 +11,7 @@ layers make or read a unit, one that is read stays.
 
 from __future__ import annotations
 
-import statistics
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,10 +20,9 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
-from lth_core.models.cost import flops
 from lth_core.models.folding import folded
 from lth_core.models.groups import Group, TensorAxis, rows_and_columns
-from lth_core.models.inputs import TokenShape, random_inputs, zeros
+from lth_core.models.inputs import TokenShape, zeros
 from lth_core.models.symmetries import symmetries
 from lth_core.models.unit_tracing import named_tensors
 
@@ -36,17 +32,6 @@ TOLERANCE = 1e-9
 
 class ShrinkingError(ValueError):
     """A network that cannot be shrunk, in one line."""
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a network costs."""
-
-    parameters: int
-    flops: int
-    """Floating-point operations of one image, as torch counts them: two for a multiplication with addition."""
-    latency: float
-    """Median seconds of one evaluation of the batch."""
 
 
 def shrink(module: nn.Module, input_shape: Sequence[int]) -> nn.Module:
@@ -108,34 +93,6 @@ def consumers_of(module: nn.Module, input_shape: Sequence[int]) -> dict[str, tup
             if columns == group.size * consumers[0].repeats:  # and no others beside them
                 removable[producers[0].tensor] = (consumers[0].tensor, consumers[0].repeats)
     return removable
-
-
-def compare_costs(
-    first: nn.Module, second: nn.Module, input_shape: Sequence[int], batch: int = 1, repeats: int = 50
-) -> tuple[Cost, Cost]:
-    """Measure what two networks cost on their device, for images (C, H, W) and batches of `batch` of them.
-
-    Evaluations are timed in turns, `repeats` of each.
-    """
-    modules = [folded(module) for module in (first, second)]
-    inputs = random_inputs(input_shape, batch, next(first.parameters()).device)
-    seconds: list[list[float]] = [[], []]
-    with torch.no_grad():
-        operations = [flops(module, inputs[:1]) for module in modules]
-        for turn in range(repeats + 3):
-            for module, measured in zip(modules, seconds, strict=True):
-                start = time.perf_counter()
-                module(inputs)
-                if inputs.is_cuda:
-                    torch.cuda.synchronize()
-                if turn >= 3:  # the first ones prepare buffers
-                    measured.append(time.perf_counter() - start)
-    parameters = [sum(parameter.numel() for parameter in module.parameters()) for module in modules]
-    costs = [
-        Cost(count, counted, statistics.median(measured))
-        for count, counted, measured in zip(parameters, operations, seconds, strict=True)
-    ]
-    return costs[0], costs[1]
 
 
 def _superfluous(module: nn.Module, group: Group, inputs: Tensor) -> np.ndarray:

@@ -20,6 +20,8 @@ from lth_core.studies.base import Study, expand
 PRUNED_WEIGHTS = {
     "exclude",
     "granularity",
+    "n_of_m",
+    "block",
     "fractions",
     "iterative",
     "rate",

@@ -30,7 +30,7 @@ def _problems(config: Config, task: str, method: Method) -> Iterable[tuple[tuple
     last, step = settings.train.steps, method.prune_at or 0
     if step > last:
         yield ("prune_at",), f"{step} must be at most {last}, the last step of task '{task}'"
-    if method.granularity != "weight" and (rounds := rounds_per_level(method)) > 1:
+    if not method.has_rounds and (rounds := rounds_per_level(method)) > 1:
         one = f"granularity '{method.granularity}' prunes in one: set iterations: 1"
         yield ("iterations",), f"'{criterion}' scores in {rounds} rounds, and {one}"
     if method.granularity != "channel" and registry.criterion.uses(criterion, "channels"):

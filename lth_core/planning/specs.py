@@ -189,15 +189,14 @@ class Specs:
     def _scoring(self, settings: Method, level: int) -> dict[str, Any]:
         # Where the next training starts, and what is done to it, do not matter to the mask.
         fields = settings.model_dump(mode="json", exclude={"rewind", "treatment", "levels", "during", "search"})
-        so_far = {"levels": level, "densities": settings.densities[:level]}  # later levels do not matter
         reads = read_by((registry.criterion, settings.criterion))
-        return reads | {"method": fields | so_far, "level": level}
+        return reads | {"method": fields | settings.until(level), "level": level}
 
     def _at_once(self, method: str, level: int, how: str) -> dict[str, Any]:
         settings = self.chains.methods[method]  # whose levels do not go on from each other
         which = {how, "rewind", "rate", "rate_by_kind", "exclude", "scope", "allocation"}
-        so_far = {"levels": level, "densities": settings.densities[:level], "iterative": False}
-        return {"method": settings.model_dump(mode="json", include=which) | so_far, "level": level}
+        fields = settings.model_dump(mode="json", include=which)
+        return {"method": fields | settings.until(level) | {"iterative": False}, "level": level}
 
     def _scored(self, job: str, task: str, cohort: str, settings: Method, level: int) -> dict[str, Any]:
         spec = self._training(task, cohort, job, (registry.criterion, settings.criterion))

@@ -16,7 +16,8 @@ from lth_core.pruning.allocation import (
     kept_counts,
     weights_of_level,
 )
-from lth_core.pruning.prune import Left, check_rankable, fractions, removed_count
+from lth_core.pruning.prune import Left, check_rankable
+from lth_core.pruning.rates import fractions, removed_count
 from lth_core.storage.tensors import Tensors
 
 

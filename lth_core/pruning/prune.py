@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lth_core.config import Method
+from lth_core.pruning.rates import removed_count
 from lth_core.storage.tensors import Tensors
 
 if TYPE_CHECKING:
@@ -27,28 +27,6 @@ class PruningError(ValueError):
 def full_mask(weights: Tensors, layers: Mapping[str, str]) -> Tensors:
     """Return the mask of level 0: booleans of the weights' shapes, everything kept."""
     return {name: np.ones(weights[name].shape, dtype=bool) for name in layers}
-
-
-def fractions(method: Method, layers: Mapping[str, str], level: int) -> dict[str, float]:
-    """Return, per layer, the fraction of the surviving weights that the round of `level` removes.
-
-    Iterative methods remove the layer's rate in every round. A one-shot method removes at once the p that leaves
-    (1 - rate)^level; layers with a smaller rate lose that rate's share of it: the output layer of Frankle & Carbin's
-    networks (half the rate) loses p / 2 where the others lose p. Layers with a larger rate, of which a share would
-    exceed 1, keep what as many rounds of it would leave.
-    """
-    by_kind = {str(kind): rate for kind, rate in method.rate_by_kind.items()}
-    rates = {name: by_kind.get(kind, method.rate) for name, kind in layers.items()}
-    if method.iterative:
-        return rates
-    return {
-        name: (1 - (1 - max(rate, method.rate)) ** level) * min(rate / method.rate, 1) for name, rate in rates.items()
-    }
-
-
-def removed_count(surviving: int, fraction: float) -> int:
-    """Count how many of `surviving` weights a round removes."""
-    return round(surviving * fraction)
 
 
 def _remove_lowest(

@@ -14,8 +14,10 @@ from lth_core.pruning.allocation import is_allocated
 from lth_core.pruning.channels import Listed, ranked_channels, weights_beside
 from lth_core.pruning.filters import filter_fractions
 from lth_core.pruning.moments import is_probed, rounds_per_level
+from lth_core.pruning.patterns import block_masks, block_scores, keep_n_of_m, weights_of_blocks
 from lth_core.pruning.probe import Probe
-from lth_core.pruning.prune import Left, fractions, keep, left_by_rates
+from lth_core.pruning.prune import Left, keep, left_by_rates
+from lth_core.pruning.rates import fractions
 from lth_core.pruning.scores import check_finite, check_scores
 from lth_core.pruning.structured import Consumers, prune_channels, prune_filters, reading_weights
 from lth_core.randomness import random_generator, seeded
@@ -98,12 +100,16 @@ def next_mask(
         beside = weights_beside(method, groups, mask)
         others = {name: before.get(name, np.ones(initial[name].shape, bool)) for name in beside}
         return prune_channels(method, groups, level, scores(mask, 1), mask, others)
-    first, rounds = mask, 1 if ended else rounds_per_level(method)
-    last = left_by_level(method, layers, level, first)
+    if method.n_of_m:
+        return keep_n_of_m(scores(mask, 1), mask, method.n_of_m.kept(level), method.n_of_m.m)
+    first = ranked = block_masks(mask, method.block) if method.block else mask
+    rounds, last = 1 if ended else rounds_per_level(method), left_by_level(method, layers, level, first)
     for number in range(1, rounds + 1):
-        ranked = scores(mask, number)
-        ranked = lamp_scores(ranked, mask) if method.allocation == "lamp" else ranked
-        mask = keep(ranked, mask, left_by_round(method, first, last, number / rounds))
+        values = scores(mask, number)
+        values = block_scores(values, mask, method.block) if method.block else values
+        values = lamp_scores(values, ranked) if method.allocation == "lamp" else values
+        ranked = keep(values, ranked, left_by_round(method, first, last, number / rounds))
+        mask = weights_of_blocks(ranked, mask, method.block) if method.block else ranked
     return mask
 
 

@@ -62,7 +62,7 @@ def _scores(method: Method) -> str:
 def _exclusions(method: Method) -> str:
     """Say what is left of the layers that a method excludes."""
     named = ", ".join(method.exclude)
-    if method.granularity != "weight":
+    if method.granularity in ("filter", "channel"):
         return f"; excluded: {named} (filters there stay; only their inputs from removed filters go)"
     return f"; never pruned: {named}"
 
@@ -78,6 +78,13 @@ def _ranking_and_rates(method: Method) -> str:
         )
     if method.granularity == "channel":
         return _channels(method, levels)
+    if method.n_of_m:
+        kept = ", ".join(map(str, method.n_of_m.n))
+        return f"every {method.n_of_m.m} consecutive inputs of an output ranked; {levels} keeping {kept} of them"
+    if method.block:
+        blocks = f"blocks of {method.block.height} x {method.block.width} weights by their mean score"
+        left = _left_by_levels(method).replace("weights", "blocks")
+        return f"{blocks}: {_ranking(method)}; {levels} {left}"
     return f"{_ranking(method)}; {levels} {_left_by_levels(method)}"
 
 

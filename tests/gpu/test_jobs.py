@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from lth_core import registry
 from lth_core.analysis.connectivity import Line, estimate_statistics
 from lth_core.analysis.connectivity import evaluate as evaluate_line
 from lth_core.analysis.telemetry import record
+from lth_core.engine.forms import costs
 from lth_core.models.layers import prunable_weights
-from lth_core.models.shrinking import compare_costs
 from lth_core.training.loop import train
 from lth_core.training.search import SearchState
 from lth_core.training.state import start_state
@@ -145,6 +146,18 @@ def test_masks_are_learned_with_the_same_bits_again_and_measured(on_gpu: Any, ne
     assert all(0 <= value <= 1 for value in state.evaluate("test")["accuracy"])
 
 
-def test_the_costs_of_networks_are_measured() -> None:
-    costs = compare_costs(Residual().to(DEVICE), Residual().to(DEVICE), (1, 6, 6), repeats=3)
-    assert all(cost.latency > 0 for cost in costs)
+def test_the_costs_of_all_forms_are_measured() -> None:
+    measured = costs(Residual().to(DEVICE), (1, 6, 6))
+    assert measured["dense"].seconds_1 > 0 and measured["dense"].seconds_256 > 0
+    assert "on a CPU" in measured["sparse"].reason
+
+
+def test_two_of_four_weights_are_timed_where_torch_supports_them() -> None:
+    module = nn.Sequential(nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 256)).to(DEVICE)
+    for layer in (module[0], module[2]):
+        layer.weight.data.unflatten(1, (-1, 4))[..., :2] = 0
+    measured = costs(module, (256,))
+    if measured["2:4"].reason:
+        pytest.skip(measured["2:4"].reason)
+    assert measured["2:4"].seconds_256 > 0 and measured["half"].seconds_256 > 0
+    assert measured["2:4"].flops == measured["half"].flops / 2

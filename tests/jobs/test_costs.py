@@ -73,36 +73,38 @@ def rows(written: Callable[..., list[dict[str, str]]]) -> list[dict[str, str]]:
     return written("lenet", weights, [mask, mask])
 
 
-def test_parameters_and_operations_are_those_of_the_smaller_network(rows: list[dict[str, str]]) -> None:
-    dense, ticket = (row for row in rows if row["seed"] == "0")
-    assert (dense["network"], ticket["network"]) == ("dense", "ticket")
-    assert int(dense["parameters"]) == DENSE and int(ticket["parameters"]) == WITHOUT_HALF
-    assert int(dense["flops"]) == 2 * (36 * 8 + 8 * 5 + 5 * 3)
-    assert int(ticket["flops"]) == 2 * (36 * 4 + 4 * 5 + 5 * 3)
-    assert float(dense["seconds"]) > 0 and float(ticket["seconds"]) > 0
+def test_each_form_has_its_parameters_operations_and_times(rows: list[dict[str, str]]) -> None:
+    forms = {row["form"]: row for row in rows if row["seed"] == "0"}
+    assert list(forms) == ["dense", "shrunk", "sparse", "csr"]
+    assert int(forms["dense"]["parameters"]) == DENSE and int(forms["shrunk"]["parameters"]) == WITHOUT_HALF
+    assert int(forms["dense"]["flops"]) == 2 * (36 * 8 + 8 * 5 + 5 * 3)
+    assert int(forms["shrunk"]["flops"]) == 2 * (36 * 4 + 4 * 5 + 5 * 3)
+    kept = 36 * 4 + 4 * 5 + 5 * 3
+    for form in ("sparse", "csr"):
+        assert int(forms[form]["parameters"]) == kept + 8 + 5 + 3 and int(forms[form]["flops"]) == 2 * kept
+    for row in forms.values():
+        assert float(row["seconds_1"]) > 0 and float(row["seconds_256"]) > 0 and not row["reason"]
 
 
 def test_a_seed_that_diverged_has_no_ticket(rows: list[dict[str, str]]) -> None:
     (row,) = (row for row in rows if row["seed"] == "1")
-    assert row == {
-        "seed": "1",
-        "network": "ticket",
-        "parameters": "nan",
-        "flops": "nan",
-        "seconds": "nan",
-        "reason": "",
-    }
+    assert row.pop("reason") == "its training diverged" and (row.pop("seed"), row.pop("form")) == ("1", "shrunk")
+    assert set(row.values()) == {"nan"}
 
 
-def test_a_network_that_cannot_be_traced_has_its_own_costs_and_the_parameters_that_its_mask_keeps(
+def test_a_network_that_cannot_be_traced_has_its_dense_costs_and_the_parameters_that_its_mask_keeps(
     written: Callable[..., list[dict[str, str]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(registry.model._functions, "knot", lambda classes, input_shape: Knot())
     weights = initialize_cohort(Knot, Initialization(), [0, 1])
     mask = {name: np.ones(weights[name].shape[1:], bool) for name in ("hidden.weight", "head.weight")}
     mask["hidden.weight"][:5] = False
-    dense, ticket, _ = written("knot", weights, [mask, mask])
-    assert int(dense["parameters"]) == 36 * 8 + 8 + 8 * 3 + 3 and int(dense["flops"]) == 2 * (36 * 8 + 8 * 3)
-    assert float(dense["seconds"]) > 0 and dense["reason"] == ""
-    assert int(ticket["parameters"]) == int(dense["parameters"]) - 5 * 36
-    assert ticket["flops"] == ticket["seconds"] == "nan" and "cannot be traced" in ticket["reason"]
+    weights["hidden.weight"][:, :5] = 0
+    forms = {row["form"]: row for row in written("knot", weights, [mask, mask]) if row["seed"] == "0"}
+    assert int(forms["dense"]["parameters"]) == 36 * 8 + 8 + 8 * 3 + 3
+    assert int(forms["dense"]["flops"]) == 2 * (36 * 8 + 8 * 3)
+    assert forms["shrunk"]["flops"] == forms["shrunk"]["seconds_1"] == "nan"
+    assert "cannot be traced" in forms["shrunk"]["reason"]
+    assert int(forms["sparse"]["parameters"]) == int(forms["dense"]["parameters"]) - 5 * 36
+    assert forms["sparse"]["seconds_1"] == "nan" and "linear layers" in forms["sparse"]["reason"]
+    assert float(forms["csr"]["seconds_256"]) > 0

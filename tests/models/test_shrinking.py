@@ -9,7 +9,7 @@ from torch import nn
 
 from lth_core.config import Method
 from lth_core.models.layers import prunable_layers
-from lth_core.models.shrinking import ShrinkingError, compare_costs, consumers_of, shrink
+from lth_core.models.shrinking import ShrinkingError, consumers_of, shrink
 from lth_core.pruning.exclusions import prunable
 from lth_core.pruning.prune import counts, full_mask
 from lth_core.pruning.rounds import next_mask
@@ -249,17 +249,3 @@ def test_a_masked_module_is_shrunk_without_making_its_masks_permanent_before() -
     assert sizes(small, left) == left
     images = torch.randn(5, *SHAPE)
     assert torch.allclose(small(images), module(images), atol=1e-4)
-
-
-def test_costs_are_counted_by_hand() -> None:
-    module, left = pruned("lenet", biases=False)
-    small = shrink(module, SHAPE)
-    dense, shrunken = compare_costs(module, small, SHAPE, repeats=3)
-
-    def shapes(first: int, second: int) -> list[tuple[int, int]]:
-        return [(int(np.prod(SHAPE)), first), (first, second), (second, module.fc3.out_features)]
-
-    for cost, layers in ((dense, shapes(30, 20)), (shrunken, shapes(*left.values()))):
-        assert cost.parameters == sum(inputs * outputs + outputs for inputs, outputs in layers)
-        assert cost.flops == 2 * sum(inputs * outputs for inputs, outputs in layers)
-        assert cost.latency > 0

@@ -11,7 +11,8 @@ import torch
 from lth_core.config import Method
 from lth_core.models.layers import prunable_layers
 from lth_core.pruning.exclusions import prunable
-from lth_core.pruning.prune import counts, fractions, full_mask, prune
+from lth_core.pruning.prune import counts, full_mask, prune
+from lth_core.pruning.rates import fractions
 from lth_core.registry import model
 
 MNIST, CIFAR = (1, 28, 28), (3, 32, 32)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from lth_core.config import Method
 from lth_core.pruning.exclusions import ExclusionError, prunable
-from lth_core.pruning.prune import PruningError, counts, fractions, full_mask, keep, prune
+from lth_core.pruning.prune import PruningError, counts, full_mask, keep, prune
+from lth_core.pruning.rates import fractions
 
 LAYERS = {"a.weight": "hidden", "b.weight": "hidden", "c.weight": "output"}
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from lth_core.analysis.divergence import Line
 from lth_core.config import Config, Method
+from lth_core.config.patterns import Block, NOfM
 from lth_core.report.costs import CostLine
 from lth_core.report.index import description
 from lth_core.report.methods import method_words
@@ -154,20 +155,20 @@ def test_a_method_that_prunes_filters_says_which_fraction_of_each_layer_goes():
 
 
 def test_costs_of_smaller_networks_are_one_table():
-    dense = {"parameters": 1200.0, "flops": 2400.0, "seconds": 0.002}
-    ticket = {"parameters": 300.0, "flops": 1200.0, "seconds": math.nan}
+    dense = {"parameters": 1200.0, "flops": 2400.0, "bytes": 4800.0, "seconds_1": 0.002, "seconds_256": 0.1}
+    ticket = {"parameters": 300.0, "flops": 1200.0, "bytes": 1200.0, "seconds_1": math.nan, "seconds_256": 0.02}
     shown = words(page(costs=[CostLine(Run("digits", "0-4", "filters", 3), dense, ticket)]))
     assert "What pruned filters save" in shown and "varies from run to run" in shown
-    assert "filters 3 1,200 to 300 25% 2,400 to 1,200 50% 2.00 to – –" in shown
+    assert "filters 3 1,200 to 300 25% 2,400 to 1,200 50% 5 to 1 25% 2.00 to – – 100.0 to 20.0 20%" in shown
     assert "no smaller network" not in shown and "What pruned filters save" not in words(page())
 
 
 def test_a_network_that_cannot_be_shrunk_has_a_row_that_says_why():
-    dense = {"parameters": 1200.0, "flops": 2400.0, "seconds": 0.002}
-    ticket = {"parameters": 300.0, "flops": math.nan, "seconds": math.nan}
+    dense = {"parameters": 1200.0, "flops": 2400.0, "bytes": 4800.0, "seconds_1": 0.002, "seconds_256": 0.1}
+    ticket = {"parameters": 300.0} | dict.fromkeys(["flops", "bytes", "seconds_1", "seconds_256"], math.nan)
     shown = words(page(costs=[CostLine(Run("digits", "0-4", "filters", 3), dense, ticket, "it is a knot")]))
     assert "filters no smaller network: it is a knot; the parameters are those that the mask keeps 3" in shown
-    assert "3 1,200 to 300 25% 2,400 to – – 2.00 to – –" in shown
+    assert "3 1,200 to 300 25% 2,400 to – – 5 to – – 2.00 to – – 100.0 to – –" in shown
 
 
 def test_matrices_that_no_method_prunes_are_named_and_density_says_of_what():
@@ -187,6 +188,13 @@ def test_a_method_says_what_is_left_of_layers_that_it_excludes():
     filters = Method(granularity="filter", fractions={"fc1.*": 0.5}, exclude=["fc2.*", "output"], levels=1)
     left = "; excluded: fc2.*, output (filters there stay; only their inputs from removed filters go)"
     assert method_words(filters).endswith(left)
+
+
+def test_a_method_says_which_groups_or_blocks_it_ranks():
+    groups = method_words(Method(granularity="n-of-m", n_of_m=NOfM(n=[3, 2], m=4), levels=2))
+    assert "every 4 consecutive inputs of an output ranked; 2 levels keeping 3, 2 of them" in groups
+    blocks = method_words(Method(granularity="block", block=Block(height=4, width=8), densities=[0.5], levels=1))
+    assert "blocks of 4 x 8 weights by their mean score: one ranking per layer; 1 level keeping 50% of" in blocks
 
 
 def test_a_page_without_claims_says_why_and_counts_no_verdicts():

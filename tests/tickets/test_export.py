@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 from pathlib import Path
 
@@ -11,8 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from lth_core import registry
-from lth_core.models.layers import prunable_weights
+from lth_core.config import Method
+from lth_core.models.channels import removable_channels
+from lth_core.models.layers import prunable_layers, prunable_weights
+from lth_core.models.shrinking import shrink
+from lth_core.pruning.prune import full_mask
+from lth_core.pruning.rounds import next_mask
 from lth_core.storage.errors import ArtifactError
+from lth_core.storage.tensors import read_tensors, write_tensors
 from lth_core.tickets import export
 from lth_core.tickets.export import ONNX_PACKAGES, export_onnx
 from lth_core.tickets.loading import TicketError
@@ -55,6 +62,45 @@ def test_the_exported_file_computes_what_the_module_does_for_any_number_of_image
         images = torch.randn(count, *SHAPE)
         expected = module.eval()(images).detach().numpy()
         assert np.allclose(scores(tmp_path / "ticket.onnx", images), expected, atol=1e-5)
+
+
+def without_half_its_channels(module: nn.Module) -> nn.Module:
+    """The module with zeros in half of the channels of each group, through residual sums."""
+    weights = {name: value.detach().numpy() for name, value in module.named_parameters()}
+    layers = prunable_layers(module, SHAPE)
+    method = Method(granularity="channel", rate=0.5, levels=1)
+    mask = next_mask(
+        method, layers, 1, 0, full_mask(weights, layers),
+        initial=weights, trained_from=weights, trained=weights,
+        consumers={}, channels={"groups": removable_channels(module, SHAPE)},
+    )  # fmt: skip
+    for name, kept in mask.items():
+        module.get_parameter(name).data[~torch.from_numpy(kept)] = 0
+    return module
+
+
+@needs_onnx
+@pytest.mark.parametrize("model", ["conv-2", "resnet-8"])
+def test_a_shrunken_network_computes_the_scores_of_real_images_as_state_dict_and_as_file(
+    model: str, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    ticket = without_half_its_channels(network(model)).eval()
+    digits = registry.dataset.call("digits", {"root": "."}, {}).test.images[:50]
+    images = torch.from_numpy(digits).float() / 16
+    expected, small = ticket(images).detach().numpy(), shrink(ticket, SHAPE)
+    write_tensors(
+        tmp_path / "small.safetensors", {name: value.numpy() for name, value in small.state_dict().items()}, {}
+    )
+    state = {name: torch.tensor(value) for name, value in read_tensors(tmp_path / "small.safetensors").items()}
+    assert sum(map(torch.numel, state.values())) < 0.6 * sum(map(torch.numel, ticket.state_dict().values()))
+    export_onnx(small, SHAPE, tmp_path / "small.onnx")
+    assert (tmp_path / "small.onnx").stat().st_size < sum(value.nbytes for value in ticket.state_dict().values())
+    values = scores(tmp_path / "small.onnx", images)
+    assert np.allclose(values, expected, atol=1e-5) and (values.argmax(axis=1) == expected.argmax(axis=1)).all()
+    again = copy.deepcopy(small)
+    again.load_state_dict(state)
+    assert np.allclose(again(images).detach().numpy(), expected, atol=1e-5)
 
 
 @needs_onnx

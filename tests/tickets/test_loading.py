@@ -267,11 +267,14 @@ def test_a_folder_names_its_run(run: Run) -> None:
 def test_the_example_of_the_readme_runs(results: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(Path(results).parent)
     section = (ROOT / "README.md").read_text().partition("## Using a ticket")[2]
-    example, of_language = re.findall(r"```python\n(.*?)```", section.partition("\n## ")[0], re.DOTALL)
+    example, of_language, of_costs = re.findall(r"```python\n(.*?)```", section.partition("\n## ")[0], re.DOTALL)
     names: dict = {}
     exec(example, names)  # noqa: S102 (our own README)
     assert names["scores"].shape == (1, 10) and parametrize.is_parametrized(names["start"].fc1)
     assert torch.allclose(names["small"](torch.ones(2, *SHAPE)), names["trained"](torch.ones(2, *SHAPE)), atol=1e-4)
+    exec(of_costs, names)  # noqa: S102
+    assert torch.allclose(names["sparse"](torch.ones(2, *SHAPE)), names["trained"](torch.ones(2, *SHAPE)), atol=1e-4)
+    assert names["form"] == "csr" and names["cost"].seconds_1 > 0 and Path("small.pt").exists()
     write_language(results)
     exec(of_language, names)  # noqa: S102
     assert names["following"].shape == (len(CHARACTERS),) and names["following"].sum().item() == pytest.approx(1)

@@ -165,8 +165,13 @@ class PruningClaims:
         )
 
     def claim_reinit(self, level: int, granularity: str) -> None:
-        """Claim that reinitializing is the worst choice for pruned weights, but not for pruned filters (section 4)."""
+        """Claim that reinitializing is the worst choice for pruned weights, but not for pruned filters (section 4).
+
+        The paper has no other masks.
+        """
         reinit = self.view.values(ONE_SHOT, REINIT, level, self.view.full)
+        if granularity in ("n-of-m", "block"):
+            return
         if granularity != "weight":
             fine_t, fine = self.best(FINE_TUNING, level)
             self.sheet.match(

@@ -146,7 +146,7 @@ class Design(Study):
                 where = f"{steps}, the steps on the examples that task '{task}' knows first"
                 raise ValueError(f"rewind_step: {self.rewind_step} must be less than {where}")
             if method.during or method.granularity != "weight":
-                odd = "changes masks in training" if method.during else "prunes filters"
+                odd = "changes masks in training" if method.during else f"has granularity '{method.granularity}'"
                 raise ValueError(f"tasks.{task}: method '{name}' {odd}: choose one that scores single weights")
             require_levels(config, name, self.levels)
         networks = [

@@ -157,7 +157,11 @@ def test_warm_starts_continue_the_training_of_the_same_subnetwork_on_the_known_e
     [
         ({"rewind_step": 40}, {}, "rewind_step: 40 must be less than 40, the steps on the examples that task 'toy'"),
         ({"levels": [1, 3]}, {}, "levels: 3 must be at most 2"),
-        ({}, {"granularity": "filter", "fractions": {"fc1.weight": 0.5}, "rate": 0.2}, "method 'imp' prunes filters"),
+        (
+            {},
+            {"granularity": "filter", "fractions": {"fc1.weight": 0.5}, "rate": 0.2},
+            "method 'imp' has granularity 'filter'",
+        ),
         ({}, {"during": "gradual", "densities": [0.5, 0.2], "rate": 0.2}, "method 'imp' changes masks in training"),
     ],
 )

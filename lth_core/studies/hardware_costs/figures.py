@@ -1,0 +1,128 @@
+"""The figures of the hardware study, drawn from its table, and their captions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
+
+from lth_core.analysis.claims import mean_interval
+from lth_core.config import Config
+from lth_core.drawing.axes import metric_axis
+from lth_core.drawing.colours import NEUTRAL, series
+from lth_core.drawing.figures import legend, panels
+from lth_core.drawing.lines import reference, threshold
+from lth_core.metrics import Metric
+from lth_core.storage.runs import DENSE
+from lth_core.studies.base import Drawing
+from lth_core.studies.captions import data_note, with_direction
+from lth_core.studies.hardware_costs.study import Design
+from lth_core.tasks.metrics import metric_of
+
+FORMS = {
+    "shrunk": ("without superfluous units", "o", "-"),
+    "sparse": ("sparse kernels", "s", "--"),
+    "csr": ("torch's compressed rows", "^", ":"),
+    "half": ("dense, half precision", "P", "-"),
+    "2:4": ("2:4 tensor cores", "D", "-"),
+}
+"""Form -> its name in legends, marker and line."""
+COUNTED = ("shrunk", "sparse")
+"""The forms whose counts are drawn: the others leave out no more than these."""
+KEPT = "what the mask keeps"
+"""What the sparse form is called where it is counted, not timed."""
+
+
+def drawings(study: Design, config: Config, task: str, measurements: pd.DataFrame) -> list[Drawing]:
+    """Draw the figures of one task."""
+    rows, metric = measurements[measurements["task"] == task], metric_of(config.tasks[task])
+    note = f" {data_note(config.tasks[task])} Points are means of {rows['seed'].nunique()} seeds, one for each level"
+    note += "; vertical lines are 95% t intervals of the metric." if rows["seed"].nunique() > 1 else "."
+    left = with_direction(f"Test {metric.label} at the end of training", metric)
+    latency = (
+        f"{left} against measured latency, relative to that of the dense network, which was timed in turns with the "
+        "others: of one input, and of 256 at once. Left of the dotted line a form is faster than the dense network. "
+        "Forms that this network or this machine does not have are left out; the table says why. Times vary from run "
+        "to run."
+    )
+    counts = (
+        f"{left} against floating-point operations of an input, and against the bytes of all numbers, relative to the "
+        "dense network. Without superfluous units: of the smaller dense network. What the mask keeps: in compressed "
+        "rows, with the index of each number, whether or not a kernel makes use of them."
+    )
+    return [
+        Drawing(f"latency-{task}", latency + note, lambda: by_latency(study, task, rows, metric)),
+        Drawing(f"counts-{task}", counts + note, lambda: by_counts(study, task, rows, metric)),
+    ]
+
+
+def by_latency(study: Design, task: str, rows: pd.DataFrame, metric: Metric) -> Figure:
+    """Draw the metric against the latency of each form: of one input, and of 256 at once."""
+    titles = {"relative_seconds_1": "one input", "relative_seconds_256": "256 inputs at once"}
+    return _against(study, task, rows, metric, titles, [*FORMS], "latency (dense network: 1)")
+
+
+def by_counts(study: Design, task: str, rows: pd.DataFrame, metric: Metric) -> Figure:
+    """Draw the metric against what is counted of each form: operations and bytes."""
+    titles = {"relative_flops": "operations", "relative_bytes": "bytes"}
+    return _against(study, task, rows, metric, titles, COUNTED, "of the dense network's")
+
+
+def _against(
+    study: Design,
+    task: str,
+    rows: pd.DataFrame,
+    metric: Metric,
+    titles: Mapping[str, str],
+    forms: list[str] | tuple[str, ...],
+    label: str,
+) -> Figure:
+    figure, axes = panels(len(titles), width=3.8, height=3.2)
+    methods = study.compared(task)
+    shown = [form for form in forms if rows.loc[rows["form"] == form, list(titles)].notna().any(axis=None)]
+    for panel, (column, title) in zip(axes[0], titles.items(), strict=True):
+        reference(panel, rows.loc[rows["method"] == DENSE, "metric"])
+        threshold(panel, 1, "as the dense network", vertical=True)
+        for method, colour in zip(methods, series(len(methods)), strict=True):
+            panel.plot([], [], color=colour, linewidth=3, label=method)
+            for form in shown:
+                _points(panel, rows[(rows["method"] == method) & (rows["form"] == form)], column, form, colour)
+        for form in shown:
+            name, marker, line = FORMS[form]
+            name = KEPT if form == "sparse" and forms is COUNTED else name
+            panel.plot([], [], marker=marker, linestyle=line, color=NEUTRAL, label=name)
+        panel.set_title(title)
+        _relative_axis(panel, label)
+        metric_axis(panel.yaxis, metric, f"test {metric.label}")
+    legend(figure)
+    return figure
+
+
+def _points(axes: Axes, rows: pd.DataFrame, column: str, form: str, colour: str) -> None:
+    """Draw the levels of a method in one form: means over the seeds that have this form."""
+    points = [
+        (group[column].mean(), *mean_interval(group["metric"]))
+        for _, group in rows.dropna(subset=[column, "metric"]).groupby("level")
+    ]
+    if not points:
+        return
+    x, y, low, high = np.array(points).T
+    _, marker, line = FORMS[form]
+    axes.plot(x, y, marker=marker, linestyle=line, color=colour, markersize=4, linewidth=0.9)
+    bounded = np.isfinite(low) & np.isfinite(high)
+    axes.vlines(x[bounded], low[bounded], high[bounded], color=colour, linewidth=0.7, alpha=0.5)
+
+
+def _relative_axis(axes: Axes, label: str) -> None:
+    axes.set_xscale("log")
+    low, high = axes.get_xlim()
+    axes.xaxis.set_major_locator(
+        LogLocator(subs=(1.0, 2.0, 5.0) if high > 8 * low else (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0))
+    )
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(lambda value, position: f"{value:g}")
+    axes.set_xlabel(label)
