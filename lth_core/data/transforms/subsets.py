@@ -51,7 +51,7 @@ def random_part(splits: AnySplits, rng: np.random.Generator, fraction: Rate) -> 
     """A random `fraction` of the training images, whatever their classes; validation and test stay whole."""
     labels = splits.train.labels
     _, chosen = hold_out(labels, _part_of(len(labels), fraction), rng)
-    source = f"{splits.source}, a random {100 * fraction:g}% of those to train"
+    source = f"{splits.source}, a random {100 * fraction:g}% of the training examples"
     return replace(splits, train=splits.train.take(chosen), source=source)
 
 
@@ -68,7 +68,9 @@ def half(splits: AnySplits, part: Literal["a", "b"]) -> AnySplits:
     Images of one class go to a and b in turns, as Morcos et al. 2019 divide CIFAR-10.
     """
     train, validation = (_alternate(piece, first=part == "a") for piece in (splits.train, splits.validation))
-    return replace(splits, train=train, validation=validation, source=f"{splits.source}, half {part} of those to train")
+    return replace(
+        splits, train=train, validation=validation, source=f"{splits.source}, half {part} of the training examples"
+    )
 
 
 def _alternate(piece: Images | Files, first: bool) -> Images | Files:

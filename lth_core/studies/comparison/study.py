@@ -40,13 +40,14 @@ class Design(Study):
 
     compare: list[Name] = Field(default=[*CATALOGUE], min_length=2)
     """The compared methods: built-in ones, by default all, and methods of the config; one with a built-in name is used
-    in its stead. All have masks of `densities`; built-in ones that are iterative come to them at the rate of the
-    task's method, and rewind to its step."""
+    in its stead. All have masks of `densities`, whatever levels they have in the config: iterative ones come to them
+    at their rate, the built-in ones at that of the task's method, whose step they rewind to. Write `iterative: false`
+    to score once for each density."""
     densities: list[Rate] = Field(default=[0.2, 0.1, 0.05, 0.02, 0.01], min_length=1)
     """The densities of all masks, falling."""
     equal_cost_densities: list[Rate] = []
     """Those of `densities` at which methods are also compared at equal cost of search and training; empty: the
-    highest."""
+    highest. Lengths of trainings are planned by densities alone, without what scores cost, which the costs contain."""
     longest: PositiveFloat = 10.0
     """At equal cost, tickets are trained at most this many times the recipe's steps; 1: no comparison at equal cost."""
 

@@ -73,8 +73,8 @@ class View:
         first = self.tables["known"]
         learned = percent_text(first.loc[first["mask"] == DENSE, "train_metric"].mean())
         settings = (
-            f"Known examples: a random {share}% of those to train, on which dense networks come to {learned}% training "
-            f"accuracy. Rewound: step {self.study.rewind_step} of that training. Shrink and perturb: "
+            f"Known examples: a random {share}% of the training examples, on which dense networks come to {learned}% "
+            f"training accuracy. Rewound: step {self.study.rewind_step} of that training. Shrink and perturb: "
             f"{self.study.shrink:g} times its end plus {self.study.noise:g} times a fresh initialization."
         )
         captions = {
