@@ -52,8 +52,8 @@ BAD = [
     ("datasets: {mine: {source: {name: grid, folds: 2, quick: 1}}}", "datasets.mine.source.quick: must be true or false (got 1)"),
     (TASK % "dataset: grid", "tasks.digits-lenet.dataset: data set 'grid' needs folds: give it an entry under datasets"),
     ("branches: {reinit: {treatment: {name: reinit, draws: 3}}}", "branches.reinit.treatment.draws: unknown option of treatment 'reinit'"),
-    ("branches: {noise: {treatment: noisy}}", "branches.noise.treatment.scale: missing: treatment 'noisy' needs it as an option (what it is given: checkpoints, layers, rng, ticket)"),
-    (METHOD % "criterion: of-weights", "methods.imp.criterion.weights: missing: criterion 'of-weights' needs it as an option (what it is given: initial, mask, probe, rng, trained, trained_from)"),
+    ("branches: {noise: {treatment: noisy}}", "branches.noise.treatment.scale: missing: treatment 'noisy' needs it as an option (what it is given: channels, checkpoints, layers, rng, ticket)"),
+    (METHOD % "criterion: of-weights", "methods.imp.criterion.weights: missing: criterion 'of-weights' needs it as an option (what it is given: channels, initial, mask, probe, rng, trained, trained_from)"),
     # transforms
     ("datasets: {mine: {source: digits, transforms: [blurr]}}", "datasets.mine.transforms[0]: unknown transform 'blurr'; did you mean 'blur'? (known: {transform})"),
     ("datasets: {mine: {source: digits, transforms: [blur, {name: half, part: c}]}}", "datasets.mine.transforms[1].part: must be one of 'a', 'b' (got 'c')"),
