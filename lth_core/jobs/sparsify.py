@@ -18,9 +18,9 @@ from lth_core.jobs.support.inputs import read_mask
 from lth_core.jobs.support.networks import read_weights_of
 from lth_core.jobs.support.stacking import unstack
 from lth_core.jobs.support.trainings import open_task, parser, train_ticket
-from lth_core.pruning.allocated import counts_of_layers
 from lth_core.pruning.exclusions import prunable
-from lth_core.pruning.prune import counts
+from lth_core.pruning.prune import counts, full_mask
+from lth_core.pruning.rounds import left_by_level
 from lth_core.storage.provenance import provenance
 from lth_core.storage.tables import write_table
 from lth_core.storage.tensors import Tensors, read_header, write_tensors
@@ -46,11 +46,12 @@ def main() -> None:
     first = read_mask(options.mask, start) if options.mask else full_masks(start, layers)
     ended = read_header(options.mask)["diverged"] if options.mask else [False] * len(spec["seeds"])
     mask = {name: first[name] for name in layers}
-    shapes = {name: start[name].shape[1:] for name in layers}
-    kept = counts_of_layers(method, layers, shapes, spec["level"])
-    density = sum(kept.values()) / sum(map(np.prod, shapes.values())) if kept else method.density(spec["level"])
+    left = left_by_level(method, layers, spec["level"], full_mask(unstack(start)[0], layers))
+    kept = None if isinstance(left, int) else left  # None: scores decide what each layer keeps
+    size = sum(start[name][0].size for name in layers)
+    density = sum(kept.values()) / size if kept else method.density(spec["level"])
     assert method.during is not None
-    sparsification = Sparsification(method.during, spec["seeds"], float(density), kept)
+    sparsification = Sparsification(method.during, spec["seeds"], density, kept)
     ticket = without_tickets(rewind(method.rewind, start, mask), ended)
     write = partial(write_masks, spec, sparsification, Path(options.output))
     train_ticket(spec, task, options.data, ticket, options.output, sparsification=sparsification, also_write=write)

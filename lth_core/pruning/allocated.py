@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import prod
 
 import numpy as np
 
 from lth_core.config import Method
 from lth_core.pruning.allocation import (
     AllocationError,
-    Shapes,
     counts_by_level,
-    is_allocated,
     kept_counts,
     weights_of_level,
 )
 from lth_core.pruning.prune import Left, check_rankable
-from lth_core.pruning.rates import fractions, removed_count
 from lth_core.storage.tensors import Tensors
 
 
@@ -36,20 +32,6 @@ def allocated_counts(method: Method, layers: Mapping[str, str], level: int, mask
     if any(planned[name] > surviving[name] for name in planned):
         return kept_counts(method.allocation, layers, shapes, surviving, total)
     return planned
-
-
-def counts_of_layers(method: Method, layers: Mapping[str, str], shapes: Shapes, level: int) -> dict[str, int] | None:
-    """Count the weights that each layer keeps at a level of a one-shot method; None where scores decide.
-
-    Raises AllocationError for a density that the allocation cannot give.
-    """
-    if method.scope == "global" or method.allocation == "lamp":
-        return None
-    if is_allocated(method):
-        return counts_by_level(method, layers, shapes, level)[-1]
-    pruned = fractions(method, layers, level)
-    sizes = {name: prod(shapes[name]) for name in layers}
-    return {name: size - removed_count(size, pruned[name]) for name, size in sizes.items()}
 
 
 def lamp_scores(scores: Tensors, mask: Tensors) -> Tensors:

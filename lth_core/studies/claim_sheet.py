@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar
 
 from lth_core.analysis.claims import Claim, evaluate_claim
 from lth_core.analysis.scales import DIFFERENCES, PERCENT_MORE, PERCENT_SAVED, RATIOS, Scale
 from lth_core.config import Config
 from lth_core.metrics import Metric, percent_text
-from lth_core.tasks.metrics import metric_of
+from lth_core.studies.base import Study
+from lth_core.studies.task_tables import TaskTables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,20 +79,29 @@ class ClaimSheet:
         self.add(sentence, source, effect, 100 * (ratio - 1), unit=f"% of {of}", scale=PERCENT_MORE)
 
 
-@dataclass
-class TaskSheet:
+@dataclass(frozen=True)
+class TaskSheet(TaskTables):
     """Collects the claims of one study about one task from its tables; each method of a subclass adds some."""
 
     name: ClassVar[str]
     """The study's."""
-    study: Any
-    config: Config
-    tables: dict[str, pd.DataFrame]
-    task: str
-    sheet: ClaimSheet = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.sheet = ClaimSheet(self.name, self.task, metric_of(self.config.tasks[self.task]))
+    @cached_property
+    def sheet(self) -> ClaimSheet:
+        """Return the claims so far, and what adds to them."""
+        return ClaimSheet(self.name, self.task, self.metric)
+
+    def fill(self) -> None:
+        """Add all claims about the task."""
+        raise NotImplementedError
+
+    @classmethod
+    def of_all_tasks(cls, study: Study, config: Config, tables: dict[str, pd.DataFrame]) -> list[Claim]:
+        """Make the claims about every task of a study."""
+        sheets = [cls(study, config, tables, task) for task in study.tasks]
+        for one in sheets:
+            one.fill()
+        return [claim for one in sheets for claim in one.sheet.claims]
 
 
 def with_weights(*densities: float, of: str = "the weights") -> str:

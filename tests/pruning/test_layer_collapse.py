@@ -37,9 +37,9 @@ CRITERIA = [
 TREATMENTS = [
     name
     for name in registry.treatment.names()
-    if not (name.startswith("test-") or name == "smart-ratio" or registry.treatment.uses(name, "channels"))
+    if not (name.startswith("test-") or registry.treatment.uses(name, "channels"))
 ]
-"""Without those that keep something of every layer."""
+"""Without those of masks of whole channels, which refuse others."""
 
 
 def weights(seed: int) -> dict[str, np.ndarray]:

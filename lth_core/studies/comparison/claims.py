@@ -30,25 +30,24 @@ MISSING_THE_MARK = "Frankle et al. 2021 (arXiv 2009.08576), abstract"
 
 def claims(study: Design, config: Config, tables: dict[str, pd.DataFrame]) -> list[Claim]:
     """Make all claims about every task, as far as its methods and densities reach."""
-    made: list[Claim] = []
-    for task in study.tasks:
-        about = TaskClaims(study, config, tables, task)
-        about.of_gradual_pruning()
-        about.of_sparse_training()
-        about.of_random_masks()
-        about.of_initialization()
-        about.of_rewinding()
-        about.at_equal_cost()
-        made += about.sheet.claims
-    return made
+    return TaskClaims.of_all_tasks(study, config, tables)
 
 
-@dataclass
+@dataclass(frozen=True)
 class TaskClaims(TaskSheet):
     """Collects the claims about one task; each method adds to the sheet what can be tested."""
 
     name: ClassVar[str] = "comparison"
     study: Design
+
+    def fill(self) -> None:
+        """Add all claims about the task."""
+        self.of_gradual_pruning()
+        self.of_sparse_training()
+        self.of_random_masks()
+        self.of_initialization()
+        self.of_rewinding()
+        self.at_equal_cost()
 
     @cached_property
     def view(self) -> View:

@@ -9,27 +9,17 @@ import pandas as pd
 
 from lth_core.analysis.measurements import seed_means
 from lth_core.analysis.ranking import ranking
-from lth_core.config import Config
-from lth_core.metrics import Metric
 from lth_core.storage.runs import DENSE
 from lth_core.studies.comparison.contenders import GROUPS, Contender
 from lth_core.studies.comparison.study import TRAINING, Design
-from lth_core.tasks.metrics import metric_of
+from lth_core.studies.task_tables import TaskTables
 
 
 @dataclass(frozen=True)
-class View:
+class View(TaskTables):
     """One task, and the tables that its figures and claims are made from."""
 
     study: Design
-    config: Config
-    tables: dict[str, pd.DataFrame]
-    task: str
-
-    @property
-    def metric(self) -> Metric:
-        """Return what the task is measured by."""
-        return metric_of(self.config.tasks[self.task])
 
     @cached_property
     def contenders(self) -> dict[str, Contender]:

@@ -35,7 +35,7 @@ MODERATE, SPARSE = 0.21, 0.05
 """The densities at which the paper compares tickets with controls, and at which all LeNets still fit their data."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class TaskClaims(TaskSheet):
     """Collects the claims about one task; each method adds to the sheet what can be tested."""
 

@@ -18,21 +18,20 @@ PAPER = "Gaier & Ha 2019, section 4"
 
 def claims(study: Design, config: Config, tables: dict[str, pd.DataFrame]) -> list[Claim]:
     """Make all claims about every task."""
-    made: list[Claim] = []
-    for task in study.tasks:
-        about = TaskClaims(study, config, tables, task)
-        about.against_fixed()
-        about.of_tuning()
-        made += about.sheet.claims
-    return made
+    return TaskClaims.of_all_tasks(study, config, tables)
 
 
-@dataclass
+@dataclass(frozen=True)
 class TaskClaims(TaskSheet):
     """Collects the claims about one task."""
 
     name: ClassVar[str] = "gaier2019"
     study: Design
+
+    def fill(self) -> None:
+        """Add all claims about the task."""
+        self.against_fixed()
+        self.of_tuning()
 
     def rows(self, network: str, weights: str) -> pd.DataFrame:
         """Return the measurements of one network with weights of one sort."""

@@ -26,38 +26,33 @@ EXPECTED = {12: 1e-2, 15: 1e-3}
 
 def claims(study: Design, config: Config, tables: dict[str, pd.DataFrame]) -> list[Claim]:
     """Make all claims about every task."""
-    made: list[Claim] = []
-    for task in study.tasks:
-        about = TaskClaims(study, config, tables, task)
-        about.of_subset_sums()
-        about.of_precision()
-        about.of_construction()
-        about.against_neurons()
-        made += about.sheet.claims
-    return made
+    return TaskClaims.of_all_tasks(study, config, tables)
 
 
-@dataclass
+@dataclass(frozen=True)
 class TaskClaims(TaskSheet):
     """Collects the claims about one task."""
 
     name: ClassVar[str] = "malach2020"
     study: Design
 
-    def rows(self, table: str) -> pd.DataFrame:
-        """Return the rows of a table about the task."""
-        return self.tables[table][self.tables[table]["task"] == self.task]
+    def fill(self) -> None:
+        """Add all claims about the task."""
+        self.of_subset_sums()
+        self.of_precision()
+        self.of_construction()
+        self.against_neurons()
 
     def pruned(self, what: str) -> pd.DataFrame:
         """Return the rows of the networks of which weights or neurons are pruned; without seeds that diverged."""
-        rows = self.rows("constructions")
+        rows = self.of_task("constructions")
         return rows[rows["pruned"] == what]
 
     # ------------------------------------------------------------ subset sums
 
     def of_subset_sums(self) -> None:
         """Claim that errors fall exponentially, and to where they are expected."""
-        rows, most = self.rows("subset_sums"), self.config.subset_sums.values
+        rows, most = self.of_task("subset_sums"), self.config.subset_sums.values
         self.sheet.add(
             "The error of the best subset sum falls exponentially with the number of random values",
             SUBSET_SUMS,
@@ -78,7 +73,7 @@ class TaskClaims(TaskSheet):
 
     def of_precision(self) -> None:
         """Claim that the number of values grows with the logarithm of the precision, not with the precision."""
-        by_seed = dict(list(needed(self.rows("subset_sums")).groupby("seed")))
+        by_seed = dict(list(needed(self.of_task("subset_sums")).groupby("seed")))
         effect = {
             seed: explained(of["precision"].to_numpy(), of["values"].to_numpy())
             - explained(2.0 ** of["precision"].to_numpy(), of["values"].to_numpy())

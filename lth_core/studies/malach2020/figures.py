@@ -37,7 +37,7 @@ def power_axis(axes: Axes, label: str) -> None:
 
 def subset_sums(view: TaskClaims) -> Drawing:
     """Return the figure of errors against the number of values, and of the number that a precision takes."""
-    rows = view.rows("subset_sums")
+    rows = view.of_task("subset_sums")
     seeds = rows["seed"].nunique()
 
     def draw() -> Figure:
@@ -80,7 +80,7 @@ def subset_sums(view: TaskClaims) -> Drawing:
 def construction(view: TaskClaims) -> Drawing:
     """Return the figure of errors and agreement of pruned random networks."""
     rows = {what: view.pruned(what) for what in LABELS}
-    seeds = view.rows("constructions")["seed"].nunique()
+    seeds = view.of_task("constructions")["seed"].nunique()
     metric = view.sheet.metric
 
     def draw() -> Figure:

@@ -40,4 +40,4 @@ class StrongTickets(Design):
         """Test what the papers say of subnetworks, as far as they are looked for."""
         from lth_core.studies.strong_tickets.claims import claims
 
-        return [claim for task in self.tasks for claim in claims(self, config, tables, task)]
+        return claims(self, config, tables)

@@ -35,22 +35,24 @@ HALF = 0.5
 """The density at which subnetworks of untrained weights are most accurate, by the paper's figures."""
 
 
-def claims(study: Design, config: Config, tables: dict[str, pd.DataFrame], task: str) -> list[Claim]:
-    """Test all claims about one task, as far as its subnetworks are looked for."""
-    about = StrongClaims(study, config, tables, task)
-    about.claim_subnetworks()
-    about.claim_weights()
-    about.claim_other_searches()
-    about.claim_gates()
-    about.claim_widths()
-    return about.sheet.claims
+def claims(study: Design, config: Config, tables: dict[str, pd.DataFrame]) -> list[Claim]:
+    """Test all claims about every task, as far as its subnetworks are looked for."""
+    return StrongClaims.of_all_tasks(study, config, tables)
 
 
-@dataclass
+@dataclass(frozen=True)
 class StrongClaims(TaskSheet):
     """Claims about the subnetworks of one task."""
 
     name: ClassVar[str] = "strong-tickets"
+
+    def fill(self) -> None:
+        """Add all claims about the task."""
+        self.claim_subnetworks()
+        self.claim_weights()
+        self.claim_other_searches()
+        self.claim_gates()
+        self.claim_widths()
 
     def rows(self, kind: str, weights: str | None = None) -> pd.DataFrame:
         """Return the rows of a kind of subnetwork, in the weights of the task's method unless others are named."""

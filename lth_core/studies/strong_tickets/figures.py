@@ -13,7 +13,6 @@ from lth_core.drawing.axes import linear_density_axis, metric_axis
 from lth_core.drawing.colours import SERIES
 from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.lines import band, reference
-from lth_core.metrics import Metric
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import data_note, with_direction
 from lth_core.studies.strong_tickets.claims import StrongClaims
@@ -28,7 +27,7 @@ from lth_core.studies.strong_tickets.study import (
     UNTRAINED,
     Design,
 )
-from lth_core.tasks.metrics import metric_of
+from lth_core.studies.task_tables import TaskTables
 
 LABELS = {
     EDGE_POPUP: "edge-popup",
@@ -58,18 +57,10 @@ def drawings(study: Design, config: Config, tables: dict[str, pd.DataFrame]) -> 
 
 
 @dataclass(frozen=True)
-class View:
+class View(TaskTables):
     """One task, and what its figures are drawn from."""
 
     study: Design
-    config: Config
-    tables: dict[str, pd.DataFrame]
-    task: str
-
-    @property
-    def metric(self) -> Metric:
-        """Return what the task is measured by."""
-        return metric_of(self.config.tasks[self.task])
 
     @property
     def about(self) -> StrongClaims:

@@ -53,31 +53,26 @@ ROUNDED = 1.01
 
 def claims(study: Design, config: Config, tables: dict[str, pd.DataFrame]) -> list[Claim]:
     """Make all claims about every task."""
-    made: list[Claim] = []
-    for task in study.tasks:
-        about = TaskClaims(study, config, tables, task)
-        about.of_conservation()
-        about.of_collapse()
-        about.of_little_compression()
-        about.of_checked_masks()
-        about.of_layer_ratios()
-        about.of_smart_ratios()
-        made += about.sheet.claims
-    return made
+    return TaskClaims.of_all_tasks(study, config, tables)
 
 
-@dataclass
+@dataclass(frozen=True)
 class TaskClaims(TaskSheet):
     """Collects the claims about one task; each method adds to the sheet what can be tested."""
 
     name: ClassVar[str] = "tanaka2020"
     study: Design
 
-    # ------------------------------------------------------------ reading the tables
+    def fill(self) -> None:
+        """Add all claims about the task."""
+        self.of_conservation()
+        self.of_collapse()
+        self.of_little_compression()
+        self.of_checked_masks()
+        self.of_layer_ratios()
+        self.of_smart_ratios()
 
-    def of_task(self, table: str) -> pd.DataFrame:
-        """Return the rows of the task."""
-        return self.tables[table][self.tables[table]["task"] == self.task]
+    # ------------------------------------------------------------ reading the tables
 
     def measured(self, pruning: str, check: str = UNCHANGED, least: float = 0.0, most: float = 1.0) -> pd.DataFrame:
         """Return the metric of one way to prune, seeds by levels, at densities from `least` to `most`."""

@@ -16,7 +16,7 @@ from lth_core.drawing.colours import NEUTRAL, THRESHOLD, series
 from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.heatmaps import heatmaps
 from lth_core.drawing.lines import band, reference, threshold
-from lth_core.metrics import Metric, percent_text
+from lth_core.metrics import percent_text
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import data_note, listing, with_direction
 from lth_core.studies.tanaka2020.study import (
@@ -29,7 +29,7 @@ from lth_core.studies.tanaka2020.study import (
     Design,
 )
 from lth_core.studies.tanaka2020.tables import AFTER, DENSE, ITERATIVE
-from lth_core.tasks.metrics import metric_of
+from lth_core.studies.task_tables import TaskTables
 
 LABELS = {
     RANDOM: "random",
@@ -53,18 +53,10 @@ def drawings(study: Design, config: Config, tables: dict[str, pd.DataFrame]) -> 
 
 
 @dataclass(frozen=True)
-class View:
+class View(TaskTables):
     """One task, and what its figures are drawn from."""
 
     study: Design
-    config: Config
-    tables: dict[str, pd.DataFrame]
-    task: str
-
-    @property
-    def metric(self) -> Metric:
-        """Return what the task is measured by."""
-        return metric_of(self.config.tasks[self.task])
 
     @property
     def note(self) -> str:
@@ -75,10 +67,6 @@ class View:
     def seeds(self) -> int:
         """Return the number of seeds."""
         return self.of_task("measurements")["seed"].nunique()
-
-    def of_task(self, table: str) -> pd.DataFrame:
-        """Return the rows of the task."""
-        return self.tables[table][self.tables[table]["task"] == self.task]
 
     def measured(self, pruning: str, check: str = UNCHANGED) -> pd.DataFrame:
         """Return the measurements of one way to prune, rows by seed and level."""

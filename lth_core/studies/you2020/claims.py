@@ -42,30 +42,25 @@ ROUNDED = 0.005
 
 def claims(study: Design, config: Config, tables: dict[str, pd.DataFrame]) -> list[Claim]:
     """Make all claims about every task."""
-    made: list[Claim] = []
-    for task in study.tasks:
-        about = TaskClaims(study, config, tables, task)
-        about.of_detection()
-        about.of_two_phases()
-        about.of_early_tickets()
-        about.of_random_channels()
-        about.of_costs()
-        made += about.sheet.claims
-    return made
+    return TaskClaims.of_all_tasks(study, config, tables)
 
 
-@dataclass
+@dataclass(frozen=True)
 class TaskClaims(TaskSheet):
     """Collects the claims about one task; each method adds to the sheet what can be tested."""
 
     name: ClassVar[str] = "you2020"
     study: Design
 
-    # ------------------------------------------------------------ reading the tables
+    def fill(self) -> None:
+        """Add all claims about the task."""
+        self.of_detection()
+        self.of_two_phases()
+        self.of_early_tickets()
+        self.of_random_channels()
+        self.of_costs()
 
-    def of_task(self, table: str) -> pd.DataFrame:
-        """Return the rows of the task."""
-        return self.tables[table][self.tables[table]["task"] == self.task]
+    # ------------------------------------------------------------ reading the tables
 
     def levels(self) -> Iterator[tuple[int, float]]:
         """List the levels, each with the part of channels that goes."""

@@ -37,24 +37,23 @@ EMBEDDING = "embedding"
 
 def claims(study: Design, config: Config, tables: dict[str, pd.DataFrame]) -> list[Claim]:
     """Make all claims about every task, and those about two tasks of control."""
-    made: list[Claim] = []
-    for task in study.tasks:
-        about = TaskClaims(study, config, tables, task)
-        about.against_controls()
-        about.of_rewinding()
-        about.against_one_shot()
-        about.of_a_third()
-        about.of_embeddings()
-        made += about.sheet.claims
-    return made + _of_two_tasks(study, config, tables)
+    return TaskClaims.of_all_tasks(study, config, tables) + _of_two_tasks(study, config, tables)
 
 
-@dataclass
+@dataclass(frozen=True)
 class TaskClaims(TaskSheet):
     """Collects the claims about one task; each method adds to the sheet what can be tested."""
 
     name: ClassVar[str] = "yu2019"
     study: Design
+
+    def fill(self) -> None:
+        """Add all claims about the task."""
+        self.against_controls()
+        self.of_rewinding()
+        self.against_one_shot()
+        self.of_a_third()
+        self.of_embeddings()
 
     # ------------------------------------------------------------ reading the tables
 
