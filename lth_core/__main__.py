@@ -124,7 +124,9 @@ def _parser() -> argparse.ArgumentParser:
     checked.add_argument("files", **files)
     begun = commands.add_parser("init", help="copy a ready-made config into this folder, to edit and run it")
     begun.add_argument("name", nargs="?", metavar="NAME", help="mnist, graphs, ...; default: the config of digits")
-    written = commands.add_parser("reference", help="in a clone: write the reference of the config")
+    written = commands.add_parser(
+        "reference", help="in a clone: write the config's reference: docs/reference, config/schema.json"
+    )
     written.add_argument("--check", action="store_true", help="write nothing; exit status 1 where it is out of date")
     return parser
 
