@@ -23,6 +23,8 @@ LABELS = {
     FRESH: "same mask, fresh weights",
     PERMUTED: "same mask, permuted pre-trained weights",
 }
+ROLES = {PERMUTED: "shuffle"}
+"""Controls that look like another role of the same kind."""
 DENSITIES = (0.5, 0.3, 0.1)
 """A figure without room for every level shows those nearest to these densities."""
 
@@ -57,7 +59,8 @@ def _draw_tickets(study: Design, views: list[MaskClaims]) -> Figure:
         reference(panel, view.dense()["metric"], label="dense, pre-trained")
         for role in ("ticket", *study.controls):
             first = view.dense() if role != FRESH else view.dense_control(FRESH)
-            band(panel, pd.concat([first, view.rows(role)]), "density", "metric", role=role, label=LABELS.get(role))
+            rows, looks = pd.concat([first, view.rows(role)]), ROLES.get(role, role)
+            band(panel, rows, "density", "metric", role=looks, label=LABELS.get(role))
         panel.set_title(view.task)
         density_axis(panel, [1.0, *view.rows()["density"]])
         metric_axis(panel.yaxis, view.metric, f"test {view.metric.label}")
