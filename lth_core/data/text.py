@@ -143,8 +143,8 @@ def split_text(text: str, context: int, source: str, vocabulary: str | None = No
     Not at random, because neighbouring windows have words in common. `vocabulary`, by default the text's characters,
     may have more: texts of one vocabulary can exchange weights. Raises DataError as `facts_of_text` does.
     """
-    own = facts_of_text(text, context, source)["characters"]
-    vocabulary = vocabulary or own
+    characters = facts_of_text(text, context, source)["characters"]
+    vocabulary = vocabulary or characters
     tokens = np.concatenate([*_encoded(text, vocabulary)])
     first = training_characters(len(text))
     train, validation, test = np.split(tokens, [first, first + len(text) // HELD_OUT])

@@ -63,11 +63,11 @@ def bits(run: Run, seed: int) -> float:
     wobble = 1 + (seed - 1) * 1e-3
     if run.level == 0:
         return DENSE_BITS + (LOST[FRESH] * wobble if run.branch else 0.0)
-    own = DENSE_BITS + (0.0 if run.level <= LAST_MATCHING else 0.05) * wobble
+    of_ticket = DENSE_BITS + (0.0 if run.level <= LAST_MATCHING else 0.05) * wobble
     branch = run.branch or "ticket"
     if branch.startswith("from-"):
-        return own + (OF_PRETRAINING if branch == "from-base-again" else OF_OTHERS) * wobble
-    return own + LOST[branch] * wobble
+        return of_ticket + (OF_PRETRAINING if branch == "from-base-again" else OF_OTHERS) * wobble
+    return of_ticket + LOST[branch] * wobble
 
 
 def known(tasks: dict[str, Any] = TASKS, **options: Any) -> tuple[PretrainedTickets, Config, dict[str, pd.DataFrame]]:

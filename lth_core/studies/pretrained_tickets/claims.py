@@ -32,9 +32,9 @@ def claims(study: Design, config: Config, tables: dict[str, pd.DataFrame]) -> li
     """Make all claims about every task, and those about the pre-training."""
     made = DownstreamClaims.of_all_tasks(study, config, tables)
     if source := study.pretraining(config):
-        own = MaskClaims(study, config, tables, again(source))
-        own.against_masks_of_tasks()
-        made += own.sheet.claims
+        pretraining = MaskClaims(study, config, tables, again(source))
+        pretraining.against_masks_of_tasks()
+        made += pretraining.sheet.claims
     return made
 
 
@@ -56,8 +56,8 @@ class MaskClaims(TaskSheet, View):
     @cached_property
     def exchanged(self) -> int | None:
         """Return the level at which masks are compared; None if none of those measured is near the paper's."""
-        own = self.rows()
-        return nearest_level(own[own["level"].isin(self.study.levels(self.config))], TRANSFERRED)
+        tickets = self.rows()
+        return nearest_level(tickets[tickets["level"].isin(self.study.levels(self.config))], TRANSFERRED)
 
     def at(self, level: int, branch: str = "ticket", mask_of: str | None = None) -> pd.DataFrame:
         """Return the rows of one level."""
@@ -78,12 +78,12 @@ class MaskClaims(TaskSheet, View):
         tasks, level = list(self.study.tasks), self.exchanged
         if level is None:
             return
-        own, theirs = seed_means(self.at(level), "metric"), self.mean_of_masks(level, tasks)
+        theirs = self.mean_of_masks(level, tasks)
         self.sheet.add(
             f"Masks of tasks do not serve the pre-training objective as well as its own, {self.weights(level)}",
             PAPER,
             f"{self.measured}, {self.metric.minus('own mask', 'masks of tasks')}, mean over {len(tasks)} of these",
-            self.metric.gain(own, theirs),
+            self.metric.gain(seed_means(self.at(level), "metric"), theirs),
         )
 
 

@@ -93,16 +93,16 @@ def _masks(study: Design, config: Config, views: list[MaskClaims]) -> Drawing:
 def _by_level(study: Design, views: list[MaskClaims]) -> dict[str, pd.DataFrame]:
     """Return title of a level -> masks x tasks: by seed, how much better than the task's own ticket."""
     tables = {}
-    tickets = views[0].rows()
-    for level in _shown(tickets[tickets["level"].isin(study.levels(views[0].config))]):
+    first = views[0].rows()
+    for level in _shown(first[first["level"].isin(study.levels(views[0].config))]):
         columns = {}
         for view in views:
             rows = {f"mask of {other.task}": view.at(level, mask_of=other.task) for other in views}
             rows |= {"random mask": view.at(level, RANDOM)} if RANDOM in study.controls else {}
-            own = seed_means(view.at(level), "metric")
-            gains = {name: view.metric.gain(seed_means(found, "metric"), own).tolist() for name, found in rows.items()}
+            tickets = seed_means(view.at(level), "metric")
+            gains = {name: view.metric.gain(seed_means(one, "metric"), tickets).tolist() for name, one in rows.items()}
             columns[view.task] = gains
-        density = tickets.loc[tickets["level"] == level, "density"].mean()
+        density = first.loc[first["level"] == level, "density"].mean()
         tables[f"{percent_text(density)}% of weights"] = pd.DataFrame(columns)
     return tables
 

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pydantic import PositiveInt, field_validator
 
 from lth_core.config import Branch, Config, Name, Task
-from lth_core.config.tasks import TrainedWeights
 from lth_core.storage.runs import Run
 from lth_core.studies.base import Study, require_levels, rising
 from lth_core.studies.chains import ticket_of
@@ -40,8 +39,8 @@ class Design(Study):
 
         Raises ValueError unless all tasks start from the same ones.
         """
-        found = {task: self._start(config.tasks[task]) for task in self.tasks}
-        (first, start), *others = found.items()
+        starts = {task: config.tasks[task].initialization.source for task in self.tasks}
+        (first, start), *others = starts.items()
         for task, other in others:
             if other != start:
                 raise ValueError(
@@ -54,10 +53,6 @@ class Design(Study):
                 "task that pre-trains, or `{weights: as-built}` if its network is built with pre-trained weights"
             )
         return start.task if start else None
-
-    @staticmethod
-    def _start(task: Task) -> TrainedWeights | None:
-        return task.initialization.source
 
     def derived_tasks(self, config: Config) -> dict[str, Task]:
         """Derive the task that goes on with pre-training: the tasks' recipe and start, on the data of pre-training."""

@@ -140,9 +140,9 @@ def test_the_table_says_whose_mask_a_ticket_has(tmp_path: Path) -> None:
     settings = write_files(tmp_path, lambda run, seed: run == lost)
     table = study().tables(settings)["measurements"]
     assert set(table["branch"]) == {"dense", "ticket", "random-mask", "reinit", "redraw"}
-    foreign = table.query("task == 'words' and level == 7 and mask_of == 'base-again' and seed == 1").iloc[0]
-    assert foreign["branch"] == "ticket" and foreign["density"] == pytest.approx(0.3)
-    assert foreign["metric"] == pytest.approx(bits(Run("words", "0-1", "imp", 7, "from-base-again"), 1))
+    transferred = table.query("task == 'words' and level == 7 and mask_of == 'base-again' and seed == 1").iloc[0]
+    assert transferred["branch"] == "ticket" and transferred["density"] == pytest.approx(0.3)
+    assert transferred["metric"] == pytest.approx(bits(Run("words", "0-1", "imp", 7, "from-base-again"), 1))
     assert table.query("level == 0 and branch == 'reinit'")["metric"].min() > DENSE_BITS
     assert table.loc[table["branch"] != "ticket", "mask_of"].eq(table.loc[table["branch"] != "ticket", "task"]).all()
     (gone,) = table.loc[table["metric"].isna(), ["task", "seed", "mask_of"]].to_numpy().tolist()
