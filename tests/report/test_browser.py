@@ -169,10 +169,16 @@ def test_dark_and_light_follow_the_system_until_the_reader_chooses(page: Browser
     assert page.run("return getComputedStyle(document.querySelector('.enlarge')).backgroundColor") == light
     page.click("#theme")
     assert page.run(paper) == light
-    page.open(address, scheme="dark")
-    assert page.run(paper) == light  # remembered
+    assert page.run("return localStorage.getItem('theme')") == "light"
     page.click("#theme")
     assert page.run(paper) == dark
+
+
+def test_the_chosen_colours_are_remembered(page: Browser) -> None:
+    page.click("#theme")
+    page.run("document.documentElement.removeAttribute('data-theme')")
+    page.run("if (remembered()) setTheme(remembered())")  # as the script begins, when the page is opened again
+    assert page.run("return document.documentElement.dataset.theme") == "dark"
 
 
 @pytest.mark.parametrize("width", [400, 700, 1000, 1400])

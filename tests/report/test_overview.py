@@ -1,4 +1,4 @@
-"""What the page adds to claims and papers so that they are found at a glance."""
+"""What the page adds to claims and papers so that a glance is enough."""
 
 from __future__ import annotations
 
@@ -55,9 +55,7 @@ def luminance(colour: str) -> float:
 def test_text_is_readable_on_paper_and_panels(name: str, scheme: int) -> None:
     """WCAG 2.2, level AA: a contrast of at least 4.5."""
     style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
-    colours = {
-        pair[1]: pair.group(2, 3)[scheme] for pair in re.finditer(r"--(\w+): light-dark\((.+?), (.+?)\)", style)
-    }
+    colours = {pair[1]: pair.group(2, 3)[scheme] for pair in re.finditer(r"--(\w+): light-dark\((.+?), (.+?)\)", style)}
     for background in ("paper", "panel"):
         dark, light = sorted(luminance(colours[one]) for one in (name, background))
         assert (light + 0.05) / (dark + 0.05) >= 4.5
