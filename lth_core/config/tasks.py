@@ -95,9 +95,9 @@ class Recipe(Section):
     precision: Literal["float32", "bf16", "int8-simulated"] = "float32"
     """`bf16` trains with products and convolutions in bfloat16. Convolutions then take about half the time on hardware
     that supports it (GPUs, processors with AMX or AVX512_BF16) and three times as long elsewhere. Weights, optimizer
-    state, batch-norm statistics, losses and all evaluations stay float32. `int8-simulated` rounds to 8 bits, at random and
-    with one scale per tensor, what linear layers and convolutions multiply: inputs, weights, and the gradients of their
-    outputs and weights. It shows what 8 bits do to a training, and saves no time; all else stays float32, what
+    state, batch-norm statistics, losses and all evaluations stay float32. `int8-simulated` rounds to 8 bits, at random
+    and with one scale per tensor, what linear layers and convolutions multiply (inputs, weights, gradients by outputs)
+    and the gradients by weights. It shows what 8 bits do to a training, and saves no time; all else stays float32, what
     PyTorch's own attention and recurrent layers compute inside, too."""
     clip_norm: PositiveFloat | None = None
     """The largest norm of a replicate's gradient. A larger gradient is scaled down to it before the optimizer's step;
