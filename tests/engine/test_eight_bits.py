@@ -110,7 +110,7 @@ def test_a_training_learns_and_its_weights_stay_float32(make_task: Any, network:
         run(make_task(network(), SGD, steps=40, evaluate_every=40, precision=precision), weights, {})
         for precision in (INT8, "float32")
     )
-    losses = [row["loss"] for row in trained.history if row["split"] == "train"]
+    losses = [float(row["loss"]) for row in trained.history if row["split"] == "train"]
     assert np.mean(losses[len(SEEDS) :]) < np.mean(losses[: len(SEEDS)])
     for name, value in exact.weights.items():
         assert trained.weights[name].dtype == value.dtype
