@@ -33,7 +33,9 @@ def main(words: Sequence[str] | None = None) -> int:
         "check", help="check config files, later ones merged over earlier ones, and their networks"
     )
     checked.add_argument("files", nargs="*", default=["config.yaml"], metavar="FILE", help="default: config.yaml")
-    reference = commands.add_parser("reference", help="write the config's reference: README.md, config/schema.json")
+    reference = commands.add_parser(
+        "reference", help="write the config's reference: docs/reference, config/schema.json"
+    )
     reference.add_argument("--check", action="store_true", help="write nothing; exit status 1 where it is out of date")
     arguments = parser.parse_args(words)
     return check(arguments.files) if arguments.command == "check" else configdoc.write(arguments.check)
