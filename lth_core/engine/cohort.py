@@ -127,8 +127,6 @@ class Cohort:
         """Tell whether replicates can be computed at once, as they are in turn."""
         if self.linear:
             return True
-        if self.task.recipe.rounds_at_random:  # every replicate draws from a seed of its own
-            return False
         (batch,) = self.task.sample_batches("validation", TRIED)
         return stacks(self.network, self._parameters, self.buffers, batch.inputs)
 
