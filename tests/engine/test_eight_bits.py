@@ -67,11 +67,11 @@ def test_all_operands_of_a_layers_products_have_8_bits(monkeypatch: pytest.Monke
     inputs, weight = torch.randn(5, 7, requires_grad=True), torch.randn(3, 7, requires_grad=True)
     seen: list[torch.Tensor] = []
 
-    def noted(values: torch.Tensor) -> torch.Tensor:
+    def recorded(values: torch.Tensor) -> torch.Tensor:
         seen.append(rounded(values))
         return seen[-1]
 
-    monkeypatch.setattr("lth_core.engine.eight_bits.rounded", noted)
+    monkeypatch.setattr("lth_core.engine.eight_bits.rounded", recorded)
     with EightBits():
         outputs = functional.linear(input=inputs, weight=weight) if by_name else functional.linear(inputs, weight)
     torch.testing.assert_close(outputs, seen[0] @ seen[1].T)

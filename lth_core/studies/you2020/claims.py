@@ -196,13 +196,13 @@ class TaskClaims(TaskSheet):
                 100 * (EARLY - self.detected(level, LOW_PRECISION)),
                 unit="% of training",
             )
-            found = self.early(LOW_PRECISION_SEARCH, level, setting=LOW_PRECISION)
+            lowered = self.early(LOW_PRECISION_SEARCH, level, setting=LOW_PRECISION)
             self.sheet.add(
                 f"early-bird tickets of a search {words} match those of the search as configured (within {POINT:g} "
                 f"percentage point), {without(pruned)}",
                 f"{PAPER}, low-precision training",
                 f"test {self.sheet.metric.label} after the whole schedule as configured, search {words} minus other",
-                self.sheet.metric.gain(found, self.early(RETRAINED, level)),
+                self.sheet.metric.gain(lowered, self.early(RETRAINED, level)),
                 margin=-POINT,
             )
 
