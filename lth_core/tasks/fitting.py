@@ -18,12 +18,14 @@ from lth_core.registry import failure, kind_of
 from lth_core.tasks.base import Examples, Task, TaskError
 
 EXAMPLES = 8
+TOKENS = ("text", "labelled-texts", "graph")
+"""Kinds of data whose networks are called with whole numbers."""
 
 
 def input_shape(facts: Mapping[str, Any]) -> Sequence[int]:
     """Return the shape of one example's inputs, given the facts of a data set."""
     shape = example_shape(facts)
-    return TokenShape(shape) if kind_of_data(facts) in ("text", "graph") else shape
+    return TokenShape(shape) if kind_of_data(facts) in TOKENS else shape
 
 
 def check_network(module: nn.Module, objective: str, facts: Mapping[str, Any]) -> None:
