@@ -100,7 +100,7 @@ def imports_of(folder: str) -> dict[str, Path]:
 
 @pytest.mark.parametrize("folder", ["lth_core", "benchmarks"])
 def test_what_the_code_imports_is_declared(folder: str) -> None:
-    runtime = set(bounds([*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["hugging-face"]]))
+    runtime = set(bounds(PROJECT["dependencies"]))
     distributions = packages_distributions()
     for module, path in imports_of(folder).items():
         if module in sys.stdlib_module_names or module in (*OWN_PACKAGES, folder):

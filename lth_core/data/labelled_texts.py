@@ -82,5 +82,9 @@ def split_labelled_texts(
     rest, test = hold_out(positions, held[0], random_generator(0, "split", "labelled-texts", "test"), stratified=True)
     rng = random_generator(0, "split", "labelled-texts", "validation")
     kept, validation = hold_out(positions[rest], held[1], rng, stratified=True)
-    parts = [(tokens[index], positions[index]) for index in (rest[kept], rest[validation], test)]
+
+    def taken(index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return tokens[index], positions[index]
+
+    parts = taken(rest[kept]), taken(rest[validation]), taken(test)
     return LabelledTexts(*parts, classes.tolist(), vocabulary, padding, source)

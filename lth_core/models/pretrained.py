@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,7 +44,7 @@ def classifier(folder: str, classes: int) -> SequenceClassifier:
         raise ModelError(f"'{folder}' has {have}: save it with safetensors (save_pretrained does)")
     os.environ["HF_HUB_OFFLINE"] = "1"  # read when the package is imported
     try:
-        import transformers
+        transformers: Any = importlib.import_module("transformers")  # which is optional
     except ImportError as error:
         raise ModelError(f"the package transformers is missing: {EXTRA}") from error
     transformers.logging.set_verbosity_error()  # which tells of every head that is drawn

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import json
 import os
 from pathlib import Path
@@ -114,11 +115,11 @@ def _settings(folder: str) -> tuple[int, int]:
 def _encoded(texts: list[str], folder: str, context: int, padding: int) -> np.ndarray:
     """The tokens (N, context) of texts. Raises DataError."""
     try:
-        from tokenizers import Tokenizer
+        tokenizers: Any = importlib.import_module("tokenizers")  # which is optional
     except ImportError as error:
         raise DataError(f"labelled-texts needs the package tokenizers: {EXTRA}") from error
     try:
-        tokenizer = Tokenizer.from_file(os.path.join(folder, TOKENIZER))
+        tokenizer = tokenizers.Tokenizer.from_file(os.path.join(folder, TOKENIZER))
     except Exception as error:  # of the package's own type
         raise DataError(f"{folder}: {TOKENIZER} cannot be read ({' '.join(str(error).split())})") from error
     tokenizer.enable_truncation(context)
