@@ -191,6 +191,10 @@ def probing(mask, probe, part="weights"):
         ({"batch_size": 91}, "tasks.mini.train.batch_size: 91 must be at most the 90 training examples"),
         ({"penalty": 1e-4}, "tasks.mini.train.penalty: this network has no scales of batch norm to penalize"),
         (
+            {"initialization": {"batchnorm": "uniform"}},
+            "tasks.mini.initialization.batchnorm: this network has no scales",
+        ),
+        (
             {"criterion": "batch-norm-scale", "granularity": "channel"},
             "methods.imp.criterion: 'batch-norm-scale' cannot score the weights of 'mini' (criterion: "
             "'batch-norm-scale' ranks channels by the scales of batch norm, and those that can be pruned have none",
