@@ -17,33 +17,33 @@ def run(durations: list[tuple[str, float]], at_once: int = 1) -> list[tuple[floa
         begin = min(free)
         free[free.index(begin)] = begin + seconds
         ends.append((begin + seconds, begin, rule, seconds))
-    told = []
+    forecasts = []
     ends.sort()
     for done, (now, _, rule, seconds) in enumerate(ends, start=1):
         forecast.finish(rule, seconds)
         running = [(rule, now - begin) for _, begin, rule, _ in ends[done:] if begin < now]
         forecast.update(now, running, len(durations) - done)
-        told.append((max(free) - now, forecast.seconds(now)))
-    return told
+        forecasts.append((max(free) - now, forecast.seconds(now)))
+    return forecasts
 
 
 def test_nothing_is_said_before_finished_jobs_tell_of_those_that_are_left() -> None:
     quick = [("prepare", 1.0), ("initialize", 1.0), ("dense", 5.0)]
-    told = [left for _, left in run([*quick, *[("retrain", 10.0)] * 20])]
-    assert told[:3] == [None] * 3 and told[3] is not None
+    forecasts = [left for _, left in run([*quick, *[("retrain", 10.0)] * 20])]
+    assert forecasts[:3] == [None] * 3 and forecasts[3] is not None
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 8])
 def test_equal_jobs_are_forecast_well_however_many_run_at_once(at_once: int) -> None:
-    told = run([("retrain", 10.0)] * 80, at_once)
-    for left, forecast in told[10:-1]:
+    forecasts = run([("retrain", 10.0)] * 80, at_once)
+    for left, forecast in forecasts[10:-1]:
         assert forecast == pytest.approx(left, abs=12.0)
 
 
 def test_one_odd_job_does_not_make_it_jump() -> None:
     durations = [("retrain", 10.0)] * 30 + [("retrain", 120.0)] + [("retrain", 10.0)] * 30
-    told = [(left, forecast) for left, forecast in run(durations) if forecast is not None]
-    for (_, before), (_, after) in itertools.pairwise(told):
+    forecasts = [(left, forecast) for left, forecast in run(durations) if forecast is not None]
+    for (_, before), (_, after) in itertools.pairwise(forecasts):
         assert after < 1.25 * before + 10
 
 
