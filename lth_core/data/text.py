@@ -144,11 +144,10 @@ def split_text(text: str, context: int, source: str, vocabulary: str | None = No
     may have more: texts of one vocabulary can exchange weights. Raises DataError as `facts_of_text` does.
     """
     characters = facts_of_text(text, context, source)["characters"]
-    vocabulary = vocabulary or characters
-    tokens = np.concatenate([*_encoded(text, vocabulary)])
+    tokens = np.concatenate([*_encoded(text, vocabulary or characters)])
     first = training_characters(len(text))
     train, validation, test = np.split(tokens, [first, first + len(text) // HELD_OUT])
-    return Text(train, validation, test, vocabulary, context, source)
+    return Text(train, validation, test, vocabulary or characters, context, source)
 
 
 def _encoded(text: str, vocabulary: str, step: int = 2**20) -> Iterator[np.ndarray]:
