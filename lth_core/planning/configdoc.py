@@ -1,8 +1,8 @@
 """The config's documentation, generated from its models: `python -m lth_core reference` writes it.
 
-config/schema.json is what editors complete and check config files with; in docs/reference,
-config.md lists all keys, names.md the registered names and tables.md files and tables (tabledoc.py). With `--check`
-nothing is written: exit status 1 when one is out of date.
+config/schema.json is what editors complete and check config files with. In docs/reference/, config.md lists all keys,
+names.md the registered names, and tables.md files and tables (tabledoc.py). With `--check` nothing is written: exit
+status 1 when one is out of date.
 """
 
 from __future__ import annotations

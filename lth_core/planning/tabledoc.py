@@ -21,8 +21,8 @@ JOBS = Path(__file__).resolve().parents[1] / "jobs"
 TOP = """# Files and tables
 
 Every file that a run makes, and what the columns of its tables mean. `python -m lth_core reference` generates this page
-from the code. [Artifacts](artifacts.md) shows the folders of the default run; the [glossary](../glossary.md) defines the
-words.
+from the code. [Artifacts](artifacts.md) shows the folders of the default run; the [glossary](../glossary.md) defines
+the words.
 
 Tables are CSV files with a header. `seed` names a replicate, and `draw` one of several draws of a random treatment.
 Densities and accuracies are fractions; other metrics have the unit of the task's objective.
