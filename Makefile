@@ -53,7 +53,7 @@ gpu: venv ## test and measure on one GPU, in at most 6 minutes: docs/benchmarks.
 docs: venv ## build the site from docs/: site/index.html (needs no network once its packages are there)
 	@cmp --silent requirements-docs.txt .venv/docs/installed.txt || { rm -rf .venv/docs && \
 		$(pip) --target .venv/docs --requirement requirements-docs.txt && cp requirements-docs.txt .venv/docs/installed.txt; }
-	@NO_MKDOCS_2_WARNING=1 PYTHONPATH=.venv/docs $(python) -m mkdocs build --strict --quiet --site-dir site
+	@NO_MKDOCS_2_WARNING=1 PYTHONPATH=.venv/docs $(python) -m mkdocs build --strict --site-dir site
 
 cluster: venv ## install requirements-cluster.txt into .venv, and what the Kubernetes tests need into .venv/kubernetes
 	@$(pip) --requirement requirements-cluster.txt

@@ -18,6 +18,13 @@ PAGES = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGEL
 LINK = re.compile(r"(\]\()([^)#\s]+)((?:#[^)\s]*)?\))")
 
 
+def on_config(config):
+    """List the gallery's pages, which runs write, below its index."""
+    gallery = next(part["Gallery"] for part in config.nav if "Gallery" in part)
+    gallery += sorted(f"gallery/{path.name}" for path in ROOT.glob("docs/gallery/*.md") if path.name != "index.md")
+    return config
+
+
 def on_files(files, config):
     """Add PAGES and all files outside docs/ that a page links to."""
     for source, page in PAGES.items():

@@ -115,7 +115,9 @@ def test_the_core_does_not_import_snakemake() -> None:
 
 def test_make_lists_its_commands() -> None:
     listed = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert {"figures", "everything", "test", "lint", "docs", "benchmark", "gpu"} <= set(re.findall(r"make (\w+)", listed))
+    assert {"figures", "everything", "test", "lint", "docs", "benchmark", "gpu"} <= set(
+        re.findall(r"make (\w+)", listed)
+    )
 
 
 def test_an_unsuitable_python_is_one_clear_line(tmp_path: Path) -> None:
