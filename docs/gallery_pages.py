@@ -68,12 +68,12 @@ def add(name: str, run: Path, facts: Mapping[str, str], chosen: Sequence[str], f
 def section(study: str, picture: str, caption: str, claims: Sequence[Mapping[str, Any]]) -> str:
     """Markdown: a study's title, figure and claims."""
     registered: Any = registry.study.get(study)
-    lines = [f"## {registered.title} {{#{study}}}", f"{registered.citation}. Study `{study}`."]
-    lines += [f"![{alt(caption)}]({picture}){{.figure}}", f"*{caption}*"]
+    lines = [f'<a id="{study}"></a>', f"## {registered.title}", f"{registered.citation}. Study `{study}`."]
+    lines += [f"![{alt(caption)}]({picture})", f"*{caption}*"]
     for task in dict.fromkeys(claim["task"] for claim in claims):
         rows = [row(claim) for claim in claims if claim["task"] == task]
         lines += [
-            f"### {task} {{#{study}-{task}}}",
+            f"### {task}",
             table(("claim", "effect", "95% interval", "seeds", "verdict"), rows),
         ]
     return "\n\n".join(lines)
@@ -121,7 +121,7 @@ def index(folder: Path = FOLDER) -> None:
                 for page, front in having.items()
             ]
             head = ("run", "supported", "contradicted", "inconclusive", "command")
-            picture = f"[![{registered.title}]({picture}){{.thumbnail}}]({first})"
+            picture = f"[![{registered.title}]({picture})]({first})"
             parts.append(f"## {registered.title}\n\n{registered.citation}.\n\n{picture}\n\n{table(head, rows)}")
     (folder / "index.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 

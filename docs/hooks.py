@@ -15,6 +15,8 @@ from mkdocs.structure.files import File, Files
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
 """Documents of the top folder -> their pages."""
+SHIM = '<script src="https://unpkg.com/iframe-worker/shim"></script>'
+"""What the theme's plugin `offline` loads for the search from disk. docs/search_from_disk.js takes its place."""
 LINK = re.compile(r"(\]\()([^)#\s]+)((?:#[^)\s]*)?\))")
 
 
@@ -37,9 +39,22 @@ def on_files(files, config):
     return files
 
 
+def on_post_template(output, template_name, config):
+    """Load no script from the network; of pages without a source, such as that for missing pages."""
+    return on_post_page(output, None, config)
+
+
+def on_post_page(output, page, config):
+    """Load no script from the network."""
+    script = (ROOT / "docs/search_from_disk.js").read_text(encoding="utf-8")
+    return output.replace(SHIM, f"<script>{script}</script>")
+
+
 def on_page_markdown(markdown, page, config, files: Files):
     """Turn links to files of the repository into links to pages and files of the site."""
     here = os.path.dirname(page.file.src_uri)
+    if page.file.src_uri in ("index.md", "tutorial.md"):  # the only pages of their sections
+        page.meta["hide"] = ["navigation"]
 
     def on_site(match):
         before, link, after = match.groups()

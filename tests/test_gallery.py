@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import astuple, fields, replace
 from io import BytesIO
 from pathlib import Path
@@ -97,3 +98,17 @@ def test_the_index_is_up_to_date(tmp_path: Path) -> None:
         (tmp_path / path.name).write_text(path.read_text())
     gallery_pages.index(tmp_path)
     assert (tmp_path / "index.md").read_text() == (gallery_pages.FOLDER / "index.md").read_text()
+
+
+def test_the_numbers_of_the_readme_are_those_of_the_gallery() -> None:
+    readme = (gallery_pages.FOLDER.parent.parent / "README.md").read_text()
+    pages = "".join(path.read_text() for path in gallery_pages.FOLDER.glob("*.md"))
+    effects = re.findall(r"(−?[\d.]+) (\[−?[\d.]+, −?[\d.]+\])", readme)
+    assert effects
+    missing = [(mean, interval) for mean, interval in effects if not same_row(pages, f"**{mean}**", interval)]
+    assert not missing
+
+
+def same_row(pages: str, *texts: str) -> bool:
+    """Tell whether a row of a table has all the texts."""
+    return any(all(text in line for text in texts) for line in pages.splitlines())

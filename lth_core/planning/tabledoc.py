@@ -57,8 +57,11 @@ def _files() -> list[tuple[str, str]]:
             options = inspect.signature(locate).parameters.values()
             where = locate(*(f"<{option.name}>" for option in options if option.default is option.empty))
             meaning = (locate.__doc__ or "").partition("\n")[0].removeprefix("Locate ")
-            files = where.values() if isinstance(where, dict) else [where]
-            rows += [(f"`{file}`", meaning[:1].upper() + meaning[1:]) for file in files]
+            meaning = meaning[:1].upper() + meaning[1:]
+            if isinstance(where, dict):
+                rows += [(f"`{file}`", f"{meaning} This is `{key}`.") for key, file in where.items()]
+            else:
+                rows.append((f"`{where}`", meaning))
     return sorted(rows)
 
 
