@@ -37,7 +37,9 @@ CORRECTED = "`p_holm`, `verdict_holm`: what is left of both after Holm's correct
 
 def tables() -> str:
     """Markdown: where files are, the columns that many tables have, the tables of every study, what jobs measure."""
-    studies = [f"### {name}\n\n{_study(registry.study.get(name))}" for name in registry.study.names()]
+    kinds: dict[str, Any] = {name: registry.study.get(name) for name in registry.study.names()}
+    built_in = {name: kind for name, kind in kinds.items() if kind.__module__.startswith("lth_core.")}
+    studies = [f"### {name}\n\n{_study(kind)}" for name, kind in built_in.items()]
     parts = [
         f"{TOP}\n## Where files are\n\n{table(('file', 'what it holds'), _files())}",
         f"## Replicates\n\n{_replicates()}",
