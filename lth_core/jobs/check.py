@@ -124,12 +124,13 @@ def built(
 ) -> Network:
     """Check that a network can be built and trained, and that methods fit its weights."""
     key = f"tasks.{name}.model: '{settings.model.name}'"
-    factory, shape = model_factory(settings, facts), input_shape(facts)
+    factory = model_factory(settings, facts)
     initial, other = attempt(
         f"{key} cannot be built", lambda: [initialize(factory, settings.initialization, seed) for seed in (0, 1)]
     )
     check_model(name, factory, settings, facts)
     with kept_torch_generators():
+        shape = input_shape(facts, factory())
         if settings.train.batch_size == 1:
             check_batches_of_one(name, factory(), shape)
         module = factory()

@@ -115,7 +115,8 @@ def open_task(spec: Mapping[str, Any], data: str) -> Task:
     with kept_torch_generators():
         factory = model_factory(settings, opened.facts)
         if settings.train.batch_size == 1:
-            check_single_examples(factory(), input_shape(opened.facts))
+            module = factory()
+            check_single_examples(module, input_shape(opened.facts, module))
         module = precise(synchronized(factory(), share))
     return build_task(module, opened, settings.train, device, settings.objective)
 
