@@ -22,7 +22,7 @@ RETHINKING = "Liu et al. 2019 (Rethinking the Value of Network Pruning), section
 COARSENING = "Chen et al. 2022 (Coarsening the Granularity), Figure 1"
 EARLY_BIRD = "You et al. 2020 (Drawing Early-Bird Tickets), Table 2"
 NEAR = 5
-"""How many times what still matches a reinitialization may be worse and still be near: 1 percentage point of accuracy."""
+"""How many times what still matches a near one may be worse: by 1 percentage point of accuracy."""
 EQUALS = {"density": "parameters", "operations": "operations"}
 """What tickets of both sorts have equally many of."""
 
