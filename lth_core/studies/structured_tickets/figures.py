@@ -51,7 +51,7 @@ def _equals(rows: pd.DataFrame, methods: list[str], metric: Metric) -> Figure:
     for panel, (column, label) in zip(axes[0], labels.items(), strict=True):
         panel.sharey(axes[0, 0])
         placed = _at_means(rows, column)
-        for method, colour in zip(methods, series(len(methods)), strict=True):
+        for method, colour in zip(methods, series(len(methods), besides=[REINIT]), strict=True):
             of = placed[(placed["method"] == method) & (placed["network"] == "ticket")]
             band(panel, of, "mean", "metric", label=method, colour=colour)
         reference(panel, rows.loc[rows["network"] == DENSE, "metric"])
@@ -68,15 +68,15 @@ def _equals(rows: pd.DataFrame, methods: list[str], metric: Metric) -> Figure:
 def _reinit(rows: pd.DataFrame, methods: list[str], metric: Metric) -> Figure:
     """Draw tickets and their reinitializations over density, one panel per method."""
     figure, axes = panels(len(methods))
-    placed = _at_means(rows, "density")
-    for panel, method, colour in zip(axes[0], methods, series(len(methods)), strict=True):
+    placed, colours = _at_means(rows, "density"), series(len(methods), besides=[REINIT])
+    for panel, method, colour in zip(axes[0], methods, colours, strict=True):
         panel.sharey(axes[0, 0])
         of = placed[placed["method"] == method]
         band(panel, of[of["network"] == "ticket"], "mean", "metric", label=method, colour=colour)
         fresh = of[of["network"] == REINIT]
         band(panel, fresh, "mean", "metric", role=REINIT, label="fresh initialization", linestyle="--")
         reference(panel, rows.loc[rows["network"] == DENSE, "metric"])
-        density_axis(panel, of["mean"])
+        density_axis(panel, placed.loc[placed["level"] > 0, "mean"])
         panel.set_title(method)
     metric_axis(axes[0, 0].yaxis, metric, f"test {metric.label}")
     legend(figure, interval_note(rows["seed"].nunique()))
