@@ -67,8 +67,8 @@ class TaskClaims(TaskSheet):
         The dense network is the first of their levels. None where some seed's is below the last of them.
         """
         rows = self.of_task("measurements")
-        own = (rows["method"] == self.study.tasks[self.task]) & (rows["network"] == network)
-        rows = rows[own | (rows["network"] == DENSE)].sort_values(equal)
+        unstructured = (rows["method"] == self.study.tasks[self.task]) & (rows["network"] == network)
+        rows = rows[unstructured | (rows["network"] == DENSE)].sort_values(equal)
         values = {}
         for seed, value in wanted.items():
             of_seed = rows[rows["seed"] == seed]
