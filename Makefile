@@ -16,7 +16,7 @@ in_venv := PATH="$(CURDIR)/.venv/bin:$$PATH" $(python)
 pip := $(python) -m pip install --quiet --disable-pip-version-check
 snakemake := $(python) -m snakemake --logger lth --cores $(CORES)
 
-.PHONY: help figures everything test test-slurm lint faults benchmark gpu cluster venv
+.PHONY: help figures everything test test-slurm lint faults benchmark gpu docs cluster hugging-face venv
 
 help: ## list these commands
 	@awk -F ': .*## ' '/^[a-z-]+:.*## / {printf "  make %-12s%s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -50,9 +50,17 @@ benchmark: venv ## measure speed and cost, next to an ordinary PyTorch loop: doc
 gpu: venv ## test and measure on one GPU, in at most 6 minutes: docs/benchmarks.md
 	@$(in_venv) -m benchmarks.gpu
 
+docs: venv ## build the site from docs/: site/index.html (needs no network once its packages are there)
+	@cmp --silent requirements-docs.txt .venv/docs/installed.txt || { rm -rf .venv/docs && \
+		$(pip) --target .venv/docs --requirement requirements-docs.txt && cp requirements-docs.txt .venv/docs/installed.txt; }
+	@NO_MKDOCS_2_WARNING=1 PYTHONPATH=.venv/docs $(python) -m mkdocs build --strict --site-dir site
+
 cluster: venv ## install requirements-cluster.txt into .venv, and what the Kubernetes tests need into .venv/kubernetes
 	@$(pip) --requirement requirements-cluster.txt
 	@$(pip) --upgrade --target .venv/kubernetes --requirement requirements-kubernetes.txt
+
+hugging-face: venv ## install requirements-hugging-face.txt into .venv
+	@$(pip) --requirement requirements-hugging-face.txt
 
 venv: ## make .venv from requirements.txt (the other commands do so when needed)
 	@workflow/venv.sh $(PYTHON)
