@@ -1,8 +1,9 @@
 """Learn the mask of a level: rules `search` and `strong_ticket`.
 
 Input: the data file, theta_0, the weights below the mask (those that the method rewinds to) and, where levels go on
-from each other, the mask of the level before. Output: the mask, and beside it the history of the search, search.csv. Where the method does not train the ticket, also its weights and a
-history of one step: the subnetwork of untrained weights, as it is.
+from each other, the mask of the level before. Output: the mask, and beside it the history of the search, search.csv.
+Where the method does not train the ticket, also its weights and a history of one step: the subnetwork of untrained
+weights, as it is.
 """
 
 from __future__ import annotations

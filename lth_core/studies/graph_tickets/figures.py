@@ -32,10 +32,10 @@ PANELS = {"edge_density": (UGS, RANDOM, EDGES), "weight_density": (UGS, RANDOM, 
 
 CAPTION = (
     "Test {metric} of tickets at the step that is best on the validation split, against the edges (left) and the "
-    "weights (right) that are kept. Masks of edges and weights are learned together with the weights, {rates} go at "
-    "each level, and the rest is trained anew from theta_0. An edge has one mask for both directions; edges from a node "
-    "to itself stay. Random tickets keep as many edges, and as many weights of each layer, drawn at once from the "
-    "whole graph and network, on fresh weights. Edges or weights alone: the other is whole."
+    "weights (right) that are kept. Masks of edges and weights are learned together with weights; {rates} go at each "
+    "level, and the rest is trained anew from theta_0. An edge has one mask for both directions; edges from a node to "
+    "itself stay. Random tickets keep as many edges, and as many weights of each layer, drawn at once from the whole "
+    "graph and network, on fresh weights. Where edges or weights alone are pruned, the other is whole."
 )
 
 

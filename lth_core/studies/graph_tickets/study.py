@@ -1,4 +1,4 @@
-"""The options of the study of graph tickets (Chen et al. 2021), and the searches, tickets and figures that they ask for.
+"""The options of the study of graph tickets (Chen et al. 2021), and the trainings and figures that they ask for.
 
 Every task names a method that learns masks of edges and weights together. From it come the same search for weights
 alone and for edges alone, iterative magnitude pruning of the weights, and random tickets.
@@ -53,13 +53,19 @@ class Design(Study):
         if kind != "graph":
             wrong = f"edges are pruned of graphs, and '{settings.dataset}' is of kind {kind}: leave the task out of it"
             raise ValueError(f"studies.graph-tickets.tasks.{task}: {wrong}")
-        if not settings.model.options.get("prune_edges", "prune_edges" not in registry.model.options(settings.model.name)):
-            raise ValueError(f"task '{task}' has a network whose edges are not pruned: set prune_edges: true of its model")
+        if not settings.model.options.get(
+            "prune_edges", "prune_edges" not in registry.model.options(settings.model.name)
+        ):
+            raise ValueError(
+                f"task '{task}' has a network whose edges are not pruned: set prune_edges: true of its model"
+            )
         search = method.search
         if not search or search.parametrization.name != SEARCH or not search.retrain or not method.iterative:
             raise ValueError(f"method '{base}' must have iterative: true and search: {{parametrization: {SEARCH}}}")
         if method.scope != "global" or EDGE not in method.rate_by_kind or method.exclude:
-            raise ValueError(f"method '{base}' must have scope: global, a rate of edges in rate_by_kind, and no exclude")
+            raise ValueError(
+                f"method '{base}' must have scope: global, a rate of edges in rate_by_kind, and no exclude"
+            )
         require_levels(config, base, self.levels)
 
     # ------------------------------------------------------------ runs

@@ -35,7 +35,7 @@ def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
 
 
 def at_best(history: pd.DataFrame, metric: Metric) -> pd.DataFrame:
-    """Return a row per seed of one run's history: the step that is best on the validation split, and the metrics there."""
+    """Return a row per seed of one run's history: the step that is best on the validation split, and its metrics."""
     wide = history.pivot(index=["seed", "step"], columns="split", values="metric").reset_index()
     known = history.groupby("seed")["loss"].agg(lambda losses: bool(np.isfinite(losses).all()))
     wide["error"] = metric.errors(wide["validation"]).fillna(np.inf)

@@ -1,4 +1,4 @@
-"""Soft masks: numbers that weights and edges are multiplied by, trained together with the weights (Chen et al. 2021)."""
+"""Soft masks: factors of weights and edges that are trained together with the weights (Chen et al. 2021)."""
 
 from __future__ import annotations
 
