@@ -55,7 +55,7 @@ def main() -> None:
     parametrization = registry.parametrization.call(chosen.name, offered, chosen.options)
     state = SearchState.begin(task, chosen.name, parametrization, weights, spec["seeds"], remaining=remaining)
     resume = Resume(options.output, fingerprint(spec, options.data, weights, remaining))
-    train_resumably(state, spec["seeds"], recipe.steps, resume, listeners=[SearchState.keep_best])
+    train_resumably(state, spec["seeds"], recipe.steps, resume, listeners=[lambda _: state.keep_best()])
     if task.share.first:
         made_by = {"provenance": provenance(spec, computed_on(task.device, task.share))}
         ended = read_header(options.mask)["diverged"] if options.mask else [False] * len(spec["seeds"])

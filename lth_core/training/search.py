@@ -165,8 +165,8 @@ class SearchState(TrainingState):
             return
         metric = self.cohort.task.metrics[0]
         for row in self.history[-len(SPLITS) * self.cohort.size :]:
-            index = row["replicate"]
-            value = float(metric.gain(row[metric.name], 0.0)) if row["split"] == "validation" else -torch.inf
+            index = int(row["replicate"])
+            value = float(metric.gain(float(row[metric.name]), 0.0)) if row["split"] == "validation" else -torch.inf
             if value > self.best_values[index]:
                 self.best_values[index] = value
                 for name, kept in self.best[index].items():

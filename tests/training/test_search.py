@@ -45,7 +45,7 @@ def begin(task: Any, name: str, network: Any, seeds: Sequence[int] = SEEDS, **op
 
 def searched(task: Any, state: SearchState, listeners: Sequence[Any] = ()) -> TrainingResult:
     logging = Evaluations(task.recipe.evaluate_every, task.recipe.steps)
-    followed = [logging, SearchState.keep_best, *listeners]
+    followed = [logging, lambda _: state.keep_best(), *listeners]
     return train(task, state, state.seeds, task.recipe.steps, listeners=followed)
 
 
@@ -92,7 +92,7 @@ def test_gates_cost_the_expected_fraction_of_open_ones() -> None:
 
 
 @pytest.mark.parametrize("options", [{"sigma": 0}, {"penalty_weight": -1.0}])
-def test_gates_refuse_what_is_no_noise_or_rewards_open_ones(options: dict[str, float]) -> None:
+def test_gates_refuse_what_is_no_noise_or_rewards_open_ones(options: dict[str, Any]) -> None:
     with pytest.raises(ParametrizationError, match=r"sigma .* must be above 0, penalty_weight .* at least 0"):
         BernoulliGates(layers=("w",), left=1, **options)
 

@@ -43,7 +43,7 @@ def begin(of: Task, seeds: list[int] = SEEDS, remaining: Tensors | None = None, 
 
 def searched(of: Task, state: SearchState) -> SearchState:
     logging = Evaluations(of.recipe.evaluate_every, of.recipe.steps)
-    train(of, state, state.seeds, of.recipe.steps, listeners=[logging, SearchState.keep_best])
+    train(of, state, state.seeds, of.recipe.steps, listeners=[logging, lambda _: state.keep_best()])
     return state
 
 
@@ -132,10 +132,10 @@ def test_masks_are_those_of_the_step_that_is_best_on_the_validation_split() -> N
     def remember(now: Any) -> None:
         seen[now.step] = [{name: value.clone() for name, value in one.items()} for one in now.trained]
 
-    train(of, state, SEEDS, 12, listeners=[Evaluations(2, 12), remember, SearchState.keep_best])
+    train(of, state, SEEDS, 12, listeners=[Evaluations(2, 12), remember, lambda _: state.keep_best()])
     rows = [row for row in state.history if row["split"] == "validation" and row["step"]]
     for index, kept in enumerate(state.best):
-        accuracies = {row["step"]: row["accuracy"] for row in rows if row["replicate"] == index}
+        accuracies = {int(row["step"]): float(row["accuracy"]) for row in rows if row["replicate"] == index}
         step = max(accuracies, key=lambda step: (accuracies[step], -step))
         assert all(torch.equal(value, seen[step][index][name]) for name, value in kept.items())
     masks = state.stacked_masks()["edges"]
@@ -153,6 +153,6 @@ def test_what_is_evaluated_is_the_network_that_is_trained() -> None:
 
 
 @pytest.mark.parametrize("options", [{"edge_penalty": -0.1}, {"weight_penalty": -1.0}])
-def test_penalties_below_zero_are_refused(options: dict[str, float]) -> None:
+def test_penalties_below_zero_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ParametrizationError, match=r"edge_penalty .* and weight_penalty .* must be at least 0"):
         soft_mask(**options)

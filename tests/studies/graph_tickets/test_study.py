@@ -111,8 +111,8 @@ def test_the_test_metric_is_that_of_the_first_step_that_is_best_on_the_validatio
         for split in ("train", "validation", "test")
     ]
     best = at_best(pd.DataFrame(rows), ACCURACY).set_index("seed")
-    assert best.loc[0].tolist() == pytest.approx([1, 0.75, 0.7])
-    assert best.loc[1].isna().all()  # it diverged in the last step
+    assert best.loc[[0]].to_numpy(float).ravel() == pytest.approx([1, 0.75, 0.7])
+    assert np.isnan(best.loc[[1]].to_numpy(float)).all()  # it diverged in the last step
 
 
 # ---------------------------------------------------------------- claims and figure
