@@ -23,6 +23,7 @@ from lth_core.models.layers import unpruned_weights
 from lth_core.pruning.exclusions import prunable
 from lth_core.pruning.prune import Left, counts, full_mask
 from lth_core.pruning.rounds import left_by_level
+from lth_core.runtime.diverged import divergence_line
 from lth_core.storage.provenance import provenance
 from lth_core.storage.tensors import Tensors, read_header, write_tensors
 from lth_core.tickets.divergence import diverged
@@ -83,6 +84,8 @@ def write(
     `ended`: the replicates without a level before.
     """
     masks, lost = state.stacked_masks(), diverged(state.history, state.finite())
+    if any(lost):
+        print(divergence_line(lost, seeds), flush=True)
     lost = [one or before for one, before in zip(lost, ended, strict=True)]
     write_history(output.with_name("search.csv"), state.history, seeds, 1)
     if is_ticket:
