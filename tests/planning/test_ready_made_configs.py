@@ -196,6 +196,7 @@ def test_tables_and_pages_show_studies_in_the_order_of_their_papers() -> None:
         "pretrained-tickets",
         "generative-tickets",
         "graph-tickets",
+        "structured-tickets",
         "comparison",
         "hardware-costs",
     ]
