@@ -52,8 +52,8 @@ def _labelled_lines(axes: Axes) -> list[str]:
     described = []
     for line in axes.lines:
         label = str(line.get_label())
-        x, y = (np.asarray(values, dtype=float) for values in line.get_data())
-        known = np.isfinite(x) & np.isfinite(y) if len(x) == len(y) else np.zeros(0, dtype=bool)
+        x, y = np.asarray(line.get_xydata(), dtype=float).T
+        known = np.isfinite(x) & np.isfinite(y)
         if label.startswith("_") or known.sum() < 2:
             continue
         order = np.argsort(x[known], kind="stable")
