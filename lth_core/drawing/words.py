@@ -35,7 +35,7 @@ def _title(axes: Axes) -> str:
 def _panel(axes: Axes) -> str:
     """Describe one panel: heat map, bars, lines or points, whichever it has most of."""
     x, y = _plain(axes.get_xlabel()), _plain(axes.get_ylabel())
-    against = f"{y or 'values'} against {x}" if x else y or "values"
+    against = f"{y} against {x}" if x and y else x or y or "values"
     if axes.images or any(type(one).__name__ == "QuadMesh" for one in axes.collections):
         return f"heat map, {against}"
     lines = _labelled_lines(axes)
@@ -56,10 +56,18 @@ def _labelled_lines(axes: Axes) -> list[str]:
         known = np.isfinite(x) & np.isfinite(y)
         if label.startswith("_") or known.sum() < 2:
             continue
-        order = np.argsort(x[known], kind="stable")
-        first, last = y[known][order][[-1, 0] if axes.xaxis_inverted() else [0, -1]]
-        described.append(f"{_plain(label)} from {_value(axes.yaxis, first)} to {_value(axes.yaxis, last)}")
+        described.append(f"{_plain(label)} {_course(axes, x[known], y[known])}")
     return described
+
+
+def _course(axes: Axes, x: np.ndarray, y: np.ndarray) -> str:
+    """Say where a line begins and ends, from left to right; where it is, if it is upright or level."""
+    if np.ptp(x) == 0:
+        return f"at {_value(axes.xaxis, x[0])}"
+    if np.ptp(y) == 0:
+        return f"at {_value(axes.yaxis, y[0])}"
+    first, last = y[np.argsort(x, kind="stable")][[-1, 0] if axes.xaxis_inverted() else [0, -1]]
+    return f"from {_value(axes.yaxis, first)} to {_value(axes.yaxis, last)}"
 
 
 def _listed(parts: Sequence[str]) -> str:

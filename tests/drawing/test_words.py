@@ -19,11 +19,14 @@ def test_lines_go_from_left_to_right_in_the_units_of_their_axes() -> None:
     percent_axis(axes[0, 0].yaxis, "test accuracy")
     axes[0, 0].set_title("(a)", loc="left")
     axes[0, 1].plot([0, 10], [1, 12000], label="steps")
+    axes[0, 1].axvline(4, label="the last but one")
+    axes[0, 1].axhline(70, label="dense")
     axes[0, 1].set(xlabel="layer", ylabel="$10^{-3}$ step")
     legend(figure)
     assert describe(figure) == (
         "Panel 1, (a): test accuracy (%) against weights remaining (%); from left to right, winning ticket from 90 to "
-        "80. Panel 2: 10^-3 step against layer; from left to right, steps from 1 to 12,000."
+        "80. Panel 2: 10^-3 step against layer; from left to right, steps from 1 to 12,000; the last but one at 4; "
+        "dense at 70."
     )
 
 
