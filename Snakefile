@@ -23,6 +23,7 @@ include: "workflow/rules/telemetry.smk"
 include: "workflow/rules/channel_masks.smk"
 include: "workflow/rules/overlap.smk"
 include: "workflow/rules/supermasks.smk"
+include: "workflow/rules/samples.smk"
 include: "workflow/rules/untrained.smk"
 include: "workflow/rules/initial.smk"
 include: "workflow/rules/costs.smk"
@@ -44,6 +45,8 @@ onstart:
 
 onsuccess:
     logger.info(timing.summary(logs, workflow.resource_settings.cores))
+    if lost := diverged.summary(logs, timing.began(logs)):
+        logger.warning(lost)
     end_run()
 
 

@@ -61,7 +61,7 @@ def _with_seeds(cohort: str) -> str:
 
 
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN), AfterValidator(_no_device)]
-Kind = Literal["conv", "hidden", "output", "embedding", "recurrent", "attention", "edge"]
+Kind = Literal["conv", "hidden", "output", "embedding", "recurrent", "attention", "edge", "latent"]
 Rate = Annotated[float, Field(gt=0, lt=1)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Step = Annotated[int, Field(ge=0)]

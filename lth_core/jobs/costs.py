@@ -50,7 +50,7 @@ def main() -> None:
             rows.append((seed, "shrunk", *[math.nan] * 5, "its training diverged"))
             continue
         load_tensors(module, ticket)
-        forms = costs(module.eval(), input_shape(data.facts), mask)
+        forms = costs(module.eval(), input_shape(data.facts, module), mask)
         rows += [(seed, name, *astuple(cost)) for name, cost in forms.items()]
     write_table(options.output, COLUMNS, rows)
 

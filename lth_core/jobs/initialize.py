@@ -157,7 +157,7 @@ def main() -> None:
     check_characters(options.data, options.weights_data)
     import_modules(spec["modules"])
     settings, data = Task(**spec["task"]), open_data(options.data)
-    factory, shape = model_factory(settings, data.facts), input_shape(data.facts)
+    factory = model_factory(settings, data.facts)
     check_model(options.task, factory, settings, data.facts)
     weights = initialize_cohort(factory, settings.initialization, spec["seeds"])
     source = {}
@@ -167,6 +167,7 @@ def main() -> None:
     proved = proof_of(options.task, factory, settings, data, spec["seeds"][0])
     with kept_torch_generators():
         module = factory()
+        shape = input_shape(data.facts, module)
         layers, cost = prunable_layers(module, shape), network_cost(module, shape)
         per_weight = flops_per_weight(module, shape, layers)
     consumers, channels = consumers_of(module, shape), listed_channels(module, shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
@@ -20,9 +21,14 @@ from lth_core.tasks.base import Examples, Task, TaskError
 EXAMPLES = 8
 
 
-def input_shape(facts: Mapping[str, Any]) -> Sequence[int]:
-    """Return the shape of one example's inputs, given the facts of a data set."""
+def input_shape(facts: Mapping[str, Any], module: nn.Module | None = None) -> Sequence[int]:
+    """Return the shape of one example's inputs, given the facts of a data set.
+
+    A module with an attribute `extra_inputs` takes the pixels of an image in a row, and as many numbers after them.
+    """
     shape = example_shape(facts)
+    if (extra := getattr(module, "extra_inputs", None)) is not None:
+        return (math.prod(shape) + extra,)
     return TokenShape(shape) if kind_of_data(facts) in ("text", "graph") else shape
 
 
@@ -32,7 +38,10 @@ def check_network(module: nn.Module, objective: str, facts: Mapping[str, Any]) -
     What other objectives than the built-in ones read is looked at when there are data (`check_measures`).
     """
     shape, offered = input_shape(facts), offered_to_models(facts)
-    if objective == "classification":
+    known = objective in registry.objective.names()
+    if generates := known and registry.objective.facts(objective).get("generates"):
+        generates().check(module, math.prod(shape))
+    elif objective == "classification":
         check_scores(module, shape, offered["classes"])
     elif objective == "language":
         wanted = {"characters": offered["context"], "scores of the next one": offered["vocabulary"]}

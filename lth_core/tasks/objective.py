@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +14,7 @@ from torch import Tensor
 from lth_core import registry
 from lth_core.config import Choice
 from lth_core.metrics import Metric
+from lth_core.tasks.generation import Generation
 
 
 @dataclass(frozen=True)
@@ -28,20 +30,29 @@ class Objective:
     """The gradient of every replicate's mean loss by its outputs, where the objective has it derived by hand."""
     smooths: bool = False
     """Whether it takes `label_smoothing`."""
+    generation: Generation | None = None
+    """How images are drawn from what is trained, where they can be."""
 
     @classmethod
     def of(cls, choice: Choice) -> Objective:
         """Look up what the config names. Raises UnknownName."""
         facts, known = registry.objective.facts(choice.name), registry.objective
         function = partial(known.get(choice.name), **choice.options)
-        smooths = known.uses(choice.name, "label_smoothing")
-        return cls(choice.name, function, choice.options, facts["metrics"], facts.get("gradient"), smooths)
+        smooths, generates = known.uses(choice.name, "label_smoothing"), facts.get("generates")
+        about = facts["metrics"], facts.get("gradient"), smooths
+        return cls(choice.name, function, choice.options, *about, _made(generates, choice) if generates else None)
 
     def __call__(self, outputs: Tensor, batch: Any, label_smoothing: float = 0.0) -> dict[str, Tensor]:
         """Compute "loss" and every metric of every example. Raises what the function raises."""
         if self.smooths and label_smoothing:
             return self.function(outputs=outputs, batch=batch, label_smoothing=label_smoothing)
         return self.function(outputs=outputs, batch=batch)
+
+
+def _made(generates: Callable[..., Generation], choice: Choice) -> Generation:
+    """Make the generation of an objective, with those options of the objective that it takes."""
+    taken = inspect.signature(generates).parameters
+    return generates(**{name: value for name, value in choice.options.items() if name in taken})
 
 
 @torch.enable_grad()

@@ -11,6 +11,7 @@ from lth_core.config import Choice, Recipe
 from lth_core.tasks.base import Task
 from lth_core.tasks.control import ControlTask
 from lth_core.tasks.examples import ExamplesTask
+from lth_core.tasks.generative import GenerativeTask
 from lth_core.tasks.graphs import GraphTask
 from lth_core.tasks.images import ImageTask
 from lth_core.tasks.objective import Objective
@@ -25,5 +26,7 @@ def build_task(
 
     Raises TaskError for a recipe that the data cannot follow.
     """
-    task = {"images": ImageTask, "environment": ControlTask, "graph": GraphTask}.get(data.kind, ExamplesTask)
-    return task(module, data, recipe, device, Objective.of(objective))
+    chosen = Objective.of(objective)
+    images = GenerativeTask if chosen.generation else ImageTask
+    task = {"images": images, "environment": ControlTask, "graph": GraphTask}.get(data.kind, ExamplesTask)
+    return task(module, data, recipe, device, chosen)

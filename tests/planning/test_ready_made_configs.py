@@ -194,6 +194,7 @@ def test_tables_and_pages_show_studies_in_the_order_of_their_papers() -> None:
         "renda2020",
         "tanaka2020",
         "pretrained-tickets",
+        "generative-tickets",
         "comparison",
         "hardware-costs",
     ]

@@ -102,6 +102,7 @@ BAD = [
     (OPTIMIZER % "name: sgd, nesterov: true", "tasks.digits-lenet.train.optimizer: nesterov needs a momentum above 0: set momentum"),
     (TRAIN % "schedule: {name: step}", "tasks.digits-lenet.train.schedule: schedule 'step' needs drop_steps, and no other schedule has them"),
     (TRAIN % "schedule: {name: step, drop_steps: [90, 50]}", "tasks.digits-lenet.train.schedule: drop_steps must rise from each step to the next"),
+    (TRAIN % "schedule: {name: cosine, factor: 0.5}", "tasks.digits-lenet.train.schedule: factor is of schedule 'step', and 'cosine' has no drops: remove it"),
     (TRAIN % "schedule: {warmup_steps: 200}", "tasks.digits-lenet.train: schedule.warmup_steps (200) must be below steps (200)"),
     (TRAIN % "evaluate_every: 201", "tasks.digits-lenet.train: evaluate_every (201) must be at most steps (200)"),
     (METHOD % "scope: global", "methods.imp: rate_by_kind needs scope 'layer', because a global ranking has one rate"),
