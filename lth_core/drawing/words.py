@@ -43,7 +43,7 @@ def _panel(axes: Axes) -> str:
         return f"{against}; from left to right, {_listed(lines)}"
     if axes.containers:
         return f"bars, {against}"
-    points = sum(len(one.get_offsets()) for one in axes.collections if type(one).__name__ == "PathCollection")
+    points = sum(np.shape(one.get_offsets())[0] for one in axes.collections if type(one).__name__ == "PathCollection")
     return f"{points} points, {against}" if points else against
 
 
