@@ -58,8 +58,8 @@ def test_pyproject_and_requirements_name_the_same_packages() -> None:
     assert set(pinned()) == set(declared())
 
 
-@pytest.mark.parametrize("extra", ["cluster", "kubernetes"])
-def test_what_clusters_need_besides_is_listed_twice_as_well(extra: str) -> None:
+@pytest.mark.parametrize("extra", ["cluster", "kubernetes", "hugging-face"])
+def test_what_extras_need_besides_is_listed_twice_as_well(extra: str) -> None:
     needed, exact = bounds(PROJECT["optional-dependencies"][extra]), pinned(f"requirements-{extra}.txt")
     assert set(exact) == set(needed) and not set(exact) & set(pinned())
     assert all(version in needed[name] for name, version in exact.items())
@@ -80,6 +80,7 @@ def test_no_list_names_a_place_to_install_from() -> None:
         "requirements.txt",
         "requirements-cluster.txt",
         "requirements-kubernetes.txt",
+        "requirements-hugging-face.txt",
         "environment.yml",
         "Makefile",
         "workflow/venv.sh",
