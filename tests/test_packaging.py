@@ -123,7 +123,7 @@ def test_the_papers_of_all_studies_are_cited() -> None:
     cited = {entry["title"]: entry for entry in references}
     for name in registry.study.names():
         study = registry.study.get(name)
-        if study.citation.startswith("After the call"):  # it reproduces no single paper
+        if study.citation.startswith("After "):  # it reproduces no single paper
             continue
         entry = cited[study.title]
         assert str(entry["year"]) in study.citation
