@@ -197,6 +197,7 @@ def test_tables_and_pages_show_studies_in_the_order_of_their_papers() -> None:
         "generative-tickets",
         "graph-tickets",
         "structured-tickets",
+        "across-models",
         "comparison",
         "hardware-costs",
     ]
