@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from lth_core.config import Config
 from lth_core.drawing.axes import density_axis
-from lth_core.drawing.colours import GRID, NEUTRAL, role_style
+from lth_core.drawing.colours import GRID, NEUTRAL, THRESHOLD, role_style
 from lth_core.drawing.figures import legend, panels
 from lth_core.studies.across_models.study import FIGURE, RANDOM, REINIT, Design
 from lth_core.studies.across_models.tables import branches
@@ -19,8 +19,10 @@ ROW = 0.46
 """Inches for each task."""
 APART = 0.24
 """Between the marks of one task, in rows."""
-ARROW = 1.18
+ARROW = 1.4
 """The factor of density by which arrows point beyond what was tested."""
+ROUND = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
+"""Densities that may be ticks of the axis: those that are tested differ by task."""
 NOUNS = {RANDOM: "random masks with the same counts per layer", REINIT: "the tickets' masks on fresh weights"}
 
 
@@ -58,8 +60,9 @@ def overview(study: Design, tables: dict[str, pd.DataFrame]) -> Figure:
         rows = lowest[lowest["task"] == task].set_index("branch")
         for offset, branch in zip(offsets, compared, strict=True):
             _mark(panel, rows.loc[branch], position + offset, branch)
-    density_axis(panel, [1.0, *gains["density"]])
-    panel.set_xlim(1.15, gains["density"].min() / ARROW**2)
+    least = gains["density"].min()
+    density_axis(panel, [1.0, *(density for density in ROUND if density >= least)])
+    panel.set_xlim(1.15, least / ARROW**1.3)
     _name_rows(panel, lowest.drop_duplicates("task"))
     legend(figure, "lowest density that matches the dense network; line: 95% interval over seeds; arrow: or lower")
     return figure
@@ -89,7 +92,7 @@ def _name_rows(axes: Axes, tasks: pd.DataFrame) -> None:
     kinds = list(tasks["kind"])
     for position in range(1, len(kinds)):
         different = kinds[position] != kinds[position - 1]
-        axes.axhline(position - 0.5, color=NEUTRAL if different else GRID, linewidth=0.6, zorder=0)
+        axes.axhline(position - 0.5, color=THRESHOLD if different else GRID, linewidth=0.5, zorder=0)
     for position, row in enumerate(tasks.to_dict("records")):
         unit = "" if row["unit"] == row["metric"] else f" {row['unit']}"
         words = f"{row['metric']},\nwithin {row['matching']:g}{unit}"
