@@ -155,7 +155,7 @@ def test_the_figure_marks_every_curve_at_its_lowest_density(tables: dict[str, pd
     (drawing,) = study().figures(config(), tables)
     assert [drawing.name] == study().figure_names(config())
     (axes,) = drawing.draw().axes
-    marks = [line for line in axes.get_lines() if len(line.get_xdata()) == 1 and line.get_marker() != "|"]
+    marks = [line for line in axes.get_lines() if np.size(line.get_xdata()) == 1 and line.get_marker() != "|"]
     drawn = sorted(float(np.asarray(line.get_xdata())[0]) for line in marks)
     assert drawn == sorted(0.5**level for level in MATCHED.values())
     hollow = [line for line in marks if line.get_markerfacecolor() == "white"]
