@@ -42,7 +42,8 @@ def caption(study: Design, lowest: pd.DataFrame) -> str:
         "densities. On the right: the metric of each task, and how much worse still matches. Lines: 95% interval over "
         f"{seeds} seeds, from the lowest density down to which all surely match (t test of the paired differences) to "
         "the lowest one that does not surely fail to. Arrows: that is the lowest density that was tested, so it may be "
-        "lower. Hollow, at 100%: not even the highest tested density matches. Ticks: the tested densities, in percent "
+        "lower. Hollow, at 100%: the mean does not match at the "
+        "highest tested density either. Ticks: the tested densities, in percent "
         "of the prunable weights (of a graph network, also of edges where these are pruned)."
     )
 
