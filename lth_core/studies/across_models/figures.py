@@ -42,9 +42,8 @@ def caption(study: Design, lowest: pd.DataFrame) -> str:
         "densities. On the right: the metric of each task, and how much worse still matches. Lines: 95% interval over "
         f"{seeds} seeds, from the lowest density down to which all surely match (t test of the paired differences) to "
         "the lowest one that does not surely fail to. Arrows: that is the lowest density that was tested, so it may be "
-        "lower. Hollow, at 100%: the mean does not match at the "
-        "highest tested density either. Ticks: the tested densities, in percent "
-        "of the prunable weights (of a graph network, also of edges where these are pruned)."
+        "lower. Hollow, at 100%: the mean does not match at the highest tested density either. Ticks: the tested "
+        "densities, in percent of the prunable weights (of a graph network, also of edges where these are pruned)."
     )
 
 
@@ -57,7 +56,7 @@ def overview(study: Design, tables: dict[str, pd.DataFrame]) -> Figure:
     offsets = [APART * (number - (len(compared) - 1) / 2) for number in range(len(compared))]
     for position, task in enumerate(tasks):
         tested = gains[gains["task"] == task]["density"].unique()
-        panel.plot(tested, [position] * len(tested), "|", color="#B0B0B0", markersize=13, markeredgewidth=0.7, zorder=1)
+        panel.plot(tested, [position] * len(tested), "|", color=THRESHOLD, alpha=0.5, markersize=13, zorder=1)
         rows = lowest[lowest["task"] == task].set_index("branch")
         for offset, branch in zip(offsets, compared, strict=True):
             _mark(panel, rows.loc[branch], position + offset, branch)
