@@ -51,6 +51,7 @@ __all__ = [
     "Policy",
     "Recipe",
     "Rewind",
+    "Samples",
     "Schedule",
     "Search",
     "SearchRecipe",
@@ -116,6 +117,13 @@ class Evolution(Section):
     """Episodes that a generation is measured on, drawn for each, where networks act."""
 
 
+class Samples(Section):
+    """How many images to draw of a trained network that makes images."""
+
+    count: Annotated[int, Field(ge=2)] = 500
+    """Images of each replicate, and the most real images that they are compared with."""
+
+
 HOW_TO_COMPUTE: dict[str, Any] = {"device": True, "data_root": True, "tasks": {"__all__": {"processes", "nodes"}}}
 """Keys that say where the data are, and where and how to compute, in the form in which pydantic excludes them. Changing
 them recomputes nothing. `device`, `processes` and `nodes` change results by rounding only."""
@@ -152,6 +160,8 @@ class Config(Section):
     """How every study approximates networks by pruning random ones."""
     evolution: Evolution = Evolution()
     """How every study evolves networks."""
+    samples: Samples = Samples()
+    """How every study draws images of networks that make images."""
     studies: Annotated[dict[Name, dict[str, Any]], Field(min_length=1)]
     """Which papers to reproduce, each with its options."""
 

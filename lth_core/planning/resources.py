@@ -143,6 +143,10 @@ class Needs:
         examples = self._examples(run)
         return self._need(run, 0, 200 * (examples["validation"] + examples["test"]))
 
+    def samples(self, run: Run) -> Need:
+        """Of drawing images in at most 200 steps, and of their distances."""
+        return self._need(run, 0, 200 * self.plan.config.samples.count)
+
     def evolution(self, run: Run) -> Need:
         """Of networks, each a few hundred connections, that are measured on examples or in episodes, on one core."""
         settings, limit = self.plan.config.evolution, self._longest_episode(run)

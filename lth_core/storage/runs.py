@@ -60,6 +60,14 @@ class Run:
         """Locate what the network costs without its pruned filters, as CSV."""
         return f"{self.folder(results)}/costs.csv"
 
+    def samples(self, results: str) -> str:
+        """Locate images that the trained network has drawn."""
+        return f"{self.folder(results)}/samples.safetensors"
+
+    def energy_distance(self, results: str) -> str:
+        """Locate how far these images are from real ones, as CSV."""
+        return f"{self.folder(results)}/energy_distance.csv"
+
     def ticket(self) -> Run:
         """Return the ticket, or the dense run, that a branch is a counterfactual of."""
         return replace(self, branch=None)

@@ -44,9 +44,7 @@ class Latents:
     def check(self, module: nn.Module, pixels: int) -> None:
         """Check that the module has latent numbers and a generator. Raises ModelError."""
         fits = isinstance(getattr(module, "extra_inputs", None), int) and hasattr(module, "generator")
-        require(
-            fits, "its objective draws images from latent numbers: a network with a `generator` is needed, like vae"
-        )
+        require(fits, "its objective draws images from latent numbers: it needs a network with a `generator`, like vae")
 
     def noise(self, module: nn.Module, pixels: int, count: int, rng: np.random.Generator) -> np.ndarray:
         """Draw latent numbers (count, latents)."""
@@ -64,8 +62,10 @@ class Latents:
         """Generate images from latent numbers: each pixel is its mean."""
         import torch
 
-        weight = next(module.parameters())
-        return module.generator(torch.from_numpy(self.noise(module, pixels, count, rng)).to(weight.device)).sigmoid()
+        generator = module.generator
+        assert isinstance(generator, torch.nn.Module)
+        latents = torch.from_numpy(self.noise(module, pixels, count, rng))
+        return generator(latents.to(next(generator.parameters()).device)).sigmoid()
 
 
 def latents_of(module: nn.Module) -> int:

@@ -34,9 +34,7 @@ class GenerativeTask(ImageTask):
         if self.share.processes > 1:
             raise TaskError(f"processes: {self.share.processes} cannot share the noise of a batch: set 1")
         if not isinstance(self.data, StoredImages):
-            raise TaskError(
-                f"objective '{self.objective.name}' needs all pixels at hand: remove 'stream' from the data"
-            )
+            raise TaskError(f"objective '{self.objective.name}' needs all pixels at hand: its data must not 'stream'")
 
     @property
     def generation(self) -> Generation:
@@ -90,6 +88,12 @@ class GenerativeTask(ImageTask):
         return min(0.0, float(images.min())), float(images.max())
 
     # ------------------------------------------------------------ images
+
+    def real(self, split: str, count: int, rng: np.random.Generator | None = None) -> np.ndarray:
+        """Take at most `count` images (N, pixels) of a split: drawn by `rng` or, without, those that come first."""
+        order = rng.permutation(self.data.size(split)) if rng else np.arange(self.data.size(split))
+        ((images, _),) = self.data.batches(split, [order[:count]])
+        return self.pixels_of(images).flatten(1).cpu().numpy()
 
     @torch.no_grad()
     def draw(self, weights: Mapping[str, np.ndarray], count: int, seed: int) -> Tensor:

@@ -32,5 +32,5 @@ def denoiser(
     check_counts("denoiser", time_features=time_features)
     pixels = math.prod(input_shape)
     network = nn.Sequential(OrderedDict(linear_layers(pixels + time_features, hidden, pixels, 0.0)))
-    network.extra_inputs = time_features
+    network.extra_inputs = time_features  # pyright: ignore[reportArgumentType] (a number is one, too)
     return network

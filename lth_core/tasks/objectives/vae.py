@@ -25,7 +25,7 @@ RECONSTRUCTION = Metric("reconstruction", "reconstruction error", "nats", higher
 
 
 class Encoded(Latents):
-    """Images of an autoencoder, whose outputs are the logits of the pixels, then mean and log variance of the latents."""
+    """Images of an autoencoder, which returns the logits of the pixels, then mean and log variance of the latents."""
 
     def check(self, module: nn.Module, pixels: int) -> None:
         """Check that the module is an autoencoder. Raises ModelError."""

@@ -1,0 +1,158 @@
+"""The figures of the study of generative networks, drawn from its tables, and their captions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lth_core.analysis.measurements import select, select_dense
+from lth_core.config import Config
+from lth_core.drawing.axes import density_axis, metric_axis, positive_axis
+from lth_core.drawing.figures import interval_note, legend, panels
+from lth_core.drawing.lines import band, reference
+from lth_core.drawing.sheets import sheet
+from lth_core.metrics import Metric, percent_text
+from lth_core.storage.runs import DENSE
+from lth_core.studies.base import Drawing
+from lth_core.studies.captions import data_note, listing, with_direction
+from lth_core.studies.generative_tickets.study import RANDOM, REINIT, Design
+from lth_core.studies.generative_tickets.tables import REAL
+from lth_core.studies.task_tables import TaskTables
+from lth_core.tasks.metrics import metrics_of
+
+NOUNS = {RANDOM: "random masks with the same counts per layer", REINIT: "the tickets' masks on fresh weights"}
+"""What captions call the controls."""
+
+
+def drawings(study: Design, config: Config, tables: dict[str, pd.DataFrame]) -> list[Drawing]:
+    """Return the figures of the study."""
+    views = [View(study, config, tables, task) for task in study.tasks]
+    return [drawing for view in views for drawing in (tickets(view), samples(view))]
+
+
+@dataclass(frozen=True)
+class View(TaskTables):
+    """One task, and what its figures are drawn from."""
+
+    study: Design
+
+    def curve(self, table: str, branch: str = "ticket", method: str | None = None) -> pd.DataFrame:
+        """Return the rows of a table over densities, from the dense network on."""
+        rows = select(self.tables[table], self.task, method or self.study.tasks[self.task], branch)
+        return pd.concat([select_dense(self.tables[table], self.task), rows])
+
+    @property
+    def second(self) -> Metric | None:
+        """Return the second metric of the task, if it has one."""
+        return next(iter(metrics_of(self.config.tasks[self.task])[1:]), None)
+
+    @property
+    def rewound(self) -> str | None:
+        """Return the method that rewinds, where it is compared."""
+        return self.study.rewound_method(self.config, self.task)
+
+    @property
+    def seeds(self) -> int:
+        """Return the number of seeds."""
+        return self.of_task("measurements")["seed"].nunique()
+
+
+# ---------------------------------------------------------------- tickets
+
+
+def tickets(view: View) -> Drawing:
+    """Return the figure of what networks of every density come to, by the task's metrics and by their images."""
+
+    def draw() -> Figure:
+        drawn: list[Callable[[Axes], None]] = [lambda axes: _metric(axes, view, view.metric, "metric")]
+        if second := view.second:
+            drawn.append(lambda axes: _metric(axes, view, second, "second_metric"))
+        drawn.append(lambda axes: _distances(axes, view))
+        figure, axes = panels(len(drawn))
+        for panel, fill in zip(axes[0], drawn, strict=True):
+            fill(panel)
+        legend(figure, interval_note(view.seeds))
+        return figure
+
+    second = f", its part that is {view.second.label}," if view.second else ""
+    compared = listing([NOUNS.get(name, f"branch {name}") for name in view.study.controls])
+    rewound = f" and tickets that are rewound to step {view.study.rewind_step}" if view.rewound else ""
+    caption = (
+        f"Test {view.metric.label}{second} and the energy distance of drawn images to test images, by density: tickets "
+        f"against {compared}{rewound}. Dotted: the energy distance of as many training images to the test images, the "
+        "floor of what images that are drawn can come to."
+    )
+    note = data_note(view.config.tasks[view.task], view.seeds)
+    return Drawing(f"tickets-{view.task}", f"{with_direction(caption, view.metric)} {note}", draw)
+
+
+def _metric(axes: Axes, view: View, metric: Metric, column: str) -> None:
+    for control in view.study.controls:
+        band(axes, view.curve("measurements", control), "density", column, role=control)
+    if view.rewound:
+        curve = view.curve("measurements", method=view.rewound)
+        label = f"ticket rewound to step {view.study.rewind_step}"
+        band(axes, curve, "density", column, role="rewound", label=label)
+    band(axes, view.curve("measurements"), "density", column, role="ticket")
+    reference(axes, select_dense(view.tables["measurements"], view.task)[column])
+    density_axis(axes, view.curve("measurements")["density"].unique())
+    metric_axis(axes.yaxis, metric, f"test {metric.label}")
+
+
+def _distances(axes: Axes, view: View) -> None:
+    table = "samples"
+    for role in (RANDOM, "ticket") if RANDOM in view.study.controls else ("ticket",):
+        band(axes, view.curve(table, role), "density", "test_distance", role=role)
+    dense = select_dense(view.tables[table], view.task)
+    reference(axes, dense["test_distance"])
+    floor = dense["test_floor"].mean()
+    axes.axhline(floor, color="#606060", linestyle=":", linewidth=1.1, zorder=1, label="training images (floor)")
+    density_axis(axes, view.curve(table)["density"].unique())
+    positive_axis(axes, "energy distance of images to test images")
+
+
+# ---------------------------------------------------------------- images
+
+
+def samples(view: View) -> Drawing:
+    """Return the sheet of images: real ones, and those of the dense network, tickets and random masks."""
+    images = view.of_task("images")
+    seed = int(images["seed"].iloc[0])
+
+    def draw() -> Figure:
+        rows = [[("real images", _pixels(images, REAL, 0)), ("dense network", _pixels(images, DENSE, 0))]]
+        kinds = {"ticket": "winning ticket"} | ({RANDOM: "random mask"} if RANDOM in view.study.controls else {})
+        for level, density in _shown(view).items():
+            rows.append([(f"{noun}, {density}", _pixels(images, kind, level)) for kind, noun in kinds.items()])
+        return sheet(rows)
+
+    caption = (
+        f"Images, not chosen: test images, those that the dense network draws, and by density those of tickets and of "
+        f"random masks with the same counts per layer; all of seed {seed}, each network from the same random numbers."
+    )
+    return Drawing(f"samples-{view.task}", f"{caption} {data_note(view.config.tasks[view.task])}", draw)
+
+
+def _shown(view: View) -> dict[int, str]:
+    """Level -> its density, in words."""
+    densities = (
+        select(view.tables["samples"], view.task, view.study.tasks[view.task]).groupby("level")["density"].mean()
+    )
+    return {level: f"{percent_text(densities[level])}%" for level in view.study.shown_levels(view.config, view.task)}
+
+
+def _pixels(images: pd.DataFrame, network: str, level: int) -> np.ndarray | None:
+    """The images (N, C, H, W) of a network; None where it diverged."""
+    rows = images[(images["network"] == network) & (images["level"] == level)].sort_values("image")
+    if rows.empty:
+        return None
+    decoded = [
+        np.frombuffer(bytes.fromhex(pixels), np.uint8).reshape(tuple(map(int, shape.split("x"))))
+        for shape, pixels in zip(rows["shape"], rows["pixels"], strict=True)
+    ]
+    return np.stack(decoded)

@@ -1,0 +1,89 @@
+"""The tables of the study of generative networks: what is measured, how far images are from real ones, and images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from lth_core.analysis.measurements import REPLICATE, RUN, final_metrics, read_histories
+from lth_core.analysis.tables import read_table
+from lth_core.config import Config
+from lth_core.storage.runs import DENSE, Run
+from lth_core.storage.tensors import read_header, read_tensors
+from lth_core.studies.generative_tickets.study import Design
+from lth_core.tasks.metrics import metrics_of
+
+REAL = "real"
+DISTANCES = ("validation_distance", "test_distance", "validation_floor", "test_floor")
+IMAGES = ("task", "network", "level", "density", "seed", "image", "shape", "pixels")
+
+
+def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
+    """Make the tables.
+
+    `measurements`: one row per run and replicate, with the task's metric at the end of training (`metric` on test data,
+    `validation_metric`) and its second metric on test data (`second_metric`, nan where there is none). `samples`: the
+    energy distances of drawn images to held-out ones, and the floors. `images`: a few images of one seed's networks, at
+    the levels that are shown, and real test images (network `real`): the shape (channels x height x width), and the
+    pixels, 00 to ff.
+    """
+    runs = study.runs(config)
+    measured = final_metrics(read_histories(config, runs))
+    measured = measured.merge(_second_metrics(config, runs), on=[*RUN, "seed", "draw"], how="left")
+    measured["second_metric"] = measured["second_metric"].where(measured["metric"].notna())
+    sampled = study.sampled(config)
+    distances = pd.concat([_distances(config, run) for run in sampled], ignore_index=True)
+    images = pd.DataFrame([row for task in study.tasks for row in _images(study, config, task)], columns=list(IMAGES))
+    return {
+        "measurements": measured[[*REPLICATE, "metric", "validation_metric", "second_metric"]],
+        "samples": distances[[*REPLICATE, *DISTANCES]],
+        "images": images,
+    }
+
+
+def _named(config: Config, run: Run) -> dict[str, object]:
+    """What names the rows of a run."""
+    density = read_header(run.mask(config.results))["density"] if run.level else 1.0
+    branch = run.branch or ("ticket" if run.level else DENSE)
+    values = [run.task, run.cohort, run.method, run.level, branch, density]
+    return dict(zip([*RUN, "density"], values, strict=True))
+
+
+def _second_metrics(config: Config, runs: list[Run]) -> pd.DataFrame:
+    """The second metric on test data at the end of every training whose objective has one."""
+    columns = [*RUN, "seed", "draw", "second_metric"]
+    parts = [pd.DataFrame(columns=columns)]
+    for run in runs:
+        metrics = metrics_of(config.tasks[run.task])
+        if len(metrics) > 1:
+            history = read_table(run.history(config.results))
+            ends = history[(history["step"] == history["step"].max()) & (history["split"] == "test")]
+            parts.append(ends.rename(columns={metrics[1].name: "second_metric"}).assign(**_named(config, run))[columns])
+    return pd.concat(parts[1:] or parts, ignore_index=True)
+
+
+def _distances(config: Config, run: Run) -> pd.DataFrame:
+    return read_table(run.energy_distance(config.results)).assign(**_named(config, run))
+
+
+def _images(study: Design, config: Config, task: str) -> Iterator[tuple]:
+    """Images of the first replicate of the first cohort."""
+    shown = [0, *study.shown_levels(config, task)]
+    for run in study.sampled(config):
+        if run.task != task or run.level not in shown or run.cohort != config.tasks[task].cohorts[0]:
+            continue
+        path, named = run.samples(config.results), _named(config, run)
+        drawn, diverged = read_tensors(path), read_header(path)["diverged"][0]
+        about = (named["level"], named["density"], int(run.cohort.partition("-")[0]))
+        if not run.level:
+            yield from ((task, REAL, *about, *one) for one in _listed(drawn["real"][: study.images]))
+        if not diverged:
+            yield from ((task, named["branch"], *about, *one) for one in _listed(drawn["samples"][0, : study.images]))
+
+
+def _listed(images: np.ndarray) -> Iterator[tuple[int, str, str]]:
+    """Number, shape and pixels of every image (C, H, W)."""
+    for number, image in enumerate(images):
+        yield number, "x".join(map(str, image.shape)), image.tobytes().hex(" ")
