@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from jaxtyping import Float, Int
 
 
 class Moments(NamedTuple):
     """Mean and covariance of features, in double precision."""
 
-    mean: Float[np.ndarray, " features"]
-    covariance: Float[np.ndarray, "features features"]
+    mean: np.ndarray
+    """(features,)"""
+    covariance: np.ndarray
+    """(features, features)"""
 
 
-def moments(features: Float[np.ndarray, "examples features"]) -> Moments:
-    """Compute the mean and the unbiased covariance of features. Raises ValueError for fewer than two examples."""
+def moments(features: np.ndarray) -> Moments:
+    """Compute the mean and the unbiased covariance of features (examples, features). Raises ValueError for fewer than two examples."""
     if len(features) < 2:
         raise ValueError(f"a covariance needs at least 2 examples, not {len(features)}")
     exact = np.asarray(features, np.float64)
@@ -59,8 +58,8 @@ COVERED = 0.25
 """The fraction of an equal share, 1 / classes of all examples, from which on a class counts as covered."""
 
 
-def spread(labels: Int[np.ndarray, " examples"], classes: int) -> Spread:
-    """Count the classes of a sample. Raises ValueError for an empty one."""
+def spread(labels: np.ndarray, classes: int) -> Spread:
+    """Count the classes of a sample, given as integers (examples,). Raises ValueError for an empty one."""
     if not len(labels):
         raise ValueError("an empty sample has no classes")
     shares = np.bincount(labels, minlength=classes) / len(labels)

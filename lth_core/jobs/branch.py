@@ -13,6 +13,7 @@ import argparse
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from lth_core.pruning.prune import counts
 from lth_core.randomness import random_generator, seeded
 from lth_core.storage.provenance import provenance
 from lth_core.storage.tensors import Tensors, read_header, read_only, read_tensors, write_tensors
-from lth_core.tickets.adaptation import adapt
+from lth_core.tickets.adaptation import adapt, only_part
 from lth_core.tickets.checkpoints import BranchCheckpoints
 from lth_core.tickets.divergence import without_tickets
 from lth_core.tickets.rewinding import Ticket, apply_mask, rewind
@@ -112,6 +113,7 @@ def replicates(options: argparse.Namespace) -> list[Replicate]:
     layers, listed = header["layers"], header.get("channels", {})
     initial = network if options.initial == options.network else read_tensors(options.initial)
     targets = unstack(network)
+    part = options.spec["branch"].get("part")
     masks = unstack(read_mask(options.mask, initial)) if options.mask else [{} for _ in targets]
     ended = read_header(options.mask)["diverged"] if options.mask else [False for _ in targets]
     paths = [
@@ -126,6 +128,9 @@ def replicates(options: argparse.Namespace) -> list[Replicate]:
     cohort = []
     sources = zip(*(unstack(files[path]) for path in paths), strict=True)
     for target, mask, over, weights in zip(targets, masks, ended, sources, strict=True):
+        if part:
+            weights = [only_part(tensors, target, part) for tensors in weights]
+            mask = {name: kept for name, kept in mask.items() if name in target and fnmatchcase(name, part)}
         ticket = fit(rewinding, weights[1], mask, target, layers)
         fitted = [adapt(tensors, target, layers) for tensors in weights]
         cohort.append(Replicate(ticket, over, *fitted, layers=layers, channels=listed))

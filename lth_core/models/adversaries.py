@@ -10,14 +10,6 @@ from lth_core.models.autoencoders import generator
 
 SLOPE = 0.2
 """Of leaky ReLU below 0, with which a discriminator that is sure of its case still passes on gradients."""
-PRUNABLE = {
-    "generator.0.weight": "hidden",
-    "generator.2.weight": "output",
-    "discriminator.0.weight": "hidden",
-    "discriminator.2.weight": "hidden",
-    "discriminator.4.weight": "output",
-}
-"""The weights to prune, and their kinds."""
 
 
 class Adversaries(nn.Module):
@@ -28,24 +20,35 @@ class Adversaries(nn.Module):
     each player's own gradient.
     """
 
-    def __init__(self, pixels: int, hidden: int, latents: int, discriminator_hidden: int):
+    def __init__(self, pixels: int, hidden: int, latents: int, critics: int, dropout: float):
+        """`critics`: hidden units of each of the discriminator's two layers, on whose outputs `dropout` acts."""
         super().__init__()
         self.pixels, self.extra_inputs = pixels, latents
         self.generator = generator(latents, hidden, pixels)
-        self.discriminator = nn.Sequential(
-            nn.Linear(pixels, discriminator_hidden),
-            nn.LeakyReLU(SLOPE),
-            nn.Linear(discriminator_hidden, discriminator_hidden),
-            nn.LeakyReLU(SLOPE),
-            nn.Linear(discriminator_hidden, 1),
-        )
-        self.prunable = PRUNABLE
+        self.discriminator = discriminator(pixels, critics, dropout)
+        kinds = [*last_is_output("generator", self.generator), *last_is_output("discriminator", self.discriminator)]
+        self.prunable = dict(kinds)
 
     def forward(self, inputs: Tensor) -> Tensor:
         real, latents = inputs[:, : self.pixels], inputs[:, self.pixels :]
         fakes = self.generator(latents).sigmoid()
         own = self.discriminator(torch.cat([real, fakes.detach()])).chunk(2)
         return torch.cat([*own, as_constants(self.discriminator, fakes)], dim=1)
+
+
+def discriminator(pixels: int, hidden: int, dropout: float) -> nn.Sequential:
+    """Make layers from pixels (B, pixels) to the logit of being real (B, 1)."""
+    layers: list[nn.Module] = []
+    for inputs in (pixels, hidden):
+        layers += [nn.Linear(inputs, hidden), nn.LeakyReLU(SLOPE)]
+        layers += [nn.Dropout(dropout)] if dropout else []
+    return nn.Sequential(*layers, nn.Linear(hidden, 1))
+
+
+def last_is_output(path: str, layers: nn.Sequential) -> list[tuple[str, str]]:
+    """List the weights of linear layers with their kinds: the last one is the output."""
+    names = [f"{path}.{name}.weight" for name, layer in layers.named_children() if isinstance(layer, nn.Linear)]
+    return [(name, "output" if name == names[-1] else "hidden") for name in names]
 
 
 def as_constants(layers: nn.Sequential, inputs: Tensor) -> Tensor:

@@ -147,6 +147,11 @@ class Needs:
         """Of drawing images in at most 200 steps, and of their distances."""
         return self._need(run, 0, 200 * self.plan.config.samples.count)
 
+    def judged(self, run: Run) -> Need:
+        """Of a judge that looks at the images of every replicate, and at all real ones."""
+        judge, examples = self.plan.chains.judge(run.task), sum(self._examples(run).values())
+        return self._need(judge, 0, self._replicates(run) * self.plan.config.samples.count + examples)
+
     def evolution(self, run: Run) -> Need:
         """Of networks, each a few hundred connections, that are measured on examples or in episodes, on one core."""
         settings, limit = self.plan.config.evolution, self._longest_episode(run)

@@ -121,6 +121,12 @@ class Specs:
         settings = {job: getattr(self.config, job).model_dump()}
         return canonical(self._training(task, cohort, job) | settings)
 
+    def judged(self, task: str, cohort: str) -> str:
+        """Give what a judgement of images depends on beyond its inputs: the task that drew them, and the judge's."""
+        judge = self.chains.judge(task)
+        about = self._training(judge.task, judge.cohort, "judged")
+        return canonical(self._training(task, cohort, "judged") | {"judge": about})
+
     def telemetry(self, task: str, cohort: str, step: int) -> str:
         """Give what the telemetry of the first steps depends on: task, seeds and the last of the steps."""
         return canonical(self._training(task, cohort, "telemetry") | {"step": step})

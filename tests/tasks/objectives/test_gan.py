@@ -71,7 +71,7 @@ def test_real_pixels_are_between_0_and_1_and_latent_numbers_are_each_seeds_own(t
     (batch,) = task.minibatches([0, 1], 0, 3, 4)
     (alone,) = task.minibatches([1], 0, 3, 4)
     assert torch.equal(alone.inputs[0], batch.inputs[1])
-    assert 0 <= batch.inputs[..., :36].min() and batch.inputs[..., :36].max() <= 1
+    assert batch.inputs[..., :36].min() >= 0 and batch.inputs[..., :36].max() <= 1
     latents = batch.inputs[..., 36:]
     assert latents.shape == (2, 10, 4) and not torch.equal(latents[0], latents[1])
 
@@ -89,7 +89,9 @@ def test_a_cohort_is_computed_at_once_as_in_turn(task: Any, weights: Any) -> Non
 
 def test_both_players_learn_and_what_is_pruned_stays_0(task: Any, weights: Any) -> None:
     random = np.random.default_rng(0)
-    mask = {name: random.random(weights[name].shape) < 0.5 for name in prunable(task.module.prunable, ["discriminator.*"])}
+    mask = {
+        name: random.random(weights[name].shape) < 0.5 for name in prunable(task.module.prunable, ["discriminator.*"])
+    }
     assert list(mask) == ["generator.0.weight", "generator.2.weight"]
     first, again = (run(task, weights, mask, [0, 1, 2]) for _ in range(2))
     assert same_bits(first.weights, again.weights)
@@ -103,7 +105,7 @@ def test_images_are_drawn_by_the_generator_alone(task: Any, weights: Any) -> Non
     one = {name: value[0] for name, value in weights.items()}
     images = task.draw(one, 5, seed=3)
     other = {name: value + 1 if name.startswith("discriminator") else value for name, value in one.items()}
-    assert images.shape == (5, 1, 6, 6) and 0 <= images.min() and images.max() <= 1
+    assert images.shape == (5, 1, 6, 6) and images.min() >= 0 and images.max() <= 1
     assert torch.equal(images, task.draw(other, 5, seed=3))
 
 
