@@ -1,21 +1,28 @@
-"""Commands besides the pipeline: `python -m lth_core check FILE ...` and `python -m lth_core reference`."""
+"""The commands `lth run`, `lth check`, `lth init` and `lth reference`; in a clone also as `python -m lth_core ...`."""
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
+import lth_core
 from lth_core.planning import configdoc
 from lth_core.planning.configfile import ConfigError
 from lth_core.planning.plan import Plan
 from lth_core.planning.precheck import complaint, everything
+from lth_core.runtime.installation import PACKAGE, is_clone, workflow_folder
+
+DEFAULT = "config.yaml"
 
 
 def check(files: Sequence[str]) -> int:
     """Print what is wrong with config files, merged, or with the networks that they name; returns 1 if anything is."""
     try:
-        plan = Plan.read(files)
+        plan = Plan.read(files or [configured_here() or workflow_folder() / DEFAULT])
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 1
@@ -25,18 +32,103 @@ def check(files: Sequence[str]) -> int:
     return int(problem is not None)
 
 
+def run(files: Sequence[str], options: Sequence[str] = ()) -> int:
+    """Become the Snakemake that runs the workflow on config files, in this folder; `options` are Snakemake's own."""
+    if importlib.util.find_spec("snakemake") is None:
+        return refuse(f"{sys.executable} has no snakemake: install lth with its dependencies (pip install lth)")
+    files = files or [*filter(None, [configured_here()])]
+    snakefile = str(workflow_folder() / "Snakefile")
+    words = [sys.executable, "-m", "snakemake", "--logger", "lth", "--snakefile", snakefile]
+    if is_clone():  # Snakemake looks for `--logger lth` where Python looks for modules
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
+    sys.stdout.flush()
+    os.execv(sys.executable, [*words, *(["--configfile", *files] if files else []), *options])
+
+
+def configured_here() -> str | None:
+    """Return `config.yaml` where this folder has one."""
+    return DEFAULT if Path(DEFAULT).exists() else None
+
+
+def init(name: str | None) -> int:
+    """Copy a ready-made config into this folder, to be edited and run; without a name, the default one."""
+    configs = ready_made()
+    if (name or "config") not in configs:
+        return refuse(f"no ready-made config is called '{name}': choose one of {', '.join(sorted(configs))}")
+    source = configs[name or "config"]
+    target = Path(source.name)
+    if target.exists():
+        return refuse(f"{target} is here already: remove it, or work in another folder")
+    schema = workflow_folder() / "config" / "schema.json"
+    first, _, rest = source.read_text(encoding="utf-8").partition("\n")
+    modeline, _, _ = first.partition("$schema=")  # from which editors complete keys
+    target.write_text(f"{modeline}$schema={schema}\n{rest}", encoding="utf-8")
+    print(f"{target}: written; edit it, then: lth run {target}")
+    return 0
+
+
+def ready_made() -> dict[str, Path]:
+    """Return the ready-made configs by name: the default one is `config`, `config/mnist.yaml` is `mnist`."""
+    folder = workflow_folder()
+    return {path.stem: path for path in [folder / DEFAULT, *(folder / "config").glob("*.yaml")]}
+
+
+def reference(check: bool) -> int:
+    """Write the reference of the config, which is part of the repository's documents, or only `check` it."""
+    if not is_clone():
+        return refuse("the reference is written in a clone of the repository; here, see `lth init` and its comments")
+    return configdoc.write(check)
+
+
+def refuse(reason: str) -> int:
+    """Print one line; returns 1."""
+    print(f"error: {reason}", file=sys.stderr)
+    return 1
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m lth_core")
+    words = [*(sys.argv[1:] if words is None else words)]
+    options: list[str] = []
+    if words[:1] == ["run"]:  # what begins with a dash, and all after it, is Snakemake's
+        first = next((index for index, word in enumerate(words) if word.startswith("-")), len(words))
+        if words[first : first + 1] not in (["-h"], ["--help"]):
+            words, options = words[:first], words[first:]
+    arguments = _parser().parse_args(words)
+    match arguments.command:
+        case "run":
+            return run(arguments.files, options)
+        case "check":
+            return check(arguments.files)
+        case "init":
+            return init(arguments.name)
+    return reference(arguments.check)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="lth", description=lth_core.__doc__)
+    parser.add_argument("--version", action="version", version=f"lth {lth_core.__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
+    files = {"nargs": "*", "metavar": "FILE", "help": "config files; default: config.yaml here, or else lth's own"}
+    started = commands.add_parser(
+        "run",
+        usage="lth run [FILE ...] [SNAKEMAKE OPTION ...]",
+        help="run the workflow in this folder",
+        description="Run the workflow in this folder: data/, results/ and reports/ lie here.",
+        epilog="All from the first option on is passed to Snakemake: lth run my.yaml --cores 2 --dry-run",
+    )
+    started.add_argument("files", **files)
     checked = commands.add_parser(
         "check", help="check config files, later ones merged over earlier ones, and their networks"
     )
-    checked.add_argument("files", nargs="*", default=["config.yaml"], metavar="FILE", help="default: config.yaml")
-    reference = commands.add_parser("reference", help="write the config's reference: README.md, config/schema.json")
-    reference.add_argument("--check", action="store_true", help="write nothing; exit status 1 where it is out of date")
-    arguments = parser.parse_args(words)
-    return check(arguments.files) if arguments.command == "check" else configdoc.write(arguments.check)
+    checked.add_argument("files", **files)
+    begun = commands.add_parser("init", help="copy a ready-made config into this folder, to edit and run it")
+    begun.add_argument("name", nargs="?", metavar="NAME", help="mnist, graphs, ...; default: the config of digits")
+    written = commands.add_parser(
+        "reference", help="in a clone: write the config's reference: docs/reference, config/schema.json"
+    )
+    written.add_argument("--check", action="store_true", help="write nothing; exit status 1 where it is out of date")
+    return parser
 
 
 if __name__ == "__main__":

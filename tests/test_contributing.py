@@ -101,7 +101,7 @@ def test_the_example_of_the_readme_registers_a_model(tmp_path: Path) -> None:
     assert "out_features=100" in run.stdout, run.stderr
 
 
-PAGES = ["README.md", "CONTRIBUTING.md", *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("docs/*.md"))]
+PAGES = ["README.md", "CONTRIBUTING.md", *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("docs/**/*.md"))]
 
 
 @pytest.mark.parametrize("page", PAGES)

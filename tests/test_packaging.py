@@ -112,10 +112,6 @@ def test_the_core_does_not_import_snakemake() -> None:
     assert not {module for module in imports_of("lth_core") if module.startswith("snakemake")}
 
 
-def test_the_version_is_the_same_everywhere() -> None:
-    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == PROJECT["version"]
-
-
 def test_make_lists_its_commands() -> None:
     listed = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert {"figures", "everything", "test", "lint", "benchmark", "gpu"} <= set(re.findall(r"make (\w+)", listed))

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
 
 PIECE = 200
 """Examples whose distances to all others are computed at a time."""
 
 
-def energy_distance(first: Float[np.ndarray, "one features"], second: Float[np.ndarray, "other features"]) -> float:
-    """Compute 2 E|X - Y| - E|X - X'| - E|Y - Y'| with Euclidean norms, all pairs counted: 0 for equal samples.
+def energy_distance(first: np.ndarray, second: np.ndarray) -> float:
+    """Compute 2 E|X - Y| - E|X - X'| - E|Y - Y'| of samples (N, features) and (M, features), with Euclidean norms.
 
-    It is never negative. Between samples of one distribution it is small, but above 0: the floor to compare it with.
+    All pairs are counted, so that it is 0 for equal samples and never negative. Between samples of one distribution it
+    is small, but above 0: the floor to compare it with.
     """
     within = _mean_distance(first, first) + _mean_distance(second, second)
     return max(0.0, 2 * _mean_distance(first, second) - within)

@@ -1,8 +1,8 @@
 """The configuration as typed models: what each key means, its default and its bounds.
 
 `lth_core/planning/` does the rest. It reads the files, puts errors into words, checks what these models cannot know
-(registered names, their options, keys that refer to each other), and generates the README's reference and the JSON
-schema for editors from these models.
+(registered names, their options, keys that refer to each other), and generates the reference and the JSON schema for
+editors from these models.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Draw images of trained networks, and measure how far they are from real ones: rules `samples`, `branch_samples`, ...
 
 Input: the data file and trained weights. Output: to --output, uint8 from black (0) to the brightest pixel (255),
-`samples` (R, count, C, H, W) and `real` (N, C, H, W), the test images that they were compared with; the header lists the
-replicates that have `diverged`, in training or in sampling, whose images are black. And as CSV, one row per replicate,
-to --distances: seed, draw, energy distances to held-out images (`validation_distance`, `test_distance`; nan where it
-diverged), and those of as many training images, the floor (`validation_floor`, `test_floor`).
+`samples` (R, count, C, H, W) and `real` (N, C, H, W), the test images that they were compared with; the header lists
+the replicates that have `diverged`, in training or in sampling, whose images are black. And as CSV, one row per
+replicate, to --distances: seed, draw, energy distances to held-out images (`validation_distance`, `test_distance`; nan
+where it diverged), and those of as many training images, the floor (`validation_floor`, `test_floor`).
 """
 
 from __future__ import annotations

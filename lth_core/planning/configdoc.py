@@ -1,7 +1,7 @@
 """The config's documentation, generated from its models: `python -m lth_core reference` writes it.
 
-config/schema.json is what editors complete and check config files with; the reference of all keys and registered names
-stands between two markers of README.md. With `--check` nothing is written: exit status 1 when either is out of date.
+config/schema.json is what editors complete and check config files with; docs/reference/config.md lists all keys, and
+docs/reference/names.md the registered names. With `--check` nothing is written: exit status 1 when one is out of date.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from lth_core.planning import catalogue
 from lth_core.storage.files import write_whole
 
 ROOT = Path(__file__).resolve().parents[2]
-START, END = "<!-- config reference: start -->", "<!-- config reference: end -->"
 
 Schema = dict[str, Any]
 
@@ -118,8 +117,37 @@ def _meanings(kind: type) -> dict[str, str]:
 
 
 def reference() -> str:
-    """Markdown: every key of the config with type, default and meaning, then the registered names and their options."""
-    return f"{_table(('key', 'type', 'default', 'meaning'), _keys())}\n\n{_names()}"
+    """Markdown: every key of the config with type, default and meaning, one table for each key of the top level."""
+    rows = _keys()
+    sections = dict.fromkeys(_top(path) for path, *_ in rows)
+    lone = [row for row in rows if sum(_top(path) == _top(row[0]) for path, *_ in rows) == 1]
+    tables = [("Files and machine", lone)]
+    for section in sections:
+        inside = [row for row in rows if _top(row[0]) == section and row not in lone]
+        tables += [(f"`{section}`", inside)] if inside else []
+    head = ("key", "type", "default", "meaning")
+    return _KEYS + "".join(f"\n## {title}\n\n{_table(head, inside)}\n" for title, inside in tables)
+
+
+_KEYS = """# Config reference
+
+Every key of a config file. `python -m lth_core reference` generates this page from the code, and `config/schema.json`,
+with which editors complete and check config files. [Registered names](names.md) lists what can stand where a name is
+asked for.
+
+A config is checked before anything runs; `python -m lth_core check my.yaml` does nothing else.
+"""
+
+_NAMES = """# Registered names
+
+What can stand in a config where a name is asked for: data sets, networks, criteria, treatments and so on, with their
+options. `python -m lth_core reference` generates this page from the code. [Config reference](config.md) lists the keys.
+"""
+
+
+def _top(path: str) -> str:
+    """The key of the top level that a path lies under."""
+    return path.strip("`").partition(".")[0]
 
 
 def _keys() -> list[tuple[str, ...]]:
@@ -197,8 +225,9 @@ def _type(field: Schema) -> str:
     )
 
 
-def _names() -> str:
-    rows = []
+def names() -> str:
+    """Markdown: the registered names with their options and the first lines of their docstrings, a table a registry."""
+    text = _NAMES
     for known in (
         registry.dataset,
         registry.transform,
@@ -209,14 +238,14 @@ def _names() -> str:
         registry.parametrization,
         registry.treatment,
     ):
+        rows = []
         for name in known.names():
             options = [_option(option) for option in known.options(name).values()]
             meaning = (known.get(name).__doc__ or "").strip().partition("\n")[0]
-            rows.append((known.noun, f"`{name}`", ", ".join(options), meaning))
-    rows += [
-        ("study", f"`{name}`", "`studies` above", registry.study.get(name).title) for name in registry.study.names()
-    ]
-    return _table(("registered", "name", "options", "meaning"), rows)
+            rows.append((f"`{name}`", ", ".join(options), meaning))
+        text += f"\n## {known.noun.capitalize()}\n\n{_table(('name', 'options', 'meaning'), rows)}\n"
+    studies = [(f"`{name}`", registry.study.get(name).title) for name in registry.study.names()]
+    return f"{text}\n## Study\n\nOptions: see [`studies`](config.md#studies).\n\n{_table(('name', 'title'), studies)}\n"
 
 
 def _option(option: Any) -> str:
@@ -234,16 +263,11 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 
 def documents() -> dict[Path, str]:
-    """The generated files as they ought to be. Raises ValueError when README.md has lost its markers."""
-    readme = ROOT / "README.md"
-    text = readme.read_text(encoding="utf-8") if readme.exists() else f"# lth\n\n{START}\n{END}\n"
-    before, start, rest = text.partition(START)
-    _, end, after = rest.partition(END)
-    if not (start and end):
-        raise ValueError(f"README.md: needs the lines {START} and {END}")
+    """The generated files as they ought to be."""
     return {
         ROOT / "config" / "schema.json": json.dumps(schema(), indent=2, ensure_ascii=False) + "\n",
-        readme: f"{before}{START}\n\n{reference()}\n\n{END}{after}",
+        ROOT / "docs" / "reference" / "config.md": reference(),
+        ROOT / "docs" / "reference" / "names.md": names(),
     }
 
 
@@ -259,6 +283,7 @@ def write(check: bool = False) -> int:
         if check:
             print(f"{path.relative_to(ROOT)}: out of date; run `python -m lth_core reference`")
         else:
+            path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, lambda part, text=text: part.write_text(text, encoding="utf-8"), summed=False)
             print(f"{path.relative_to(ROOT)}: written")
     return 1 if stale and check else 0

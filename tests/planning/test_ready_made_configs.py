@@ -16,7 +16,6 @@ from lth_core.config import Config, seeds_of
 from lth_core.jobs.support import loading
 from lth_core.models.layers import prunable_layers
 from lth_core.models.shrinking import consumers_of
-from lth_core.planning import configdoc
 from lth_core.planning.configfile import Loaded, load, read
 from lth_core.planning.plan import Plan
 from lth_core.pruning.filters import check_filters, filter_fractions
@@ -174,13 +173,6 @@ def test_schema_and_reference_are_up_to_date() -> None:
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-
-
-def test_a_readme_without_the_markers_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "README.md").write_text("# no markers\n")
-    monkeypatch.setattr(configdoc, "ROOT", tmp_path)
-    with pytest.raises(ValueError, match="needs the lines"):
-        configdoc.documents()
 
 
 def test_tables_and_pages_show_studies_in_the_order_of_their_papers() -> None:

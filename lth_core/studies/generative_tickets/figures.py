@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lth_core.analysis.measurements import select, select_dense
+from lth_core.analysis.measurements import level_densities, select, select_dense
 from lth_core.config import Config
 from lth_core.drawing.axes import density_axis, metric_axis, positive_axis
 from lth_core.drawing.figures import interval_note, legend, panels
@@ -140,9 +140,7 @@ def samples(view: View) -> Drawing:
 
 def _shown(view: View) -> dict[int, str]:
     """Level -> its density, in words."""
-    densities = (
-        select(view.tables["samples"], view.task, view.study.tasks[view.task]).groupby("level")["density"].mean()
-    )
+    densities = level_densities(select(view.tables["samples"], view.task, view.study.tasks[view.task]))
     return {level: f"{percent_text(densities[level])}%" for level in view.study.shown_levels(view.config, view.task)}
 
 

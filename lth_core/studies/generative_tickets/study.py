@@ -44,11 +44,10 @@ class Design(Study):
     def methods(self, config: Config) -> dict[str, Method]:
         """Derive the methods that rewind to an early step. Raises ValueError for a step beyond the training."""
         for task in self.tasks:
-            if self.rewind_step > (steps := config.tasks[task].train.steps):
-                raise ValueError(f"rewind_step: {self.rewind_step} must be at most {steps}, the steps of task '{task}'")
-        return rewound_chains(
-            config, dict.fromkeys(self.tasks.values()), [self.rewind_step] if self.rewind_step else []
-        )
+            if self.rewind_step > (most := config.tasks[task].train.steps):
+                raise ValueError(f"rewind_step: {self.rewind_step} must be at most {most}, the steps of task '{task}'")
+        steps = [self.rewind_step] if self.rewind_step else []
+        return rewound_chains(config, dict.fromkeys(self.tasks.values()), steps)
 
     def rewound_method(self, config: Config, task: str) -> str | None:
         """Name the method that rewinds where the task's own does not; None where they are not compared."""

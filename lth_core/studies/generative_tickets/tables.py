@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -43,7 +44,7 @@ def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
     }
 
 
-def _named(config: Config, run: Run) -> dict[str, object]:
+def _named(config: Config, run: Run) -> dict[str, Any]:
     """What names the rows of a run."""
     density = read_header(run.mask(config.results))["density"] if run.level else 1.0
     branch = run.branch or ("ticket" if run.level else DENSE)

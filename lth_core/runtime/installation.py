@@ -1,0 +1,18 @@
+"""Where the workflow lies: beside the package in a clone, inside the package where pip installed it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def workflow_folder(package: Path = PACKAGE) -> Path:
+    """Return the folder of the Snakefile, with `config.yaml`, `config/`, `profiles/` and `workflow/`."""
+    clone = package.parent
+    return clone if (clone / "Snakefile").is_file() else package / "pipeline"
+
+
+def is_clone(package: Path = PACKAGE) -> bool:
+    """Tell whether the package is used from a clone of the repository, with its documents beside it."""
+    return workflow_folder(package) == package.parent and (package.parent / "pyproject.toml").is_file()
