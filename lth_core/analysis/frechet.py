@@ -17,7 +17,10 @@ class Moments(NamedTuple):
 
 
 def moments(features: np.ndarray) -> Moments:
-    """Compute the mean and the unbiased covariance of features (examples, features). Raises ValueError for fewer than two examples."""
+    """Compute the mean and the unbiased covariance of features (examples, features).
+
+    Raises ValueError for fewer than two examples.
+    """
     if len(features) < 2:
         raise ValueError(f"a covariance needs at least 2 examples, not {len(features)}")
     exact = np.asarray(features, np.float64)

@@ -71,8 +71,8 @@ class Plan:
         """Every training that some study needs."""
         return sorted({run for study in self.studies.values() for run in study.runs(self.config)}, key=repr)
 
-    def _pruned(self, run: Run) -> str:
-        """The task whose network was pruned for a run: the source of a ticket of which a part is taken."""
+    def pruned_task(self, run: Run) -> str:
+        """Return the task whose network is pruned for a run: another one where a part of its ticket is taken."""
         branch = self.chains.branch(run.branch) if run.branch else None
         return branch.source if branch and branch.part and branch.source else run.task
 
@@ -80,7 +80,7 @@ class Plan:
     def pruned_weights(self) -> str:
         """JSON: task -> method that prunes it -> which weights. No part of a spec: looked at, not used."""
         weights: dict[str, dict[str, Any]] = {task: {} for task in self.config.tasks}
-        for task, name in {(self._pruned(run), run.method) for run in self.runs if run.level}:
+        for task, name in {(self.pruned_task(run), run.method) for run in self.runs if run.level}:
             which = self.methods[name].model_dump(include=PRUNED_WEIGHTS, exclude_defaults=True)
             weights[task][name] = which | {"levels": self.methods[name].levels}
         return canonical(weights)

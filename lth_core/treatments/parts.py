@@ -19,8 +19,8 @@ def part_from(
     """Start a part of the network from other weights, under the same mask; the rest stays the ticket's.
 
     `part` is a pattern of names, such as `discriminator.*`; biases and buffers count, too. `weights` are theta_0, those
-    that the mask was made from (`trained`: of the training before), or a fresh initialization. Chen et al. (2021) ask so
-    what the discriminator of a pruned generator must start from. Raises TreatmentError where no name matches.
+    that the mask was made from (`trained`: of the training before), or a fresh initialization. So Chen et al. (2021)
+    ask what the discriminator of a pruned generator must start from. Raises TreatmentError where no name matches.
     """
     names = [name for name in ticket.weights if fnmatchcase(name, part)]
     if not names:

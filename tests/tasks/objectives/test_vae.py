@@ -24,7 +24,9 @@ def measured(mean: float, variance: float, **options: float) -> dict[str, float]
 
 
 def test_latents_like_the_prior_cost_nothing() -> None:
-    assert measured(0.0, 1.0) == pytest.approx(dict.fromkeys(["loss", "negative_elbo", "reconstruction"], RECONSTRUCTION))
+    assert measured(0.0, 1.0) == pytest.approx(
+        dict.fromkeys(["loss", "negative_elbo", "reconstruction"], RECONSTRUCTION)
+    )
 
 
 def test_other_latents_cost_their_divergence_from_the_prior() -> None:
