@@ -24,9 +24,8 @@ def measured(mean: float, variance: float, **options: float) -> dict[str, float]
 
 
 def test_latents_like_the_prior_cost_nothing() -> None:
-    assert measured(0.0, 1.0) == pytest.approx(
-        dict.fromkeys(["loss", "negative_elbo", "reconstruction"], RECONSTRUCTION)
-    )
+    names = ["loss", "negative_elbo", "reconstruction"]
+    assert measured(0.0, 1.0) == pytest.approx(dict.fromkeys(names, RECONSTRUCTION))
 
 
 def test_other_latents_cost_their_divergence_from_the_prior() -> None:

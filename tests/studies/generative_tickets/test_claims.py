@@ -1,0 +1,84 @@
+"""Claims about tickets of networks that make images, on tables with planted effects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lth_core.analysis.claims import Claim
+from tests.support.generative_results import WORTH, config, study, tables
+
+
+def claims(task: str, changed: dict[str, pd.DataFrame] | None = None, **options: Any) -> list[Claim]:
+    made = study(**options).claims(config(**options), tables(**options) | (changed or {}))
+    return [claim for claim in made if claim.task == task]
+
+
+EXPECTED = [
+    ("Tickets match the dense network's {label} (within {tolerance}), with 25% of the weights.", -0.1 * 2, "supported"),
+    (
+        "Tickets are better in {label} than random masks{margin}, with 12.5% of the weights.",
+        (0.8 - 0.1) * 3,
+        "supported",
+    ),
+    ("Tickets are better in {label} than their masks on fresh weights, with 12.5% of the weights.", 0.9, "supported"),
+    (
+        "Tickets that are reset to step 0 match those rewound to step 5 (within {tolerance}), with 12.5% of",
+        0.3,
+        "supported",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("task", "words"),
+    [
+        ("vae", {"label": "negative ELBO", "tolerance": "1 nats", "margin": " by more than 1 nats"}),
+        ("diffusion", {"label": "denoising loss", "tolerance": "0.005 squared noise", "margin": ""}),
+    ],
+)
+def test_lower_is_better_and_each_kind_of_network_has_its_margin(task: str, words: dict[str, str]) -> None:
+    made = claims(task)
+    assert len(made) == len(EXPECTED) + 1
+    for claim, (sentence, effect, verdict) in zip(made, EXPECTED, strict=False):
+        assert claim.claim.startswith(sentence.format(**words))
+        assert claim.estimate == pytest.approx(effect * WORTH[task], rel=1e-6)
+        assert claim.verdict == verdict
+
+
+def test_images_of_tickets_are_nearer_to_real_ones() -> None:
+    claim = claims("vae")[-1]
+    assert (
+        claim.claim
+        == "Images of tickets are nearer to test images than those of random masks, with 12.5% of the weights."
+    )
+    assert claim.estimate == pytest.approx(0.05 * (0.8 - 0.1) * 3) and claim.verdict == "supported"
+
+
+def test_a_small_lead_over_random_masks_is_enough_for_diffusion_alone() -> None:
+    measured = tables()["measurements"]
+    change = {task: 1.6 * worth for task, worth in WORTH.items()}
+    nearer = measured["metric"] - measured["task"].map(change) * (measured["branch"] == "random-mask")
+    changed = {"measurements": measured.assign(metric=nearer)}  # 2.1 less 1.6 of what matches
+    assert claims("vae", changed)[1].verdict == "contradicted"
+    assert claims("diffusion", changed)[1].verdict == "supported"
+
+
+def test_images_that_diverged_leave_their_claim_open() -> None:
+    samples = tables()["samples"]
+    lost = (samples["branch"] == "ticket") & (samples["level"] == 3) & (samples["seed"] == 1)
+    claim = claims("vae", {"samples": samples.assign(test_distance=samples["test_distance"].mask(lost))})[-1]
+    assert (claim.n, claim.unmeasured, claim.verdict) == (2, 1, "inconclusive")
+
+
+def test_what_the_config_leaves_out_is_not_claimed() -> None:
+    assert [claim.claim.partition(" (")[0] for claim in claims("vae", controls=[], rewind_step=0)] == [
+        "Tickets match the dense network's negative ELBO"
+    ]
+
+
+def test_seeds_do_not_all_agree_by_themselves() -> None:
+    assert all(np.isfinite(claim.low) and claim.low < claim.high for claim in claims("vae"))

@@ -1,0 +1,55 @@
+"""Figures of generative networks: every one can be drawn, and says what it shows."""
+
+from __future__ import annotations
+
+import pytest
+
+from lth_core.studies.base import Drawing
+from tests.support.generative_results import config, study, tables
+
+
+@pytest.fixture(scope="module")
+def figures() -> dict[str, Drawing]:
+    return {drawing.name: drawing for drawing in study().figures(config(), tables())}
+
+
+def test_every_figure_is_drawn_with_its_caption(figures: dict[str, Drawing]) -> None:
+    assert list(figures) == study().figure_names(config())
+    for drawing in figures.values():
+        drawing.draw().draw_without_rendering()
+        assert "Data: digits, network: " in drawing.caption
+
+
+def test_an_autoencoder_has_a_panel_for_each_metric_and_one_for_its_images(figures: dict[str, Drawing]) -> None:
+    labels = [panel.get_ylabel().replace("\n", " ") for panel in figures["tickets-vae"].draw().axes]
+    assert labels[:2] == ["test negative ELBO (nats)", "test reconstruction error (nats)"]
+    assert labels[2] == "energy distance of images to test images"
+    assert len(figures["tickets-diffusion"].draw().axes) == 2
+
+
+def test_all_kinds_of_networks_are_drawn_with_the_floor(figures: dict[str, Drawing]) -> None:
+    metric, _, images = figures["tickets-vae"].draw().axes
+    lines = {str(line.get_label()) for line in metric.get_lines()}
+    assert lines == {
+        *("winning ticket", "random mask", "random reinitialization"),
+        *("ticket rewound to step 5", "dense network"),
+    }
+    assert "training images (floor)" in {str(line.get_label()) for line in images.get_lines()}
+
+
+def test_a_sheet_shows_real_images_and_those_of_every_network(figures: dict[str, Drawing]) -> None:
+    panels = figures["samples-vae"].draw().axes
+    assert [panel.get_title() for panel in panels[:4]] == [
+        *("real images", "dense network"),
+        *("winning ticket, 50%", "random mask, 50%"),
+    ]
+    assert len(panels) == 2 * 5 and all(len(panel.get_images()) == 1 for panel in panels)
+    assert panels[0].get_images()[0].get_array()[0, :2].tolist() == [0x00, 0xFF]  # pyright: ignore
+
+
+def test_a_network_that_diverged_says_so() -> None:
+    images = tables()["images"]
+    lost = (images["network"] == "ticket") & (images["level"] == 2)
+    drawings = study().figures(config(), tables() | {"images": images[~lost]})
+    panel = drawings[1].draw().axes[4]
+    assert [text.get_text() for text in panel.texts] == ["diverged"]
