@@ -92,10 +92,13 @@ class Recipe(Section):
     """`crop-flip` pads images with 4 black pixels, crops them at random to their old size, and flips each horizontally
     with probability 1/2. `resized-crop-flip` takes a random part of the picture (8-100% of its area), resizes and flips
     it; it needs an image folder with `stream: true`."""
-    precision: Literal["float32", "bf16"] = "float32"
+    precision: Literal["float32", "bf16", "int8-simulated"] = "float32"
     """`bf16` trains with products and convolutions in bfloat16. Convolutions then take about half the time on hardware
     that supports it (GPUs, processors with AMX or AVX512_BF16) and three times as long elsewhere. Weights, optimizer
-    state, batch-norm statistics, losses and all evaluations stay float32."""
+    state, batch-norm statistics, losses and all evaluations stay float32. `int8-simulated` rounds to 8 bits, at random
+    and with one scale per tensor, what linear layers and convolutions multiply (inputs, weights, gradients by outputs)
+    and the gradients by weights. It shows what 8 bits do to a training, and saves no time; all else stays float32, what
+    PyTorch's own attention and recurrent layers compute inside, too."""
     clip_norm: PositiveFloat | None = None
     """The largest norm of a replicate's gradient. A larger gradient is scaled down to it before the optimizer's step;
     weights that are not trained do not count. By default gradients are not clipped."""
@@ -105,6 +108,11 @@ class Recipe(Section):
     label_smoothing: Fraction = 0.0
     """Part of the target that is spread evenly over all classes in training (Szegedy et al. 2016, section 7).
     Evaluations use the labels as they are."""
+
+    @property
+    def rounds_at_random(self) -> bool:
+        """Tell whether training draws random numbers to round with."""
+        return self.precision == "int8-simulated"
 
     @model_validator(mode="after")
     def _within_training(self) -> Recipe:

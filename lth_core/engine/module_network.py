@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import vmap
 
+from lth_core.engine.eight_bits import EightBits
 from lth_core.engine.precision import Float32Norms
 from lth_core.models.tensors import call, names_of_layers
 from lth_core.tasks.base import Batch, Task
@@ -63,8 +64,11 @@ class ModuleNetwork:
     def training_outputs(
         self, parameters: Weights, buffers: Weights, inputs: Shaped[Tensor, "batch ..."]
     ) -> Float[Tensor, "batch ..."]:
-        """Compute one replicate's outputs at the recipe's precision."""
-        with self._autocast():
+        """Compute one replicate's outputs at the recipe's precision.
+
+        Those in 8 bits are rounded with draws from torch's global generator, their gradients, too.
+        """
+        with self._autocast(), EightBits() if self.task.recipe.rounds_at_random else nullcontext():
             return self.outputs(parameters, buffers, inputs)
 
     def leaves(self, parameters: Weights) -> dict[str, Tensor]:

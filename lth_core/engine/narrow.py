@@ -81,8 +81,10 @@ def narrowed(task: Task, replicates: Sequence[Mapping[str, Tensor]], pruned: Ten
     """Make the smaller networks of a cohort's replicates, given their tensors and masks (R, ...).
 
     There are none where masks do more than take out whole channels, where that would not pay, and for modules that draw
-    random numbers, because smaller ones would draw others.
+    random numbers, because smaller ones would draw others; nor where all are rounded at random.
     """
+    if task.recipe.rounds_at_random:
+        return []
     if any(value.device.type != "cpu" for value in replicates[0].values()) or not _has_idle_columns(pruned):
         return []
     groups = _groups(task)

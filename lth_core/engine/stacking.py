@@ -35,6 +35,8 @@ def stacks(network: ModuleNetwork, parameters: Weights, buffers: Weights, inputs
     Not so where the module draws noise, which every replicate has from its own seed, decides by its values, or does
     anything else that vmap cannot follow. Raises torch.OutOfMemoryError.
     """
+    if network.task.recipe.rounds_at_random:  # with draws from every replicate's own seed
+        return False
 
     def trial() -> bool:
         _at_once(_copy(network), parameters, _cast(buffers), inputs)  # as in training: all, at the recipe's precision

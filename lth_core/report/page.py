@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -21,19 +22,23 @@ from lth_core.config import HOW_TO_COMPUTE, Config, Method, Recipe, Task, seeds_
 from lth_core.report.costs import CostLine
 from lth_core.report.methods import choice_words, method_words
 from lth_core.report.numbers import claim_numbers, decimals, interval_bar, number, ratio
+from lth_core.report.overview import VERDICTS, anchored, short_citation, sorted_marks
 
 TEMPLATES = Path(__file__).with_name("templates")
-VERDICTS = ("supported", "contradicted", "inconclusive")
 LARGEST_SVG = 400_000
 """Bytes above which the page shows a figure's png instead of its svg."""
 
 
 @dataclass(frozen=True)
 class FigureEntry:
-    """A figure as the page shows it: image as a data URI, links to its files by extension."""
+    """A figure as the page shows it.
+
+    `alt` says in words what is seen, `image` is a data URI, `links` lead to the files by extension.
+    """
 
     name: str
     caption: str
+    alt: str
     image: str
     links: Mapping[str, str]
 
@@ -48,6 +53,11 @@ class StudyEntry:
     claims: Sequence[Mapping[str, Any]]
     figures: Sequence[FigureEntry]
     tables: Mapping[str, Mapping[str, str]]
+
+    @property
+    def label(self) -> str:
+        """Return the name by which lists call the paper."""
+        return short_citation(self.citation, self.title)
 
 
 def render(
@@ -75,6 +85,7 @@ def render(
     """
     environment = templates()
     environment.filters.update(number=number)
+    studies = [replace(study, claims=anchored(study.name, study.claims)) for study in studies]
     every_claim = [claim for study in studies for claim in study.claims]
     verdicts, corrected = _counts(every_claim, "verdict"), _counts(every_claim, "verdict_holm")
     counted = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
@@ -91,6 +102,8 @@ def render(
         methods={name: method_words(method) for name, method in methods.items()},
         studies=studies,
         claims_by_task=_claims_by_task,
+        claimed_tasks=sorted({claim["task"] for claim in every_claim}),
+        sorted_marks=sorted_marks,
         interval_bar=interval_bar,
         decimals=decimals,
         name=config.name,
@@ -122,8 +135,10 @@ def _chance_words(claims: Sequence[Mapping[str, Any]]) -> str:
     if not tested:
         return ""
     expected = number(expected_false_verdicts(tested), 1)
+    claims_have = "claim has" if tested == 1 else "claims have"
     return (
-        f"{tested} have an interval: if every effect were equal to its margin, {expected} would get a verdict by chance"
+        f"{tested} {claims_have} a p-value: if every effect were equal to its margin, chance alone would give "
+        f"{expected} of them a verdict"
     )
 
 
@@ -136,14 +151,20 @@ def _as_written(config: Config) -> dict[str, Any]:
 
 
 def templates() -> Environment:
-    """Open the templates of the pages, which escape everything that is put into them."""
-    return Environment(
+    """Open the templates of the pages, which escape everything that is put into them.
+
+    `script_hash` is what a page's security policy calls this script, so that no other one runs.
+    """
+    environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    script = environment.get_template("page.js").render()
+    environment.globals["script_hash"] = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return environment
 
 
 def image_uri(svg: bytes, png: bytes) -> str:

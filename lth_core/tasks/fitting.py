@@ -38,7 +38,8 @@ def check_network(module: nn.Module, objective: str, facts: Mapping[str, Any]) -
     What other objectives than the built-in ones read is looked at when there are data (`check_measures`).
     """
     shape, offered = input_shape(facts), offered_to_models(facts)
-    if generates := registry.objective.facts(objective).get("generates"):
+    known = objective in registry.objective.names()
+    if generates := known and registry.objective.facts(objective).get("generates"):
         generates().check(module, math.prod(shape))
     elif objective == "classification":
         check_scores(module, shape, offered["classes"])

@@ -39,6 +39,7 @@ CONFIG = {
     },
     "studies": {"you2020": {"tasks": {"mini": "channels"}, "epoch_steps": 2, "draw_epochs": [5, 6], "small_rate": 0}},
 }
+KINDS = ("retrained", "random", "reinit", "low-precision-search")
 MASKS = "results/mini/0-1/channels/channel_masks_2.csv"
 
 
@@ -82,13 +83,16 @@ def test_tables_claims_and_figures_are_made(ran: Project) -> None:
         ("dense", "0"),
         ("iterative", "0"),
         ("continued", "5"),
-        *((network, epoch) for network in ("retrained", "random", "reinit") for epoch in ("5", "6")),
+        *((network, epoch) for network in KINDS for epoch in ("5", "6")),
     }
     cost = {(row["network"], row["epoch"], row["seed"]): float(row["cost"]) for row in measured}
     smaller = cost["retrained", "5", "0"] - 5 / 6
     assert 0.1 < smaller < 0.7
     assert cost["continued", "5", "0"] == pytest.approx(5 / 6 + smaller / 6)
     assert {row["study"] for row in rows(tables / "claims.csv")} == {"you2020"}
+    agreements = rows(tables / "you2020/agreements.csv")
+    assert {int(row["epoch"]) for row in agreements} == {*range(1, 7)}
+    assert any(float(row["distance"]) > 0 for row in agreements)
     page = (ran.folder / "reports/config/index.html").read_text()
-    for figure in ("draws-mini", "distances-mini", "settling-mini", "costs-mini"):
+    for figure in ("draws-mini", "distances-mini", "settling-mini", "precision-mini", "costs-mini"):
         assert (ran.folder / f"reports/config/you2020/{figure}.png").exists() and figure in page

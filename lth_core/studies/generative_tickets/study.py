@@ -14,7 +14,7 @@ from pydantic import PositiveInt, field_validator
 
 from lth_core.config import Config, Method, Name
 from lth_core.config.sections import Step
-from lth_core.storage.runs import Run
+from lth_core.storage.runs import DENSE, Run
 from lth_core.studies.base import Study, require_levels, rising
 from lth_core.studies.chains import rewound, rewound_chains
 
@@ -79,8 +79,8 @@ class Design(Study):
 
     def sampled(self, config: Config) -> list[Run]:
         """List the runs whose networks draw images: dense networks, tickets and random masks."""
-        own = set(self.tasks.values()) | {Run("", "").method}
-        return [run for run in self.runs(config) if run.method in own and run.branch in (None, RANDOM)]
+        pruned = {*self.tasks.values(), DENSE}  # without the methods that rewind
+        return [run for run in self.runs(config) if run.method in pruned and run.branch in (None, RANDOM)]
 
     def analyses(self, config: Config) -> list[str]:
         """List the images that networks have drawn, and their distances to real ones."""

@@ -25,11 +25,11 @@ class You2020(Design):
 
     title: ClassVar[str] = "Drawing early-bird tickets: Towards more efficient training of deep networks"
     citation: ClassVar[str] = "You, Li, Xu, Fu, Wang, Chen, Baraniuk, Wang & Lin, ICLR 2020 (arXiv 1909.11957)"
-    table_names: ClassVar[tuple[str, ...]] = ("measurements", "distances", "settling", "detections")
+    table_names: ClassVar[tuple[str, ...]] = ("measurements", "distances", "settling", "detections", "agreements")
     objectives: ClassVar[tuple[str, ...] | None] = ("classification",)
 
     def tables(self, config: Config) -> dict[str, pd.DataFrame]:
-        """Make `measurements`, `distances`, `settling` and `detections`, each for all tasks."""
+        """Make `measurements`, `distances`, `settling`, `detections` and `agreements`, each for all tasks."""
         from lth_core.studies.you2020.tables import tables
 
         return tables(self, config)

@@ -22,8 +22,11 @@ from lth_core.studies.you2020.study import (
     AS_CONFIGURED,
     CONTINUED,
     ITERATIVE,
+    LOW_PRECISION,
+    LOW_PRECISION_SEARCH,
     RANDOM,
     RETRAINED,
+    SEARCHES,
     SMALL_RATE,
     Design,
 )
@@ -58,6 +61,8 @@ class TaskClaims(TaskSheet):
         self.of_two_phases()
         self.of_early_tickets()
         self.of_random_channels()
+        if LOW_PRECISION in self.study.settings(self.config, self.task):
+            self.of_low_precision()
         self.of_costs()
 
     # ------------------------------------------------------------ reading the tables
@@ -81,10 +86,10 @@ class TaskClaims(TaskSheet):
         rows = rows[(rows["network"] == network) & (rows["level"] == level) & (rows["epoch"] == epoch)]
         return seed_means(rows, column)
 
-    def early(self, network: str, level: int, column: str = "metric") -> pd.Series:
+    def early(self, network: str, level: int, column: str = "metric", setting: str = AS_CONFIGURED) -> pd.Series:
         """Return a measurement by seed, of what the mask became that detection would have drawn."""
         drawn = self.of_task("detections")
-        drawn = drawn[(drawn["level"] == level) & (drawn["setting"] == AS_CONFIGURED)]
+        drawn = drawn[(drawn["level"] == level) & (drawn["setting"] == setting)]
         rows = self.of_task("measurements")
         rows = rows[(rows["network"] == network) & (rows["level"] == level)]
         merged = drawn.merge(rows, left_on=["seed", "drawn"], right_on=["seed", "epoch"])
@@ -177,6 +182,29 @@ class TaskClaims(TaskSheet):
                     "many in every layer)",
                     self.sheet.metric.gain(self.early(RETRAINED, level), self.early(RANDOM, level)),
                 )
+
+    def of_low_precision(self) -> None:
+        """Claim that a search in low precision finds early birds, too, which are as good in full precision."""
+        words = SEARCHES[self.study.search_precision]
+        for level, pruned in self.levels():
+            if pruned > MODERATE + ROUNDED:
+                continue
+            self.sheet.add(
+                f"channel masks of a search {words} settle in the first fifth of training, {without(pruned)}",
+                f"{PAPER}, low-precision training",
+                "a fifth minus the part of training that is over at detection (all of it where masks never settle)",
+                100 * (EARLY - self.detected(level, LOW_PRECISION)),
+                unit="% of training",
+            )
+            lowered = self.early(LOW_PRECISION_SEARCH, level, setting=LOW_PRECISION)
+            self.sheet.add(
+                f"early-bird tickets of a search {words} match those of the search as configured (within {POINT:g} "
+                f"percentage point), {without(pruned)}",
+                f"{PAPER}, low-precision training",
+                f"test {self.sheet.metric.label} after the whole schedule as configured, search {words} minus other",
+                self.sheet.metric.gain(lowered, self.early(RETRAINED, level)),
+                margin=-POINT,
+            )
 
     def of_costs(self) -> None:
         """Claim that to find and train early-bird tickets takes fewer operations than the dense network, or pruning."""

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from lth_core.config import Config
 from lth_core.drawing.axes import metric_axis, positive_axis
-from lth_core.drawing.colours import ramp
+from lth_core.drawing.colours import NEUTRAL, ramp
 from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.heatmaps import fields
 from lth_core.drawing.lines import band, reference, threshold
@@ -19,9 +19,12 @@ from lth_core.studies.you2020.study import (
     AS_CONFIGURED,
     CONTINUED,
     ITERATIVE,
+    LOW_PRECISION,
+    LOW_PRECISION_SEARCH,
     RANDOM,
     REINIT,
     RETRAINED,
+    SEARCHES,
     Design,
 )
 from lth_core.tasks.metrics import metric_of
@@ -37,14 +40,19 @@ DRAWN = {
 
 def drawings(study: Design, config: Config, task: str, tables: dict[str, pd.DataFrame]) -> list[Drawing]:
     """Return the figures of one task."""
-    measured, distances, settling, detections = (
-        tables[name][tables[name]["task"] == task] for name in ("measurements", "distances", "settling", "detections")
+    measured, distances, settling, detections, agreements = (
+        tables[name][tables[name]["task"] == task]
+        for name in ("measurements", "distances", "settling", "detections", "agreements")
     )
     metric, seeds = metric_of(config.tasks[task]), measured["seed"].nunique()
     data, last = data_note(config.tasks[task], seeds), study.draw_epochs[-1]
     settings = list(study.settings(config, task))
-    settled = describe(detections[detections["setting"] == AS_CONFIGURED], study.epsilon)
-    return [
+    settled, settled_low = (
+        describe(detections[detections["setting"] == setting], study.epsilon)
+        for setting in (AS_CONFIGURED, LOW_PRECISION)
+    )
+    words = SEARCHES.get(study.search_precision, "")
+    drawn = [
         Drawing(
             f"draws-{task}",
             f"Test {metric.label} at the end of training against the epoch at which channels were drawn (Figure 1), "
@@ -68,6 +76,14 @@ def drawings(study: Design, config: Config, task: str, tables: dict[str, pd.Data
             lambda: _settling(settling, settings, study.epsilon),
         ),
         Drawing(
+            f"precision-{task}",
+            f"Search {words}. Top: the mask distance between its masks and those of the search as configured, of the "
+            "same seed and epoch; dash-dotted: what independent masks would have. Bottom: "
+            f"test {metric.label} of tickets of both searches, trained by the whole schedule as configured from the "
+            f"weights at the draw. {settled_low} {data}",
+            lambda: _precision(agreements, measured, metric, study),
+        ),
+        Drawing(
             f"costs-{task}",
             f"Test {metric.label} at the end of training against the floating-point operations of search and training "
             "together, in trainings of the dense network: of tickets that are drawn at an epoch and train on, and of "
@@ -75,6 +91,7 @@ def drawings(study: Design, config: Config, task: str, tables: dict[str, pd.Data
             lambda: _costs(measured, metric),
         ),
     ]
+    return [drawing for drawing in drawn if drawing.name in study.figures_of(config, task)]
 
 
 def describe(detections: pd.DataFrame, epsilon: float) -> str:
@@ -158,6 +175,29 @@ def _settling(settling: pd.DataFrame, settings: list[str], epsilon: float) -> Fi
     for panel in axes[-1]:
         panel.set_xlabel("epoch")
     legend(figure, interval_note(settling["seed"].nunique()))
+    return figure
+
+
+def _precision(agreements: pd.DataFrame, measured: pd.DataFrame, metric: Metric, study: Design) -> Figure:
+    """Draw the distance between the masks of both searches, and what their tickets are worth."""
+    levels, words = by_level(measured), SEARCHES[study.search_precision]
+    figure, axes = panels(len(levels), 2, height=2.3)
+    lines = ((RETRAINED, "ticket", "search as configured"), (LOW_PRECISION_SEARCH, "one-shot", f"search {words}"))
+    for (level, pruned), top, bottom in zip(levels.items(), *axes, strict=True):
+        band(top, agreements[agreements["level"] == level], "epoch", "distance", colour=NEUTRAL, label="mask distance")
+        top.axhline(2 * pruned * (1 - pruned), color=NEUTRAL, linestyle="-.", linewidth=0.9, label="independent masks")
+        threshold(top, study.epsilon, "where masks count as settled")
+        top.set_title(f"{percent_text(pruned)}% of channels pruned")
+        here = measured[measured["level"] == level]
+        for network, role, label in lines:
+            band(bottom, here[here["network"] == network], "epoch", "metric", role=role, label=label)
+        reference(bottom, measured.loc[measured["network"] == DENSE, "metric"])
+        bottom.sharey(axes[1, 0])
+        top.sharey(axes[0, 0])
+        bottom.set_xlabel("epoch")
+    positive_axis(axes[0, 0], "distance between\nthe searches' masks")
+    metric_axis(axes[1, 0].yaxis, metric, f"test {metric.label}")
+    legend(figure, interval_note(measured["seed"].nunique()))
     return figure
 
 

@@ -8,7 +8,7 @@ tickets of all these epochs are trained, and the one that detection would have d
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
@@ -20,10 +20,14 @@ from lth_core.storage.runs import Run
 from lth_core.studies.base import Study, rising
 
 CONTINUED, RETRAINED, RANDOM, REINIT, ITERATIVE = ("continued", "retrained", "random", "reinit", "iterative")
+LOW_PRECISION_SEARCH = "low-precision-search"
 """What becomes of a mask: the smaller network trains on in the same schedule; it is trained by the whole schedule from
-the weights at the draw; so are random channels; it is trained from a fresh initialization. Or masks are made by
-iterative pruning."""
+the weights at the draw; so are random channels; it is trained from a fresh initialization. Masks are made by iterative
+pruning. Or mask and weights at the draw come from a search in low precision."""
 AS_CONFIGURED, SMALL_RATE, UNPENALIZED = ("as configured", "small learning rate", "without penalty")
+LOW_PRECISION = "low precision"
+SEARCHES = {"bf16": "in bfloat16", "int8-simulated": "in 8 bits"}
+"""How sentences name the low precision of a search."""
 
 
 class Ticket(NamedTuple):
@@ -47,6 +51,8 @@ class Design(Study):
     """Masks of successive epochs that are compared."""
     small_rate: Fraction = 0.1
     """The small learning rate, as a fraction of the task's, with which masks are compared, too; 0: with none."""
+    search_precision: Literal["none", "bf16", "int8-simulated"] = "int8-simulated"
+    """Low precision in which tickets are searched for, too, to be trained in the task's own; `none`: left out."""
 
     _rising = field_validator("draw_epochs")(rising)
 
@@ -55,11 +61,16 @@ class Design(Study):
     def settings(self, config: Config, task: str) -> dict[str, str]:
         """Map the settings under which a task's masks are compared to tasks: itself, and those that are derived."""
         recipe = config.tasks[task].train
-        derived = {SMALL_RATE: f"{task}-small-rate"} if self.small_rate else {}
-        return {AS_CONFIGURED: task, **derived, **({UNPENALIZED: f"{task}-no-penalty"} if recipe.penalty else {})}
+        wanted = {
+            SMALL_RATE: bool(self.small_rate),
+            UNPENALIZED: bool(recipe.penalty),
+            LOW_PRECISION: self.search_precision not in ("none", recipe.precision),
+        }
+        names = {SMALL_RATE: "small-rate", UNPENALIZED: "no-penalty", LOW_PRECISION: self.search_precision}
+        return {AS_CONFIGURED: task} | {one: f"{task}-{names[one]}" for one, is_wanted in wanted.items() if is_wanted}
 
     def derived_tasks(self, config: Config) -> dict[str, Task]:
-        """Derive the tasks with a small learning rate, and without penalty."""
+        """Derive the tasks with a small learning rate, without penalty, and with low precision."""
         derived = {}
         for name in self.tasks:
             task, recipe = config.tasks[name], config.tasks[name].train
@@ -69,6 +80,7 @@ class Design(Study):
             recipes: dict[str, Recipe] = {
                 SMALL_RATE: recipe.model_copy(update={"optimizer": slow}),
                 UNPENALIZED: recipe.model_copy(update={"penalty": 0.0}),
+                LOW_PRECISION: recipe.model_copy(update={"precision": self.search_precision}),
             }
             for setting, other in self.settings(config, name).items():
                 if setting in recipes:
@@ -90,7 +102,10 @@ class Design(Study):
         return derived
 
     def branches(self, config: Config) -> dict[str, Branch]:
-        """Derive the trainings by the whole schedule from every epoch's weights: of tickets and of random channels."""
+        """Derive the trainings by the whole schedule from every epoch's weights: of tickets and of random channels.
+
+        Tickets of a search in low precision are trained likewise, in the task's own precision.
+        """
         derived = {}
         for task in self.tasks:
             for epoch in self.draw_epochs:
@@ -98,6 +113,11 @@ class Design(Study):
                 for network, treatment in ((RETRAINED, "ticket"), (RANDOM, "random-channels")):
                     branch = Branch(treatment=Choice(name=treatment), weights=weights)
                     derived[branch_name(network, task, weights.step)] = branch
+                if low := self.settings(config, task).get(LOW_PRECISION):
+                    searched = Branch(
+                        treatment=Choice(name="ticket"), source=low, weights=weights.model_copy(update={"task": low})
+                    )
+                    derived[branch_name(LOW_PRECISION_SEARCH, task, weights.step)] = searched
         return derived
 
     # ------------------------------------------------------------ trainings
@@ -105,13 +125,14 @@ class Design(Study):
     def tickets(self, config: Config, task: str) -> Iterator[Ticket]:
         """List the trained tickets of a task, of all cohorts and levels; those of iterative pruning have epoch 0."""
         name = self.tasks[task]
+        low = [LOW_PRECISION_SEARCH] if LOW_PRECISION in self.settings(config, task) else []
         for cohort in config.tasks[task].cohorts:
             for level in range(1, config.methods[name].levels + 1):
                 for epoch in self.draw_epochs:
                     step = epoch * self.epoch_steps
                     if step < config.tasks[task].train.steps:
                         yield Ticket(CONTINUED, epoch, Run(task, cohort, trained_on(name, step), level))
-                    for network in (RETRAINED, RANDOM):
+                    for network in (RETRAINED, RANDOM, *low):
                         branch = branch_name(network, task, step)
                         yield Ticket(network, epoch, Run(task, cohort, drawn(name, step), level, branch))
                     yield Ticket(REINIT, epoch, Run(task, cohort, drawn(name, step), level, "reinit"))
@@ -161,7 +182,12 @@ class Design(Study):
 
     def figure_names(self, config: Config) -> list[str]:
         """Name the figures by kind and task, in the order of the page."""
-        return [f"{kind}-{task}" for task in self.tasks for kind in ("draws", "distances", "settling", "costs")]
+        return [name for task in self.tasks for name in self.figures_of(config, task)]
+
+    def figures_of(self, config: Config, task: str) -> list[str]:
+        """Name the figures of a task; that of precision only where one is lowered."""
+        low = ["precision"] if LOW_PRECISION in self.settings(config, task) else []
+        return [f"{kind}-{task}" for kind in ("draws", "distances", "settling", *low, "costs")]
 
 
 def drawn(method: str, step: int) -> str:

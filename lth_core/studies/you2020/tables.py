@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import product
 
@@ -17,12 +17,13 @@ from lth_core.storage.runs import DENSE, Run
 from lth_core.storage.tensors import read_header
 from lth_core.studies.comparison.costs import Counts, step
 from lth_core.studies.comparison.measured import Meter
-from lth_core.studies.you2020.study import CONTINUED, ITERATIVE, Design, Ticket
+from lth_core.studies.you2020.study import AS_CONFIGURED, CONTINUED, ITERATIVE, LOW_PRECISION, Design, Ticket
 
 MEASUREMENTS = ("task", "network", "level", "pruned", "density", "epoch", "seed", "metric", "validation_metric", "cost")
 DISTANCES = ("task", "setting", "level", "pruned", "epoch", "before", "distance")
 SETTLING = ("task", "setting", "level", "pruned", "seed", "epoch", "queue", "last")
 DETECTIONS = ("task", "setting", "level", "pruned", "seed", "epochs", "settled", "reached", "drawn")
+AGREEMENTS = ("task", "level", "pruned", "seed", "epoch", "distance")
 
 
 def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
@@ -36,8 +37,10 @@ def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
     detections: per seed the epoch at which masks have `settled`, nan if they never do, of how many `epochs`; the
     smallest distance in the queue that was `reached`, nan where training diverged; the next epoch whose ticket is
     trained, or the last one (`drawn`).
+    agreements: per seed and epoch, between the masks of the search in low precision and of the one as configured.
     """
-    parts: dict[str, list[pd.DataFrame]] = {"measurements": [], "distances": [], "settling": [], "detections": []}
+    kinds = ("measurements", "distances", "settling", "detections", "agreements")
+    parts: dict[str, list[pd.DataFrame]] = {kind: [] for kind in kinds}
     for task in study.tasks:
         parts["measurements"].append(_measurements(study, config, task))
         for name, table in _of_masks(study, config, task).items():
@@ -105,20 +108,19 @@ def _kept(config: Config, run: Run) -> list[Counts]:
 
 
 def _of_masks(study: Design, config: Config, task: str) -> dict[str, pd.DataFrame]:
-    """Compare the masks of all epochs: the tables `distances`, `settling` and `detections` of a task."""
+    """Compare the masks of all epochs: the tables `distances`, `settling`, `detections` and `agreements` of a task."""
     pruned, epochs = _pruned(study, config, task), config.tasks[task].train.steps // study.epoch_steps
-    parts = [read_table(path).assign(setting=setting) for setting, path in study.mask_files(config, task)]
-    masks = dict([*pd.concat(parts).groupby(["setting", "level", "seed"])])
+    masks, at = _masks(study, config, task, epochs), np.arange(1, epochs + 1)
     seeds = [seed for cohort in config.tasks[task].cohorts for seed in seeds_of(cohort)]
-    pairs, settling, detections = [], [], []
+    pairs, settling, detections, agreements = [], [], [], []
     for setting, level, seed in product(study.settings(config, task), list(pruned)[1:], seeds):
         about = {"task": task, "setting": setting, "level": level, "pruned": pruned[level], "seed": seed}
-        rows = masks.get((setting, level, seed))
-        if rows is None or len(rows) < epochs:  # it has diverged
+        kept = masks.get((setting, level, seed))
+        if kept is None:
             detections.append(about | {"epochs": epochs, "drawn": study.draw_epochs[-1]})
             continue
-        distances = mask_distances(parse_channels(list(rows.sort_values("step")["channels"])))
-        largest, at = queue_distances(distances, study.queue), np.arange(1, epochs + 1)
+        distances = mask_distances(kept)
+        largest = queue_distances(distances, study.queue)
         second, first = np.tril_indices(epochs, -1)
         of_pairs = {"epoch": at[second], "before": at[first], "distance": distances[second, first]}
         pairs.append(pd.DataFrame(of_pairs).assign(**about))
@@ -128,13 +130,30 @@ def _of_masks(study: Design, config: Config, task: str) -> dict[str, pd.DataFram
         drawn = next((epoch for epoch in study.draw_epochs if epoch >= settled), study.draw_epochs[-1])
         reached = {"settled": settled, "reached": np.nanmin(largest), "drawn": drawn}
         detections.append(about | {"epochs": epochs} | reached)
-    table = pd.DataFrame(detections, columns=list(DETECTIONS))
-    if not pairs:
-        nothing = [pd.DataFrame(columns=list(columns)) for columns in (DISTANCES, SETTLING)]
-        return dict(zip(("distances", "settling", "detections"), (*nothing, table), strict=True))
-    means = pd.concat(pairs).groupby([*DISTANCES[:-1]], sort=False)["distance"].mean().reset_index()
+        other = masks.get((AS_CONFIGURED, level, seed))
+        if setting == LOW_PRECISION and other is not None:
+            differing = (kept != other).mean(axis=1)
+            agreements.append(pd.DataFrame({"epoch": at, "distance": differing}).assign(**about))
+    means = _table(pairs, (*DISTANCES[:-1], "seed", "distance"))
+    means = means.groupby([*DISTANCES[:-1]], sort=False)["distance"].mean().reset_index()
     return {
         "distances": means[list(DISTANCES)],
-        "settling": pd.concat(settling)[list(SETTLING)],
-        "detections": table,
+        "settling": _table(settling, SETTLING),
+        "detections": pd.DataFrame(detections, columns=list(DETECTIONS)),
+        "agreements": _table(agreements, AGREEMENTS),
     }
+
+
+def _masks(study: Design, config: Config, task: str, epochs: int) -> dict[tuple[str, int, int], np.ndarray]:
+    """Setting, level and seed -> masks (epochs, channels); none where training diverged."""
+    parts = [read_table(path).assign(setting=setting) for setting, path in study.mask_files(config, task)]
+    return {
+        of: parse_channels(list(rows.sort_values("step")["channels"]))
+        for of, rows in pd.concat(parts).groupby(["setting", "level", "seed"])
+        if len(rows) == epochs
+    }  # pyright: ignore[reportReturnType] (pandas calls every key a scalar)
+
+
+def _table(parts: list[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
+    """Put parts together; all may be missing, because training diverged or was not asked for."""
+    return pd.concat(parts)[list(columns)] if parts else pd.DataFrame(columns=list(columns))

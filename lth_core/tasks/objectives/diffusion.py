@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from lth_core.metrics import Metric
-from lth_core.models.outputs import check_outputs
 from lth_core.models.requirements import require
 from lth_core.registry import objective
 from lth_core.tasks.generation import latents_of
@@ -41,6 +40,8 @@ class Denoised:
 
     def check(self, module: nn.Module, pixels: int) -> None:
         """Check that the module takes an image with features of time, and predicts its noise. Raises ModelError."""
+        from lth_core.models.outputs import check_outputs
+
         extra = getattr(module, "extra_inputs", None)
         even = isinstance(extra, int) and extra > 0 and extra % 2 == 0
         require(even, "diffusion needs a network with an even number of `time_features`, like denoiser")

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from lth_core.metrics import Metric
-from lth_core.models.outputs import check_outputs
 from lth_core.registry import objective
 from lth_core.tasks.generation import Latents, latents_of
 
@@ -29,6 +28,8 @@ class Encoded(Latents):
 
     def check(self, module: nn.Module, pixels: int) -> None:
         """Check that the module is an autoencoder. Raises ModelError."""
+        from lth_core.models.outputs import check_outputs
+
         super().check(module, pixels)
         latents = latents_of(module)
         wanted = {"numbers (logits of the pixels, mean and log variance of the latents)": pixels + 2 * latents}

@@ -19,7 +19,7 @@ def figures() -> dict[str, Drawing]:
 
 
 def test_every_figure_is_drawn_with_its_caption(figures: dict[str, Drawing]) -> None:
-    assert list(figures) == ["draws-mini", "distances-mini", "settling-mini", "costs-mini"]
+    assert list(figures) == ["draws-mini", "distances-mini", "settling-mini", "precision-mini", "costs-mini"]
     for drawing in figures.values():
         drawing.draw().draw_without_rendering()
         assert "Data: digits, network: resnet-8" in drawing.caption
@@ -42,6 +42,17 @@ def test_all_pairs_of_epochs_are_fields_of_a_symmetric_map(figures: dict[str, Dr
     image = np.asarray(figure.axes[0].get_images()[0].get_array())
     np.testing.assert_allclose(image, image.T)
     assert image.shape == (20, 20) and image[19, 0] == pytest.approx(0.38) and not image.diagonal().any()
+
+
+def test_the_masks_of_a_search_in_low_precision_are_compared_epoch_by_epoch(figures: dict[str, Drawing]) -> None:
+    figure = figures["precision-mini"].draw()
+    top, bottom = figure.axes[1], figure.axes[4]
+    lines = {str(line.get_label()): line for line in top.get_lines()}
+    distances = np.asarray(lines["mask distance"].get_ydata())
+    assert len(distances) == 20 and distances[1] == pytest.approx(0.05)
+    assert np.asarray(lines["independent masks"].get_ydata())[0] == pytest.approx(0.5)
+    assert {"search as configured", "search in 8 bits"} <= {str(line.get_label()) for line in bottom.get_lines()}
+    assert "settled at epoch 7.01 on average" in figures["precision-mini"].caption
 
 
 def test_captions_say_when_masks_settle_and_how_close_those_come_that_never_do() -> None:

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from lth_core.config import StartingWeights
-from lth_core.studies.you2020.study import AS_CONFIGURED, SMALL_RATE, UNPENALIZED
+from lth_core.studies.you2020.study import AS_CONFIGURED, LOW_PRECISION, SMALL_RATE, UNPENALIZED
 from tests.support.you2020_results import config, study
 
 
@@ -33,17 +33,32 @@ def test_whole_schedules_start_from_the_weights_at_the_draw() -> None:
     assert branches["random-mini-at-60"].weights == StartingWeights(task="mini", step=60)
 
 
+def test_tickets_of_a_search_in_low_precision_are_trained_in_the_precision_of_the_task() -> None:
+    branch = study().branches(config())["low-precision-search-mini-at-60"]
+    assert branch.source == "mini-int8-simulated"
+    assert branch.weights == StartingWeights(task="mini-int8-simulated", step=60)
+    assert study().derived_tasks(config())["mini-int8-simulated"].train.precision == "int8-simulated"
+    assert {run.task for run in study().runs(config())} == {"mini"}
+    plain = study(search_precision="none")
+    assert "precision-mini" in study().figure_names(config())
+    assert "precision-mini" not in plain.figure_names(config())
+    assert not any("precision" in name for name in plain.branches(config()))
+    half = config(train={"precision": "bf16"})
+    assert LOW_PRECISION not in study(search_precision="bf16").settings(half, "mini")  # it is the task's own
+
+
 def test_masks_are_compared_with_a_small_learning_rate_and_without_penalty_too() -> None:
     tasks = study().derived_tasks(config())
     assert study().settings(config(), "mini") == {
         AS_CONFIGURED: "mini",
         SMALL_RATE: "mini-small-rate",
         UNPENALIZED: "mini-no-penalty",
+        LOW_PRECISION: "mini-int8-simulated",
     }
     assert tasks["mini-small-rate"].train.optimizer.learning_rate == pytest.approx(0.01)
     assert (tasks["mini-small-rate"].train.penalty, tasks["mini-no-penalty"].train.penalty) == (1e-4, 0)
     plain = config(train={"penalty": 0})
-    assert study(small_rate=0).derived_tasks(plain) == {}
+    assert study(small_rate=0, search_precision="none").derived_tasks(plain) == {}
 
 
 def test_the_trainings_of_a_cohort() -> None:
@@ -56,7 +71,7 @@ def test_the_trainings_of_a_cohort() -> None:
         **{(f"channels-from-{step}", None): 3 for step in (60, 80)},
         **{
             (f"channels-drawn-at-{step}", f"{kind}-mini-at-{step}"): 3
-            for kind in ("retrained", "random")
+            for kind in ("retrained", "random", "low-precision-search")
             for step in steps
         },
         **{(f"channels-drawn-at-{step}", "reinit"): 3 for step in steps},
@@ -66,7 +81,7 @@ def test_the_trainings_of_a_cohort() -> None:
 
 def test_masks_of_every_epoch_are_asked_for_in_all_settings() -> None:
     paths = study().analyses(config())
-    assert len(paths) == len(set(paths)) == 6
+    assert len(paths) == len(set(paths)) == 8
     assert "results/mini-small-rate/2-2/channels/channel_masks_10.csv" in paths
 
 

@@ -1,0 +1,40 @@
+"""What the page adds to claims and papers so that they are found at a glance: short names, anchors, an order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+VERDICTS = ("supported", "contradicted", "inconclusive")
+
+
+def short_citation(citation: str, title: str) -> str:
+    """Shorten "A, B & C, ICLR 2020 (arXiv ...)" to "A et al., ICLR 2020"; a citation of another form to the title."""
+    *authors, venue = citation.split(" (")[0].split(", ")
+    last = authors.pop().split(" & ") if authors else []
+    if not last or (authors and len(last) == 1):
+        return title
+    names = [*authors, *last]
+    return f"{names[0]} et al., {venue}" if len(names) > 2 else f"{' & '.join(names)}, {venue}"
+
+
+def anchored(study: str, claims: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Add to claims `id`, by which links find them, and `clarity`, by which they are sorted."""
+    return [
+        {**claim, "id": f"{study}-claim-{index}", "clarity": clarity(claim)} for index, claim in enumerate(claims, 1)
+    ]
+
+
+def clarity(claim: Mapping[str, Any]) -> float:
+    """Measure how far an estimate is from its margin, in halves of its interval: beyond ±1 there is a verdict.
+
+    nan without an interval.
+    """
+    half = (claim["high"] - claim["low"]) / 2
+    return (claim["estimate"] - claim["margin"]) / half if math.isfinite(half) and half > 0 else math.nan
+
+
+def sorted_marks(claims: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Order claims by verdict: the row of marks then reads like a bar."""
+    return sorted(claims, key=lambda claim: VERDICTS.index(claim["verdict"]))
