@@ -45,6 +45,6 @@ class GenerativeTickets(Players):
 
     def claims(self, config: Config, tables: dict[str, pd.DataFrame]) -> list[Claim]:
         """Test the papers' claims about every task, as far as its levels reach."""
-        from lth_core.studies.generative_tickets.players_claims import PlayerClaims
+        from lth_core.studies.generative_tickets.players_claims import claims
 
-        return PlayerClaims.of_all_tasks(self, config, tables)
+        return claims(self, config, tables)

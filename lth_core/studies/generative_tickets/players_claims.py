@@ -7,14 +7,17 @@ Where a claim speaks of the spread of seeds, that is the standard deviation of t
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import pandas as pd
 
+from lth_core.analysis.claims import Claim
 from lth_core.analysis.measurements import level_densities, nearest_level, per_seed, seed_means, select_dense
+from lth_core.config import Config
 from lth_core.studies.claim_sheet import with_weights
 from lth_core.studies.generative_tickets.claims import MATCHING, NEAR, SPARSE, TaskClaims
 from lth_core.studies.generative_tickets.judged import ACCURACY
-from lth_core.studies.generative_tickets.players import GAN, Players, transferred
+from lth_core.studies.generative_tickets.players import Players, transferred
 from lth_core.studies.generative_tickets.study import RANDOM, REINIT
 
 CHEN, KALIBHAT = "Chen et al. 2021", "Kalibhat et al. 2021"
@@ -23,17 +26,55 @@ DENSEST = 0.3
 DISTANCE, UNIT = "Frechet distance of drawn images to test images", "of Frechet distance"
 
 
-class PlayerClaims(TaskClaims):
-    """Collects the claims about one task; a GAN has those of its judged images."""
+def claims(study: Players, config: Config, tables: dict[str, pd.DataFrame]) -> list[Claim]:
+    """Test the claims about every task; a GAN has those of its judged images."""
+    made = []
+    for task in study.tasks:
+        kind = GanClaims if task in study.gans(config) else TransferClaims
+        sheet = kind(study, config, tables, task)
+        sheet.fill()
+        made += sheet.sheet.claims
+    return made
+
+
+@dataclass(frozen=True)
+class TransferClaims(TaskClaims):
+    """Collects the claims about one task, with those of another task's tickets."""
 
     study: Players
 
     def fill(self) -> None:
         """Add all claims about the task."""
-        if self.objective != GAN:
-            super().fill()
-            self.of_transfer("metric", "measurements")
+        super().fill()
+        self.of_transfer("metric", "measurements")
+
+    def of_transfer(self, quantity: str, table: str) -> None:
+        """Claim that another task's tickets of the generator are better than random masks of their counts."""
+        source = self.study.transfers.get(self.task)
+        if source is None:
             return
+        method, names = self.study.tasks[source], transferred(source)
+        rows = {name: self.rows(name, method, table) for name in names}
+        level = nearest_level(rows[names[0]], SPARSE, within=NEAR)
+        if level is None:
+            return
+        given, random = (per_seed(rows[name], quantity)[level] for name in names)
+        pruned = with_weights(level_densities(rows[names[0]])[level], of="the generator's weights")
+        sentence = f"Tickets of the generator of '{source}' are better than random masks, {pruned}"
+        if table == "judged":
+            effect = f"{DISTANCE}, random mask minus transferred ticket"
+            self.sheet.add(sentence, KALIBHAT, effect, random - given, unit=UNIT)
+        else:
+            effect = f"{self.label}, {self.metric.minus('transferred ticket', 'random mask')}"
+            self.sheet.add(sentence, KALIBHAT, effect, self.metric.gain(given, random))
+
+
+@dataclass(frozen=True)
+class GanClaims(TransferClaims):
+    """Collects the claims about one GAN, by what a judge says of its images."""
+
+    def fill(self) -> None:
+        """Add all claims about the task; without a judge that is fit only what needs none."""
         self.of_images()
         if self.judge_is_fit:
             self.against_dense()
@@ -127,22 +168,3 @@ class PlayerClaims(TaskClaims):
             self.nearer(sentence, CHEN, ("trained", "theta_0"), ticket - trained)
             sentence = f"Images of tickets are farther from real ones if the discriminator starts afresh, {pruned}"
             self.nearer(sentence, CHEN, ("theta_0", "fresh"), fresh - ticket)
-
-    def of_transfer(self, quantity: str, table: str) -> None:
-        """Claim that another task's tickets of the generator are better than random masks of their counts."""
-        source = self.study.transfers.get(self.task)
-        if source is None:
-            return
-        method, names = self.study.tasks[source], transferred(source)
-        rows = {name: self.rows(name, method, table) for name in names}
-        level = nearest_level(rows[names[0]], SPARSE, within=NEAR)
-        if level is None:
-            return
-        given, random = (per_seed(rows[name], quantity)[level] for name in names)
-        pruned = with_weights(level_densities(rows[names[0]])[level], of="the generator's weights")
-        sentence = f"Tickets of the generator of '{source}' are better than random masks, {pruned}"
-        if table == "judged":
-            self.nearer(sentence, KALIBHAT, ("transferred ticket", "random mask"), random - given)
-        else:
-            effect = f"{self.label}, {self.metric.minus('transferred ticket', 'random mask')}"
-            self.sheet.add(sentence, KALIBHAT, effect, self.metric.gain(given, random))
