@@ -137,16 +137,17 @@ def check_length(characters: int, context: int, source: str) -> None:
         raise DataError(f"{source}: {short}: give more text, or a smaller context")
 
 
-def split_text(text: str, context: int, source: str) -> Text:
+def split_text(text: str, context: int, source: str, vocabulary: str | None = None) -> Text:
     """Split a text by position: its first 90% to train on, then 5% each for validation and test.
 
-    Not at random, because neighbouring windows have words in common. Raises DataError as `facts_of_text` does.
+    Not at random, because neighbouring windows have words in common. `vocabulary`, by default the text's characters,
+    may have more: texts of one vocabulary can exchange weights. Raises DataError as `facts_of_text` does.
     """
-    vocabulary = facts_of_text(text, context, source)["characters"]
-    tokens = np.concatenate([*_encoded(text, vocabulary)])
+    characters = facts_of_text(text, context, source)["characters"]
+    tokens = np.concatenate([*_encoded(text, vocabulary or characters)])
     first = training_characters(len(text))
     train, validation, test = np.split(tokens, [first, first + len(text) // HELD_OUT])
-    return Text(train, validation, test, vocabulary, context, source)
+    return Text(train, validation, test, vocabulary or characters, context, source)
 
 
 def _encoded(text: str, vocabulary: str, step: int = 2**20) -> Iterator[np.ndarray]:

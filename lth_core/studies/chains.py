@@ -28,6 +28,11 @@ def rewound_chains(config: Config, methods: Iterable[str], steps: Sequence[int])
     return {name: derived for _, name, derived in chains if name not in config.methods}
 
 
+def ticket_of(source: str) -> tuple[str, Branch]:
+    """Derive the branch that trains the ticket of another task, the source, and its name: `from-{source}`."""
+    return f"from-{source}", Branch(treatment=Choice(name="ticket"), source=source)
+
+
 def at_rate(rate: float, name: Literal["sgd", "adam"], recipe: SearchRecipe | None = None) -> SearchRecipe:
     """Derive a recipe of searches with another optimizer at a constant rate: Adam, or SGD with a momentum of 0.9."""
     optimizer = Optimizer(name=name, learning_rate=rate, momentum=0.9 if name == "sgd" else 0.0)

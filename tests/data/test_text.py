@@ -256,6 +256,27 @@ def test_the_kind_and_what_options_tell_are_known_before_reading():
     assert known_facts(Choice(name="digits"))["kind"] == "images"
 
 
+@pytest.mark.parametrize("bounds", [[0.0, 0.5], [0.5, 1.0], [0.2, 0.9]])
+def test_passages_of_shakespeare_have_the_vocabulary_of_the_whole(
+    bounds: list[float], monkeypatch: pytest.MonkeyPatch, published: None, tmp_path: Path
+):
+    monkeypatch.setattr(sets, "SHAKESPEARE_CHARACTERS", len(PLAY))
+    answer(monkeypatch, PLAY)
+    text = sets.shakespeare(str(tmp_path), 4, bounds)
+    first, last = (round(len(PLAY) * bound) for bound in bounds)
+    assert "".join(decoded(text, name) for name in SPLITS) == PLAY.decode()[first:last]
+    assert text.vocabulary == sets.SHAKESPEARE_VOCABULARY
+    known = known_facts(Choice.of("shakespeare", context=4, passage=bounds))
+    assert known.pop("train_examples") == text.examples("train") and known.items() <= text.facts().items()
+
+
+def test_a_passage_that_ends_before_it_begins_or_is_too_short_is_one_line():
+    assert refused(sets.known_of_shakespeare, passage=[0.5, 0.5]) == (
+        "passage: [0.5, 0.5] must rise, from one fraction of the text to another"
+    )
+    assert "1,115 characters are too few for context 64" in refused(sets.known_of_shakespeare, passage=[0.5, 0.501])
+
+
 @pytest.mark.parametrize("context", [16, 64])
 def test_english_is_known_before_it_is_prepared(context: int):
     made = sets.english(context)

@@ -193,6 +193,7 @@ def test_tables_and_pages_show_studies_in_the_order_of_their_papers() -> None:
         "malach2020",
         "renda2020",
         "tanaka2020",
+        "pretrained-tickets",
         "generative-tickets",
         "comparison",
         "hardware-costs",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import string
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
-from pydantic import AfterValidator, PositiveInt
+from pydantic import AfterValidator, Field, PositiveInt
 
 from lth_core.data.downloads import find_or_fetch
 from lth_core.data.splits import DataError
@@ -110,17 +111,18 @@ def english(context: PositiveInt = CONTEXT) -> Text:
     occurred before is left out: topics such as `while` are parts of earlier ones, so that otherwise a sixth of the test
     split would be known word for word from training.
     """
-    whole = _topics()
+    whole = help_topics()
     return split_text(whole, context, f"Python's help topics: {len(whole):,} characters")
 
 
 @cache
 def _facts_of_topics(context: int) -> dict[str, Any]:
-    return facts_of_text(_topics(), context, "Python's help topics")
+    return facts_of_text(help_topics(), context, "Python's help topics")
 
 
 @cache
-def _topics() -> str:
+def help_topics() -> str:
+    """Return the topics of help(), in the order of their names, each paragraph once."""
     from pydoc_data.topics import topics
 
     paragraphs = (paragraph.strip("\n") for name in sorted(topics) for paragraph in topics[name].split("\n\n"))
@@ -135,19 +137,37 @@ SHAKESPEARE_CHARACTERS = 1115394
 SHAKESPEARE_VOCABULARY = "\n !$&',-.3:;?" + string.ascii_uppercase + string.ascii_lowercase
 
 
-def known_of_shakespeare(context: int = CONTEXT) -> dict[str, Any]:
-    """Return the facts of a text that never changes. Raises DataError for a context that it is too short for."""
-    check_length(SHAKESPEARE_CHARACTERS, context, "Tiny Shakespeare")
-    examples = examples_of(training_characters(SHAKESPEARE_CHARACTERS), context)
+Passage: TypeAlias = Annotated[list[Annotated[float, Field(ge=0, le=1)]], Field(min_length=2, max_length=2)]
+WHOLE = (0.0, 1.0)
+
+
+def known_of_shakespeare(context: int = CONTEXT, passage: Sequence[float] = WHOLE) -> dict[str, Any]:
+    """Return the facts of a text that never changes. Raises DataError for a context or passage that is too short."""
+    first, last = _bounds(SHAKESPEARE_CHARACTERS, passage)
+    check_length(last - first, context, "Tiny Shakespeare")
+    examples = examples_of(training_characters(last - first), context)
     known = {"vocabulary": len(SHAKESPEARE_VOCABULARY), "characters": SHAKESPEARE_VOCABULARY}
     return known | {"context": context, "train_examples": examples}
 
 
 @dataset("shakespeare", kind="text", known=known_of_shakespeare)
-def shakespeare(root: str, context: PositiveInt = CONTEXT) -> Text:
+def shakespeare(root: str, context: PositiveInt = CONTEXT, passage: Passage = [*WHOLE]) -> Text:  # noqa: B006
     """Tiny Shakespeare (Karpathy 2015): 1.1 million characters of his plays; read from ROOT/tinyshakespeare/input.txt.
 
-    Raises DataError when the file is missing and cannot be downloaded, or is another one.
+    `passage` is the part to use, from one fraction of the text to another: [0, 0.5] is the first half. All passages
+    have the vocabulary of the whole.
+    Raises DataError when the file is missing and cannot be downloaded, is another one, or the passage is too short.
     """
     content = find_or_fetch(Path(root, "tinyshakespeare", "input.txt"), SHAKESPEARE, SHAKESPEARE_SUM)
-    return split_text(content.decode(), context, f"Tiny Shakespeare: {len(content):,} characters")
+    first, last = _bounds(len(content), passage)
+    part = "" if last - first == len(content) else f", from {passage[0]:g} to {passage[1]:g} of the text"
+    source = f"Tiny Shakespeare: {last - first:,} characters{part}"
+    return split_text(content.decode()[first:last], context, source, SHAKESPEARE_VOCABULARY)
+
+
+def _bounds(characters: int, passage: Sequence[float]) -> tuple[int, int]:
+    """Return where a passage begins and ends. Raises DataError unless it ends after its begin."""
+    first, last = (round(characters * fraction) for fraction in passage)
+    if first >= last:
+        raise DataError(f"passage: {[*passage]} must rise, from one fraction of the text to another")
+    return first, last

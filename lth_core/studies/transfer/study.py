@@ -13,9 +13,10 @@ from typing import Annotated
 
 from pydantic import Field, PositiveInt, field_validator
 
-from lth_core.config import Branch, Choice, Config, Name
+from lth_core.config import Branch, Config, Name
 from lth_core.storage.runs import Run
 from lth_core.studies.base import Study, rising
+from lth_core.studies.chains import ticket_of
 from lth_core.studies.transfer.groups import mismatch
 
 TICKET, RANDOM, RANDOM_LAYERWISE, REINIT = "ticket", "random-ticket", "random-mask-reinit", "reinit"
@@ -51,7 +52,7 @@ class Design(Study):
     def branches(self, config: Config) -> dict[str, Branch]:
         """Derive `from-{source}`: the source's ticket, trained on the task of the run."""
         sources = sorted({member for group in self.groups.values() for member in group})
-        return {source_branch(source): Branch(treatment=Choice(name=TICKET), source=source) for source in sources}
+        return dict(map(ticket_of, sources))
 
     def runs(self, config: Config) -> list[Run]:
         """List dense runs, target and source tickets, and controls, for every target of every group.
@@ -67,7 +68,7 @@ class Design(Study):
         runs = []
         for group, members in self.groups.items():
             for target in members:
-                branches = (None, *CONTROLS, *(source_branch(source) for source in members if source != target))
+                branches = (None, *CONTROLS, *(ticket_of(source)[0] for source in members if source != target))
                 for cohort in config.tasks[target].cohorts:
                     runs.append(Run(target, cohort))
                     grid = product(self.group_levels(config, group), branches)
@@ -109,8 +110,3 @@ class Design(Study):
     def chooses_densities(self, config: Config, group: str) -> bool:
         """Return whether layers compete for weights; otherwise the method's rates set their densities."""
         return config.methods[self.tasks[self.groups[group][0]]].scope == "global"
-
-
-def source_branch(source: str) -> str:
-    """Return the branch that trains the ticket of another task, the source."""
-    return f"from-{source}"

@@ -8,7 +8,8 @@ from lth_core.analysis.measurements import final_metrics, read_histories
 from lth_core.analysis.tables import read_table
 from lth_core.config import Config
 from lth_core.storage.runs import DENSE
-from lth_core.studies.transfer.study import CONTROLS, TICKET, Design, source_branch
+from lth_core.studies.chains import ticket_of
+from lth_core.studies.transfer.study import CONTROLS, TICKET, Design
 
 MEASUREMENT_COLUMNS = (
     *("group", "target", "network", "source", "level", "density", "seed", "draw"),
@@ -40,7 +41,7 @@ def measurements(study: Design, ends: pd.DataFrame) -> pd.DataFrame:
     for group, members in study.groups.items():
         for target in members:
             networks = {branch: (branch, target) for branch in (DENSE, TICKET, *CONTROLS)}
-            networks |= {source_branch(source): (TICKET, source) for source in members if source != target}
+            networks |= {ticket_of(source)[0]: (TICKET, source) for source in members if source != target}
             rows = ends[(ends["task"] == target) & ends["branch"].isin(networks)]
             network, source = zip(*(networks[branch] for branch in rows["branch"]), strict=True)
             parts.append(rows.assign(group=group, target=target, network=network, source=source))
