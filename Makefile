@@ -16,7 +16,7 @@ in_venv := PATH="$(CURDIR)/.venv/bin:$$PATH" $(python)
 pip := $(python) -m pip install --quiet --disable-pip-version-check
 snakemake := $(python) -m snakemake --logger lth --cores $(CORES)
 
-.PHONY: help figures everything test test-slurm lint faults benchmark gpu cluster venv
+.PHONY: help figures everything test test-slurm lint faults benchmark gpu cluster hugging-face venv
 
 help: ## list these commands
 	@awk -F ': .*## ' '/^[a-z-]+:.*## / {printf "  make %-12s%s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -53,6 +53,9 @@ gpu: venv ## test and measure on one GPU, in at most 6 minutes: docs/benchmarks.
 cluster: venv ## install requirements-cluster.txt into .venv, and what the Kubernetes tests need into .venv/kubernetes
 	@$(pip) --requirement requirements-cluster.txt
 	@$(pip) --upgrade --target .venv/kubernetes --requirement requirements-kubernetes.txt
+
+hugging-face: venv ## install requirements-hugging-face.txt into .venv
+	@$(pip) --requirement requirements-hugging-face.txt
 
 venv: ## make .venv from requirements.txt (the other commands do so when needed)
 	@workflow/venv.sh $(PYTHON)

@@ -46,6 +46,8 @@ onstart:
 
 onsuccess:
     logger.info(timing.summary(logs, workflow.resource_settings.cores))
+    if lost := diverged.summary(logs, timing.began(logs)):
+        logger.warning(lost)
     end_run()
 
 

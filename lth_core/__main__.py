@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import lth_core
 from lth_core.planning import configdoc
@@ -109,7 +110,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="lth", description=lth_core.__doc__)
     parser.add_argument("--version", action="version", version=f"lth {lth_core.__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
-    files = {"nargs": "*", "metavar": "FILE", "help": "config files; default: config.yaml here, or else lth's own"}
+    files: dict[str, Any] = {
+        "nargs": "*",
+        "metavar": "FILE",
+        "help": "config files; default: config.yaml here, or else lth's own",
+    }
     started = commands.add_parser(
         "run",
         usage="lth run [FILE ...] [SNAKEMAKE OPTION ...]",

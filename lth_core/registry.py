@@ -101,11 +101,11 @@ class Registry:
         takes, its `metrics` and how images are drawn (`generates`); of a transform how it `changes` facts, of a model
         `least_side` and whether it takes images of `any_size`, of a study when its paper was `published` (year-month);
         of a criterion at which step it looks unless the config says so (`prune_at`), in how many rounds (`iterations`),
-        whether it needs `inputs` that are numbers, and how many forward passes an example costs it (`passes`: unless it
-        says so 3, those of a gradient; a Hessian product costs 9, the gradient and twice as many to go back through
-        it); of a sparsifier whether training starts `dense`, whether a change takes a `dense_gradient` and whether it
-        counts `epochs`; of a parametrization whether its masks keep as many weights as a level asks for (`exact`); of
-        all but studies the files that they read (`reads`).
+        whether it needs `inputs` that are numbers, whether its scores may be below 0 (`signed`), and how many forward
+        passes an example costs it (`passes`: unless it says so 3, those of a gradient; a Hessian product costs 9, the
+        gradient and twice as many to go back through it); of a sparsifier whether training starts `dense`, whether a
+        change takes a `dense_gradient` and whether it counts `epochs`; of a parametrization whether its masks keep as
+        many weights as a level asks for (`exact`); of all but studies the files that they read (`reads`).
         """
         self.get(name)
         return self._facts[name]

@@ -1,7 +1,8 @@
 """Snakemake's progress as a person wants it: `python -m snakemake --logger lth ...` in the repository's folder.
 
-On a terminal: one updating line per running job (rule, wildcards, last line of its log, time) and a total.
-Elsewhere: one line per finished job. Failures show the end of their log; what Ctrl-C ends is no failure. Dry runs,
+On a terminal: one updating line per running job (rule, wildcards, last line of its log, time) and a total, with the
+time that is left once finished jobs tell. Elsewhere: one line per finished job. In both: a line for every training
+with replicates that diverged. Failures show the end of their log; what Ctrl-C ends is no failure. Dry runs,
 --verbose and --printshellcmds keep Snakemake's own output. Snakemake finds this package by its name. What a Snakefile
 says at the end of a run belongs to `snakemake.logging.logger`: a `print` does not wait for these lines and would be
 overwritten on a terminal.
@@ -20,6 +21,7 @@ from typing import Any
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from snakemake_logger_plugin_lth.forecast import Forecast, in_words
 from snakemake_logger_plugin_lth.jobs import Job, duration
 from snakemake_logger_plugin_lth.screen import Screen
 
@@ -58,6 +60,8 @@ class LogHandler(LogHandlerBase):
         self._finished: list[Job] = []
         self._done, self._total, self._failed = 0, 0, 0
         self._started = time.monotonic()
+        self._forecast = Forecast({}, self._started)
+        self._said_left = ""
         self._stop = threading.Event()
         self._ticker: threading.Thread | None = None
         self._interrupted = False
@@ -113,9 +117,12 @@ class LogHandler(LogHandlerBase):
             self._start_ticker()
         elif event == LogEvent.JOB_FINISHED:
             job = self._running.pop(facts["job_id"], None)
-            self._finished += [job] if job else []
+            if job:
+                self._finished.append(job)
+                self._forecast.finish(job.rule, job.seconds)
         elif event == LogEvent.PROGRESS:
             self._done, self._total = facts["done"], facts["total"]
+            self._look_ahead()
             self._report_finished()
         elif event == LogEvent.JOB_ERROR:
             self._report_failure(facts)
@@ -127,14 +134,29 @@ class LogHandler(LogHandlerBase):
 
     def _announce(self, counts: dict[str, int]) -> None:
         self._total = counts.pop("total")
+        self._forecast = Forecast(counts, time.monotonic())
         rules = ", ".join(f"{count} {rule}" for rule, count in counts.items())
         self._screen.say(f"{self._total} jobs to run: {rules}")
 
     def _report_finished(self) -> None:
-        if not self._screen.live:
-            for job in self._finished:
-                self._screen.say(f"{self._done} of {self._total} jobs: {job.name}, {job.elapsed}")
+        for job in self._finished:
+            if not self._screen.live:
+                left = self._time_left()
+                again = left == self._said_left
+                self._said_left = left
+                line = f"{self._done} of {self._total} jobs: {job.name}, {job.elapsed}"
+                self._screen.say(line + ("" if again else left))
+            if diverged := job.divergence():
+                self._screen.say(f"{job.name}: {diverged}")
         self._finished.clear()
+
+    def _look_ahead(self) -> None:
+        running = [(job.rule, job.seconds) for job in self._running.values()]
+        self._forecast.update(time.monotonic(), running, self._total - self._done)
+
+    def _time_left(self) -> str:
+        seconds = self._forecast.seconds(time.monotonic())
+        return "" if seconds is None or self._done == self._total else f", {in_words(seconds)}"
 
     def _report_failure(self, facts: dict[str, Any]) -> None:
         job = self._running.pop(facts["jobid"], None) or Job(facts["rule_name"], {}, facts["log"])
@@ -149,7 +171,8 @@ class LogHandler(LogHandlerBase):
         if not (self._screen.live and self._total):
             return
         failed = f", {self._failed} failed" if self._failed else ""
-        total = f"{self._done} of {self._total} jobs{failed}, {duration(time.monotonic() - self._started)}"
+        took = duration(time.monotonic() - self._started)
+        total = f"{self._done} of {self._total} jobs{failed}, {took}{self._time_left()}"
         jobs = sorted(self._running.values(), key=lambda job: job.started)
         width = max((len(job.name) for job in jobs), default=0)
         lines = [f"{job.name:{width}}  {job.elapsed:>5}  {' '.join(job.last_lines(1))}" for job in jobs]

@@ -27,8 +27,16 @@ class Job:
         return " ".join([self.rule, *(in_words(name, str(value)) for name, value in self.wildcards.items())])
 
     @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.started
+
+    @property
     def elapsed(self) -> str:
-        return duration(time.monotonic() - self.started)
+        return duration(self.seconds)
+
+    def divergence(self) -> str:
+        """Read what its log says of replicates that diverged; empty: nothing."""
+        return next((line for line in self.last_lines(5) if line.startswith("diverged: ")), "")
 
     def last_lines(self, count: int) -> list[str]:
         """Read the last non-empty lines of its log so far."""

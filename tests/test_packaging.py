@@ -17,6 +17,9 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
+from lth_core import registry
+from lth_core.planning import catalogue
+
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 OWN_PACKAGES = ("lth_core", "snakemake_logger_plugin_lth")
@@ -55,8 +58,8 @@ def test_pyproject_and_requirements_name_the_same_packages() -> None:
     assert set(pinned()) == set(declared())
 
 
-@pytest.mark.parametrize("extra", ["cluster", "kubernetes"])
-def test_what_clusters_need_besides_is_listed_twice_as_well(extra: str) -> None:
+@pytest.mark.parametrize("extra", ["cluster", "kubernetes", "hugging-face"])
+def test_what_extras_need_besides_is_listed_twice_as_well(extra: str) -> None:
     needed, exact = bounds(PROJECT["optional-dependencies"][extra]), pinned(f"requirements-{extra}.txt")
     assert set(exact) == set(needed) and not set(exact) & set(pinned())
     assert all(version in needed[name] for name, version in exact.items())
@@ -77,6 +80,7 @@ def test_no_list_names_a_place_to_install_from() -> None:
         "requirements.txt",
         "requirements-cluster.txt",
         "requirements-kubernetes.txt",
+        "requirements-hugging-face.txt",
         "environment.yml",
         "Makefile",
         "workflow/venv.sh",
@@ -110,6 +114,32 @@ def test_what_the_code_imports_is_declared(folder: str) -> None:
 
 def test_the_core_does_not_import_snakemake() -> None:
     assert not {module for module in imports_of("lth_core") if module.startswith("snakemake")}
+
+
+def test_the_papers_of_all_studies_are_cited() -> None:
+    catalogue.register()
+    references = yaml.safe_load((ROOT / "CITATION.cff").read_text())["references"]
+    cited = {entry["title"]: entry for entry in references}
+    for name in registry.study.names():
+        study = registry.study.get(name)
+        if study.citation.startswith("After the call"):  # it reproduces no single paper
+            continue
+        entry = cited[study.title]
+        assert str(entry["year"]) in study.citation
+        assert all(author["family-names"] in study.citation for author in entry["authors"])
+    assert len(cited) == len(references)
+
+
+def test_templates_of_issues_and_the_catalog_of_workflows_are_well_formed() -> None:
+    for path in sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml")):
+        form = yaml.safe_load(path.read_text())
+        if path.name != "config.yml":
+            assert {"name", "description", "body"} <= set(form)
+            assert all(
+                field["type"] in ("input", "textarea") and field["attributes"]["label"] for field in form["body"]
+            )
+    usage = yaml.safe_load((ROOT / ".snakemake-workflow-catalog.yml").read_text())["usage"]
+    assert usage["report"] is True and set(usage["software-stack-deployment"]) == {"conda", "apptainer"}
 
 
 def test_make_lists_its_commands() -> None:

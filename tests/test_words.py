@@ -14,7 +14,6 @@ ROOT = Path(__file__).resolve().parent.parent
 PHRASES = {
     "cell": (r"(?<![a-z])cells?(?![a-z])", "run"),
     "verb": (r"(?<![a-z])verbs?(?![a-z])", "the step itself: train, prune, ..."),
-    "judge": (r"(?<![a-z])judge[sd]?(?![a-z])", "evaluate_claim; or say what is compared with what"),
     "foreign": (r"(?<![a-z])foreign(?![a-z])", "source and target; another run's (artifacts)"),
     "random stream": (
         r"\b(random|named|seeded) streams?\b|\bstream: (np\.random\.)?generator\b",

@@ -229,6 +229,7 @@ class Method(Section):
             return self
         odd = {name: getattr(self, name) is not None for name in ("during", "prune_at", "iterations", "treatment")}
         odd |= {"criterion": self.criterion.name != "magnitude", "keep 'lowest'": self.keep == "lowest"}
+        odd |= {"spacing": self.spacing != "exponential"}
         odd |= {"iterative: true": self.iterative, "allocation 'lamp'": self.allocation == "lamp"}
         odd |= {f"granularity '{self.granularity}'": self.granularity != "weight"}
         odd |= {f"rewind policy '{self.rewind.policy}'": self.rewind.keeps_trained or self.rewind.last_rate}

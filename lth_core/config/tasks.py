@@ -68,6 +68,8 @@ class Schedule(Section):
     def _consistent(self) -> Schedule:
         if (self.name == "step") != bool(self.drop_steps):
             raise ValueError("schedule 'step' needs drop_steps, and no other schedule has them")
+        if self.name != "step" and self.factor != Schedule.model_fields["factor"].default:
+            raise ValueError(f"factor is of schedule 'step', and '{self.name}' has no drops: remove it")
         if self.drop_steps != sorted(set(self.drop_steps)):
             raise ValueError("drop_steps must rise from each step to the next")
         return self

@@ -10,6 +10,7 @@ IMAGES = "images"
 OFFERED: dict[str, tuple[str, ...]] = {
     IMAGES: ("classes", "input_shape"),
     "text": ("vocabulary", "context"),
+    "labelled-texts": ("vocabulary", "context", "classes"),
     "points": ("features", "outputs"),
     "environment": ("features", "actions", "outputs"),
     "graph": ("graph", "classes"),
@@ -59,13 +60,13 @@ def counted_by_batches(facts: Mapping[str, Any]) -> str:
 
 
 def example_shape(facts: Mapping[str, Any]) -> tuple[int, ...]:
-    """Return the shape of one example's inputs; of text, the number of tokens. A node of a graph is one number."""
+    """Return the shape of one example's inputs; of texts, the number of tokens. A node of a graph is one number."""
     kind = kind_of_data(facts)
     if kind == IMAGES:
         return tuple(facts["input_shape"])
     if kind == "graph":
         return ()
-    return (facts["context"],) if kind == "text" else (facts["features"],)
+    return (facts["context"],) if kind in ("text", "labelled-texts") else (facts["features"],)
 
 
 def other_characters(facts: Mapping[str, Any], others: Mapping[str, Any]) -> str | None:

@@ -17,11 +17,20 @@ from torch.utils.data import DataLoader, Dataset
 from lth_core.data.files import decode, decode_crop
 from lth_core.data.kinds import IMAGES, kind_of_data
 from lth_core.data.splits import SPLITS, DataError
-from lth_core.data.stored import Stored, StoredEnvironment, StoredGraph, StoredPoints, StoredText
+from lth_core.data.stored import Stored, StoredEnvironment, StoredGraph, StoredLabelledTexts, StoredPoints, StoredText
 from lth_core.data.trees import inside
 from lth_core.randomness import random_generator
 from lth_core.runtime.shares import ALONE, Share
 from lth_core.storage.tensors import check_tensors, read_header
+
+READERS = {
+    "text": StoredText,
+    "labelled-texts": StoredLabelledTexts,
+    "points": StoredPoints,
+    "environment": StoredEnvironment,
+    "graph": StoredGraph,
+}
+"""Kind of data, but images -> what reads its file."""
 
 Crops = Sequence[tuple[int, str, *tuple[int | str, ...]]]
 """Of one minibatch: per replicate, the key of the random generator of its crops; an example adds its position."""
@@ -81,8 +90,7 @@ def open_data(path: str | Path, device: torch.device | str = "cpu", share: Share
         tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (not a dict)
     check_tensors(path, {name: value.numpy() for name, value in tensors.items()})
     images = StreamedImages if "streamed" in header else StoredImages
-    others = {"text": StoredText, "points": StoredPoints, "environment": StoredEnvironment, "graph": StoredGraph}
-    reader = {IMAGES: images, **others}[kind_of_data(header)]
+    reader = {IMAGES: images, **READERS}[kind_of_data(header)]
     return reader(tensors, header, torch.device(device), share)
 
 

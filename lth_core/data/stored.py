@@ -1,4 +1,4 @@
-"""Readers of data files other than images: windows of texts, points, environments, and graphs."""
+"""Readers of data files other than images: windows of texts, texts with labels, points, environments, and graphs."""
 
 from __future__ import annotations
 
@@ -58,6 +58,29 @@ class StoredText(Stored):
             first = self.sent(torch.from_numpy(batch * self.context))
             windows = self.tokens[split][first[..., None] + self._window]
             yield windows[..., :-1], windows[..., 1:]
+
+
+class StoredLabelledTexts(Stored):
+    """Texts of equally many tokens, some of them padding, and their labels."""
+
+    def __init__(self, tensors: Mapping[str, Tensor], header: Mapping[str, Any], device: torch.device, share: Share):
+        super().__init__(header, device, share)
+        self.tokens = {split: tensors[f"{split}_tokens"].to(device, torch.int64) for split in SPLITS}
+        self.labels = {split: tensors[f"{split}_labels"].to(device) for split in SPLITS}
+
+    def size(self, split: str) -> int:
+        """Count the texts of the split."""
+        return len(self.labels[split])
+
+    def labels_of(self, split: str) -> np.ndarray:
+        """Return the class of every text."""
+        return self.labels[split].cpu().numpy()
+
+    def batches(self, split: str, index_batches: Iterable[np.ndarray]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Read tokens (..., T) and labels (...), int64, for every batch of indices (B,) or (R, B)."""
+        for batch in self.shared(index_batches):
+            index = self.sent(torch.from_numpy(batch))
+            yield self.tokens[split][index], self.labels[split][index]
 
 
 class StoredPoints(Stored):

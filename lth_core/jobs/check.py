@@ -33,7 +33,7 @@ from lth_core.jobs.support.command import command, import_modules
 from lth_core.jobs.support.stacking import stack
 from lth_core.jobs.support.trainings import model_factory
 from lth_core.models.initialization import Factory, initialize
-from lth_core.models.layers import prunable_layers, weights_without_filters
+from lth_core.models.layers import batch_norm_scales, prunable_layers, weights_without_filters
 from lth_core.models.outputs import check_single_examples
 from lth_core.models.requirements import ModelError
 from lth_core.models.shrinking import consumers_of
@@ -136,6 +136,7 @@ def built(
         module = factory()
         if settings.train.penalty:
             check_penalty(name, module)
+        check_batch_norm(name, module, settings)
         layers = attempt(f"{key} cannot be pruned", lambda: prunable_layers(module, shape))
         consumers, without_filters = consumers_of(module, shape), weights_without_filters(module)
         channels = listed_channels(module, shape)
@@ -188,6 +189,14 @@ def check_penalty(task: str, module: nn.Module) -> None:
         penalized_scales(module)
     except ModelError as error:
         raise ModelError(f"tasks.{task}.train.{error}") from error
+
+
+def check_batch_norm(task: str, module: nn.Module, settings: Task) -> None:
+    """Check that the network has the batch norm whose scales are drawn."""
+    if settings.initialization.batchnorm == "uniform" and not batch_norm_scales(module):
+        raise ModelError(
+            f"tasks.{task}.initialization.batchnorm: this network has no scales of batch norm to draw: remove it"
+        )
 
 
 def check_criterion(network: Network, name: str, method: Method) -> Tensors:

@@ -20,6 +20,7 @@ from lth_core.models.layers import unpruned_weights
 from lth_core.pruning.exclusions import prunable
 from lth_core.pruning.prune import Left, counts, full_mask
 from lth_core.pruning.rounds import left_by_level
+from lth_core.runtime.diverged import divergence_line
 from lth_core.storage.provenance import provenance
 from lth_core.storage.tensors import Tensors, read_header, write_tensors
 from lth_core.tickets.divergence import diverged
@@ -66,6 +67,8 @@ def weights_below(search: Search, weights: Tensors, layers: dict[str, str], left
 def write(state: SearchState, seeds: list[int], output: Path, made_by: dict[str, Any], is_ticket: bool) -> None:
     """Write the masks and the history of the search; of tickets that stay untrained their weights and history, too."""
     masks, lost = state.stacked_masks(), diverged(state.history, state.finite())
+    if any(lost):
+        print(divergence_line(lost, seeds), flush=True)
     write_history(output.with_name("search.csv"), state.history, seeds, 1)
     if is_ticket:
         last = [row | {"step": 0} for row in state.history if row["step"] == state.step]

@@ -12,6 +12,7 @@ from lth_core.data.facts import known_facts
 from lth_core.data.kinds import IMAGES, OFFERED, kind_of_data
 from lth_core.planning.configerrors import Location, at
 from lth_core.planning.crosscheck import missing_options, needed_by
+from lth_core.planning.effects import without_effect
 from lth_core.planning.exchange import misfit
 from lth_core.planning.judges import judges
 from lth_core.planning.registrations import kind_advice, misregistered_dataset
@@ -37,8 +38,9 @@ def references(config: Config, studies: Mapping[str, Study]) -> list[str]:
     expanded, more = _expanded(config, usable)
     derived = expanded.tasks.keys() - config.tasks.keys()  # from wrong tasks come wrong ones, of which nothing is said
     problems += more + (_datasets(expanded, config.tasks) or _datasets(expanded, sorted(derived)))
-    problems = problems or judges(config)
-    problems = problems or starts(expanded, config.tasks) or starts(expanded, sorted(derived))  # which look at the data
+    problems = (
+        problems or judges(config) or starts(expanded, config.tasks) or starts(expanded, sorted(derived))
+    )  # which look at the data
     return problems or _studies(expanded, usable)
 
 
@@ -233,6 +235,7 @@ def _runs(
         problems.append(at(_mention(name, study, run.branch) if run.branch else ("studies", name), same))
     problems += _rewind_steps(config, name, study, runs, methods) or updates(config, runs, methods, ("studies", name))
     problems += scored(config, name, runs, methods) + searched(config, runs, methods, ("studies", name))
+    problems += without_effect(config, runs)
     for run in {(run.task, run.branch): run for run in runs}.values():
         if run.branch and run.branch in branches:
             location = ("branches", run.branch) if run.branch in config.branches else ("studies", name)

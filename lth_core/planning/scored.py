@@ -33,6 +33,8 @@ def _problems(config: Config, task: str, method: Method) -> Iterable[tuple[tuple
     if not method.has_rounds and (rounds := rounds_per_level(method)) > 1:
         one = f"granularity '{method.granularity}' prunes in one: set iterations: 1"
         yield ("iterations",), f"'{criterion}' scores in {rounds} rounds, and {one}"
+    if method.allocation == "lamp" and registry.criterion.facts(criterion).get("signed"):
+        yield ("allocation",), f"'lamp' squares scores, and those of '{criterion}' have signs: use another allocation"
     if method.granularity != "channel" and registry.criterion.uses(criterion, "channels"):
         yield ("criterion",), f"'{criterion}' ranks channels: set granularity: channel"
     kind = kind_of_data(registry.dataset.facts(config.dataset(settings.dataset).source.name))

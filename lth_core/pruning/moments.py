@@ -8,7 +8,7 @@ from typing import Any
 from lth_core import registry
 from lth_core.config import Method
 
-NO_NUMBERS = {"text": "tokens", "graph": "nodes"}
+NO_NUMBERS = {"text": "tokens", "labelled-texts": "tokens", "graph": "nodes"}
 """Kinds of data -> what networks are called with that is nothing to compute with."""
 
 

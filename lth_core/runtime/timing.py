@@ -10,6 +10,11 @@ _STAMP = ".run_started"
 _SECONDS = re.compile(r"^seconds: train ([\d.]+) evaluate ([\d.]+) on (\d+) core\(s\)$", re.MULTILINE)
 
 
+def began(logs: str) -> float:
+    """Return when the run began, in seconds of the system's clock."""
+    return float(Path(logs, _STAMP).read_text())
+
+
 def spent(train: float, evaluate: float, cores: int) -> str:
     """Write the line of a job's log that says how long it trained and evaluated (seconds), and on how many cores."""
     return f"seconds: train {train:.3f} evaluate {evaluate:.3f} on {cores} core(s)"
@@ -26,11 +31,11 @@ def summary(logs: str, cores: int | None) -> str:
 
     `cores` is None where jobs run on other machines (a cluster); the share of their cores' time is unknown then.
     """
-    began = float(Path(logs, _STAMP).read_text())
-    wall = max(time.time() - began, 1e-3)  # the clock may have been set back
+    start_of_run = began(logs)
+    wall = max(time.time() - start_of_run, 1e-3)  # the clock may have been set back
     trained = evaluated = busy = 0.0
     for log in Path(logs).rglob("*.log"):
-        if log.stat().st_mtime >= began and (seconds := _SECONDS.search(log.read_text(errors="replace"))):
+        if log.stat().st_mtime >= start_of_run and (seconds := _SECONDS.search(log.read_text(errors="replace"))):
             train, evaluate, cores_used = float(seconds[1]), float(seconds[2]), int(seconds[3])
             trained, evaluated, busy = trained + train, evaluated + evaluate, busy + (train + evaluate) * cores_used
     spent_on = f"training {trained:.0f} s, evaluation {evaluated:.0f} s"

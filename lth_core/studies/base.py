@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from lth_core.config import Branch, Config, Dataset, Method, Name, Section, Task
 from lth_core.storage.runs import Run
@@ -58,8 +58,20 @@ class Study(Section):
     objectives: ClassVar[tuple[str, ...] | None] = None
     """The objectives that the study works with; None: every one."""
 
+    needs: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """Options that change nothing unless one of others is on: option -> these others."""
+
     tasks: Annotated[dict[Name, Name], Field(min_length=1)]
     """Task -> the method that finds its tickets."""
+
+    @model_validator(mode="after")
+    def _has_no_idle_options(self) -> Self:
+        for option, others in self.needs.items():
+            if getattr(self, option) != type(self).model_fields[option].default and not any(
+                getattr(self, other) for other in others
+            ):
+                raise ValueError(f"{option} changes nothing without {' or '.join(others)}: remove it")
+        return self
 
     def datasets(self, config: Config) -> dict[str, Dataset]:
         """Derive data sets from the configured ones, by name."""

@@ -19,6 +19,8 @@ from lth_core.registry import failure, kind_of
 from lth_core.tasks.base import Examples, Task, TaskError
 
 EXAMPLES = 8
+TOKENS = ("text", "labelled-texts", "graph")
+"""Kinds of data whose networks are called with whole numbers."""
 
 
 def input_shape(facts: Mapping[str, Any], module: nn.Module | None = None) -> Sequence[int]:
@@ -29,7 +31,7 @@ def input_shape(facts: Mapping[str, Any], module: nn.Module | None = None) -> Se
     shape = example_shape(facts)
     if (extra := getattr(module, "extra_inputs", None)) is not None:
         return (math.prod(shape) + extra,)
-    return TokenShape(shape) if kind_of_data(facts) in ("text", "graph") else shape
+    return TokenShape(shape) if kind_of_data(facts) in TOKENS else shape
 
 
 def check_network(module: nn.Module, objective: str, facts: Mapping[str, Any]) -> None:

@@ -20,6 +20,11 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[int, ...]]] = {
         {"vocabulary": 60, "context": 16},
         (16,),
     ),
+    "labelled-texts": (
+        {"kind": "labelled-texts", "vocabulary": 60, "context": 16, "classes": 3, "padding": 0},
+        {"vocabulary": 60, "context": 16, "classes": 3},
+        (16,),
+    ),
     "numbers": ({"kind": "points", "features": 10, "targets": 2}, {"features": 10, "outputs": 2}, (10,)),
     "classes": (
         {"kind": "points", "features": 10, "targets": 1, "classes": 7},

@@ -95,6 +95,7 @@ def complaint(data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
         data: bool = True,
         batch_size: int = 10,
         penalty: float = 0.0,
+        batchnorm: str = "ones",
         network: Any = "lenet",
         objective: str = "classification",
         treated: Sequence[dict] = (),
@@ -107,6 +108,7 @@ def complaint(data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
             "model": network,
             "cohorts": ["0-0"],
             "train": TRAIN | {"batch_size": batch_size, "penalty": penalty},
+            "initialization": {"batchnorm": batchnorm},
         }
         asked = {"task": task, "data": str(data_file) if data else None, "facts": {} if data else FACTS}
         asked |= {"proved": ["0-0"], "methods": {"imp": {"rate": 0.2, "levels": 1} | method}, "treated": treated}
@@ -190,6 +192,10 @@ def probing(mask, probe, part="weights"):
         ),
         ({"batch_size": 91}, "tasks.mini.train.batch_size: 91 must be at most the 90 training examples"),
         ({"penalty": 1e-4}, "tasks.mini.train.penalty: this network has no scales of batch norm to penalize"),
+        (
+            {"batchnorm": "uniform"},
+            "tasks.mini.initialization.batchnorm: this network has no scales",
+        ),
         (
             {"criterion": "batch-norm-scale", "granularity": "channel"},
             "methods.imp.criterion: 'batch-norm-scale' cannot score the weights of 'mini' (criterion: "

@@ -26,11 +26,11 @@ def environment(id: str) -> str:
 
 BAD = [
     # objectives, models and data of different kinds
-    (IMAGES, TASK % "objective: language", "tasks.digits-lenet.objective: 'language' takes text, but 'digits' is of kind images, which goes with classification"),
+    (IMAGES, TASK % "objective: language", "tasks.digits-lenet.objective: 'language' takes text, but 'digits' is of kind images, which goes with classification, diffusion and vae"),
     (LANGUAGE, LSTM % "objective: actor-critic", "tasks.lstm.objective: 'actor-critic' takes environment, but 'english' is of kind text, which goes with language"),
     (LANGUAGE, LSTM % "model: mlp", "tasks.lstm.model: 'mlp' needs features and outputs, which 'english' (text) does not have"),
     (CONTROL, POLE % "dataset: english, model: lstm", "tasks.pole.objective: 'actor-critic' takes environment, but 'english' is of kind text, which goes with language"),
-    (CONTROL, POLE % "objective: classification", "tasks.pole.objective: 'classification' takes images or graph, but 'cartpole' is of kind environment, which goes with actor-critic"),
+    (CONTROL, POLE % "objective: classification", "tasks.pole.objective: 'classification' takes images or graph or labelled-texts, but 'cartpole' is of kind environment, which goes with actor-critic"),
     (LANGUAGE, LSTM % "dataset: digits-graph, model: gcn", "tasks.lstm.objective: 'language' takes text, but 'digits-graph' is of kind graph, which goes with classification"),
     (IMAGES, TASK % "model: gcn", "tasks.digits-lenet.model: 'gcn' needs graph, which 'digits' (images) does not have"),
     (IMAGES, TASK % "dataset: digits-graph", "tasks.digits-lenet.model: 'lenet' needs input_shape, which 'digits-graph' (graph) does not have"),
@@ -79,7 +79,7 @@ BAD = [
     (IMAGES, "{datasets: {mine: {source: {name: planetoid, graph: dblp}}}, tasks: {digits-lenet: {dataset: mine, model: gcn}}}", "datasets.mine.source.graph: must be one of 'cora', 'citeseer', 'pubmed' (got 'dblp')"),
     (IMAGES, TASK % "dataset: digits-graph, model: {name: gcn, hidden: 0}", "tasks.digits-lenet.model.hidden: must be greater than 0 (got 0)"),
     # data sets of plugins
-    (LANGUAGE, LSTM % "dataset: videos", "tasks.lstm.dataset: 'videos' is registered with the kind 'videos' (known: images, text, points, environment, graph)"),
+    (LANGUAGE, LSTM % "dataset: videos", "tasks.lstm.dataset: 'videos' is registered with the kind 'videos' (known: images, text, labelled-texts, points, environment, graph)"),
     (LANGUAGE, LSTM % "dataset: raising", "datasets.raising.source: 'raising' failed: KeyError: 'characters'"),
 ]  # fmt: skip
 
@@ -118,7 +118,7 @@ def test_what_does_not_fit_the_kind_of_data_is_one_line(config: str, fragment: s
 
 def test_a_network_without_what_it_needs_is_named_beside_its_objective() -> None:
     assert errors_of(LANGUAGE, LSTM % "dataset: digits") == [
-        "tasks.lstm.objective: 'language' takes text, but 'digits' is of kind images, which goes with classification",
+        "tasks.lstm.objective: 'language' takes text, but 'digits' is of kind images, which goes with classification, diffusion and vae",
         "tasks.lstm.model: 'lstm' needs vocabulary, which 'digits' (images) does not have",
     ]
 

@@ -13,7 +13,7 @@ from lth_core.planning.registrations import misregistered_dataset, misregistered
 from tests.support.config_samples import GOOD, TASK, errors_of
 from tests.support.tables import ERROR, register
 
-KINDS = "images, text, points, environment, graph"
+KINDS = "images, text, labelled-texts, points, environment, graph"
 OBJECTIVE = TASK % "objective: mine"
 
 

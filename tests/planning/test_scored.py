@@ -24,6 +24,7 @@ BAD = [
     (GOOD, IMP % "criterion: {name: synflow, precision: float16}", "methods.imp.criterion.precision: must be one of 'float32', 'float64' (got 'float16'); did you mean 'float64'?"),
     (GOOD, IMP % "criterion: {name: synflow, batch_size: 3}", "methods.imp.criterion.batch_size: unknown option of criterion 'synflow' (known: precision)"),
     (GOOD, OTHER % "keep: lowest, allocation: lamp", "methods.other: keep 'lowest' turns scores round, and allocation 'lamp' squares them: remove one of the two"),
+    (GOOD, OTHER % "criterion: grasp, allocation: lamp", "methods.other.allocation: 'lamp' squares scores, and those of 'grasp' have signs: use another allocation"),
     (GOOD, OTHER % "iterations: 5, granularity: filter, fractions: {'fc1.*': 0.5}", "methods.other: granularity 'filter' prunes in one round per level: remove iterations"),
     (GOOD, "studies: {deconstructing: {tasks: {digits-lenet: imp}, levels: [1], criteria: [snip]}}", "studies.deconstructing.criteria: 'snip' computes with the network, and these are criteria of weights: leave it out"),
     (GOOD, IMP % "prune_at: 0" + "\nstudies: {deconstructing: {tasks: {digits-lenet: imp}, levels: [1]}}", "studies.deconstructing: method 'imp' has prune_at, and masks here are of trained weights: name another method"),

@@ -26,6 +26,7 @@ from lth_core.jobs.support.command import import_modules
 from lth_core.models.layers import unpruned_weights
 from lth_core.models.outputs import check_single_examples
 from lth_core.randomness import kept_torch_generators
+from lth_core.runtime.diverged import divergence_line
 from lth_core.runtime.gpus import take_gpu
 from lth_core.runtime.memory import keep_freed_memory
 from lth_core.runtime.progress import Progress
@@ -167,6 +168,8 @@ def train_ticket(
         return
     if not keep:
         lost = diverged(trained.history, state.finite())
+        if any(lost):
+            print(divergence_line(lost, spec["seeds"], draws), flush=True)
         if also_write:
             also_write(state, lost)
         write_history(folder / "history.csv", trained.history, spec["seeds"], draws)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-@criterion("grasp", prune_at=0, passes=12)
+@criterion("grasp", prune_at=0, passes=12, signed=True)
 def grasp(
     mask: Tensors,
     probe: Probe,
@@ -35,7 +35,7 @@ def grasp(
     return {name: weights[name] * flow[name] for name in mask}
 
 
-@criterion("obd", passes=9)
+@criterion("obd", passes=9, signed=True)
 def obd(
     mask: Tensors,
     probe: Probe,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lth_core import registry
-from lth_core.config import Task
+from lth_core.config import Method, Task
 from lth_core.pruning.moments import scored_step, starts_dense, waits_for_training
 from lth_core.studies.comparison.contenders import Contender
 
@@ -21,12 +21,11 @@ def search_cost(contender: Contender, density: float, steps: int) -> float:
     """Plan what finding a mask costs, in dense trainings of `steps`; scores are not counted."""
     method, level = contender.settings, contender.level(density)
     before = sum(method.densities[: level - 1]) if method.iterative and waits_for_training(method) else 0.0
-    return dense_steps(contender, steps) / steps + (1 - method.rewind.step / steps) * before
+    return dense_steps(method, steps) / steps + (1 - method.rewind.step / steps) * before
 
 
-def dense_steps(contender: Contender, steps: int) -> int:
+def dense_steps(method: Method, steps: int) -> int:
     """Count the steps of dense training that a method needs: to score weights, or to rewind to."""
-    method = contender.settings
     if waits_for_training(method):
         return steps
     scored = 0 if starts_dense(method) else scored_step(method) or 0

@@ -81,13 +81,13 @@ class Meter:
         method, level = contender.settings, contender.level(entry.density)
         dense = step(network, {})
         trained = self.config.tasks[run.task].train.steps - method.rewind.step
-        last = self._kept(run)
+        last = self.kept(run)
         levels = range(1, level) if method.iterative else ()
-        ladder = [self._kept(Run(self.task, self.cohort, run.method, before)) for before in levels]
+        ladder = [self.kept(Run(self.task, self.cohort, run.method, before)) for before in levels]
         steps_before = self.steps - method.rewind.step if waits_for_training(method) else 0
         for index, seed in enumerate(seeds_of(self.cohort)):
             kept, before = last[index], [masks[index] for masks in ladder]
-            search = dense * dense_steps(contender, self.steps)
+            search = dense * dense_steps(method, self.steps)
             search += levels_before(network, before, steps_before)
             search = self.batch * search + self._scores(method, level, kept, before)
             training = trained * step(network, kept)
@@ -96,8 +96,13 @@ class Meter:
                 search += self.batch * (changing(network, kept, periods) - training)
             yield seed, Cost(search, self.batch * training, self.batch * self.steps * dense)
 
-    def _kept(self, run: Run) -> list[Counts]:
-        """Weights by layer of every seed; draws of a seed have as many."""
+    def kept(self, run: Run) -> list[Counts]:
+        """Count the weights by layer that a run's mask keeps of every seed; draws of a seed have as many.
+
+        The dense network, which has all, has no counts.
+        """
+        if not run.level:
+            return [{} for _ in seeds_of(self.cohort)]
         kept, seeds = read_header(run.mask(self.config.results))["kept"], len(seeds_of(self.cohort))
         return [{name: counts[index * len(counts) // seeds] for name, counts in kept.items()} for index in range(seeds)]
 

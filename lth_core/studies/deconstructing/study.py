@@ -8,7 +8,7 @@ whose masks come from its own trainings. Supermasks are masks that make an untra
 from __future__ import annotations
 
 from itertools import product
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field, PositiveFloat, PositiveInt, ValidationInfo, field_validator
 
@@ -58,6 +58,8 @@ FINAL = ("drawn", "likely")
 
 class Design(Study):
     """The options of the study, and what they ask for: methods, runs, analyses and figures."""
+
+    needs: ClassVar = {"learning_rate": ("supermasks",)}
 
     levels: Annotated[list[PositiveInt], Field(min_length=1)]
     """Levels, rising, at which claims are tested; pruning goes on to the last of them."""

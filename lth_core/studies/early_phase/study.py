@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise, product
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
@@ -45,6 +45,8 @@ class Pretraining(NamedTuple):
 
 class Design(Study):
     """The options of the study, and what they ask for: data sets, tasks, methods, branches, runs and figures."""
+
+    needs: ClassVar = dict.fromkeys(("pretraining", "pretrained_networks"), ("pretraining_steps",))
 
     rewind_steps: Annotated[list[PositiveInt], Field(min_length=1)]
     """Rewind steps k, rising; the tickets rewound to them are perturbed."""

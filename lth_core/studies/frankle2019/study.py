@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import ClassVar
 
 from pydantic import PositiveInt
 
@@ -17,6 +18,8 @@ CURVE_DENSITIES = (0.51, 0.21, 0.07, 0.036, 0.019)
 
 class Design(Study):
     """The options of the study, and what they ask for: methods, runs, analyses and figures."""
+
+    needs: ClassVar = {"control_levels": ("controls",), "strategy_levels": ("one_shot", "continued")}
 
     controls: tuple[Name, ...] = ("reinit", "random-mask")
     """Branches that the tickets are compared with: names of `branches` or of registered treatments."""

@@ -139,7 +139,7 @@ class DownstreamClaims(MaskClaims):
             if self.metric.gain(values[level], dense).mean(skipna=False) >= -self.metric.matching
         ]
         if matching:
-            return max(matching), "the fewest with which tickets match on validation data"
+            return max(matching), "the fewest, of those compared, with which tickets match on validation data"
         return min(sparse.index), "no ticket matches on validation data"
 
     def against_controls(self) -> None:

@@ -7,7 +7,7 @@ other weights and other widths, the other ways of learning a mask, and masks by 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator
 
@@ -28,6 +28,8 @@ CRITERION = "large-final-same-sign"
 
 class Design(Study):
     """The options of the study, and what they ask for: derived tasks and methods, runs and figures."""
+
+    needs: ClassVar = {"gate_penalties": ("gates",), "width_level": ("widths",)}
 
     # ------------------------------------------------------------ other ways of learning a mask
     sampled: PositiveFloat | None = LARGE_RATE

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
 
@@ -45,6 +45,8 @@ class Pruning:
 
 class Design(Study):
     """The options of the study, and what they ask for: methods, branches, runs, analyses and figures."""
+
+    needs: ClassVar = {"depth_power": ("smart_ratios",)}
 
     levels: Annotated[list[PositiveInt], Field(min_length=1)]
     """Levels of the task's method, rising, whose densities all criteria are trained at."""

@@ -184,6 +184,8 @@ def _precision(agreements: pd.DataFrame, measured: pd.DataFrame, metric: Metric,
     figure, axes = panels(len(levels), 2, height=2.3)
     lines = ((RETRAINED, "ticket", "search as configured"), (LOW_PRECISION_SEARCH, "one-shot", f"search {words}"))
     for (level, pruned), top, bottom in zip(levels.items(), *axes, strict=True):
+        top.sharey(axes[0, 0])
+        bottom.sharey(axes[1, 0])
         band(top, agreements[agreements["level"] == level], "epoch", "distance", colour=NEUTRAL, label="mask distance")
         top.axhline(2 * pruned * (1 - pruned), color=NEUTRAL, linestyle="-.", linewidth=0.9, label="independent masks")
         threshold(top, study.epsilon, "where masks count as settled")
@@ -192,8 +194,6 @@ def _precision(agreements: pd.DataFrame, measured: pd.DataFrame, metric: Metric,
         for network, role, label in lines:
             band(bottom, here[here["network"] == network], "epoch", "metric", role=role, label=label)
         reference(bottom, measured.loc[measured["network"] == DENSE, "metric"])
-        bottom.sharey(axes[1, 0])
-        top.sharey(axes[0, 0])
         bottom.set_xlabel("epoch")
     positive_axis(axes[0, 0], "distance between\nthe searches' masks")
     metric_axis(axes[1, 0].yaxis, metric, f"test {metric.label}")

@@ -14,8 +14,7 @@ from lth_core.analysis.measurements import RUN, final_metrics, read_histories
 from lth_core.analysis.tables import read_table
 from lth_core.config import Config, seeds_of
 from lth_core.storage.runs import DENSE, Run
-from lth_core.storage.tensors import read_header
-from lth_core.studies.comparison.costs import Counts, step
+from lth_core.studies.comparison.costs import step
 from lth_core.studies.comparison.measured import Meter
 from lth_core.studies.you2020.study import AS_CONFIGURED, CONTINUED, ITERATIVE, LOW_PRECISION, Design, Ticket
 
@@ -89,19 +88,8 @@ def _costs(study: Design, config: Config, cohort: str, tickets: list[Ticket]) ->
         costs = np.full(len(seeds_of(cohort)), search * dense if run.level else 0.0)
         levels = range(1, run.level + 1) if ticket.network == ITERATIVE else [run.level]
         for level in levels:
-            costs += trained * np.array(
-                [step(meter.network, kept) for kept in _kept(config, replace(run, level=level))]
-            )
+            costs += trained * np.array([step(meter.network, kept) for kept in meter.kept(replace(run, level=level))])
         yield ticket, list(costs / (steps * dense))
-
-
-def _kept(config: Config, run: Run) -> list[Counts]:
-    """Weights by layer that the mask of every seed keeps; the dense network has all."""
-    seeds = seeds_of(run.cohort)
-    if not run.level:
-        return [{} for _ in seeds]
-    kept = read_header(run.mask(config.results))["kept"]
-    return [{name: counts[index] for name, counts in kept.items()} for index in range(len(seeds))]
 
 
 # ---------------------------------------------------------------- masks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 from pydantic import PositiveInt
 
@@ -19,6 +20,8 @@ EMBEDDINGS = "prune_embeddings"
 
 class Design(Study):
     """The options of the study, and what they ask for: derived tasks and methods, runs and figures."""
+
+    needs: ClassVar = {"control_levels": ("controls",), "one_shot_levels": ("one_shot",)}
 
     controls: list[Name] = [RANDOM, REINIT]
     """Branches or treatments to compare tickets with."""

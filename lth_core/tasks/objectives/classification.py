@@ -25,11 +25,11 @@ def gradient(
     return by_outputs.div_(batch.targets.shape[-1])
 
 
-@objective("classification", data=("images", "graph"), metrics=(ACCURACY,), gradient=gradient)
+@objective("classification", data=("images", "graph", "labelled-texts"), metrics=(ACCURACY,), gradient=gradient)
 def classification(
     outputs: Float[Tensor, "batch classes"], batch: Examples, label_smoothing: float = 0.0
 ) -> dict[str, Tensor]:
-    """Predict the labels of images, or of nodes of a graph, under cross-entropy, in nats."""
+    """Predict the labels of images, of texts or of nodes of a graph, under cross-entropy, in nats."""
     from torch.nn.functional import cross_entropy
 
     loss = cross_entropy(outputs, batch.targets, reduction="none", label_smoothing=label_smoothing)

@@ -180,6 +180,6 @@ def test_methods_that_learn_their_masks_are_left_out() -> None:
 
 def test_random_masks_wait_for_no_training_whatever_the_config_says_of_them() -> None:
     plain = {"criterion": "random", "levels": 1}
-    assert dense_steps(contenders(methods={"random": plain})["random"], STEPS) == 0
+    assert dense_steps(contenders(methods={"random": plain})["random"].settings, STEPS) == 0
     going_on = plain | {"rewind": {"policy": "lr-rewind"}}
-    assert dense_steps(contenders(methods={"random": going_on})["random"], STEPS) == STEPS
+    assert dense_steps(contenders(methods={"random": going_on})["random"].settings, STEPS) == STEPS

@@ -58,9 +58,7 @@ def test_tickets_match_with_60_percent_of_the_weights_within_a_hundredth_of_a_bi
     [("random masks", 0.1), ("the same masks on fresh weights", 0.5), ("permuted pre-trained weights", 0.3)],
 )
 def test_controls_are_compared_with_the_fewest_weights_that_match(whole: Known, sentence: str, lost: float) -> None:
-    claim = about(
-        whole, "code", f"Tickets beat {sentence}, with 40% of the weights (the fewest with which tickets match"
-    )
+    claim = about(whole, "code", f"Tickets beat {sentence}, with 40% of the weights (the fewest, of those compared")
     assert claim.estimate == pytest.approx(lost) and claim.verdict == "supported"
 
 
