@@ -32,8 +32,8 @@ class Adversaries(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         real, latents = inputs[:, : self.pixels], inputs[:, self.pixels :]
         fakes = self.generator(latents).sigmoid()
-        own = self.discriminator(torch.cat([real, fakes.detach()])).chunk(2)
-        return torch.cat([*own, as_constants(self.discriminator, fakes)], dim=1)
+        of_both = self.discriminator(torch.cat([real, fakes.detach()])).chunk(2)
+        return torch.cat([*of_both, as_constants(self.discriminator, fakes)], dim=1)
 
 
 def discriminator(pixels: int, hidden: int, dropout: float) -> nn.Sequential:

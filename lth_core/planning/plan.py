@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from lth_core.config import Branch, Config, Method
+from lth_core.planning.canonical import canonical
 from lth_core.planning.chains import Chains
 from lth_core.planning.configfile import ConfigError, load
-from lth_core.planning.specs import Specs, canonical
+from lth_core.planning.specs import Specs
 from lth_core.storage.runs import Run
 from lth_core.studies.base import Study, expand
 

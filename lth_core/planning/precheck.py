@@ -10,8 +10,8 @@ from typing import Any
 
 from lth_core.config import Task
 from lth_core.data.facts import known_facts
+from lth_core.planning.canonical import canonical
 from lth_core.planning.plan import Plan
-from lth_core.planning.specs import canonical
 from lth_core.storage.paths import data_file, initial_file
 
 CHECK = (sys.executable, "-m", "lth_core.jobs.check")

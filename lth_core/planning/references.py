@@ -38,9 +38,8 @@ def references(config: Config, studies: Mapping[str, Study]) -> list[str]:
     expanded, more = _expanded(config, usable)
     derived = expanded.tasks.keys() - config.tasks.keys()  # from wrong tasks come wrong ones, of which nothing is said
     problems += more + (_datasets(expanded, config.tasks) or _datasets(expanded, sorted(derived)))
-    problems = (
-        problems or judges(config) or starts(expanded, config.tasks) or starts(expanded, sorted(derived))
-    )  # which look at the data
+    problems = problems or judges(config) or starts(expanded, config.tasks)  # which look at the data
+    problems = problems or starts(expanded, sorted(derived))
     return problems or _studies(expanded, usable)
 
 

@@ -20,8 +20,8 @@ from lth_core import registry
 from lth_core.config import Recipe, seeds_of
 from lth_core.data.facts import known_facts
 from lth_core.data.kinds import kind_of_data
+from lth_core.planning.canonical import canonical
 from lth_core.planning.plan import Plan
-from lth_core.planning.specs import canonical
 from lth_core.pruning.moments import rounds_per_level
 from lth_core.storage.errors import ArtifactError
 from lth_core.storage.paths import data_file, initial_file

@@ -118,9 +118,8 @@ class Specs:
 
     def judged(self, task: str, cohort: str) -> str:
         """Give what a judgement of images depends on beyond its inputs: the task that drew them, and the judge's."""
-        judge = self.chains.judge(task)
-        about = self._training(judge.task, judge.cohort, "judged")
-        return canonical(self._training(task, cohort, "judged") | {"judge": about})
+        judge, job = self.chains.judge(task), "judged"
+        return canonical(self._training(task, cohort, job) | {"judge": self._training(judge.task, judge.cohort, job)})
 
     def telemetry(self, task: str, cohort: str, step: int) -> str:
         """Give what the telemetry of the first steps depends on: task, seeds and the last of the steps."""

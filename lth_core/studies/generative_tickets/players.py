@@ -111,8 +111,8 @@ class Players(Design):
 
     def sampled(self, config: Config) -> list[Run]:
         """List the runs whose networks draw images: all of GANs, which nothing else measures."""
-        own, gans = {*super().sampled(config)}, self.gans(config)
-        return [run for run in self.runs(config) if run in own or run.task in gans]
+        others, gans = {*super().sampled(config)}, self.gans(config)
+        return [run for run in self.runs(config) if run in others or run.task in gans]
 
     def judged(self, config: Config) -> list[Run]:
         """List the runs whose images are judged: those on data that have a judge."""

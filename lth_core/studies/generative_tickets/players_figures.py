@@ -30,7 +30,7 @@ ROLES = (("transferred", "ticket of {}"), ("random-mask", "random mask of its co
 def drawings(study: Players, config: Config, tables: dict[str, pd.DataFrame]) -> list[Drawing]:
     """Return the figures of the study, in the order of its names."""
     gans = study.gans(config)
-    found = []
+    drawn: list[Drawing] = []
     for task in study.tasks:
         view = PlayerView(study, config, tables, task)
         kinds: dict[str, Callable[[PlayerView], Drawing]] = {
@@ -39,8 +39,8 @@ def drawings(study: Players, config: Config, tables: dict[str, pd.DataFrame]) ->
             "players": players,
             "transfer": transfer,
         }
-        found += [kinds[kind](view) for kind in study.kinds(config, task)]
-    return found
+        drawn += [kinds[kind](view) for kind in study.kinds(config, task)]
+    return drawn
 
 
 @dataclass(frozen=True)
