@@ -58,7 +58,7 @@ def test_pyproject_and_requirements_name_the_same_packages() -> None:
     assert set(pinned()) == set(declared())
 
 
-@pytest.mark.parametrize("extra", ["cluster", "kubernetes", "hugging-face"])
+@pytest.mark.parametrize("extra", ["cluster", "docs", "hugging-face", "kubernetes"])
 def test_what_extras_need_besides_is_listed_twice_as_well(extra: str) -> None:
     needed, exact = bounds(PROJECT["optional-dependencies"][extra]), pinned(f"requirements-{extra}.txt")
     assert set(exact) == set(needed) and not set(exact) & set(pinned())
@@ -79,6 +79,7 @@ def test_no_list_names_a_place_to_install_from() -> None:
     for name in (
         "requirements.txt",
         "requirements-cluster.txt",
+        "requirements-docs.txt",
         "requirements-kubernetes.txt",
         "requirements-hugging-face.txt",
         "environment.yml",
@@ -120,14 +121,14 @@ def test_the_papers_of_all_studies_are_cited() -> None:
     catalogue.register()
     references = yaml.safe_load((ROOT / "CITATION.cff").read_text())["references"]
     cited = {entry["title"]: entry for entry in references}
-    for name in registry.study.names():
-        study = registry.study.get(name)
-        if study.citation.startswith("After the call"):  # it reproduces no single paper
-            continue
+    studies = [registry.study.get(name) for name in registry.study.names()]
+    papers = [study for study in studies if not study.citation.startswith("After ")]  # others have no single one
+    assert not {study.title for study in papers} - set(cited), "CITATION.cff: add the papers of these studies"
+    assert len(cited) == len(references)
+    for study in papers:
         entry = cited[study.title]
         assert str(entry["year"]) in study.citation
         assert all(author["family-names"] in study.citation for author in entry["authors"])
-    assert len(cited) == len(references)
 
 
 def test_templates_of_issues_and_the_catalog_of_workflows_are_well_formed() -> None:
@@ -144,7 +145,9 @@ def test_templates_of_issues_and_the_catalog_of_workflows_are_well_formed() -> N
 
 def test_make_lists_its_commands() -> None:
     listed = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert {"figures", "everything", "test", "lint", "benchmark", "gpu"} <= set(re.findall(r"make (\w+)", listed))
+    assert {"figures", "everything", "test", "lint", "docs", "benchmark", "gpu"} <= set(
+        re.findall(r"make (\w+)", listed)
+    )
 
 
 def test_an_unsuitable_python_is_one_clear_line(tmp_path: Path) -> None:

@@ -167,10 +167,8 @@ def _facts(name: str, task: Task, images: Mapping[str, Any]) -> list[str]:
         problems.append(at(("tasks", name, "train", "augment"), cut))
     least = registry.model.facts(task.model.name).get("least_side", 1)
     if any(side < least for side in sides):
-        size = "x".join(map(str, sides))
-        small = (
-            f"'{task.model.name}' needs images of at least {least}x{least} pixels, not {size} as in '{task.dataset}'"
-        )
+        size, model = "x".join(map(str, sides)), task.model.name
+        small = f"'{model}' needs images of at least {least}x{least} pixels, not {size} as in '{task.dataset}'"
         problems.append(at(("tasks", name, "model"), small))
     return problems
 
