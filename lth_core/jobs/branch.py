@@ -74,7 +74,7 @@ def main() -> None:
     task = open_task(spec, options.data)
     branch = Branch(**spec["branch"])
     factory = model_factory(Task(**spec["task"]), read_facts(options.data))
-    cohort = replicates(options)
+    cohort = replicates(options, branch.part)
     pairs = [
         (replicate.ticket, treat(spec, factory, branch, seed, draw, replicate))
         for seed, replicate in zip(spec["seeds"], cohort, strict=True)
@@ -107,13 +107,12 @@ def write_treated(
         write_tensors(output.with_name("mask.safetensors"), stacked.mask, header)
 
 
-def replicates(options: argparse.Namespace) -> list[Replicate]:
-    """Read what the job's files hold of every replicate."""
+def replicates(options: argparse.Namespace, part: str | None = None) -> list[Replicate]:
+    """Read what the job's files hold of every replicate; of another task's ticket only a part, where one is named."""
     header, network = read_header(options.network), read_tensors(options.network)
     layers, listed = header["layers"], header.get("channels", {})
     initial = network if options.initial == options.network else read_tensors(options.initial)
     targets = unstack(network)
-    part = options.spec["branch"].get("part")
     masks = unstack(read_mask(options.mask, initial)) if options.mask else [{} for _ in targets]
     ended = read_header(options.mask)["diverged"] if options.mask else [False for _ in targets]
     paths = [

@@ -17,12 +17,12 @@ ACCURACY = "judge_accuracy"
 def judged(study: Players, config: Config) -> pd.DataFrame:
     """Make the table `judged`: one row per replicate whose images were judged, with JUDGED and the judge's accuracy.
 
-    Where that is below `judge.least_accuracy`, what it says is left out (nan).
+    Where that is below `judge.least`, what it says is left out (nan).
     """
     columns = [*REPLICATE, *JUDGED, ACCURACY]
     runs = study.judged(config)
     parts = [read_table(run.judged(config.results)).assign(**named(config, run))[columns] for run in runs]
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
-    fit = table[ACCURACY] >= config.judge.least_accuracy
+    fit = table[ACCURACY] >= config.judge.least
     table[[*JUDGED]] = table[[*JUDGED]].where(fit, float("nan"), axis=0)
     return table

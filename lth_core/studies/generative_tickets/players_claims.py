@@ -88,7 +88,7 @@ class GanClaims(TransferClaims):
     @property
     def judge_is_fit(self) -> bool:
         """Tell whether the judge is accurate enough."""
-        return bool((self.of_task("judged")[ACCURACY] >= self.config.judge.least_accuracy).all())
+        return bool((self.of_task("judged")[ACCURACY] >= self.config.judge.least).all())
 
     @property
     def dense_distances(self) -> pd.Series:

@@ -52,7 +52,7 @@ class PlayerView(View):
     @property
     def judge(self) -> str:
         """Say how good the judge is or, where it is not good enough, that nothing is reported."""
-        accuracy, least = float(self.of_task("judged")[ACCURACY].mean()), self.config.judge.least_accuracy
+        accuracy, least = float(self.of_task("judged")[ACCURACY].mean()), self.config.judge.least
         name = f"the classifier of task '{self.config.judge.tasks[self.config.tasks[self.task].dataset]}'"
         seen = f"{name} knows {percent_text(accuracy)}% of validation images"
         if not accuracy >= least:
