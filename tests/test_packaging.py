@@ -128,6 +128,7 @@ def test_the_papers_of_all_studies_are_cited() -> None:
     for study in papers:
         entry = cited[study.title]
         assert str(entry["year"]) in study.citation
+        assert all(entry["authors"].count(author) == 1 for author in entry["authors"]), "give given names, too"
         assert all(author["family-names"] in study.citation for author in entry["authors"])
 
 
