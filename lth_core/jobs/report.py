@@ -85,8 +85,9 @@ def trained_tasks(config: Config, studies: dict[str, Study]) -> dict[str, Task]:
 
 
 def used_methods(config: Config, studies: dict[str, Study]) -> dict[str, Method]:
-    """Select the methods of the studies' tasks, and add those that the studies derive from them."""
+    """Select the methods of the studies' tasks and tickets, and add those that the studies derive from them."""
     used = {method for study in studies.values() for method in study.tasks.values()}
+    used |= {run.method for study in studies.values() for run in study.runs(config)}
     configured = {name: method for name, method in config.methods.items() if name in used}
     return configured | {name: method for study in studies.values() for name, method in study.methods(config).items()}
 
