@@ -16,7 +16,7 @@ in_venv := PATH="$(CURDIR)/.venv/bin:$$PATH" $(python)
 pip := $(python) -m pip install --quiet --disable-pip-version-check
 snakemake := $(python) -m snakemake --logger lth --cores $(CORES)
 
-.PHONY: help figures everything test test-slurm lint faults benchmark gpu cluster hugging-face venv
+.PHONY: help figures everything test test-slurm lint faults benchmark gpu docs cluster hugging-face venv
 
 help: ## list these commands
 	@awk -F ': .*## ' '/^[a-z-]+:.*## / {printf "  make %-12s%s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -49,6 +49,11 @@ benchmark: venv ## measure speed and cost, next to an ordinary PyTorch loop: doc
 
 gpu: venv ## test and measure on one GPU, in at most 6 minutes: docs/benchmarks.md
 	@$(in_venv) -m benchmarks.gpu
+
+docs: venv ## build the site from docs/: site/index.html (needs no network once its packages are there)
+	@cmp --silent requirements-docs.txt .venv/docs/installed.txt || { rm -rf .venv/docs && \
+		$(pip) --target .venv/docs --requirement requirements-docs.txt && cp requirements-docs.txt .venv/docs/installed.txt; }
+	@NO_MKDOCS_2_WARNING=1 PYTHONPATH=.venv/docs $(python) -m mkdocs build --strict --site-dir site
 
 cluster: venv ## install requirements-cluster.txt into .venv, and what the Kubernetes tests need into .venv/kubernetes
 	@$(pip) --requirement requirements-cluster.txt

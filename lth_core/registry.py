@@ -105,7 +105,8 @@ class Registry:
         passes an example costs it (`passes`: unless it says so 3, those of a gradient; a Hessian product costs 9, the
         gradient and twice as many to go back through it); of a sparsifier whether training starts `dense`, whether a
         change takes a `dense_gradient` and whether it counts `epochs`; of a parametrization whether its masks keep as
-        many weights as a level asks for (`exact`); of all but studies the files that they read (`reads`).
+        many weights as a level asks for (`exact`), and whether a search may go on from the mask of the level before
+        (`nested`); of all but studies the files that they read (`reads`).
         """
         self.get(name)
         return self._facts[name]
@@ -182,7 +183,7 @@ criterion = Registry(
 )
 objective = Registry("objective", offered=["outputs", "batch", "label_smoothing"])
 sparsifier = Registry("sparsifier", offered=["moment"])
-parametrization = Registry("parametrization", offered=["layers", "left"])
+parametrization = Registry("parametrization", offered=["layers", "left", "kinds", "remaining"])
 treatment = Registry(
     "treatment", offered=["ticket", "checkpoints", "layers", "channels", "rng"], retired={"stream": "rng"}
 )

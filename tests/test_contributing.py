@@ -1,4 +1,4 @@
-"""The examples of CONTRIBUTING.md, pasted together, run through the whole pipeline."""
+"""The examples of docs/how-to, pasted together, run through the whole pipeline; what all documents must hold."""
 
 from __future__ import annotations
 
@@ -11,24 +11,10 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.support.documents import ROOT, blocks, run
 
-
-def blocks(language: str, page: str, start: str = "") -> str:
-    return "\n".join(re.findall(rf"```{language}\n({start}.*?)```", (ROOT / page).read_text(), re.DOTALL))
-
-
-def run(folder: Path, config: str) -> None:
-    """Run a config in a folder to its end."""
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--snakefile", str(ROOT / "Snakefile")]
-    done = subprocess.run(
-        [*command, "--directory", str(folder), "--configfile", str(folder / config)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+ADDITIONS = ("network", "data", "objective", "criterion", "sparsifier", "parametrization", "treatment", "study")
+"""The pages of docs/how-to whose examples make one plugin."""
 
 
 def claims_of(folder: Path, name: str) -> list[dict[str, str]]:
@@ -36,9 +22,10 @@ def claims_of(folder: Path, name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_the_examples_of_contributing_run_as_they_stand(tmp_path: Path) -> None:
+def test_the_examples_of_additions_run_as_they_stand(tmp_path: Path) -> None:
     for language, file in (("python", "my_lab.py"), ("yaml", "config.yaml")):
-        (tmp_path / file).write_text(blocks(language, "CONTRIBUTING.md", start="(?!# diabetes)"))
+        examples = [blocks(language, f"docs/how-to/{page}.md", start="(?!# diabetes)") for page in ADDITIONS]
+        (tmp_path / file).write_text("\n".join(examples))
     run(tmp_path, "config.yaml")
     (claim,) = claims_of(tmp_path, "config")
     assert claim["verdict"] in ("supported", "contradicted", "inconclusive") and claim["n"] == "2"
@@ -47,12 +34,15 @@ def test_the_examples_of_contributing_run_as_they_stand(tmp_path: Path) -> None:
     assert (tmp_path / "reports/config/noise-study/noise-stripes-mine.svg").stat().st_size > 1000
 
 
+OBJECTIVE = "docs/how-to/objective.md"
+
+
 def objective_example() -> tuple[str, str]:
     """The plugin and the config of the example that has a config of its own."""
-    return blocks("python", "CONTRIBUTING.md", "# diabetes.py"), blocks("yaml", "CONTRIBUTING.md", "# diabetes.yaml")
+    return blocks("python", OBJECTIVE, "# diabetes.py"), blocks("yaml", OBJECTIVE, "# diabetes.yaml")
 
 
-def test_the_whole_core_study_runs_on_the_objective_of_contributing(tmp_path: Path) -> None:
+def test_the_whole_core_study_runs_on_the_objective_of_the_example(tmp_path: Path) -> None:
     plugin, config = objective_example()
     for long, short in (("steps: 300", "steps: 40"), ("levels: 4", "levels: 3"), ('"0-4"', '"0-1"')):
         assert config.count(long) == 1
@@ -74,7 +64,7 @@ def test_the_whole_core_study_runs_on_the_objective_of_contributing(tmp_path: Pa
     assert (tmp_path / "reports/diabetes/frankle2019/fig04-tickets-progression.svg").stat().st_size > 1000
 
 
-def test_the_objective_of_contributing_fits_a_screen_and_needs_no_torch_when_it_is_imported(tmp_path: Path) -> None:
+def test_the_objective_of_the_example_fits_a_screen_and_needs_no_torch_when_it_is_imported(tmp_path: Path) -> None:
     plugin, config = objective_example()
     assert len(plugin.splitlines()) + len(config.splitlines()) <= 50
     (tmp_path / "diabetes.py").write_text(plugin)
@@ -83,8 +73,8 @@ def test_the_objective_of_contributing_fits_a_screen_and_needs_no_torch_when_it_
     assert not subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=environment, check=False).returncode
 
 
-def test_the_example_of_the_readme_registers_a_model(tmp_path: Path) -> None:
-    (tmp_path / "my_lab.py").write_text(blocks("python", "README.md", start="# my_lab.py"))
+def test_the_first_example_of_a_plugin_registers_a_model(tmp_path: Path) -> None:
+    (tmp_path / "my_lab.py").write_text(blocks("python", "docs/how-to/plugins.md", start="# my_lab.py"))
     run = subprocess.run(
         [
             sys.executable,
@@ -106,7 +96,7 @@ PAGES = ["README.md", "CONTRIBUTING.md", *sorted(str(path.relative_to(ROOT)) for
 
 @pytest.mark.parametrize("page", PAGES)
 def test_local_links_and_pictures_exist(page: str) -> None:
-    links = re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text())
+    links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)(?!`)", (ROOT / page).read_text())
     missing = [link for link in links if "://" not in link and not ((ROOT / page).parent / link).is_file()]
     assert not missing
 
@@ -125,6 +115,22 @@ def test_files_and_modules_that_a_page_names_exist(page: str) -> None:
 def _is_module(name: str) -> bool:
     path = ROOT / name.replace(".", "/")
     return path.is_dir() or path.with_suffix(".py").is_file()
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/reference/studies.md"])
+def test_every_study_has_a_row_in_the_tables_of_studies(page: str) -> None:
+    rows = re.findall(r"^\| `([\w-]+)` \|", (ROOT / page).read_text(), re.MULTILINE)
+    folders = {path.parent.name.replace("_", "-") for path in ROOT.glob("lth_core/studies/*/study.py")}
+    assert set(rows) == folders and len(set(rows)) == len(rows)
+
+
+def test_every_ready_made_config_is_listed() -> None:
+    text = (ROOT / "docs/reference/configs.md").read_text()
+    assert not [path.name for path in ROOT.glob("config/*.yaml") if f"`config/{path.name}`" not in text]
+
+
+def test_the_readme_is_read_in_two_minutes() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 130
 
 
 def test_the_glossary_is_in_alphabetical_order() -> None:

@@ -58,7 +58,7 @@ def test_pyproject_and_requirements_name_the_same_packages() -> None:
     assert set(pinned()) == set(declared())
 
 
-@pytest.mark.parametrize("extra", ["cluster", "kubernetes", "hugging-face"])
+@pytest.mark.parametrize("extra", ["cluster", "docs", "hugging-face", "kubernetes"])
 def test_what_extras_need_besides_is_listed_twice_as_well(extra: str) -> None:
     needed, exact = bounds(PROJECT["optional-dependencies"][extra]), pinned(f"requirements-{extra}.txt")
     assert set(exact) == set(needed) and not set(exact) & set(pinned())
@@ -79,6 +79,7 @@ def test_no_list_names_a_place_to_install_from() -> None:
     for name in (
         "requirements.txt",
         "requirements-cluster.txt",
+        "requirements-docs.txt",
         "requirements-kubernetes.txt",
         "requirements-hugging-face.txt",
         "environment.yml",
@@ -144,7 +145,9 @@ def test_templates_of_issues_and_the_catalog_of_workflows_are_well_formed() -> N
 
 def test_make_lists_its_commands() -> None:
     listed = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert {"figures", "everything", "test", "lint", "benchmark", "gpu"} <= set(re.findall(r"make (\w+)", listed))
+    assert {"figures", "everything", "test", "lint", "docs", "benchmark", "gpu"} <= set(
+        re.findall(r"make (\w+)", listed)
+    )
 
 
 def test_an_unsuitable_python_is_one_clear_line(tmp_path: Path) -> None:

@@ -71,8 +71,8 @@ class Method(Section):
     rate: Rate = 0.2
     """Fraction of the remaining weights that a round prunes."""
     rate_by_kind: dict[Kind, Rate] = {}
-    """Other rates for convolutions, hidden linear layers, the output layer or kinds that a module declares (scope
-    `layer` only)."""
+    """Other rates for convolutions, hidden linear layers, the output layer or kinds that a module declares. With scope
+    `global`, all layers of one rate are ranked together."""
     densities: list[Rate] = []
     """Level n keeps `densities[n - 1]` of the prunable weights, in place of `rate`: one falling number per level."""
     allocation: Allocation = "rates"
@@ -116,7 +116,8 @@ class Method(Section):
     with."""
     search: Search | None = None
     """How to learn masks, in place of a criterion. Every level is one search, at the level's density where what is
-    trained has one."""
+    trained has one. With `soft-mask` and `iterative: true` it goes on from the mask of the level before; otherwise
+    masks are learned from no other mask."""
 
     @model_validator(mode="before")
     @classmethod
@@ -158,8 +159,6 @@ class Method(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Method:
-        if self.scope == "global" and self.rate_by_kind:
-            raise ValueError("rate_by_kind needs scope 'layer', because a global ranking has one rate")
         ranked_otherwise = "rate_by_kind" if self.rate_by_kind else "scope 'global'" if self.scope == "global" else ""
         if self.allocation != "rates" and ranked_otherwise:
             raise ValueError(
@@ -230,7 +229,7 @@ class Method(Section):
         odd = {name: getattr(self, name) is not None for name in ("during", "prune_at", "iterations", "treatment")}
         odd |= {"criterion": self.criterion.name != "magnitude", "keep 'lowest'": self.keep == "lowest"}
         odd |= {"spacing": self.spacing != "exponential"}
-        odd |= {"iterative: true": self.iterative, "allocation 'lamp'": self.allocation == "lamp"}
+        odd |= {"allocation 'lamp'": self.allocation == "lamp"}
         odd |= {f"granularity '{self.granularity}'": self.granularity != "weight"}
         odd |= {f"rewind policy '{self.rewind.policy}'": self.rewind.keeps_trained or self.rewind.last_rate}
         for name, is_given in odd.items():

@@ -31,7 +31,7 @@ class SearchRecipe(Section):
 
 
 class Search(Section):
-    """How to learn masks while the weights stay what they are."""
+    """How to learn masks."""
 
     parametrization: Choice
     """What is trained in place of the weights."""

@@ -227,7 +227,7 @@ def check_search(network: Network, name: str, method: Method) -> None:
     weights = {key: torch.from_numpy(np.array(value)) for key, value in network.initial.items()}
 
     def work() -> None:
-        offered = {"layers": tuple(pruned), "left": left}
+        offered = {"layers": tuple(pruned), "left": left, "kinds": pruned}
         made = registry.parametrization.call(chosen.name, offered, chosen.options)
         try_out(chosen.name, made, weights, random_generator(0, "search", "start"))
 

@@ -109,11 +109,13 @@ class Chains:
     def search_inputs(self, task: str, cohort: str, method: str, level: int) -> dict[str, str]:
         """List the files that a search for a level's mask starts from, by argument of the job."""
         results = self.config.results
-        return {
+        files = {
             "data": data_file(results, self.config.tasks[task].dataset),
             "initial": initial_file(results, task, cohort),
             "start": self.start_file(task, cohort, method, level),
         }
+        before = self.level_before(task, cohort, method, level)
+        return files | ({"mask": before.mask(results)} if before.level else {})
 
     def branch_inputs(self, run: Run) -> dict[str, str]:
         """List the files that a treated ticket is made from, by argument of the job; dense networks have no mask."""

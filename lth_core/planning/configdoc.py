@@ -1,7 +1,8 @@
 """The config's documentation, generated from its models: `python -m lth_core reference` writes it.
 
-config/schema.json is what editors complete and check config files with; docs/reference/config.md lists all keys, and
-docs/reference/names.md the registered names. With `--check` nothing is written: exit status 1 when one is out of date.
+config/schema.json is what editors complete and check config files with. In docs/reference/, config.md lists all keys,
+names.md the registered names, and tables.md files and tables (tabledoc.py). With `--check` nothing is written: exit
+status 1 when one is out of date.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from typing import Any
 from lth_core import registry
 from lth_core.config import COHORT_PATTERN, FOLDER_PATTERN, NAME_PATTERN, Config
 from lth_core.config.sections import Section
-from lth_core.planning import catalogue
+from lth_core.planning import catalogue, tabledoc
+from lth_core.planning.markdown import table
 from lth_core.storage.files import write_whole
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -126,7 +128,7 @@ def reference() -> str:
         inside = [row for row in rows if _top(row[0]) == section and row not in lone]
         tables += [(f"`{section}`", inside)] if inside else []
     head = ("key", "type", "default", "meaning")
-    return _KEYS + "".join(f"\n## {title}\n\n{_table(head, inside)}\n" for title, inside in tables)
+    return _KEYS + "".join(f"\n## {title}\n\n{table(head, inside)}\n" for title, inside in tables)
 
 
 _KEYS = """# Config reference
@@ -243,20 +245,13 @@ def names() -> str:
             options = [_option(option) for option in known.options(name).values()]
             meaning = (known.get(name).__doc__ or "").strip().partition("\n")[0]
             rows.append((f"`{name}`", ", ".join(options), meaning))
-        text += f"\n## {known.noun.capitalize()}\n\n{_table(('name', 'options', 'meaning'), rows)}\n"
+        text += f"\n## {known.noun.capitalize()}\n\n{table(('name', 'options', 'meaning'), rows)}\n"
     studies = [(f"`{name}`", registry.study.get(name).title) for name in registry.study.names()]
-    return f"{text}\n## Study\n\nOptions: see [`studies`](config.md#studies).\n\n{_table(('name', 'title'), studies)}\n"
+    return f"{text}\n## Study\n\nOptions: see [`studies`](config.md#studies).\n\n{table(('name', 'title'), studies)}\n"
 
 
 def _option(option: Any) -> str:
     return f"`{option.name}`" if option.default is option.empty else f"`{option.name}: {json.dumps(option.default)}`"
-
-
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    lines = [head, ("---",) * len(head), *rows]
-    return "\n".join(
-        f"| {' | '.join(' '.join(cell.split()).replace('|', chr(92) + '|') for cell in line)} |" for line in lines
-    )
 
 
 # ---------------------------------------------------------------- files
@@ -268,6 +263,7 @@ def documents() -> dict[Path, str]:
         ROOT / "config" / "schema.json": json.dumps(schema(), indent=2, ensure_ascii=False) + "\n",
         ROOT / "docs" / "reference" / "config.md": reference(),
         ROOT / "docs" / "reference" / "names.md": names(),
+        ROOT / "docs" / "reference" / "tables.md": tabledoc.tables(),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lth_core import registry
@@ -20,7 +20,7 @@ def misregistered_objective(name: str) -> str | None:
     missing = [argument for argument in ("outputs", "batch") if not known.uses(name, argument)]
     if missing:
         return f"'{name}' does not take {' and '.join(missing)}: it must be a function of outputs and batch"
-    if problem := _data(facts.get("data")) or _metrics(facts.get("metrics")):
+    if problem := _data(facts.get("data")) or _metrics(facts.get("metrics")) or _generates(facts):
         return f"'{name}' is registered {problem}"
     return None
 
@@ -32,6 +32,12 @@ def _data(kind: Any) -> str | None:
         if one not in OFFERED:
             return f"for data of kind {one!r}{suggestion(str(one), OFFERED)} (known: {KINDS})"
     return None if kind else f"for no kind of data: add data=..., one of {KINDS}"
+
+
+def _generates(facts: Mapping[str, Any]) -> str | None:
+    """Images alone can be drawn."""
+    others = facts.get("generates") and facts["data"] not in (IMAGES, (IMAGES,))
+    return f"with `generates` for data of other kinds: only objectives of {IMAGES} draw them" if others else None
 
 
 def _metrics(metrics: Any) -> str | None:

@@ -1,4 +1,4 @@
-"""Checks of searches for masks on the tasks whose weights they leave alone."""
+"""Checks of searches for masks on the tasks whose networks they search."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ def _problems(method: Method, config: Config, task: str) -> Iterator[tuple[tuple
     """Keys of a search and what is wrong with them on a task."""
     assert method.search is not None
     name, settings = method.search.parametrization.name, config.tasks[task]
+    if method.iterative and not registry.parametrization.facts(name).get("nested"):
+        yield ("parametrization",), f"'{name}' does not go on from the mask of the level before: remove iterative: true"
     if method.levels > 1 and not registry.parametrization.facts(name).get("exact"):
         yield ("parametrization",), f"'{name}' finds one density, whatever the level asks for: set levels: 1"
     try:

@@ -193,10 +193,10 @@ class Specs:
         return reads | {"method": fields | settings.until(level), "level": level}
 
     def _at_once(self, method: str, level: int, how: str) -> dict[str, Any]:
-        settings = self.chains.methods[method]  # whose levels do not go on from each other
-        which = {how, "rewind", "rate", "rate_by_kind", "exclude", "scope", "allocation"}
+        settings = self.chains.methods[method]
+        which = {how, "rewind", "rate", "rate_by_kind", "exclude", "scope", "allocation", "iterative"}
         fields = settings.model_dump(mode="json", include=which)
-        return {"method": fields | settings.until(level) | {"iterative": False}, "level": level}
+        return {"method": fields | settings.until(level), "level": level}
 
     def _scored(self, job: str, task: str, cohort: str, settings: Method, level: int) -> dict[str, Any]:
         spec = self._training(task, cohort, job, (registry.criterion, settings.criterion))

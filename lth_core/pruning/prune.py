@@ -8,7 +8,7 @@ bit (Zhou et al. 2019 break ties at random: another mask where many scores are e
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,8 +44,15 @@ def _remove_lowest(
     return smaller
 
 
-Left = int | Mapping[str, int]
-"""How many weights are kept: of all layers together, or of each."""
+Left = int | Mapping[str, int] | Mapping[tuple[str, ...], int]
+"""How many weights are kept: of all layers together, of each, or of several that are ranked together."""
+
+
+def ranked_together(left: Left, layers: Iterable[str]) -> dict[tuple[str, ...], int]:
+    """Map the layers whose weights are ranked together to how many of these are kept."""
+    if isinstance(left, int):
+        return {tuple(layers): left}
+    return {(key,) if isinstance(key, str) else key: count for key, count in left.items()}
 
 
 def prune(scores: Tensors, mask: Tensors, fraction: Mapping[str, float], scope: str) -> Tensors:
@@ -58,26 +65,27 @@ def prune(scores: Tensors, mask: Tensors, fraction: Mapping[str, float], scope: 
 
 
 def left_by_rates(mask: Tensors, fraction: Mapping[str, float], scope: str) -> Left:
-    """Count what is left without `fraction` of the surviving weights of each layer, or of all layers together."""
+    """Count what is left without `fraction` of the surviving weights of each layer, or of all layers together.
+
+    Layers with another fraction than others are ranked apart from these even then.
+    """
     surviving = {name: int(kept.sum()) for name, kept in mask.items()}
     if scope == "layer":
         return {name: count - removed_count(count, fraction[name]) for name, count in surviving.items()}
-    total = sum(surviving.values())
-    return total - removed_count(total, fraction[next(iter(mask))])
+    groups: dict[float, tuple[str, ...]] = {}
+    for name in mask:
+        groups[fraction[name]] = (*groups.get(fraction[name], ()), name)
+    totals = {names: sum(surviving[name] for name in names) for names in groups.values()}
+    left = {names: totals[names] - removed_count(totals[names], rate) for rate, names in groups.items()}
+    return left if len(left) > 1 else next(iter(left.values()))
 
 
 def keep(scores: Tensors, mask: Tensors, left: Left) -> Tensors:
     """Keep the `left` highest-scored surviving weights; raises PruningError as `prune` does."""
-    return keep_of_all(scores, mask, left) if isinstance(left, int) else keep_in_each(scores, mask, left)
-
-
-def keep_in_each(scores: Tensors, mask: Tensors, left: Mapping[str, int]) -> Tensors:
-    """Rank each layer's surviving weights and keep the `left` highest of each; raises PruningError as `prune` does."""
-    check_rankable(scores, mask)
-    return {
-        name: _remove_lowest(scores[name].ravel(), kept.ravel(), int(kept.sum()) - left[name]).reshape(kept.shape)
-        for name, kept in mask.items()
-    }
+    parts: Tensors = {}
+    for names, count in ranked_together(left, mask).items():
+        parts |= keep_of_all(scores, {name: mask[name] for name in names}, count)
+    return {name: parts[name] for name in mask}
 
 
 def keep_of_all(scores: Tensors, mask: Tensors, left: int) -> Tensors:

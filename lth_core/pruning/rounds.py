@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -144,10 +144,14 @@ def left_by_round(method: Method, first: Tensors, last: Left, part: float) -> Le
     Densities fall by the same factor in each round, or by the same amount (Tanaka et al. 2020, section 6 and figure 6);
     where each layer has a count, those of each layer do.
     """
-    surviving = {name: int(kept.sum()) for name, kept in first.items()}
+
+    def after_part(names: Iterable[str], count: int) -> int:
+        return _between(sum(int(first[name].sum()) for name in names), count, part, method.spacing)
+
     if isinstance(last, int):
-        return _between(sum(surviving.values()), last, part, method.spacing)
-    return {name: _between(surviving[name], count, part, method.spacing) for name, count in last.items()}
+        return after_part(first, last)
+    counted = {key: after_part((key,) if isinstance(key, str) else key, count) for key, count in last.items()}
+    return cast("Left", counted)
 
 
 def _between(first: int, last: int, part: float, spacing: str) -> int:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Literal
 
 import numpy as np
 
+from lth_core.pruning.prune import Left, ranked_together
 from lth_core.storage.tensors import Tensors
 
 Values = Literal["initial", "constant"]
@@ -23,13 +24,13 @@ def untrained(weights: Tensors, layers: Iterable[str], values: Values) -> Tensor
     return weights | {name: np.copysign(weights[name].std(), weights[name]) for name in layers}
 
 
-def scaled(weights: Tensors, left: int | Mapping[str, int], layers: Iterable[str]) -> Tensors:
+def scaled(weights: Tensors, left: Left, layers: Iterable[str]) -> Tensors:
     """Divide each layer of one replicate's weights by the root of the density that it will have.
 
     The density is that of all layers together where `left` counts the weights of all (Ramanujan et al. 2020, 5.2).
     """
-    sizes = {name: weights[name].size for name in layers}
-    whole = sum(sizes.values())
-    densities = {name: left / whole if isinstance(left, int) else left[name] / size for name, size in sizes.items()}
-    roots = {name: np.sqrt(density).astype(weights[name].dtype) for name, density in densities.items() if density}
-    return weights | {name: weights[name] / root for name, root in roots.items()}
+    smaller = dict(weights)
+    for names, count in ranked_together(left, layers).items():
+        root = np.sqrt(count / sum(weights[name].size for name in names))
+        smaller |= {name: weights[name] / root.astype(weights[name].dtype) for name in names if count}
+    return smaller

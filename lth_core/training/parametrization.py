@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from lth_core.registry import kind_of
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import Generator, Tensor
+
+    from lth_core.pruning.prune import Left
 
     Weights = Mapping[str, Tensor]
 
@@ -29,8 +31,15 @@ class Parametrization:
 
     layers: tuple[str, ...]
     """The weights that get a mask, in network order."""
-    left: int | Mapping[str, int]
-    """How many of them the level keeps: of all layers together, or of each."""
+    left: Left
+    """How many of them the level keeps: of all layers together, of each, or of several that are ranked together."""
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    """The kind of weight of each layer."""
+    remaining: Weights | None = None
+    """The mask of the level before, which the level's is part of; None: the dense network's."""
+    trains_weights: ClassVar[bool] = False
+    """Whether weights are trained together with their masks. Then the network as it is trained is evaluated, and the
+    mask is that of the step where it is best on the validation split; otherwise subnetworks are, and it is the last."""
 
     def start(self, weights: Weights, rng: np.random.Generator) -> dict[str, Tensor]:
         """Return the tensors to train, as they start: float32, on the device of the weights."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lth_core.pruning.prune import Left, ranked_together
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -47,15 +49,16 @@ def highest_of_all(scores: Mapping[str, Tensor], count: int, among: Mapping[str,
     return {name: part.view_as(score) for (name, score), part in zip(scores.items(), parts, strict=True)}
 
 
-def highest_of_layers(scores: Mapping[str, Tensor], left: int | Mapping[str, int]) -> dict[str, Tensor]:
-    """Choose the highest scores: as many of each tensor as `left` says, or of all together; ties as in `highest`."""
+def highest_of_layers(scores: Mapping[str, Tensor], left: Left) -> dict[str, Tensor]:
+    """Choose the highest scores, as many as `left` says of what is ranked together; ties as in `highest`."""
     import torch
 
-    if isinstance(left, int):
-        parts = _highest(torch.cat([values.flatten() for values in scores.values()]), left)
-        split = parts.split([values.numel() for values in scores.values()])
-        return {name: part.view_as(scores[name]) for name, part in zip(scores, split, strict=True)}
-    return {name: _highest(values, left[name]) for name, values in scores.items()}
+    chosen = {}
+    for names, count in ranked_together(left, scores).items():
+        flat = [scores[name].flatten() for name in names]
+        parts = _highest(torch.cat(flat) if len(flat) > 1 else flat[0], count)
+        chosen |= dict(zip(names, parts.split([len(values) for values in flat]), strict=True))
+    return {name: chosen[name].view_as(values) for name, values in scores.items()}
 
 
 def _highest(scores: Tensor, count: int) -> Tensor:

@@ -7,7 +7,8 @@ So whatever computes a network's gradient (by hand, by autograd, all replicates 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from copy import deepcopy
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,6 +19,7 @@ from lth_core.engine.module_network import Gradient
 from lth_core.randomness import random_generator, torch_seed
 from lth_core.storage.tensors import Tensors
 from lth_core.tasks.base import Batch, Task
+from lth_core.training.history import SPLITS
 from lth_core.training.optimizers import Optimizer
 from lth_core.training.parametrization import Parametrization, check_tensors
 from lth_core.training.state import TrainingState, start_state
@@ -34,12 +36,17 @@ class SearchState(TrainingState):
 
     name: str
     """Of the parametrization, for messages."""
-    parametrization: Parametrization
+    parametrizations: list[Parametrization]
+    """One for each replicate: they differ in the mask of the level before."""
     seeds: Sequence[int]
     weights_below: list[Replicate]
     """All parameters of each replicate, as they started."""
     trained: list[Replicate]
     """What is trained of each replicate."""
+    best: list[Replicate]
+    """What was trained of each replicate where its validation metric was best, if weights are trained, too."""
+    best_values: Tensor
+    """(R,) the metric there, as a gain."""
     may_be_recorded: ClassVar[bool] = False
 
     @classmethod
@@ -51,15 +58,25 @@ class SearchState(TrainingState):
         weights: Tensors,
         seeds: Sequence[int],
         together: bool | None = None,
+        remaining: Tensors | None = None,
     ) -> SearchState:
         """Start a search from the stacked weights (R, ...) of the seeds; `together` is that of `Cohort`.
 
-        Raises ParametrizationError.
+        `remaining`: the masks (R, ...) of the level before. Raises ParametrizationError.
         """
-        begun = start_state(task, weights, {}, together=together)
+        begun = start_state(with_gradients(task, parametrization.layers), weights, {}, together=together)
         cohort, generators = begun.cohort, [random_generator(seed, "search", "start") for seed in seeds]
         below = [{key: value[r].clone() for key, value in cohort.parameters.items()} for r in range(cohort.size)]
-        trained = [parametrization.start(one, rng) for one, rng in zip(below, generators, strict=True)]
+        parametrizations = [parametrization] * cohort.size
+        if remaining:
+            masks = {key: torch.from_numpy(value).to(task.device) for key, value in remaining.items()}
+            parametrizations = [
+                replace(parametrization, remaining={key: value[r] for key, value in masks.items()})
+                for r in range(cohort.size)
+            ]
+        trained = [
+            one.start(weights, rng) for one, weights, rng in zip(parametrizations, below, generators, strict=True)
+        ]
         for one in trained:
             check_tensors(name, "what it trains", one, None, "float32")
         optimizer = Optimizer(task.recipe.optimizer, [v for one in trained for v in one.values()], may_be_missing=True)
@@ -68,10 +85,12 @@ class SearchState(TrainingState):
         state = cls(
             **ordinary,
             name=name,
-            parametrization=parametrization,
+            parametrizations=parametrizations,
             seeds=seeds,
             weights_below=below,
             trained=trained,
+            best=[{key: value.clone() for key, value in one.items()} for one in trained],
+            best_values=torch.full((cohort.size,), -torch.inf, dtype=torch.float64),
         )
         state._effective(0)
         state.masks()
@@ -89,7 +108,7 @@ class SearchState(TrainingState):
         with torch.enable_grad():
             leaves = [{name: v.detach().requires_grad_() for name, v in one.items()} for one in self.trained]
             effective = [self._effective(r, one) for r, one in enumerate(leaves)]
-            penalties = [self.parametrization.penalty(one) for one in leaves]
+            penalties = [how.penalty(one) for how, one in zip(self.parametrizations, leaves, strict=True)]
         self._put([self.weights_below[r] | one for r, one in enumerate(effective)])
         gradients: list[Gradient] = []
         by_weights = self._by_replicate(self.cohort.gradients(batch, noise))
@@ -104,7 +123,7 @@ class SearchState(TrainingState):
     def _effective(self, index: int, trained: Replicate | None = None) -> Replicate:
         """A replicate's effective weights in the present step."""
         below, draw = self.weights_below[index], self._draw(index, "step", self.step)
-        effective = self.parametrization.effective(below, trained or self.trained[index], draw)
+        effective = self.parametrizations[index].effective(below, trained or self.trained[index], draw)
         shapes = {name: value.shape for name, value in below.items()}
         check_tensors(self.name, "effective weights", effective, shapes, "float32")
         return effective
@@ -131,12 +150,34 @@ class SearchState(TrainingState):
 
     # ------------------------------------------------------------ what is found
 
+    @property
+    def trains_weights(self) -> bool:
+        """Tell whether weights are trained together with their masks."""
+        return self.parametrizations[0].trains_weights
+
+    @torch.no_grad()
+    def keep_best(self) -> None:
+        """Keep what is trained where an evaluation of this step is the best so far: a listener, after evaluations.
+
+        The start counts as none; of equal ones the first is kept.
+        """
+        if not self.trains_weights or self.step == self.first_step or not self.is_logged:
+            return
+        metric = self.cohort.task.metrics[0]
+        for row in self.history[-len(SPLITS) * self.cohort.size :]:
+            index = int(row["replicate"])
+            value = float(metric.gain(float(row[metric.name]), 0.0)) if row["split"] == "validation" else -torch.inf
+            if value > self.best_values[index]:
+                self.best_values[index] = value
+                for name, kept in self.best[index].items():
+                    kept.copy_(self.trained[index][name])
+
     @torch.no_grad()
     def masks(self) -> list[Replicate]:
         """Return the mask of every replicate that what is trained stands for: booleans by name."""
-        masks, layers = [], self.parametrization.layers
-        for index, trained in enumerate(self.trained):
-            mask = self.parametrization.mask(trained, self._draw(index, "mask"))
+        masks, layers = [], self.parametrizations[0].layers
+        for index, trained in enumerate(self.best if self.trains_weights else self.trained):
+            mask = self.parametrizations[index].mask(trained, self._draw(index, "mask"))
             shapes = {name: self.weights_below[index][name].shape for name in layers}
             check_tensors(self.name, "mask", mask, shapes, "bool", needed=layers)
             masks.append(mask)
@@ -146,14 +187,17 @@ class SearchState(TrainingState):
     def put_subnetworks(self) -> None:
         """Put the subnetworks of the masks into the cohort, to be evaluated or stored."""
         subnetworks = [
-            below | self.parametrization.subnetwork(below, mask)
-            for below, mask in zip(self.weights_below, self.masks(), strict=True)
+            below | how.subnetwork(below, mask)
+            for how, below, mask in zip(self.parametrizations, self.weights_below, self.masks(), strict=True)
         ]
         self._put(subnetworks)
 
     def evaluate(self, split: str) -> dict[str, list[float]]:
-        """Measure every replicate's subnetwork on a split."""
-        self.put_subnetworks()
+        """Measure on a split every replicate's subnetwork, or the network that is trained."""
+        if self.trains_weights:
+            self._put([below | self._effective(index) for index, below in enumerate(self.weights_below)])
+        else:
+            self.put_subnetworks()
         return self.cohort.evaluate(split)
 
     def weights(self) -> Tensors:
@@ -168,16 +212,32 @@ class SearchState(TrainingState):
     def stacked_masks(self) -> Tensors:
         """Return the masks (R, ...), by name."""
         masks = self.masks()
-        return {name: np.stack([mask[name].cpu().numpy() for mask in masks]) for name in self.parametrization.layers}
+        return {name: np.stack([mask[name].cpu().numpy() for mask in masks]) for name in masks[0]}
 
     # ------------------------------------------------------------ what is saved
 
     def tensors(self) -> dict[str, Tensor]:
         """Return all tensors that the next step depends on, each by another name."""
         slots = self.optimizer.state.items()
-        trained = ((index, name, value) for index, one in enumerate(self.trained) for name, value in one.items())
+        kept = {"trained": self.trained} | ({"best": self.best} if self.trains_weights else {})
         return {
-            **{f"trained/{index}/{name}": value for index, name, value in trained},
+            **{
+                f"{what}/{index}/{name}": value
+                for what, replicates in kept.items()
+                for index, one in enumerate(replicates)
+                for name, value in one.items()
+            },
+            **({"best_values": self.best_values} if self.trains_weights else {}),
             **{f"buffers/{name}": value for name, value in self.cohort.buffers.items()},
             **{f"optimizer/{slot}/{index}": value for slot, values in slots for index, value in enumerate(values)},
         }
+
+
+def with_gradients(task: Task, layers: Sequence[str]) -> Task:
+    """Return a task with a network that has gradients by all `layers`: those that are frozen have masks, too."""
+    if all(task.module.get_parameter(name).requires_grad for name in layers):
+        return task
+    module = deepcopy(task.module)
+    for name in layers:
+        module.get_parameter(name).requires_grad_()
+    return replace(task, module=module)  # pyright: ignore[reportArgumentType] (tasks are dataclasses)

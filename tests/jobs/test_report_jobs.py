@@ -120,7 +120,8 @@ def test_the_jobs_make_tables_figures_claims_and_the_page(run: Callable[..., Non
         "captions.json",
     }
     page = (project / "reports/config/index.html").read_text()
-    assert "Value &lt; 3 against level." in page and "A &lt;b&gt;toy&lt;/b&gt;" in page and "digits &amp; co" in page
+    assert '<span class="caption">Value &lt; 3 against level.</span>' in page and 'alt="Figure: ' in page
+    assert "A &lt;b&gt;toy&lt;/b&gt;" in page and "digits &amp; co" in page
     assert f"Figures were drawn with Matplotlib v{matplotlib.__version__}." in page
     for link in (
         "toy/line.pdf",

@@ -195,6 +195,7 @@ def test_tables_and_pages_show_studies_in_the_order_of_their_papers() -> None:
         "tanaka2020",
         "pretrained-tickets",
         "generative-tickets",
+        "graph-tickets",
         "structured-tickets",
         "comparison",
         "hardware-costs",

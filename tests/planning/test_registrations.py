@@ -52,6 +52,10 @@ BAD: dict[str, tuple[Callable[..., Any], dict[str, Any], str]] = {
         mine, {"metrics": (ERROR, ERROR)},
         "is registered with two metrics named 'error': name one of them otherwise",
     ),
+    "images of points": (
+        mine, {"data": "points", "generates": object},
+        "is registered with `generates` for data of other kinds: only objectives of images draw them",
+    ),
     "no batch": (
         lambda outputs: {}, {}, "does not take batch: it must be a function of outputs and batch",
     ),

@@ -105,7 +105,6 @@ BAD = [
     (TRAIN % "schedule: {name: cosine, factor: 0.5}", "tasks.digits-lenet.train.schedule: factor is of schedule 'step', and 'cosine' has no drops: remove it"),
     (TRAIN % "schedule: {warmup_steps: 200}", "tasks.digits-lenet.train: schedule.warmup_steps (200) must be below steps (200)"),
     (TRAIN % "evaluate_every: 201", "tasks.digits-lenet.train: evaluate_every (201) must be at most steps (200)"),
-    (METHOD % "scope: global", "methods.imp: rate_by_kind needs scope 'layer', because a global ranking has one rate"),
     (METHOD % "allocation: lamp", "methods.imp: rate_by_kind needs allocation 'rates', because 'lamp' says what each layer keeps"),
     (METHOD % "densities: [0.5, 0.2, 0.1]", "methods.imp: densities say what every level keeps: remove rate and rate_by_kind, or densities"),
     (ALL_LAYERS % "allocation: uniform, scope: global", "methods.all: scope 'global' needs allocation 'rates', because 'uniform' says what each layer keeps"),

@@ -29,7 +29,9 @@ def config(**search: Any) -> Config:
 
 def study(**options: Any) -> StrongTickets:
     given = {"tasks": {"digits": "popup"}, "gate_penalties": [1.0, 10.0], "widths": [0.5, 1.0], "width_level": 2}
-    return StrongTickets.model_validate(given | options)
+    given |= options
+    idle = {"gate_penalties": "gates", "width_level": "widths"}  # which are refused beside nothing to use them
+    return StrongTickets.model_validate({key: value for key, value in given.items() if given.get(idle.get(key), True)})
 
 
 ACCURACIES: dict[tuple[str, str, str], list[tuple[int, float, float]]] = {

@@ -72,6 +72,12 @@ def test_pixels_go_from_black_to_the_brightest_of_training(make: Make, data_file
     assert make("vae").real("test", 4) == pytest.approx(batch.targets[:4].numpy())
 
 
+def test_pixels_beyond_those_of_training_are_cut_off(make: Make) -> None:
+    task = make("vae")
+    pixels = task.pixels_of(torch.tensor([-1e3, 1e3]).reshape(2, 1, 1, 1))
+    assert pixels.flatten().tolist() == [0.0, 1.0]
+
+
 def test_an_example_meets_the_same_noise_in_every_evaluation_and_piece(task: GenerativeTask) -> None:
     (whole,), pieces = task.evaluation_batches("test"), [*task.evaluation_batches("test", size=7)]
     assert torch.cat([piece.inputs for piece in pieces]).equal(whole.inputs)

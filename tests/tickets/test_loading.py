@@ -1,4 +1,4 @@
-"""Using a ticket: modules, masks and inputs from a results folder; the README's example."""
+"""Using a ticket: modules, masks and inputs from a results folder; the examples of the documents."""
 
 from __future__ import annotations
 
@@ -264,12 +264,12 @@ def test_a_folder_names_its_run(run: Run) -> None:
     assert run_of(run.folder("some/results")) == ("some/results", run)
 
 
-def test_the_example_of_the_readme_runs(results: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_examples_of_using_a_ticket_run(results: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(Path(results).parent)
-    section = (ROOT / "README.md").read_text().partition("## Using a ticket")[2]
-    example, of_language, of_costs = re.findall(r"```python\n(.*?)```", section.partition("\n## ")[0], re.DOTALL)
+    page = (ROOT / "docs/how-to/use-a-ticket.md").read_text()
+    example, of_language, of_costs = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     names: dict = {}
-    exec(example, names)  # noqa: S102 (our own README)
+    exec(example, names)  # noqa: S102 (our own document)
     assert names["scores"].shape == (1, 10) and parametrize.is_parametrized(names["start"].fc1)
     assert torch.allclose(names["small"](torch.ones(2, *SHAPE)), names["trained"](torch.ones(2, *SHAPE)), atol=1e-4)
     exec(of_costs, names)  # noqa: S102

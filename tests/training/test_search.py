@@ -28,7 +28,7 @@ from lth_core.training.search import SearchState
 from tests.support.small_trainings import SEEDS, convolutional, dense, initial, linear, same_bits
 
 SGD = {"name": "sgd", "learning_rate": 1.0, "momentum": 0.9, "weight_decay": 0.001}
-NAMES = ["edge-popup", "sampled-mask", "bernoulli-gates"]
+NAMES = ["edge-popup", "sampled-mask", "bernoulli-gates", "soft-mask"]
 NETWORKS = [linear, convolutional]
 every = pytest.mark.parametrize(("name", "network"), [(name, network) for name in NAMES for network in NETWORKS])
 
@@ -45,7 +45,8 @@ def begin(task: Any, name: str, network: Any, seeds: Sequence[int] = SEEDS, **op
 
 def searched(task: Any, state: SearchState, listeners: Sequence[Any] = ()) -> TrainingResult:
     logging = Evaluations(task.recipe.evaluate_every, task.recipe.steps)
-    return train(task, state, state.seeds, task.recipe.steps, listeners=[logging, *listeners])
+    followed = [logging, lambda _: state.keep_best(), *listeners]
+    return train(task, state, state.seeds, task.recipe.steps, listeners=followed)
 
 
 # ---------------------------------------------------------------- gradients
@@ -91,7 +92,7 @@ def test_gates_cost_the_expected_fraction_of_open_ones() -> None:
 
 
 @pytest.mark.parametrize("options", [{"sigma": 0}, {"penalty_weight": -1.0}])
-def test_gates_refuse_what_is_no_noise_or_rewards_open_ones(options: dict[str, float]) -> None:
+def test_gates_refuse_what_is_no_noise_or_rewards_open_ones(options: dict[str, Any]) -> None:
     with pytest.raises(ParametrizationError, match=r"sigma .* must be above 0, penalty_weight .* at least 0"):
         BernoulliGates(layers=("w",), left=1, **options)
 
@@ -107,9 +108,9 @@ def test_a_step_follows_the_gradient_of_loss_and_penalty(make_task: Any) -> None
         leaves = {name: value.requires_grad_() for name, value in mus.items()}
         draw = torch.Generator().manual_seed(torch_seed(SEEDS[index], "search", "step", 0))
         below, one = state.weights_below[index], batch.replicate(index)
-        effective = below | state.parametrization.effective(below, leaves, draw)
+        effective = below | state.parametrizations[0].effective(below, leaves, draw)
         loss = task.losses(torch.func.functional_call(task.module, effective, (one.inputs,)), one).mean()
-        penalty = state.parametrization.penalty(leaves)
+        penalty = state.parametrizations[0].penalty(leaves)
         assert penalty is not None
         gradients = torch.autograd.grad(loss + penalty, [*leaves.values()])
         for (name, value), gradient in zip(leaves.items(), gradients, strict=True):

@@ -54,7 +54,7 @@ rule score:
 
 
 rule search:
-    # A mask that is learned while the weights stay what they are.
+    # A mask that is learned, over weights that stay what they are or together with them.
     input:
         unpack(search_inputs),
     output:

@@ -23,8 +23,10 @@ class Knowing(nn.Module):
     def __init__(self, image: Tensor, wrong: float = 0.0):
         super().__init__()
         self.image, self.wrong = nn.Parameter(2 * image - 1), wrong
+        self.seen: list[Tensor] = []
 
     def forward(self, inputs: Tensor) -> Tensor:
+        self.seen.append(inputs[:, :PIXELS])
         noisy, angle = inputs[:, :PIXELS], torch.acos(inputs[:, PIXELS + FEATURES // 2, None].clamp(-1, 1))
         kept = DIFFUSION.kept((angle / torch.pi * DIFFUSION.noise_steps).round())
         return (noisy - kept.sqrt() * self.image) / (1 - kept).sqrt() + self.wrong
@@ -35,6 +37,16 @@ def test_a_network_that_knows_the_noise_draws_the_image() -> None:
     with torch.no_grad():
         drawn = DIFFUSION.draw(Knowing(image), PIXELS, 3, np.random.default_rng(0))
     assert drawn.numpy() == pytest.approx(np.tile(image.numpy(), (3, 1)), abs=1e-4)
+
+
+def test_on_the_way_back_images_are_as_noisy_as_those_that_are_trained_on() -> None:
+    module = Knowing(torch.tensor([0.1, 0.9, 0.5, 0.0]))
+    with torch.no_grad():
+        DIFFUSION.draw(module, PIXELS, 20_000, np.random.default_rng(0))
+    for step, noisy in zip(range(10, 0, -1), module.seen, strict=True):
+        kept = DIFFUSION.kept(torch.tensor(float(step)))
+        assert noisy.mean(dim=0).numpy() == pytest.approx((kept.sqrt() * module.image).detach().numpy(), abs=0.03)
+        assert noisy.var(dim=0).numpy() == pytest.approx(np.full(PIXELS, float(1 - kept)), abs=0.04)
 
 
 def test_where_the_prediction_is_not_finite_the_image_is_not_either() -> None:

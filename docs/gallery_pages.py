@@ -1,0 +1,159 @@
+"""Write the gallery's pages from runs, so that no number is copied by hand.
+
+    python -m docs.gallery_pages add NAME --title TITLE --command COMMAND [--about TEXT] [--figure STUDY/FIGURE ...]
+    python -m docs.gallery_pages index
+
+`add` writes docs/gallery/NAME.md from results/tables/NAME/claims.csv and the figures in reports/NAME/ (`--run` names
+another folder of the run): for each study one figure, small, and its claims with their numbers. Both then write
+docs/gallery/index.md: which page has which paper, with counts of verdicts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import yaml
+from PIL import Image
+
+from lth_core import registry
+from lth_core.planning import catalogue
+from lth_core.planning.markdown import table
+from lth_core.report.numbers import claim_numbers
+from lth_core.storage.files import read_bytes
+from lth_core.storage.paths import captions_file, claims_file, figure_file
+from lth_core.storage.tables import read_rows
+
+FOLDER = Path(__file__).resolve().parent / "gallery"
+NUMBERS = ("estimate", "low", "high", "margin", "p", "seeds_needed", "detectable", "p_holm")
+VERDICTS = {"supported": "✓ supported", "contradicted": "✗ contradicted", "inconclusive": "? inconclusive"}
+LARGEST = 60_000
+"""Bytes of a figure, at most."""
+INDEX = """# Gallery
+
+What these studies find when they are run as they come: one figure for each, and all claims with their numbers. A claim
+that is contradicted on a small network may still hold elsewhere ([What the numbers mean](../explanation/numbers.md)).
+`python -m docs.gallery_pages` writes these pages from the tables and figures of a run; nothing is copied by hand.
+"""
+
+
+def add(name: str, run: Path, facts: Mapping[str, str], chosen: Sequence[str], folder: Path = FOLDER) -> None:
+    """Write the page of a run, and its figures. Raises ArtifactError where the run has no claims or figures."""
+    rows = read_rows(claims_file(str(run / "results"), name))
+    claims = [row | {key: float(row[key]) for key in NUMBERS} for row in rows]
+    figures = dict(figure.split("/", 1) for figure in chosen)
+    folder.mkdir(exist_ok=True)
+    parts, studies = [], {}
+    for study in dict.fromkeys(claim["study"] for claim in claims):
+        of_study = [claim for claim in claims if claim["study"] == study]
+        captions = json.loads(read_bytes(captions_file(str(run / "reports"), name, study)))
+        figure = figures.get(study, next(iter(captions)))
+        picture = f"{name}-{study}.png"
+        path = figure_file(str(run / "reports"), name, study, figure, "png")
+        (folder / picture).write_bytes(small(read_bytes(path)))
+        studies[study] = {"picture": picture, **Counter(claim["verdict"] for claim in of_study)}
+        parts.append(section(study, picture, captions[figure], of_study))
+    front = yaml.safe_dump({**facts, "studies": studies}, sort_keys=False, allow_unicode=True)
+    text = f"Made with `{facts['command']}` on {facts['date']}. {facts.get('about', '')}".strip()
+    page = "\n\n".join([f"# {facts['title']}", text, *parts])
+    (folder / f"{name}.md").write_text(f"---\n{front}---\n\n{page}\n", encoding="utf-8")
+
+
+def section(study: str, picture: str, caption: str, claims: Sequence[Mapping[str, Any]]) -> str:
+    """Markdown: a study's title, figure and claims."""
+    registered: Any = registry.study.get(study)
+    lines = [f'<a id="{study}"></a>', f"## {registered.title}", f"{registered.citation}. Study `{study}`."]
+    lines += [f"![{alt(caption)}]({picture})", f"*{caption}*"]
+    for task in dict.fromkeys(claim["task"] for claim in claims):
+        rows = [row(claim) for claim in claims if claim["task"] == task]
+        lines += [
+            f"### {task}",
+            table(("claim", "effect", "95% interval", "seeds", "verdict"), rows),
+        ]
+    return "\n\n".join(lines)
+
+
+def row(claim: Mapping[str, Any]) -> tuple[str, ...]:
+    """One claim: its sentence and source, the effect, the interval, seeds, the verdict and what Holm leaves of it."""
+    numbers = claim_numbers(claim)
+    changed = claim["verdict_holm"] != claim["verdict"]
+    verdict = VERDICTS[claim["verdict"]] + (f"; after Holm {claim['verdict_holm']}" if changed else "")
+    measured = f"**{numbers['estimate']}** {claim['unit']}: {claim['effect']}"
+    return f"{claim['claim']} ({claim['source']})", measured, numbers["interval"] or claim["note"], claim["n"], verdict
+
+
+def alt(caption: str) -> str:
+    """The first sentence of a caption, without brackets."""
+    return caption.partition(". ")[0].rstrip(".").replace("[", "(").replace("]", ")")
+
+
+def small(png: bytes, width: int = 1100) -> bytes:
+    """Scale a picture down and reduce its colours until it has LARGEST bytes at most."""
+    image = Image.open(BytesIO(png)).convert("RGB")
+    while True:
+        size = (width, round(image.height * width / image.width))
+        reduced = image.resize(size, Image.Resampling.LANCZOS).quantize(64, dither=Image.Dither.NONE)
+        stored = BytesIO()
+        reduced.save(stored, "PNG", optimize=True)
+        if stored.tell() <= LARGEST:
+            return stored.getvalue()
+        width = round(0.9 * width)
+
+
+def index(folder: Path = FOLDER) -> None:
+    """Write the index of the pages: for each study, the pages that have it and their verdicts."""
+    pages = {path.name: front_of(path) for path in sorted(folder.glob("*.md")) if path.name != "index.md"}
+    parts = [INDEX.rstrip(), *([] if pages else ["No run has been added yet."])]
+    for name in registry.study.names():
+        having = {page: front for page, front in pages.items() if name in front["studies"]}
+        if having:
+            registered: Any = registry.study.get(name)
+            picture = next(iter(having.values()))["studies"][name]["picture"]
+            first = f"{next(iter(having))}#{name}"
+            rows = [
+                (f"[{front['title']}]({page}#{name})", *counts(front["studies"][name]), f"`{front['command']}`")
+                for page, front in having.items()
+            ]
+            head = ("run", "supported", "contradicted", "inconclusive", "command")
+            picture = f"[![{registered.title}]({picture})]({first})"
+            parts.append(f"## {registered.title}\n\n{registered.citation}.\n\n{picture}\n\n{table(head, rows)}")
+    (folder / "index.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def counts(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    """The numbers of verdicts of each kind."""
+    return tuple(str(entry.get(verdict, 0)) for verdict in VERDICTS)
+
+
+def front_of(path: Path) -> dict[str, Any]:
+    """What a page says of itself, above its text."""
+    return yaml.safe_load(path.read_text(encoding="utf-8").split("---\n")[1])
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    commands = parser.add_subparsers(dest="command_name", required=True)
+    commands.add_parser("index", help="only write the index again")
+    added = commands.add_parser("add", help="write the page of a run")
+    added.add_argument("name", help="the config's name")
+    added.add_argument("--run", type=Path, default=Path(), help="folder that results/ and reports/ are in")
+    added.add_argument("--title", required=True, help="of the page: network and data")
+    added.add_argument("--command", required=True, help="what made the run")
+    added.add_argument("--about", default="", help="sentences about the run: seeds, time, machine")
+    added.add_argument("--figure", action="append", default=[], metavar="STUDY/FIGURE", help="default: the first ones")
+    options = parser.parse_args(words)
+    catalogue.register()
+    if options.command_name == "add":
+        facts = {key: getattr(options, key) for key in ("title", "command", "about")} | {"date": f"{date.today()}"}
+        add(options.name, options.run, facts, options.figure)
+    index()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""The gallery: pages that come from a run's tables and figures, and from nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import astuple, fields, replace
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from docs import gallery_pages
+from lth_core.analysis.claims import Claim
+from lth_core.storage.files import write_text
+from lth_core.storage.paths import captions_file, claims_file, figure_file
+from lth_core.storage.tables import write_table
+
+CLAIM = Claim(
+    study="frankle2019",
+    task="digits-lenet",
+    claim="Tickets match.",
+    source="Frankle & Carbin 2019",
+    effect="ticket minus dense",
+    unit="percentage points",
+    estimate=0.4321,
+    low=0.1,
+    high=0.8,
+    n=25,
+    unmeasured=0,
+    margin=0.0,
+    verdict="supported",
+    p=0.01,
+    seeds_needed=20.0,
+    detectable=0.3,
+    note="",
+)
+FACTS = {"title": "LeNet on digits", "command": "make figures", "about": "25 seeds.", "date": "2026-11-28"}
+
+
+def picture(side: int) -> bytes:
+    """A noisy picture, which compresses badly."""
+    noise = np.random.default_rng(0).integers(0, 255, (side, side, 3), dtype=np.uint8)
+    stored = BytesIO()
+    Image.fromarray(noise).save(stored, "PNG")
+    return stored.getvalue()
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """The claims, captions and figures of a run."""
+    columns = [*(field.name for field in fields(Claim)), "p_holm", "verdict_holm"]
+    other = replace(CLAIM, claim="Random masks match.", verdict="contradicted", estimate=-1.5, low=-2.0, high=-1.0)
+    rows = [(*astuple(CLAIM), 0.08, "inconclusive"), (*astuple(other), 0.01, "contradicted")]
+    write_table(claims_file(str(tmp_path / "results"), "config"), columns, rows)
+    reports = str(tmp_path / "reports")
+    captions = {"first": "Accuracy [%] of tickets. More of it.", "second": "Other."}
+    write_text(captions_file(reports, "config", "frankle2019"), json.dumps(captions))
+    for name in captions:
+        Path(figure_file(reports, "config", "frankle2019", name, "png")).write_bytes(picture(300))
+    return tmp_path
+
+
+def test_a_page_has_the_figure_and_the_numbers_of_the_run(run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "gallery"
+    gallery_pages.add("config", run, FACTS, [], folder)
+    page = (folder / "config.md").read_text()
+    assert "Made with `make figures` on 2026-11-28. 25 seeds." in page
+    assert "![Accuracy (%) of tickets](config-frankle2019.png)" in page
+    assert "| Tickets match. (Frankle & Carbin 2019) | **0.43** percentage points: ticket minus dense |" in page
+    assert "| [0.10, 0.80] | 25 | ✓ supported; after Holm inconclusive |" in page
+    assert "| ✗ contradicted |" in page
+    assert (folder / "config-frankle2019.png").stat().st_size <= gallery_pages.LARGEST
+
+
+def test_another_figure_can_be_chosen(run: Path, tmp_path: Path) -> None:
+    gallery_pages.add("config", run, FACTS, ["frankle2019/second"], tmp_path / "gallery")
+    assert "*Other.*" in (tmp_path / "gallery/config.md").read_text()
+
+
+def test_the_index_counts_the_verdicts_of_every_page(run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "gallery"
+    gallery_pages.add("config", run, FACTS, [], folder)
+    gallery_pages.index(folder)
+    index = (folder / "index.md").read_text()
+    assert "| [LeNet on digits](config.md#frankle2019) | 1 | 1 | 0 | `make figures` |" in index
+    assert index.count("\n## ") == 1  # studies that no page has are not listed
+
+
+def test_pictures_stay_small(tmp_path: Path) -> None:
+    assert len(gallery_pages.small(picture(900))) <= gallery_pages.LARGEST
+
+
+def test_the_index_is_up_to_date(tmp_path: Path) -> None:
+    for path in gallery_pages.FOLDER.glob("*.md"):
+        (tmp_path / path.name).write_text(path.read_text())
+    gallery_pages.index(tmp_path)
+    assert (tmp_path / "index.md").read_text() == (gallery_pages.FOLDER / "index.md").read_text()
+
+
+def test_the_numbers_of_the_readme_are_those_of_the_gallery() -> None:
+    readme = (gallery_pages.FOLDER.parent.parent / "README.md").read_text()
+    pages = "".join(path.read_text() for path in gallery_pages.FOLDER.glob("*.md"))
+    effects = re.findall(r"(−?[\d.]+) (\[−?[\d.]+, −?[\d.]+\])", readme)
+    assert effects
+    missing = [(mean, interval) for mean, interval in effects if not same_row(pages, f"**{mean}**", interval)]
+    assert not missing
+
+
+def same_row(pages: str, *texts: str) -> bool:
+    """Tell whether a row of a table has all the texts."""
+    return any(all(text in line for text in texts) for line in pages.splitlines())
