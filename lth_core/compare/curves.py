@@ -68,8 +68,8 @@ class Curves:
         has_dense = any((rows["treatment"] == DENSE).any() for rows in self.runs.values())
         dense = " Thin grey lines: the dense networks." if has_dense else ""
         return (
-            f"{label.capitalize()} of {self.task} against density, for each treatment: A solid, B dashed; means and "
-            f"95% t intervals over {seeds}.{dense} {source}{left_out}"
+            f"{label.capitalize()} of {self.task} against density, for each treatment: A solid, B dashed, each panel with "
+            f"an axis of its own; means and 95% t intervals over {seeds}.{dense} {source}{left_out}"
         )
 
 
@@ -122,13 +122,10 @@ def figure(curves: Curves, metric: Metric) -> Figure:
     shown = axes.flat[: len(treatments)]
     for panel in axes.flat[len(treatments) :]:
         panel.remove()
-    for panel in shown[1:]:
-        panel.sharey(shown[0])
     colours = _colours(treatments)
     densities = pd.concat([rows.loc[rows["treatment"].isin(treatments), "density"] for rows in curves.runs.values()])
     for panel, treatment in zip(shown, treatments, strict=True):
         _panel(panel, curves, treatment, colours[treatment])
-    for panel in shown:  # which share a vertical axis, so all are drawn before
         density_axis(panel, [1.0, *densities.unique()])
         metric_axis(panel.yaxis, metric, METRICS[curves.column].format(metric.label))
     legend(drawn, "A solid, B dashed; bands: 95% t intervals over seeds")

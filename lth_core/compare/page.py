@@ -103,9 +103,9 @@ def chance_words(matched: Sequence[Pair]) -> list[str]:
         differing = sum(pair.status == STATUSES[0] for pair in known)
         expected = number(sum(pair.chance for pair in known), 1)
         said.append(
-            f"{differing} of {_claims(len(known))} with intervals in both runs {_have(differing)} another verdict in B. "
-            f"Two runs that differ in nothing but their seeds would give about {expected} of them another verdict, as "
-            "computed from the spreads of these runs; two with the same seeds fewer"
+            f"{differing} of {_claims(len(known))} with intervals in both runs {_have(differing)} another verdict in "
+            f"B. Two runs that differ in nothing but their seeds would give about {expected} of them another verdict, "
+            "as computed from the spreads of these runs; two with the same seeds fewer"
         )
     tested = [pair for pair in matched if pair.change and math.isfinite(pair.change.p)]
     if tested:
@@ -113,8 +113,8 @@ def chance_words(matched: Sequence[Pair]) -> list[str]:
         left = sum(pair.word_holm != "undecided" for pair in tested)
         expected = number(expected_false_verdicts(len(tested)), 1)
         said.append(
-            f"{decided} of {_claims(len(tested))} whose change has a p-value {_have(decided)} a larger or smaller effect "
-            f"in B; chance alone would give {expected}. Corrected for that (Holm, over all of them): {left}"
+            f"{decided} of {_claims(len(tested))} whose change has a p-value {_have(decided)} a larger or smaller "
+            f"effect in B; chance alone would give {expected}. Corrected for that (Holm, over all of them): {left}"
         )
     return said
 
