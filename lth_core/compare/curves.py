@@ -68,8 +68,8 @@ class Curves:
         has_dense = any((rows["treatment"] == DENSE).any() for rows in self.runs.values())
         dense = " Thin grey lines: the dense networks." if has_dense else ""
         return (
-            f"{label.capitalize()} of {self.task} against density, for each treatment: A solid, B dashed, each panel with "
-            f"an axis of its own; means and 95% t intervals over {seeds}.{dense} {source}{left_out}"
+            f"{label.capitalize()} of {self.task} against density, for each treatment: A solid, B dashed, each panel "
+            f"with an axis of its own; means and 95% t intervals over {seeds}.{dense} {source}{left_out}"
         )
 
 

@@ -130,14 +130,19 @@ class RecordedRun:
         except ModuleNotFoundError as error:
             where = "compare in the folder where the run's plugins are"
             raise CompareError(f"{self.results}: module '{error.name}' is not here: {where}") from None
-        except (ValidationError, UnknownName, TypeError) as error:
-            reason = one_line(error)
+        except (ValidationError, UnknownName) as error:
+            reason = _first_error(error) if isinstance(error, ValidationError) else str(error)
             raise CompareError(f"{self.results}: this version of lth cannot read its config ({reason})") from None
 
     @property
     def config(self) -> Config:
         """Return the config with what its studies derive."""
         return self.loaded[0]
+
+
+def _first_error(error: ValidationError) -> str:
+    found = error.errors()[0]
+    return f"{'.'.join(map(str, found['loc']))}: {found['msg']}"
 
 
 def open_both(results: Sequence[str], names: Sequence[str]) -> tuple[RecordedRun, RecordedRun]:
