@@ -220,6 +220,8 @@ class Method(Section):
         if self.treatment or self.granularity != "weight":
             odd = "treatment" if self.treatment else f"granularity '{self.granularity}'"
             raise ValueError(f"during changes masks of single weights in training: remove {odd}")
+        if self.scope == "global" and self.rate_by_kind:
+            raise ValueError("during ranks layers one by one or all together: remove rate_by_kind or scope 'global'")
         return self
 
     @model_validator(mode="after")
