@@ -141,8 +141,8 @@ class RecordedRun:
 
 
 def _first_error(error: ValidationError) -> str:
-    found = error.errors()[0]
-    return f"{'.'.join(map(str, found['loc']))}: {found['msg']}"
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
 
 
 def open_both(results: Sequence[str], names: Sequence[str]) -> tuple[RecordedRun, RecordedRun]:
@@ -163,7 +163,7 @@ def differences(first: Any, second: Any, path: str = "") -> list[tuple[str, Any,
         return [] if first == second else [(path, first, second)]
     keys = [*first, *(key for key in second if key not in first)]
     return [
-        found
+        difference
         for key in keys
-        for found in differences(first.get(key), second.get(key), f"{path}.{key}" if path else str(key))
+        for difference in differences(first.get(key), second.get(key), f"{path}.{key}" if path else str(key))
     ]

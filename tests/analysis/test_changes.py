@@ -20,11 +20,11 @@ def replicates(values: list[float], first_seed: int = 0, scale: str = "differenc
 
 
 def test_seeds_that_both_runs_have_are_paired() -> None:
-    found = change(replicates(FIRST), replicates(SECOND))
+    compared = change(replicates(FIRST), replicates(SECOND))
     expected = stats.ttest_rel(SECOND, FIRST)
     interval = expected.confidence_interval(0.95)
-    assert found.pairing == "paired" and found.n == 4 and found.word == "larger"
-    assert (found.p, found.low, found.high) == pytest.approx((expected.pvalue, interval.low, interval.high))
+    assert compared.pairing == "paired" and compared.n == 4 and compared.word == "larger"
+    assert (compared.p, compared.low, compared.high) == pytest.approx((expected.pvalue, interval.low, interval.high))
     assert change(replicates(SECOND), replicates(FIRST)).word == "smaller"
 
 
@@ -35,11 +35,11 @@ def test_pairs_go_by_seed_not_by_order_and_other_seeds_are_left_out() -> None:
 
 @pytest.mark.parametrize("first_seed", [4, 3])
 def test_runs_that_share_no_two_seeds_are_independent(first_seed: int) -> None:
-    found = change(replicates(FIRST), replicates(SECOND, first_seed))
+    compared = change(replicates(FIRST), replicates(SECOND, first_seed))
     expected = stats.ttest_ind(SECOND, FIRST, equal_var=False)
     interval = expected.confidence_interval(0.95)
-    assert found.pairing == "independent" and found.n == 8 and found.word == "undecided"
-    assert (found.p, found.low, found.high) == pytest.approx((expected.pvalue, interval.low, interval.high))
+    assert compared.pairing == "independent" and compared.n == 8 and compared.word == "undecided"
+    assert (compared.p, compared.low, compared.high) == pytest.approx((expected.pvalue, interval.low, interval.high))
 
 
 def test_replicates_without_names_are_independent() -> None:
@@ -50,9 +50,9 @@ def test_replicates_without_names_are_independent() -> None:
 
 def test_ratios_change_by_a_factor() -> None:
     first, second = [1.0, 1.1, 0.9], [2.0, 2.3, 1.8]
-    found = change(replicates(first, scale="ratio"), replicates(second, scale="ratio"))
-    assert found.is_factor and found.word == "larger"
-    assert found.estimate == pytest.approx(math.exp(np.mean(np.log(np.divide(second, first)))))
+    compared = change(replicates(first, scale="ratio"), replicates(second, scale="ratio"))
+    assert compared.is_factor and compared.word == "larger"
+    assert compared.estimate == pytest.approx(math.exp(np.mean(np.log(np.divide(second, first)))))
     saved = [[60.0, 61.0, 62.0], [80.0, 80.5, 81.1]]  # half of the steps that were left before
     faster = change(*(replicates(values, scale="percent saved") for values in saved))
     assert faster.estimate == pytest.approx(2.0, abs=0.01) and faster.word == "larger"
@@ -60,13 +60,15 @@ def test_ratios_change_by_a_factor() -> None:
 
 def test_a_replicate_that_diverged_leaves_the_change_undecided() -> None:
     for first_seed in (0, 10):
-        found = change(replicates([*FIRST, 5.0]), replicates([*(10 + value for value in SECOND), math.nan], first_seed))
-        assert found.word == "undecided" and found.unmeasured == 1 and math.isnan(found.p)
+        compared = change(
+            replicates([*FIRST, 5.0]), replicates([*(10 + value for value in SECOND), math.nan], first_seed)
+        )
+        assert compared.word == "undecided" and compared.unmeasured == 1 and math.isnan(compared.p)
 
 
 def test_what_is_equal_in_every_seed_says_so() -> None:
-    found = change(replicates(FIRST), replicates(FIRST))
-    assert (found.estimate, found.note, found.word) == (0.0, "Equal in every seed.", "undecided")
+    compared = change(replicates(FIRST), replicates(FIRST))
+    assert (compared.estimate, compared.note, compared.word) == (0.0, "Equal in every seed.", "undecided")
 
 
 def test_what_cannot_be_compared_says_why() -> None:

@@ -53,9 +53,9 @@ def page(*words: object) -> str:
 
 def section(text: str, name: str) -> str:
     """What a section of the page says, without its marks."""
-    found = re.search(rf'<section id="{name}".*?</section>', text, re.DOTALL)
-    assert found, f"no section {name}"
-    return " ".join(re.sub(r"<[^>]*>", " ", found[0]).split())
+    match = re.search(rf'<section id="{name}".*?</section>', text, re.DOTALL)
+    assert match, f"no section {name}"
+    return " ".join(re.sub(r"<[^>]*>", " ", match[0]).split())
 
 
 def error(capsys: pytest.CaptureFixture[str], *words: object) -> str:
@@ -78,8 +78,8 @@ def test_settings_that_differ_are_listed_with_both_values(text: str) -> None:
 
 
 def test_claims_come_in_the_order_of_what_became_of_them(text: str) -> None:
-    places = [text.index(f'<section id="{name}"') for name in ("settings", "verdicts", "effects", "same", "only-a")]
-    assert places == sorted(places) and 'id="only-b"' not in text
+    positions = [text.index(f'<section id="{name}"') for name in ("settings", "verdicts", "effects", "same", "only-a")]
+    assert positions == sorted(positions) and 'id="only-b"' not in text
     listed = ("verdicts", SENTENCES[0]), ("effects", SENTENCES[1]), ("same", SENTENCES[2]), ("only-a", SENTENCES[3])
     for name, sentence in listed:
         said = section(text, name)
