@@ -87,8 +87,8 @@ def _claims() -> str:
     lines = "\n".join(f"- {line}" for line in [*meanings, CORRECTED])
     head = f"`claims.csv` has {names}, `p_holm` and `verdict_holm`. `low` and `high` bound the 95% interval."
     effects = (
-        "`effects.csv` has `study`, `task`, `claim`, `seed`, `value` (the effect, in the claim's unit) and `scale` (the "
-        "numbers that are averaged: differences, or logarithms of ratios)."
+        "`effects.csv` has `study`, `task`, `claim`, `seed`, `value` (the effect, in the claim's unit) and `scale` "
+        "(the numbers that are averaged: differences, or logarithms of ratios)."
     )
     return f"{head}\n\n{text}\n\n{lines}\n\n{effects}"
 
