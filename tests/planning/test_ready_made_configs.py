@@ -77,7 +77,7 @@ def test_everything_adds_every_study_to_the_default() -> None:
         fewer = everything.tasks[name]
         assert fewer.model_copy(update={"cohorts": task.cohorts}) == task and {*fewer.cohorts} < {*task.cohorts}
     assert everything.methods | default.methods == everything.methods
-    added = ("name", "studies", "tasks", "methods", "datasets")
+    added = ("name", "studies", "tasks", "methods", "datasets", "judge")
     assert everything.model_copy(update={key: getattr(default, key) for key in added}) == default
     built_in = {name for name in registry.study.names() if registry.study.get(name).__module__.startswith("lth_core.")}
     assert set(everything.studies) == built_in
@@ -197,6 +197,7 @@ def test_tables_and_pages_show_studies_in_the_order_of_their_papers() -> None:
         "generative-tickets",
         "graph-tickets",
         "structured-tickets",
+        "across-models",
         "comparison",
         "hardware-costs",
     ]
