@@ -165,6 +165,14 @@ def test_claims_are_rows_with_the_effect_its_interval_and_the_verdict(run: Calla
     assert row["verdict_holm"] == "supported" and row["note"] == "" and float(row["seeds_needed"]) >= 3
 
 
+def test_effects_are_rows_by_claim_and_seed_on_the_scale_of_the_claim(run: Callable[..., None], project: Path):
+    run("table", "--study", "toy")
+    run("claims")
+    lines = (project / "results/tables/config/effects.csv").read_text().splitlines()
+    assert lines[0] == "study,task,claim,seed,value,scale"
+    assert lines[1:] == [f"toy,1,Values exceed 0,,{value:.9g},difference" for value in (1.4 / 3, 0.7, 2.8 / 3)]
+
+
 def test_running_the_jobs_again_gives_the_same_bytes(run: Callable[..., None], project: Path):
     def contents() -> dict[Path, bytes]:
         folders = (project / "results", project / "reports")
@@ -173,7 +181,7 @@ def test_running_the_jobs_again_gives_the_same_bytes(run: Callable[..., None], p
     run_all(run)
     before = contents()
     run_all(run)
-    assert contents() == before and len(before) == 12
+    assert contents() == before and len(before) == 13
 
 
 @pytest.mark.parametrize(
