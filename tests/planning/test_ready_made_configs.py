@@ -44,6 +44,16 @@ def test_it_loads_and_its_studies_ask_for_trainings(path: Path) -> None:
 
 
 @by_name
+def test_jobs_read_the_same_config_where_defaults_are_left_out(path: Path) -> None:
+    config_file = loaded(path)
+    written = config_file.config.model_dump(mode="json", exclude_defaults=True)
+    assert (
+        Config.model_validate(json.loads(json.dumps(written)), context={"studies": config_file.studies})
+        == config_file.config
+    )
+
+
+@by_name
 def test_its_head_says_what_it_is_what_it_needs_and_how_long_it_takes(path: Path) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()
     where = "config/" if path == DEFAULT else ""
