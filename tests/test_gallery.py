@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import astuple, fields, replace
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from docs import gallery_pages
-from lth_core.analysis.claims import Claim
+from lth_core.analysis.claims import CLAIM_COLUMNS, Claim, claim_row
 from lth_core.storage.files import write_text
 from lth_core.storage.paths import captions_file, claims_file, figure_file
 from lth_core.storage.tables import write_table
@@ -36,6 +36,8 @@ CLAIM = Claim(
     seeds_needed=20.0,
     detectable=0.3,
     note="",
+    table="measurements",
+    figure="first",
 )
 FACTS = {"title": "LeNet on digits", "command": "make figures", "about": "25 seeds.", "date": "2026-11-28"}
 
@@ -51,12 +53,15 @@ def picture(side: int) -> bytes:
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     """The claims, captions and figures of a run."""
-    columns = [*(field.name for field in fields(Claim)), "p_holm", "verdict_holm"]
+    columns = [*CLAIM_COLUMNS, "p_holm", "verdict_holm"]
     other = replace(CLAIM, claim="Random masks match.", verdict="contradicted", estimate=-1.5, low=-2.0, high=-1.0)
-    rows = [(*astuple(CLAIM), 0.08, "inconclusive"), (*astuple(other), 0.01, "contradicted")]
+    rows = [(*claim_row(CLAIM), 0.08, "inconclusive"), (*claim_row(other), 0.01, "contradicted")]
     write_table(claims_file(str(tmp_path / "results"), "config"), columns, rows)
     reports = str(tmp_path / "reports")
-    captions = {"first": "Accuracy [%] of tickets. More of it.", "second": "Other."}
+    captions = {
+        "first": {"caption": "Accuracy of tickets.", "seen": "Accuracy [%] in two lines."},
+        "second": {"caption": "Other.", "seen": "One line."},
+    }
     write_text(captions_file(reports, "config", "frankle2019"), json.dumps(captions))
     for name in captions:
         Path(figure_file(reports, "config", "frankle2019", name, "png")).write_bytes(picture(300))
@@ -68,7 +73,8 @@ def test_a_page_has_the_figure_and_the_numbers_of_the_run(run: Path, tmp_path: P
     gallery_pages.add("config", run, FACTS, [], folder)
     page = (folder / "config.md").read_text()
     assert "Made with `make figures` on 2026-11-28. 25 seeds." in page
-    assert "![Accuracy (%) of tickets](config-frankle2019.png)" in page
+    assert "![Accuracy (%) in two lines.](config-frankle2019.png)" in page
+    assert "*Accuracy of tickets.*" in page
     assert "| Tickets match. (Frankle & Carbin 2019) | **0.43** percentage points: ticket minus dense |" in page
     assert "| [0.10, 0.80] | 25 | ✓ supported; after Holm inconclusive |" in page
     assert "| ✗ contradicted |" in page
