@@ -106,7 +106,7 @@ def _with_treatments(runs: dict[str, pd.DataFrame], columns: Sequence[str]) -> d
     named = {}
     for run, rows in runs.items():
         words = rows[list(columns)].astype(object).where(rows[list(columns)].notna(), "").astype(str)
-        for column in words.columns.intersection(NUMBERED):
+        for column in [name for name in NUMBERED if name in words]:
             words[column] = f"{column} " + words[column]
         dense = (words == DENSE).any(axis=1)
         names = words[telling].agg(lambda row: ", ".join(filter(None, row)), axis=1) if telling else "ticket"
