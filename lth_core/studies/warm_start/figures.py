@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from lth_core.config import Config
 from lth_core.drawing.axes import density_axis, follow_means, label_vertical, metric_axis, positive_axis
 from lth_core.drawing.colours import DIVERGED, NEUTRAL, ramp
-from lth_core.drawing.figures import interval_note, legend, panels
+from lth_core.drawing.figures import interval_note, label_columns, legend, panels
 from lth_core.drawing.lines import band
 from lth_core.drawing.overlap import overlap_figure
 from lth_core.metrics import Metric, percent_text
@@ -127,8 +127,7 @@ class View:
                 panel.set_title(f"{MASK_LABELS[mask]}\n{self._trend(mask, stop)}")
             follow_means(axes[row, 0])
             label_vertical(axes[row, 0], f"gap ({self.metric.points}),\n{SHORT[stop]}")
-        for panel in axes.flat:
-            panel.label_outer()
+        label_columns(axes)
         legend(figure, interval_note(self.seeds))
         return figure
 
@@ -168,8 +167,7 @@ class View:
         for row, word in enumerate(("training", "test")):
             self._zoom(axes[row, 0], rows[rows["split"] == word.removesuffix("ing")])
             metric_axis(axes[row, 0].yaxis, self.metric, f"{word} {self.metric.label}")
-        for panel in axes.flat:
-            panel.label_outer()
+        label_columns(axes)
         legend(figure, interval_note(self.seeds))
         return figure
 
@@ -192,8 +190,6 @@ class View:
             density_axis(panel, self.curve("measurements", mask, WARM, CONVERGED)["density"])
             panel.set_title(MASK_LABELS[mask])
         positive_axis(axes[0, 0], f"steps to {percent_text(CONVERGED_AT)}% training accuracy")
-        for panel in axes[0]:
-            panel.label_outer()
         legend(figure, interval_note(self.seeds))
         return figure
 
