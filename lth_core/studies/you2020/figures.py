@@ -72,7 +72,8 @@ def drawings(study: Design, config: Config, task: str, tables: dict[str, pd.Data
             f"settling-{task}",
             "Settling of masks, by the part of channels that is pruned, for each setting of training (rows). Left: "
             f"the largest distance of a mask to the {study.queue - 1} before it; masks are drawn where it is at most "
-            f"{study.epsilon:g} (dotted). Right: the distance to the last mask. The mask before training is not among them. {settled} {data}",
+            f"{study.epsilon:g} (dotted). Right: the distance to the last mask. The mask before training is not among "
+            f"them. {settled} {data}",
             lambda: _settling(settling, settings, study.epsilon),
         ),
         Drawing(
