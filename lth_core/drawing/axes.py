@@ -74,9 +74,9 @@ def _with_room(axes: Axes, steps: Sequence[int]) -> set[int]:
     at = np.ravel(axes.xaxis.get_transform().transform(np.asarray(sorted(steps), dtype=float)))
     inches = (_panel_width(axes) - 0.7) / (at[-1] - at[0] or 1) * at
     named: list[tuple[float, int]] = []
-    for place, step in sorted(zip(inches, sorted(steps), strict=True), reverse=True):
-        if not named or named[-1][0] - place >= 0.1 + 0.09 * len(f"{step:g}"):
-            named.append((place, step))
+    for position, step in sorted(zip(inches, sorted(steps), strict=True), reverse=True):
+        if not named or named[-1][0] - position >= 0.1 + 0.09 * len(f"{step:g}"):
+            named.append((position, step))
     return {step for _, step in named}
 
 
@@ -117,7 +117,8 @@ def positive_axis(axes: Axes, label: str) -> None:
     follow_means(axes)
     means = _means(axes)
     bottom, top = axes.get_ylim()
-    axes.set_ylim(bottom=max(bottom, 0) if len(means) and means.min() > top / 2 else 0)
+    high = len(means) and means.max() > means.min() > top / 2
+    axes.set_ylim(bottom=max(bottom, 0) if high else 0)
     label_vertical(axes, label)
 
 

@@ -5,8 +5,10 @@ Figures are made by `panels`, never through pyplot, so drawing needs no display 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -24,13 +26,13 @@ MOST_WIDTH = 6.8
 MOST_COLUMNS = 3
 """Panels side by side: more are folded into blocks below one another."""
 MOST_ENTRIES = 8
-"""Of a legend for all panels: where there are more, panels explain what they alone draw."""
+"""Of a legend for all panels: where there are more, panels explain what few others draw."""
 LINE = 0.18
 """Inches of a legend's line."""
 
 
 class Grid(GridSpec):
-    """The places of panels. `block`: how many rows a block of folded columns has."""
+    """The grid of panels. `block`: how many rows a block of folded columns has."""
 
     block: int
 
@@ -58,8 +60,8 @@ def panels(
     grid.block = rows
     axes = np.empty((rows, columns), dtype=object)
     for row, column in np.ndindex(rows, columns):
-        block, place = divmod(column, across)
-        axes[row, column] = figure.add_subplot(grid[block * rows + row, place])
+        block, position = divmod(column, across)
+        axes[row, column] = figure.add_subplot(grid[block * rows + row, position])
     return figure, axes
 
 
@@ -81,15 +83,15 @@ def _label_rows(figure: Figure) -> None:
     grids = [spec.get_gridspec() for axes in figure.axes if (spec := axes.get_subplotspec())]
     if not grids or not isinstance(grids[0], Grid):
         return
-    places = {}
+    positions = {}
     for axes in figure.axes:
         if spec := axes.get_subplotspec():
-            places[spec.rowspan.start, spec.colspan.start] = axes
-    for (row, column), axes in places.items():
+            positions[spec.rowspan.start, spec.colspan.start] = axes
+    for (row, column), axes in positions.items():
         if column == 0:
-            axes.set_ylabel(axes.get_ylabel() or places[row % grids[0].block, 0].get_ylabel())
-    for (row, column), axes in places.items():
-        if column and axes.get_shared_y_axes().joined(axes, places[row, 0]):
+            axes.set_ylabel(axes.get_ylabel() or positions[row % grids[0].block, 0].get_ylabel())
+    for (row, column), axes in positions.items():
+        if column and axes.get_shared_y_axes().joined(axes, positions[row, 0]):
             axes.set_ylabel("")
             axes.tick_params(labelleft=False)
 
@@ -97,27 +99,23 @@ def _label_rows(figure: Figure) -> None:
 def legend(figure: Figure, note: str = "") -> None:
     """Explain the lines of all panels below them, so that no legend covers a line; `note` is printed above the entries.
 
-    Where there are more than `MOST_ENTRIES`, what a single panel draws is explained below that panel. Call it last:
-    rows of panels that share their vertical axis are labelled once.
+    Where there are more than `MOST_ENTRIES`, lines that most panels do not draw are explained below those that do. Call
+    it last: rows of panels that share their vertical axis are labelled once, and long titles are broken.
     """
     _label_rows(figure)
-    panels = {axes: dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True)) for axes in figure.axes}
-    labels = [label for entries in panels.values() for label in entries]
-    if len(set(labels)) > MOST_ENTRIES:
-        own = {
-            axes: {name: entries[name] for name in entries if labels.count(name) == 1}
-            for axes, entries in panels.items()
-        }
-        _panel_legends(figure, own)
-        labels = [label for label in labels if labels.count(label) > 1]
-    if not labels:
-        if note:
-            figure.supxlabel(note, fontsize=8)
-            figure.set_figheight(figure.get_figheight() + 0.25)
+    _break_lines(figure)
+    drawn = {axes: dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True)) for axes in figure.axes}
+    count = Counter(label for entries in drawn.values() for label in entries)
+    common = [label for label in count if len(count) <= MOST_ENTRIES or 2 * count[label] > len(drawn)]
+    local = {
+        axes: {label: handle for label, handle in entries.items() if label not in common}
+        for axes, entries in drawn.items()
+    }
+    _panel_legends(figure, local)
+    if not common:
         return
-    entries = {label: panels[axes][label] for axes in reversed(panels) for label in panels[axes] if label in labels}
-    entries = {label: entries[label] for label in dict.fromkeys(labels)}
-    columns = _legend_columns(list(entries), figure.get_figwidth())
+    entries = {label: next(of[label] for of in drawn.values() if label in of) for label in common}
+    columns = _legend_columns(common, figure.get_figwidth())
     rows = -(-len(entries) // columns)
     figure.set_figheight(figure.get_figheight() + LINE * (rows + note.count("\n")) + (0.25 if note else 0.1))
     figure.legend(
@@ -125,19 +123,28 @@ def legend(figure: Figure, note: str = "") -> None:
     )
 
 
-def _panel_legends(figure: Figure, own: Mapping[Axes, Mapping[str, Artist]]) -> None:
-    """Explain below each panel what it alone draws."""
+def _break_lines(figure: Figure) -> None:
+    """Break titles and horizontal labels that are wider than their panels."""
+    for axes in figure.axes:
+        if spec := axes.get_subplotspec():
+            letters = round(figure.get_figwidth() / spec.get_gridspec().ncols / 0.068)
+            for text in (axes.title, axes.xaxis.label):
+                text.set_text("\n".join(fill(line, letters) for line in text.get_text().split("\n")))
+
+
+def _panel_legends(figure: Figure, local: Mapping[Axes, Mapping[str, Artist]]) -> None:
+    """Explain below each panel what few others draw."""
     lines: dict[int, int] = {}
-    for axes, entries in own.items():
+    for axes, entries in local.items():
         spec = axes.get_subplotspec()
         if not entries or spec is None:
             continue
         columns = _legend_columns(list(entries), figure.get_figwidth() / spec.get_gridspec().ncols)
         label = axes.get_xlabel()
         below = 0.3 + (0.16 * (1 + label.count("\n")) if label else 0)
-        place = axes.transAxes + ScaledTranslation(0, -below, figure.dpi_scale_trans)
+        position = axes.transAxes + ScaledTranslation(0, -below, figure.dpi_scale_trans)
         axes.legend(
-            entries.values(), entries, loc="upper center", bbox_to_anchor=(0.5, 0), bbox_transform=place,
+            entries.values(), entries, loc="upper center", bbox_to_anchor=(0.5, 0), bbox_transform=position,
             ncols=columns, borderpad=0, borderaxespad=0, columnspacing=1.2,
         )  # fmt: skip
         row = spec.rowspan.start

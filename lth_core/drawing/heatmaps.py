@@ -35,8 +35,8 @@ def heatmaps(tables: Mapping[str, pd.DataFrame], columns: str, unit: str, decima
     names = next(iter(tables.values()))
     left = 0.068 * max(map(len, map(str, names.index)))
     width = 0.2 + FIELD * len(names.columns)
-    room = max(1, floor((MOST_WIDTH - left - SCALE) / width))
-    figure, axes = panels(len(tables), width=width, height=1.25 + 0.28 * len(names), names=left + SCALE, across=room)
+    beside = max(1, floor((MOST_WIDTH - left - SCALE) / width))
+    figure, axes = panels(len(tables), width=width, height=1.25 + 0.28 * len(names), names=left + SCALE, across=beside)
     means = {
         title: table.map(lambda seeds: pd.Series(seeds, dtype=float).mean()).astype(float)
         for title, table in tables.items()

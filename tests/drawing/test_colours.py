@@ -26,8 +26,8 @@ def test_series_drawn_with_roles_have_other_colours(count: int):
 def test_no_colour_is_chosen_outside_the_module_of_colours():
     package = Path(colours.__file__).parent.parent
     modules = [*package.glob("drawing/*.py"), *package.glob("studies/**/*.py")]
-    found = {path.name: re.findall(r'"#[0-9A-Fa-f]{6}"', path.read_text()) for path in modules}
-    assert {name for name, named in found.items() if named} == {"colours.py"}
+    chosen = {path.name: re.findall(r'"#[0-9A-Fa-f]{6}"', path.read_text()) for path in modules}
+    assert {name for name, named in chosen.items() if named} == {"colours.py"}
 
 
 def test_every_role_has_its_own_colour_marker_and_label():

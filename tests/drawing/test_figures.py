@@ -40,10 +40,10 @@ def test_many_entries_are_explained_below_the_panels_that_draw_them():
     (below,) = figure.legends
     assert [text.get_text() for text in below.get_texts()] == ["line shared"]
     for panel, names in zip(axes.flat, ("abcde", "fghij"), strict=True):
-        own = panel.get_legend()
-        assert [text.get_text() for text in own.get_texts()] == [f"line {name}" for name in names]
-        assert own.get_window_extent().y1 <= panel.xaxis.label.get_window_extent().y0
-        assert own.get_window_extent().y0 >= below.get_window_extent().y1
+        box = panel.get_legend()
+        assert [text.get_text() for text in box.get_texts()] == [f"line {name}" for name in names]
+        assert box.get_window_extent().y1 <= panel.xaxis.label.get_window_extent().y0
+        assert box.get_window_extent().y0 >= below.get_window_extent().y1
     assert len(below.get_texts()) + 5 <= MOST_ENTRIES
 
 

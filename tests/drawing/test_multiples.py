@@ -18,8 +18,8 @@ def line(axes: Axes, name: str) -> None:
 def test_a_panel_explains_its_own_lines_and_shows_the_others_in_grey() -> None:
     _, row = multiples({"first": ["a", "b"], "second": ["b", "c", "d"]}, line, MEANS.__getitem__)
     assert [panel.get_title() for panel in row] == ["first", "second"]
-    for panel, own, others in zip(row, (["a", "b"], ["b", "c", "d"]), (["c", "d"], ["a"]), strict=True):
-        assert panel.get_legend_handles_labels()[1] == own
+    for panel, alone, others in zip(row, (["a", "b"], ["b", "c", "d"]), (["c", "d"], ["a"]), strict=True):
+        assert panel.get_legend_handles_labels()[1] == alone
         grey = [line for line in panel.get_lines() if line.get_color() == BACKGROUND]
         assert [list(line.get_ydata()) for line in grey] == [MEANS[name].tolist() for name in others]
         assert max(line.get_zorder() for line in grey) < 2  # behind

@@ -134,12 +134,15 @@ def criterion_label(name: str) -> str:
 def _kept(table: pd.DataFrame, chains: dict[str, str]) -> Figure:
     """Draw a panel for each new value of kept weights, beside their own: dashed where they lose their signs."""
     actions = dict.fromkeys(name.removesuffix("-signed") for name in chains if name != REWIND)
-    own = [REWIND] if REWIND in chains else []
+    unchanged = [REWIND] if REWIND in chains else []
     groups = {
-        ACTION_TITLES.get(action, action): [*own, *(name for name in chains if name.removesuffix("-signed") == action)]
+        ACTION_TITLES.get(action, action): [
+            *unchanged,
+            *(name for name in chains if name.removesuffix("-signed") == action),
+        ]
         for action in actions
     }
-    return _actions(table, chains, groups or {"": own})
+    return _actions(table, chains, groups or {"": unchanged})
 
 
 def _pruned(table: pd.DataFrame, chains: dict[str, str]) -> Figure:

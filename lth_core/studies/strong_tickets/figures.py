@@ -113,7 +113,7 @@ class View(TaskTables):
 
     def weights(self) -> Figure:
         """Draw edge-popup and random masks in both kinds of weights."""
-        figure, axes = panels(1, width=4.6, height=3.2)
+        figure, axes = panels(1, width=5.6, height=3.2)
         for weights, linestyle in (("constant", "-"), ("initial", "--")):
             for kind in (EDGE_POPUP, RANDOM):
                 label = f"{LABELS[kind]}, {WEIGHTS[weights]}"

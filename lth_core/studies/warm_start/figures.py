@@ -124,7 +124,7 @@ class View:
                     rows = self.curve("gaps", mask, start, stop)
                     self._band(panel, rows, "gap", start, 0.0)
                 density_axis(panel, self.curve("gaps", mask, WARM, stop)["density"])
-                panel.set_title(f"{MASK_LABELS[mask]}\n{self._trend(mask, stop)}")
+                panel.set_title(f"{MASK_LABELS[mask]}\n" * (row == 0) + self._trend(mask, stop))
             follow_means(axes[row, 0])
             label_vertical(axes[row, 0], f"gap ({self.metric.points}),\n{SHORT[stop]}")
         label_columns(axes)
@@ -146,9 +146,8 @@ class View:
         rows = self.tables["trends"]
         row = rows[(rows["mask"] == mask) & (rows["stop"] == stop) & (rows["quantity"] == "slope")].iloc[0]
         if pd.isna(row["estimate"]):
-            return "per halving: unknown"
-        numbers = "{estimate:+.2f} [{low:+.2f}, {high:+.2f}]".format(**row)
-        return f"per halving: {numbers}".replace("-", "−")
+            return "unknown"
+        return "{estimate:+.2f} [{low:+.2f}, {high:+.2f}]".format(**row).replace("-", "−")
 
     def draw_curves(self) -> Figure:
         """Draw one column per density, training accuracy above test accuracy."""
