@@ -121,14 +121,15 @@ def test_the_papers_of_all_studies_are_cited() -> None:
     catalogue.register()
     references = yaml.safe_load((ROOT / "CITATION.cff").read_text())["references"]
     cited = {entry["title"]: entry for entry in references}
-    for name in registry.study.names():
-        study = registry.study.get(name)
-        if study.citation.startswith("After the call"):  # it reproduces no single paper
-            continue
+    studies = [registry.study.get(name) for name in registry.study.names()]
+    papers = [study for study in studies if not study.citation.startswith("After ")]  # others have no single one
+    assert not {study.title for study in papers} - set(cited), "CITATION.cff: add the papers of these studies"
+    assert len(cited) == len(references)
+    for study in papers:
         entry = cited[study.title]
         assert str(entry["year"]) in study.citation
+        assert all(entry["authors"].count(author) == 1 for author in entry["authors"]), "give given names, too"
         assert all(author["family-names"] in study.citation for author in entry["authors"])
-    assert len(cited) == len(references)
 
 
 def test_templates_of_issues_and_the_catalog_of_workflows_are_well_formed() -> None:

@@ -14,7 +14,6 @@ ROOT = Path(__file__).resolve().parent.parent
 PHRASES = {
     "cell": (r"(?<![a-z])cells?(?![a-z])", "run"),
     "verb": (r"(?<![a-z])verbs?(?![a-z])", "the step itself: train, prune, ..."),
-    "judge": (r"(?<![a-z])judge[sd]?(?![a-z])", "evaluate_claim; or say what is compared with what"),
     "foreign": (r"(?<![a-z])foreign(?![a-z])", "source and target; another run's (artifacts)"),
     "random stream": (
         r"\b(random|named|seeded) streams?\b|\bstream: (np\.random\.)?generator\b",
@@ -127,7 +126,6 @@ def test_retired_words_are_seen_in_prose_and_in_names() -> None:
         (7, "told"),
     ]
     assert retired_words("judged by two verbs,\nfor it is numerical_faults.csv", code=False) == [
-        (1, "judge"),
         (1, "verb"),
         (2, "numerical fault"),
     ]

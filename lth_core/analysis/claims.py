@@ -47,6 +47,10 @@ class Claim:
     """The effect nearest to the margin that n replicates decide in 80% of runs, on the side of the estimate."""
     note: str
     """Why there is no interval; empty where there is one."""
+    table: str
+    """The study's table that the effect is read from."""
+    figure: str
+    """The study's figure that shows it; there is none where the config does not ask for it."""
 
 
 def mean_interval(
@@ -121,6 +125,8 @@ def evaluate_claim(
     unit: str,
     margin: float = 0.0,
     scale: Scale = DIFFERENCES,
+    table: str = "",
+    figure: str = "",
 ) -> Claim:
     """Test a claim on one value of the effect per replicate (paired differences where replicates are paired).
 
@@ -153,6 +159,8 @@ def evaluate_claim(
         seeds_needed=seeds,
         detectable=least,
         note=note,
+        table=table,
+        figure=figure,
     )
 
 

@@ -21,6 +21,7 @@ from lth_core.config.sections import (
     Choice,
     Cohort,
     Folder,
+    Fraction,
     Kind,
     Name,
     OutputFolder,
@@ -44,6 +45,7 @@ __all__ = [
     "Dataset",
     "Evolution",
     "Initialization",
+    "Judge",
     "Kind",
     "Method",
     "Name",
@@ -124,6 +126,16 @@ class Samples(Section):
     """Images of each replicate, and the most real images that they are compared with."""
 
 
+class Judge(Section):
+    """Which classifiers judge the images that networks have drawn."""
+
+    tasks: dict[Name, Name] = {}
+    """Data set -> a task of classification on it. The dense network of its first seed looks at drawn and at real
+    images: it says how far its penultimate features are apart (Frechet distance), and which classes they show."""
+    least: Fraction = 0.9
+    """The validation accuracy below which it is no judge, so that no distance is reported."""
+
+
 HOW_TO_COMPUTE: dict[str, Any] = {"device": True, "data_root": True, "tasks": {"__all__": {"processes", "nodes"}}}
 """Keys that say where the data are, and where and how to compute, in the form in which pydantic excludes them. Changing
 them recomputes nothing. `device`, `processes` and `nodes` change results by rounding only."""
@@ -162,6 +174,8 @@ class Config(Section):
     """How every study evolves networks."""
     samples: Samples = Samples()
     """How every study draws images of networks that make images."""
+    judge: Judge = Judge()
+    """How every study judges these images."""
     studies: Annotated[dict[Name, dict[str, Any]], Field(min_length=1)]
     """Which papers to reproduce, each with its options."""
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any, Literal, get_args
 
-from pydantic import PositiveInt, field_serializer, field_validator, model_validator
+from pydantic import (
+    PositiveInt,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
+    field_serializer,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from lth_core.config.patterns import Block, NOfM
 from lth_core.config.searches import Search
@@ -123,10 +131,23 @@ class Method(Section):
     @classmethod
     def _trained_once(cls, values: Any) -> Any:
         """Masks that change in training, or are learned, are made from no level before; the former begin at random."""
-        if not isinstance(values, dict):
-            return values
+        return cls._defaults_of(values) | values if isinstance(values, dict) else values
+
+    @staticmethod
+    def _defaults_of(values: dict[str, Any]) -> dict[str, Any]:
+        """The defaults that depend on what else a method says."""
         first = {"criterion": "random"} if values.get("during") else {}
-        return {"iterative": False, **first, **values} if values.get("during") or values.get("search") else values
+        return {"iterative": False, **first} if values.get("during") or values.get("search") else {}
+
+    @model_serializer(mode="wrap")
+    def _with_what_is_no_default(self, write: SerializerFunctionWrapHandler, info: SerializationInfo) -> dict[str, Any]:
+        """Write what is a default elsewhere, but not in a method that says what this one says."""
+        written = write(self)
+        if info.exclude_defaults:
+            for name in self._defaults_of(written).keys() - written.keys():
+                value = getattr(self, name)
+                written[name] = value.model_dump(mode=info.mode) if isinstance(value, Choice) else value
+        return written
 
     @field_validator("levels")
     @classmethod
@@ -220,6 +241,8 @@ class Method(Section):
         if self.treatment or self.granularity != "weight":
             odd = "treatment" if self.treatment else f"granularity '{self.granularity}'"
             raise ValueError(f"during changes masks of single weights in training: remove {odd}")
+        if self.scope == "global" and self.rate_by_kind:
+            raise ValueError("during ranks layers one by one or all together: remove rate_by_kind or scope 'global'")
         return self
 
     @model_validator(mode="after")

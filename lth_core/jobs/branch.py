@@ -13,6 +13,7 @@ import argparse
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from lth_core.pruning.prune import counts
 from lth_core.randomness import random_generator, seeded
 from lth_core.storage.provenance import provenance
 from lth_core.storage.tensors import Tensors, read_header, read_only, read_tensors, write_tensors
-from lth_core.tickets.adaptation import adapt
+from lth_core.tickets.adaptation import adapt, only_part
 from lth_core.tickets.checkpoints import BranchCheckpoints
 from lth_core.tickets.divergence import without_tickets
 from lth_core.tickets.rewinding import Ticket, apply_mask, rewind
@@ -73,7 +74,7 @@ def main() -> None:
     task = open_task(spec, options.data)
     branch = Branch(**spec["branch"])
     factory = model_factory(Task(**spec["task"]), read_facts(options.data))
-    cohort = replicates(options)
+    cohort = replicates(options, branch.part)
     pairs = [
         (replicate.ticket, treat(spec, factory, branch, seed, draw, replicate))
         for seed, replicate in zip(spec["seeds"], cohort, strict=True)
@@ -106,8 +107,8 @@ def write_treated(
         write_tensors(output.with_name("mask.safetensors"), stacked.mask, header)
 
 
-def replicates(options: argparse.Namespace) -> list[Replicate]:
-    """Read what the job's files hold of every replicate."""
+def replicates(options: argparse.Namespace, part: str | None = None) -> list[Replicate]:
+    """Read what the job's files hold of every replicate; of another task's ticket only a part, where one is named."""
     header, network = read_header(options.network), read_tensors(options.network)
     layers, listed = header["layers"], header.get("channels", {})
     initial = network if options.initial == options.network else read_tensors(options.initial)
@@ -126,6 +127,9 @@ def replicates(options: argparse.Namespace) -> list[Replicate]:
     cohort = []
     sources = zip(*(unstack(files[path]) for path in paths), strict=True)
     for target, mask, over, weights in zip(targets, masks, ended, sources, strict=True):
+        if part:
+            weights = [only_part(tensors, target, part) for tensors in weights]
+            mask = {name: kept for name, kept in mask.items() if name in target and fnmatchcase(name, part)}
         ticket = fit(rewinding, weights[1], mask, target, layers)
         fitted = [adapt(tensors, target, layers) for tensors in weights]
         cohort.append(Replicate(ticket, over, *fitted, layers=layers, channels=listed))

@@ -47,7 +47,7 @@ from lth_core.scoring.probe import NetworkProbe
 from lth_core.storage.tensors import Tensors
 from lth_core.tasks.fitting import input_shape
 from lth_core.tasks.opening import build_task
-from lth_core.tickets.adaptation import adapt
+from lth_core.tickets.adaptation import adapt, only_part
 from lth_core.tickets.rewinding import Ticket, rewind
 from lth_core.training.parametrization import try_out
 from lth_core.training.penalty import penalized_scales
@@ -157,7 +157,9 @@ def check_exchange(network: Network, facts: Mapping[str, Any], asked: Mapping[st
     weights = weights_of_other(asked["key"], facts, asked)
     if weights is not None:
         problem = f"{asked['key']}: the network of task '{asked['name']}' does not fit that of '{network.task}'"
-        attempt(problem, lambda: adapt(weights, network.initial, network.layers))
+        part = asked.get("part")
+        taken = attempt(problem, lambda: only_part(weights, network.initial, part) if part else weights)
+        attempt(problem, lambda: adapt(taken, network.initial, network.layers))
 
 
 def weights_of_other(key: str, facts: Mapping[str, Any], asked: Mapping[str, Any]) -> Tensors | None:

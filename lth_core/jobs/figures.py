@@ -1,6 +1,6 @@
 """Draw the figures of a study from its tables: a rule per study.
 
-Output: every figure as svg, png and pdf, and captions.json.
+Output: every figure as svg, png and pdf, and captions.json: what is plotted, and in words what is seen.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 
 from lth_core.drawing.figures import save
+from lth_core.drawing.words import describe
 from lth_core.jobs.support.command import command
 from lth_core.jobs.support.loading import load, parser, read_tables
 from lth_core.storage.files import write_text
@@ -23,10 +24,12 @@ def main() -> None:
     config, studies = load(options.spec)
     study = studies[options.study]
     drawings = study.figures(config, read_tables(config, options.study, study))
+    captions = {}
     for drawing in drawings:
         path = figure_file(config.reports, config.name, options.study, drawing.name, "svg")
-        save(drawing.draw(), Path(path).with_suffix(""))
-    captions = {drawing.name: drawing.caption for drawing in drawings}
+        figure = drawing.draw()
+        save(figure, Path(path).with_suffix(""))
+        captions[drawing.name] = {"caption": drawing.caption, "seen": describe(figure)}
     path = captions_file(config.reports, config.name, options.study)
     write_text(path, json.dumps(captions, indent=1, ensure_ascii=False) + "\n")
 

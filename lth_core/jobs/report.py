@@ -99,7 +99,7 @@ def study_entry(config: Config, name: str, study: Study, claims: list[dict[str, 
         paths = {extension: figure_file(config.reports, config.name, name, figure, extension) for extension in FORMATS}
         image = image_uri(read_bytes(paths["svg"]), read_bytes(paths["png"]))
         links = {extension: link(config, path) for extension, path in paths.items()}
-        figures.append(FigureEntry(figure, captions[figure], captions[figure], image, links))
+        figures.append(FigureEntry(figure, captions[figure]["caption"], captions[figure]["seen"], image, links))
     tables = {
         table: table_links(config, table_file(config.results, config.name, name, table)) for table in study.table_names
     }

@@ -19,7 +19,7 @@ from lth_core.jobs.support.networks import read_weights_of
 from lth_core.jobs.support.stacking import unstack
 from lth_core.jobs.support.trainings import open_task, parser, train_ticket
 from lth_core.pruning.exclusions import prunable
-from lth_core.pruning.prune import counts, full_mask
+from lth_core.pruning.prune import counts, full_mask, ranked_together
 from lth_core.pruning.rounds import left_by_level
 from lth_core.storage.provenance import provenance
 from lth_core.storage.tables import write_table
@@ -47,7 +47,8 @@ def main() -> None:
     ended = read_header(options.mask)["diverged"] if options.mask else [False] * len(spec["seeds"])
     mask = {name: first[name] for name in layers}
     left = left_by_level(method, layers, spec["level"], full_mask(unstack(start)[0], layers))
-    kept = None if isinstance(left, int) else left  # None: scores decide what each layer keeps
+    layerwise = not isinstance(left, int)  # otherwise scores decide what each layer keeps
+    kept = {name: count for (name,), count in ranked_together(left, layers).items()} if layerwise else None
     size = sum(start[name][0].size for name in layers)
     density = sum(kept.values()) / size if kept else method.density(spec["level"])
     assert method.during is not None

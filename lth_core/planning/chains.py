@@ -141,6 +141,11 @@ class Chains:
             made_from = self.scored(ticket)
         return files | made_from | {"mask": ticket.mask(results)}
 
+    def judge(self, task: str) -> Run:
+        """Find the dense run whose first network judges the images of a task."""
+        judge = self.config.judge.tasks[self.config.tasks[task].dataset]
+        return Run(judge, self.config.tasks[judge].cohorts[0])
+
     def level_before(self, task: str, cohort: str, method: str, level: int) -> Run:
         """Find the training whose end a level's mask is made from: the level before, or for one-shot the dense run."""
         return Run(task, cohort, method, level - 1 if self.methods[method].iterative else 0)

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from lth_core.config import Branch, Config, Method
+from lth_core.planning.canonical import canonical
 from lth_core.planning.chains import Chains
 from lth_core.planning.configfile import ConfigError, load
-from lth_core.planning.specs import Specs, canonical
+from lth_core.planning.specs import Specs
 from lth_core.storage.runs import Run
 from lth_core.studies.base import Study, expand
 
@@ -71,11 +72,16 @@ class Plan:
         """Every training that some study needs."""
         return sorted({run for study in self.studies.values() for run in study.runs(self.config)}, key=repr)
 
+    def pruned_task(self, run: Run) -> str:
+        """Return the task whose network is pruned for a run: another one where a part of its ticket is taken."""
+        branch = self.chains.branch(run.branch) if run.branch else None
+        return branch.source if branch and branch.part and branch.source else run.task
+
     @cached_property
     def pruned_weights(self) -> str:
         """JSON: task -> method that prunes it -> which weights. No part of a spec: looked at, not used."""
         weights: dict[str, dict[str, Any]] = {task: {} for task in self.config.tasks}
-        for task, name in {(run.task, run.method) for run in self.runs if run.level}:
+        for task, name in {(self.pruned_task(run), run.method) for run in self.runs if run.level}:
             which = self.methods[name].model_dump(include=PRUNED_WEIGHTS, exclude_defaults=True)
             weights[task][name] = which | {"levels": self.methods[name].levels}
         return canonical(weights)

@@ -10,8 +10,8 @@ from typing import Any
 
 from lth_core.config import Task
 from lth_core.data.facts import known_facts
+from lth_core.planning.canonical import canonical
 from lth_core.planning.plan import Plan
-from lth_core.planning.specs import canonical
 from lth_core.storage.paths import data_file, initial_file
 
 CHECK = (sys.executable, "-m", "lth_core.jobs.check")
@@ -35,7 +35,7 @@ def everything(plan: Plan) -> set[str]:
 
 def questions(plan: Plan, tasks: Collection[str], made: Collection[str]) -> str:
     """Ask, as JSON, what `tasks` name that a run is about to use; `made` are the files that it makes."""
-    methods = {task: {run.method for run in plan.runs if run.task == task and run.level} for task in tasks}
+    methods = {task: {run.method for run in plan.runs if run.level and plan.pruned_task(run) == task} for task in tasks}
     treated = {task: _treated(plan, task, made) for task in tasks}
     asked = {}
     for name in tasks:
@@ -79,8 +79,11 @@ def _other(plan: Plan, name: str, made: Collection[str]) -> dict[str, Any]:
 
 
 def _exchanged(plan: Plan, task: str, made: Collection[str]) -> list[dict[str, Any]]:
-    """List the other tasks whose tickets or weights the branches of a task take, with the `key` that asks for each."""
-    asked: dict[str, str] = {}
+    """List the other tasks whose tickets or weights the branches of a task take, and of which `part`.
+
+    `key` says what asks for each.
+    """
+    asked: dict[tuple[str, str | None], str] = {}
     for run in plan.runs:
         if run.task == task and run.branch and run.trained(plan.config.results) in made:
             settings, known = plan.chains.treated(run), run.branch in plan.config.branches
@@ -88,12 +91,12 @@ def _exchanged(plan: Plan, task: str, made: Collection[str]) -> list[dict[str, A
             for key, other in others.items():
                 if other and other != task:
                     where = f"branches.{run.branch}.{key}" if known else f"studies: branch '{run.branch}'"
-                    asked.setdefault(other, where)
-    return [{"key": key, **_other(plan, other, made)} for other, key in asked.items()]
+                    asked.setdefault((other, settings.part), where)
+    return [{"key": key, "part": part, **_other(plan, other, made)} for (other, part), key in asked.items()]
 
 
 def _treated(plan: Plan, task: str, made: Collection[str]) -> list[dict[str, Any]]:
-    """List a ticket for every treatment of a task that the run makes anew.
+    """List a ticket for every treatment of a task's tickets that the run makes anew.
 
     `key` says where the config asks for it, `method` finds the ticket (None: it is the dense network), and `keeps_mask`
     whether the treatment must not change the mask.
@@ -101,7 +104,8 @@ def _treated(plan: Plan, task: str, made: Collection[str]) -> list[dict[str, Any
     asked: dict[str, dict[str, Any]] = {}
     for run in plan.runs:
         by_method = run.branch is None and run.level > 0 and plan.methods[run.method].treatment is not None
-        if run.task != task or run.trained(plan.config.results) not in made or not (run.branch or by_method):
+        is_made, is_treated = run.trained(plan.config.results) in made, run.branch or by_method
+        if not (run.task == plan.pruned_task(run) == task and is_made and is_treated):
             continue
         branch, method = plan.chains.treated(run), run.method if run.level else None
         configured = f"methods.{method}" if by_method else f"branches.{run.branch}"

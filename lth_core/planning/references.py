@@ -14,6 +14,7 @@ from lth_core.planning.configerrors import Location, at
 from lth_core.planning.crosscheck import missing_options, needed_by
 from lth_core.planning.effects import without_effect
 from lth_core.planning.exchange import misfit
+from lth_core.planning.judges import judges
 from lth_core.planning.registrations import kind_advice, misregistered_dataset
 from lth_core.planning.scored import scored
 from lth_core.planning.searched import searched
@@ -37,7 +38,8 @@ def references(config: Config, studies: Mapping[str, Study]) -> list[str]:
     expanded, more = _expanded(config, usable)
     derived = expanded.tasks.keys() - config.tasks.keys()  # from wrong tasks come wrong ones, of which nothing is said
     problems += more + (_datasets(expanded, config.tasks) or _datasets(expanded, sorted(derived)))
-    problems = problems or starts(expanded, config.tasks) or starts(expanded, sorted(derived))  # which look at the data
+    problems = problems or judges(config) or starts(expanded, config.tasks)  # which look at the data
+    problems = problems or starts(expanded, sorted(derived))
     return problems or _studies(expanded, usable)
 
 
@@ -165,10 +167,8 @@ def _facts(name: str, task: Task, images: Mapping[str, Any]) -> list[str]:
         problems.append(at(("tasks", name, "train", "augment"), cut))
     least = registry.model.facts(task.model.name).get("least_side", 1)
     if any(side < least for side in sides):
-        size = "x".join(map(str, sides))
-        small = (
-            f"'{task.model.name}' needs images of at least {least}x{least} pixels, not {size} as in '{task.dataset}'"
-        )
+        size, model = "x".join(map(str, sides)), task.model.name
+        small = f"'{model}' needs images of at least {least}x{least} pixels, not {size} as in '{task.dataset}'"
         problems.append(at(("tasks", name, "model"), small))
     return problems
 
@@ -283,7 +283,7 @@ def _branch(
         elif key == "weights" and weights and weights.step > (last := config.tasks[other].train.steps):
             beyond = f"{weights.step} must be at most {last}, the last step of task '{other}'"
             problems.append(at((*location, key, "step"), beyond))
-        elif problem := misfit(config, run.task, other):
+        elif problem := None if settings.part else misfit(config, run.task, other):
             derived = location[0] == "studies"
             problems.append(at(location if derived else (*location, key), problem))
     if weights and weights.branch and weights.branch not in branches:

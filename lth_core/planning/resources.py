@@ -20,8 +20,8 @@ from lth_core import registry
 from lth_core.config import Recipe, seeds_of
 from lth_core.data.facts import known_facts
 from lth_core.data.kinds import kind_of_data
+from lth_core.planning.canonical import canonical
 from lth_core.planning.plan import Plan
-from lth_core.planning.specs import canonical
 from lth_core.pruning.moments import rounds_per_level
 from lth_core.storage.errors import ArtifactError
 from lth_core.storage.paths import data_file, initial_file
@@ -146,6 +146,11 @@ class Needs:
     def samples(self, run: Run) -> Need:
         """Of drawing images in at most 200 steps, and of their distances."""
         return self._need(run, 0, 200 * self.plan.config.samples.count)
+
+    def judged(self, run: Run) -> Need:
+        """Of a judge that looks at the images of every replicate, and at all real ones."""
+        judge, examples = self.plan.chains.judge(run.task), sum(self._examples(run).values())
+        return self._need(judge, 0, self._replicates(run) * self.plan.config.samples.count + examples)
 
     def evolution(self, run: Run) -> Need:
         """Of networks, each a few hundred connections, that are measured on examples or in episodes, on one core."""

@@ -6,7 +6,6 @@ imports these and no others.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 from lth_core import registry
 from lth_core.config import HOW_TO_COMPUTE, Choice, Config, Method, Task, seeds_of
 from lth_core.data.kinds import kind_of_data
+from lth_core.planning.canonical import canonical
 from lth_core.planning.chains import Chains
 from lth_core.planning.configerrors import ConfigError
 from lth_core.planning.filesread import read_by
@@ -30,11 +30,6 @@ DRAWING_MODULES = ("lth_core.drawing.*", "lth_core.studies.*figures")
 
 TEMPLATES = Path(__file__).parents[1] / "report" / "templates"
 """The report page and its style."""
-
-
-def canonical(spec: Mapping[str, Any]) -> str:
-    """Write equal specs as one text, whatever the order of their keys."""
-    return json.dumps(spec, sort_keys=True)
 
 
 class Specs:
@@ -120,6 +115,11 @@ class Specs:
         """Give what a job depends on whose settings the config has under its name: task, seeds and these settings."""
         settings = {job: getattr(self.config, job).model_dump()}
         return canonical(self._training(task, cohort, job) | settings)
+
+    def judged(self, task: str, cohort: str) -> str:
+        """Give what a judgement of images depends on beyond its inputs: the task that drew them, and the judge's."""
+        judge, job = self.chains.judge(task), "judged"
+        return canonical(self._training(task, cohort, job) | {"judge": self._training(judge.task, judge.cohort, job)})
 
     def telemetry(self, task: str, cohort: str, step: int) -> str:
         """Give what the telemetry of the first steps depends on: task, seeds and the last of the steps."""

@@ -88,7 +88,7 @@ def figure_file(reports: str, config: str, study: str, figure: str, extension: s
 
 
 def captions_file(reports: str, config: str, study: str) -> str:
-    """Locate the captions, as JSON: figure name -> caption, in the order of the page."""
+    """Locate the captions, as JSON: figure name -> `caption` and what is `seen`, in the order of the page."""
     return f"{reports}/{config}/{study}/captions.json"
 
 

@@ -68,6 +68,10 @@ class Run:
         """Locate how far these images are from real ones, as CSV."""
         return f"{self.folder(results)}/energy_distance.csv"
 
+    def judged(self, results: str) -> str:
+        """Locate what a classifier says of these images, as CSV."""
+        return f"{self.folder(results)}/judged.csv"
+
     def ticket(self) -> Run:
         """Return the ticket, or the dense run, that a branch is a counterfactual of."""
         return replace(self, branch=None)

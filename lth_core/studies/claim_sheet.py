@@ -31,6 +31,16 @@ class ClaimSheet:
     metric: Metric
     """What the task is measured by."""
     claims: list[Claim] = field(default_factory=list)
+    table: str = ""
+    figure: str = ""
+
+    def read_from(self, table: str, kind: str = "", of: str | None = None) -> None:
+        """Say from which table the next claims are read, and which figure shows them, if there is one.
+
+        Figures are named by their kind and what they are `of`: the task, unless it is given (empty: nothing).
+        """
+        of = self.task if of is None else of
+        self.table, self.figure = table, f"{kind}-{of}" if kind and of else kind
 
     def add(
         self,
@@ -59,6 +69,8 @@ class ClaimSheet:
                 unit=self.metric.unit if unit is None else unit,
                 margin=margin,
                 scale=scale,
+                table=self.table,
+                figure=self.figure,
             )
         )
 

@@ -81,6 +81,11 @@ class GenerativeTask(ImageTask):
         stored = (images - self.data.black[:, None, None]) / self.data.scale
         return ((stored - low) / (high - low)).clamp(0, 1)
 
+    def images_of(self, pixels: Tensor) -> Tensor:
+        """Turn pixels in [0, 1] (..., C, H, W) into normalised images, which classifiers take."""
+        low, high = self._range
+        return (low + pixels * (high - low)) * self.data.scale + self.data.black[:, None, None]
+
     @cached_property
     def _range(self) -> tuple[float, float]:
         """The darkest training pixel, 0 at most, and the brightest."""

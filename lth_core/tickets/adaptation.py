@@ -8,6 +8,7 @@ between one input channel and several by the rule of `_other_channels`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -54,6 +55,20 @@ def adapt(source: Tensors, target: Tensors, layers: Mapping[str, str]) -> Tensor
         raise AdaptationError(_unfit(name, str(before), str(after)))
 
     return {name: fitted(name) for name in target}
+
+
+def only_part(source: Tensors, target: Tensors, part: str) -> Tensors:
+    """Take of another network's tensors only those whose names match a pattern, and all others of `target`.
+
+    Raises AdaptationError when no name matches in both, or one of the part has other shapes.
+    """
+    taken = {name: value for name, value in source.items() if name in target and fnmatchcase(name, part)}
+    if not taken:
+        raise AdaptationError(f"part: '{part}' matches no weight that both networks have")
+    for name, value in taken.items():
+        if value.shape != target[name].shape:
+            raise AdaptationError(_unfit(name, str(value.shape), str(target[name].shape)))
+    return {**target, **taken}
 
 
 def _unfit(name: str, source: str, target: str) -> str:

@@ -15,7 +15,9 @@ from lth_core.engine.module_network import ModuleNetwork
 from lth_core.engine.stacking import stacks
 from tests.support.zoo import ZOO, Written
 
-TASK: Any = SimpleNamespace(device=torch.device("cpu"), recipe=SimpleNamespace(precision="float32"))
+TASK: Any = SimpleNamespace(
+    device=torch.device("cpu"), recipe=SimpleNamespace(precision="float32", rounds_at_random=False)
+)
 
 
 def stacked(factory: Callable[[], nn.Module]) -> bool:

@@ -120,7 +120,8 @@ def test_the_jobs_make_tables_figures_claims_and_the_page(run: Callable[..., Non
         "captions.json",
     }
     page = (project / "reports/config/index.html").read_text()
-    assert "Value &lt; 3 against level." in page and "A &lt;b&gt;toy&lt;/b&gt;" in page and "digits &amp; co" in page
+    assert '<span class="caption">Value &lt; 3 against level.</span>' in page and 'alt="Figure: ' in page
+    assert "A &lt;b&gt;toy&lt;/b&gt;" in page and "digits &amp; co" in page
     assert f"Figures were drawn with Matplotlib v{matplotlib.__version__}." in page
     for link in (
         "toy/line.pdf",
@@ -152,7 +153,7 @@ def test_claims_are_rows_with_the_effect_its_interval_and_the_verdict(run: Calla
         (row,) = csv.DictReader(file)
     assert list(row) == [
         *("study", "task", "claim", "source", "effect", "unit", "estimate", "low", "high", "n", "unmeasured", "margin"),
-        *("verdict", "p", "seeds_needed", "detectable", "note", "p_holm", "verdict_holm"),
+        *("verdict", "p", "seeds_needed", "detectable", "note", "table", "figure", "p_holm", "verdict_holm"),
     ]
     assert row["effect"] == "value, at level 2" and row["n"] == "3" and row["verdict"] == "supported"
     # values 0.7 * (2, 3, 4) / 3: mean 0.7, standard error 0.7 / 3 / sqrt(3), t(2) = 4.302653

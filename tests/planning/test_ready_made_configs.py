@@ -44,6 +44,16 @@ def test_it_loads_and_its_studies_ask_for_trainings(path: Path) -> None:
 
 
 @by_name
+def test_jobs_read_the_same_config_where_defaults_are_left_out(path: Path) -> None:
+    config_file = loaded(path)
+    written = config_file.config.model_dump(mode="json", exclude_defaults=True)
+    assert (
+        Config.model_validate(json.loads(json.dumps(written)), context={"studies": config_file.studies})
+        == config_file.config
+    )
+
+
+@by_name
 def test_its_head_says_what_it_is_what_it_needs_and_how_long_it_takes(path: Path) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()
     where = "config/" if path == DEFAULT else ""
@@ -77,7 +87,7 @@ def test_everything_adds_every_study_to_the_default() -> None:
         fewer = everything.tasks[name]
         assert fewer.model_copy(update={"cohorts": task.cohorts}) == task and {*fewer.cohorts} < {*task.cohorts}
     assert everything.methods | default.methods == everything.methods
-    added = ("name", "studies", "tasks", "methods", "datasets")
+    added = ("name", "studies", "tasks", "methods", "datasets", "judge")
     assert everything.model_copy(update={key: getattr(default, key) for key in added}) == default
     built_in = {name for name in registry.study.names() if registry.study.get(name).__module__.startswith("lth_core.")}
     assert set(everything.studies) == built_in
@@ -197,6 +207,7 @@ def test_tables_and_pages_show_studies_in_the_order_of_their_papers() -> None:
         "generative-tickets",
         "graph-tickets",
         "structured-tickets",
+        "across-models",
         "comparison",
         "hardware-costs",
     ]

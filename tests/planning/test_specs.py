@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from lth_core import registry
 from lth_core.config import Method, Task
+from lth_core.planning.canonical import canonical
 from lth_core.planning.configfile import ConfigError
 from lth_core.planning.plan import Plan
-from lth_core.planning.specs import canonical
 from lth_core.storage.runs import Run
 from tests.support import example_plan
 from tests.support.code import read_anew

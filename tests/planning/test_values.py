@@ -113,6 +113,7 @@ BAD = [
     (ALL_LAYERS % "densities: [0.5, 0.5, 0.1]", "methods.all: densities must fall from each level to the next (0.5 is followed by 0.5)"),
     (ALL_LAYERS % "densities: [0.2, 0.5, 0.1]", "methods.all: densities must fall from each level to the next (0.2 is followed by 0.5)"),
     (ALL_LAYERS % "allocation: lamp, granularity: filter, fractions: {'*': 0.5}", "methods.all: granularity 'filter' prunes by fractions: remove densities and allocation"),
+    (ALL_LAYERS % "during: gradual, scope: global, rate_by_kind: {output: 0.1}", "methods.all: during ranks layers one by one or all together: remove rate_by_kind or scope 'global'"),
     (METHOD % "rewind: {step: 5}", "methods.imp.rewind: policy 'reset' goes back to step 0: remove step, or use policy 'rewind'"),
     # values that have a new name
     (METHOD % "rewind: {policy: continue}", "methods.imp.rewind.policy: 'continue' is now called 'lr-rewind'"),

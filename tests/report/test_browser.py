@@ -152,7 +152,7 @@ def test_the_first_stop_of_the_keyboard_skips_to_the_content(page: Browser) -> N
 
 
 def test_a_row_of_marks_is_one_stop_of_the_keyboard_and_arrows_walk_along_it(page: Browser) -> None:
-    assert page.run("return document.querySelectorAll('.marks a[tabindex=\"0\"]').length") == PAPERS
+    assert page.run("return document.querySelectorAll('.grid a[tabindex=\"0\"]').length") == PAPERS
     page.run("document.querySelector('.marks .mark').focus()")
     page.press(RIGHT, RIGHT)
     assert (

@@ -55,6 +55,7 @@ def claim(verdict: str, **changes) -> dict:
     row = {"study": "study2019", "task": "digits", "claim": f"This is {verdict}", "source": "Paper, Fig. 1"}
     row |= {"effect": "test accuracy, a - b", "unit": "pp", "estimate": 1.5, "low": 1.0, "high": 2.0, "n": "5"}
     row |= {"unmeasured": "0", "p": 0.01, "seeds_needed": 4.0, "detectable": 1.3, "note": ""}
+    row |= {"table": "measurements", "figure": "fig01"}
     row |= {"p_holm": 0.02, "verdict_holm": verdict}
     return row | {"margin": 0.0, "verdict": verdict} | changes
 
@@ -341,3 +342,16 @@ def test_divergence_is_listed_where_there_is_any() -> None:
 def test_a_claim_says_how_many_replicates_it_could_not_measure() -> None:
     assert "unmeasured</small>" not in page([claim("supported")])
     assert "and 2 unmeasured</small>" in page([claim("inconclusive", unmeasured="2")])
+
+
+def test_a_claim_leads_to_its_figure_and_its_table_and_the_figure_back_to_it() -> None:
+    text = page(
+        [claim("supported"), claim("contradicted", figure="not-drawn"), claim("supported", table="", figure="")]
+    )
+    rows = re.findall(r'<tr id="([^"]+)" class="claim".*?</tr>', text, re.DOTALL)
+    first, second, third = (text.split(f'<tr id="{row}"')[1].split("</tr>")[0] for row in rows)
+    assert 'href="#study2019-fig01"' in first and 'href="../results/tables/m.csv">measurements.csv' in first
+    assert "#study2019-not-drawn" not in second and "m.csv" in second
+    assert "read from" not in third
+    caption = text.split("<figcaption>")[1].split("</figcaption>")[0]
+    assert re.findall(r'class="mark (\w+)" href="#([^"]+)"', caption) == [("supported", "study2019-claim-1")]

@@ -14,7 +14,7 @@ from lth_core.config import Initialization
 from lth_core.models.initialization import initialize
 from lth_core.models.layers import prunable_layers
 from lth_core.registry import model
-from lth_core.tickets.adaptation import AdaptationError, adapt
+from lth_core.tickets.adaptation import AdaptationError, adapt, only_part
 
 Tensors = dict[str, np.ndarray]
 NETWORKS = ["resnet-20", "vgg-11", "conv-2"]
@@ -180,3 +180,23 @@ def test_an_output_layer_that_is_declared_by_another_name_is_that_of_the_task() 
     source, target = ({"table": np.full((4, 2), size), "scores": np.full((size, 4), size)} for size in (3, 5))
     adapted = adapt(source, target, {"table": "embedding", "scores": "output"})
     assert equal(adapted, {"table": source["table"], "scores": target["scores"]})
+
+
+# ---------------------------------------------------------------- parts
+
+
+def test_of_a_part_only_what_matches_is_taken() -> None:
+    """The networks may have other weights besides."""
+    theirs = {"generator.weight": np.ones((2, 2)), "encoder.weight": np.ones(3), "shared": np.ones(1)}
+    ours = {"generator.weight": np.zeros((2, 2)), "critic.weight": np.zeros(4), "shared": np.zeros(1)}
+    taken = only_part(theirs, ours, "generator.*")
+    assert taken.keys() == ours.keys()
+    assert taken["generator.weight"].all() and not taken["critic.weight"].any() and not taken["shared"].any()
+
+
+def test_a_part_of_another_shape_or_of_one_network_alone_is_one_line() -> None:
+    theirs, ours = {"generator.weight": np.ones((2, 2))}, {"generator.weight": np.ones((2, 3))}
+    with pytest.raises(AdaptationError, match=r"'generator.weight' of the source does not fit: .*\(2, 2\) there"):
+        only_part(theirs, ours, "generator.*")
+    with pytest.raises(AdaptationError, match=r"part: 'encoder\.\*' matches no weight that both networks have"):
+        only_part(theirs, ours, "encoder.*")

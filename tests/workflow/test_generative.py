@@ -23,7 +23,10 @@ CONFIG = {
         "imp-vae": {"rate": 0.55, "rate_by_kind": {"latent": 0.3}, "levels": 3},
         "imp": {"rate": 0.55, "levels": 3},
     },
-    "studies": {"generative-tickets": {"tasks": {"vae": "imp-vae", "diffusion": "imp"}, "rewind_step": 2}},
+    "studies": {
+        "generative-tickets": {"tasks": {"vae": "imp-vae", "diffusion": "imp"}, "rewind_step": 2},
+        "across-models": {"tasks": {"diffusion": "imp", "vae": "imp-vae"}},
+    },
 }
 TABLES = "results/tables/config"
 
@@ -81,6 +84,17 @@ def test_images_are_shown_with_real_ones(ran: Project) -> None:
 
 def test_there_are_claims_and_figures_of_both(ran: Project) -> None:
     claims = table(ran, "claims").groupby(["study", "task"]).size().to_dict()
-    assert claims == {("generative-tickets", task): 5 for task in ("vae", "diffusion")}
+    counts = {"generative-tickets": 5, "across-models": 3}
+    assert claims == {(study, task): count for study, count in counts.items() for task in ("vae", "diffusion")}
     drawn = {path.name for path in (ran.folder / "reports/config").rglob("*.svg")}
-    assert drawn == {f"{kind}-{task}.svg" for kind in ("tickets", "samples") for task in ("vae", "diffusion")}
+    of_tasks = {f"{kind}-{task}.svg" for kind in ("tickets", "samples") for task in ("vae", "diffusion")}
+    assert drawn == {*of_tasks, "lowest-density.svg"}
+
+
+def test_a_study_across_models_reads_the_trainings_of_the_other(ran: Project) -> None:
+    rows = table(ran, "across-models/lowest")
+    assert list(rows["kind"]) == ["autoencoder"] * 3 + ["diffusion model"] * 3
+    assert set(rows["branch"]) == {"ticket", "random-mask", "reinit"} and (rows["seeds"] == 2).all()
+    across, other = (table(ran, f"{study}/measurements") for study in ("across-models", "generative-tickets"))
+    keys = ["task", "method", "level", "branch", "seed", "draw", "metric"]
+    assert len(across) == 2 * 2 * (1 + 3 * 3) and len(across.merge(other, on=keys)) == len(across)

@@ -93,9 +93,9 @@ training = {
     **by_node,
 }
 searching = training | memory_and_time("search")
-connectivity, telemetry, supermasks, collapse, saliency, scoring, sampling = (
+connectivity, telemetry, supermasks, collapse, saliency, scoring, sampling, judging = (
     {"gpu": needs.gpus, **memory_and_time(kind)}
-    for kind in ("connectivity", "telemetry", "supermasks", "collapse", "saliency", "scoring", "samples")
+    for kind in ("connectivity", "telemetry", "supermasks", "collapse", "saliency", "scoring", "samples", "judged")
 )
 weights, evolution = memory_and_time("weights"), memory_and_time("evolution")
 channel_masks = {"gpu": needs.gpus, **memory_and_time("training")}

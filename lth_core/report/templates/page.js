@@ -78,14 +78,14 @@ function findClaims(section) {
   function show() {
     const { study, task, verdict, sort, words } = Object.fromEntries(new FormData(form));
     const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
-    const says = (element) => { const text = element.textContent.toLowerCase(); return wanted.every((word) => text.includes(word)); };
+    const says = (text) => wanted.every((word) => text.toLowerCase().includes(word));
     const fits = ({ dataset }) => (!study || dataset.study === study) && (!task || dataset.task === task) && (!verdict || dataset.verdict === verdict);
     const isUsed = Boolean(study || task || verdict || sort || wanted.length);
-    const rows = isUsed ? claims.filter((row) => fits(row) && says(row)) : [];
+    const rows = isUsed ? claims.filter((row) => fits(row) && says(row.textContent)) : [];
     if (ORDERS[sort]) rows.sort((a, b) => ORDERS[sort](a.dataset, b.dataset));
     results.querySelector("tbody").replaceChildren(...rows.map(copyOf));
     results.hidden = !rows.length;
-    const drawn = wanted.length ? figures.filter((figure) => says(figure.querySelector("figcaption")) && (!study || figure.closest(".study").id === study)) : [];
+    const drawn = wanted.length ? figures.filter((figure) => says(`${nameOf(figure)} ${captionOf(figure)}`) && (!study || figure.closest(".study").id === study)) : [];
     figureList.replaceChildren(...drawn.map(linkTo));
     const ofFigures = wanted.length ? `, ${drawn.length} of ${figures.length} figures` : "";
     status.textContent = isUsed ? `${rows.length} of ${claims.length} claims${ofFigures}` : `${claims.length} claims and ${figures.length} figures, paper by paper below.`;
@@ -109,10 +109,18 @@ function copyOf(row) {
   return copy;
 }
 
+function nameOf(figure) {
+  return figure.querySelector("figcaption strong").textContent;
+}
+
+function captionOf(figure) {
+  return figure.querySelector(".caption").textContent;
+}
+
 function linkTo(figure) {
   const [item, link] = [document.createElement("li"), document.createElement("a")];
   link.href = `#${figure.id}`;
-  link.textContent = figure.querySelector("figcaption strong").textContent;
+  link.textContent = nameOf(figure);
   item.append(link);
   return item;
 }
@@ -125,10 +133,10 @@ function enlargeFigures(dialog) {
   const show = (index) => {
     shown = (index + links.length) % links.length;
     const [from, to] = [links[shown].querySelector("img"), dialog.querySelector("img")];
-    const caption = links[shown].closest("figure").querySelector("figcaption");
+    const figure = links[shown].closest("figure");
     [to.src, to.alt] = [from.src, from.alt];
-    document.getElementById("enlarged-name").textContent = caption.querySelector("strong").textContent;
-    document.getElementById("enlarged-caption").textContent = caption.querySelector(".caption").textContent;
+    document.getElementById("enlarged-name").textContent = nameOf(figure);
+    document.getElementById("enlarged-caption").textContent = captionOf(figure);
     dialog.querySelector(".scroll").scrollTo(0, 0);
   };
   links.forEach((link, index) => link.addEventListener("click", (event) => {

@@ -42,6 +42,7 @@ class TaskClaims(TaskSheet):
 
     def fill(self) -> None:
         """Add all claims about the task."""
+        self.sheet.read_from("measurements", "densities")
         self.of_gradual_pruning()
         self.of_sparse_training()
         self.of_random_masks()
@@ -154,6 +155,7 @@ class TaskClaims(TaskSheet):
 
     def at_equal_cost(self) -> None:
         """Compare iterative pruning with what costs less, where that is trained until it has cost the same."""
+        self.sheet.read_from("measurements", "equal-cost")
         for other, words in (("random-erk", "random masks (ERK)"), ("gradual", "gradual pruning")):
             pair = ("imp-reset", other)
             if {*pair} <= self.view.contenders.keys():

@@ -73,6 +73,7 @@ def claims(study: Design, config: Config, task: str, accuracies: pd.DataFrame) -
         densities = with_weights(here["density"].mean())
         by_method = here.pivot(index="seed", columns="method", values="accuracy")
         for part, comparisons in (("criteria", CRITERIA), ("kept", kept_comparisons()), ("pruned", PRUNED)):
+            sheet.read_from("accuracies", {"kept": "kept-weights", "pruned": "pruned-weights"}.get(part, part))
             for sentence, section, first, second, margin in comparisons:
                 if not {first, second} <= chains[part].keys():
                     continue

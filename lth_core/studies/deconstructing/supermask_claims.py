@@ -40,6 +40,7 @@ def supermask_claims(study: Design, config: Config, task: str, tables: dict[str,
 
 def claim_criteria(sheet: ClaimSheet, study: Design, by_criterion: pd.DataFrame, on_mnist: bool) -> None:
     """Claim what masks found by criteria make of untrained networks."""
+    sheet.read_from("supermasks", "supermask-densities")
 
     def accuracy(criterion: str, values: str = "initial") -> pd.Series:
         return ACCURACY.scale * by_seed(at_best_level(by_criterion, criterion, values))
@@ -88,6 +89,7 @@ def claim_criteria(sheet: ClaimSheet, study: Design, by_criterion: pd.DataFrame,
 
 def claim_learning(sheet: ClaimSheet, by_criterion: pd.DataFrame, by_learning: pd.DataFrame, on_mnist: bool) -> None:
     """Claim what learned masks make of untrained networks."""
+    sheet.read_from("learned_supermasks", "supermask-bars")
 
     def accuracy(values: str, scaling: str) -> pd.Series:
         return ACCURACY.scale * by_seed(learned(by_learning, values, scaling))

@@ -69,6 +69,7 @@ def claims(study: Design, task: str, tables: dict[str, pd.DataFrame]) -> list[Cl
 
 def claim_telemetry(sheet: ClaimSheet, telemetry: pd.DataFrame) -> None:
     """Claim what the first steps of dense training look like."""
+    sheet.read_from("telemetry", "telemetry")
     changes, cosine, gradient = (
         telemetry[telemetry["quantity"] == name].pivot(index="seed", columns="step", values="value")
         for name in ("sign_changes", "cosine_to_initial", "gradient_norm")
@@ -131,6 +132,10 @@ class TicketClaims:
         by_setting = [seed_means(setting, "metric") for _, setting in rows.groupby(["network", "steps"])]
         return _mean_percent(by_setting)
 
+    def read_from(self, table: str, kind: str) -> None:
+        """Say where the next claims come from: figures of this kind have one for each rewind step."""
+        self.sheet.read_from(table, kind, f"{self.sheet.task}-k{self.k}")
+
     def sentence(self, text: str) -> str:
         """Add the rewind step and the density to a sentence."""
         return f"{text} (rewound to step {self.k}, {with_weights(self.measurements['density'].mean())})"
@@ -145,6 +150,7 @@ class TicketClaims:
 
     def claim_signs(self) -> None:
         """Claim which signs and magnitudes matter: those of initialization or those of step k."""
+        self.read_from("measurements", "perturbations")
         k, ticket, reset = self.k, self.accuracy(TICKET), self.accuracy(RESET)
         signs, magnitudes, only = self.accuracy(SIGNS), self.accuracy(MAGNITUDES), self.accuracy(*SIGNS_ONLY)
         self.add("Rewinding beats resetting to initialization", f"k={k} minus k=0", ticket - reset)
@@ -174,6 +180,7 @@ class TicketClaims:
 
     def claim_shuffles(self) -> None:
         """Claim what shuffling the kept values does, with and without their signs."""
+        self.read_from("measurements", "perturbations")
         shuffled, signed = self.accuracy(*SHUFFLES), self.accuracy(*SIGNED_SHUFFLES)
         mean = "mean of shuffles within network, layer and filter"
         self.match(
@@ -190,6 +197,7 @@ class TicketClaims:
 
     def claim_noise(self, scales: list[float]) -> None:
         """Claim what Gaussian noise does, in multiples of the standard deviation of the initialization."""
+        self.read_from("measurements", "perturbations")
         ticket = self.accuracy(TICKET)
         by_scale = [self.accuracy(noise_name(scale)) for scale in scales]
         if HARMLESS in scales:
@@ -206,6 +214,7 @@ class TicketClaims:
 
     def claim_correlation(self) -> None:
         """Claim that one number explains the accuracy of all perturbations."""
+        self.sheet.read_from("measurements", "effective-std")
         self.sheet.add(
             self.sentence("The farther a perturbation moves the weights, the lower the accuracy"),
             PERTURBATIONS,
@@ -216,6 +225,7 @@ class TicketClaims:
 
     def claim_pretraining(self, study: Design) -> None:
         """Claim that pretraining on images helps, and on random labels least; mean of all lengths and networks."""
+        self.read_from("pretraining", "pretraining")
         lengths = listing([str(steps) for steps in study.pretraining_steps])
         settings = f"{listing(study.pretrained_networks)}, {lengths} steps"
         gains = {kind: self.pretrained(kind) - self.accuracy(RESET) for kind in KINDS if kind in study.pretraining}

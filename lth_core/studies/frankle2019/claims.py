@@ -54,6 +54,7 @@ def rate_claims(study: Design, config: Config, tables: dict[str, pd.DataFrame], 
         metric = about.sheet.metric
         difference = metric.minus("ticket", "reinitialized ticket")
         effect = f"test {metric.label} at end of training, {difference}, {about.at(about.rows(), level)}"
+        about.sheet.read_from("measurements", "fig07-thirds", tasks[0])
         about.sheet.add(
             "With a lower learning rate or warmup, tickets beat the same masks reinitialized",
             f"{PAPER}, section 4, Figures 7 and 8",

@@ -78,6 +78,7 @@ class TaskClaims(TaskSheet):
 
     def tickets(self) -> None:
         """Compare tickets with the dense network."""
+        self.sheet.read_from("measurements", "fig05-early-stop")
         rows, metric = self.rows(), self.sheet.metric
         tickets, dense = per_seed(rows, EARLY_METRIC), self.dense(EARLY_METRIC)
         levels = levels_between(rows, 0.50, 0.10)
@@ -96,6 +97,7 @@ class TaskClaims(TaskSheet):
             self._faster(rows[rows["level"] == level], level)
         level = nearest_level(rows, 0.02)
         if level:
+            self.sheet.read_from("measurements", "fig05-early-stop")
             self.sheet.add(
                 f"Tickets {self.kept(rows, level)} no longer reach the dense network's {metric.label}",
                 f"{PAPER}, Figures 4 and 5",
@@ -105,6 +107,7 @@ class TaskClaims(TaskSheet):
 
     def _faster(self, rows: pd.DataFrame, level: int) -> None:
         """Make two claims: by early stopping as in the paper, and by a step that the end of training cannot cut off."""
+        self.sheet.read_from("measurements", "fig04-tickets")
         at, label = self.at(rows, level), self.sheet.metric.label
         sentence = f"Winning tickets {self.kept(rows, level)} learn faster than the dense network"
         self.sheet.saved(
@@ -147,6 +150,7 @@ class TaskClaims(TaskSheet):
         if reinit:
             self._reinit(self.rows(reinit))
         if reinit and random and trains_lenet_as_published(self.config.tasks[self.task]):
+            self.sheet.read_from("measurements", "fig14-controls")
             rows = self.rows(reinit)
             self._at_both_densities(
                 "The mask helps even without its initialization: on LeNet, reinitialized tickets beat random masks",
@@ -157,6 +161,7 @@ class TaskClaims(TaskSheet):
             )
 
     def _reinit(self, rows: pd.DataFrame) -> None:
+        self.sheet.read_from("measurements", "fig05-early-stop")
         gain = self.gain(self.rows(), rows)
         self._at_both_densities(
             "The initialization matters: tickets beat the same masks reinitialized",
@@ -176,6 +181,7 @@ class TaskClaims(TaskSheet):
             )
         if moderate:
             at, kept, metric = self.at(rows, moderate), self.kept(rows, moderate), self.sheet.metric
+            self.sheet.read_from("measurements", "fig04-tickets")
             still_falling = self._still_falling("reinitialized", rows[rows["level"] == moderate])
             self.sheet.excess(
                 f"Reinitialized tickets {kept} learn slower than the dense network",
@@ -184,6 +190,7 @@ class TaskClaims(TaskSheet):
                 per_seed(rows, STEP)[moderate] / self.dense(STEP),
                 of="dense",
             )
+            self.sheet.read_from("measurements", "fig05-early-stop")
             self.sheet.add(
                 f"Reinitialized tickets {kept} {metric.directed('fall below', 'rise above')} the dense network's test "
                 f"{metric.label}",
@@ -215,6 +222,7 @@ class TaskClaims(TaskSheet):
         if self.study.has_one_shot(settings):
             self._against_one_shot(tickets, self.rows(method=one_shot(method)))
         if self.study.has_continued(settings):
+            self.sheet.read_from("measurements", "fig09-strategies")
             gain = self.gain(tickets, self.rows("reset", continued(method)))
             densities = compared(level_densities(tickets)[gain.columns], 0.10)
             metric = self.sheet.metric
@@ -231,6 +239,7 @@ class TaskClaims(TaskSheet):
 
         Iterative pruning has a ticket at every level, so its metric is interpolated.
         """
+        self.sheet.read_from("measurements", "fig04-tickets")
         by_level = level_densities(tickets)
         iterative = at_densities(per_seed(tickets, EARLY_METRIC), by_level, level_densities(pruned_once))
         densities = compared(level_densities(pruned_once)[iterative.columns], 0.15)
@@ -255,6 +264,7 @@ class TaskClaims(TaskSheet):
 
     def movement(self) -> None:
         """Compare kept weights with pruned ones in dense training, over all layers."""
+        self.sheet.read_from("weights", "fig19-distances")
         weights = self.tables["weights"]
         weights = weights[(weights["task"] == self.task) & (weights["quantity"] == "distance")]
         rows = self.rows()

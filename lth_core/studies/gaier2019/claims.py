@@ -30,6 +30,7 @@ class TaskClaims(TaskSheet):
 
     def fill(self) -> None:
         """Add all claims about the task."""
+        self.sheet.read_from("measurements", "evolution")
         self.against_fixed()
         self.of_tuning()
 

@@ -1,6 +1,6 @@
 """Kalibhat et al. 2021, Chen et al. 2021, Jiang et al. 2023: tickets of networks that make images.
 
-Tickets of variational autoencoders and of diffusion models are compared with random masks and fresh weights, by the
+Tickets of variational autoencoders, GANs and diffusion models are compared with random masks and fresh weights, by the
 task's metric and by the images that they draw.
 """
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from lth_core import registry
 from lth_core.config import Config
 from lth_core.studies.base import Drawing
-from lth_core.studies.generative_tickets.study import Design
+from lth_core.studies.generative_tickets.players import Players
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @registry.study("generative-tickets", published="2020-10")
-class GenerativeTickets(Design):
+class GenerativeTickets(Players):
     """Tickets of networks that make images."""
 
     title: ClassVar[str] = "Winning Lottery Tickets in Deep Generative Models"
@@ -28,22 +28,23 @@ class GenerativeTickets(Design):
         "Kalibhat, Balaji & Feizi, AAAI 2021 (arXiv 2010.02350); of GANs Chen et al., ICLR 2021; of diffusion models "
         "Jiang et al. 2023 (arXiv 2310.18823)"
     )
-    table_names: ClassVar[tuple[str, ...]] = ("measurements", "samples", "images")
+    table_names: ClassVar[tuple[str, ...]] = ("measurements", "samples", "images", "judged")
 
     def tables(self, config: Config) -> dict[str, pd.DataFrame]:
-        """Make `measurements`, `samples` and `images`, each for all tasks."""
+        """Make `measurements`, `samples`, `images` and `judged`, each for all tasks."""
+        from lth_core.studies.generative_tickets.judged import judged
         from lth_core.studies.generative_tickets.tables import tables
 
-        return tables(self, config)
+        return {**tables(self, config), "judged": judged(self, config)}
 
     def figures(self, config: Config, tables: dict[str, pd.DataFrame]) -> list[Drawing]:
         """Draw the figures of every task, with captions that name what is drawn."""
-        from lth_core.studies.generative_tickets.figures import drawings
+        from lth_core.studies.generative_tickets.players_figures import drawings
 
         return drawings(self, config, tables)
 
     def claims(self, config: Config, tables: dict[str, pd.DataFrame]) -> list[Claim]:
         """Test the papers' claims about every task, as far as its levels reach."""
-        from lth_core.studies.generative_tickets.claims import TaskClaims
+        from lth_core.studies.generative_tickets.players_claims import claims
 
-        return TaskClaims.of_all_tasks(self, config, tables)
+        return claims(self, config, tables)

@@ -33,6 +33,7 @@ class TaskClaims(TaskSheet):
 
     def fill(self) -> None:
         """Add all claims about the task."""
+        self.sheet.read_from("measurements", "tickets")
         self.against_dense()
         self.against_random()
         self.against_reinit()
@@ -125,6 +126,7 @@ class TaskClaims(TaskSheet):
 
     def of_images(self) -> None:
         """Claim that the images of tickets are nearer to real ones than those of random masks."""
+        self.sheet.read_from("samples", "tickets")
         level = self.level(SPARSE)
         if level is None or RANDOM not in self.study.controls:
             return

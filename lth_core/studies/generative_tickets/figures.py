@@ -11,7 +11,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lth_core.analysis.measurements import level_densities, select, select_dense
-from lth_core.config import Config
 from lth_core.drawing.axes import density_axis, metric_axis, positive_axis
 from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.lines import band, reference, threshold
@@ -27,12 +26,6 @@ from lth_core.tasks.metrics import metrics_of
 
 NOUNS = {RANDOM: "random masks with the same counts per layer", REINIT: "the tickets' masks on fresh weights"}
 """What captions call the controls."""
-
-
-def drawings(study: Design, config: Config, tables: dict[str, pd.DataFrame]) -> list[Drawing]:
-    """Return the figures of the study."""
-    views = [View(study, config, tables, task) for task in study.tasks]
-    return [drawing for view in views for drawing in (tickets(view), samples(view))]
 
 
 @dataclass(frozen=True)

@@ -44,8 +44,8 @@ def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
     }
 
 
-def _named(config: Config, run: Run) -> dict[str, Any]:
-    """What names the rows of a run."""
+def named(config: Config, run: Run) -> dict[str, Any]:
+    """Return what names the rows of a run."""
     density = read_header(run.mask(config.results))["density"] if run.level else 1.0
     branch = run.branch or ("ticket" if run.level else DENSE)
     values = [run.task, run.cohort, run.method, run.level, branch, density]
@@ -61,12 +61,12 @@ def _second_metrics(config: Config, runs: list[Run]) -> pd.DataFrame:
         if len(metrics) > 1:
             history = read_table(run.history(config.results))
             ends = history[(history["step"] == history["step"].max()) & (history["split"] == "test")]
-            parts.append(ends.rename(columns={metrics[1].name: "second_metric"}).assign(**_named(config, run))[columns])
+            parts.append(ends.rename(columns={metrics[1].name: "second_metric"}).assign(**named(config, run))[columns])
     return pd.concat(parts[1:] or parts, ignore_index=True)
 
 
 def _distances(config: Config, run: Run) -> pd.DataFrame:
-    return read_table(run.energy_distance(config.results)).assign(**_named(config, run))
+    return read_table(run.energy_distance(config.results)).assign(**named(config, run))
 
 
 def _images(study: Design, config: Config, task: str) -> Iterator[tuple]:
@@ -75,13 +75,13 @@ def _images(study: Design, config: Config, task: str) -> Iterator[tuple]:
     for run in study.sampled(config):
         if run.task != task or run.level not in shown or run.cohort != config.tasks[task].cohorts[0]:
             continue
-        path, named = run.samples(config.results), _named(config, run)
+        path, names = run.samples(config.results), named(config, run)
         drawn, diverged = read_tensors(path), read_header(path)["diverged"][0]
-        about = (named["level"], named["density"], int(run.cohort.partition("-")[0]))
+        about = (names["level"], names["density"], int(run.cohort.partition("-")[0]))
         if not run.level:
             yield from ((task, REAL, *about, *one) for one in _listed(drawn["real"][: study.images]))
         if not diverged:
-            yield from ((task, named["branch"], *about, *one) for one in _listed(drawn["samples"][0, : study.images]))
+            yield from ((task, names["branch"], *about, *one) for one in _listed(drawn["samples"][0, : study.images]))
 
 
 def _listed(images: np.ndarray) -> Iterator[tuple[int, str, str]]:

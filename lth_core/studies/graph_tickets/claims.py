@@ -42,6 +42,7 @@ class GraphClaims(TaskSheet):
 
     def fill(self) -> None:
         """Add all claims about the task."""
+        self.sheet.read_from("tickets", "tickets")
         self.claim_random()
         self.claim_close()
         self.claim_weights_alone()

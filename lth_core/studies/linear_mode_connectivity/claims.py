@@ -145,6 +145,7 @@ class TaskClaims:
 
     def of_dense(self) -> None:
         """Compare the dense network at initialization with the last step."""
+        self.sheet.read_from("instability", "instability")
         last = self.study.steps[-1]
         for kind, how in self.statistics().items():
             barrier = {k: self.barrier(DENSE, k, statistics=kind) for k in (0, last)}
@@ -164,6 +165,7 @@ class TaskClaims:
 
     def of_stability(self, level: int) -> None:
         """Compare IMP subnetworks at initialization with rewound ones."""
+        self.sheet.read_from("instability", "instability")
         earliest, latest, k = self.study.rewinds()[0], self.study.rewinds()[-1], self.stable_step
         for kind, how in self.statistics().items():
             how = f"{how}, {self.weights(level)}"
@@ -194,6 +196,7 @@ class TaskClaims:
 
     def against_controls(self, level: int) -> None:
         """Compare IMP subnetworks, where they are stable, with random and reinitialized ones."""
+        self.sheet.read_from("instability", "instability")
         k = self.stable_step
         for control in self.study.controls:
             sentence = f"{self.started(k)} are more stable than {CONTROLS[control]}, {self.weights(level)}"
@@ -203,6 +206,7 @@ class TaskClaims:
 
     def of_matching(self, level: int) -> None:
         """Claim that IMP subnetworks match the dense network where they are stable, and random ones elsewhere."""
+        self.sheet.read_from("instability", "instability")
         k, metric, weights = self.stable_step, self.sheet.metric, self.weights(level)
         self.sheet.match(
             f"{self.started(k)} match the dense network's {metric.label} (within {metric.tolerance}), {weights}",
@@ -221,6 +225,7 @@ class TaskClaims:
 
     def of_success(self) -> None:
         """Claim, over all subnetworks: the higher the barrier, the worse the test metric."""
+        self.sheet.read_from("instability", "success")
         subnetworks, metric = successes(self.rows, self.sheet.metric), self.sheet.metric
         if len(subnetworks[["k", "level", "network"]].drop_duplicates()) < FEWEST:
             return
@@ -238,6 +243,7 @@ class TaskClaims:
 
     def between_levels(self, level: int) -> None:
         """Connect tickets of successive levels; hidden units explain less of their barrier than between seeds."""
+        self.sheet.read_from("instability", "alignment")
         if not self.study.successive:
             return
         k, (kind, how) = self.stable_step, list(self.statistics().items())[-1]
@@ -255,6 +261,7 @@ class TaskClaims:
 
     def between_seeds(self, level: int) -> None:
         """Connect networks of different seeds, as they are and aligned."""
+        self.sheet.read_from("instability", "alignment")
         kind, how = list(self.statistics().items())[-1]
         network, k = (TICKET, self.stable_step) if level else (DENSE, 0)
         who = f"{self.subnetworks} of different seeds" if level else "dense networks of different seeds"

@@ -52,6 +52,7 @@ class TaskClaims(TaskSheet):
 
     def of_subset_sums(self) -> None:
         """Claim that errors fall exponentially, and to where they are expected."""
+        self.sheet.read_from("subset_sums", "subset-sums")
         rows, most = self.of_task("subset_sums"), self.config.subset_sums.values
         self.sheet.add(
             "The error of the best subset sum falls exponentially with the number of random values",
@@ -73,6 +74,7 @@ class TaskClaims(TaskSheet):
 
     def of_precision(self) -> None:
         """Claim that the number of values grows with the logarithm of the precision, not with the precision."""
+        self.sheet.read_from("subset_sums", "subset-sums")
         by_seed = dict(list(needed(self.of_task("subset_sums")).groupby("seed")))
         effect = {
             seed: explained(of["precision"].to_numpy(), of["values"].to_numpy())
@@ -93,6 +95,7 @@ class TaskClaims(TaskSheet):
 
     def of_construction(self) -> None:
         """Claim that pruned random networks come as near to the trained one as is wanted."""
+        self.sheet.read_from("constructions", "construction")
         rows, most = self.pruned("weights"), self.config.construction.units[-1]
         last = seed_means(rows[rows["units"] == most], "largest_error")
         self.sheet.add(
@@ -122,6 +125,7 @@ class TaskClaims(TaskSheet):
 
     def against_neurons(self) -> None:
         """Claim that pruning neurons cannot do this."""
+        self.sheet.read_from("constructions", "construction")
         most = self.config.construction.units[-1]
         weights, neurons = (
             seed_means(rows[rows["units"] == most], "agreement") for rows in map(self.pruned, ("weights", "neurons"))

@@ -75,6 +75,7 @@ class MaskClaims(TaskSheet, View):
 
     def against_masks_of_tasks(self) -> None:
         """Compare the mask of the pre-training, on its own objective, with the masks of tasks."""
+        self.sheet.read_from("measurements", "masks", "")
         tasks, level = list(self.study.tasks), self.exchanged
         if level is None:
             return
@@ -100,6 +101,7 @@ class DownstreamClaims(MaskClaims):
 
     def of_pretraining(self) -> None:
         """Claim what all others rest on: that pre-trained weights are worth something for the task."""
+        self.sheet.read_from("measurements", "tickets", "")
         fresh = self.dense_control(FRESH)
         if len(fresh):
             self.sheet.add(
@@ -111,6 +113,7 @@ class DownstreamClaims(MaskClaims):
 
     def of_matching(self) -> None:
         """Claim that tickets of the paper's smallest sparsity match the dense network."""
+        self.sheet.read_from("measurements", "tickets", "")
         level = nearest_level(self.rows(), FIRST, within=1.1)
         if level is None:
             return
@@ -144,6 +147,7 @@ class DownstreamClaims(MaskClaims):
 
     def against_controls(self) -> None:
         """Claim that tickets beat each control where they match with the fewest weights."""
+        self.sheet.read_from("measurements", "tickets", "")
         for control in self.study.controls:
             level, chosen = self.fewest(control)
             if level is None:
@@ -158,6 +162,7 @@ class DownstreamClaims(MaskClaims):
 
     def of_the_pretraining_mask(self) -> None:
         """Claim that the mask of the pre-training serves every task, and better than those of other tasks."""
+        self.sheet.read_from("measurements", "masks", "")
         source, level = self.study.pretraining(self.config), self.exchanged
         if source is None or level is None:
             return

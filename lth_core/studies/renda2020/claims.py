@@ -95,6 +95,7 @@ class PruningClaims:
 
     def claim_techniques(self, level: int) -> None:
         """Claim that at high compression both kinds of rewinding beat fine-tuning, and match each other (section 4)."""
+        self.sheet.read_from("measurements", "delta-density")
         (fine_t, fine), (weight_t, weight), (rate_t, rate) = (
             self.best(technique, level) for technique in (FINE_TUNING, WEIGHT_REWINDING, RATE_REWINDING)
         )
@@ -122,6 +123,7 @@ class PruningClaims:
 
     def claim_tie(self, level: int) -> None:
         """Claim that at low compression fine-tuning is as good as rewinding (section 4)."""
+        self.sheet.read_from("measurements", "delta-density")
         (fine_t, fine), (rate_t, rate) = (self.best(technique, level) for technique in (FINE_TUNING, RATE_REWINDING))
         sentence = f"At low compression fine-tuning matches learning-rate rewinding after {self.pruning} pruning"
         self.sheet.match(
@@ -133,6 +135,7 @@ class PruningClaims:
 
     def claim_budgets(self, level: int) -> None:
         """Claim that longer retraining helps trained weights, and that rewinding to the start harms (section 4)."""
+        self.sheet.read_from("measurements", "delta-budget")
         shortest, full = self.view.budgets(self.pruning)[0], self.view.full
         after = f"after {self.pruning} pruning"
 
@@ -169,6 +172,7 @@ class PruningClaims:
 
         The paper has no other masks.
         """
+        self.sheet.read_from("measurements", "delta-density")
         reinit = self.view.values(ONE_SHOT, REINIT, level, self.view.full)
         if granularity in ("n-of-m", "block"):
             return
@@ -193,6 +197,7 @@ class PruningClaims:
 
     def claim_proposed(self, level: int, granularity: str) -> None:
         """Claim what the paper's algorithm reaches: iterative learning-rate rewinding, full budget (section 5)."""
+        self.sheet.read_from("measurements", "delta-density")
         view, full = self.view, self.view.full
         proposed = "Iterative learning-rate rewinding with the full budget"
         rival = best(self.validation(level), self.sheet.metric)

@@ -81,6 +81,7 @@ class LevelClaims:
 
     def against_random(self) -> None:
         """Compare stability and the test metric with random subnetworks of the same layerwise counts (Figure 3)."""
+        self.sheet.read_from("measurements", "fig04-stability")
         k = 0 if self.stable else self.best(self.steps[1:])
         start = "reset to initialization" if self.stable else f"rewound to step {k}"
         at = f"at k={k}" if self.stable else f"at k={k} (best {self.by_validation})"
@@ -101,6 +102,7 @@ class LevelClaims:
 
     def of_stability(self) -> None:
         """Claim that both distances fall with k (Figure 4)."""
+        self.sheet.read_from("measurements", "fig04-stability")
         last = self.steps[-1]
         for column, (noun, distance) in DISTANCES.items():
             self.sheet.saved(
@@ -113,6 +115,7 @@ class LevelClaims:
 
     def of_rewinding(self) -> None:
         """Claim that tickets get better with k, unless they are stable at k = 0, and worse at the last k (Figure 4)."""
+        self.sheet.read_from("measurements", "fig04-stability")
         metric = self.sheet.metric
         chosen, early, last = self.best(self.steps[1:]), self.best(self.steps[:-1]), self.steps[-1]
         gain = self.gain(("ticket", chosen), ("ticket", 0))

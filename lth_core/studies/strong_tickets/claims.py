@@ -95,6 +95,7 @@ class StrongClaims(TaskSheet):
 
     def claim_subnetworks(self) -> None:
         """Claim what edge-popup finds in untrained weights."""
+        self.sheet.read_from("subnetworks", "subnetworks")
         popup, dense, untrained = self.rows(EDGE_POPUP), self.rows(DENSE), self.rows(UNTRAINED)
         middle = self.nearest(popup, HALF)
         levels = popup.groupby("level")["density"].mean()
@@ -133,6 +134,7 @@ class StrongClaims(TaskSheet):
         """Claim that constants are no worse than values that are drawn."""
         if not self.study.weights:
             return
+        self.sheet.read_from("subnetworks", "weights")
         best_of = {weights: self.chosen(self.rows(EDGE_POPUP, weights)) for weights in ("constant", "initial")}
         self.sheet.match(
             f"Signed constants are as good as initial values (within {self.sheet.metric.tolerance})",
@@ -143,6 +145,7 @@ class StrongClaims(TaskSheet):
 
     def claim_other_searches(self) -> None:
         """Claim that edge-popup beats masks that are drawn, and masks that a criterion finds."""
+        self.sheet.read_from("subnetworks", "subnetworks")
         popup = self.chosen(self.rows(EDGE_POPUP))
         others = {SAMPLED: "learned masks that are drawn", RESCALED: "learned masks that are drawn, rescaled"}
         others = others if self.study.sampled else {}
@@ -159,6 +162,7 @@ class StrongClaims(TaskSheet):
         """Claim that gates do at low densities what edge-popup does not."""
         if not self.study.gates:
             return
+        self.sheet.read_from("subnetworks", "subnetworks")
         gates, popup, source = self.rows(GATES), self.rows(EDGE_POPUP), "Tsayag & Lindenbaum 2026"
         densities = gates.groupby("method")["density"].mean().sort_values()
         for method, density in densities[densities > 0].items():
@@ -186,6 +190,7 @@ class StrongClaims(TaskSheet):
         """Claim that the gap to the trained network closes with width."""
         if len(self.study.widths) < 2:
             return
+        self.sheet.read_from("widths", "widths")
         table = self.tables["widths"]
         table = table[table["task"] == self.task]
         narrow, wide = self.study.widths[0], self.study.widths[-1]

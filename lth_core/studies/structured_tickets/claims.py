@@ -81,6 +81,7 @@ class TaskClaims(TaskSheet):
 
     def of_equals(self, method: str, level: int, what: str) -> None:
         """Claim that tickets of single weights are better at equal parameters, and at equal operations."""
+        self.sheet.read_from("measurements", "equals")
         metric = self.sheet.metric
         for equal, words in EQUALS.items():
             others = self.single_weights(self.measured(method, level, equal), equal)
@@ -94,6 +95,7 @@ class TaskClaims(TaskSheet):
 
     def of_reinit(self, method: str, level: int, what: str) -> None:
         """Claim that channels are worth as much with fresh weights, and that single weights lose more by them."""
+        self.sheet.read_from("measurements", "reinit")
         metric, wanted = self.sheet.metric, self.measured(method, level, "density")
         lost = metric.gain(self.measured(method, level), self.measured(method, level, network=REINIT))
         self.sheet.add(
@@ -114,6 +116,7 @@ class TaskClaims(TaskSheet):
 
     def of_costs(self, method: str, level: int, what: str) -> None:
         """Claim that channels that are drawn early cost less than iterative pruning of single weights."""
+        self.sheet.read_from("measurements", "equals")
         others = self.single_weights(self.measured(method, level, "density"), "density", "cost")
         if others is not None:
             self.sheet.saved(

@@ -110,6 +110,7 @@ class TaskClaims(TaskSheet):
 
     def of_conservation(self) -> None:
         """Claim that units, and layers that follow each other, have equal sums of synaptic saliency."""
+        self.sheet.read_from("conservation", "conservation")
         table = self.of_task("conservation")
         for score in (SYNFLOW, SNIP):
             rows = table[table["score"] == score]
@@ -130,6 +131,7 @@ class TaskClaims(TaskSheet):
 
     def of_collapse(self) -> None:
         """Compare critical compressions: of rounds of SynFlow, and of criteria."""
+        self.sheet.read_from("critical", "collapse")
         critical = self.of_task("critical")
         known = set(critical["pruning"])
         if SYNFLOW in known:
@@ -160,6 +162,7 @@ class TaskClaims(TaskSheet):
 
     def of_little_compression(self) -> None:
         """Compare magnitude at initialization with criteria that see data, where most of their weights are left."""
+        self.sheet.read_from("measurements", "accuracy")
         for other in (SNIP, GRASP):
             pair = [self.measured(pruning, least=1 / LITTLE) for pruning in (MAGNITUDE, other)]
             sentence = (
@@ -169,6 +172,7 @@ class TaskClaims(TaskSheet):
 
     def of_checked_masks(self) -> None:
         """Claim that shuffled masks and fresh weights harm pruning after training, and no pruning at initialization."""
+        self.sheet.read_from("measurements", "checks")
         treated = {SHUFFLED: ("shuffling masks within layers", "shuffled"), REINIT: ("fresh weights", "fresh weights")}
         for check, (words, side) in treated.items():
             for pruning in self.study.checked(self.config, self.task):
@@ -186,6 +190,7 @@ class TaskClaims(TaskSheet):
 
     def of_layer_ratios(self) -> None:
         """Claim that random masks with the layers' densities of a criterion beat uniform ones."""
+        self.sheet.read_from("measurements", "accuracy")
         for criterion in (SNIP, SYNFLOW):
             pair = self.measured(criterion, SHUFFLED), self.measured(RANDOM)
             sentence = f"random masks with the layerwise densities of {NAMES[criterion]} beat uniform random masks"
@@ -193,6 +198,7 @@ class TaskClaims(TaskSheet):
 
     def of_smart_ratios(self) -> None:
         """Compare the orders of smart ratios with uniform densities, in networks with convolutions."""
+        self.sheet.read_from("measurements", "accuracy")
         if not (self.of_task("collapse")["kind"] == "conv").any():
             return
         uniform = self.measured(RANDOM, most=SPARSE)

@@ -7,7 +7,7 @@ left: from about a tenth of the weights on, or at the lowest density that was me
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -15,7 +15,6 @@ from lth_core.analysis.claims import Claim
 from lth_core.analysis.measurements import nearest_level, strict_mean
 from lth_core.analysis.overlap import indices
 from lth_core.config import Config
-from lth_core.metrics import Metric
 from lth_core.studies.claim_sheet import ClaimSheet, with_weights
 from lth_core.studies.transfer.groups import HALVES, OPTIMIZER, difference
 from lth_core.studies.transfer.study import RANDOM, RANDOM_LAYERWISE, TICKET, Design
@@ -38,7 +37,9 @@ def claims(study: Design, config: Config, tables: dict[str, pd.DataFrame]) -> li
     for group, members in study.groups.items():
         for target in members:
             rows = measurements[(measurements["group"] == group) & (measurements["target"] == target)]
-            of_target = TargetClaims(ClaimSheet("transfer", target, metric_of(config.tasks[target])), rows, target)
+            sheet = ClaimSheet("transfer", target, metric_of(config.tasks[target]))
+            sheet.read_from("measurements", "densities", group)
+            of_target = TargetClaims(sheet, rows, target)
             if study.chooses_densities(config, group):
                 of_target.claim_layerwise_densities()
             for source in members:
@@ -48,8 +49,13 @@ def claims(study: Design, config: Config, tables: dict[str, pd.DataFrame]) -> li
             every_claim += of_target.sheet.claims
         for task, other in study.pairs(members):
             rows = overlap[(overlap["task"] == task) & (overlap["other"] == other)]
-            every_claim += overlap_claims(rows, task, other, metric_of(config.tasks[task]))
-    return list(dict.fromkeys(every_claim))
+            sheet = ClaimSheet("transfer", task, metric_of(config.tasks[task]))
+            sheet.read_from("overlap", "overlap", group)
+            every_claim += overlap_claims(rows, sheet, other)
+    once: dict[Claim, Claim] = {}
+    for claim in every_claim:
+        once.setdefault(replace(claim, figure=""), claim)  # each group has a figure of its own
+    return list(once.values())
 
 
 def few_weights(rows: pd.DataFrame) -> list[int]:
@@ -133,15 +139,14 @@ class TargetClaims:
         )
 
 
-def overlap_claims(rows: pd.DataFrame, task: str, other: str, metric: Metric) -> list[Claim]:
+def overlap_claims(rows: pd.DataFrame, sheet: ClaimSheet, other: str) -> list[Claim]:
     """Claim that the masks of two tasks share more than by chance; claim nothing if no layer has one shape in both."""
     if rows.empty:
         return []
     overlaps = indices(rows[rows["level"].isin(few_weights(rows))], ["level", "density", "seed"])
     excess = (overlaps["jaccard"] - overlaps["jaccard_by_chance"]).groupby(overlaps["seed"]).agg(strict_mean)
-    sheet = ClaimSheet("transfer", task, metric)
     sheet.add(
-        f"Tickets of {task} and {other} keep the same weights more often than by chance, "
+        f"Tickets of {sheet.task} and {other} keep the same weights more often than by chance, "
         f"{with_weights(*overlaps['density'].unique())}",
         "Beyond the paper",
         "Jaccard index of both masks minus its value by chance under the layerwise counts",

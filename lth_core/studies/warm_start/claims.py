@@ -79,6 +79,7 @@ class TaskClaims(TaskSheet):
 
     def claim_dense_gap(self, stop: str) -> None:
         """Claim that there is a gap at all."""
+        self.sheet.read_from("measurements", "gaps")
         share = percent_text(self.study.fraction)
         self.sheet.add(
             f"A dense network that was trained on {share}% of the examples first is worse than one that was not, "
@@ -90,6 +91,7 @@ class TaskClaims(TaskSheet):
 
     def claim_speed(self, start: str, words: str) -> None:
         """Claim that a start needs fewer steps on all examples than theta_0, for the dense network."""
+        self.sheet.read_from("measurements", "speed")
         steps = [seed_means(self.rows(DENSE, 0, one, CONVERGED), "step") for one in (INIT, start)]
         self.sheet.add(
             f"{words} {percent_text(CONVERGED_AT)}% training accuracy in fewer steps than theta_0 (dense network)",
@@ -101,6 +103,7 @@ class TaskClaims(TaskSheet):
 
     def claim_masks_match(self, level: int, stop: str) -> None:
         """Claim that masks of a part of the examples are as good as those of all of them."""
+        self.sheet.read_from("measurements")
         density = self.rows(KNOWN, level, INIT, stop)["density"].mean()
         self.sheet.match(
             f"The mask of the known examples on theta_0 matches that of all examples (within "
@@ -112,6 +115,7 @@ class TaskClaims(TaskSheet):
 
     def claim_closes_gap(self, mask: str, level: int, stop: str) -> None:
         """Claim that shrink-and-perturb is as good as theta_0."""
+        self.sheet.read_from("measurements", "gaps")
         self.sheet.match(
             f"Shrink-and-perturb matches theta_0 (within {self.sheet.metric.tolerance}), {self.network(mask, level)}, "
             f"{WHEN[stop]}",
@@ -122,6 +126,7 @@ class TaskClaims(TaskSheet):
 
     def claim_barriers(self) -> None:
         """Claim that the gap is wide where warm and cold networks lie in different basins."""
+        self.sheet.read_from("barriers", "barriers")
         rows = self.tables["barriers"]
         rows = rows[rows["task"] == self.task]
         count = len(rows.groupby(["mask", "level"]))

@@ -99,6 +99,7 @@ class TaskClaims(TaskSheet):
 
     def of_detection(self) -> None:
         """Claim that masks settle early, earlier the less is pruned and the larger the learning rate is."""
+        self.sheet.read_from("detections", "settling")
         for level, pruned in self.levels():
             if pruned <= MODERATE + ROUNDED:
                 self.sheet.add(
@@ -130,6 +131,7 @@ class TaskClaims(TaskSheet):
 
     def of_two_phases(self) -> None:
         """Claim that masks come close to the last one in the first fifth of training, and change little from there."""
+        self.sheet.read_from("settling", "settling")
         rows = self.of_task("settling")
         rows = rows[rows["setting"] == AS_CONFIGURED]
         early = EARLY * rows["epoch"].max()
@@ -150,6 +152,7 @@ class TaskClaims(TaskSheet):
 
     def of_early_tickets(self) -> None:
         """Claim that early tickets are as good as late ones, and trained on as good as the dense network."""
+        self.sheet.read_from("measurements", "draws")
         label, last = self.sheet.metric.label, self.study.draw_epochs[-1]
         for level, pruned in self.levels():
             if pruned > MODERATE + ROUNDED:
@@ -173,6 +176,7 @@ class TaskClaims(TaskSheet):
 
     def of_random_channels(self) -> None:
         """Claim that random channels are worse where most are pruned."""
+        self.sheet.read_from("measurements", "draws")
         for level, pruned in self.levels():
             if pruned >= SPARSE - ROUNDED:
                 self.sheet.add(
@@ -185,6 +189,7 @@ class TaskClaims(TaskSheet):
 
     def of_low_precision(self) -> None:
         """Claim that a search in low precision finds early birds, too, which are as good in full precision."""
+        self.sheet.read_from("measurements", "precision")
         words = SEARCHES[self.study.search_precision]
         for level, pruned in self.levels():
             if pruned > MODERATE + ROUNDED:
@@ -208,6 +213,7 @@ class TaskClaims(TaskSheet):
 
     def of_costs(self) -> None:
         """Claim that to find and train early-bird tickets takes fewer operations than the dense network, or pruning."""
+        self.sheet.read_from("measurements", "costs")
         for level, pruned in self.levels():
             cost = self.early(CONTINUED, level, "cost")
             others = {

@@ -96,6 +96,7 @@ class TaskClaims(TaskSheet):
 
     def against_controls(self) -> None:
         """Compare tickets with random tickets, and with their masks on fresh weights."""
+        self.sheet.read_from("measurements", "tickets")
         for control, noun in ((RANDOM, "random tickets"), (REINIT, "the same masks on fresh weights")):
             if control in self.study.controls:
                 name = noun.removesuffix("s") if control == RANDOM else "mask on fresh weights"
@@ -104,6 +105,7 @@ class TaskClaims(TaskSheet):
 
     def of_rewinding(self) -> None:
         """Compare rewinding with resetting, and what is reset with random tickets."""
+        self.sheet.read_from("measurements", "tickets")
         method = self.config.methods[self.method]
         if not self.study.has_resetting(method):
             return
@@ -116,12 +118,14 @@ class TaskClaims(TaskSheet):
 
     def against_one_shot(self) -> None:
         """Compare iterative with one-shot pruning."""
+        self.sheet.read_from("measurements", "tickets")
         if self.study.has_one_shot(self.config.methods[self.method]):
             gain = self.gain(self.rows(), self.rows(method=one_shot(self.method)))
             self.compare("Iterative pruning beats one-shot pruning", ("iterative", "one-shot"), gain)
 
     def of_a_third(self) -> None:
         """Compare the ticket with a third of the weights with the dense network, for language."""
+        self.sheet.read_from("measurements", "tickets")
         rows, metric = self.rows(), self.sheet.metric
         level = nearest_level(rows, A_THIRD, within=1.1)
         if level is None or metric.selects:
@@ -140,6 +144,7 @@ class TaskClaims(TaskSheet):
         """Compare tickets that keep their embeddings with tickets that do not, at equal numbers of weights in all."""
         if not self.study.compares_embeddings(self.config.tasks[self.task]):
             return
+        self.sheet.read_from("measurements", "embeddings")
         task = with_embeddings(self.task)
         kept, pruned = self.rows(), self.rows(task=task)
         pruned = pd.concat([select_dense(self.tables["measurements"], task), pruned])  # down from all weights
@@ -160,6 +165,7 @@ class TaskClaims(TaskSheet):
         self._of_their_density(task)
 
     def _of_their_density(self, task: str) -> None:
+        self.sheet.read_from("layers", "embeddings")
         layers = self.tables["layers"]
         layers = layers[(layers["task"] == task) & (layers["method"] == self.method)]
         level = nearest_level(self.rows(task=task), SPARSE)
@@ -188,6 +194,7 @@ def _of_two_tasks(study: Design, config: Config, tables: dict[str, pd.DataFrame]
     if one.empty:
         return []
     sheet = ClaimSheet("yu2019", control[0], metric_of(config.tasks[control[0]]))
+    sheet.read_from("measurements", "advantage", "")
     sheet.add(
         f"Control tasks differ: tickets are ahead of random tickets by more in {control[0]} than in {control[1]}",
         PAPER,

@@ -1,0 +1,90 @@
+"""What is seen on a figure, in words: the text that stands for it where it cannot be seen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+
+MOST = 6
+"""Panels, and lines of a panel, that are described; of others the number is given."""
+
+
+def describe(figure: Figure) -> str:
+    """Say what each panel of a drawn figure shows: its axes, and where its lines begin and end."""
+    shown = [axes for axes in figure.axes if axes.axison and not hasattr(axes, "_colorbar")]
+    several = len(shown) > 1
+    panels = [
+        f"{f'Panel {number}' if several else 'Figure'}{_title(axes)}: {_panel(axes)}."
+        for number, axes in enumerate(shown[:MOST], 1)
+    ]
+    rest = len(shown) - MOST
+    more = [f"And {rest} more panel{'s' * (rest > 1)}."] if rest > 0 else []
+    return " ".join([*panels, *more])
+
+
+def _title(axes: Axes) -> str:
+    title = _plain(" ".join(filter(None, (axes.get_title(loc) for loc in ("left", "center", "right")))))
+    return f", {title}" if title else ""
+
+
+def _panel(axes: Axes) -> str:
+    """Describe one panel: heat map, bars, lines or points, whichever it has most of."""
+    x, y = _plain(axes.get_xlabel()), _plain(axes.get_ylabel())
+    against = f"{y} against {x}" if x and y else x or y or "values"
+    if axes.images or any(type(one).__name__ == "QuadMesh" for one in axes.collections):
+        return f"heat map, {against}"
+    lines = _labelled_lines(axes)
+    if lines:
+        return f"{against}; from left to right, {_listed(lines)}"
+    if axes.containers:
+        return f"bars, {against}"
+    points = sum(np.shape(one.get_offsets())[0] for one in axes.collections if type(one).__name__ == "PathCollection")
+    return f"{points} points, {against}" if points else against
+
+
+def _labelled_lines(axes: Axes) -> list[str]:
+    """Say of each line in the legend where it begins and ends."""
+    described = []
+    for line in axes.lines:
+        label = str(line.get_label())
+        x, y = np.asarray(line.get_xydata(), dtype=float).T
+        known = np.isfinite(x) & np.isfinite(y)
+        if label.startswith("_") or known.sum() < 2:
+            continue
+        described.append(f"{_plain(label)} {_course(axes, x[known], y[known])}")
+    return described
+
+
+def _course(axes: Axes, x: np.ndarray, y: np.ndarray) -> str:
+    """Say where a line begins and ends, from left to right; where it is, if it is upright or level."""
+    if np.ptp(x) == 0:
+        return f"at {_value(axes.xaxis, x[0])}"
+    if np.ptp(y) == 0:
+        return f"at {_value(axes.yaxis, y[0])}"
+    first, last = y[np.argsort(x, kind="stable")][[-1, 0] if axes.xaxis_inverted() else [0, -1]]
+    return f"from {_value(axes.yaxis, first)} to {_value(axes.yaxis, last)}"
+
+
+def _listed(parts: Sequence[str]) -> str:
+    rest = [f"{len(parts) - MOST} more"] if len(parts) > MOST else []
+    return "; ".join([*parts[:MOST], *rest])
+
+
+def _value(axis: Axis, value: float) -> str:
+    """Write a value in the unit of its axis, in three digits; as the axis does where that writes words."""
+    text = axis.get_major_formatter().format_data_short(value).strip()
+    try:
+        number = float(text.replace("\N{MINUS SIGN}", "-"))
+    except ValueError:
+        return f"{value:.3g}" if not text or "$" in text else text
+    return f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.3g}"
+
+
+def _plain(text: str) -> str:
+    """Leave out line breaks and the signs of mathematics."""
+    return re.sub(r"\s+", " ", re.sub(r"[${}\\]|mathdefault", "", text)).strip()

@@ -1,0 +1,69 @@
+"""The claims across kinds of models, tested per task on the study's tables.
+
+Every effect is one number per seed (draws are averaged within their seed), on test data at the end of training.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lth_core.analysis.matching import matching_halvings
+from lth_core.analysis.measurements import nearest_level
+from lth_core.studies.across_models.study import FIGURE, RANDOM, REINIT, Design
+from lth_core.studies.across_models.tables import View
+from lth_core.studies.claim_sheet import TaskSheet, with_weights
+
+SURVEY = "after Liu et al. 2024 (arXiv 2403.04861), research question 3"
+HALF = 0.5
+"""A ticket that matches with as many of the weights, at the level next to it, is called one."""
+NOUNS = {RANDOM: "random masks", REINIT: "the same masks on fresh weights"}
+
+
+@dataclass(frozen=True)
+class TaskClaims(TaskSheet):
+    """Collects the claims about one task; each method adds to the sheet what can be tested."""
+
+    name: ClassVar[str] = "across-models"
+    study: Design
+
+    def fill(self) -> None:
+        """Add all claims about the task."""
+        self.sheet.read_from("measurements", FIGURE, "")
+        self.of_existence()
+        for control in self.study.controls:
+            self.against(control)
+
+    @property
+    def view(self) -> View:
+        """Return the task's curves."""
+        return View(self.study, self.config, self.tables, self.task)
+
+    def of_existence(self) -> None:
+        """Claim that tickets with half of the weights match the dense network."""
+        level = nearest_level(self.view.rows("ticket"), HALF)
+        if level is None:
+            return
+        values, densities = self.view.curve("ticket")
+        self.sheet.match(
+            f"Winning tickets exist: {with_weights(densities[level])}, tickets match the dense network's "
+            f"{self.metric.label} (within {self.metric.tolerance})",
+            SURVEY,
+            f"test {self.metric.label} at the end of training, {self.metric.minus('ticket', 'dense')}",
+            self.metric.gain(values[level], self.view.dense),
+        )
+
+    def against(self, control: str) -> None:
+        """Claim that tickets match the dense network with fewer weights than a control does."""
+        ticket, other = (
+            matching_halvings(values, self.view.dense, densities, self.metric)
+            for values, densities in (self.view.curve("ticket"), self.view.curve(control))
+        )
+        self.sheet.add(
+            f"Tickets match the dense network with fewer weights than {NOUNS.get(control, f'branch {control}')}",
+            SURVEY,
+            "halvings of the weights over which a seed's network matches its dense network (test "
+            f"{self.metric.label} within {self.metric.tolerance}), ticket minus {control}",
+            ticket - other,
+            unit="halvings",
+        )

@@ -1,0 +1,108 @@
+"""The figure across kinds of models: for every task, how few weights still match the dense network."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lth_core.config import Config
+from lth_core.drawing.axes import density_axis
+from lth_core.drawing.colours import GRID, NEUTRAL, THRESHOLD, role_style
+from lth_core.drawing.figures import legend, panels
+from lth_core.studies.across_models.study import FIGURE, RANDOM, REINIT, Design
+from lth_core.studies.across_models.tables import branches
+from lth_core.studies.base import Drawing
+from lth_core.studies.captions import listing
+
+ROW = 0.46
+"""Inches for each task."""
+APART = 0.24
+"""Between the marks of one task, in rows."""
+ARROW = 1.4
+"""The factor of density by which arrows point beyond what was tested."""
+ROUND = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
+"""Densities that may be ticks of the axis: those that are tested differ by task."""
+NOUNS = {RANDOM: "random masks with the same counts per layer", REINIT: "the tickets' masks on fresh weights"}
+
+
+def drawings(study: Design, config: Config, tables: dict[str, pd.DataFrame]) -> list[Drawing]:
+    """Return the figure of the study."""
+    return [Drawing(FIGURE, caption(study, tables["lowest"]), lambda: overview(study, tables))]
+
+
+def caption(study: Design, lowest: pd.DataFrame) -> str:
+    """Say what is drawn, what matches, and what the marks at the ends of the scale mean."""
+    compared = listing(["tickets", *(NOUNS.get(name, f"branch {name}") for name in study.controls)])
+    fewest, most = lowest["seeds"].min(), lowest["seeds"].max()
+    seeds = f"{most}" if fewest == most else f"{fewest} to {most}"
+    return (
+        f"How few weights still match the dense network: for {compared}, the lowest tested density at which the mean "
+        "test metric at the end of training matches that of the dense network, as it does at all higher tested "
+        "densities. On the right: the metric of each task, and how much worse still matches. Lines: 95% interval over "
+        f"{seeds} seeds, from the lowest density down to which all surely match (t test of the paired differences) to "
+        "the lowest one that does not surely fail to. Arrows: that is the lowest density that was tested, so it may be "
+        "lower. Hollow, at 100%: the mean does not match at the highest tested density either. Ticks: the tested "
+        "densities, in percent of the prunable weights (of a graph network, also of edges where these are pruned)."
+    )
+
+
+def overview(study: Design, tables: dict[str, pd.DataFrame]) -> Figure:
+    """Draw a row per task, grouped by kind of model, and in it a mark for tickets and for each control."""
+    lowest, gains = tables["lowest"], tables["gains"]
+    tasks = list(dict.fromkeys(lowest["task"]))
+    figure, axes = panels(width=6.6, height=0.8 + ROW * len(tasks))
+    panel, compared = axes[0, 0], branches(study)
+    offsets = [APART * (number - (len(compared) - 1) / 2) for number in range(len(compared))]
+    for position, task in enumerate(tasks):
+        tested = gains[gains["task"] == task]["density"].unique()
+        panel.plot(tested, [position] * len(tested), "|", color=THRESHOLD, alpha=0.5, markersize=13, zorder=1)
+        rows = lowest[lowest["task"] == task].set_index("branch")
+        for offset, branch in zip(offsets, compared, strict=True):
+            _mark(panel, rows.loc[branch], position + offset, branch)
+    least = gains["density"].min()
+    density_axis(panel, [1.0, *(density for density in ROUND if density >= least)])
+    panel.set_xlim(1.15, least / ARROW**1.3)
+    _name_rows(panel, lowest.drop_duplicates("task"))
+    legend(figure, "lowest density that matches the dense network; line: 95% interval over seeds; arrow: or lower")
+    return figure
+
+
+def _mark(axes: Axes, row: pd.Series, y: float, branch: str) -> None:
+    """Draw one estimate with its interval."""
+    style = role_style(branch)
+    label = style.label if style.label != "other" else branch
+    axes.plot([row["most"], row["fewest"]], [y, y], color=style.colour, linewidth=1.6, alpha=0.55)
+    if row["fewest"] <= row["tested"]:
+        head = {"arrowstyle": "->", "color": style.colour, "linewidth": 1.2, "shrinkA": 0, "shrinkB": 0}
+        axes.annotate("", (row["tested"] / ARROW, y), (row["tested"], y), arrowprops=head)
+    hollow = row["lowest"] >= 1
+    face = "white" if hollow else style.colour
+    axes.plot([], [], style.marker, color=style.colour, markersize=6, label=label)
+    axes.plot(row["lowest"], y, style.marker, color=style.colour, markerfacecolor=face, markersize=6, zorder=3)
+
+
+def _name_rows(axes: Axes, tasks: pd.DataFrame) -> None:
+    """Name kind, task and model on the left, the metric on the right; draw a line between kinds."""
+    names = [f"{row.kind}\n{row.task} ({row.model})" for row in tasks.itertuples()]
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=False, axis="y")
+    kinds = list(tasks["kind"])
+    for position in range(1, len(kinds)):
+        different = kinds[position] != kinds[position - 1]
+        axes.axhline(position - 0.5, color=THRESHOLD if different else GRID, linewidth=0.5, zorder=0)
+    for position, row in enumerate(tasks.to_dict("records")):
+        unit = "" if row["unit"] == row["metric"] else f" {row['unit']}"
+        words = f"{row['metric']},\nwithin {row['matching']:g}{unit}"
+        axes.annotate(
+            words,
+            (1, position),
+            xycoords=("axes fraction", "data"),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=7,
+            color=NEUTRAL,
+        )

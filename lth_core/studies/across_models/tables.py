@@ -1,0 +1,114 @@
+"""The tables of the study across kinds of models: what is measured, and how few weights still match."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from lth_core import registry
+from lth_core.analysis.matching import OVER_DENSE, gains_over_dense, lowest_density
+from lth_core.analysis.measurements import (
+    REPLICATE,
+    final_metrics,
+    level_densities,
+    per_seed,
+    read_histories,
+    seed_means,
+    select,
+    select_dense,
+)
+from lth_core.config import Config
+from lth_core.data.kinds import kind_of_data
+from lth_core.storage.paths import initial_file
+from lth_core.storage.tensors import read_header
+from lth_core.studies.across_models.kinds import KINDS, kind_of_model
+from lth_core.studies.across_models.study import Design
+from lth_core.studies.task_tables import TaskTables
+
+COLUMNS = (*REPLICATE, "metric", "validation_metric")
+GAINS = ("task", "branch", "level", *OVER_DENSE)
+LOWEST = (
+    "kind",
+    "task",
+    "model",
+    "branch",
+    "seeds",
+    "lowest",
+    "fewest",
+    "most",
+    "tested",
+    "metric",
+    "matching",
+    "unit",
+)
+
+
+@dataclass(frozen=True)
+class View(TaskTables):
+    """One task, and the curves that are compared on it."""
+
+    study: Design
+
+    @property
+    def dense(self) -> pd.Series:
+        """Return the metric of dense networks, by seed."""
+        return seed_means(select_dense(self.tables["measurements"], self.task), "metric")
+
+    def rows(self, branch: str) -> pd.DataFrame:
+        """Return the measurements of tickets (`ticket`) or of a control."""
+        return select(self.tables["measurements"], self.task, self.study.tasks[self.task], branch)
+
+    def curve(self, branch: str) -> tuple[pd.DataFrame, pd.Series]:
+        """Return the metric of tickets or of a control (seeds x levels), and the densities by level."""
+        rows = self.rows(branch)
+        return per_seed(rows, "metric"), level_densities(rows)
+
+
+def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
+    """Make the tables.
+
+    measurements: one row per run and replicate, at the end of training (`metric` on test data, `validation_metric`).
+    gains: one row per task, branch and level: how much better than the dense network, in the metric's unit, with its
+    95% interval, and the verdict on whether it matches. lowest: one row per task and branch: the lowest density that
+    matches, as do all higher ones (`lowest`; 1: only the dense network), the ends of its 95% interval (`fewest` and
+    `most` weights), and the lowest density that was tested (`tested`).
+    """
+    measured = {"measurements": final_metrics(read_histories(config, study.runs(config)))[list(COLUMNS)]}
+    views = [View(study, config, measured, task) for task in study.tasks]
+    gains = pd.concat([_gains(view, branch) for view in views for branch in branches(study)], ignore_index=True)
+    return measured | {"gains": gains, "lowest": lowest(study, config, gains)}
+
+
+def branches(study: Design) -> list[str]:
+    """Name what is compared: tickets, then the controls."""
+    return ["ticket", *study.controls]
+
+
+def _gains(view: View, branch: str) -> pd.DataFrame:
+    values, densities = view.curve(branch)
+    gains = gains_over_dense(values, view.dense, densities, view.metric).reset_index()
+    return gains.assign(task=view.task, branch=branch)[list(GAINS)]
+
+
+def lowest(study: Design, config: Config, gains: pd.DataFrame) -> pd.DataFrame:
+    """Return how few weights match, by task and branch, from the table `gains`; tasks are ordered by kind of model."""
+    rows = []
+    for task in study.tasks:
+        metric, model = View(study, config, {}, task).metric, config.tasks[task].model.name
+        about = {"kind": _kind(config, task), "task": task, "model": model}
+        measured_by = {"metric": metric.label, "matching": metric.matching, "unit": metric.unit}
+        for branch in branches(study):
+            curve = gains[(gains["task"] == task) & (gains["branch"] == branch)]
+            estimate, fewest, most = lowest_density(curve)
+            interval = {"lowest": estimate, "fewest": fewest, "most": most, "tested": curve["density"].min()}
+            rows.append(about | {"branch": branch, "seeds": curve["seeds"].max()} | interval | measured_by)
+    made = pd.DataFrame(rows, columns=list(LOWEST))
+    return made.sort_values("kind", key=lambda kinds: kinds.map(KINDS.index), kind="stable", ignore_index=True)
+
+
+def _kind(config: Config, task: str) -> str:
+    settings = config.tasks[task]
+    weights = read_header(initial_file(config.results, task, settings.cohorts[0]))["layers"].values()
+    data = kind_of_data(registry.dataset.facts(config.dataset(settings.dataset).source.name))
+    return kind_of_model(settings.objective.name, weights, data)

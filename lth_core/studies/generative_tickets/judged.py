@@ -1,0 +1,28 @@
+"""What judges say of the images of every network, and whether they are fit to judge."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from lth_core.analysis.measurements import REPLICATE
+from lth_core.analysis.tables import read_table
+from lth_core.config import Config
+from lth_core.studies.generative_tickets.players import Players
+from lth_core.studies.generative_tickets.tables import named
+
+JUDGED = ("frechet_distance", "frechet_floor", "coverage", "entropy")
+ACCURACY = "judge_accuracy"
+
+
+def judged(study: Players, config: Config) -> pd.DataFrame:
+    """Make the table `judged`: one row per replicate whose images were judged, with JUDGED and the judge's accuracy.
+
+    Where that is below `judge.least`, what it says is left out (nan).
+    """
+    columns = [*REPLICATE, *JUDGED, ACCURACY]
+    runs = study.judged(config)
+    parts = [read_table(run.judged(config.results)).assign(**named(config, run))[columns] for run in runs]
+    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+    fit = table[ACCURACY] >= config.judge.least
+    table[[*JUDGED]] = table[[*JUDGED]].where(fit, float("nan"), axis=0)
+    return table

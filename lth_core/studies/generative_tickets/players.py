@@ -1,0 +1,141 @@
+"""What the study asks of networks whose images a classifier judges: two players, and generators of other tasks.
+
+The generator of a GAN is pruned alone or with its discriminator. Where it is pruned alone, its discriminator starts
+from theta_0, trained, or fresh (Chen et al. 2021). Tickets of generators pass between autoencoders and GANs of one
+shape (Kalibhat et al. 2021).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from pydantic import PositiveInt, field_validator
+
+from lth_core.config import Branch, Choice, Config, Method, Name
+from lth_core.storage.runs import Run
+from lth_core.studies.base import require_levels, rising
+from lth_core.studies.generative_tickets.study import RANDOM, Design
+
+GAN = "gan"
+STARTS = {"discriminator-trained": "trained", "discriminator-fresh": "fresh"}
+"""Branch -> the weights that its discriminator starts from."""
+GENERATOR, DISCRIMINATOR = "generator.*", "discriminator.*"
+
+
+class Players(Design):
+    """Adds two players, transfers and judged images to the options of the study."""
+
+    objectives: ClassVar[tuple[str, ...] | None] = ("vae", GAN, "diffusion")
+
+    both: dict[Name, Name] = {}
+    """GAN -> a method that prunes its discriminator, too, where that of `tasks` prunes the generator alone."""
+    discriminator_levels: list[PositiveInt] = []
+    """Levels, rising, at which the discriminator of a pruned generator also starts trained, and fresh."""
+    transfers: dict[Name, Name] = {}
+    """Task -> another one with a generator of the same shape, whose tickets it is trained with."""
+    transfer_levels: list[PositiveInt] = []
+    """Levels, rising, of these tickets; empty: all of the other task's method."""
+
+    _rising_levels = field_validator("discriminator_levels", "transfer_levels")(rising)
+
+    def gans(self, config: Config) -> list[str]:
+        """List the tasks of GANs."""
+        return [task for task in self.tasks if config.tasks[task].objective.name == GAN]
+
+    def methods(self, config: Config) -> dict[str, Method]:
+        """Derive methods as the design does, once options fit the tasks. Raises ValueError where they do not."""
+        for task in self.gans(config):
+            if (dataset := config.tasks[task].dataset) not in config.judge.tasks:
+                raise ValueError(
+                    f"tasks.{task}: a classifier judges the images of a GAN: name a classification task on "
+                    f"'{dataset}' under judge.tasks"
+                )
+        for key, named, known in (
+            ("both", self.both, self.gans(config)),
+            ("transfers", self.transfers, self.tasks),
+            ("transfers", self.transfers.values(), self.tasks),
+        ):
+            for name in named:
+                if name not in known:
+                    raise ValueError(f"{key}: '{name}' must be one of {', '.join(known) or 'no tasks'}")
+        for task, method in self.both.items():
+            if method not in config.methods or method == self.tasks[task]:
+                raise ValueError(f"both.{task}: '{method}' must be another method of `methods`")
+        return super().methods(config)
+
+    def rewound_method(self, config: Config, task: str) -> str | None:
+        """Name the method that rewinds; GANs are reset only."""
+        return None if task in self.gans(config) else super().rewound_method(config, task)
+
+    # ------------------------------------------------------------ trainings
+
+    def branches(self, config: Config) -> dict[str, Branch]:
+        """Derive `discriminator-trained`, `discriminator-fresh`, `generator-from-{task}` and `random-from-{task}`."""
+        starts = {
+            name: Branch(
+                treatment=Choice.model_validate({"name": "part-from", "part": DISCRIMINATOR, "weights": weights})
+            )
+            for name, weights in STARTS.items()
+        }
+        given = {
+            name: Branch(treatment=Choice(name=treatment), source=source, part=GENERATOR)
+            for source in self.transfers.values()
+            for name, treatment in zip(transferred(source), ("ticket", RANDOM), strict=True)
+        }
+        return super().branches(config) | (starts if self.discriminator_levels else {}) | given
+
+    def runs(self, config: Config) -> list[Run]:
+        """List the runs of the design, of both players pruned, of discriminators' starts, and of transfers."""
+        return [*super().runs(config), *self._of_players(config), *self._transferred(config)]
+
+    def _of_players(self, config: Config) -> Iterator[Run]:
+        for task in self.gans(config):
+            require_levels(config, self.tasks[task], self.discriminator_levels)
+            for cohort in config.tasks[task].cohorts:
+                for level in self.discriminator_levels:
+                    yield from (Run(task, cohort, self.tasks[task], level, branch) for branch in STARTS)
+                if method := self.both.get(task):
+                    for level in range(1, config.methods[method].levels + 1):
+                        yield Run(task, cohort, method, level)
+
+    def _transferred(self, config: Config) -> Iterator[Run]:
+        for task, source in self.transfers.items():
+            method = self.tasks[source]
+            require_levels(config, method, self.transfer_levels)
+            for cohort in config.tasks[task].cohorts:
+                for level in self.transfer_levels or range(1, config.methods[method].levels + 1):
+                    yield from (Run(task, cohort, method, level, branch) for branch in transferred(source))
+
+    # ------------------------------------------------------------ analyses
+
+    def sampled(self, config: Config) -> list[Run]:
+        """List the runs whose networks draw images: all of GANs, which nothing else measures."""
+        others, gans = {*super().sampled(config)}, self.gans(config)
+        return [run for run in self.runs(config) if run in others or run.task in gans]
+
+    def judged(self, config: Config) -> list[Run]:
+        """List the runs whose images are judged: those on data that have a judge."""
+        return [run for run in self.sampled(config) if config.tasks[run.task].dataset in config.judge.tasks]
+
+    def analyses(self, config: Config) -> list[str]:
+        """List what the design asks for, and what judges say."""
+        return [*super().analyses(config), *(run.judged(config.results) for run in self.judged(config))]
+
+    # ------------------------------------------------------------ figures
+
+    def figure_names(self, config: Config) -> list[str]:
+        """Name the figures, in the order of the page."""
+        return [f"{kind}-{task}" for task in self.tasks for kind in self.kinds(config, task)]
+
+    def kinds(self, config: Config, task: str) -> list[str]:
+        """Name the kinds of figures of a task."""
+        kinds = ["tickets", "samples"]
+        if task in self.gans(config) and (task in self.both or self.discriminator_levels):
+            kinds.append("players")
+        return kinds + (["transfer"] if task in self.transfers else [])
+
+
+def transferred(source: str) -> tuple[str, str]:
+    """Return the branches that train with the generators of a task's tickets, and with random masks of their counts."""
+    return f"generator-from-{source}", f"random-from-{source}"

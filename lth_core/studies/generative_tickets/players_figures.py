@@ -1,0 +1,168 @@
+"""The figures of GANs, whose images a classifier judges, and of generators that pass between tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lth_core.analysis.measurements import select, select_dense
+from lth_core.config import Config
+from lth_core.drawing.axes import density_axis, metric_axis, percent_axis, positive_axis
+from lth_core.drawing.colours import series
+from lth_core.drawing.figures import interval_note, legend, panels
+from lth_core.drawing.lines import band, reference, threshold
+from lth_core.metrics import percent_text
+from lth_core.studies.base import Drawing
+from lth_core.studies.captions import data_note, listing
+from lth_core.studies.generative_tickets.figures import NOUNS, View, samples, tickets
+from lth_core.studies.generative_tickets.judged import ACCURACY
+from lth_core.studies.generative_tickets.players import STARTS, Players, transferred
+
+DISTANCE = "Frechet distance to test images"
+ROLES = (("transferred", "ticket of {}"), ("random-mask", "random mask of its counts"))
+"""Role and name of the curves of generators of another task."""
+
+
+def drawings(study: Players, config: Config, tables: dict[str, pd.DataFrame]) -> list[Drawing]:
+    """Return the figures of the study, in the order of its names."""
+    gans = study.gans(config)
+    drawn: list[Drawing] = []
+    for task in study.tasks:
+        view = PlayerView(study, config, tables, task)
+        kinds: dict[str, Callable[[PlayerView], Drawing]] = {
+            "tickets": judged if task in gans else tickets,
+            "samples": samples,
+            "players": players,
+            "transfer": transfer,
+        }
+        drawn += [kinds[kind](view) for kind in study.kinds(config, task)]
+    return drawn
+
+
+@dataclass(frozen=True)
+class PlayerView(View):
+    """One task, with what a judge says of its images."""
+
+    study: Players
+
+    @property
+    def judge(self) -> str:
+        """Say how good the judge is or, where it is not good enough, that nothing is reported."""
+        accuracy, least = float(self.of_task("judged")[ACCURACY].mean()), self.config.judge.least
+        name = f"the classifier of task '{self.config.judge.tasks[self.config.tasks[self.task].dataset]}'"
+        seen = f"{name} knows {percent_text(accuracy)}% of validation images"
+        if not accuracy >= least:
+            return (
+                f"No distances are reported, because {seen}, less than the {percent_text(least)}% that a judge needs."
+            )
+        return f"The judge, {seen}."
+
+
+# ---------------------------------------------------------------- tickets
+
+
+def judged(view: PlayerView) -> Drawing:
+    """Return the figure of how far images are from real ones, and which classes they show, by density."""
+
+    def draw() -> Figure:
+        figure, (axes,) = panels(3)
+        for panel, quantity in zip(axes, ("frechet_distance", "coverage", "entropy"), strict=True):
+            for control in view.study.controls:
+                band(panel, view.curve("judged", control), "density", quantity, role=control)
+            band(panel, view.curve("judged"), "density", quantity, role="ticket")
+            reference(panel, select_dense(view.tables["judged"], view.task)[quantity])
+            density_axis(panel, view.curve("judged")["density"].unique())
+        _floor(axes[0], view)
+        positive_axis(axes[0], DISTANCE)
+        percent_axis(axes[1].yaxis, "classes that images cover")
+        positive_axis(axes[2], "entropy of the images' classes (nats)")
+        legend(figure, interval_note(view.seeds))
+        return figure
+
+    compared = listing([NOUNS.get(name, f"branch {name}") for name in view.study.controls])
+    caption = (
+        "What a classifier sees in drawn images, by density: the Frechet distance of its penultimate features to those "
+        "of test images (dotted: that of as many training images, the floor; lower is better), the part of the classes "
+        "that have at least a quarter of an equal share of the images, and the entropy of the classes. Tickets against "
+        f"{compared}. {view.judge}"
+    )
+    return Drawing(f"tickets-{view.task}", f"{caption} {data_note(view.config.tasks[view.task], view.seeds)}", draw)
+
+
+def _floor(axes: Axes, view: PlayerView) -> None:
+    floor = select_dense(view.tables["judged"], view.task)["frechet_floor"].mean()
+    if pd.notna(floor):
+        threshold(axes, floor, "training images (floor)")
+
+
+# ---------------------------------------------------------------- two players
+
+
+def players(view: PlayerView) -> Drawing:
+    """Return the figure of what becomes of a pruned generator with other discriminators."""
+
+    def draw() -> Figure:
+        figure, ((axes,),) = panels(width=4.6)
+        colours = series(len(STARTS) + 1, besides=["ticket"])
+        if method := view.study.both.get(view.task):
+            curve = view.curve("judged", method=method)
+            band(axes, curve, "density", "frechet_distance", colour=colours[0], label="both players pruned")
+        for (branch, weights), colour in zip(STARTS.items(), colours[1:], strict=True):
+            rows = select(view.tables["judged"], view.task, view.study.tasks[view.task], branch)
+            label = f"{weights} discriminator"
+            band(axes, rows, "density", "frechet_distance", colour=colour, linestyle="--", label=label)
+        band(axes, view.curve("judged"), "density", "frechet_distance", role="ticket", label="generator pruned alone")
+        reference(axes, select_dense(view.tables["judged"], view.task)["frechet_distance"])
+        _floor(axes, view)
+        density_axis(axes, view.curve("judged")["density"].unique())
+        positive_axis(axes, DISTANCE)
+        legend(figure, interval_note(view.seeds))
+        return figure
+
+    caption = (
+        "The Frechet distance of drawn images to test images, by density: with the generator pruned alone, whose "
+        "discriminator starts from theta_0, trained by the round before, or fresh; and with both players pruned. "
+        f"{view.judge}"
+    )
+    return Drawing(f"players-{view.task}", f"{caption} {data_note(view.config.tasks[view.task], view.seeds)}", draw)
+
+
+# ---------------------------------------------------------------- transfer
+
+
+def transfer(view: PlayerView) -> Drawing:
+    """Return the figure of a network with the generators of another task's tickets."""
+    source = view.study.transfers[view.task]
+    is_judged = view.task in view.study.gans(view.config)
+    table, quantity = ("judged", "frechet_distance") if is_judged else ("measurements", "metric")
+
+    def draw() -> Figure:
+        figure, ((axes,),) = panels(width=4.6)
+        dense = select_dense(view.tables[table], view.task)
+        for branch, (role, label) in zip(transferred(source), ROLES, strict=True):
+            rows = select(view.tables[table], view.task, view.study.tasks[source], branch)
+            band(axes, rows, "density", quantity, role=role, label=label.format(source))
+        densities = rows["density"].unique()
+        if is_judged:  # whose own tickets keep the discriminator, too
+            band(axes, view.curve(table), "density", quantity, role="ticket", label="ticket of its own")
+            densities = view.curve(table)["density"].unique()
+        reference(axes, dense[quantity])
+        density_axis(axes, densities)
+        if is_judged:
+            positive_axis(axes, DISTANCE)
+        else:
+            metric_axis(axes.yaxis, view.metric, f"test {view.metric.label}")
+        legend(figure, interval_note(view.seeds))
+        return figure
+
+    what = "Frechet distance of drawn images to test images" if is_judged else f"test {view.metric.label}"
+    caption = (
+        f"The {what} of networks whose generator is that of a ticket of task '{source}', mask and weights, against "
+        "random masks of the same counts on these weights, by the density of the generator; all else is not pruned. "
+        f"Lower is better.{f' {view.judge}' if is_judged else ''}"
+    )
+    return Drawing(f"transfer-{view.task}", f"{caption} {data_note(view.config.tasks[view.task], view.seeds)}", draw)

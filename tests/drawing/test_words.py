@@ -1,0 +1,47 @@
+"""What is seen on a figure, in words."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lth_core.drawing.axes import density_axis, percent_axis
+from lth_core.drawing.figures import legend, panels
+from lth_core.drawing.words import MOST, describe
+
+
+def test_lines_go_from_left_to_right_in_the_units_of_their_axes() -> None:
+    figure, axes = panels(2)
+    densities = [0.05, 0.2, 1.0]
+    axes[0, 0].plot(densities, [0.8, 0.93722, 0.9], label="winning ticket")
+    axes[0, 0].plot(densities, [0.7, np.nan, np.nan], label="one point")
+    axes[0, 0].plot(densities, [0.5, 0.5, 0.5])  # not in the legend
+    density_axis(axes[0, 0], densities)
+    percent_axis(axes[0, 0].yaxis, "test accuracy")
+    axes[0, 0].set_title("(a)", loc="left")
+    axes[0, 1].plot([0, 10], [1, 12000], label="steps")
+    axes[0, 1].axvline(4, label="the last but one")
+    axes[0, 1].axhline(70, label="dense")
+    axes[0, 1].set(xlabel="layer", ylabel="$10^{-3}$ step")
+    legend(figure)
+    assert describe(figure) == (
+        "Panel 1, (a): test accuracy (%) against weights remaining (%); from left to right, winning ticket from 90 to "
+        "80. Panel 2: 10^-3 step against layer; from left to right, steps from 1 to 12,000; the last but one at 4; "
+        "dense at 70."
+    )
+
+
+def test_of_many_panels_and_lines_the_number_is_given() -> None:
+    figure, axes = panels(MOST + 2)
+    for line in range(MOST + 3):
+        axes[0, 0].plot([0, 1], [line, line], label=f"line {line}")
+    text = describe(figure)
+    assert text.count("Panel") == MOST and text.endswith("And 2 more panels.") and "; 3 more." in text
+
+
+def test_heat_maps_bars_and_points_are_called_so() -> None:
+    figure, axes = panels(3)
+    axes[0, 0].imshow(np.eye(2))
+    axes[0, 1].bar([0, 1], [1, 2])
+    axes[0, 2].scatter([0, 1, 2], [1, 2, 3])
+    text = describe(figure)
+    assert all(words in text for words in ("Panel 1: heat map", "Panel 2: bars", "Panel 3: 3 points"))

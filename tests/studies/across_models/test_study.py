@@ -1,0 +1,167 @@
+"""The study across kinds of models: what it asks for, its tables, claims and figure on planted effects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lth_core.config import Config, seeds_of
+from lth_core.storage.runs import DENSE, Run
+from lth_core.studies.across_models import AcrossModels
+from lth_core.studies.across_models import tables as across_tables
+from lth_core.studies.across_models.kinds import KINDS, MLP, kind_of_model
+
+TRAIN = {"optimizer": {"name": "adam", "learning_rate": 0.01}, "batch_size": 8, "steps": 40, "evaluate_every": 20}
+DIGITS = {"dataset": "digits", "train": TRAIN, "cohorts": ["0-3", "4-5"]}
+TASKS: dict[str, Any] = {
+    "vae": DIGITS | {"objective": "vae", "model": {"name": "vae", "hidden": 4, "latents": 2}},
+    "lenet": DIGITS | {"model": {"name": "lenet", "hidden": [4]}},
+}
+LEVELS = 4
+MATCHED = {
+    ("lenet", "ticket"): 3,
+    ("lenet", "random-mask"): 1,
+    ("lenet", "reinit"): 0,
+    ("vae", "ticket"): 4,
+    ("vae", "random-mask"): 4,
+    ("vae", "reinit"): 2,
+}
+"""Down to which level networks match the dense one."""
+
+
+def study(**options: Any) -> AcrossModels:
+    return AcrossModels.model_validate({"tasks": dict.fromkeys(TASKS, "imp")} | options)
+
+
+def config(**options: Any) -> Config:
+    studies = {"across-models": study(**options).model_dump(exclude_unset=True)}
+    method = {"scope": "global", "rate": 0.5, "levels": LEVELS}
+    return Config.model_validate({"tasks": TASKS, "methods": {"imp": method}, "studies": studies})
+
+
+@pytest.fixture(autouse=True)
+def _no_headers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was trained: the headers of theta_0 say that weights are of linear layers."""
+    monkeypatch.setattr(across_tables, "read_header", lambda path: {"layers": {"fc.weight": "hidden"}})
+
+
+def measurements() -> pd.DataFrame:
+    rows = []
+    for run in study().runs(config()):
+        branch = run.branch or ("ticket" if run.level else DENSE)
+        fails = run.level > MATCHED.get((run.task, branch), 0)
+        for seed in seeds_of(run.cohort):
+            lost = (10 if fails else 0.1) * (1 + 0.1 * np.sin(seed + run.level))
+            value = 0.95 - 0.002 * lost if run.task == "lenet" else 20 + lost
+            index = (run.task, run.cohort, run.method, run.level, branch, 0.5**run.level, seed, 0)
+            rows.append((*index, value if run.level else {"lenet": 0.95, "vae": 20.0}[run.task], value))
+    return pd.DataFrame(rows, columns=list(across_tables.COLUMNS))
+
+
+@pytest.fixture
+def tables(monkeypatch: pytest.MonkeyPatch) -> dict[str, pd.DataFrame]:
+    monkeypatch.setattr(across_tables, "read_histories", lambda config, runs: None)
+    monkeypatch.setattr(across_tables, "final_metrics", lambda histories: measurements())
+    return study().tables(config())
+
+
+# ---------------------------------------------------------------- what is asked for
+
+
+def test_runs_are_dense_networks_tickets_and_controls_of_every_level() -> None:
+    runs = study().runs(config())
+    assert len(runs) == len(set(runs)) == 2 * 2 * (1 + LEVELS * 3)
+    assert Run("vae", "4-5", "imp", 4, "reinit") in runs
+    assert study().analyses(config())[0] == "results/vae/0-3/init.safetensors"
+
+
+def test_levels_are_those_of_the_task_where_it_names_some() -> None:
+    runs = study(levels={"vae": [2, 4]}, controls=["random-mask"]).runs(config())
+    assert {run.level for run in runs if run.task == "vae"} == {0, 2, 4}
+    assert {run.level for run in runs if run.task == "lenet"} == {0, 1, 2, 3, 4}
+    assert {run.branch for run in runs} == {None, "random-mask"}
+
+
+@pytest.mark.parametrize(
+    ("levels", "message"),
+    [
+        ({"vae": [5]}, "levels: 5 must be at most 4, the number of levels of method 'imp'"),
+        ({"vea": [1]}, "levels: unknown task of this study 'vea'"),
+        ({"vae": [2, 1]}, "vae: must rise"),
+        ({"vae": []}, "vae: must rise"),
+    ],
+)
+def test_levels_that_cannot_be_are_refused(levels: dict[str, list[int]], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        study(levels=levels).runs(config())
+
+
+# ---------------------------------------------------------------- kinds of models
+
+
+@pytest.mark.parametrize(
+    ("objective", "weights", "data", "kind"),
+    [
+        ("classification", ["hidden", "output"], "images", MLP),
+        ("classification", ["conv", "output"], "images", "convolutional network"),
+        ("classification", ["hidden", "output"], "graph", "graph network"),
+        ("language", ["recurrent", "output"], "text", "recurrent network"),
+        ("language", ["embedding", "attention", "hidden", "output"], "text", "Transformer"),
+        ("actor-critic", ["hidden", "output"], "environment", "policy"),
+        ("vae", ["conv", "latent"], "images", "autoencoder"),
+    ],
+)
+def test_kinds_follow_from_the_objective_or_the_weights(
+    objective: str, weights: list[str], data: str, kind: str
+) -> None:
+    assert kind_of_model(objective, weights, data) == kind and kind in KINDS
+
+
+# ---------------------------------------------------------------- tables, claims and figure
+
+
+def test_the_table_holds_the_lowest_density_of_every_curve_ordered_by_kind(tables: dict[str, pd.DataFrame]) -> None:
+    lowest = tables["lowest"]
+    assert list(lowest["task"]) == ["lenet"] * 3 + ["vae"] * 3  # not the order of the config
+    assert list(lowest["kind"].unique()) == [MLP, "autoencoder"]
+    for row in lowest.to_dict("records"):
+        density = 0.5 ** MATCHED[row["task"], row["branch"]]
+        assert (row["lowest"], row["fewest"], row["most"], row["seeds"]) == (density, density, density, 6)
+    assert len(tables["gains"]) == 2 * 3 * LEVELS
+
+
+CLAIMS = [
+    ("lenet", "Winning tickets exist: with 50% of the weights", "supported", -0.02, 0.01),
+    ("lenet", "Tickets match the dense network with fewer weights than random masks", "supported", 2.0, 0.0),
+    ("lenet", "Tickets match the dense network with fewer weights than the same masks on fresh", "supported", 3.0, 0.0),
+    ("vae", "Tickets match the dense network with fewer weights than random masks", "inconclusive", 0.0, 0.0),
+]
+
+
+@pytest.mark.parametrize(("task", "sentence", "verdict", "estimate", "within"), CLAIMS)
+def test_claims_on_known_tables(
+    tables: dict[str, pd.DataFrame], task: str, sentence: str, verdict: str, estimate: float, within: float
+) -> None:
+    made = study().claims(config(), tables)
+    (claim,) = (claim for claim in made if claim.task == task and claim.claim.startswith(sentence))
+    assert claim.estimate == pytest.approx(estimate, abs=within + 1e-9)
+    assert claim.verdict == verdict and claim.n == 6
+
+
+def test_the_figure_marks_every_curve_at_its_lowest_density(tables: dict[str, pd.DataFrame]) -> None:
+    (drawing,) = study().figures(config(), tables)
+    assert [drawing.name] == study().figure_names(config())
+    (axes,) = drawing.draw().axes
+    marks = [line for line in axes.get_lines() if np.size(line.get_xdata()) == 1 and line.get_marker() != "|"]
+    drawn = sorted(float(np.asarray(line.get_xdata())[0]) for line in marks)
+    assert drawn == sorted(0.5**level for level in MATCHED.values())
+    hollow = [line for line in marks if line.get_markerfacecolor() == "white"]
+    assert len(hollow) == 1 and len([text for text in axes.texts if not text.get_text()]) == 2  # arrows
+    assert [label.get_text() for label in axes.get_yticklabels()] == [
+        f"{MLP}\nlenet (lenet)",
+        "autoencoder\nvae (vae)",
+    ]
+    assert "6 seeds" in drawing.caption and "{" not in drawing.caption

@@ -1,0 +1,81 @@
+"""What the study asks of GANs and of generators that pass between tasks."""
+
+from __future__ import annotations
+
+import pytest
+
+from lth_core.storage.runs import Run
+from tests.support.players_results import config, study
+
+
+def test_a_generator_is_pruned_alone_and_with_its_discriminator() -> None:
+    runs = [run for run in study().runs(config()) if run.task == "gan" and run.cohort == "0-1"]
+    assert {run.level for run in runs if run.method == "players"} == {1, 2, 3, 4}
+    starts = {(run.level, run.branch) for run in runs if run.branch and run.branch.startswith("discriminator")}
+    assert starts == {(level, f"discriminator-{start}") for level in (2, 3) for start in ("trained", "fresh")}
+    treatment = study().branches(config())["discriminator-trained"].treatment
+    assert treatment.model_dump() == {"name": "part-from", "part": "discriminator.*", "weights": "trained"}
+
+
+def test_generators_of_another_tasks_tickets_come_with_random_masks() -> None:
+    runs = [run for run in study().runs(config()) if run.branch and "-from-" in run.branch and run.cohort == "0-1"]
+    assert runs == [
+        Run("gan", "0-1", "imp", 3, "generator-from-vae"),
+        Run("gan", "0-1", "imp", 3, "random-from-vae"),
+        Run("vae", "0-1", "generator", 3, "generator-from-gan"),
+        Run("vae", "0-1", "generator", 3, "random-from-gan"),
+    ]
+    branch = study().branches(config())["random-from-vae"]
+    assert (branch.source, branch.part, branch.treatment.name) == ("vae", "generator.*", "random-mask")
+
+
+def test_all_networks_of_a_gan_are_judged_and_only_data_with_a_judge() -> None:
+    judged = study().judged(config())
+    of_gan = [run for run in study().runs(config()) if run.task == "gan"]
+    assert [run for run in judged if run.task == "gan"] == of_gan
+    assert {run.branch for run in judged if run.task == "vae"} == {None, "random-mask"}
+    files = study().analyses(config())
+    assert "results/gan/0-1/players/level_2/judged.csv" in files and len(files) == 3 * len(judged)
+    without = study(tasks={"vae": "imp"}, both={}, transfers={})
+    assert without.judged(config(judges={}, tasks={"vae": "imp"}, both={}, transfers={})) == []
+
+
+def test_gans_are_not_rewound() -> None:
+    runs = study(rewind_step=5).runs(config(rewind_step=5))
+    assert {run.task for run in runs if "rewind" in run.method} == {"vae"}
+
+
+def test_a_gan_without_a_judge_is_one_line() -> None:
+    with pytest.raises(ValueError, match=r"tasks\.gan: a classifier judges .*'digits' under judge\.tasks"):
+        study().methods(config(judges={}))
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"both": {"vae": "players"}}, "both: 'vae' must be one of gan"),
+        ({"both": {"gan": "generator"}}, "both.gan: 'generator' must be another method"),
+        ({"transfers": {"gan": "judge"}}, "transfers: 'judge' must be one of gan, vae"),
+    ],
+)
+def test_options_that_fit_no_task_are_one_line(options: dict, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        study(**options).methods(config(**options))
+
+
+def test_a_level_beyond_the_last_is_one_line() -> None:
+    with pytest.raises(ValueError, match="levels: 5 must be at most 4"):
+        study(transfer_levels=[5]).runs(config(transfer_levels=[5]))
+
+
+def test_figures_are_named_by_what_is_compared() -> None:
+    names = study().figure_names(config())
+    assert names == [
+        "tickets-gan",
+        "samples-gan",
+        "players-gan",
+        "transfer-gan",
+        "tickets-vae",
+        "samples-vae",
+        "transfer-vae",
+    ]

@@ -1,0 +1,65 @@
+"""Claims about GANs and passed on generators, on tables with planted effects."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from lth_core.analysis.claims import Claim
+from tests.support.players_results import BOTH, FARTHER, SPREAD, config, study, tables
+
+
+def claims(task: str, changed: dict[str, pd.DataFrame] | None = None, **options) -> dict[str, Claim]:
+    made = study().claims(config(), tables(**options) | (changed or {}))
+    return {claim.claim: claim for claim in made if claim.task == task}
+
+
+EXPECTED = {
+    "Images of tickets are nearer to test images than those of random masks, with 12.5% of": (4 - 0.5) * 3,
+    "Images of tickets match those of dense networks within the spread of seeds, with 25% of": -0.5 * 2,
+    "Images of tickets are nearer to real ones than those of random masks by more than the spread of seeds, with 25%":
+        (4 - 0.5) * 2,
+    "Images of tickets are nearer to real ones than those of random masks by more than the spread of seeds, with 12.5%":
+        (4 - 0.5) * 3,
+    "Images of tickets are nearer to real ones than those of their masks on fresh weights": (2 - 0.5) * 3,
+    "Images of tickets are spread more evenly over the classes than those of random masks": 0.1 * (4 - 0.5) * 3,
+    "Pruning the discriminator, too, costs no more than the spread of seeds": (0.5 - BOTH) * 3,
+    "Images of tickets are nearer to real ones if the discriminator starts trained": (0.5 - 0.2) * 3,
+    "Images of tickets are farther from real ones if the discriminator starts afresh": (0.9 - 0.5) * 3,
+    "Tickets of the generator of 'vae' are better than random masks, with 12.5% of the generator's": (3 - 1) * 3,
+}  # fmt: skip
+
+
+def test_every_claim_measures_what_it_says() -> None:
+    made = claims("gan")
+    assert len(made) == len(EXPECTED)
+    for (sentence, claim), (expected, effect) in zip(made.items(), EXPECTED.items(), strict=True):
+        assert sentence.startswith(expected)
+        assert claim.estimate == pytest.approx(effect, rel=1e-6), sentence
+
+
+def test_random_masks_must_be_worse_by_more_than_the_spread_of_seeds() -> None:
+    judged = tables()["judged"]
+    random = (judged["branch"] == "random-mask") & (judged["level"] == 3)
+    planted = FARTHER["random-mask"] - FARTHER[None]
+    sentence = "Images of tickets are nearer to real ones than those of random masks by more than the spread of seeds"
+
+    def verdict(by: float) -> str:
+        moved = judged["frechet_distance"] - random * (planted * 3 - by + 0.01 * judged["seed"])
+        made = claims("gan", {"judged": judged.assign(frechet_distance=moved)})
+        return next(claim.verdict for name, claim in made.items() if name.startswith(f"{sentence}, with 12.5%"))
+
+    assert verdict(1.1 * SPREAD) == "supported" and verdict(0.9 * SPREAD) == "contradicted"
+
+
+def test_a_judge_that_is_not_good_enough_leaves_energy_distances_alone() -> None:
+    made = claims("gan", accuracy=0.89)
+    assert [claim.effect for claim in made.values()] == [
+        "energy distance of drawn images to test images, random mask minus ticket"
+    ]
+
+
+def test_an_autoencoder_is_compared_by_its_metric() -> None:
+    *_, (sentence, claim) = claims("vae").items()
+    assert sentence.startswith("Tickets of the generator of 'gan' are better than random masks")
+    assert claim.estimate == pytest.approx((2.5 - 0.5) * 3) and claim.unit == "nats"

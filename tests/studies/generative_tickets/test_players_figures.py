@@ -1,0 +1,55 @@
+"""Figures of GANs: every one can be drawn, and says what it shows and who judged."""
+
+from __future__ import annotations
+
+import pytest
+
+from lth_core.studies.base import Drawing
+from tests.support.players_results import config, study, tables
+
+
+@pytest.fixture(scope="module")
+def figures() -> dict[str, Drawing]:
+    return {drawing.name: drawing for drawing in study().figures(config(), tables())}
+
+
+def labels(drawing: Drawing, panel: int = 0) -> set[str]:
+    return {str(line.get_label()) for line in drawing.draw().axes[panel].get_lines()}
+
+
+def test_every_figure_is_drawn_with_its_caption(figures: dict[str, Drawing]) -> None:
+    assert list(figures) == study().figure_names(config())
+    for drawing in figures.values():
+        drawing.draw().draw_without_rendering()
+        assert "Data: digits, network: " in drawing.caption
+
+
+def test_a_gan_is_shown_by_what_its_judge_sees(figures: dict[str, Drawing]) -> None:
+    panels = figures["tickets-gan"].draw().axes
+    axes = [panel.get_ylabel().replace("\n", " ") for panel in panels]
+    assert axes == [
+        "Frechet distance to test images",
+        "classes that images cover (%)",
+        "entropy of the images' classes (nats)",
+    ]
+    assert "training images (floor)" in labels(figures["tickets-gan"])
+    assert "The judge, the classifier of task 'judge' knows 97% of validation images." in figures["tickets-gan"].caption
+
+
+def test_other_discriminators_are_drawn_beside_the_generator_alone(figures: dict[str, Drawing]) -> None:
+    assert labels(figures["players-gan"]) == {
+        *("generator pruned alone", "both players pruned", "trained discriminator", "fresh discriminator"),
+        *("dense network", "training images (floor)"),
+    }
+
+
+def test_passed_on_generators_are_drawn_in_the_metric_of_their_task(figures: dict[str, Drawing]) -> None:
+    assert labels(figures["transfer-vae"]) == {"ticket of gan", "random mask of its counts", "dense network"}
+    assert figures["transfer-vae"].draw().axes[0].get_ylabel().replace("\n", " ") == "test negative ELBO (nats)"
+    assert labels(figures["transfer-gan"]) > {"ticket of vae", "ticket of its own"}
+
+
+def test_a_judge_that_is_not_good_enough_is_named_in_one_line() -> None:
+    drawings = study().figures(config(), tables(accuracy=0.89))
+    assert "No distances are reported, because the classifier of task 'judge' knows 89%" in drawings[0].caption
+    drawings[0].draw().draw_without_rendering()
