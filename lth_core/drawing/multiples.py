@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -23,7 +22,7 @@ def multiples(
     *,
     across: int = MOST_COLUMNS,
     height: float = 2.3,
-) -> tuple[Figure, np.ndarray]:
+) -> tuple[Figure, list[Axes]]:
     """Draw one panel per group (title -> names); panels share their vertical axis. Return the figure and its panels.
 
     Args:
@@ -43,4 +42,4 @@ def multiples(
         for name in group:
             line(panel, name)
         panel.set_title(title)
-    return figure, axes[0]
+    return figure, list(axes[0])

@@ -117,13 +117,16 @@ def _criteria(table: pd.DataFrame, chains: dict[str, str]) -> Figure:
 def criterion_families(criteria: Sequence[str]) -> dict[str, list[str]]:
     """Group criteria for panels, each with random masks to compare them with."""
     random = ["random"] if "random" in criteria else []
-    families = {}
+    families: dict[str, list[str]] = {}
+    listed = {*random}
     for title, members in FAMILIES.items():
-        if inside := [name for name in members if name in criteria]:
+        inside = [name for name in members if name in criteria]
+        if not listed.issuperset(inside):
             families[title] = [*inside, *random]
-    listed = {name for members in families.values() for name in members}
-    others = [name for name in criteria if name not in listed]
-    return families | ({"other criteria": [*others, *random]} if others else {})
+            listed |= {*inside}
+    if others := [name for name in criteria if name not in listed]:
+        families["other criteria"] = [*others, *random]
+    return families or {"random masks": random}
 
 
 def criterion_label(name: str) -> str:
