@@ -65,11 +65,11 @@ def add(name: str, run: Path, facts: Mapping[str, str], chosen: Sequence[str], f
     (folder / f"{name}.md").write_text(f"---\n{front}---\n\n{page}\n", encoding="utf-8")
 
 
-def section(study: str, picture: str, caption: str, claims: Sequence[Mapping[str, Any]]) -> str:
-    """Markdown: a study's title, figure and claims."""
+def section(study: str, picture: str, words: Mapping[str, str], claims: Sequence[Mapping[str, Any]]) -> str:
+    """Markdown: a study's title, its figure with a caption and what is seen, and its claims."""
     registered: Any = registry.study.get(study)
     lines = [f'<a id="{study}"></a>', f"## {registered.title}", f"{registered.citation}. Study `{study}`."]
-    lines += [f"![{alt(caption)}]({picture})", f"*{caption}*"]
+    lines += [f"![{alt(words['seen'])}]({picture})", f"*{words['caption']}*"]
     for task in dict.fromkeys(claim["task"] for claim in claims):
         rows = [row(claim) for claim in claims if claim["task"] == task]
         lines += [
@@ -88,9 +88,9 @@ def row(claim: Mapping[str, Any]) -> tuple[str, ...]:
     return f"{claim['claim']} ({claim['source']})", measured, numbers["interval"] or claim["note"], claim["n"], verdict
 
 
-def alt(caption: str) -> str:
-    """The first sentence of a caption, without brackets."""
-    return caption.partition(". ")[0].rstrip(".").replace("[", "(").replace("]", ")")
+def alt(seen: str) -> str:
+    """What is seen, without brackets, which would end the alternative text."""
+    return seen.replace("[", "(").replace("]", ")")
 
 
 def small(png: bytes, width: int = 1100) -> bytes:

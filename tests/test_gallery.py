@@ -36,6 +36,8 @@ CLAIM = Claim(
     seeds_needed=20.0,
     detectable=0.3,
     note="",
+    table="measurements",
+    figure="first",
 )
 FACTS = {"title": "LeNet on digits", "command": "make figures", "about": "25 seeds.", "date": "2026-11-28"}
 
@@ -56,7 +58,10 @@ def run(tmp_path: Path) -> Path:
     rows = [(*astuple(CLAIM), 0.08, "inconclusive"), (*astuple(other), 0.01, "contradicted")]
     write_table(claims_file(str(tmp_path / "results"), "config"), columns, rows)
     reports = str(tmp_path / "reports")
-    captions = {"first": "Accuracy [%] of tickets. More of it.", "second": "Other."}
+    captions = {
+        "first": {"caption": "Accuracy of tickets.", "seen": "Accuracy [%] in two lines."},
+        "second": {"caption": "Other.", "seen": "One line."},
+    }
     write_text(captions_file(reports, "config", "frankle2019"), json.dumps(captions))
     for name in captions:
         Path(figure_file(reports, "config", "frankle2019", name, "png")).write_bytes(picture(300))
@@ -68,7 +73,8 @@ def test_a_page_has_the_figure_and_the_numbers_of_the_run(run: Path, tmp_path: P
     gallery_pages.add("config", run, FACTS, [], folder)
     page = (folder / "config.md").read_text()
     assert "Made with `make figures` on 2026-11-28. 25 seeds." in page
-    assert "![Accuracy (%) of tickets](config-frankle2019.png)" in page
+    assert "![Accuracy (%) in two lines.](config-frankle2019.png)" in page
+    assert "*Accuracy of tickets.*" in page
     assert "| Tickets match. (Frankle & Carbin 2019) | **0.43** percentage points: ticket minus dense |" in page
     assert "| [0.10, 0.80] | 25 | ✓ supported; after Holm inconclusive |" in page
     assert "| ✗ contradicted |" in page

@@ -93,7 +93,7 @@ def test_of_a_training_as_computed_by_hand(needs_of) -> None:
 def test_what_another_network_costs_says_nothing(needs_of) -> None:
     needs = needs_of()
     needs.plan.config.tasks["mini"] = needs.plan.config.tasks["mini"].model_copy(
-        update={"model": Choice(name="lenet", options={"hidden": [7, 7]})}
+        update={"model": Choice.of("lenet", hidden=[7, 7])}
     )
     with pytest.raises(ArtifactError, match="is of another network, and will be made anew"):
         needs.training(DENSE)
