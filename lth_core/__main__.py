@@ -1,4 +1,4 @@
-"""The commands `lth run`, `lth check`, `lth init` and `lth reference`; in a clone also as `python -m lth_core ...`."""
+"""The commands `lth run`, `check`, `init`, `compare` and `reference`; in a clone also as `python -m lth_core ...`."""
 
 from __future__ import annotations
 
@@ -81,6 +81,22 @@ def reference(check: bool) -> int:
     return configdoc.write(check)
 
 
+def compare(results: Sequence[str], names: Sequence[str], output: str) -> int:
+    """Write a page that shows what differs between two finished runs; returns 1 if they cannot be compared."""
+    if len(names) > 2:
+        return refuse(f"--config takes one name, or one for each of the two runs (got {len(names)})")
+    from lth_core.compare.command import compare  # imports pandas and matplotlib, which no other command needs
+    from lth_core.compare.runs import CompareError
+    from lth_core.storage.errors import ArtifactError
+
+    sys.path.insert(0, str(Path.cwd()))  # where a run's plugins lie
+    try:
+        print(compare(results, names, output))
+    except (CompareError, ArtifactError) as error:
+        return refuse(" ".join(str(error).split()))
+    return 0
+
+
 def refuse(reason: str) -> int:
     """Print one line; returns 1."""
     print(f"error: {reason}", file=sys.stderr)
@@ -103,6 +119,8 @@ def main(words: Sequence[str] | None = None) -> int:
             return check(arguments.files)
         case "init":
             return init(arguments.name)
+        case "compare":
+            return compare(arguments.results, arguments.config, arguments.output)
     return reference(arguments.check)
 
 
@@ -129,6 +147,18 @@ def _parser() -> argparse.ArgumentParser:
     checked.add_argument("files", **files)
     begun = commands.add_parser("init", help="copy a ready-made config into this folder, to edit and run it")
     begun.add_argument("name", nargs="?", metavar="NAME", help="mnist, graphs, ...; default: the config of digits")
+    compared = commands.add_parser(
+        "compare",
+        help="write a page that shows what differs between two finished runs",
+        description="Compare two finished runs: settings, verdicts, effects, curves. Nothing is computed anew.",
+    )
+    compared.add_argument(
+        "results", nargs=2, metavar="RESULTS", help="the results folders of the first run and the second"
+    )
+    compared.add_argument(
+        "--config", nargs="+", default=[], metavar="NAME", help="names of their configs, where a folder has several"
+    )
+    compared.add_argument("--output", default="compared", metavar="FOLDER", help="for index.html and claims.csv")
     written = commands.add_parser(
         "reference", help="in a clone: write the config's reference: docs/reference, config/schema.json"
     )

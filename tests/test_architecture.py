@@ -24,6 +24,7 @@ FLOORS = (
     ("drawing", "report"),
     ("studies",),
     ("planning", "jobs"),
+    ("compare",),
 )
 LOOSE = {"__init__.py", "__main__.py", "registry.py", "randomness.py", "metrics.py"}
 """The only files that lie in no room."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import astuple, fields, replace
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from docs import gallery_pages
-from lth_core.analysis.claims import Claim
+from lth_core.analysis.claims import CLAIM_COLUMNS, Claim, claim_row
 from lth_core.storage.files import write_text
 from lth_core.storage.paths import captions_file, claims_file, figure_file
 from lth_core.storage.tables import write_table
@@ -53,9 +53,9 @@ def picture(side: int) -> bytes:
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     """The claims, captions and figures of a run."""
-    columns = [*(field.name for field in fields(Claim)), "p_holm", "verdict_holm"]
+    columns = [*CLAIM_COLUMNS, "p_holm", "verdict_holm"]
     other = replace(CLAIM, claim="Random masks match.", verdict="contradicted", estimate=-1.5, low=-2.0, high=-1.0)
-    rows = [(*astuple(CLAIM), 0.08, "inconclusive"), (*astuple(other), 0.01, "contradicted")]
+    rows = [(*claim_row(CLAIM), 0.08, "inconclusive"), (*claim_row(other), 0.01, "contradicted")]
     write_table(claims_file(str(tmp_path / "results"), "config"), columns, rows)
     reports = str(tmp_path / "reports")
     captions = {

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,6 +15,14 @@ from lth_core.analysis.scales import DIFFERENCES, Scale
 CONFIDENCE = 0.95
 ROUNDING = 1e-6
 """Values that differ by less, in proportion to 1 + the largest of them, are equal: tables hold nine digits."""
+
+
+class Replicate(NamedTuple):
+    """The effect of one replicate: of `seed` (empty where none is known), in the claim's unit, averaged on a scale."""
+
+    seed: str
+    value: float
+    scale: str
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,17 @@ class Claim:
     """The study's table that the effect is read from."""
     figure: str
     """The study's figure that shows it; there is none where the config does not ask for it."""
+    replicates: tuple[Replicate, ...] = field(repr=False, default=())
+    """What the estimate is the mean of. They are the rows of effects.csv, not part of that of claims.csv."""
+
+
+CLAIM_COLUMNS = tuple(column.name for column in fields(Claim) if column.name != "replicates")
+"""Columns of claims.csv that come from claims."""
+
+
+def claim_row(claim: Claim) -> tuple[Any, ...]:
+    """Return the values of CLAIM_COLUMNS."""
+    return tuple(getattr(claim, column) for column in CLAIM_COLUMNS)
 
 
 def mean_interval(
@@ -127,10 +147,12 @@ def evaluate_claim(
     scale: Scale = DIFFERENCES,
     table: str = "",
     figure: str = "",
+    seeds: Iterable[object] | None = None,
 ) -> Claim:
     """Test a claim on one value of the effect per replicate (paired differences where replicates are paired).
 
-    Mean and interval are taken on the `scale`. Replicates whose value is not finite there are counted, and leave the
+    Mean and interval are taken on the `scale`. `seeds` name the values, so that another run's can be paired with them.
+    Replicates whose value is not finite there are counted, and leave the
     claim inconclusive.
     """
     values = np.asarray(differences, dtype=float)
@@ -140,7 +162,8 @@ def evaluate_claim(
     p, note = p_value(known, margin, scale), _without_interval(known, scale)
     if note and p < 1 - CONFIDENCE:  # of the sign test
         low = high = estimate
-    seeds, least = _power(known, margin, scale)
+    needed, least = _power(known, margin, scale)
+    names = [""] * len(values) if seeds is None else map(str, seeds)
     return Claim(
         study=study,
         task=task,
@@ -156,11 +179,14 @@ def evaluate_claim(
         margin=margin,
         verdict="inconclusive" if unmeasured else verdict(low, high, margin),
         p=float("nan") if unmeasured else p,
-        seeds_needed=seeds,
+        seeds_needed=needed,
         detectable=least,
         note=note,
         table=table,
         figure=figure,
+        replicates=tuple(
+            Replicate(seed, value, scale.name) for seed, value in zip(names, map(float, values), strict=True)
+        ),
     )
 
 

@@ -21,10 +21,20 @@ def power(effect: float, count: int, confidence: float) -> float:
 
     `effect` is the distance from the margin in standard deviations of replicates.
     """
+    return supporting(abs(effect), count, confidence)
+
+
+def supporting(effect: float, count: int, confidence: float) -> float:
+    """Return the share of runs of `count` replicates whose whole interval is above the margin.
+
+    `effect` is the distance above the margin in standard deviations of replicates. That of runs below it is that of
+    `-effect`.
+    """
     from scipy.special import nctdtr, stdtrit
 
     critical = float(stdtrit(count - 1, 0.5 + confidence / 2))
-    return 1 - float(nctdtr(count - 1, min(abs(effect) * math.sqrt(count), LARGEST), critical))
+    noncentrality = max(-LARGEST, min(effect * math.sqrt(count), LARGEST))
+    return 1 - float(nctdtr(count - 1, noncentrality, critical))
 
 
 def replicates_needed(effect: float, confidence: float) -> float:

@@ -18,6 +18,8 @@ from numpy.typing import ArrayLike
 class Scale:
     """A rising function of an effect, and its inverse."""
 
+    name: str
+    """What tables call it."""
     forth: Callable[[np.ndarray], np.ndarray]
     """From the unit of the effect to the numbers that are averaged."""
     back: Callable[[float], float]
@@ -28,9 +30,15 @@ class Scale:
             return self.forth(np.asarray(values, dtype=float))
 
 
-DIFFERENCES = Scale(lambda values: values, float)
-RATIOS = Scale(np.log, lambda number: float(np.exp(number)))
-PERCENT_SAVED = Scale(lambda values: -np.log1p(-values / 100), lambda number: float(-100 * np.expm1(-number)))
+DIFFERENCES = Scale("difference", lambda values: values, float)
+RATIOS = Scale("ratio", np.log, lambda number: float(np.exp(number)))
+PERCENT_SAVED = Scale(
+    "percent saved", lambda values: -np.log1p(-values / 100), lambda number: float(-100 * np.expm1(-number))
+)
 """Of 100 * (1 - ratio)."""
-PERCENT_MORE = Scale(lambda values: np.log1p(values / 100), lambda number: float(100 * np.expm1(number)))
+PERCENT_MORE = Scale(
+    "percent more", lambda values: np.log1p(values / 100), lambda number: float(100 * np.expm1(number))
+)
 """Of 100 * (ratio - 1)."""
+SCALES = {scale.name: scale for scale in (DIFFERENCES, RATIOS, PERCENT_SAVED, PERCENT_MORE)}
+"""All scales by their name."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from textwrap import fill
 
@@ -169,9 +170,17 @@ def interval_note(replicates: int) -> str:
     return f"mean of {replicates} seeds; band: 95% t interval"
 
 
-def save(figure: Figure, stem: str | Path) -> None:
-    """Write `stem`.svg, .png and .pdf; the same figure gives the same bytes."""
+def images(figure: Figure) -> dict[str, bytes]:
+    """Return the content of a figure's files by extension (FORMATS); the same figure gives the same bytes."""
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # laid out once, the same in every format
+    contents = {suffix: BytesIO() for suffix in FORMATS}
     for suffix, options in FORMATS.items():
-        write_whole(f"{stem}.{suffix}", lambda path, s=suffix, o=options: figure.savefig(path, format=s, **o))
+        figure.savefig(contents[suffix], format=suffix, **options)
+    return {suffix: content.getvalue() for suffix, content in contents.items()}
+
+
+def save(figure: Figure, stem: str | Path) -> None:
+    """Write `stem`.svg, .png and .pdf; the same figure gives the same bytes."""
+    for suffix, content in images(figure).items():
+        write_whole(f"{stem}.{suffix}", lambda path, content=content: path.write_bytes(content))

@@ -16,7 +16,7 @@ from lth_core.analysis.divergence import lines
 from lth_core.config import Config, Method, Task
 from lth_core.data.kinds import counted_by_batches
 from lth_core.jobs.support.command import command
-from lth_core.jobs.support.loading import load, parser
+from lth_core.jobs.support.loading import load, parser, read_claims
 from lth_core.report.costs import cost_line, shrunk_tickets
 from lth_core.report.page import FigureEntry, StudyEntry, drawing_library, image_uri, render
 from lth_core.storage.files import read_bytes, write_text
@@ -35,7 +35,6 @@ from lth_core.storage.tensors import read_header
 from lth_core.studies.base import Study
 
 FORMATS = ("svg", "png", "pdf")
-NUMBERS = ("estimate", "low", "high", "margin", "p", "seeds_needed", "detectable", "p_holm")
 
 
 @command
@@ -85,8 +84,9 @@ def trained_tasks(config: Config, studies: dict[str, Study]) -> dict[str, Task]:
 
 
 def used_methods(config: Config, studies: dict[str, Study]) -> dict[str, Method]:
-    """Select the methods of the studies' tasks, and add those that the studies derive from them."""
+    """Select the methods of the studies' tasks and tickets, and add those that the studies derive from them."""
     used = {method for study in studies.values() for method in study.tasks.values()}
+    used |= {run.method for study in studies.values() for run in study.runs(config)}
     configured = {name: method for name, method in config.methods.items() if name in used}
     return configured | {name: method for study in studies.values() for name, method in study.methods(config).items()}
 
@@ -105,11 +105,6 @@ def study_entry(config: Config, name: str, study: Study, claims: list[dict[str, 
     }
     of_study = [claim for claim in claims if claim["study"] == name]
     return StudyEntry(name, study.title, study.citation, of_study, figures, tables)
-
-
-def read_claims(path: str) -> list[dict[str, Any]]:
-    """Read the rows of claims.csv, numbers as numbers."""
-    return [row | {key: float(row[key]) for key in NUMBERS} for row in read_rows(path)]
 
 
 def table_links(config: Config, path: str) -> dict[str, str]:

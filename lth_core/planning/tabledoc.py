@@ -77,16 +77,20 @@ def _replicates() -> str:
 
 def _claims() -> str:
     """The fields of a claim, as `claims.csv` has them."""
-    from lth_core.analysis.claims import Claim
+    from lth_core.analysis.claims import CLAIM_COLUMNS, Claim
 
     definition = ast.parse(inspect.getsource(Claim)).body[0]
     assert isinstance(definition, ast.ClassDef)
-    names = ", ".join(f"`{name}`" for name in Claim.__dataclass_fields__)
-    meanings = [f"`{name}`: {meaning}" for name, meaning in _meanings(definition.body).items()]
+    names = ", ".join(f"`{name}`" for name in CLAIM_COLUMNS)
+    meanings = [f"`{name}`: {meaning}" for name, meaning in _meanings(definition.body).items() if name in CLAIM_COLUMNS]
     text = (inspect.getdoc(Claim) or "").partition("\n\n")[2]
     lines = "\n".join(f"- {line}" for line in [*meanings, CORRECTED])
     head = f"`claims.csv` has {names}, `p_holm` and `verdict_holm`. `low` and `high` bound the 95% interval."
-    return f"{head}\n\n{text}\n\n{lines}"
+    effects = (
+        "`effects.csv` has `study`, `task`, `claim`, `seed`, `value` (the effect, in the claim's unit) and `scale` "
+        "(the numbers that are averaged: differences, or logarithms of ratios)."
+    )
+    return f"{head}\n\n{text}\n\n{lines}\n\n{effects}"
 
 
 def _study(study: Any) -> str:

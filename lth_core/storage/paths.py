@@ -82,6 +82,11 @@ def claims_file(results: str, config: str) -> str:
     return f"{results}/tables/{config}/claims.csv"
 
 
+def effects_file(results: str, config: str) -> str:
+    """Locate the effects that these claims average, one row per claim and seed, as CSV."""
+    return f"{results}/tables/{config}/effects.csv"
+
+
 def figure_file(reports: str, config: str, study: str, figure: str, extension: str) -> str:
     """Locate one format of a study's figure."""
     return f"{reports}/{config}/{study}/{figure}.{extension}"

@@ -71,6 +71,7 @@ class ClaimSheet:
                 scale=scale,
                 table=self.table,
                 figure=self.figure,
+                seeds=values.index,
             )
         )
 

@@ -16,6 +16,7 @@ import pytest
 from lth_core.config import Config, Method
 from lth_core.jobs.report import used_methods
 from lth_core.storage.files import write_text
+from lth_core.storage.runs import Run
 from lth_core.storage.tensors import write_tensors
 from lth_core.studies.base import Study
 
@@ -164,6 +165,14 @@ def test_claims_are_rows_with_the_effect_its_interval_and_the_verdict(run: Calla
     assert row["verdict_holm"] == "supported" and row["note"] == "" and float(row["seeds_needed"]) >= 3
 
 
+def test_effects_are_rows_by_claim_and_seed_on_the_scale_of_the_claim(run: Callable[..., None], project: Path):
+    run("table", "--study", "toy")
+    run("claims")
+    lines = (project / "results/tables/config/effects.csv").read_text().splitlines()
+    assert lines[0] == "study,task,claim,seed,value,scale"
+    assert lines[1:] == [f"toy,1,Values exceed 0,,{value:.9g},difference" for value in (1.4 / 3, 0.7, 2.8 / 3)]
+
+
 def test_running_the_jobs_again_gives_the_same_bytes(run: Callable[..., None], project: Path):
     def contents() -> dict[Path, bytes]:
         folders = (project / "results", project / "reports")
@@ -172,7 +181,7 @@ def test_running_the_jobs_again_gives_the_same_bytes(run: Callable[..., None], p
     run_all(run)
     before = contents()
     run_all(run)
-    assert contents() == before and len(before) == 12
+    assert contents() == before and len(before) == 13
 
 
 @pytest.mark.parametrize(
@@ -202,8 +211,8 @@ def test_distances_are_written_per_seed_and_draw(tmp_path: Path, monkeypatch: py
     ]
 
 
-def test_the_methods_of_the_page_are_those_of_the_tasks_and_those_that_studies_derive():
-    methods = {"imp": {"levels": 2}, "never": {"levels": 1}}
+def test_the_methods_of_the_page_are_those_of_tasks_and_tickets_and_those_that_studies_derive():
+    methods = {"imp": {"levels": 2}, "compared": {"levels": 1}, "never": {"levels": 1}}
     recipe = {"optimizer": {"name": "sgd", "learning_rate": 0.1}, "batch_size": 1, "steps": 1, "evaluate_every": 1}
     task = {"dataset": "digits", "model": "lenet", "train": recipe, "cohorts": ["0-2"]}
     config = Config.model_validate(
@@ -214,5 +223,12 @@ def test_the_methods_of_the_page_are_those_of_the_tasks_and_those_that_studies_d
         def methods(self, config: Config) -> dict[str, Method]:
             return {"imp-once": config.methods["imp"].model_copy(update={"iterative": False})}
 
+        def runs(self, config: Config) -> list[Run]:
+            return [Run("digits", "0-2", "compared", 1)]
+
     used = used_methods(config, {"toy": Deriving(tasks={"digits": "imp"})})
-    assert {name: method.iterative for name, method in used.items()} == {"imp": True, "imp-once": False}
+    assert {name: method.iterative for name, method in used.items()} == {
+        "imp": True,
+        "compared": True,
+        "imp-once": False,
+    }

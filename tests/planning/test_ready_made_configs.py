@@ -13,6 +13,7 @@ import pytest
 
 from lth_core import registry
 from lth_core.config import Config, seeds_of
+from lth_core.jobs.report import used_methods
 from lth_core.jobs.support import loading
 from lth_core.models.layers import prunable_layers
 from lth_core.models.shrinking import consumers_of
@@ -41,6 +42,14 @@ def test_it_loads_and_its_studies_ask_for_trainings(path: Path) -> None:
     for study in config_file.studies.values():
         assert study.runs(config)
         assert study.figure_names(config)
+
+
+@by_name
+def test_its_page_knows_the_methods_of_all_tickets(path: Path) -> None:
+    config_file = loaded(path)
+    config = expand(config_file.config, config_file.studies.values())
+    runs = [run for study in config_file.studies.values() for run in study.runs(config)]
+    assert {run.method for run in runs if run.level} <= used_methods(config, config_file.studies).keys()
 
 
 @by_name

@@ -83,5 +83,6 @@ def test_names_do_not_depend_on_where_results_lie(results: str, names: tuple[str
         *paths.evolution_files("", task, "0-4").values(),
         paths.table_file("", task, method, branch),
         paths.claims_file("", method),
+        paths.effects_file("", method),
     ):
         assert artifact_name(results + path) == path.removeprefix("/")

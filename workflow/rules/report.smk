@@ -56,6 +56,7 @@ rule claims:
         [tables(study) for study in plan.studies],
     output:
         paths.claims_file(results, config_name),
+        paths.effects_file(results, config_name),
     log:
         f"{logs}/claims.log",
     conda:

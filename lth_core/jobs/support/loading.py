@@ -11,6 +11,7 @@ from lth_core import registry
 from lth_core.config import Config
 from lth_core.jobs.support.command import import_modules
 from lth_core.storage.paths import table_file
+from lth_core.storage.tables import read_rows
 from lth_core.studies.base import Study, expand
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 TEXT_COLUMNS = ("task", "cohort", "method", "branch", "network", "layer", "group", "target", "source", "other")
 """Columns that stay text whatever they look like: a task may be named `1` or `nan`."""
+
+NUMBERS = ("estimate", "low", "high", "margin", "p", "seeds_needed", "detectable", "p_holm")
+"""Columns of claims.csv that are numbers."""
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
@@ -37,10 +41,16 @@ def load(spec: Mapping[str, Any]) -> tuple[Config, dict[str, Study]]:
 
 def read_tables(config: Config, name: str, study: Study) -> dict[str, pd.DataFrame]:
     """A study's tables as they were written. Raises ArtifactError when one cannot be read."""
-    return {table: _read(table_file(config.results, config.name, name, table)) for table in study.table_names}
+    return {table: read_table_file(table_file(config.results, config.name, name, table)) for table in study.table_names}
 
 
-def _read(path: str) -> pd.DataFrame:
+def read_claims(path: str) -> list[dict[str, Any]]:
+    """The rows of claims.csv, numbers as numbers. Raises ArtifactError when they cannot be read."""
+    return [row | {key: float(row[key]) for key in NUMBERS} for row in read_rows(path)]
+
+
+def read_table_file(path: str) -> pd.DataFrame:
+    """A study's table as it was written. Raises ArtifactError when it cannot be read."""
     from lth_core.analysis.tables import read_table
 
     return read_table(path, dtype=dict.fromkeys(TEXT_COLUMNS, str), keep_default_na=False, na_values=[""])

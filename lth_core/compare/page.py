@@ -1,0 +1,157 @@
+"""The page of two runs: claims side by side, curves one over the other, what differs in their configs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from lth_core.analysis.changes import Change
+from lth_core.analysis.corrections import expected_false_verdicts
+from lth_core.compare.claims import STATUSES, Pair
+from lth_core.report.numbers import claim_numbers, decimals, number
+from lth_core.report.overview import VERDICTS
+from lth_core.report.page import templates
+
+
+@dataclass(frozen=True)
+class CurvesEntry:
+    """A figure as the page shows it; `image` is a data URI."""
+
+    name: str
+    caption: str
+    alt: str
+    image: str
+
+
+@dataclass(frozen=True)
+class StudyPair:
+    """A study that both runs have: how lists call it, its title, claims and figures."""
+
+    name: str
+    label: str
+    title: str
+    pairs: Sequence[Pair]
+    figures: Sequence[CurvesEntry]
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the runs: where it lies, what made it, what it cost, its studies that the other one has not."""
+
+    letter: str
+    results: str
+    name: str
+    made: Mapping[str, str]
+    cost: Mapping[str, int]
+    other_studies: Sequence[str]
+
+
+def render(sides: Sequence[Side], settings: Sequence[tuple[str, Any, Any]], studies: Sequence[StudyPair]) -> str:
+    """Render the page of two `sides`, A and B, whose configs differ in `settings`: dotted key, value in A, in B."""
+    matched = [pair for study in studies for pair in study.pairs]
+    environment = templates()
+    environment.filters.update(number=number)
+    shown = [
+        {"study": study, "pair": pair, "id": f"{study.name}-claim-{index}"}
+        for study in studies
+        for index, pair in enumerate(study.pairs, 1)
+    ]
+    return environment.get_template("compare.html.j2").render(
+        sides=sides,
+        settings=[(key, setting_words(first), setting_words(second)) for key, first, second in settings],
+        studies=studies,
+        shown=shown,
+        groups={status: _ordered([one for one in shown if one["pair"].status == status]) for status in STATUSES},
+        of_study=lambda name: [one for one in shown if one["study"].name == name],
+        verdicts=VERDICTS,
+        table=verdict_table(matched),
+        chance=chance_words(matched),
+        claim_numbers=claim_numbers,
+        change_numbers=change_numbers,
+        costs=sorted({name: None for side in sides for name in side.cost}),
+        made=_made(sides),
+    )
+
+
+def _ordered(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Order claims: opposite verdicts first, then changes that are decided, each by its p-value."""
+
+    def rank(row: Mapping[str, Any]) -> tuple[bool, bool, float]:
+        pair = row["pair"]
+        either = {claim["verdict"] for claim in (pair.first, pair.second) if claim}
+        p = pair.change.p if pair.change else math.nan
+        return either != {"supported", "contradicted"}, pair.word == "undecided", 2.0 if math.isnan(p) else p
+
+    return sorted(rows, key=rank)
+
+
+def verdict_table(matched: Sequence[Pair]) -> dict[str, dict[str, int]]:
+    """Count the claims of both runs by verdict in A, then by verdict in B."""
+    both = [(pair.first["verdict"], pair.second["verdict"]) for pair in matched if pair.first and pair.second]
+    return {first: {second: both.count((first, second)) for second in VERDICTS} for first in VERDICTS}
+
+
+def chance_words(matched: Sequence[Pair]) -> list[str]:
+    """Say how many verdicts and effects would differ by chance alone, beside how many do."""
+    said = []
+    known = [pair for pair in matched if math.isfinite(pair.chance)]
+    if known:
+        differing = sum(pair.status == STATUSES[0] for pair in known)
+        expected = number(sum(pair.chance for pair in known), 1)
+        said.append(
+            f"{differing} of {_claims(len(known))} with intervals in both runs {_have(differing)} another verdict in "
+            f"B. Two runs that differ in nothing but their seeds would give about {expected} of them another verdict, "
+            "as computed from the spreads of these runs; two with the same seeds fewer"
+        )
+    tested = [pair for pair in matched if pair.change and math.isfinite(pair.change.p)]
+    if tested:
+        decided = sum(pair.word != "undecided" for pair in tested)
+        left = sum(pair.word_holm != "undecided" for pair in tested)
+        expected = number(expected_false_verdicts(len(tested)), 1)
+        said.append(
+            f"{decided} of {_claims(len(tested))} whose change has a p-value {_have(decided)} a larger or smaller "
+            f"effect in B; chance alone would give {expected}. Corrected for that (Holm, over all of them): {left}"
+        )
+    return said
+
+
+def _have(count: int) -> str:
+    return "has" if count == 1 else "have"
+
+
+def _claims(count: int) -> str:
+    return f"{count} claim{'' if count == 1 else 's'}"
+
+
+def change_numbers(change: Change, unit: str) -> dict[str, str]:
+    """Write the numbers of a change: a signed difference in the claim's unit, or a factor."""
+    digits = decimals({"low": change.low, "high": change.high, "estimate": change.estimate})
+    digits = max(digits, 2) if change.is_factor else digits
+    sign = "+" if change.estimate > 0 and not change.is_factor else ""
+    interval = f"[{number(change.low, digits)}, {number(change.high, digits)}]"
+    how = f"{change.n} seeds paired" if change.pairing == "paired" else f"{change.n} independent replicates"
+    return {
+        "estimate": f"{sign}{number(change.estimate, digits)}",
+        "interval": "" if math.isnan(change.low) else interval,
+        "unit": "times the ratio in A" if change.is_factor else unit,
+        "p": "–" if math.isnan(change.p) else "< 0.001" if change.p < 0.001 else f"= {change.p:.2g}",
+        "how": how if change.pairing else "",
+    }
+
+
+def setting_words(value: Any) -> str:
+    """Write a value of a config on one line; a dash where a run does not set it."""
+    if value is None:
+        return "–"
+    return yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=math.inf).removesuffix("...\n").strip()
+
+
+def _made(sides: Sequence[Side]) -> list[tuple[str, list[str], bool]]:
+    """List what made the runs: name, its value in A and B, and whether these differ."""
+    names = dict.fromkeys(name for side in sides for name in side.made)
+    listed = [(name, [side.made.get(name, "–") for side in sides]) for name in names]
+    return [(name, values, len({*values}) > 1) for name, values in listed]
