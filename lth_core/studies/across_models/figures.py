@@ -10,6 +10,7 @@ from lth_core.config import Config
 from lth_core.drawing.axes import density_axis
 from lth_core.drawing.colours import GRID, NEUTRAL, THRESHOLD, role_style
 from lth_core.drawing.figures import legend, panels
+from lth_core.drawing.style import SMALL
 from lth_core.studies.across_models.judged import FRECHET
 from lth_core.studies.across_models.study import FIGURE, RANDOM, REINIT, Design
 from lth_core.studies.across_models.tables import branches
@@ -109,6 +110,6 @@ def _name_rows(axes: Axes, tasks: pd.DataFrame) -> None:
             xytext=(6, 0),
             textcoords="offset points",
             va="center",
-            fontsize=7,
+            fontsize=SMALL,
             color=NEUTRAL,
         )
