@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from math import floor
+from math import floor, log
 from textwrap import wrap
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from lth_core.metrics import Metric, percent_text
 
@@ -18,7 +18,7 @@ def density_axis(axes: Axes, densities: Iterable[float]) -> None:
     """Make the horizontal axis one of density: logarithmic, falling to the right, ticks at some of the `densities`."""
     axes.set_xscale("log")
     known = sorted(set(densities), reverse=True)
-    ticks = _spread_ticks(known)
+    ticks = _spread_ticks(known, _panel_width(axes))
     axes.set_xlim(known[0] * 1.06, known[-1] / 1.06)
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_minor_locator(NullLocator())
@@ -34,14 +34,29 @@ def linear_density_axis(axes: Axes) -> None:
     axes.set_xlabel("weights remaining (%)")
 
 
-def _spread_ticks(values: Sequence[float], most: int = 7) -> list[float]:
-    """Return about `most` of the values or fewer, at equal strides, with the first and the last."""
-    stride = max(1, -(-(len(values) - 1) // (most - 1)))
-    ticks = list(values[::stride])
-    if ticks[-1] != values[-1]:
-        crowded = len(values) - 1 - stride * (len(ticks) - 1) <= stride / 2
-        ticks = [*(ticks[:-1] if crowded else ticks), values[-1]]
-    return ticks
+def whole_axis(axis: Axis) -> None:
+    """Let an axis of epochs, layers or other counts have ticks at whole numbers only."""
+    axis.set_major_locator(MaxNLocator(5, integer=True))
+
+
+def _panel_width(axes: Axes) -> float:
+    """Return the inches between two neighbouring panels."""
+    subplot, figure = axes.get_subplotspec(), axes.get_figure(root=True)
+    return figure.get_figwidth() / subplot.get_gridspec().ncols if subplot and figure else 3.4
+
+
+def _spread_ticks(values: Sequence[float], width: float = 3.4) -> list[float]:
+    """Return the first and the last of falling values, and of those between as many as have room on a log axis.
+
+    `width`: inches of the panel, whose tick labels take 0.38 each.
+    """
+    first, last = values[0], values[-1]
+    least = max(log(first / last), 1e-9) / max(1, min(6, floor((width - 0.7) / 0.38)) or 1) * (1 - 1e-6)
+    ticks = [first]
+    for value in values[1:-1]:
+        if min(log(ticks[-1] / value), log(value / last)) >= least:
+            ticks.append(value)
+    return ticks if first == last else [*ticks, last]
 
 
 def step_axis(axes: Axes, steps: Sequence[int]) -> None:
@@ -50,7 +65,19 @@ def step_axis(axes: Axes, steps: Sequence[int]) -> None:
     axes.set_xscale("symlog", **linear) if 0 in steps else axes.set_xscale("log")
     axes.xaxis.set_major_locator(FixedLocator(steps))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(lambda step, position: f"{step:g}")
+    named = _with_room(axes, steps)
+    axes.xaxis.set_major_formatter(lambda step, position: f"{step:g}" if round(step) in named else "")
+
+
+def _with_room(axes: Axes, steps: Sequence[int]) -> set[int]:
+    """Return the steps whose labels do not run into the next one's, from the last step down."""
+    at = np.ravel(axes.xaxis.get_transform().transform(np.asarray(sorted(steps), dtype=float)))
+    inches = (_panel_width(axes) - 0.7) / (at[-1] - at[0] or 1) * at
+    named: list[tuple[float, int]] = []
+    for position, step in sorted(zip(inches, sorted(steps), strict=True), reverse=True):
+        if not named or named[-1][0] - position >= 0.1 + 0.09 * len(f"{step:g}"):
+            named.append((position, step))
+    return {step for _, step in named}
 
 
 def metric_axis(axis: Axis, metric: Metric, label: str) -> None:
@@ -83,9 +110,15 @@ def percent_axis(axis: Axis, label: str) -> None:
 
 
 def positive_axis(axes: Axes, label: str) -> None:
-    """Let the vertical axis start at 0. Call it after drawing: wide bands are cut off (`follow_means`)."""
+    """Let the vertical axis start at 0, unless the lower half would be empty.
+
+    Call it after drawing: wide bands are cut off (`follow_means`).
+    """
     follow_means(axes)
-    axes.set_ylim(bottom=0)
+    means = _means(axes)
+    bottom, top = axes.get_ylim()
+    high = len(means) and means.max() > means.min() > top / 2
+    axes.set_ylim(bottom=max(bottom, 0) if high else 0)
     label_vertical(axes, label)
 
 
@@ -110,13 +143,18 @@ def follow_means(axes: Axes) -> None:
 
     Bands of few seeds may be many times wider than the range of the means; these bands leave the axis.
     """
-    sharing = axes.get_shared_y_axes().get_siblings(axes)
-    lines = [np.asarray(line.get_ydata(), dtype=float) for panel in sharing for line in panel.get_lines()]
-    means = np.concatenate([*lines, []])
-    means = means[np.isfinite(means)]
+    means = _means(axes)
     if not len(means):
         return
     low, high = means.min(), means.max()
     beyond = high - low or 0.05 * abs(high) or 1.0
     bottom, top = axes.get_ylim()
     axes.set_ylim(max(bottom, low - beyond), min(top, high + beyond))
+
+
+def _means(axes: Axes) -> np.ndarray:
+    """Return the heights of all lines on a vertical axis, which panels may share."""
+    sharing = axes.get_shared_y_axes().get_siblings(axes)
+    lines = [np.asarray(line.get_ydata(), dtype=float) for panel in sharing for line in panel.get_lines()]
+    means = np.concatenate([*lines, []])
+    return means[np.isfinite(means)]

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 
 from lth_core.analysis.claims import mean_interval
 from lth_core.drawing.marks import how_many
+from lth_core.drawing.style import SMALL
 
 Rows = Mapping[str, Mapping[str, Sequence[float]]]
 """Row -> series -> one fraction per seed."""
@@ -50,4 +51,4 @@ def _bar(axes: Axes, y: float, values: Sequence[float], colour: str, name: str) 
     if len(known) < len(values):
         words.append(how_many(~np.isfinite(values)))
     edge = max(min(high, 1), mean) if bounded else np.nan_to_num(mean)
-    axes.text(edge + 0.015, y, ", ".join(words), va="center", fontsize=7)
+    axes.text(edge + 0.015, y, ", ".join(words), va="center", fontsize=SMALL)

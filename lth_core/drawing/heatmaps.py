@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import floor
 
 import numpy as np
 import pandas as pd
@@ -11,24 +12,31 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from lth_core.drawing.colours import DIFFERENCES, DIVERGED, NO_NUMBER, VALUES
-from lth_core.drawing.figures import legend, panels
+from lth_core.drawing.figures import MOST_WIDTH, leftmost, legend, panels
 from lth_core.drawing.marks import explain_fields, mark_field
+from lth_core.drawing.style import SMALL
 
 DARK = 0.6
 """Beyond this part of the colour map numbers are printed in white."""
+FIELD = 0.52
+"""Inches of a field with its number."""
+SCALE = 0.9
+"""Inches of the scale of colours with its label."""
 
 
 def heatmaps(tables: Mapping[str, pd.DataFrame], columns: str, unit: str, decimals: int = 1) -> Figure:
     """Draw differences around 0, one panel per table (title -> table), with the number in each field, on one scale.
 
-    Every field holds one number per seed and shows their mean. Where some seeds diverged (nan) it is the mean of the
-    others, and a mark says how many; where all did, the field says so. A field without seeds stays grey. Rows are named
-    once, at the left. `columns` says what the columns are, `unit` what the numbers are, which have `decimals`.
+    Panels that have no room beside others are below them. Every field holds one number per seed and shows their mean.
+    Where some seeds diverged (nan) it is the mean of the others, and a mark says how many; where all did, the field
+    says so. A field without seeds stays grey. Rows are named at the left. `columns` says what the columns are, `unit`
+    what the numbers are, which have `decimals`.
     """
     names = next(iter(tables.values()))
-    left = 0.07 * max(map(len, map(str, names.index)))
-    figure, axes = panels(len(tables), width=1.2 + 0.75 * len(names.columns), height=1.5 + 0.32 * len(names))
-    figure.set_figwidth(figure.get_figwidth() + left)
+    left = 0.068 * max(map(len, map(str, names.index)))
+    width = 0.2 + FIELD * len(names.columns)
+    beside = max(1, floor((MOST_WIDTH - left - SCALE) / width))
+    figure, axes = panels(len(tables), width=width, height=1.25 + 0.28 * len(names), names=left + SCALE, across=beside)
     means = {
         title: table.map(lambda seeds: pd.Series(seeds, dtype=float).mean()).astype(float)
         for title, table in tables.items()
@@ -44,7 +52,7 @@ def heatmaps(tables: Mapping[str, pd.DataFrame], columns: str, unit: str, decima
                 _print(panel, row, column, seeds, float(numbers[row, column]), largest, decimals)
         panel.set_title(title)
         panel.set_xticks(range(len(table.columns)), table.columns, rotation=30, ha="right")
-        panel.set_yticks(range(len(table)), table.index if panel is axes[0, 0] else [""] * len(table))
+        panel.set_yticks(range(len(table)), table.index if leftmost(panel) else [""] * len(table))
         panel.set_xlabel(columns)
         panel.tick_params(length=0)
         panel.grid(visible=False)
@@ -64,7 +72,7 @@ def fields(grid: Mapping[tuple[str, str], pd.DataFrame], axis: str, label: str) 
     index and columns rise evenly, and `label` says what the values are.
     """
     rows, columns = (list(dict.fromkeys(names)) for names in zip(*grid, strict=True))
-    figure, axes = panels(len(columns), len(rows), width=2.6, height=2.4)
+    figure, axes = panels(len(columns), len(rows), width=2.0, height=1.75, names=SCALE)
     largest = np.nanmax([0.0, *(np.nanmax(table.to_numpy(float)) for table in grid.values())])
     for (row, column), table in grid.items():
         panel = axes[rows.index(row), columns.index(column)]
@@ -80,7 +88,7 @@ def fields(grid: Mapping[tuple[str, str], pd.DataFrame], axis: str, label: str) 
             panel.set_title(column)
         if row == rows[-1]:
             panel.set_xlabel(axis)
-    figure.colorbar(image, ax=axes, label=label, shrink=0.8)
+    figure.colorbar(image, ax=axes, label=label, shrink=0.8, aspect=30)
     return figure
 
 
@@ -90,10 +98,10 @@ def _print(
     """Print the mean of the seeds in its field, and how many diverged."""
     diverged = np.isnan(seeds)
     if all(diverged):
-        panel.text(column, row, "diverged", ha="center", va="center", color=DIVERGED, fontsize=8)
+        panel.text(column, row, "diverged", ha="center", va="center", color=DIVERGED, fontsize=SMALL)
         return
     mark_field(panel, column, row, diverged)
     colour = "white" if abs(mean) > DARK * largest else "black"
     known = abs(mean) >= 0.5 * 10**-decimals
     text = f"{mean:+.{decimals}f}".replace("-", "−") if known else f"{0:.{decimals}f}"  # the scale's minus sign
-    panel.text(column, row, text, ha="center", va="center", color=colour, fontsize=8)
+    panel.text(column, row, text, ha="center", va="center", color=colour, fontsize=SMALL)

@@ -28,8 +28,9 @@ def band(
     """Draw a line through the mean of `y` at each `x`, with a band: the 95% interval over replicates.
 
     Draws of one replicate are averaged first. Where a replicate diverged (y is nan), the line shows the others, a cross
-    marks the point (without `markers` only the first) and the legend says how many diverged. An unbounded interval has
-    no band; one without neighbours is an error bar. A single point always has a marker, hollow without `markers`.
+    marks the point (without `markers` only the first) and the legend says how many diverged. Where replicates agree,
+    which says nothing of their spread, the band narrows to the line. A point that only one replicate has reached has no
+    band; an interval without neighbours is an error bar. A single point always has a marker, hollow without `markers`.
     """
     if frame.empty:
         return
@@ -37,7 +38,7 @@ def band(
     colour = colour or style.colour
     by_replicate = frame.groupby([x, replicate])[y].agg(lambda draws: draws.mean(skipna=False)).reset_index()
     summary = pd.DataFrame(
-        [(at, *mean_interval(group[y].dropna()), group[y].isna().any()) for at, group in by_replicate.groupby(x)],
+        [(at, *_interval(group[y].dropna()), group[y].isna().any()) for at, group in by_replicate.groupby(x)],
         columns=["x", "mean", "low", "high", "incomplete"],
     )
     (line,) = axes.plot(summary["x"], summary["mean"], color=colour, linestyle=linestyle, label=label or style.label)
@@ -48,11 +49,18 @@ def band(
     low, high = summary["low"].where(bounded & ~alone), summary["high"].where(bounded & ~alone)
     if high.notna().any():
         axes.fill_between(summary["x"], low, high, color=colour, alpha=0.16, linewidth=0)
+    alone &= summary["high"] > summary["low"]
     if alone.any():
         _error_bars(axes, summary[alone], colour, style.marker, "white" if not markers else colour)
     diverged = by_replicate[y].isna().groupby(by_replicate[replicate]).any()
     crosses = summary[summary["incomplete"]][: None if markers else 1]
     mark_diverged(axes, crosses["x"], crosses["mean"].fillna(summary["mean"].min()), label or style.label, diverged)
+
+
+def _interval(values: pd.Series) -> tuple[float, float, float]:
+    """Return mean, low and high as they are drawn: of replicates that agree, all are the mean."""
+    mean, low, high = mean_interval(values)
+    return (mean, mean, mean) if len(values) > 1 and not np.isfinite(high) else (mean, low, high)
 
 
 def _error_bars(axes: Axes, points: pd.DataFrame, colour: str, marker: str, face: str) -> None:

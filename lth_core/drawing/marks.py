@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from lth_core.drawing.colours import DIVERGED
+from lth_core.drawing.style import SMALL
 
 
 def how_many(diverged: Collection[bool], noun: str = "") -> str:
@@ -32,7 +33,7 @@ def mark_field(axes: Axes, column: int, row: int, diverged: Collection[bool]) ->
             bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none"},
             ha="right",
             va="top",
-            fontsize=6,
+            fontsize=SMALL,
         )
 
 

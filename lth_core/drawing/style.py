@@ -13,6 +13,9 @@ FORMATS = {
 }
 """Format -> options of `savefig`; no clock times, so equal figures are equal files."""
 
+SMALL = 7.5
+"""Points of the smallest text: numbers beside bars, marks, names of nodes."""
+
 matplotlib.rcParams.update(
     {
         "font.family": "DejaVu Sans",  # comes with matplotlib: the same figure on every machine

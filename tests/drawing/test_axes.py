@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
-from lth_core.drawing.axes import density_axis, metric_axis, percent_axis, positive_axis, step_axis
+from lth_core.drawing.axes import density_axis, metric_axis, percent_axis, positive_axis, step_axis, whole_axis
 from lth_core.drawing.figures import panels
 from lth_core.drawing.lines import band
 from lth_core.metrics import ACCURACY, BITS_PER_CHARACTER, RETURN, Metric, percent_text
@@ -30,6 +32,18 @@ def test_ticks_are_few_and_include_both_ends(levels: int):
     density_axis(axes, LADDER[:1] + [0.8**level for level in range(1, levels)])
     ticks = axes.get_xticks()
     assert ticks[0] == 1 and ticks[-1] == 0.8 ** (levels - 1) and 2 <= len(ticks) <= 8
+
+
+@pytest.mark.parametrize("columns", [1, 2, 3])
+@pytest.mark.parametrize("ladder", [LADDER, [1 - level / 10 for level in range(10)], [0.5, 0.45, 0.05, 0.01]])
+def test_labels_of_densities_do_not_touch(columns: int, ladder: list[float]):
+    figure, axes = panels(columns)
+    for panel in axes.flat:
+        density_axis(panel, ladder)
+        panel.set_ylabel("test accuracy (%)")
+    figure.draw_without_rendering()
+    boxes = [label.get_window_extent() for label in axes[0, 0].get_xticklabels()]
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
 
 
 @pytest.mark.parametrize(
@@ -101,6 +115,34 @@ def test_bands_that_are_not_wide_are_shown_whole():
     before = axes.get_ylim()
     percent_axis(axes.yaxis, "test accuracy")
     assert axes.get_ylim() == before
+
+
+def test_an_axis_from_0_on_is_not_for_lines_far_above_it():
+    for means, starts in (([10, 60], 0), ([580, 600], 570)):
+        _, ((axes,),) = panels()
+        axes.plot([1, 2], means)
+        positive_axis(axes, "step")
+        assert axes.get_ylim()[0] == pytest.approx(starts, abs=15) and (starts or axes.get_ylim()[0] == 0)
+
+
+def test_counts_have_whole_ticks():
+    _, ((axes,),) = panels()
+    axes.plot([1, 2, 3], [1, 2, 3])
+    whole_axis(axes.xaxis)
+    assert all(tick == round(tick) for tick in axes.get_xticks())
+
+
+def test_labels_of_steps_do_not_touch():
+    figure, axes = panels(3)
+    steps = [0, 5, 10, 20, 50, 100, 200, 500, 1000, 2000]
+    for panel in axes.flat:
+        panel.plot(steps, steps)
+        step_axis(panel, steps)
+        panel.set_ylabel("test accuracy (%)")
+    figure.draw_without_rendering()
+    boxes = [label.get_window_extent() for label in axes[0, 0].get_xticklabels() if label.get_text()]
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes)) and len(boxes) >= 3
+    assert axes[0, 0].get_xticklabels()[-1].get_text() == "2000"
 
 
 def test_a_shared_axis_follows_the_means_of_all_its_panels():

@@ -7,9 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import matplotlib
+import pytest
+
 from lth_core.drawing.colours import ROLES
-from lth_core.drawing.figures import legend, panels, save
+from lth_core.drawing.figures import MOST_ENTRIES, MOST_WIDTH, label_columns, leftmost, legend, panels, save
 from lth_core.drawing.lines import band
+from lth_core.drawing.style import SMALL
 from tests.support.replicates import replicates
 
 
@@ -23,6 +27,81 @@ def test_the_legend_lists_each_label_once_and_covers_no_panel():
     assert [text.get_text() for text in box.get_texts()] == [ROLES["ticket"].label]
     top = box.get_window_extent().y1
     assert all(top <= panel.get_tightbbox().y0 + 1 for panel in axes.flat)
+
+
+def test_many_entries_are_explained_below_the_panels_that_draw_them():
+    figure, axes = panels(2)
+    for panel, names in zip(axes.flat, ("abcde", "fghij"), strict=True):
+        for name in ("shared", *names):
+            panel.plot([0, 1], [0, 1], label=f"line {name}")
+        panel.set_xlabel("step")
+    legend(figure, "a note")
+    figure.draw_without_rendering()
+    (below,) = figure.legends
+    assert [text.get_text() for text in below.get_texts()] == ["line shared"]
+    for panel, names in zip(axes.flat, ("abcde", "fghij"), strict=True):
+        box = panel.get_legend()
+        assert [text.get_text() for text in box.get_texts()] == [f"line {name}" for name in names]
+        assert box.get_window_extent().y1 <= panel.xaxis.label.get_window_extent().y0
+        assert box.get_window_extent().y0 >= below.get_window_extent().y1
+    assert len(below.get_texts()) + 5 <= MOST_ENTRIES
+
+
+@pytest.mark.parametrize(("columns", "across", "blocks"), [(1, 1, 1), (3, 3, 1), (4, 2, 2), (5, 3, 2), (7, 3, 3)])
+def test_panels_beyond_three_in_a_row_are_folded_and_the_figure_stays_narrow(columns: int, across: int, blocks: int):
+    figure, axes = panels(columns, 2, width=3.4, height=2.0)
+    assert axes.shape == (2, columns)
+    assert figure.get_figwidth() <= MOST_WIDTH and figure.get_figheight() == 2 * 2.0 * blocks
+    figure.draw_without_rendering()
+    left = {round(panel.get_position().x0, 3) for panel in axes.flat}
+    assert len(left) == across and sum(map(leftmost, axes[0])) == blocks
+    first, last = axes[0, 0].get_position(), axes[1, 0].get_position()
+    assert first.y0 > last.y1
+    assert blocks == 1 or last.y0 > axes[0, -1].get_position().y1
+
+
+def test_every_row_of_folded_panels_is_labelled_once():
+    figure, axes = panels(4)
+    for panel in axes.flat:
+        panel.sharey(axes[0, 0])
+        panel.plot([0, 1], [0, 1], label="line")
+    axes[0, 0].set_ylabel("accuracy")
+    legend(figure)
+    assert [panel.get_ylabel() for panel in axes.flat] == ["accuracy", "", "accuracy", ""]
+    figure.draw_without_rendering()
+    shown = [any(label.get_visible() for label in panel.get_yticklabels()) for panel in axes.flat]
+    assert shown == [True, False, True, False]
+
+
+def test_panels_with_axes_of_their_own_keep_their_labels():
+    figure, axes = panels(2)
+    for panel, label in zip(axes.flat, ("steps", "accuracy"), strict=True):
+        panel.plot([0, 1], [0, 1], label="line")
+        panel.set_ylabel(label)
+    legend(figure)
+    assert [panel.get_ylabel() for panel in axes.flat] == ["steps", "accuracy"]
+
+
+def test_rows_with_the_same_horizontal_axis_are_labelled_below_the_last():
+    _, axes = panels(1, 2)
+    for panel in axes.flat:
+        panel.set_xlabel("step")
+    label_columns(axes)
+    assert [panel.get_xlabel() for panel in axes.flat] == ["", "step"]
+
+
+def test_text_is_read_on_a_narrow_screen():
+    pixels = 380 / MOST_WIDTH / 72  # of a point, in a figure on a screen of 400 pixels
+    assert (
+        min(
+            size
+            for key, size in matplotlib.rcParams.items()
+            if key.endswith(("labelsize", "fontsize")) and isinstance(size, (int, float))
+        )
+        * pixels
+        >= 6
+    )
+    assert SMALL * pixels >= 5.8
 
 
 DRAW = """

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from lth_core.drawing.figures import MOST_WIDTH, leftmost
 from lth_core.drawing.heatmaps import heatmaps
 
 nan = np.nan
@@ -95,3 +96,16 @@ def test_tables_without_any_difference_or_number_can_be_drawn() -> None:
         figure = heatmaps({"none": pd.DataFrame({"a": {"own": [value]}})}, "", "")
         figure.draw_without_rendering()
         assert printed(figure, 0) == {(0, 0): [text]} and explained(figure) == []
+
+
+def test_panels_without_room_beside_others_are_below_them_and_name_their_rows() -> None:
+    names = [f"iterative magnitude pruning {name}" for name in "ab"]
+    table = pd.DataFrame({column: {name: [1.0, 2.0] for name in names} for column in "abcd"})
+    figure = heatmaps({str(level): table for level in range(3)}, "check", "points")
+    assert figure.get_figwidth() <= MOST_WIDTH
+    figure.draw_without_rendering()
+    panels = figure.axes[:3]
+    assert len({round(panel.get_position().y0, 3) for panel in panels}) > 1
+    for panel in panels:
+        named = [label.get_text() for label in panel.get_yticklabels()]
+        assert named == (names if leftmost(panel) else ["", ""])

@@ -29,7 +29,8 @@ def test_the_line_is_the_mean_and_the_band_its_t_interval():
 
 def test_an_interval_without_neighbours_is_a_bar():
     _, ((axes,),) = panels()
-    band(axes, replicates({1.0: [1, 1], 2.0: [2, 3], 3.0: [5, 5], 4.0: [1, 2], 5.0: [2, 3]}), "x", "y")
+    nan = float("nan")
+    band(axes, replicates({1.0: [1, nan], 2.0: [2, 3], 3.0: [5, nan], 4.0: [1, 2], 5.0: [2, 3]}), "x", "y")
     area, bars, *caps, point = axes.collections
     assert {x for path in area.get_paths() for x in path.vertices[:, 0]} == {4, 5}
     (bar,) = bars.get_segments()
@@ -37,7 +38,7 @@ def test_an_interval_without_neighbours_is_a_bar():
     assert bar.ravel() == pytest.approx([2, low, 2, high])
     assert [tuple(cap.get_offsets()[0]) for cap in caps] == [(2, pytest.approx(low)), (2, pytest.approx(high))]
     assert point.get_offsets().tolist() == [[2, 2.5]]
-    (line,) = axes.get_lines()  # axes follow the means of lines: the ends of the bar are none
+    line, _ = axes.get_lines()  # axes follow the means of lines: the ends of the bar are none
     assert line.get_ydata().tolist() == [1, 2.5, 5, 1.5, 2.5]
 
 
@@ -53,14 +54,19 @@ def test_a_single_point_is_seen_even_of_a_line_without_markers():
     assert axes.get_lines()[0].get_marker() == "None"
 
 
-def test_where_the_replicates_are_equal_there_is_a_line_and_no_band():
+def test_where_the_replicates_agree_the_band_narrows_to_the_line_and_has_no_hole():
     _, ((axes,),) = panels()
     band(axes, replicates({1.0: [1, 2], 2.0: [2, 3], 3.0: [5, 5], 4.0: [1, 2], 5.0: [2, 3]}), "x", "y")
     assert axes.get_lines()[0].get_ydata().tolist() == [1.5, 2.5, 5, 1.5, 2.5]
-    assert {(path.vertices[:, 0].min(), path.vertices[:, 0].max()) for path in axes.collections[0].get_paths()} == {
-        (1, 2),
-        (4, 5),
-    }
+    (path,) = axes.collections[0].get_paths()
+    assert {x for x, _ in path.vertices} == {1, 2, 3, 4, 5}
+    assert {y for x, y in path.vertices if x == 3} == {5}
+
+
+def test_where_all_replicates_agree_everywhere_there_is_a_line_alone():
+    _, ((axes,),) = panels()
+    band(axes, replicates({1.0: [4, 4]}), "x", "y")
+    assert len(axes.get_lines()) == 1 and not [drawn for drawn in axes.collections if len(drawn.get_offsets()) > 1]
 
 
 def test_draws_are_averaged_within_their_seed():

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from lth_core.analysis.matching import matching_halvings
 from lth_core.analysis.measurements import nearest_level
+from lth_core.metrics import Metric
 from lth_core.studies.across_models.study import FIGURE, RANDOM, REINIT, Design
 from lth_core.studies.across_models.tables import View
 from lth_core.studies.claim_sheet import TaskSheet, with_weights
@@ -33,6 +34,11 @@ class TaskClaims(TaskSheet):
         self.of_existence()
         for control in self.study.controls:
             self.against(control)
+
+    @property
+    def metric(self) -> Metric:
+        """Return what the task is measured by."""
+        return self.view.metric
 
     @property
     def view(self) -> View:

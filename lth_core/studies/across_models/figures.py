@@ -10,6 +10,7 @@ from lth_core.config import Config
 from lth_core.drawing.axes import density_axis
 from lth_core.drawing.colours import GRID, NEUTRAL, THRESHOLD, role_style
 from lth_core.drawing.figures import legend, panels
+from lth_core.drawing.style import SMALL
 from lth_core.studies.across_models.study import FIGURE, RANDOM, REINIT, Design
 from lth_core.studies.across_models.tables import branches
 from lth_core.studies.base import Drawing
@@ -43,7 +44,7 @@ def caption(study: Design, lowest: pd.DataFrame) -> str:
         f"{seeds} seeds, from the lowest density down to which all surely match (t test of the paired differences) to "
         "the lowest one that does not surely fail to. Arrows: that is the lowest density that was tested, so it may be "
         "lower. Hollow, at 100%: the mean does not match at the highest tested density either. Ticks: the tested "
-        "densities, in percent of the prunable weights (of a graph network, also of edges where these are pruned)."
+        "densities, in percent of the weights (and edges of a graph) that the method prunes."
     )
 
 
@@ -94,8 +95,8 @@ def _name_rows(axes: Axes, tasks: pd.DataFrame) -> None:
         different = kinds[position] != kinds[position - 1]
         axes.axhline(position - 0.5, color=THRESHOLD if different else GRID, linewidth=0.5, zorder=0)
     for position, row in enumerate(tasks.to_dict("records")):
-        unit = "" if row["unit"] == row["metric"] else f" {row['unit']}"
-        words = f"{row['metric']},\nwithin {row['matching']:g}{unit}"
+        unit = "" if row["metric"] in row["unit"] else f" {row['unit']}"
+        words = f"{row['metric']},\nwithin {row['matching']:.3g}{unit}"
         axes.annotate(
             words,
             (1, position),
@@ -103,6 +104,6 @@ def _name_rows(axes: Axes, tasks: pd.DataFrame) -> None:
             xytext=(6, 0),
             textcoords="offset points",
             va="center",
-            fontsize=7,
+            fontsize=SMALL,
             color=NEUTRAL,
         )

@@ -16,6 +16,8 @@ from lth_core.storage.runs import Run
 from lth_core.studies.base import Study, require_levels
 
 RANDOM, REINIT = "random-mask", "reinit"
+GAN = "gan"
+"""The objective whose metric says nothing of images: a classifier judges them."""
 FIGURE = "lowest-density"
 
 
@@ -44,8 +46,15 @@ class Design(Study):
     def runs(self, config: Config) -> list[Run]:
         """List dense networks, tickets and their controls, of every cohort of every task.
 
-        Raises ValueError for levels of tasks that are not looked at, or that methods do not have.
+        Raises ValueError for levels of tasks that are not looked at, or that methods do not have, and for a GAN whose
+        images no classifier judges.
         """
+        for task in self.gans(config):
+            if (dataset := config.tasks[task].dataset) not in config.judge.tasks:
+                raise ValueError(
+                    f"tasks.{task}: a classifier judges the images of a GAN: name a classification task on "
+                    f"'{dataset}' under judge.tasks"
+                )
         for task in self.levels:
             if task not in self.tasks:
                 raise ValueError(f"levels: {UnknownName('task of this study', task, self.tasks)}")
@@ -58,11 +67,24 @@ class Design(Study):
             for level in levels:
                 yield from (Run(task, cohort, self.tasks[task], level, branch) for branch in (None, *self.controls))
 
+    # ------------------------------------------------------------ GANs
+
+    def gans(self, config: Config) -> list[str]:
+        """List the tasks of GANs."""
+        return [task for task in self.tasks if config.tasks[task].objective.name == GAN]
+
+    def judged(self, config: Config) -> list[Run]:
+        """List the runs whose images are judged."""
+        return [run for task in self.gans(config) for run in self._runs_of(config, task)]
+
     def analyses(self, config: Config) -> list[str]:
-        """List theta_0, whose header says of which kinds the weights are."""
-        return [
+        """List theta_0, whose header says of which kinds the weights are, and what judges say of images."""
+        starts = [
             initial_file(config.results, task, cohort) for task in self.tasks for cohort in config.tasks[task].cohorts
         ]
+        return [*starts, *(run.judged(config.results) for run in self.judged(config))]
+
+    # ------------------------------------------------------------ figures
 
     def figure_names(self, config: Config) -> list[str]:
         """Name the one figure."""

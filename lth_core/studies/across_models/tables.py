@@ -20,8 +20,10 @@ from lth_core.analysis.measurements import (
 )
 from lth_core.config import Config
 from lth_core.data.kinds import kind_of_data
+from lth_core.metrics import Metric
 from lth_core.storage.paths import initial_file
 from lth_core.storage.tensors import read_header
+from lth_core.studies.across_models.judged import frechet_metric, with_distances
 from lth_core.studies.across_models.kinds import KINDS, kind_of_model
 from lth_core.studies.across_models.study import Design
 from lth_core.studies.task_tables import TaskTables
@@ -51,6 +53,11 @@ class View(TaskTables):
     study: Design
 
     @property
+    def metric(self) -> Metric:
+        """Return what the task is measured by: of a GAN, how far its images are from real ones."""
+        return frechet_metric(self.dense) if self.task in self.study.gans(self.config) else super().metric
+
+    @property
     def dense(self) -> pd.Series:
         """Return the metric of dense networks, by seed."""
         return seed_means(select_dense(self.tables["measurements"], self.task), "metric")
@@ -68,16 +75,18 @@ class View(TaskTables):
 def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
     """Make the tables.
 
-    measurements: one row per run and replicate, at the end of training (`metric` on test data, `validation_metric`).
+    measurements: one row per run and replicate, at the end of training (`metric` on test data, `validation_metric`;
+    of a GAN the Frechet distance of its images to test images).
     gains: one row per task, branch and level: how much better than the dense network, in the metric's unit, with its
     95% interval, and the verdict on whether it matches. lowest: one row per task and branch: the lowest density that
     matches, as do all higher ones (`lowest`; 1: only the dense network), the ends of its 95% interval (`fewest` and
     `most` weights), and the lowest density that was tested (`tested`).
     """
-    measured = {"measurements": final_metrics(read_histories(config, study.runs(config)))[list(COLUMNS)]}
+    ends = final_metrics(read_histories(config, study.runs(config)))[list(COLUMNS)]
+    measured = {"measurements": with_distances(ends, config, study.judged(config))}
     views = [View(study, config, measured, task) for task in study.tasks]
     gains = pd.concat([_gains(view, branch) for view in views for branch in branches(study)], ignore_index=True)
-    return measured | {"gains": gains, "lowest": lowest(study, config, gains)}
+    return measured | {"gains": gains, "lowest": lowest(views, gains)}
 
 
 def branches(study: Design) -> list[str]:
@@ -91,14 +100,14 @@ def _gains(view: View, branch: str) -> pd.DataFrame:
     return gains.assign(task=view.task, branch=branch)[list(GAINS)]
 
 
-def lowest(study: Design, config: Config, gains: pd.DataFrame) -> pd.DataFrame:
+def lowest(views: list[View], gains: pd.DataFrame) -> pd.DataFrame:
     """Return how few weights match, by task and branch, from the table `gains`; tasks are ordered by kind of model."""
     rows = []
-    for task in study.tasks:
-        metric, model = View(study, config, {}, task).metric, config.tasks[task].model.name
-        about = {"kind": _kind(config, task), "task": task, "model": model}
+    for view in views:
+        task, metric = view.task, view.metric
+        about = {"kind": _kind(view.config, task), "task": task, "model": view.config.tasks[task].model.name}
         measured_by = {"metric": metric.label, "matching": metric.matching, "unit": metric.unit}
-        for branch in branches(study):
+        for branch in branches(view.study):
             curve = gains[(gains["task"] == task) & (gains["branch"] == branch)]
             estimate, fewest, most = lowest_density(curve)
             interval = {"lowest": estimate, "fewest": fewest, "most": most, "tested": curve["density"].min()}

@@ -13,8 +13,10 @@ from matplotlib.ticker import LogLocator, NullLocator
 from lth_core.config import Config
 from lth_core.drawing.axes import density_axis, metric_axis
 from lth_core.drawing.colours import NEUTRAL, series
-from lth_core.drawing.figures import legend, panels
+from lth_core.drawing.figures import interval_note, leftmost, legend, panels
 from lth_core.drawing.lines import band, reference, threshold
+from lth_core.drawing.multiples import GREY, multiples
+from lth_core.drawing.style import SMALL
 from lth_core.metrics import percent_text
 from lth_core.studies.base import Drawing
 from lth_core.studies.comparison.captions import captions
@@ -23,10 +25,10 @@ from lth_core.studies.comparison.study import TOTAL, TRAINING, Design
 from lth_core.studies.comparison.view import View
 
 GROUP_COLOURS: dict[str, str] = dict(zip(GROUPS, series(len(GROUPS)), strict=True))
-BACKGROUND = "#C8C8C8"
-"""Lines of the methods of other groups."""
 ROW = 0.21
 """Inches for each method where methods are rows."""
+NAMES = 1.7
+"""Inches for their names."""
 
 
 def drawings(study: Design, config: Config, tables: dict[str, pd.DataFrame]) -> list[Drawing]:
@@ -51,22 +53,14 @@ def drawings(study: Design, config: Config, tables: dict[str, pd.DataFrame]) -> 
 # ---------------------------------------------------------------- lines, a panel per group
 
 
-def by_group(view: View, line: Callable[[Axes, str, str], None], behind: Callable[[Axes, str], None]) -> Figure:
+def by_group(view: View, line: Callable[[Axes, str, str], None], behind: Callable[[str], pd.Series]) -> Figure:
     """Draw a panel for each group: its methods in colour (`line`), those of other groups in grey (`behind`)."""
-    used = [group for group in GROUPS if any(one.group == group for one in view.contenders.values())]
-    columns = min(2, len(used))
-    figure, axes = panels(columns, -(-len(used) // columns), width=3.9, height=3.0)
-    for panel, group in zip(axes.flat, used, strict=False):
-        panel.sharey(axes[0, 0]) if panel is not axes[0, 0] else None
-        inside = [one for one in view.contenders.values() if one.group == group]
-        for contender in view.contenders.values():
-            if contender.group != group:
-                behind(panel, contender.name)
-        for contender, colour in zip(inside, series(len(inside)), strict=True):
-            line(panel, contender.name, colour)
-        panel.set_title(f"masks made {group}" if group != GROUPS[-1] else group)
-    for panel in axes.flat[len(used) :]:
-        panel.remove()
+    groups, colours = {}, {}
+    for group in GROUPS:
+        if inside := [one.name for one in view.contenders.values() if one.group == group]:
+            groups[f"masks made {group}" if group != GROUPS[-1] else group] = inside
+            colours |= dict(zip(inside, series(len(inside)), strict=True))
+    figure, _ = multiples(groups, lambda axes, name: line(axes, name, colours[name]), behind, across=2, height=2.6)
     return figure
 
 
@@ -77,51 +71,46 @@ def densities(view: View) -> Figure:
         rows, label = view.rows("measurements", method), view.contenders[method].label
         band(axes, rows, "density", "metric", colour=colour, label=label)
 
-    def behind(axes: Axes, method: str) -> None:
-        means = view.rows("measurements", method).groupby("density")["metric"].mean()
-        axes.plot(means.index, means, color=BACKGROUND, linewidth=0.8, zorder=1)
+    def behind(method: str) -> pd.Series:
+        return view.rows("measurements", method).groupby("density")["metric"].mean()
 
     figure = by_group(view, line, behind)
     for axes in figure.axes:
         reference(axes, view.dense["metric"])
         density_axis(axes, view.study.densities)
-    _finish(view, figure)
+    _finish(view, figure, interval_note(view.seeds))
     return figure
 
 
 def flops(view: View) -> Figure:
     """Draw the metric by what search and training cost; at equal cost, diamonds."""
 
-    def points(method: str, budget: str) -> pd.DataFrame:
+    def points(method: str, budget: str) -> pd.Series:
         metric = view.rows("measurements", method, budget).groupby("density")["metric"].mean()
         cost = view.rows("costs", method, budget).groupby("density")["total"].mean()
-        return pd.DataFrame({"metric": metric, "cost": cost}).sort_index(ascending=False)
+        return pd.DataFrame({"metric": metric, "cost": cost}).sort_index(ascending=False).set_index("cost")["metric"]
 
     def line(axes: Axes, method: str, colour: str) -> None:
-        once, label = points(method, TRAINING), view.contenders[method].label
-        axes.plot(once["cost"], once["metric"], "o-", color=colour, label=label)
+        once = points(method, TRAINING)
+        axes.plot(once.index, once, "o-", color=colour, label=view.contenders[method].label)
         if view.study.has_total:
             longer = points(method, TOTAL)
-            axes.plot(longer["cost"], longer["metric"], "D", color=colour, markerfacecolor="white", markersize=5)
+            axes.plot(longer.index, longer, "D", color=colour, markerfacecolor="white", markersize=5)
 
-    def behind(axes: Axes, method: str) -> None:
-        once = points(method, TRAINING)
-        axes.plot(once["cost"], once["metric"], color=BACKGROUND, linewidth=0.8, zorder=1)
-
-    figure = by_group(view, line, behind)
+    figure = by_group(view, line, lambda method: points(method, TRAINING))
     for axes in figure.axes:
         reference(axes, view.dense["metric"])
         threshold(axes, 1, "one dense training", vertical=True)
         _cost_axis(axes)
-    _finish(view, figure)
+    _finish(view, figure, f"means of {view.seeds} seeds")
     return figure
 
 
-def _finish(view: View, figure: Figure) -> None:
-    """Label the vertical axes, and explain the lines within each panel."""
+def _finish(view: View, figure: Figure, note: str) -> None:
+    """Label the vertical axes, and explain the lines."""
     for axes in figure.axes:
         metric_axis(axes.yaxis, view.metric, f"test {view.metric.label}")
-        axes.legend(loc="best", fontsize=7)
+    legend(figure, f"{note}; {GREY}")
 
 
 def _cost_axis(axes: Axes) -> None:
@@ -150,12 +139,11 @@ def ranks(view: View) -> Figure:
     ranked = {density: view.ranks(density) for density in columns}
     means = pd.concat(ranked.values()).groupby("method")["rank"].mean()
     order = list(means.sort_values(kind="stable").index)
-    figure, axes = panels(len(columns), width=1.45, height=0.9 + ROW * len(order))
-    figure.set_figwidth(figure.get_figwidth() + 1.7)  # for the names
+    figure, axes = panels(len(columns), width=1.45, height=0.9 + ROW * len(order), names=NAMES)
     for panel, density in zip(axes[0], columns, strict=True):
         _ranked(panel, view, ranked[density], order)
         panel.set_title(f"{percent_text(density)}% of weights")
-        _rows(panel, [compared[name].label for name in order] if panel is axes[0, 0] else [""] * len(order))
+        _rows(panel, [compared[name].label for name in order] if leftmost(panel) else [""] * len(order))
     legend(figure, f"rank by the mean of {view.seeds} seeds; line: simultaneous 95% interval")
     return figure
 
@@ -177,20 +165,19 @@ def search(view: View) -> Figure:
     """Draw what finding a mask and training its ticket cost, at the highest and the lowest density."""
     shown = list(dict.fromkeys([view.study.densities[0], view.study.densities[-1]]))
     names = list(view.contenders)
-    figure, axes = panels(len(shown), width=3.2, height=0.9 + ROW * len(names))
-    figure.set_figwidth(figure.get_figwidth() + 1.7)  # for the names
+    figure, axes = panels(len(shown), width=3.2, height=0.9 + ROW * len(names), names=NAMES)
     for panel, density in zip(axes[0], shown, strict=True):
         costs = {name: [view.mean_cost(name, density, part) for part in ("search", "training")] for name in names}
         for position, (finding, training) in enumerate(costs.values()):
             panel.barh(position, finding, color=series(1)[0], height=0.7, label="finding the mask")
             panel.barh(position, training, left=finding, color=series(2)[1], height=0.7, label="training its ticket")
-            panel.text(finding + training, position, f" {finding:.2g} + {training:.2g}", va="center", fontsize=7)
+            panel.text(finding + training, position, f" {finding:.2g} + {training:.2g}", va="center", fontsize=SMALL)
         panel.margins(x=0.35)  # for the numbers
         panel.set_xlim(left=0)
         panel.set_title(f"{percent_text(density)}% of weights")
         panel.set_xlabel("dense trainings")
         panel.grid(visible=False, axis="y")
-        _rows(panel, [view.contenders[name].label for name in names] if panel is axes[0, 0] else [""] * len(names))
+        _rows(panel, [view.contenders[name].label for name in names] if leftmost(panel) else [""] * len(names))
     legend(figure)
     return figure
 
@@ -199,8 +186,7 @@ def equal_cost(view: View) -> Figure:
     """Draw, at equal cost, costs, the metric and ranks of every method, beside those of equal training."""
     shown, most = view.study.total_densities, f"same cost, or {view.study.longest:g} times the steps"
     count = len(view.contenders)
-    figure, axes = panels(3, len(shown), width=2.2, height=1.0 + ROW * count)
-    figure.set_figwidth(figure.get_figwidth() + 1.7)  # for the names
+    figure, axes = panels(3, len(shown), width=2.2, height=1.0 + ROW * count, names=NAMES)
     for row, density in zip(axes, shown, strict=True):
         table = view.ranks(density, TOTAL)
         order = list(table["method"])

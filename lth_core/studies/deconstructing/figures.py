@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from lth_core.config import Config
 from lth_core.drawing.axes import density_axis, percent_axis
 from lth_core.drawing.colours import SERIES
-from lth_core.drawing.figures import interval_note, legend, panels
+from lth_core.drawing.figures import interval_note, legend
 from lth_core.drawing.lines import band, reference
+from lth_core.drawing.multiples import GREY, multiples
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import data_note
 from lth_core.studies.deconstructing.study import KEPT_ACTIONS, PRUNED_ACTIONS, REWIND, ZERO, Design
@@ -34,7 +35,19 @@ CRITERION_STYLES = {
 }
 """Criterion -> colour and line style; unlisted ones have OTHER_STYLE."""
 OTHER_STYLE = (SERIES[6], "-")
-SIGN_FORMS = ("-same-sign", "-diff-sign")
+FAMILIES = {
+    "final weights": ("large-final", "small-final"),
+    "initial weights": ("large-init", "small-init"),
+    "both": ("large-init-large-final", "small-init-small-final"),
+    "changes of weights": ("magnitude-increase", "movement"),
+    "large final, by sign": ("large-final", "large-final-same-sign", "large-final-diff-sign"),
+    "magnitude increase, by sign": (
+        "magnitude-increase",
+        "magnitude-increase-same-sign",
+        "magnitude-increase-diff-sign",
+    ),
+}
+"""Title of a panel -> its criteria, where they are used."""
 
 ACTION_LABELS = {
     ZERO: "set to 0",
@@ -46,6 +59,15 @@ ACTION_LABELS = {
     REWIND: "own starting values",
     **{name: name.replace("-signed", ", signs kept") for name in KEPT_ACTIONS},
 }
+ACTION_TITLES = {
+    "freeze-init": "frozen",
+    "freeze-init-zero-mask": "0 if moved toward 0",
+    "freeze-init-zero-all": "kept ones 0, too",
+    "freeze-init-zero-reverse": "0 if moved away from 0",
+    "freeze-init-zero-reshuffle": "random ones 0",
+    "redraw": "redrawn",
+    "reshuffle": "reshuffled",
+}
 ACTION_COLOURS = dict(zip([ZERO, *PRUNED_ACTIONS], SERIES, strict=False)) | {
     REWIND: SERIES[0],
     "redraw": SERIES[1],
@@ -55,9 +77,9 @@ ACTION_COLOURS = dict(zip([ZERO, *PRUNED_ACTIONS], SERIES, strict=False)) | {
 
 CAPTIONS = {
     "criteria": "Test accuracy at early stopping of chains that find their masks by different criteria (section 2), "
-    "against density. w_i: weights at the start of a level's training; w_f: those at its end. Left: |w_f| (large "
-    "final), |w_i| (large init), both, |w_f| - |w_i| (magnitude increase), |w_f - w_i| (movement), and opposites. "
-    "Right: kept only where the sign of w_i is that of w_f, or only where it is not.",
+    "against density. w_i: weights at the start of a level's training; w_f: those at its end. Panels: |w_f| (large "
+    "final), |w_i| (large init), both, |w_f| - |w_i| (magnitude increase) and |w_f - w_i| (movement), and opposites; "
+    "by sign: kept only where the sign of w_i is that of w_f, or only where it is not.",
     "kept-weights": "Test accuracy at early stopping by what kept weights start from (mask-1 actions, section 3), "
     "against density: their own starting values, values redrawn from the layer's whole starting tensor, their values "
     "reshuffled, or plus or minus the layer's standard deviation. Solid: every weight keeps its sign. Dashed: signs "
@@ -74,31 +96,37 @@ def drawings(study: Design, config: Config, task: str, accuracies: pd.DataFrame)
     chains = study.chains(config, study.tasks[task])
     draw = {
         "criteria": lambda: _criteria(table, chains["criteria"]),
-        "kept-weights": lambda: _actions(table, chains["kept"]),
-        "pruned-weights": lambda: _actions(table, chains["pruned"]),
+        "kept-weights": lambda: _kept(table, chains["kept"]),
+        "pruned-weights": lambda: _pruned(table, chains["pruned"]),
     }
     data = data_note(config.tasks[task], table["seed"].nunique())
     return [Drawing(f"{kind}-{task}", f"{CAPTIONS[kind]} {data}", draw[kind]) for kind in draw]
 
 
 def _criteria(table: pd.DataFrame, chains: dict[str, str]) -> Figure:
-    """Draw criteria without and with a condition on signs, side by side."""
-    groups = criterion_groups(list(chains))
-    figure, axes = panels(len(groups), height=3.2)
-    for panel, names in zip(axes[0], groups, strict=True):
-        panel.sharey(axes[0, 0])
-        for name in names:
-            colour, line = CRITERION_STYLES.get(name, OTHER_STYLE)
-            _line(panel, table, chains[name], criterion_label(name), colour, line)
-    return _finish(figure, axes[0], table)
+    """Draw a panel for each family of criteria."""
+
+    def line(axes: Axes, name: str) -> None:
+        colour, dash = CRITERION_STYLES.get(name, OTHER_STYLE)
+        _line(axes, table, chains[name], criterion_label(name), colour, dash)
+
+    figure, row = multiples(criterion_families(list(chains)), line, lambda name: _means(table, chains[name]))
+    return _finish(figure, row, table)
 
 
-def criterion_groups(criteria: Sequence[str]) -> list[list[str]]:
-    """Group criteria: those without a condition on signs, then those with one beside the criteria they vary."""
-    forms = [name for name in criteria if name.endswith(SIGN_FORMS)]
-    plain = [name for name in criteria if name not in forms]
-    of_forms = [name for name in plain if name == "random" or any(form.startswith(f"{name}-") for form in forms)]
-    return [plain, [*of_forms, *forms]] if forms else [plain]
+def criterion_families(criteria: Sequence[str]) -> dict[str, list[str]]:
+    """Group criteria for panels, each with random masks to compare them with."""
+    random = ["random"] if "random" in criteria else []
+    families: dict[str, list[str]] = {}
+    listed = {*random}
+    for title, members in FAMILIES.items():
+        inside = [name for name in members if name in criteria]
+        if not listed.issuperset(inside):
+            families[title] = [*inside, *random]
+            listed |= {*inside}
+    if others := [name for name in criteria if name not in listed]:
+        families["other criteria"] = [*others, *random]
+    return families or {"random masks": random}
 
 
 def criterion_label(name: str) -> str:
@@ -106,14 +134,41 @@ def criterion_label(name: str) -> str:
     return name.replace("-same-sign", ", same sign").replace("-diff-sign", ", other sign").replace("-", " ")
 
 
-def _actions(table: pd.DataFrame, chains: dict[str, str]) -> Figure:
+def _kept(table: pd.DataFrame, chains: dict[str, str]) -> Figure:
+    """Draw a panel for each new value of kept weights, beside their own: dashed where they lose their signs."""
+    actions = dict.fromkeys(name.removesuffix("-signed") for name in chains if name != REWIND)
+    unchanged = [REWIND] if REWIND in chains else []
+    groups = {
+        ACTION_TITLES.get(action, action): [
+            *unchanged,
+            *(name for name in chains if name.removesuffix("-signed") == action),
+        ]
+        for action in actions
+    }
+    return _actions(table, chains, groups or {"": unchanged})
+
+
+def _pruned(table: pd.DataFrame, chains: dict[str, str]) -> Figure:
+    """Draw a panel for each fate of pruned weights, beside setting them to 0."""
+    zero = [ZERO] if ZERO in chains else []
+    groups = {ACTION_TITLES.get(name, name): [*zero, name] for name in chains if name != ZERO}
+    return _actions(table, chains, groups or {"": zero})
+
+
+def _actions(table: pd.DataFrame, chains: dict[str, str], groups: dict[str, list[str]]) -> Figure:
     """Draw one curve per action: solid, but dashed where kept weights lose their signs."""
-    figure, axes = panels(width=5.2, height=3.2)
-    for name, method in chains.items():
+
+    def line(axes: Axes, name: str) -> None:
         loses_signs = name in KEPT_ACTIONS and not name.endswith("-signed")
         colour = ACTION_COLOURS[name.removesuffix("-signed")]
-        _line(axes[0, 0], table, method, ACTION_LABELS[name], colour, "--" if loses_signs else "-")
-    return _finish(figure, axes[0], table)
+        _line(axes, table, chains[name], ACTION_LABELS[name], colour, "--" if loses_signs else "-")
+
+    figure, row = multiples(groups, line, lambda name: _means(table, chains[name]))
+    return _finish(figure, row, table)
+
+
+def _means(table: pd.DataFrame, method: str) -> pd.Series:
+    return table[table["method"] == method].groupby("density")["accuracy"].mean()
 
 
 def _line(axes: Axes, table: pd.DataFrame, method: str, label: str, colour: str, line: str) -> None:
@@ -128,7 +183,5 @@ def _finish(figure: Figure, row: Sequence[Axes], table: pd.DataFrame) -> Figure:
         reference(panel, table.loc[table["level"] == 0, "accuracy"])
         density_axis(panel, levels.groupby("level")["density"].mean())
         percent_axis(panel.yaxis, "test accuracy")
-    for panel in row[1:]:
-        panel.set_ylabel("")
-    legend(figure, interval_note(table["seed"].nunique()))
+    legend(figure, f"{interval_note(table['seed'].nunique())}; {GREY}")
     return figure

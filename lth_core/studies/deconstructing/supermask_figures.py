@@ -8,12 +8,12 @@ from matplotlib.figure import Figure
 from lth_core.config import Config
 from lth_core.drawing.axes import density_axis, percent_axis
 from lth_core.drawing.bars import bars
-from lth_core.drawing.colours import NEUTRAL, SERIES
+from lth_core.drawing.colours import NEUTRAL, SERIES, series
 from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.lines import band
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import data_note
-from lth_core.studies.deconstructing.figures import CRITERION_STYLES, OTHER_STYLE, criterion_groups, criterion_label
+from lth_core.studies.deconstructing.figures import criterion_families, criterion_label
 from lth_core.studies.deconstructing.study import Design
 from lth_core.studies.deconstructing.tables import FOUND, TRAINED, at_best_level, by_seed, supermask_kinds
 
@@ -34,9 +34,9 @@ CAPTIONS = {
     "by different criteria, at the density that validation accuracy chooses for each (section 5). Kept weights have "
     "their initial values, or the layer's standard deviation with their sign.",
     "supermask-densities": "Test accuracy of untrained networks under masks that are found from the trained dense "
-    "network by different criteria, against density (section 5). Left: kept weights have their initial values. Right: "
-    "the layer's standard deviation with their sign. Below: kept only where the sign after training is the initial "
-    "one, or only where it is not.",
+    "network by different criteria, against density (section 5). Solid: kept weights have their initial values. "
+    "Dashed: the layer's standard deviation with their sign. By sign: kept only where the sign after training is the "
+    "initial one, or only where it is not.",
     "learned-supermasks": "Test accuracy without and with training: the best mask that a criterion finds (criterion "
     "and density by validation accuracy); masks that are learned while no weight changes, and drawn once, "
     "without and with dynamic weight rescaling; likely masks, which keep the weights that are drawn more often than "
@@ -75,23 +75,22 @@ def _bars(supermasks: pd.DataFrame, criteria: list[str]) -> Figure:
 
 
 def _densities(supermasks: pd.DataFrame, criteria: list[str]) -> Figure:
-    """Draw a column per kind of values, a row of criteria without and one with a condition on signs, a curve each."""
-    groups = criterion_groups(criteria)
-    figure, axes = panels(len(VALUES), len(groups))
-    for row, names in zip(axes, groups, strict=True):
-        for panel, values in zip(row, VALUES, strict=True):
-            panel.sharey(axes[0, 0])
-            of_values = supermasks[supermasks["values"] == values]
-            for name in names:
-                style = dict(zip(("colour", "linestyle"), CRITERION_STYLES.get(name, OTHER_STYLE), strict=True))
-                rows = of_values[of_values["criterion"] == name]
-                band(panel, rows, "density", "test_accuracy", label=criterion_label(name), markers=False, **style)
-            density_axis(panel, supermasks.groupby("level")["density"].mean())
-    for row in axes:  # once everything is drawn: all panels share the axis
-        percent_axis(row[0].yaxis, "test accuracy")
-    for panel, title in zip(axes[0], VALUES.values(), strict=True):
+    """Draw a panel for each family of criteria: solid, initial values; dashed, signed constants."""
+    families = criterion_families(criteria)
+    figure, axes = panels(len(families), height=2.3)
+    for panel, names in zip(axes[0], families.values(), strict=True):
+        panel.sharey(axes[0, 0])
+        for name, colour in zip(names, series(len(names)), strict=True):
+            for values, dash in zip(VALUES, ("-", "--"), strict=True):
+                rows = supermasks[(supermasks["criterion"] == name) & (supermasks["values"] == values)]
+                label = criterion_label(name) if dash == "-" else "_signed constants"
+                look = {"label": label, "colour": NEUTRAL if name == "random" else colour, "linestyle": dash}
+                band(panel, rows, "density", "test_accuracy", markers=False, **look)
+        density_axis(panel, supermasks.groupby("level")["density"].mean())
+    for panel, title in zip(axes[0], families, strict=True):
+        percent_axis(panel.yaxis, "test accuracy")
         panel.set_title(title)
-    legend(figure, interval_note(supermasks["seed"].nunique()))
+    legend(figure, f"{interval_note(supermasks['seed'].nunique())}\nsolid: initial values; dashed: signed constants")
     return figure
 
 

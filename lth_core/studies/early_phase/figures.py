@@ -12,7 +12,7 @@ from lth_core.analysis.measurements import seed_means
 from lth_core.config import Choice, Config
 from lth_core.drawing.axes import density_axis, percent_axis
 from lth_core.drawing.colours import ramp, role_style, series
-from lth_core.drawing.figures import interval_note, legend, panels
+from lth_core.drawing.figures import interval_note, leftmost, legend, panels
 from lth_core.drawing.lines import band, reference
 from lth_core.metrics import percent_text
 from lth_core.storage.runs import DENSE
@@ -72,7 +72,7 @@ def _dots(study: Design, table: pd.DataFrame, k: int) -> Figure:
         for line, (name, (role, _)) in enumerate(networks.items())
     }
     width = 5.4 if len(study.levels) == 1 else 3.8  # the names need as much room for one panel as for two
-    figure, axes = panels(len(study.levels), height=0.24 * max(heights.values()) + 0.9, width=width)
+    figure, axes = panels(len(study.levels), height=0.24 * max(heights.values()) + 0.9, width=width, across=2)
     for panel, level in zip(axes[0], study.levels, strict=True):
         here = table[table["level"] == level]
         for name, (role, label) in networks.items():
@@ -84,7 +84,7 @@ def _dots(study: Design, table: pd.DataFrame, k: int) -> Figure:
                 )
         panel.set_yticks(list(heights.values()), [label for _, label in networks.values()])
         panel.set_ylim(max(heights.values()) + 0.7, -0.7)
-        panel.label_outer()
+        panel.tick_params(labelleft=leftmost(panel))
         panel.set_title(f"{percent_text(here['density'].mean())}% of weights")
         low, high = panel.get_xlim()
         panel.set_xlim(max(low, 0), min(high, 1 + 0.03 * (1 - max(low, 0))))
@@ -116,7 +116,6 @@ def _curves(study: Design, table: pd.DataFrame, k: int) -> Figure:
         density_axis(panel, table.loc[table["level"] > 0, "density"])
     for panel in axes[0]:
         percent_axis(panel.yaxis, "test accuracy")
-        panel.label_outer()
     legend(figure, interval_note(table["seed"].nunique()))
     return figure
 
@@ -193,6 +192,5 @@ def _effective_std(study: Design, table: pd.DataFrame) -> Figure:
         panel.set_xlabel("effective standard deviation")
     for panel in axes[0]:
         percent_axis(panel.yaxis, "test accuracy")
-        panel.label_outer()
     legend(figure, with_bars(interval_note(table["seed"].nunique())))
     return figure

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from lth_core.analysis.measurements import seed_means
 from lth_core.drawing.axes import percent_axis, step_axis
 from lth_core.drawing.colours import series
-from lth_core.drawing.figures import interval_note, legend, panels
+from lth_core.drawing.figures import interval_note, label_columns, legend, panels
 from lth_core.drawing.lines import reference, threshold
 from lth_core.metrics import percent_text
 from lth_core.studies.base import Drawing
@@ -67,8 +67,7 @@ def _pretraining(study: Design, k: int, perturbed: pd.DataFrame, pretrained: pd.
             panel.set_xlim(min(k, study.pretraining_steps[0]) / 1.3, max(k, study.pretraining_steps[-1]) * 1.2)
             panel.set_title(f"{network} pretraining, {percent_text(here['density'].mean())}% of weights")
         percent_axis(row[0].yaxis, "test accuracy")
-    for panel in axes.flat:
-        panel.label_outer()
+    label_columns(axes)
     for panel in axes[-1]:
         panel.set_xlabel("steps of pretraining")
     legend(figure, with_bars(interval_note(perturbed["seed"].nunique())))

@@ -18,9 +18,25 @@ def caption(kind: str, view: View) -> str:
 
 
 def censored(view: View) -> str:
-    """Say what early stopping at the last step means."""
+    """Say what early stopping at the last step means, or why the step is not drawn."""
     what, still, change = still_improving(view.metric).rpartition(" still ")
+    if view.too_short():
+        return (
+            f"The step of early stopping is not drawn: {100 * view.stops_last():.0f}% of the networks are best at "
+            f"their last step, when {what} was{still}{change}, so training is too short to tell."
+        )
     return f"Early stopping at the last step means that {what} was{still}{change}."
+
+
+def stopped(view: View, measured: str) -> str:
+    """Name the step of early stopping, where it is drawn, and what is measured at it."""
+    step = f"step of early stopping ({early_stopping(view.metric)})"
+    return f"{measured} at the {step}" if view.too_short() else f"{step} and {measured} at that step"
+
+
+def capital(text: str) -> str:
+    """Let a sentence begin with a capital letter."""
+    return text[:1].upper() + text[1:]
 
 
 def tickets(view: View) -> str:
@@ -46,7 +62,8 @@ def training_caption(view: View) -> str:
 def tickets_caption(view: View) -> str:
     """Describe Figure 4."""
     label = view.metric.label
-    panels = [f"(a) step of early stopping ({early_stopping(view.metric)})", f"(b) test {label} at the end of training"]
+    panels = [] if view.too_short() else [f"(a) step of early stopping ({early_stopping(view.metric)})"]
+    panels.append(f"(b) test {label} at the end of training")
     if view.one_shots():
         reinits = ["one-shot masks on new initial weights"] if view.reinits() else []
         drawn = ["winning tickets", "one-shot tickets", *reinits]
@@ -58,9 +75,8 @@ def early_stop_caption(view: View) -> str:
     """Describe Figure 5."""
     label = view.metric.label
     return (
-        f"{tickets(view).capitalize()}: step of early stopping ({early_stopping(view.metric)}) and the test and "
-        f"training {label} at that step, against density, as in Figure 5. Training {label} is measured on "
-        f"{measured_on(view)}. {censored(view)}"
+        f"{tickets(view).capitalize()}: {stopped(view, f'the test and training {label}')}, against density, as in "
+        f"Figure 5. Training {label} is measured on {measured_on(view)}. {censored(view)}"
     )
 
 
@@ -75,8 +91,8 @@ def dropout_caption(view: View) -> str:
     """Describe Figure 6."""
     without = ", against the tickets of the same network trained without dropout (dashed)" if view.tasks[1:] else ""
     return (
-        f"Step of early stopping and test {view.metric.label} at that step of a network trained with dropout{without}, "
-        f"as in Figure 6: {tickets(view)}. {censored(view)}"
+        f"{capital(stopped(view, f'test {view.metric.label}'))}, of a network trained with dropout{without}, as in "
+        f"Figure 6: {tickets(view)}. {censored(view)}"
     )
 
 
@@ -94,8 +110,8 @@ def thirds_caption(view: View) -> str:
 def strategies_caption(view: View) -> str:
     """Describe Figures 9 and 10."""
     return (
-        f"Step of early stopping and test {view.metric.label} at that step, for masks found by iterative pruning with "
-        "and without resetting the weights in every round, as in Figures 9 and 10. All are trained from the original "
+        f"{capital(stopped(view, f'test {view.metric.label}'))}, for masks found by iterative pruning with and without "
+        "resetting the weights in every round, as in Figures 9 and 10. All are trained from the original "
         f"initialization. {censored(view)}"
     )
 
@@ -104,7 +120,8 @@ def controls_caption(view: View) -> str:
     """Describe Figure 14."""
     by_rate = drops_rate(view.config.tasks[view.task])
     label = view.metric.label
-    measured = f"Test {label} at the end of training" if by_rate else f"Step of early stopping and test {label} there"
+    early = capital(stopped(view, f"test {label}"))
+    measured = f"Test {label} at the end of training" if by_rate else early
     controls = "; ".join(dict.fromkeys(view.control_label(name) for name in view.study.controls))
     end = "" if by_rate else f" {censored(view)}"
     return f"{measured}, of winning tickets against their controls, as in Figure 14: {controls}.{end}"

@@ -21,9 +21,9 @@ from lth_core.studies.base import Drawing
 from lth_core.studies.frankle2019.captions import caption
 from lth_core.studies.frankle2019.histogram_figures import distances_figure, initial_values_figure
 from lth_core.studies.frankle2019.study import Design, continued, drops_rate, one_shot, treatment
-from lth_core.studies.frankle2019.view import View
+from lth_core.studies.frankle2019.view import EARLY_STOP_STEP, View
 
-EARLY_STEP = ("early_stop_step", "early-stop step")
+EARLY_STEP = (EARLY_STOP_STEP, "early-stop step")
 EARLY_TEST = ("test_metric_early_stop", "test {} at early stop")
 EARLY_TRAIN = ("train_metric_early_stop", "training {} at early stop")
 END_TEST = ("test_metric_end", "final test {}")
@@ -75,11 +75,24 @@ def over_densities(axes: Axes, view: View, quantity: tuple[str, str], lines: Ite
 def row_of_panels(view: View, quantities: Iterable[tuple[str, str]], lines: list[Line]) -> Figure:
     """Draw the same curves in one panel per measurement."""
     quantities = list(quantities)
-    figure, axes = panels(len(quantities), width=3.4 if len(quantities) > 1 else 4.6)
-    for panel, quantity in zip(axes.flat, quantities, strict=True):
+    shown = [quantity for quantity in quantities if is_known(view, quantity)]
+    figure, axes = panels(len(shown), width=3.4 if len(shown) > 1 else 4.6)
+    for panel, quantity in zip(axes.flat, shown, strict=True):
         over_densities(panel, view, quantity, lines)
-    legend(figure, interval_note(view.seeds()))
+    explain(figure, view, EARLY_STEP in quantities)
     return figure
+
+
+def is_known(view: View, quantity: tuple[str, str]) -> bool:
+    """Return whether a measurement can be drawn: the step of early stopping only if training is long enough."""
+    return quantity != EARLY_STEP or not view.too_short()
+
+
+def explain(figure: Figure, view: View, stops: bool) -> None:
+    """Add the legend; of a figure that shows when training `stops` early it says where that is not drawn, and why."""
+    share = f"{100 * view.stops_last():.0f}% of the networks are best at their last step"
+    lacking = f"early-stop step not drawn: {share}\n" if stops and view.too_short() else ""
+    legend(figure, f"{lacking}{interval_note(view.seeds())}")
 
 
 def tickets_and_reinits(view: View) -> list[Line]:
@@ -92,20 +105,21 @@ def tickets_and_reinits(view: View) -> list[Line]:
 
 def tickets_figure(view: View) -> Figure:
     """Draw Figure 4: (a) early stopping, (b) the end of training, (c) one-shot pruning."""
-    figure, axes = panels(3 if view.one_shots() else 2)
     lines = tickets_and_reinits(view)
-    over_densities(axes[0, 0], view, EARLY_STEP, lines)
-    over_densities(axes[0, 1], view, END_TEST, lines)
+    drawn = {"a": (EARLY_STEP, lines), "b": (END_TEST, lines)}
     if view.one_shots():
         method = one_shot(view.method)
         pruned_once = [Line(view.curve(method=method), "one-shot")]
         for name in view.reinits():
             rows = view.curve(name, method=method)
             pruned_once.append(Line(rows, "reinit", "one-shot mask, reinitialized", linestyle="--"))
-        over_densities(axes[0, 2], view, EARLY_TEST, [lines[0], *pruned_once])
-    for panel, letter in zip(axes.flat, "abc", strict=False):
+        drawn["c"] = (EARLY_TEST, [lines[0], *pruned_once])
+    drawn = {letter: parts for letter, parts in drawn.items() if is_known(view, parts[0])}
+    figure, axes = panels(len(drawn))
+    for panel, (letter, (quantity, some)) in zip(axes[0], drawn.items(), strict=True):
+        over_densities(panel, view, quantity, some)
         panel.set_title(f"({letter})", loc="left")
-    legend(figure, interval_note(view.seeds()))
+    explain(figure, view, stops=True)
     return figure
 
 

@@ -14,6 +14,10 @@ from lth_core.metrics import Metric
 from lth_core.studies.frankle2019.study import CURVE_DENSITIES, Design, treatment
 from lth_core.tasks.metrics import metric_of
 
+EARLY_STOP_STEP = "early_stop_step"
+TOO_SHORT = 0.5
+"""From this part of trainings on that stop at their last evaluation, the step of early stopping is not drawn."""
+
 
 @dataclass(frozen=True)
 class View:
@@ -52,6 +56,16 @@ class View:
     def seeds(self) -> int:
         """Return the number of seeds of `task`."""
         return self.curve()["seed"].nunique()
+
+    def stops_last(self) -> float:
+        """Return the part of the trainings of `task` that are best at their last evaluation: none has stopped early."""
+        rows = self.tables["measurements"]
+        stopped = rows.loc[rows["task"] == self.task, EARLY_STOP_STEP].dropna()
+        return float((stopped == self.config.tasks[self.task].train.steps).mean()) if len(stopped) else 0.0
+
+    def too_short(self) -> bool:
+        """Return whether training is too short to tell when to stop: half of the trainings would stop at the end."""
+        return self.stops_last() >= TOO_SHORT
 
     def reinits(self) -> list[str]:
         """List the controls that keep the mask and draw a new initialization."""

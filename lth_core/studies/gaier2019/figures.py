@@ -11,16 +11,17 @@ from matplotlib.figure import Figure
 
 from lth_core.analysis.measurements import seed_means
 from lth_core.config import Config
-from lth_core.drawing.axes import label_vertical, metric_axis
-from lth_core.drawing.colours import series
+from lth_core.drawing.axes import label_vertical, metric_axis, whole_axis
+from lth_core.drawing.colours import NEUTRAL, ROLES, THRESHOLD, series
 from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.lines import band
+from lth_core.drawing.style import SMALL
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import data_note
 from lth_core.studies.gaier2019.claims import TaskClaims
 from lth_core.studies.gaier2019.study import Design
 
-EVOLVED, FIXED, TRAINED = (*series(2), "#000000")
+EVOLVED, FIXED, TRAINED = (*series(2), ROLES["dense"].colour)
 NAMED = 12
 """Inputs that are named; of more, such as pixels, each is a point."""
 FAINT = 60
@@ -44,10 +45,11 @@ def evolution(view: TaskClaims) -> Drawing:
         band(axes[0, 0], rows, "generation", "mean", label="mean over weights", colour=EVOLVED, markers=False)
         band(axes[0, 0], rows, "generation", "best", label="best weight", colour=FIXED, markers=False)
         metric_axis(axes[0, 0].yaxis, metric, f"{metric.label} in evolution")
-        band(axes[0, 1], rows, "generation", "connections", label="connections", colour="#009E73", markers=False)
+        band(axes[0, 1], rows, "generation", "connections", label="connections", colour=NEUTRAL, markers=False)
         label_vertical(axes[0, 1], "connections")
         for panel in axes[0, :2]:
             panel.set_xlabel("generation")
+            whole_axis(panel.xaxis)
         by_weight(axes[0, 2], view)
         legend(figure, interval_note(seeds))
         return figure
@@ -126,14 +128,14 @@ def draw_topology(axes: Axes, nodes: pd.DataFrame) -> None:
     for target, listed in sources.items():
         for source in listed:
             xs, ys = zip(positions[source], positions[target], strict=True)
-            axes.plot(xs, ys, color="#606060", linewidth=0.6, alpha=min(1.0, FAINT / max(count, 1)), zorder=1)
+            axes.plot(xs, ys, color=THRESHOLD, linewidth=0.6, alpha=min(1.0, FAINT / max(count, 1)), zorder=1)
     functions = dict(zip(nodes["node"].astype(int), nodes["function"], strict=True))
     for node, (x, y) in positions.items():
-        axes.scatter([x], [y], s=14, color=EVOLVED if node in functions else "#404040", zorder=2)
+        axes.scatter([x], [y], s=14, color=EVOLVED if node in functions else NEUTRAL, zorder=2)
         if node in functions:
-            axes.annotate(functions[node], (x, y), xytext=(4, 3), textcoords="offset points", fontsize=6)
+            axes.annotate(functions[node], (x, y), xytext=(4, 3), textcoords="offset points", fontsize=SMALL)
         elif len(inputs) <= NAMED:
             words = "always 1" if node == first - 1 else f"input {node + 1}"
-            axes.annotate(words, (x, y), xytext=(-4, 3), textcoords="offset points", fontsize=6, ha="right")
+            axes.annotate(words, (x, y), xytext=(-4, 3), textcoords="offset points", fontsize=SMALL, ha="right")
     axes.set_xlim(-0.3, max(np.max([x for x, _ in positions.values()]), 1) + 0.6)
     axes.set_axis_off()

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from lth_core.analysis.measurements import level_densities, select, select_dense
 from lth_core.drawing.axes import density_axis, metric_axis, positive_axis
 from lth_core.drawing.figures import interval_note, legend, panels
-from lth_core.drawing.lines import band, reference
+from lth_core.drawing.lines import band, reference, threshold
 from lth_core.drawing.sheets import sheet
 from lth_core.metrics import Metric, percent_text
 from lth_core.storage.runs import DENSE
@@ -104,7 +104,7 @@ def _distances(axes: Axes, view: View) -> None:
     dense = select_dense(view.tables[table], view.task)
     reference(axes, dense["test_distance"])
     floor = dense["test_floor"].mean()
-    axes.axhline(floor, color="#606060", linestyle=":", linewidth=1.1, zorder=1, label="training images (floor)")
+    threshold(axes, floor, "training images (floor)")
     density_axis(axes, view.curve(table)["density"].unique())
     positive_axis(axes, "energy distance of images to test images")
 

@@ -90,7 +90,7 @@ def _paths(view: View) -> Figure:
     """Draw a column for the dense network and one per level, a row per split and statistics; one curve per k."""
     columns = [(DENSE, 0), *((TICKET, level) for level in view.levels())]
     rows = [(split, statistics) for statistics in view.statistics() for split in SPLITS]
-    figure, axes = panels(len(columns), len(rows), width=2.6, height=2.1)
+    figure, axes = panels(len(columns), len(rows), height=2.0)
     colours = dict(zip(view.study.steps, ramp(len(view.study.steps)), strict=True))
     for row, (split, statistics) in zip(axes, rows, strict=True):
         for panel, (network, level) in zip(row, columns, strict=True):

@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from lth_core.config import Config
-from lth_core.drawing.axes import label_vertical, percent_axis
-from lth_core.drawing.colours import series
+from lth_core.drawing.axes import label_vertical, percent_axis, whole_axis
+from lth_core.drawing.colours import THRESHOLD, series
 from lth_core.drawing.figures import interval_note, legend, panels
-from lth_core.drawing.lines import band, threshold
+from lth_core.drawing.lines import band, reference, threshold
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import data_note, seeds_note
 from lth_core.studies.malach2020.claims import TaskClaims
@@ -51,9 +51,10 @@ def subset_sums(view: TaskClaims) -> Drawing:
         line = np.poly1d(np.polyfit(values, log, 1))
         ends = np.array([values.min(), values.max()])
         axes[0, 0].plot(
-            ends, line(ends), color="#606060", linestyle="--", linewidth=1.0, label="line fitted to the mean"
+            ends, line(ends), color=THRESHOLD, linestyle="--", linewidth=1.0, label="line fitted to the mean"
         )
         axes[0, 0].set_xlabel("random values")
+        whole_axis(axes[0, 0].xaxis)
         power_axis(axes[0, 0], "error of the best subset sum")
         band(
             axes[0, 1],
@@ -91,13 +92,13 @@ def construction(view: TaskClaims) -> Drawing:
             band(axes[0, 1], rows[what], "units", "agreement", label=label, colour=colour)
             band(axes[0, 2], rows[what], "units", "metric", label=label, colour=colour)
         threshold(axes[0, 0], float(np.log10(view.study.epsilon)), f"ε = {view.study.epsilon:g}")
-        target = view.pruned("target")["metric"].mean()
-        axes[0, 2].axhline(target, color="#000000", linestyle=(0, (4, 3)), linewidth=0.9, label="trained network")
+        reference(axes[0, 2], view.pruned("target")["metric"], label="trained network")
         power_axis(axes[0, 0], "largest error of outputs\n(part of the largest output)")
         percent_axis(axes[0, 1].yaxis, "same prediction")
         percent_axis(axes[0, 2].yaxis, f"test {metric.label}")
         for panel in axes[0]:
-            panel.set_xlabel("random units for each weight")
+            panel.set_xlabel("random units\nfor each weight")
+            whole_axis(panel.xaxis)
         legend(figure, interval_note(seeds))
         return figure
 

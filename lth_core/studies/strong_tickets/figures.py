@@ -13,6 +13,8 @@ from lth_core.drawing.axes import linear_density_axis, metric_axis
 from lth_core.drawing.colours import SERIES
 from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.lines import band, reference
+from lth_core.drawing.multiples import GREY, multiples
+from lth_core.metrics import percent_text
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import data_note, with_direction
 from lth_core.studies.strong_tickets.claims import StrongClaims
@@ -34,7 +36,7 @@ LABELS = {
     GATES: "Bernoulli gates",
     SAMPLED: "drawn masks, learned",
     RESCALED: "drawn masks, learned, rescaled",
-    ONE_SHOT: "masks of large final weights of the same sign",
+    ONE_SHOT: "large final weights, same sign",
     RANDOM: "random masks",
 }
 COLOURS = dict(zip(LABELS, SERIES, strict=False))
@@ -81,7 +83,7 @@ class View(TaskTables):
         widths = self.tables["widths"]
         at_width = widths[(widths["task"] == self.task) & (widths["kind"] == EDGE_POPUP)]["density"].mean()
         about = {"metric": self.metric.label, "weights": WEIGHTS[self.about.own_weights]}
-        about["density"] = f"{at_width:.0%}" if self.study.widths else ""
+        about["density"] = f"{percent_text(at_width)}%" if self.study.widths else ""
         return [
             Drawing(
                 f"{kind}-{self.task}", f"{with_direction(CAPTIONS[kind].format(**about), self.metric)} {note}", draw
@@ -91,20 +93,27 @@ class View(TaskTables):
 
     def subnetworks(self) -> Figure:
         """Draw all kinds of subnetworks against density."""
-        figure, axes = panels(1, width=5.6, height=3.6)
-        for kind, label in LABELS.items():
-            rows = self.about.rows(kind)
-            rows = rows[rows["density"] > 0].assign(
-                density=rows.groupby(["method", "level"])["density"].transform("mean")
-            )
-            band(axes[0, 0], rows, "density", "metric", label=label, colour=COLOURS[kind])
-        self.finish(axes[0, 0])
-        legend(figure, interval_note(self.seeds))
+        learned = [EDGE_POPUP, GATES, SAMPLED, RESCALED]
+        groups = {"masks that are learned": learned, "other masks": [kind for kind in LABELS if kind not in learned]}
+        figure, row = multiples(groups, self.line, lambda kind: self.curve(kind).groupby("density")["metric"].mean())
+        for panel in row:
+            self.finish(panel)
+        legend(figure, f"{interval_note(self.seeds)}; {GREY}")
         return figure
+
+    def curve(self, kind: str) -> pd.DataFrame:
+        """Return the subnetworks of one kind, those of a level at their mean density."""
+        rows = self.about.rows(kind)
+        by_level = rows.groupby(["method", "level"])["density"]
+        return rows[rows["density"] > 0].assign(density=by_level.transform("mean"))
+
+    def line(self, axes: Axes, kind: str) -> None:
+        """Draw the subnetworks of one kind against density."""
+        band(axes, self.curve(kind), "density", "metric", label=LABELS[kind], colour=COLOURS[kind])
 
     def weights(self) -> Figure:
         """Draw edge-popup and random masks in both kinds of weights."""
-        figure, axes = panels(1, width=4.6, height=3.2)
+        figure, axes = panels(1, width=5.6, height=3.2)
         for weights, linestyle in (("constant", "-"), ("initial", "--")):
             for kind in (EDGE_POPUP, RANDOM):
                 label = f"{LABELS[kind]}, {WEIGHTS[weights]}"

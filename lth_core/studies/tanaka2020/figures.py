@@ -8,14 +8,15 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.ticker import NullLocator
 
 from lth_core.config import Config
-from lth_core.drawing.axes import density_axis, label_vertical, metric_axis
+from lth_core.drawing.axes import density_axis, label_vertical, metric_axis, whole_axis
 from lth_core.drawing.colours import NEUTRAL, THRESHOLD, series
 from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.heatmaps import heatmaps
 from lth_core.drawing.lines import band, reference, threshold
+from lth_core.drawing.multiples import GREY, multiples
 from lth_core.metrics import percent_text
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import data_note, listing, with_direction
@@ -139,7 +140,7 @@ def _layers(axes: Axes, counts: pd.DataFrame, view: View) -> None:
             numbers, mean.clip(lower=floor), color=colour, linestyle=line, marker=marker, label=label_of(criterion)
         )
     axes.set_yscale("log")
-    axes.xaxis.set_major_locator(FixedLocator(numbers[:: max(1, len(numbers) // 8)].tolist()))
+    whole_axis(axes.xaxis)
     axes.set_xlabel("layer")
     axes.set_ylabel("weights remaining (%)")
     axes.yaxis.set_major_formatter(lambda fraction, position: f"{100 * fraction:g}")
@@ -184,6 +185,7 @@ def conservation(view: View) -> Drawing:
         sizes = np.array([by_layer["size"].min(), by_layer["size"].max()])
         axes[0, 1].plot(sizes, 1 / sizes, color=THRESHOLD, linestyle=":", label="1 / size")
         axes[0, 0].set_xlabel("layer")
+        whole_axis(axes[0, 0].xaxis)
         label_vertical(axes[0, 0], "sum of layer / mean sum")
         axes[0, 1].set_xscale("log")
         axes[0, 1].set_yscale("log")
@@ -212,20 +214,28 @@ def conservation(view: View) -> Drawing:
 def accuracy(view: View) -> Drawing:
     """Return the figure of the metric against density, for all ways to prune."""
     smart = [check for check in view.of_task("measurements")["check"].unique() if check.startswith(SMART)]
+    dashes = dict(zip(smart, (":", "-."), strict=False))
+
+    def curve(name: str) -> pd.DataFrame:
+        return view.measured(RANDOM, name) if name in dashes else view.measured(name)
+
+    def line(axes: Axes, name: str) -> None:
+        colour, dash = (view.styles[RANDOM][0], dashes[name]) if name in dashes else view.styles[name]
+        label = _smart_label(name) if name in dashes else label_of(name)
+        band(axes, curve(name), "density", "metric", label=label, colour=colour, linestyle=dash)
 
     def draw() -> Figure:
-        figure, axes = panels(1, width=5.4, height=3.4)
-        panel = axes[0, 0]
-        reference(panel, view.measured(DENSE)["metric"])
-        band(panel, view.measured(ITERATIVE), "density", "metric", role="ticket", label=label_of(ITERATIVE))
-        for name, (colour, line) in view.styles.items():
-            band(panel, view.measured(name), "density", "metric", label=label_of(name), colour=colour, linestyle=line)
-        for check, line in zip(smart, (":", "-."), strict=False):
-            rows, colour = view.measured(RANDOM, check), view.styles[RANDOM][0]
-            band(panel, rows, "density", "metric", label=_smart_label(check), colour=colour, linestyle=line)
-        density_axis(panel, view.measured(ITERATIVE)["density"])
-        metric_axis(panel.yaxis, view.metric, f"test {view.metric.label}")
-        legend(figure, interval_note(view.seeds))
+        groups: dict[str, list[str]] = {}
+        for name in view.styles:
+            groups.setdefault(LABELS.get(parts_of(name)[0], parts_of(name)[0]), []).append(name)
+        groups[LABELS[RANDOM]] = [*groups.get(LABELS[RANDOM], []), *smart]
+        figure, row = multiples(groups, line, lambda name: curve(name).groupby("density")["metric"].mean())
+        for panel in row:
+            band(panel, view.measured(ITERATIVE), "density", "metric", role="ticket", label=label_of(ITERATIVE))
+            reference(panel, view.measured(DENSE)["metric"])
+            density_axis(panel, view.measured(ITERATIVE)["density"])
+            metric_axis(panel.yaxis, view.metric, f"test {view.metric.label}")
+        legend(figure, f"{interval_note(view.seeds)}; {GREY}")
         return figure
 
     rule = "; smart ratios: random masks whose layers keep less the deeper they are" if smart else ""

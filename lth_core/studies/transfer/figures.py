@@ -62,9 +62,9 @@ def drawings(study: Design, config: Config, group: str, tables: dict[str, pd.Dat
         Drawing(
             f"densities-{group}",
             with_direction(
-                f"Test {metric.label} at the end of training against density, on each target: tickets found on the "
-                f"target itself and on the other tasks of the group (mask and starting weights{outputs}{kernels}), the "
-                "target's mask on a fresh initialization, and random tickets on a fresh initialization. The random "
+                f"Test {metric.label} at the end of training against density, on each target (columns): tickets found "
+                f"on the target itself and on the other tasks of the group (top; mask and starting weights{outputs}"
+                f"{kernels}); the target's mask and random tickets on a fresh initialization (bottom). The random "
                 "ticket permutes the mask over all layers together; the other one keeps the density of every layer.",
                 metric,
             )
@@ -134,27 +134,27 @@ def _select(measurements: pd.DataFrame, target: str, network: str, source: str) 
 
 
 def _by_target(measurements: pd.DataFrame, members: Sequence[str], metric: Metric) -> Figure:
-    """Draw one panel per target: target ticket, source tickets, controls."""
-    columns = min(len(members), 3)
-    figure, axes = panels(columns, -(-len(members) // columns))
+    """Draw one column per target: its own ticket with those of other tasks (top), and with controls (bottom)."""
+    figure, axes = panels(len(members), 2, height=2.4)
     colours = dict(zip(members, series(len(members), besides=[TICKET, *CONTROLS]), strict=True))
-    for panel, target in zip(axes.flat, members, strict=False):
+    for (top, bottom), target in zip(axes.T, members, strict=True):
+        bottom.sharey(top)
         tickets = _select(measurements, target, TICKET, target)
-        reference(panel, _select(measurements, target, "dense", target)["metric"])
-        band(panel, tickets, "density", "metric", role="ticket", label="target ticket")
+        for panel in (top, bottom):
+            reference(panel, _select(measurements, target, "dense", target)["metric"])
+            band(panel, tickets, "density", "metric", role="ticket", label="target ticket")
         for source in members:
             if source != target:
                 rows = _select(measurements, target, "ticket", source)
                 label, colour = f"ticket of {source}", colours[source]
-                band(panel, rows, "density", "metric", role="transferred", label=label, colour=colour)
+                band(top, rows, "density", "metric", role="transferred", label=label, colour=colour)
         for control, label in LABELS.items():
             rows = _select(measurements, target, control, target)
-            band(panel, rows, "density", "metric", role=control, label=label)
-        panel.set_title(f"target: {target}")
-        density_axis(panel, tickets["density"])
-        metric_axis(panel.yaxis, metric, f"test {metric.label}")
-    for panel in list(axes.flat)[len(members) :]:
-        panel.remove()
+            band(bottom, rows, "density", "metric", role=control, label=label)
+        top.set_title(f"target: {target}")
+        for panel in (top, bottom):
+            density_axis(panel, tickets["density"])
+            metric_axis(panel.yaxis, metric, f"test {metric.label}")
     legend(figure, interval_note(measurements["seed"].nunique()))
     return figure
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from lth_core.config import Config
 from lth_core.drawing.axes import density_axis, follow_means, label_vertical, metric_axis, positive_axis
 from lth_core.drawing.colours import DIVERGED, NEUTRAL, ramp
-from lth_core.drawing.figures import interval_note, legend, panels
+from lth_core.drawing.figures import interval_note, label_columns, legend, panels
 from lth_core.drawing.lines import band
 from lth_core.drawing.overlap import overlap_figure
 from lth_core.metrics import Metric, percent_text
@@ -124,11 +124,10 @@ class View:
                     rows = self.curve("gaps", mask, start, stop)
                     self._band(panel, rows, "gap", start, 0.0)
                 density_axis(panel, self.curve("gaps", mask, WARM, stop)["density"])
-                panel.set_title(f"{MASK_LABELS[mask]}\n{self._trend(mask, stop)}")
+                panel.set_title(f"{MASK_LABELS[mask]}\n" * (row == 0) + self._trend(mask, stop))
             follow_means(axes[row, 0])
             label_vertical(axes[row, 0], f"gap ({self.metric.points}),\n{SHORT[stop]}")
-        for panel in axes.flat:
-            panel.label_outer()
+        label_columns(axes)
         legend(figure, interval_note(self.seeds))
         return figure
 
@@ -147,9 +146,8 @@ class View:
         rows = self.tables["trends"]
         row = rows[(rows["mask"] == mask) & (rows["stop"] == stop) & (rows["quantity"] == "slope")].iloc[0]
         if pd.isna(row["estimate"]):
-            return "per halving: unknown"
-        numbers = "{estimate:+.2f} [{low:+.2f}, {high:+.2f}]".format(**row)
-        return f"per halving: {numbers}".replace("-", "−")
+            return "unknown"
+        return "{estimate:+.2f} [{low:+.2f}, {high:+.2f}]".format(**row).replace("-", "−")
 
     def draw_curves(self) -> Figure:
         """Draw one column per density, training accuracy above test accuracy."""
@@ -168,8 +166,7 @@ class View:
         for row, word in enumerate(("training", "test")):
             self._zoom(axes[row, 0], rows[rows["split"] == word.removesuffix("ing")])
             metric_axis(axes[row, 0].yaxis, self.metric, f"{word} {self.metric.label}")
-        for panel in axes.flat:
-            panel.label_outer()
+        label_columns(axes)
         legend(figure, interval_note(self.seeds))
         return figure
 
@@ -192,8 +189,6 @@ class View:
             density_axis(panel, self.curve("measurements", mask, WARM, CONVERGED)["density"])
             panel.set_title(MASK_LABELS[mask])
         positive_axis(axes[0, 0], f"steps to {percent_text(CONVERGED_AT)}% training accuracy")
-        for panel in axes[0]:
-            panel.label_outer()
         legend(figure, interval_note(self.seeds))
         return figure
 

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from lth_core.config import Config
-from lth_core.drawing.axes import metric_axis, positive_axis
+from lth_core.drawing.axes import metric_axis, positive_axis, whole_axis
 from lth_core.drawing.colours import NEUTRAL, ramp
 from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.heatmaps import fields
@@ -70,9 +70,10 @@ def drawings(study: Design, config: Config, task: str, tables: dict[str, pd.Data
         ),
         Drawing(
             f"settling-{task}",
-            "Settling of masks, by the part of channels that is pruned. Top: the largest distance of a mask to "
-            f"the {study.queue - 1} before it; masks are drawn where it is at most {study.epsilon:g} (dotted). Bottom: "
-            f"the distance to the last mask. The mask before training is not among them. {settled} {data}",
+            "Settling of masks, by the part of channels that is pruned, for each setting of training (rows). Left: "
+            f"the largest distance of a mask to the {study.queue - 1} before it; masks are drawn where it is at most "
+            f"{study.epsilon:g} (dotted). Right: the distance to the last mask. The mask before training is not among "
+            f"them. {settled} {data}",
             lambda: _settling(settling, settings, study.epsilon),
         ),
         Drawing(
@@ -125,6 +126,7 @@ def _draws(measured: pd.DataFrame, detections: pd.DataFrame, metric: Metric) -> 
             threshold(panel, epochs.mean(), "detection", vertical=True)
         panel.set_title(f"{percent_text(pruned)}% of channels pruned")
         panel.set_xlabel("epoch of the draw")
+        whole_axis(panel.xaxis)
     metric_axis(axes[0, 0].yaxis, metric, f"test {metric.label}")
     legend(figure, interval_note(measured["seed"].nunique()))
     return figure
@@ -149,13 +151,13 @@ def _square(pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _settling(settling: pd.DataFrame, settings: list[str], epsilon: float) -> Figure:
-    """Draw both distances over the epoch, one column per setting."""
+    """Draw both distances (columns) over the epoch, one row per setting."""
     levels = by_level(settling)
-    figure, axes = panels(len(settings), 2, height=2.3)
+    figure, axes = panels(2, len(settings), height=2.0)
     quantities = {"queue": "largest distance\nin the queue", "last": "distance to\nthe last mask"}
-    for row, (quantity, label) in zip(axes, quantities.items(), strict=True):
-        for panel, setting in zip(row, settings, strict=True):
-            panel.sharey(row[0])
+    for column, (quantity, label) in zip(axes.T, quantities.items(), strict=True):
+        for panel, setting in zip(column, settings, strict=True):
+            panel.sharey(column[0])
             for (level, pruned), colour in zip(levels.items(), ramp(len(levels)), strict=True):
                 rows = settling[(settling["setting"] == setting) & (settling["level"] == level)]
                 label_of = f"{percent_text(pruned)}% of channels pruned"
@@ -170,10 +172,13 @@ def _settling(settling: pd.DataFrame, settings: list[str], epsilon: float) -> Fi
                 )
             if quantity == "queue":
                 threshold(panel, epsilon, "where masks count as settled")
-                panel.set_title(setting)
-        positive_axis(row[0], label)
+            panel.set_title(setting)
+        for panel in column:
+            positive_axis(panel, label)
     for panel in axes[-1]:
         panel.set_xlabel("epoch")
+    for panel in axes.flat:
+        whole_axis(panel.xaxis)
     legend(figure, interval_note(settling["seed"].nunique()))
     return figure
 
@@ -195,6 +200,8 @@ def _precision(agreements: pd.DataFrame, measured: pd.DataFrame, metric: Metric,
             band(bottom, here[here["network"] == network], "epoch", "metric", role=role, label=label)
         reference(bottom, measured.loc[measured["network"] == DENSE, "metric"])
         bottom.set_xlabel("epoch")
+        whole_axis(top.xaxis)
+        whole_axis(bottom.xaxis)
     positive_axis(axes[0, 0], "distance between\nthe searches' masks")
     metric_axis(axes[1, 0].yaxis, metric, f"test {metric.label}")
     legend(figure, interval_note(measured["seed"].nunique()))
@@ -216,7 +223,7 @@ def _costs(measured: pd.DataFrame, metric: Metric) -> Figure:
         ):
             band(panel, here[here["network"] == network], "mean", "metric", role=role, label=label)
         panel.set_title(f"{percent_text(pruned)}% of channels pruned")
-        panel.set_xlabel("operations (trainings of the dense network)")
+        panel.set_xlabel("operations\n(trainings of the dense network)")
         panel.set_xlim(left=0)
     metric_axis(axes[0, 0].yaxis, metric, f"test {metric.label}")
     legend(figure, interval_note(measured["seed"].nunique()))

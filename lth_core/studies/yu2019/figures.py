@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from lth_core.analysis.measurements import level_densities, select, select_dense
 from lth_core.config import Config
 from lth_core.drawing.axes import density_axis, metric_axis
-from lth_core.drawing.colours import series
+from lth_core.drawing.colours import THRESHOLD, series
 from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.lines import band, reference
 from lth_core.metrics import Metric
@@ -177,7 +177,7 @@ def advantage(name: str, study: Design, config: Config, tables: dict[str, pd.Dat
             long["density"] = long["level"].map(by_level)
             densities.append(by_level)
             band(panel, long, "density", "advantage", label=task, colour=colour, linestyle=linestyle)
-        panel.axhline(0, color="#606060", linestyle=":", linewidth=1.1, zorder=1)
+        panel.axhline(0, color=THRESHOLD, linestyle=":", linewidth=1.1, zorder=1)
         density_axis(panel, min(densities, key=min))  # of the task that is pruned most
         panel.set_ylabel("ahead of random tickets\n(% of what dense training gains)")
         legend(figure, "mean over seeds; band: 95% t interval")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
 
 from lth_core.studies.deconstructing.tables import COMPARISON_COLUMNS, comparison
 from tests.support.deconstructing_tables import LEVELS, SEEDS, config, known_accuracies, known_learned, study, tables
@@ -34,10 +35,22 @@ def test_bars_show_the_density_that_validation_chooses():
     assert widths[2 * same_sign : 2 * same_sign + 2] == pytest.approx([0.7, 0.8], abs=1e-5)
 
 
-@pytest.mark.parametrize(("kind", "lines"), [("criteria", [9, 7]), ("kept-weights", [7]), ("pruned-weights", [6])])
+def in_colour(axes: Axes) -> list[str]:
+    """What a panel explains; lines of other panels are grey."""
+    return axes.get_legend_handles_labels()[1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "lines"), [("criteria", [3, 3, 3, 3, 4, 4]), ("kept-weights", [3, 3, 3]), ("pruned-weights", [2] * 5)]
+)
 def test_every_variant_is_drawn_beside_the_dense_network(kind: str, lines: list[int]):
     (drawing,) = (one for one in study().figures(config(), tables()) if one.name == f"{kind}-digits")
-    assert [len(axes.get_lines()) for axes in drawing.draw().axes] == [count + 1 for count in lines]
+    panels = drawing.draw().axes
+    assert [len(in_colour(axes)) for axes in panels] == [count + 1 for count in lines]
+    variants = {label for axes in panels for label in in_colour(axes)}
+    assert {len([line for line in axes.get_lines() if len(line.get_xdata()) > 2]) for axes in panels} == {
+        len(variants) - 1
+    }
 
 
 def test_a_study_without_actions_has_figures_of_the_recipe_alone_and_no_claims_about_actions():
@@ -50,8 +63,9 @@ def test_a_study_without_actions_has_figures_of_the_recipe_alone_and_no_claims_a
 def test_criteria_of_a_user_are_drawn_too():
     two_criteria = study(criteria=["large-final", "magnitude-at-init"])
     table = known_accuracies().replace({"method": {"imp-movement": "imp-magnitude-at-init"}})
-    (axes,) = two_criteria.figures(config(), tables(table))[0].draw().axes
-    assert [line.get_label() for line in axes.get_lines()] == ["large final", "magnitude at init", "dense network"]
+    listed, others = two_criteria.figures(config(), tables(table))[0].draw().axes
+    assert in_colour(listed) == ["large final", "dense network"]
+    assert in_colour(others) == ["magnitude at init", "dense network"] and others.get_title() == "other criteria"
 
 
 def claims_of(sentence: str, claims: list | None = None) -> list:

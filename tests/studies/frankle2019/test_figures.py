@@ -105,6 +105,36 @@ def test_lines_show_the_tables_numbers(results):
     }
 
 
+def test_where_most_networks_are_best_at_their_last_step_figures_do_not_show_when_they_stop(results):
+    config, study, tables = results
+    last = config.tasks["plain"].train.steps
+    short = tables["measurements"].assign(early_stop_step=last)
+    drawn = {drawing.name: drawing for drawing in study.figures(config, tables | {"measurements": short})}
+    for kind, panels in (("fig04-tickets", 2), ("fig05-early-stop", 2), ("fig09-strategies", 1), ("fig14-controls", 1)):
+        drawing = drawn[f"{kind}-plain"]
+        figure = drawing.draw()
+        assert len(figure.axes) == panels and not any(axes.get_ylabel() == "early-stop step" for axes in figure.axes)
+        note = figure.legends[0].get_title().get_text()
+        assert "early-stop step not drawn: 100% of the networks are best at their last step" in note
+        assert "is not drawn: 100% of the networks are best at their last step" in drawing.caption
+        assert (
+            "(a)" not in drawing.caption
+            and "tep of early stopping (smallest validation loss) and" not in drawing.caption
+        )
+    assert "not drawn" not in drawn["fig03-training-plain"].caption
+    assert "not drawn" not in drawn["fig07-thirds-fast"].draw().legends[0].get_title().get_text()
+
+
+def test_half_of_the_networks_are_enough_to_tell_when_they_stop_but_no_fewer(results):
+    config, study, tables = results
+    last, table = config.tasks["plain"].train.steps, tables["measurements"]
+    for part, panels in ((2.2, 3), (1.8, 2)):
+        stops = np.where(np.arange(len(table)) % 100 < 100 / part, last, 20)
+        changed = tables | {"measurements": table.assign(early_stop_step=stops)}
+        (drawing,) = (one for one in study.figures(config, changed) if one.name == "fig04-tickets-plain")
+        assert len(drawing.draw().axes) == panels
+
+
 def test_a_diverged_seed_spoils_no_figure(results):
     config, study, tables = results
     table = tables["measurements"].copy()

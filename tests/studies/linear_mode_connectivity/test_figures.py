@@ -98,7 +98,7 @@ def test_pairs_that_are_not_connected_are_in_no_caption() -> None:
     table = known_instability()
     all_kinds = captions_of(table)["alignment"]
     assert "different seeds, at 100% the dense networks (3 pairs of seeds" in all_kinds.caption
-    assert [panel.get_title() for panel in all_kinds.draw().axes][1:] == [
+    assert [panel.get_title().replace("\n", " ") for panel in all_kinds.draw().axes][1:] == [
         "successive levels",
         "different seeds (3 pairs of seeds)",
     ]
@@ -136,7 +136,7 @@ def test_subnetworks_are_named_after_their_method(method: dict, name: str, words
     table, settings = known_instability(), config(method=method)
     drawings = captions_of(table, settings)
     assert f"found by {words} and rewound" in drawings["paths"].caption
-    assert drawings["paths"].draw().axes[1].get_title().startswith(f"{name} subnetwork, ")
+    assert drawings["paths"].draw().axes[1].get_title().startswith(f"{name} subnetwork,")
     sentences = [claim.claim for claim in study().claims(settings, {"instability": table})]
     assert (
         f"{name[0].upper()}{name[1:]} subnetworks rewound to step 80 are stable, with 41% of the weights." in sentences
