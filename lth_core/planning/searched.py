@@ -13,13 +13,18 @@ from lth_core.storage.runs import Run
 
 
 def searched(config: Config, runs: Iterable[Run], methods: Mapping[str, Method], derived_from: Location) -> list[str]:
-    """Say what is wrong with the searches of the runs; `derived_from` derives methods that are not configured."""
-    problems = {}
+    """Say what is wrong with the searches of the runs.
+
+    `derived_from` derives methods that are not configured: what is wrong with those alone is said of it.
+    """
+    configured, derived = {}, {}
     for task, name in sorted({(run.task, run.method) for run in runs if run.level and methods[run.method].search}):
-        location = ("methods", name, "search") if name in config.methods else derived_from
         for keys, problem in _problems(methods[name], config, task):
-            problems[at((*location, *keys) if location[0] == "methods" else location, problem)] = None
-    return list(problems)
+            if name in config.methods:
+                configured[at(("methods", name, "search", *keys), problem)] = None
+            else:
+                derived[at(derived_from, problem)] = None
+    return list(configured or derived)
 
 
 def _problems(method: Method, config: Config, task: str) -> Iterator[tuple[tuple[str, ...], str]]:

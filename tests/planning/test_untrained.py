@@ -50,6 +50,13 @@ def test_a_network_of_convolutions_is_no_target_of_a_construction() -> None:
     )
 
 
+def test_what_is_wrong_with_a_search_is_not_said_again_of_those_that_come_from_it() -> None:
+    search = {"parametrization": "edge-popup", "weights": "constant", "retrain": False}
+    method = {"levels": 2, "densities": [0.5, 0.2], "iterative": True, "search": search}
+    (line,) = errors_of(LINEAR, "strong-tickets", methods={"imp": method})
+    assert line.startswith("methods.imp.search.parametrization: 'edge-popup' does not go on from the mask of")
+
+
 @pytest.mark.parametrize(
     ("section", "value", "start"),
     [
