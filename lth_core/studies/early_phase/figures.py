@@ -99,7 +99,7 @@ def _curves(study: Design, table: pd.DataFrame, k: int) -> Figure:
     """Draw accuracy against density, one panel per family of perturbations."""
     perturbations = study.perturbations()
     families = list(dict.fromkeys(choice.name for choice in perturbations.values()))
-    figure, axes = panels(len(families))
+    figure, axes = panels(len(families), across=2)
     for panel, family in zip(axes[0], families, strict=True):
         panel.sharey(axes[0, 0])
         reference(panel, table.loc[table["network"] == DENSE, "metric"])
