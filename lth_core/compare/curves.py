@@ -25,14 +25,16 @@ METRICS = {
     "test_accuracy": "test {}",
 }
 """Columns of studies' tables that hold the task's metric, with the labels of their axes."""
+NUMBERED = ("k", "budget", "epoch")
+"""Columns of numbers that say nothing without the column's name."""
 NAMES = (
     *("method", "branch", "network", "pruning", "technique", "check", "kind", "family", "mask", "start", "stop"),
-    *("k", "budget", "criterion", "values", "weights", "scaling", "form", "mask_of", "source"),
+    *("criterion", "values", "weights", "scaling", "form", "mask_of", "source", "group", *NUMBERED),
 )
 """Columns that together name a treatment, as far as a table has them."""
 TASKS = ("task", "target")
 DENSE = "dense"
-MOST = 12
+MOST = 24
 """Panels of a figure; more are not read."""
 LINES = {"A": "-", "B": "--"}
 
@@ -104,6 +106,8 @@ def _with_treatments(runs: dict[str, pd.DataFrame], columns: Sequence[str]) -> d
     named = {}
     for run, rows in runs.items():
         words = rows[list(columns)].astype(object).where(rows[list(columns)].notna(), "").astype(str)
+        for column in [name for name in NUMBERED if name in words]:
+            words[column] = f"{column} " + words[column]
         dense = (words == DENSE).any(axis=1)
         names = words[telling].agg(lambda row: ", ".join(filter(None, row)), axis=1) if telling else "ticket"
         rows = rows.assign(treatment=names)

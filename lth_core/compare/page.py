@@ -12,7 +12,7 @@ import yaml
 from lth_core.analysis.changes import Change
 from lth_core.analysis.corrections import expected_false_verdicts
 from lth_core.compare.claims import STATUSES, Pair
-from lth_core.report.numbers import claim_numbers, decimals, number
+from lth_core.report.numbers import claim_numbers, decimals, number, p_value_words
 from lth_core.report.overview import VERDICTS
 from lth_core.report.page import templates
 
@@ -138,7 +138,7 @@ def change_numbers(change: Change, unit: str) -> dict[str, str]:
         "estimate": f"{sign}{number(change.estimate, digits)}",
         "interval": "" if math.isnan(change.low) else interval,
         "unit": "times the ratio in A" if change.is_factor else unit,
-        "p": "–" if math.isnan(change.p) else "< 0.001" if change.p < 0.001 else f"= {change.p:.2g}",
+        "p": p_value_words(change.p),
         "how": how if change.pairing else "",
     }
 

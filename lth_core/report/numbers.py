@@ -48,8 +48,8 @@ def claim_numbers(claim: Mapping[str, Any]) -> dict[str, str]:
         "estimate": number(claim["estimate"], digits),
         "interval": "" if claim["note"] else f"[{number(claim['low'], digits)}, {number(claim['high'], digits)}]",
         "margin": _margin(claim["margin"], claim["unit"]),
-        "p": _p_value(claim["p"]),
-        "p_holm": _p_value(claim["p_holm"]),
+        "p": p_value_words(claim["p"]),
+        "p_holm": p_value_words(claim["p_holm"]),
         "detectable": number(claim["detectable"], digits),
         "seeds_needed": "more than 10,000" if unbounded else number(claim["seeds_needed"], 0),
     }
@@ -60,6 +60,6 @@ def _margin(margin: float, unit: str) -> str:
     return f"{number(margin)} {unit}" if margin else "0"
 
 
-def _p_value(p: float) -> str:
+def p_value_words(p: float) -> str:
     """Write a p-value as it is read after "p": "= 0.03", "< 0.001"."""
     return "–" if math.isnan(p) else "< 0.001" if p < 0.001 else f"= {p:.2g}"

@@ -57,6 +57,12 @@ def test_a_diverged_seed_leaves_the_claim_open() -> None:
     assert (claim.verdict, claim.n, claim.unmeasured) == ("inconclusive", 2, 1)
 
 
+def test_a_claim_keeps_the_effect_of_every_seed_and_the_scale_of_their_mean() -> None:
+    sheet = ClaimSheet("a-study", "digits", ACCURACY)
+    sheet.ratio("Tickets are nearer", "A paper", "random divided by ticket", GAINS.rename({0: 7, 1: 8, 2: 9}))
+    assert sheet.claims[0].replicates == (("7", 1.0, "ratio"), ("8", 2.0, "ratio"), ("9", 3.0, "ratio"))
+
+
 @pytest.mark.parametrize(
     ("densities", "words"),
     [

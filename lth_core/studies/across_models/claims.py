@@ -18,7 +18,8 @@ from lth_core.studies.claim_sheet import TaskSheet, with_weights
 SURVEY = "after Liu et al. 2024 (arXiv 2403.04861), research question 3"
 HALF = 0.5
 """A ticket that matches with as many of the weights, at the level next to it, is called one."""
-NOUNS = {RANDOM: "random masks", REINIT: "the same masks on fresh weights"}
+NOUNS = {RANDOM: ("random masks", "random mask"), REINIT: ("the same masks on fresh weights", "mask on fresh weights")}
+"""What sentences call controls, and one of them."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,12 @@ class TaskClaims(TaskSheet):
             matching_halvings(values, self.view.dense, densities, self.metric)
             for values, densities in (self.view.curve("ticket"), self.view.curve(control))
         )
+        several, one = NOUNS.get(control, (f"branch {control}", control))
         self.sheet.add(
-            f"Tickets match the dense network with fewer weights than {NOUNS.get(control, f'branch {control}')}",
+            f"Tickets match the dense network with fewer weights than {several}",
             SURVEY,
             "halvings of the weights over which a seed's network matches its dense network (test "
-            f"{self.metric.label} within {self.metric.tolerance}), ticket minus {control}",
+            f"{self.metric.label} within {self.metric.tolerance}), ticket minus {one}",
             ticket - other,
             unit="halvings",
         )

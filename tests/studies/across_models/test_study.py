@@ -164,4 +164,10 @@ def test_the_figure_marks_every_curve_at_its_lowest_density(tables: dict[str, pd
         f"{MLP}\nlenet (lenet)",
         "autoencoder\nvae (vae)",
     ]
-    assert "6 seeds" in drawing.caption and "{" not in drawing.caption
+    assert "6 seeds" in drawing.caption and "{" not in drawing.caption and "GAN" not in drawing.caption
+
+
+def test_the_caption_says_what_gans_are_measured_by(tables: dict[str, pd.DataFrame]) -> None:
+    lowest = tables["lowest"].assign(metric="Frechet distance")
+    (drawing,) = study().figures(config(), tables | {"lowest": lowest})
+    assert "A GAN is measured by the Frechet distance" in drawing.caption
