@@ -90,12 +90,13 @@ def matching_halvings(values: pd.DataFrame, dense: pd.Series, densities: pd.Seri
 
     Every level counts by the step from the density before it, log2(before / density), where the seed's network matches.
     If levels match down to density d and not below, that is log2(1 / d). Noise may make single levels match or not:
-    each then counts by its step only, and does not decide about those below.
+    each then counts by its step only, and does not decide about those below. Steps are rounded to hundredths: a ladder
+    of equal steps is one up to whole weights, and seeds that differ by these alone are equal.
 
     Args: as those of `gains_over_dense`.
     """
     falling = densities[values.columns].sort_values(ascending=False)
-    steps = np.log2(falling.shift(1, fill_value=1.0) / falling)
+    steps = np.log2(falling.shift(1, fill_value=1.0) / falling).round(2)
     matches = values.apply(lambda column: metric.matches(column, dense[column.index]))
     counted = (matches[falling.index] * steps).sum(axis="columns")
     return counted.where(values.notna().all(axis="columns") & dense[values.index].notna())

@@ -5,15 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any, Literal, get_args
 
-from pydantic import (
-    PositiveInt,
-    SerializationInfo,
-    SerializerFunctionWrapHandler,
-    field_serializer,
-    field_validator,
-    model_serializer,
-    model_validator,
-)
+from pydantic import PositiveInt, field_serializer, field_validator, model_serializer, model_validator
 
 from lth_core.config.patterns import Block, NOfM
 from lth_core.config.searches import Search
@@ -140,7 +132,7 @@ class Method(Section):
         return {"iterative": False, **first} if values.get("during") or values.get("search") else {}
 
     @model_serializer(mode="wrap")
-    def _with_what_is_no_default(self, write: SerializerFunctionWrapHandler, info: SerializationInfo) -> dict[str, Any]:
+    def _with_what_is_no_default(self, write: Any, info: Any) -> dict[str, Any]:
         """Write what is a default elsewhere, but not in a method that says what this one says."""
         written = write(self)
         if info.exclude_defaults:

@@ -101,6 +101,13 @@ def test_a_level_that_fails_by_chance_costs_its_step_only() -> None:
     assert list(matching_halvings(values, DENSE, densities, ACCURACY)) == pytest.approx([3.0, 2.0, 3.0, 3.0])
 
 
+def test_steps_that_differ_by_whole_weights_are_equal() -> None:
+    values, _ = curve(0, -0.02)
+    values.loc[1] = [0.85, 0.9]  # this seed matches at the second level only
+    made = matching_halvings(values, DENSE, pd.Series({1: 0.600017, 2: 0.360027}), ACCURACY)
+    assert made.nunique() == 1 and made[0] == 0.74
+
+
 def test_a_seed_that_diverged_has_no_number() -> None:
     values, densities = curve(0, -0.02)
     values.loc[3, 2] = np.nan

@@ -94,6 +94,18 @@ class Design(Study):
             return self.sheet_levels or levels
         return [levels[round((len(levels) - 1) * part / (MOST_LEVELS - 1))] for part in range(MOST_LEVELS)]
 
+    def shown(self, config: Config, task: str) -> list[Run]:
+        """List the runs whose images are shown, of the first cohort: of the task's own method, at `shown_levels`."""
+        levels, cohort = [0, *self.shown_levels(config, task)], config.tasks[task].cohorts[0]
+        return [
+            run
+            for run in self.runs(config)
+            if (run.task, run.cohort) == (task, cohort)
+            and run.level in levels
+            and run.method in (self.tasks[task], DENSE)
+            and run.branch in (None, RANDOM)
+        ]
+
     # ------------------------------------------------------------ figures
 
     def figure_names(self, config: Config) -> list[str]:

@@ -71,10 +71,7 @@ def _distances(config: Config, run: Run) -> pd.DataFrame:
 
 def _images(study: Design, config: Config, task: str) -> Iterator[tuple]:
     """Images of the first replicate of the first cohort."""
-    shown = [0, *study.shown_levels(config, task)]
-    for run in study.sampled(config):
-        if run.task != task or run.level not in shown or run.cohort != config.tasks[task].cohorts[0]:
-            continue
+    for run in study.shown(config, task):
         path, names = run.samples(config.results), named(config, run)
         drawn, diverged = read_tensors(path), read_header(path)["diverged"][0]
         about = (names["level"], names["density"], int(run.cohort.partition("-")[0]))

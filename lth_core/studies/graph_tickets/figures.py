@@ -51,7 +51,8 @@ class TaskFigure(TaskTables):
     def drawing(self) -> Drawing:
         """Return the figure with its caption."""
         method = self.config.methods[self.study.tasks[self.task]]
-        rates = f"{method.rate_by_kind['edge']:.3g} of the remaining edges and {method.rate:.3g} of the weights"
+        edges, weights = (f"{100 * rate:.3g}%" for rate in (method.rate_by_kind["edge"], method.rate))
+        rates = f"{edges} of the remaining edges and {weights} of the weights"
         seeds = self.of_task("tickets")["seed"].nunique()
         caption = with_direction(CAPTION.format(metric=self.metric.label, rates=rates), self.metric)
         return Drawing(f"tickets-{self.task}", f"{caption} {data_note(self.config.tasks[self.task], seeds)}", self.draw)

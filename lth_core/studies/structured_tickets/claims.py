@@ -18,9 +18,9 @@ from lth_core.storage.runs import DENSE
 from lth_core.studies.claim_sheet import TaskSheet, with_weights
 from lth_core.studies.structured_tickets.study import REINIT, Design, is_early
 
-RETHINKING = "Liu et al. 2019 (Rethinking the Value of Network Pruning), section 4"
-COARSENING = "Chen et al. 2022 (Coarsening the Granularity), Figure 1"
-EARLY_BIRD = "You et al. 2020 (Drawing Early-Bird Tickets), Table 2"
+RETHINKING = "Liu et al. 2019 (Rethinking the Value of Network Pruning)"
+COARSENING = "Chen et al. 2022 (Coarsening the Granularity)"
+EARLY_BIRD = "You et al. 2020 (Drawing Early-Bird Tickets), section 4.3"
 NEAR = 5
 """How many times what still matches a near one may be worse: by 1 percentage point of accuracy."""
 EQUALS = {"density": "parameters", "operations": "operations"}

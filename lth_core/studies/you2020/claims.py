@@ -168,7 +168,7 @@ class TaskClaims(TaskSheet):
             self.sheet.add(
                 f"early-bird tickets that train on match the dense network (within {POINT:g} percentage point), "
                 f"{without(pruned)}",
-                f"{PAPER}, Table 2",
+                f"{PAPER}, section 4.3",
                 f"test {label} at the end of training, early-bird minus dense",
                 self.sheet.metric.gain(self.early(CONTINUED, level), self.measured(DENSE, 0, 0)),
                 margin=-POINT,
@@ -181,7 +181,7 @@ class TaskClaims(TaskSheet):
             if pruned >= SPARSE - ROUNDED:
                 self.sheet.add(
                     f"early-bird tickets are {self.sheet.metric.better} than random channels, {without(pruned)}",
-                    f"{PAPER}, Table 2",
+                    PAPER,
                     f"test {self.sheet.metric.label} after the whole schedule, early-bird minus random channels (as "
                     "many in every layer)",
                     self.sheet.metric.gain(self.early(RETRAINED, level), self.early(RANDOM, level)),
@@ -223,7 +223,7 @@ class TaskClaims(TaskSheet):
             for other, values in others.items():
                 self.sheet.saved(
                     f"to find early-bird tickets and train them on costs less than {other}, {without(pruned)}",
-                    f"{PAPER}, Table 2",
+                    f"{PAPER}, section 4.3",
                     "floating-point operations of search and training, early-bird divided by the other",
                     cost / values,
                     of=other,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 
 from lth_core.storage.runs import Run
@@ -38,6 +40,13 @@ def test_all_networks_of_a_gan_are_judged_and_only_data_with_a_judge() -> None:
     assert "results/gan/0-1/players/level_2/judged.csv" in files and len(files) == 3 * len(judged)
     without = study(tasks={"vae": "imp"}, both={}, transfers={})
     assert without.judged(config(judges={}, tasks={"vae": "imp"}, both={}, transfers={})) == []
+
+
+def test_sheets_show_the_tickets_of_the_generator_alone() -> None:
+    shown = study().shown(config(), "gan")
+    assert {run.method for run in shown if run.level} == {"generator"}
+    assert {(run.level, run.branch) for run in shown} == {(0, None), *product((1, 2, 3, 4), (None, "random-mask"))}
+    assert len(shown) == 9 and {run.cohort for run in shown} == {"0-1"}
 
 
 def test_gans_are_not_rewound() -> None:

@@ -146,4 +146,4 @@ def test_the_figure_is_drawn_and_has_the_name_that_was_announced() -> None:
     assert [drawing.name] == study().figure_names(config())
     labels = [panel.get_xlabel() for panel in drawing.draw().axes]
     assert labels == ["edges remaining (%)", "weights remaining (%)"]
-    assert "0.0975 of the remaining edges and 0.36 of the weights" in drawing.caption and "{" not in drawing.caption
+    assert "9.75% of the remaining edges and 36% of the weights" in drawing.caption and "{" not in drawing.caption
