@@ -98,7 +98,7 @@ def small(png: bytes, width: int = 1100) -> bytes:
     image = Image.open(BytesIO(png)).convert("RGB")
     while True:
         size = (width, round(image.height * width / image.width))
-        reduced = image.resize(size, Image.Resampling.LANCZOS).quantize(64, dither=Image.Dither.NONE)
+        reduced = image.resize(size, Image.Resampling.LANCZOS).quantize(128, dither=Image.Dither.NONE)
         stored = BytesIO()
         reduced.save(stored, "PNG", optimize=True)
         if stored.tell() <= LARGEST:

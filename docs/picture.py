@@ -13,6 +13,7 @@ from lth_core.drawing import style  # noqa: F401 (sets matplotlib's defaults)
 from lth_core.drawing.axes import density_axis, percent_axis
 from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.lines import band, reference
+from lth_core.metrics import percent_text
 
 TARGET = Path(__file__).resolve().parent / "tickets-on-digits.png"
 LEVEL, LAST_STEP = 12, 300
@@ -50,7 +51,7 @@ def draw(run: Path) -> None:
         xlabel="training step",
         xlim=(0, LAST_STEP),
         ylim=(0.4, 1.0),
-        title=f"early in training, {density:.0%} of the weights",
+        title=f"early in training, {percent_text(density)}% of the weights",
     )
     percent_axis(left.yaxis, "test accuracy")
     density_axis(right, curves["density"].unique())

@@ -12,7 +12,7 @@ from lth_core.drawing.colours import NEUTRAL, SERIES, series
 from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.lines import band
 from lth_core.studies.base import Drawing
-from lth_core.studies.captions import data_note
+from lth_core.studies.captions import bars_note, data_note
 from lth_core.studies.deconstructing.figures import criterion_families, criterion_label
 from lth_core.studies.deconstructing.study import Design
 from lth_core.studies.deconstructing.tables import FOUND, TRAINED, at_best_level, by_seed, supermask_kinds
@@ -54,7 +54,7 @@ def supermask_drawings(study: Design, config: Config, task: str, tables: dict[st
         "learned-supermasks": lambda: _learned(tables, task),
     }
     data = data_note(config.tasks[task], supermasks["seed"].nunique())
-    of_bars = data.replace("; band: ", "; bar: mean, line: ")
+    of_bars = bars_note(data, "bar: mean, line")
     return [
         Drawing(f"{kind}-{task}", f"{CAPTIONS[kind]} {data if kind == 'supermask-densities' else of_bars}", draw[kind])
         for kind in draw

@@ -17,8 +17,8 @@ from lth_core.drawing.lines import band, reference
 from lth_core.metrics import percent_text
 from lth_core.storage.runs import DENSE
 from lth_core.studies.base import Drawing
-from lth_core.studies.captions import data_note, listing
-from lth_core.studies.early_phase.point_figures import point, with_bars
+from lth_core.studies.captions import bars_note, data_note, listing
+from lth_core.studies.early_phase.point_figures import point
 from lth_core.studies.early_phase.pretraining_figures import pretraining_drawing
 from lth_core.studies.early_phase.study import REFERENCES, TICKET, Design, reference_labels
 from lth_core.studies.early_phase.tables import correlation, correlation_level
@@ -57,7 +57,7 @@ def _perturbations_drawing(study: Design, task: str, k: int, table: pd.DataFrame
         "unit), with and without their signs kept in place; Gaussian noise in multiples of the standard deviation σ of "
         "the layer's initialization. Biases and batch norm stay those of the ticket. "
         f"{lines}: the unperturbed ticket, the same mask reset to initialization, and reinitialized; the last two are "
-        f"trained from step 0 on. {with_bars(data) if few else data}",
+        f"trained from step 0 on. {bars_note(data) if few else data}",
         lambda: _dots(study, rows, k) if few else _curves(study, rows, k),
     )
 
@@ -91,7 +91,7 @@ def _dots(study: Design, table: pd.DataFrame, k: int) -> Figure:
         panel.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         panel.xaxis.set_major_formatter(lambda fraction, position: f"{round(100 * fraction, 6):g}")
         panel.set_xlabel("test accuracy (%)")
-    legend(figure, with_bars(interval_note(table["seed"].nunique())))
+    legend(figure, bars_note(interval_note(table["seed"].nunique())))
     return figure
 
 
@@ -99,7 +99,7 @@ def _curves(study: Design, table: pd.DataFrame, k: int) -> Figure:
     """Draw accuracy against density, one panel per family of perturbations."""
     perturbations = study.perturbations()
     families = list(dict.fromkeys(choice.name for choice in perturbations.values()))
-    figure, axes = panels(len(families))
+    figure, axes = panels(len(families), across=2)
     for panel, family in zip(axes[0], families, strict=True):
         panel.sharey(axes[0, 0])
         reference(panel, table.loc[table["network"] == DENSE, "metric"])
@@ -161,7 +161,7 @@ def _effective_std_drawing(study: Design, task: str, table: pd.DataFrame, data: 
         "Test accuracy at the end of training against effective standard deviation: the standard deviation, over the "
         f"kept weights, of what a perturbation adds to the ticket, with {density}% of the weights, rewound to step k = "
         f"{steps}. One point per perturbation. The number is Pearson's correlation over the perturbations, computed "
-        f"for each seed, then averaged. Dashed: the unperturbed ticket. {with_bars(data)}",
+        f"for each seed, then averaged. Dashed: the unperturbed ticket. {bars_note(data)}",
         lambda: _effective_std(study, table[table["level"] == level]),
     )
 
@@ -192,5 +192,5 @@ def _effective_std(study: Design, table: pd.DataFrame) -> Figure:
         panel.set_xlabel("effective standard deviation")
     for panel in axes[0]:
         percent_axis(panel.yaxis, "test accuracy")
-    legend(figure, with_bars(interval_note(table["seed"].nunique())))
+    legend(figure, bars_note(interval_note(table["seed"].nunique())))
     return figure

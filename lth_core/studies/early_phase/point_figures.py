@@ -37,8 +37,3 @@ def point(
     if values.isna().any():
         mark_diverged(axes, at["x"], at["y"], label, values.isna())
     return mean
-
-
-def with_bars(note: str) -> str:
-    """Change a note on bands to one on bars."""
-    return note.replace("band: ", "bar: ")

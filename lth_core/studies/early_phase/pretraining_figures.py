@@ -16,7 +16,8 @@ from lth_core.drawing.figures import interval_note, label_columns, legend, panel
 from lth_core.drawing.lines import reference, threshold
 from lth_core.metrics import percent_text
 from lth_core.studies.base import Drawing
-from lth_core.studies.early_phase.point_figures import point, with_bars
+from lth_core.studies.captions import bars_note
+from lth_core.studies.early_phase.point_figures import point
 from lth_core.studies.early_phase.study import REFERENCES, Design, reference_labels
 
 KINDS = {
@@ -42,7 +43,7 @@ def pretraining_drawing(study: Design, task: str, k: int, tables: Mapping[str, p
         "all seeds), on telling by how many quarter turns an image is rotated (that output layer is dropped), on "
         "images blurred by a factor of 4, or on rotations of those. Dense: the whole network is pretrained, then "
         "masked; sparse: it is masked first. Dashed: the ticket rewound to k, its mask reset to initialization, and "
-        f"reinitialized. Dotted: as many steps of pretraining as the ticket has had of the task. {with_bars(data)}",
+        f"reinitialized. Dotted: as many steps of pretraining as the ticket has had of the task. {bars_note(data)}",
         lambda: _pretraining(study, k, perturbed, pretrained),
     )
 
@@ -70,7 +71,7 @@ def _pretraining(study: Design, k: int, perturbed: pd.DataFrame, pretrained: pd.
     label_columns(axes)
     for panel in axes[-1]:
         panel.set_xlabel("steps of pretraining")
-    legend(figure, with_bars(interval_note(perturbed["seed"].nunique())))
+    legend(figure, bars_note(interval_note(perturbed["seed"].nunique())))
     return figure
 
 

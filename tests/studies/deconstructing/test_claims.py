@@ -19,8 +19,8 @@ def test_figures_have_the_names_that_were_promised_and_say_what_they_are_drawn_f
     for drawing in drawings:
         note = "Data: digits, network: lenet; mean of 3 seeds"
         in_bars = drawing.name in ("supermask-bars-digits", "learned-supermasks-digits")
-        shown = "bar: mean, line: 95% t interval" if in_bars else "band: 95% t interval"
-        assert drawing.caption.endswith(f"{note}; {shown} (none where all seeds are equal).")
+        shown = ("bar: mean, line", "none") if in_bars else ("band", "the line")
+        assert drawing.caption.endswith("{}; {}: 95% t interval ({} where all seeds are equal).".format(note, *shown))
         assert drawing.draw().axes
     without = study(supermasks=False)
     assert [drawing.name for drawing in without.figures(config(), tables())] == without.figure_names(config())

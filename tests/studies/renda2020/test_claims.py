@@ -77,7 +77,9 @@ def test_figures_have_the_names_that_were_promised_and_say_what_they_are_drawn_f
     drawings = study().figures(settings, {"measurements": table})
     assert [drawing.name for drawing in drawings] == study().figure_names(settings)
     for drawing in drawings:
-        data = "Data: digits, network: lenet; mean of 3 seeds; band: 95% t interval (none where all seeds are equal)."
+        data = (
+            "Data: digits, network: lenet; mean of 3 seeds; band: 95% t interval (the line where all seeds are equal)."
+        )
         assert drawing.caption.endswith(data)
         assert drawing.draw().axes
     assert "one-shot pruned networks are 66.0 and 66.0 points below dense" in drawings[1].caption

@@ -217,7 +217,9 @@ def test_figures_have_the_names_that_were_promised_and_say_what_they_are_drawn_f
     drawings = study().figures(config(), {"measurements": known_measurements()})
     assert [drawing.name for drawing in drawings] == study().figure_names(config())
     for drawing in drawings:
-        data = "Data: digits, network: lenet; mean of 3 seeds; band: 95% t interval (none where all seeds are equal)."
+        data = (
+            "Data: digits, network: lenet; mean of 3 seeds; band: 95% t interval (the line where all seeds are equal)."
+        )
         assert drawing.caption.endswith(data)
         stability_to_pruning = "dense network, trained on the same data order" in drawing.caption
         assert stability_to_pruning == ("fresh optimizer state" in drawing.caption)

@@ -243,7 +243,7 @@ def test_figures_are_those_that_are_named_and_can_be_drawn(known: Known) -> None
     for drawing in drawings:
         assert drawing.draw().axes and drawing.caption.endswith(".")
     titles = [panel.get_title() for panel in drawings[0].draw().axes]
-    assert all("per halving: +1.00 [" in title for title in titles) and len(titles) == 9  # 3 stops x 3 masks
+    assert all("+1.00 [" in title for title in titles) and len(titles) == 9  # 3 stops x 3 masks
 
 
 def test_figures_mark_what_is_not_measured(tmp_path: Path) -> None:
