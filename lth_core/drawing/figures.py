@@ -128,7 +128,7 @@ def _break_lines(figure: Figure) -> None:
     """Break titles and horizontal labels that are wider than their panels."""
     for axes in figure.axes:
         if spec := axes.get_subplotspec():
-            letters = round(figure.get_figwidth() / spec.get_gridspec().ncols / 0.068)
+            letters = round(figure.get_figwidth() / spec.get_gridspec().ncols / 0.075)
             for text in (axes.title, axes.xaxis.label):
                 text.set_text("\n".join(fill(line, letters) for line in text.get_text().split("\n")))
 

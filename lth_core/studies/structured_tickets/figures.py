@@ -45,7 +45,7 @@ def _equals(rows: pd.DataFrame, methods: list[str], metric: Metric) -> Figure:
     labels = {
         "density": "",
         "operations": "operations (dense network: 1)",
-        "cost": "operations of search and training\n(trainings of the dense network)",
+        "cost": "search and training\n(dense trainings)",
     }
     figure, axes = panels(len(labels))
     for panel, (column, label) in zip(axes[0], labels.items(), strict=True):

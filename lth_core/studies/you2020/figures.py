@@ -223,7 +223,7 @@ def _costs(measured: pd.DataFrame, metric: Metric) -> Figure:
         ):
             band(panel, here[here["network"] == network], "mean", "metric", role=role, label=label)
         panel.set_title(f"{percent_text(pruned)}% of channels pruned")
-        panel.set_xlabel("operations\n(trainings of the dense network)")
+        panel.set_xlabel("operations\n(dense trainings)")
         panel.set_xlim(left=0)
     metric_axis(axes[0, 0].yaxis, metric, f"test {metric.label}")
     legend(figure, interval_note(measured["seed"].nunique()))
