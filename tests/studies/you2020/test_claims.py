@@ -70,6 +70,15 @@ def test_masks_that_never_settle_take_the_whole_training() -> None:
     assert claim.estimate == pytest.approx(-80) and claim.verdict != "supported"
 
 
+def test_a_ticket_is_not_compared_with_itself() -> None:
+    known = tables()
+    rows = known["detections"]
+    late = (rows["level"] == 1) & (rows["setting"] == AS_CONFIGURED) & (rows["seed"] == rows["seed"].min())
+    known["detections"].loc[late, "drawn"] = study().draw_epochs[-1]
+    claim = about("Early-bird tickets match those drawn at epoch 20 (within 1 percentage point), without 30%", known)
+    assert (claim.unmeasured, claim.verdict) == (1, "inconclusive")
+
+
 def test_a_seed_that_diverged_is_counted_and_leaves_claims_open() -> None:
     known = tables()
     lost = known["measurements"]["seed"] == 1
