@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
@@ -94,7 +96,7 @@ def test_masks_of_every_epoch_are_asked_for_in_all_settings() -> None:
         ({"prune_at": 20}, "must have no treatment and no prune_at"),
     ],
 )
-def test_methods_that_cannot_be_drawn_at_epochs_are_refused(method: dict[str, object], problem: str) -> None:
+def test_methods_that_cannot_be_drawn_at_epochs_are_refused(method: dict[str, Any], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         study().runs(config(**method))
 
