@@ -120,6 +120,12 @@ def data_of(wildcards):
 
 
 @called_often
+def judge_of(wildcards):
+    """Return the trained network that judges the images of a task."""
+    return plan.chains.judge(wildcards.task).trained(results)
+
+
+@called_often
 def initial_inputs(wildcards):
     """Return what theta_0 is made from besides the data: another task's weights, or nothing."""
     return plan.chains.initial_inputs(wildcards.task, wildcards.cohort)

@@ -1,9 +1,4 @@
 # What a classifier says of images that trained networks have drawn: how far they are from real ones, which classes.
-def judge_of(wildcards):
-    """Return the trained network that judges the images of a task."""
-    return plan.chains.judge(wildcards.task).trained(results)
-
-
 rule judged:
     input:
         data=data_of,
