@@ -56,8 +56,8 @@ def claim_numbers(claim: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _margin(margin: float, unit: str) -> str:
-    """Say what the effect must exceed: no unit where that is 0."""
-    return f"{number(margin)} {unit}" if margin else "0"
+    """Say what the effect must exceed, in three digits, as a spread over seeds has many: no unit where that is 0."""
+    return f"{number(float(f'{margin:.3g}'))} {unit}" if margin else "0"
 
 
 def p_value_words(p: float) -> str:

@@ -218,7 +218,7 @@ def test_the_page_is_the_same_bytes_every_time():
 
 
 def test_every_claim_is_told_with_its_verdict_in_words_its_interval_and_its_margin():
-    text = words(page([claim("supported"), claim("contradicted"), claim("inconclusive", low=-3.25, margin=1.3)]))
+    text = words(page([claim("supported"), claim("contradicted"), claim("inconclusive", low=-3.25, margin=1.3004)]))
     for verdict in ("supported", "contradicted", "inconclusive"):
         shown = f"{verdict} corrected: {verdict} p = 0.01, corrected = 0.02 A & B, 2019 · digitsThis is {verdict} Paper"
         assert f"1 {verdict}" in text and shown in text

@@ -16,7 +16,7 @@ from lth_core.config import Config
 from lth_core.metrics import Metric
 from lth_core.storage.runs import DENSE, Run
 
-FRECHET = Metric("frechet_distance", "Frechet distance", "of Frechet distance", higher_is_better=False)
+FRECHET = Metric("frechet_distance", "Frechet distance", "points", higher_is_better=False)
 """Of drawn images to test images, by the features of the task's judge."""
 
 

@@ -138,7 +138,7 @@ class TaskClaims(TaskSheet):
             self.source,
             "energy distance of drawn images to test images, random mask minus ticket",
             random - ticket,
-            unit="of energy distance",
+            unit="points of energy distance",
         )
 
     def _gain(self, level: int, control: str) -> pd.Series:

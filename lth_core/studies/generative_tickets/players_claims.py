@@ -23,7 +23,7 @@ from lth_core.studies.generative_tickets.study import RANDOM, REINIT
 CHEN, KALIBHAT = "Chen et al. 2021", "Kalibhat et al. 2021"
 DENSEST = 0.3
 """The density at which Chen et al. find tickets that match: 26% to 33% of a generator's weights."""
-DISTANCE, UNIT = "Frechet distance of drawn images to test images", "of Frechet distance"
+DISTANCE, UNIT = "Frechet distance of drawn images to test images", "points of Frechet distance"
 
 
 def claims(study: Players, config: Config, tables: dict[str, pd.DataFrame]) -> list[Claim]:
