@@ -66,8 +66,10 @@ def read_pickled(path: str | Path) -> Any:
     except DataError as error:
         raise DataError(f"{path}: {error}; nothing of it was executed: put the published file there") from error
     except Exception as error:  # bytes that are no such program, or do not add up, fail anywhere
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(f"{path}: is cut off or damaged ({reason}): put the published file there") from error
+        words = " ".join(str(error).split())
+        reason = f" ({words})" if words and not isinstance(error, LookupError) else ""  # a lookup says a bare key
+        wrong = f"is no pickled data, or cut off or damaged{reason}"
+        raise DataError(f"{path}: {wrong}: put the published file there") from error
 
 
 def interpreted(content: bytes) -> Any:

@@ -79,7 +79,7 @@ def test_a_file_that_asks_for_anything_else_is_refused_by_name(
 @pytest.mark.parametrize("length", [0, 1, 40, 120, -30, -1])
 @pytest.mark.parametrize("whole", [array(np.arange(6.0)), sparse_rows(np.eye(3)), mapping({0: [1], 1: [0]})])
 def test_a_file_that_is_cut_off_is_refused_in_one_line(whole: bytes, length: int, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"is cut off or damaged|has no end") as caught:
+    with pytest.raises(DataError, match=r"is no pickled data, or cut off or damaged|has no end") as caught:
         read_pickled(written(tmp_path, whole[:length] if length < len(whole) else whole[:-1]))
     assert "\n" not in str(caught.value)
 
@@ -108,5 +108,13 @@ def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
 
 def test_sizes_of_text_are_looked_at_before_it_is_read(tmp_path: Path) -> None:
     endless = b"\x80\x02T" + struct.pack("<i", 2**31 - 1) + b"abc."
-    with pytest.raises(DataError, match="is cut off or damaged"):
+    with pytest.raises(DataError, match="is no pickled data, or cut off or damaged"):
         read_pickled(written(tmp_path, endless))
+
+
+def test_a_text_file_is_no_pickled_data(tmp_path: Path) -> None:
+    path = tmp_path / "ind.cora.x"
+    path.write_text("hello\n")
+    with pytest.raises(DataError) as caught:
+        read_pickled(path)
+    assert str(caught.value) == f"{path}: is no pickled data, or cut off or damaged: put the published file there"
