@@ -26,7 +26,7 @@ def environment(id: str) -> str:
 
 BAD = [
     # objectives, models and data of different kinds
-    (IMAGES, TASK % "objective: language", "tasks.digits-lenet.objective: 'language' takes text, but 'digits' is of kind images, which goes with classification, diffusion and vae"),
+    (IMAGES, TASK % "objective: language", "tasks.digits-lenet.objective: 'language' takes text, but 'digits' is of kind images, which goes with classification, diffusion, gan and vae"),
     (LANGUAGE, LSTM % "objective: actor-critic", "tasks.lstm.objective: 'actor-critic' takes environment, but 'english' is of kind text, which goes with language"),
     (LANGUAGE, LSTM % "model: mlp", "tasks.lstm.model: 'mlp' needs features and outputs, which 'english' (text) does not have"),
     (CONTROL, POLE % "dataset: english, model: lstm", "tasks.pole.objective: 'actor-critic' takes environment, but 'english' is of kind text, which goes with language"),
@@ -118,7 +118,7 @@ def test_what_does_not_fit_the_kind_of_data_is_one_line(config: str, fragment: s
 
 def test_a_network_without_what_it_needs_is_named_beside_its_objective() -> None:
     assert errors_of(LANGUAGE, LSTM % "dataset: digits") == [
-        "tasks.lstm.objective: 'language' takes text, but 'digits' is of kind images, which goes with classification, diffusion and vae",
+        "tasks.lstm.objective: 'language' takes text, but 'digits' is of kind images, which goes with classification, diffusion, gan and vae",
         "tasks.lstm.model: 'lstm' needs vocabulary, which 'digits' (images) does not have",
     ]
 

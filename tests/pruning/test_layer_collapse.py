@@ -27,6 +27,7 @@ OPTIONS = {
     "sign-magnitude": {"signs": "initial", "magnitudes": "fresh"},
     "shuffle": {"within": "filter"},
     "gaussian-noise": {"scale": 1.0},
+    "part-from": {"part": "a", "weights": "fresh"},
 }
 """Of treatments that have options without a default."""
 CRITERIA = [

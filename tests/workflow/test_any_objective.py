@@ -91,7 +91,8 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 def words(page: str) -> str:
     """What a page says to its readers, without the config at its end."""
-    return unescape(re.sub(r"<style>.*?</style>|<svg.*?</svg>|<pre>.*?</pre>|<[^>]+>", " ", page, flags=re.DOTALL))
+    hidden = "|".join(f"<{tag}[ >].*?</{tag}>" for tag in ("style", "script", "svg", "pre"))
+    return unescape(re.sub(f"{hidden}|<[^>]+>", " ", page, flags=re.DOTALL))
 
 
 # ---------------------------------------------------------------- claims, figures and pages
@@ -111,7 +112,7 @@ def test_every_study_claims_something_of_every_task_in_its_unit(ran: Project, st
 @pytest.mark.parametrize("study", STUDIES)
 def test_every_study_has_figures_of_every_task_and_captions_in_its_words(ran: Project, study: str) -> None:
     folder = ran.folder / "reports/config" / study
-    captions = json.loads((folder / "captions.json").read_text())
+    captions = {name: said["caption"] for name, said in json.loads((folder / "captions.json").read_text()).items()}
     for task in UNITS:
         named = [name for name in captions if name.endswith(f"-{drops(task, study)}")]
         assert named and all((folder / f"{name}.{kind}").stat().st_size for name in named for kind in ("svg", "png"))

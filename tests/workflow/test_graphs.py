@@ -31,8 +31,8 @@ LEVEL = "results/gcn/0-1/random/level_2"
 
 
 def plugin() -> str:
-    """The graph network of CONTRIBUTING.md."""
-    examples = re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)
+    """The graph network of the documents."""
+    examples = re.findall(r"```python\n(.*?)```", (ROOT / "docs/how-to/objective.md").read_text(), re.DOTALL)
     (example,) = (example for example in examples if "my-graph-net" in example)
     return example
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lth_core.metrics import Metric
-from lth_core.models.outputs import check_outputs
 from lth_core.registry import objective
 from lth_core.tasks.generation import Latents, latents_of
 
@@ -28,6 +27,8 @@ class Generated(Latents):
 
     def check(self, module: nn.Module, pixels: int) -> None:
         """Check that the module has both. Raises ModelError."""
+        from lth_core.models.outputs import check_outputs
+
         super().check(module, pixels)
         wanted = {"scores (of a real image, of a generated one, and of this with a constant discriminator)": SCORES}
         check_outputs(module, (pixels + latents_of(module),), wanted)
