@@ -10,37 +10,34 @@ The images are CIFAR-10's if ROOT has them, otherwise random ones of the same sh
 
 from __future__ import annotations
 
-import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
-from benchmarks.conv_step import EXAMPLES, Contest, network, photographs
+from benchmarks.conv_step import (
+    EXAMPLES,
+    Contest,
+    first_weights,
+    photographs,
+    project_task,
+    seconds_of_steps,
+    stored,
+)
 from benchmarks.rows import Row, in_new_process
-from lth_core.config import Initialization, Recipe
-from lth_core.data.reading import open_data
-from lth_core.data.splits import Splits
 from lth_core.engine.narrow_cohort import NarrowCohort
-from lth_core.jobs.support.trainings import prepare
 from lth_core.models.channels import removable_channels
-from lth_core.models.initialization import initialize_cohort
 from lth_core.models.layers import prunable_weights
 from lth_core.planning import catalogue
 from lth_core.pruning.channels import listed_groups
-from lth_core.storage.tensors import Tensors, write_tensors
-from lth_core.tasks.opening import build_task
-from lth_core.training.loop import train
+from lth_core.storage.tensors import Tensors
 from lth_core.training.state import start_state
 
 catalogue.register()
 
-WARM_UP = 2
 SHAPE = (3, 32, 32)
 SGD = {"name": "sgd", "learning_rate": 0.1, "momentum": 0.9, "weight_decay": 1e-4}
 
@@ -69,36 +66,19 @@ def mask_of(module: nn.Module, part: float) -> Tensors:
 
 def seconds(contest: Contest, data: str, part: float) -> float:
     """Seconds of the steps of a ticket with a part of the channels; 1: of the dense network."""
-    prepare(torch.device("cpu"))
-    last = WARM_UP + contest.steps
-    recipe = Recipe(
-        optimizer=contest.optimizer,
-        batch_size=contest.batch_size,
-        steps=last,
-        evaluate_every=last,
-        augment=contest.augment,
-    )
-    task = build_task(network(contest), open_data(data), recipe, torch.device("cpu"))
+    task = project_task(contest, data)
     mask = mask_of(task.module, part) if part < 1 else {}
-    weights = initialize_cohort(partial(network, contest), Initialization(), [0])
-    state = start_state(task, {name: value * mask.get(name, 1) for name, value in weights.items()}, mask)
+    weights = {name: value * mask.get(name, 1) for name, value in first_weights(contest).items()}
+    state = start_state(task, weights, mask)
     if isinstance(state.cohort, NarrowCohort) != (part < 1):
         raise RuntimeError(f"{contest.name} with {part:.0%} of the channels was trained the other way")
-    train(task, state, [0], WARM_UP)
-    start = time.process_time()
-    train(task, state, [0], last)
-    return time.process_time() - start
+    return seconds_of_steps(task, state, contest)
 
 
 def measure(root: str = "data", repetitions: int = 3) -> list[Row]:
     """A row per network and part of the channels."""
     torch.set_num_threads(1)
-    images = photographs(root, EXAMPLES)
-    few = images.take(np.arange(100))
-    with tempfile.TemporaryDirectory() as folder:
-        data = str(Path(folder, "images.safetensors"))
-        splits = Splits(images, few, few, classes=10, source="CIFAR-10")
-        write_tensors(data, splits.tensors(), splits.facts())
+    with stored(photographs(root, EXAMPLES)) as data:
         return [row for contest in CONTESTS for row in compare(contest, data, repetitions)]
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -34,10 +35,11 @@ from lth_core.jobs.support.trainings import prepare
 from lth_core.models.initialization import initialize_cohort
 from lth_core.planning import catalogue
 from lth_core.registry import model
-from lth_core.storage.tensors import write_tensors
+from lth_core.storage.tensors import Tensors, write_tensors
+from lth_core.tasks.base import Task
 from lth_core.tasks.opening import build_task
 from lth_core.training.loop import train
-from lth_core.training.state import start_state
+from lth_core.training.state import TrainingState, start_state
 
 catalogue.register()
 
@@ -130,6 +132,12 @@ def ordinary_loop(contest: Contest, images: Images) -> float:
 
 def project_loop(contest: Contest, data: str, precision: str) -> float:
     """Seconds of the steps in this project's loop."""
+    task = project_task(contest, data, precision)
+    return seconds_of_steps(task, start_state(task, first_weights(contest), {}), contest)
+
+
+def project_task(contest: Contest, data: str, precision: str = "float32") -> Task:
+    """The contest as this project trains it, with steps to warm up."""
     prepare(torch.device("cpu"))
     last = WARM_UP + contest.steps
     recipe = Recipe(
@@ -140,24 +148,38 @@ def project_loop(contest: Contest, data: str, precision: str) -> float:
         augment=contest.augment,
         precision=precision,
     )
-    task = build_task(network(contest), open_data(data), recipe, torch.device("cpu"))
-    weights = initialize_cohort(partial(network, contest), Initialization(), [0])
-    state = start_state(task, weights, {})
+    return build_task(network(contest), open_data(data), recipe, torch.device("cpu"))
+
+
+def first_weights(contest: Contest) -> Tensors:
+    """theta_0 (1, ...) of the contest's network."""
+    return initialize_cohort(partial(network, contest), Initialization(), [0])
+
+
+def seconds_of_steps(task: Task, state: TrainingState, contest: Contest) -> float:
+    """Seconds of the contest's steps after those to warm up."""
     train(task, state, [0], WARM_UP)
     start = time.process_time()
-    train(task, state, [0], last)
+    train(task, state, [0], WARM_UP + contest.steps)
     return time.process_time() - start
+
+
+@contextmanager
+def stored(images: Images) -> Iterator[str]:
+    """The data file that this project reads images from, for a while."""
+    few = images.take(np.arange(100))
+    with tempfile.TemporaryDirectory() as folder:
+        data = str(Path(folder, "images.safetensors"))
+        splits = Splits(images, few, few, classes=10, source="CIFAR-10")
+        write_tensors(data, splits.tensors(), splits.facts())
+        yield data
 
 
 def measure(root: str = "data", repetitions: int = 3) -> list[Row]:
     """A row per network and precision."""
     torch.set_num_threads(1)
     images = photographs(root, EXAMPLES)
-    few = images.take(np.arange(100))
-    with tempfile.TemporaryDirectory() as folder:
-        data = str(Path(folder, "images.safetensors"))
-        splits = Splits(images, few, few, classes=10, source="CIFAR-10")
-        write_tensors(data, splits.tensors(), splits.facts())
+    with stored(images) as data:
         return [row for contest in CONTESTS for row in compare(contest, images, data, repetitions)]
 
 

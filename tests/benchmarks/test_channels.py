@@ -15,7 +15,7 @@ def test_a_row_per_network_and_part_of_the_channels(tmp_path: Path, monkeypatch:
     few = [replace(channels.CONTESTS[0], batch_size=16, steps=1, targets={0.5: 0.45})]
     monkeypatch.setattr(channels, "CONTESTS", few)
     monkeypatch.setattr(channels, "EXAMPLES", 100)
-    monkeypatch.setattr(channels, "WARM_UP", 1)
+    monkeypatch.setattr(conv_step, "WARM_UP", 1)
     (row,) = channels.measure(str(tmp_path), repetitions=1)
     assert row.name == "ResNet-20, batch 16, 50% of the channels / dense"
     assert (row.at_most, len(row.values)) == (0.45, 1) and row.median > 0

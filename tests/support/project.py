@@ -11,9 +11,13 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
+
+import pandas as pd
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 PIPELINE = (
@@ -132,6 +136,18 @@ class Project:
             start_new_session=True,
             preexec_fn=heed_interrupts,
         )
+
+    @classmethod
+    def ran(cls, folder: Path, config: Mapping[str, Any]) -> Project:
+        """A copy whose config is another one, run to its end on two cores."""
+        project = cls.create(folder)
+        (folder / "config.yaml").write_text(yaml.safe_dump(config))
+        project.run("-c2")
+        return project
+
+    def table(self, name: str) -> pd.DataFrame:
+        """A table of config.yaml, by study and name."""
+        return pd.read_csv(self.folder / "results/tables/config" / f"{name}.csv")
 
     def snakemake(self, *arguments: str, **environment: str) -> Finished:
         """Run snakemake to its end, however it ends."""

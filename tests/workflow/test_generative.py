@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-import yaml
 
 from lth_core.storage.tensors import read_header, read_tensors
 from tests.support.project import Project
@@ -28,20 +27,11 @@ CONFIG = {
         "across-models": {"tasks": {"diffusion": "imp", "vae": "imp-vae"}},
     },
 }
-TABLES = "results/tables/config"
 
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    project = Project.create(tmp_path_factory.mktemp("generative"))
-    (project.folder / "config.yaml").write_text(yaml.safe_dump(CONFIG))
-    done = project.snakemake("-c2")
-    assert done.status == 0, done.said
-    return project
-
-
-def table(project: Project, name: str) -> pd.DataFrame:
-    return pd.read_csv(project.folder / TABLES / f"{name}.csv")
+    return Project.ran(tmp_path_factory.mktemp("generative"), CONFIG)
 
 
 def test_latent_heads_are_pruned_at_their_own_rate(ran: Project) -> None:
@@ -59,12 +49,12 @@ def test_dense_networks_tickets_and_random_masks_draw_images(ran: Project) -> No
         for folder in folders:
             file = ran.folder / "results" / task / "0-1" / folder / "samples.safetensors"
             assert read_tensors(file)["samples"].shape == (2, 30, 1, 8, 8)
-    rows = table(ran, "generative-tickets/samples").groupby(["task", "branch", "level"]).size()
+    rows = ran.table("generative-tickets/samples").groupby(["task", "branch", "level"]).size()
     assert len(rows) == 2 * 7 and (rows == 2).all()
 
 
 def test_measurements_are_those_of_the_last_step(ran: Project) -> None:
-    rows = table(ran, "generative-tickets/measurements")
+    rows = ran.table("generative-tickets/measurements")
     ticket = rows[(rows["task"] == "vae") & (rows["branch"] == "ticket") & (rows["method"] == "imp-vae")]
     ticket = ticket[ticket["level"] == 2].set_index("seed")
     history = pd.read_csv(ran.folder / "results/vae/0-1/imp-vae/level_2/history.csv")
@@ -76,14 +66,14 @@ def test_measurements_are_those_of_the_last_step(ran: Project) -> None:
 
 
 def test_images_are_shown_with_real_ones(ran: Project) -> None:
-    images = table(ran, "generative-tickets/images")
+    images = ran.table("generative-tickets/images")
     counted = images.groupby(["task", "network", "level"]).size()
     assert (counted == 16).all() and len(counted) == 2 * (2 + 2 * 3)
     assert set(images["shape"]) == {"1x8x8"} and (images["pixels"].str.split().str.len() == 64).all()
 
 
 def test_there_are_claims_and_figures_of_both(ran: Project) -> None:
-    claims = table(ran, "claims").groupby(["study", "task"]).size().to_dict()
+    claims = ran.table("claims").groupby(["study", "task"]).size().to_dict()
     counts = {"generative-tickets": 5, "across-models": 3}
     assert claims == {(study, task): count for study, count in counts.items() for task in ("vae", "diffusion")}
     drawn = {path.name for path in (ran.folder / "reports/config").rglob("*.svg")}
@@ -92,9 +82,9 @@ def test_there_are_claims_and_figures_of_both(ran: Project) -> None:
 
 
 def test_a_study_across_models_reads_the_trainings_of_the_other(ran: Project) -> None:
-    rows = table(ran, "across-models/lowest")
+    rows = ran.table("across-models/lowest")
     assert list(rows["kind"]) == ["autoencoder"] * 3 + ["diffusion model"] * 3
     assert set(rows["branch"]) == {"ticket", "random-mask", "reinit"} and (rows["seeds"] == 2).all()
-    across, other = (table(ran, f"{study}/measurements") for study in ("across-models", "generative-tickets"))
+    across, other = (ran.table(f"{study}/measurements") for study in ("across-models", "generative-tickets"))
     keys = ["task", "method", "level", "branch", "seed", "draw", "metric"]
     assert len(across) == 2 * 2 * (1 + 3 * 3) and len(across.merge(other, on=keys)) == len(across)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-import yaml
 
 from lth_core.config import seeds_of
 from tests.support.project import Project
@@ -37,24 +36,15 @@ CONFIG = {
         "gaier2019": {"tasks": {"digits": "imp", "swing-up": "imp"}},
     },
 }
-TABLES = "results/tables/config"
 
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    project = Project.create(tmp_path_factory.mktemp("untrained"))
-    (project.folder / "config.yaml").write_text(yaml.safe_dump(CONFIG))
-    done = project.snakemake("-c2")
-    assert done.status == 0, done.said
-    return project
-
-
-def table(project: Project, name: str) -> pd.DataFrame:
-    return pd.read_csv(project.folder / TABLES / f"{name}.csv")
+    return Project.ran(tmp_path_factory.mktemp("untrained"), CONFIG)
 
 
 def test_every_seed_has_its_subset_sums_and_constructions(ran: Project) -> None:
-    sums, constructions = (table(ran, f"malach2020/{name}") for name in ("subset_sums", "constructions"))
+    sums, constructions = (ran.table(f"malach2020/{name}") for name in ("subset_sums", "constructions"))
     assert sorted(sums["seed"].unique()) == [0, 1] and (sums.groupby("seed")["values"].max() == 16).all()
     assert (sums["largest_error"] >= sums["mean_error"]).all()
     counted = constructions.groupby(["seed", "pruned"]).size().unstack()
@@ -62,7 +52,7 @@ def test_every_seed_has_its_subset_sums_and_constructions(ran: Project) -> None:
 
 
 def test_every_seed_evolves_beside_its_fixed_topology(ran: Project) -> None:
-    rows = table(ran, "gaier2019/measurements").groupby(["task", "seed", "network", "weights"]).size()
+    rows = ran.table("gaier2019/measurements").groupby(["task", "seed", "network", "weights"]).size()
     wanted = {("evolved", "shared"): 6, ("evolved", "tuned"): 1, ("fixed", "shared"): 6, ("fixed", "tuned"): 1}
     wanted |= {("fixed", "random"): 1, ("fixed", "trained"): 1}
     for task, settings in TASKS.items():
@@ -72,7 +62,7 @@ def test_every_seed_evolves_beside_its_fixed_topology(ran: Project) -> None:
 
 def test_trained_weights_are_measured_as_their_training_measured_them(ran: Project) -> None:
     """Classes are those of the highest output, there and here."""
-    rows = table(ran, "gaier2019/measurements")
+    rows = ran.table("gaier2019/measurements")
     rows = rows[rows["task"] == "digits"].set_index(["seed", "weights"])
     history = pd.read_csv(ran.folder / "results/digits/0-1/dense/history.csv").set_index(["seed", "step", "split"])
     for seed in (0, 1):
@@ -83,13 +73,13 @@ def test_trained_weights_are_measured_as_their_training_measured_them(ran: Proje
 
 
 def test_equal_shared_weights_of_a_fixed_topology_cannot_tell_classes_apart(ran: Project) -> None:
-    rows = table(ran, "gaier2019/measurements")
+    rows = ran.table("gaier2019/measurements")
     fixed = rows[(rows["task"] == "digits") & (rows["network"] == "fixed") & (rows["weights"] == "shared")]
     assert fixed["metric"].between(0.08, 0.12).all()
 
 
 def test_there_are_claims_and_figures_of_both(ran: Project) -> None:
-    claims = table(ran, "claims").groupby(["study", "task"]).size().to_dict()
+    claims = ran.table("claims").groupby(["study", "task"]).size().to_dict()
     assert claims == {("malach2020", "digits"): 8, ("gaier2019", "digits"): 4, ("gaier2019", "swing-up"): 4}
     reports = ran.folder / "reports/config"
     drawn = {path.name for path in reports.rglob("*.svg")}
