@@ -7,6 +7,9 @@ from types import FrameType
 
 import psutil
 
+told = False
+"""Whether this process has been told to stop; true before what it has started stops."""
+
 
 def stop_when_told() -> None:
     """Let SIGTERM end this process's children, and then raise KeyboardInterrupt in it.
@@ -17,7 +20,9 @@ def stop_when_told() -> None:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
+    global told
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    told = True
     for child in psutil.Process().children():
         child.terminate()
     raise KeyboardInterrupt
