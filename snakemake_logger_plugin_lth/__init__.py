@@ -78,7 +78,7 @@ class LogHandler(LogHandlerBase):
             return
 
         def notice(number: int, frame: FrameType | None) -> None:
-            interruption.told = True
+            interruption.stopping = True
             react(number, frame)
 
         signal.signal(signal.SIGINT, notice)
@@ -131,7 +131,7 @@ class LogHandler(LogHandlerBase):
             self._report_failure(facts)
         elif event not in SILENT_EVENTS:
             text = self.format(record)
-            if text and not text.startswith(CHATTER + FAREWELL * interruption.told):
+            if text and not text.startswith(CHATTER + FAREWELL * interruption.stopping):
                 self._screen.say(text)
         self._draw()
 
@@ -163,7 +163,7 @@ class LogHandler(LogHandlerBase):
 
     def _report_failure(self, facts: dict[str, Any]) -> None:
         job = self._running.pop(facts["jobid"], None) or Job(facts["rule_name"], {}, facts["log"])
-        if interruption.told:
+        if interruption.stopping:
             self._screen.say(f"stopped: {job.name}, after {job.elapsed}")
             return
         self._failed += 1
@@ -201,8 +201,8 @@ class LogHandler(LogHandlerBase):
             self._ticker.join(timeout=1)
             self._ticker = None
         self._running.clear()
-        if interruption.told:
-            interruption.told = False
+        if interruption.stopping:
+            interruption.stopping = False
             self._screen.say(STOPPED)
         self._draw()
         self._total = 0

@@ -7,7 +7,7 @@ from types import FrameType
 
 import psutil
 
-told = False
+stopping = False
 """Whether this process has been told to stop; true before what it has started stops."""
 
 
@@ -20,9 +20,9 @@ def stop_when_told() -> None:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    global told
+    global stopping
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    told = True
+    stopping = True
     for child in psutil.Process().children():
         child.terminate()
     raise KeyboardInterrupt
