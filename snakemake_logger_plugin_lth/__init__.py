@@ -2,7 +2,7 @@
 
 On a terminal: one updating line per running job (rule, wildcards, last line of its log, time) and a total, with the
 time that is left once finished jobs tell. Elsewhere: one line per finished job. In both: a line for every training
-with replicates that diverged. Failures show the end of their log; what Ctrl-C ends is no failure. Dry runs,
+with replicates that diverged. Failures show the end of their log; what Ctrl-C or `kill` stops is no failure. Dry runs,
 --verbose and --printshellcmds keep Snakemake's own output. Snakemake finds this package by its name. What a Snakefile
 says at the end of a run belongs to `snakemake.logging.logger`: a `print` does not wait for these lines and would be
 overwritten on a terminal.
@@ -21,6 +21,7 @@ from typing import Any
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from lth_core.runtime import interruption
 from snakemake_logger_plugin_lth.forecast import Forecast, in_words
 from snakemake_logger_plugin_lth.jobs import Job, duration
 from snakemake_logger_plugin_lth.screen import Screen
@@ -39,7 +40,7 @@ CHATTER = (
     "Using shell:",
     "host: ",
 )
-# What it also prints when Ctrl-C ends a run.
+# What it also prints when a run is stopped.
 FAREWELL = (
     "Cancelling snakemake on user request",
     "Terminating processes on user request",
@@ -64,18 +65,20 @@ class LogHandler(LogHandlerBase):
         self._said_left = ""
         self._stop = threading.Event()
         self._ticker: threading.Thread | None = None
-        self._interrupted = False
         if not self._standing_back:
             self._watch_for_interrupts()
 
     def _watch_for_interrupts(self) -> None:
-        """Notice Ctrl-C at once: it ends the jobs as well, and these may be reported before Snakemake says why."""
+        """Notice Ctrl-C at once: it ends the jobs as well, and these may be reported before Snakemake says why.
+
+        `stop_when_told`, which replaces Snakemake's reaction to `kill` when the run begins, notices that.
+        """
         react = signal.getsignal(signal.SIGINT)
         if not callable(react) or threading.current_thread() is not threading.main_thread():
             return
 
         def notice(number: int, frame: FrameType | None) -> None:
-            self._interrupted = True
+            interruption.stopping = True
             react(number, frame)
 
         signal.signal(signal.SIGINT, notice)
@@ -128,7 +131,7 @@ class LogHandler(LogHandlerBase):
             self._report_failure(facts)
         elif event not in SILENT_EVENTS:
             text = self.format(record)
-            if text and not text.startswith(CHATTER + FAREWELL * self._interrupted):
+            if text and not text.startswith(CHATTER + FAREWELL * interruption.stopping):
                 self._screen.say(text)
         self._draw()
 
@@ -160,7 +163,8 @@ class LogHandler(LogHandlerBase):
 
     def _report_failure(self, facts: dict[str, Any]) -> None:
         job = self._running.pop(facts["jobid"], None) or Job(facts["rule_name"], {}, facts["log"])
-        if self._interrupted:
+        if interruption.stopping:
+            self._screen.say(f"stopped: {job.name}, after {job.elapsed}")
             return
         self._failed += 1
         log = job.logs[0] if job.logs else "none"
@@ -197,8 +201,8 @@ class LogHandler(LogHandlerBase):
             self._ticker.join(timeout=1)
             self._ticker = None
         self._running.clear()
-        if self._interrupted:
-            self._interrupted = False
+        if interruption.stopping:
+            interruption.stopping = False
             self._screen.say(STOPPED)
         self._draw()
         self._total = 0

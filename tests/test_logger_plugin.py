@@ -1,4 +1,4 @@
-"""Snakemake's progress (`--logger lth`): on a terminal, in a log file, on failure, on Ctrl-C."""
+"""Snakemake's progress (`--logger lth`): on a terminal, in a log file, on failure, on Ctrl-C and `kill`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import pytest
 
+from lth_core.runtime.interruption import stop_when_told
 from snakemake_logger_plugin_lth import LogHandler
 from snakemake_logger_plugin_lth.jobs import Job, duration, last_lines
 from snakemake_logger_plugin_lth.screen import Screen
@@ -25,6 +28,7 @@ from snakemake_logger_plugin_lth.screen import Screen
 ROOT = Path(__file__).parent.parent
 SNAKEFILE = """
 from snakemake.logging import logger
+from lth_core.runtime.interruption import stop_when_told
 
 rule all:
     input: "out/digits_1", "out/digits_2", "out/mnist_3",
@@ -34,7 +38,10 @@ rule train:
     log: "logs/{task}_{level}.log",
     shell:
         '''(echo "step 1/2 accuracy 97.9%"; sleep {config[seconds]}; test {wildcards.task} != {config[broken]} ||
-        {{ echo "error: no such data set"; exit 1; }}; touch {output}) > {log} 2>&1'''
+        {{ echo "error: no such data set"; exit 1; }}; touch {output}) < /dev/null > {log} 2>&1'''
+
+onstart:
+    stop_when_told()
 
 onsuccess:
     logger.info("summary of the run")
@@ -57,8 +64,10 @@ def run_piped(folder: Path, *arguments: str, **config: object) -> subprocess.Com
     return subprocess.run(started, cwd=folder, env=environment(), capture_output=True, text=True, timeout=60)
 
 
-def run_on_terminal(folder: Path, interrupt_at: str = "(?!)", **config: object) -> tuple[int, str]:
-    """Snakemake on a pseudo-terminal: exit status and all output. Ctrl-C once that pattern is on the screen."""
+def run_on_terminal(
+    folder: Path, stop_at: str = "(?!)", stop: Callable[[int], None] | None = None, **config: object
+) -> tuple[int, str]:
+    """Snakemake on a pseudo-terminal: exit status and all output. `stop` gets its id once that pattern is on screen."""
     ours, theirs = pty.openpty()
     started = command(folder, **config)
     process = subprocess.Popen(
@@ -69,13 +78,16 @@ def run_on_terminal(folder: Path, interrupt_at: str = "(?!)", **config: object) 
     try:
         while chunk := os.read(ours, 4096):
             written += chunk
-            if re.search(interrupt_at, written.decode(errors="ignore")):
-                interrupt_at = "(?!)"
-                os.killpg(process.pid, signal.SIGINT)
+            if stop and re.search(stop_at, written.decode(errors="ignore")):
+                stop(process.pid)
+                stop = None
     except OSError:  # how Linux says that the other side has closed
         pass
     os.close(ours)
-    return process.wait(timeout=60), written.decode()
+    status = process.wait(timeout=60)
+    with suppress(ProcessLookupError):  # no job's `sleep` goes on
+        os.killpg(process.pid, signal.SIGKILL)
+    return status, written.decode()
 
 
 def lines_left(written: str) -> list[str]:
@@ -97,10 +109,11 @@ def lines_left(written: str) -> list[str]:
 
 
 @pytest.fixture(autouse=True)
-def _interrupts_as_before() -> Iterator[None]:
-    before = signal.getsignal(signal.SIGINT)
+def _signals_as_before() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, reaction in before.items():
+        signal.signal(number, reaction)
 
 
 class Terminal(io.StringIO):
@@ -153,13 +166,24 @@ def test_a_terminal_shows_running_jobs_with_their_last_log_line_and_keeps_none_o
     assert re.fullmatch(r"4 of 4 jobs, \d\.\d s", left[3]) and len(left) == 4
 
 
-def test_control_c_ends_the_run_and_leaves_a_clean_terminal(tmp_path: Path) -> None:
+def control_c(process: int) -> None:
+    os.killpg(process, signal.SIGINT)
+
+
+def kill(process: int) -> None:
+    os.kill(process, signal.SIGTERM)
+
+
+@pytest.mark.parametrize("stop", [control_c, kill])
+def test_jobs_of_a_run_that_is_stopped_have_not_failed(tmp_path: Path, stop: Callable[[int], None]) -> None:
     began = time.monotonic()
     both_jobs_running = r"step 1/2.*\n.*step 1/2"
-    status, written = run_on_terminal(tmp_path, both_jobs_running, seconds=30)
+    status, written = run_on_terminal(tmp_path, both_jobs_running, stop, seconds=30)
     assert status != 0 and time.monotonic() - began < 20
     left = lines_left(written)
     assert not any(line.startswith("train ") for line in left), left
+    stopped = [line for line in left if re.fullmatch(r"stopped: train \w+ level \d, after \d\.\d s", line)]
+    assert len(stopped) == 2
     assert left[-2] == "stopped; the same command goes on where it was" and left[-1].startswith("0 of 4 jobs,")
     assert not re.search("fail|[Ee]rror|Terminating|KeyboardInterrupt", written), "the user's wish is not a failure"
     assert "\033[?25l" not in written, "the cursor is never hidden"
@@ -253,17 +277,21 @@ def test_closing_ends_the_thread_and_takes_unfinished_jobs_off_the_screen(monkey
     assert [line.split(",")[0] for line in lines_left(stream.getvalue())] == ["2 jobs to run: 2 train", "0 of 2 jobs"]
 
 
-def test_failures_before_control_c_are_shown_and_those_after_it_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_fails_before_a_run_is_stopped_has_failed(monkeypatch: pytest.MonkeyPatch, number: signal.Signals) -> None:
+    monkeypatch.setattr(psutil.Process, "children", lambda self: [])
     stream = io.StringIO()
     handler = handler_on(monkeypatch, stream)
+    stop_when_told()
     handler.handle(record("job_error", jobid=1, rule_name="train", log=[]))
     with pytest.raises(KeyboardInterrupt):
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(number)
     handler.handle(record("job_error", jobid=2, rule_name="prune", log=[]))
     handler.close()
     handler.close()
-    first, *others = stream.getvalue().splitlines()
-    assert first.startswith("failed: train, after") and others == ["stopped; the same command goes on where it was"]
+    first, second, *others = stream.getvalue().splitlines()
+    assert first.startswith("failed: train, after") and second.startswith("stopped: prune, after")
+    assert others == ["stopped; the same command goes on where it was"]
 
 
 @pytest.mark.parametrize("stream", [io.StringIO(), ClosedPipe()])

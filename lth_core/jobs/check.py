@@ -4,7 +4,8 @@ Snakemake removes the finished files of a job when it starts, so a mistake that 
 Input, on standard input as JSON: `modules` to import, and by name the `tasks`: the `task`'s settings, its data file
 (`data`) or what is known of data that are still to be prepared (`facts`), the cohorts whose theta_0 is to be made
 (`proved`), the task whose trained weights it starts from (`source`), those whose tickets its branches take
-(`exchanged`), the `methods` that prune it, and the tickets that are `treated`. A network must build, turn what its data
+(`exchanged`), the `methods` that prune it and which of them are `configured`, not derived by a study, and the tickets
+that are `treated`. A network must build, turn what its data
 set holds into what its objective reads, be trained as it is written and have the weights that methods name; criteria
 must score weights (with the network, where they compute with it and the data are there), treatments make tickets of
 tickets, and tickets of other tasks fit; a batch must not be larger than the training split, and each fold needs a test
@@ -115,7 +116,7 @@ def check_task(name: str, asked: Mapping[str, Any]) -> None:
         proof_of(name, network.factory, settings, open_data(asked["data"]), seed)
     masks = {method: check_criterion(network, method, of_method) for method, of_method in methods.items()}
     for method, of_method in methods.items():
-        check_search(network, method, of_method)
+        check_search(network, method, of_method, configured=method in asked["configured"])
     for treated in asked["treated"]:
         method = treated["method"]
         rewinding, mask = (methods[method].rewind, masks[method]) if method else (Rewind(), {})
@@ -223,20 +224,28 @@ def check_criterion(network: Network, name: str, method: Method) -> Tensors:
     return attempt(problem, work)
 
 
-def check_search(network: Network, name: str, method: Method) -> None:
-    """Check that what a method trains in place of the network's weights gives weights and masks of it."""
+def check_search(network: Network, name: str, method: Method, configured: bool) -> None:
+    """Check that what a method trains in place of the network's weights gives weights and masks of it.
+
+    Options without effect are mistakes in a method that is `configured`; in one that a study derives they may have lost
+    their use.
+    """
     if method.search is None:
         return
     pruned, chosen = prunable(network.layers, method.exclude), method.search.parametrization
     left = left_by_level(method, pruned, 1, full_mask(network.initial, pruned))
     weights = {key: torch.from_numpy(np.array(value)) for key, value in network.initial.items()}
 
-    def work() -> None:
+    def work() -> dict[str, str]:
         offered = {"layers": tuple(pruned), "left": left, "kinds": pruned}
         made = registry.parametrization.call(chosen.name, offered, chosen.options)
         try_out(chosen.name, made, weights, random_generator(0, "search", "start"))
+        return made.without_effect()
 
-    attempt(f"methods.{name}.search.parametrization: '{chosen.name}' cannot search '{network.task}'", work)
+    key = f"methods.{name}.search.parametrization"
+    for option, reason in attempt(f"{key}: '{chosen.name}' cannot search '{network.task}'", work).items():
+        if configured and option in chosen.options:
+            raise CheckError(f"{key}.{option}: {reason} in the network of '{network.task}': remove it")
 
 
 def probe_of(network: Network, data: str) -> NetworkProbe:

@@ -48,6 +48,7 @@ def questions(plan: Plan, tasks: Collection[str], made: Collection[str]) -> str:
             "source": _source(plan, settings, made),
             "exchanged": _exchanged(plan, name, made),
             "methods": {method: plan.methods[method].model_dump(mode="json") for method in methods[name]},
+            "configured": sorted(methods[name] & plan.config.methods.keys()),
             "treated": treated[name],
         }
     treatments = {ticket["branch"]["treatment"]["name"] for tickets in treated.values() for ticket in tickets}

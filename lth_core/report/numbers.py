@@ -62,6 +62,14 @@ def _with_examples(claim: Mapping[str, Any], digits: int) -> str:
     return "" if math.isnan(ends[0]) else f"[{number(ends[0], digits)}, {number(ends[1], digits)}]"
 
 
+def values_by_seed(claim: Mapping[str, Any]) -> str:
+    """List the values that the estimate is the mean of, by seed where that is known: `seed 0: 1.2; 1: −0.3`."""
+    digits = decimals(claim)
+    listed = [(one.seed, number(one.value, digits)) for one in claim["replicates"]]
+    text = "; ".join(f"{seed}:\u00a0{value}" if seed else value for seed, value in listed)
+    return f"seed {text}" if any(seed for seed, _ in listed) else text
+
+
 def _margin(margin: float, unit: str) -> str:
     """Say what the effect must exceed, in three digits, as a spread over seeds has many: no unit where that is 0."""
     return f"{number(float(f'{margin:.3g}'))} {unit}" if margin else "0"

@@ -7,6 +7,9 @@ from types import FrameType
 
 import psutil
 
+stopping = False
+"""Whether this process has been told to stop; true before what it has started stops."""
+
 
 def stop_when_told() -> None:
     """Let SIGTERM end this process's children, and then raise KeyboardInterrupt in it.
@@ -17,7 +20,9 @@ def stop_when_told() -> None:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
+    global stopping
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    stopping = True
     for child in psutil.Process().children():
         child.terminate()
     raise KeyboardInterrupt

@@ -60,6 +60,10 @@ class Parametrization:
         """Choose the weights to keep: booleans of the layers' shapes. `draw` depends on the seed alone."""
         raise NotImplementedError
 
+    def without_effect(self) -> dict[str, str]:
+        """Name the options that change nothing for these layers, each with the reason."""
+        return {}
+
     def subnetwork(self, weights: Weights, mask: Weights) -> dict[str, Tensor]:
         """Compute the layers' weights of the network that is found, which is not trained further."""
         return {name: weights[name] * kept for name, kept in mask.items()}

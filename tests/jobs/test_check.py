@@ -18,7 +18,7 @@ from lth_core.metrics import ACCURACY
 from lth_core.registry import criterion, model, objective, parametrization, treatment
 from lth_core.tickets.rewinding import apply_mask
 from lth_core.training.parametrization import Parametrization
-from lth_core.training.parametrizations import bernoulli_gates, edge_popup  # noqa: F401 (registered)
+from lth_core.training.parametrizations import bernoulli_gates, edge_popup, soft_mask  # noqa: F401 (registered)
 
 TRAIN = {"optimizer": {"name": "adam", "learning_rate": 0.01}, "batch_size": 10, "steps": 20, "evaluate_every": 5}
 FACTS = {"classes": 3, "input_shape": [1, 6, 6]}
@@ -101,6 +101,7 @@ def complaint(data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
         objective: str = "classification",
         treated: Sequence[dict] = (),
         other: dict | None = None,
+        configured: Sequence[str] = ("imp",),
         **method: Any,
     ) -> str:
         task = {
@@ -113,6 +114,7 @@ def complaint(data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
         }
         asked = {"task": task, "data": str(data_file) if data else None, "facts": {} if data else FACTS}
         asked |= {"proved": ["0-0"], "methods": {"imp": {"rate": 0.2, "levels": 1} | method}, "treated": treated}
+        asked |= {"configured": configured}
         if other:
             exchanged = {"name": "other", "key": "branches.b.source", "data": None, "facts": FACTS}
             asked["exchanged"] = [exchanged | {"task": task | {"model": other}}]
@@ -298,3 +300,12 @@ def test_a_search_that_returns_weights_of_another_shape_is_refused_before_anythi
     assert "effective weights of 'fc1.weight' must be float32 of shape (300, 36), not float32 of (3,)" in said
     assert "sigma (0) must be above 0" in complaint(search={"parametrization": {"name": "bernoulli-gates", "sigma": 0}})
     assert complaint(search={"parametrization": "edge-popup"}) == ""
+
+
+def test_penalties_of_what_has_no_mask_are_refused(complaint: Callable[..., str]) -> None:
+    penalized = {"parametrization": {"name": "soft-mask", "edge_penalty": 0.1, "weight_penalty": 0.1}}
+    key = "error: methods.imp.search.parametrization.edge_penalty"
+    assert complaint(search=penalized) == f"{key}: no edges have masks in the network of 'mini': remove it\n"
+    assert complaint(search=penalized, configured=()) == ""  # of a study's method, made from one that prunes edges
+    del penalized["parametrization"]["edge_penalty"]
+    assert complaint(search=penalized) == ""

@@ -56,3 +56,9 @@ def test_a_task_is_asked_about_with_those_whose_tickets_or_weights_its_branches_
     assert asked("pretrained") == [("branches.pretrained.weights", "other")]
     assert len(asked("pretrained", "twice", "from-other")) == 1  # of each network once
     assert asked("twice") == []
+
+
+def test_methods_that_a_study_derives_are_told_from_those_of_the_config(plan_of: Callable[..., Plan]) -> None:  # noqa: F811
+    plan = plan_of(lambda config: config["studies"]["frankle2019"].update(one_shot=True))
+    asked = json.loads(questions(plan, ["mini"], ()))["tasks"]["mini"]
+    assert asked["configured"] == ["reset"] and set(asked["methods"]) > {"reset"}

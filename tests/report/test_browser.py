@@ -85,6 +85,12 @@ def test_filters_and_words_narrow_each_other_and_clearing_them_lists_nothing(pag
     assert results(page, "task") == []
 
 
+def test_words_are_not_looked_for_in_values_by_seed(page: Browser) -> None:
+    assert page.run("return document.querySelector('.seeds').textContent").startswith("values by seed")
+    choose(page, words="by seed")
+    assert status(page).startswith("0 of 24 claims")
+
+
 def test_words_find_figures_too(page: Browser) -> None:
     choose(page, words="figure 1;", study="paper2")
     assert status(page).endswith("1 of 6 figures")
@@ -212,10 +218,20 @@ def test_without_the_script_all_is_shown(page: Browser, address: str) -> None:
 
 
 def test_folded_parts_are_printed(page: Browser) -> None:
-    heights = "return [...document.querySelectorAll('details')].map(part => part.clientHeight)"
+    heights = "return [...document.querySelectorAll('details:not(.seeds)')].map(part => part.clientHeight)"
     folded = page.run(heights)
     page.devtools("Emulation.setEmulatedMedia", media="print")
     printed = page.run(heights)
     page.devtools("Emulation.setEmulatedMedia", media="")
     assert all(after > 2 * before for before, after in zip(folded, printed, strict=True))
     assert page.pdf().startswith(b"%PDF")
+
+
+def test_values_by_seed_are_printed_where_the_reader_has_opened_them(page: Browser) -> None:
+    page.click(".study .seeds summary")
+    assert "seed 0:" in page.run("return document.querySelector('.seeds').innerText")
+    page.run("dispatchEvent(new Event('beforeprint'))")
+    page.devtools("Emulation.setEmulatedMedia", media="print")
+    shown = page.run("return [...document.querySelectorAll('.study .seeds')].map(part => part.checkVisibility())")
+    page.devtools("Emulation.setEmulatedMedia", media="")
+    assert shown == [True] + 23 * [False]

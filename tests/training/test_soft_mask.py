@@ -152,6 +152,18 @@ def test_what_is_evaluated_is_the_network_that_is_trained() -> None:
     assert state.evaluate("test")["accuracy"] == [pytest.approx(accuracy)]
 
 
+@pytest.mark.parametrize(
+    ("layers", "idle"),
+    [
+        (("edges", "output.weight"), {}),
+        (("hidden.weight", "output.weight"), {"edge_penalty": "no edges have masks"}),
+        (("edges",), {"weight_penalty": "only edges have masks"}),
+    ],
+)
+def test_a_penalty_needs_masks_to_act_on(layers: tuple[str, ...], idle: dict[str, str]) -> None:
+    assert SoftMask(layers=layers, left=3, kinds=LAYERS).without_effect() == idle
+
+
 @pytest.mark.parametrize("options", [{"edge_penalty": -0.1}, {"weight_penalty": -1.0}])
 def test_penalties_below_zero_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ParametrizationError, match=r"edge_penalty .* and weight_penalty .* must be at least 0"):

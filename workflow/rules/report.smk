@@ -95,6 +95,7 @@ rule claims:
 rule report:
     input:
         paths.claims_file(results, config_name),
+        paths.effects_file(results, config_name),
         [paths.divergence_file(results, config_name, study) for study in plan.studies],
         [paths.captions_file(reports, config_name, study) for study in plan.studies],
         [figures(study) for study in plan.studies],

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from lth_core import registry
+from lth_core.analysis.claims import Replicate
 from lth_core.config import Config
 from lth_core.jobs.support.command import import_modules
 from lth_core.storage.paths import table_file
@@ -59,6 +60,15 @@ def read_claims(path: str) -> list[dict[str, Any]]:
     rows = read_rows(path)
     numbers = (*NUMBERS, *(key for key in EXAMPLE_NUMBERS if rows and key in rows[0]))
     return [row | {key: float(row[key]) for key in numbers} for row in rows]
+
+
+def read_effects(path: str) -> dict[tuple[str, str, str], list[Replicate]]:
+    """The replicates of every claim, by study, task and sentence. Raises ArtifactError when they cannot be read."""
+    effects: dict[tuple[str, str, str], list[Replicate]] = {}
+    for row in read_rows(path):
+        replicate = Replicate(row["seed"], float(row["value"]), row["scale"])
+        effects.setdefault((row["study"], row["task"], row["claim"]), []).append(replicate)
+    return effects
 
 
 def read_table_file(path: str) -> pd.DataFrame:

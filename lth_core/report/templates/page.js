@@ -73,6 +73,7 @@ function findClaims(section) {
   const form = section.querySelector("form");
   const [status, results, figureList] = ["matches", "results", "matching-figures"].map((id) => document.getElementById(id));
   const claims = [...document.querySelectorAll(".study tr.claim")];
+  const texts = new Map(claims.map((row) => [row, textOf(row)]));
   const figures = [...document.querySelectorAll("main figure")];
 
   function show() {
@@ -81,7 +82,7 @@ function findClaims(section) {
     const says = (text) => wanted.every((word) => text.toLowerCase().includes(word));
     const fits = ({ dataset }) => (!study || dataset.study === study) && (!task || dataset.task === task) && (!verdict || dataset.verdict === verdict);
     const isUsed = Boolean(study || task || verdict || sort || wanted.length);
-    const rows = isUsed ? claims.filter((row) => fits(row) && says(row.textContent)) : [];
+    const rows = isUsed ? claims.filter((row) => fits(row) && says(texts.get(row))) : [];
     if (ORDERS[sort]) rows.sort((a, b) => ORDERS[sort](a.dataset, b.dataset));
     results.querySelector("tbody").replaceChildren(...rows.map(copyOf));
     results.hidden = !rows.length;
@@ -96,6 +97,12 @@ function findClaims(section) {
   form.addEventListener("reset", () => setTimeout(show));
   section.hidden = false;
   show();
+}
+
+function textOf(row) { // without its values by seed, in which any number would be found
+  const copy = row.cloneNode(true);
+  copy.querySelector(".seeds")?.remove();
+  return copy.textContent;
 }
 
 function copyOf(row) {
@@ -154,7 +161,7 @@ function enlargeFigures(dialog) {
 
 function unfoldForPaper() {
   let folded = [];
-  addEventListener("beforeprint", () => { folded = [...document.querySelectorAll("details:not([open])")]; for (const part of folded) part.open = true; });
+  addEventListener("beforeprint", () => { folded = [...document.querySelectorAll("details:not([open], .seeds)")]; for (const part of folded) part.open = true; });
   addEventListener("afterprint", () => { for (const part of folded) part.open = false; });
 }
 

@@ -71,6 +71,12 @@ class SoftMask(Parametrization):
         sizes = {name: trained[f"mask/{name}"].detach().abs() for name in self.layers}
         return highest_of_layers({name: self._remaining(name, size, -1.0) for name, size in sizes.items()}, self.left)
 
+    def without_effect(self) -> dict[str, str]:
+        """Name the penalty of edges where none has a mask, or that of weights."""
+        have_masks = {self._is_edge(name) for name in self.layers}
+        idle = {} if True in have_masks else {"edge_penalty": "no edges have masks"}
+        return idle if False in have_masks else idle | {"weight_penalty": "only edges have masks"}
+
     def _is_edge(self, name: str) -> bool:
         return self.kinds.get(name) == EDGE
 
