@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import floor
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -96,7 +97,7 @@ def fields(grid: Mapping[tuple[str, str], pd.DataFrame], axis: str, label: str) 
     return figure
 
 
-def _scale(figure: Figure, image: AxesImage, axes: np.ndarray, label: str, **shape: float) -> None:
+def _scale(figure: Figure, image: AxesImage, axes: np.ndarray, label: str, **shape: Any) -> None:
     """Draw the scale of colours, with its label in as many lines as the height of the figure asks for."""
     letters = max(12, floor((figure.get_figheight() - BELOW) / LETTER))
     figure.colorbar(image, ax=list(axes.flat), label=even_lines(label, letters), **shape)
