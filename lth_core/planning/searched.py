@@ -15,7 +15,7 @@ from lth_core.storage.runs import Run
 def searched(
     config: Config, runs: Iterable[Run], methods: Mapping[str, Method], branches: Mapping[str, Branch], study: str
 ) -> list[str]:
-    """Say what is wrong with the searches of a study's runs; of methods that it derives alone it is said of the study."""
+    """Say what is wrong with the searches of a study's runs: of the study where its derived methods alone are wrong."""
     configured, derived = {}, {}
     searching = [run for run in runs if run.level and methods[run.method].search]
     for task, name in sorted({(_searched_task(run, config, branches), run.method) for run in searching}):
@@ -29,8 +29,8 @@ def searched(
 
 def _searched_task(run: Run, config: Config, branches: Mapping[str, Branch]) -> str:
     """The task whose network is searched for the mask of a run: a branch may train the ticket of another task."""
-    source = branches[run.branch].source if run.branch in branches else None
-    return source if source in config.tasks else run.task
+    source = branches[run.branch].source if run.branch and run.branch in branches else None
+    return source if source and source in config.tasks else run.task
 
 
 def _problems(method: Method, config: Config, task: str) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -44,7 +44,7 @@ methods:
 studies:
   comparison:
     tasks: {mini: imp, lstm: imp, pole: imp}
-    compare: [imp-reset, snip, synflow, gradual, rigl, random-erk, reinit, mine]
+    compare: [imp-reset, snip, synflow, rigl, edge-popup, edge-popup-trained, soft-mask, random-erk, reinit, mine]
     densities: [0.4, 0.1]
     equal_cost_densities: [0.1]
     longest: 2
@@ -58,7 +58,8 @@ def largest_first(trained, mask):
     return {name: -abs(trained[name]) for name in mask}
 """
 TASKS = ("mini", "lstm", "pole")
-COMPARED = {"imp-reset", "snip", "synflow", "gradual", "rigl", "random-erk", "reinit", "mine"}
+LEARNED = {"edge-popup", "edge-popup-trained", "soft-mask"}
+COMPARED = {"imp-reset", "snip", "synflow", "rigl", "random-erk", "reinit", "mine"} | LEARNED
 
 
 @pytest.fixture(scope="module")

@@ -35,6 +35,7 @@ def once(criterion: str, **settings: Any) -> dict[str, Any]:
 GLOBAL = {"scope": "global", "allocation": "rates"}
 UNIFORM = {"scope": "layer", "allocation": "uniform"}
 KERNEL = {"scope": "layer", "allocation": "erdos-renyi-kernel"}
+UNTRAINED = {"parametrization": "edge-popup", "weights": "constant", "scaled": True, "retrain": False}
 
 CATALOGUE = {
     # after training
@@ -52,10 +53,20 @@ CATALOGUE = {
     "gradual": Recipe("gradual (GMP)", {"iterative": False, "during": "gradual"}),
     "set": Recipe("SET", once("random", during={"name": "set", "every": 100}, **KERNEL)),
     "rigl": Recipe("RigL", once("random", during="rigl", **KERNEL)),
+    # learned
+    "edge-popup": Recipe("edge-popup, untrained", {"iterative": False, "search": UNTRAINED, **UNIFORM}),
+    "edge-popup-trained": Recipe("edge-popup's mask, trained", branch="reset", of="edge-popup"),
+    "soft-mask": Recipe("soft masks", {"iterative": True, "search": {"parametrization": "soft-mask"}, **GLOBAL}),
     # controls
     "random": Recipe("random, uniform", once("random", **UNIFORM)),
     "random-erk": Recipe("random, ERK", once("random", **KERNEL)),
     "reinit": Recipe("IMP's mask, fresh weights", branch="reinit", of="imp-reset"),
 }
-"""Name -> method. ERK: Erdos-Renyi densities with the kernel's size, as RigL starts from, so that `random-erk` is what
-Evci et al. 2020 call static; SET changes its masks as often as RigL, as there."""
+"""Name -> method.
+
+ERK: Erdos-Renyi densities with the kernel's size, as RigL starts from, so that `random-erk` is what Evci et al. 2020
+call static; SET changes its masks as often as RigL, as there. Edge-popup: as in Ramanujan et al. 2020, layer by layer,
+in signed constants that are larger where fewer are kept; `edge-popup-trained` trains theta_0 under the same masks. Soft
+masks: those of Chen et al. 2021 (UGS), all layers ranked together. Other learned masks (`sampled-mask`,
+`bernoulli-gates`) decide themselves how many weights they keep, so they have no entry.
+"""
