@@ -71,7 +71,7 @@ def _capped(view: View) -> str:
     rows = view.rows("measurements", budget=TOTAL)
     names = rows[rows["steps"] >= most]["method"].unique()
     labels = [view.contenders[name].label for name in view.contenders if name in names]
-    return f" That is less than the others cost for {listing(labels)}." if labels else ""
+    return f" That is less than the others cost for these: {'; '.join(labels)}." if labels else ""
 
 
 def _learned(view: View) -> str:
@@ -86,9 +86,9 @@ def _learned(view: View) -> str:
 
 
 def _untrained(view: View) -> str:
-    """Name the methods that have no training which could be longer."""
+    """Name the methods whose weights are not trained, and could not be trained for longer."""
     labels = [one.label for one in view.contenders.values() if not one.trains_weights]
-    return f" Methods that train no weights stay as they are: {'; '.join(labels)}." if labels else ""
+    return f" Subnetworks of untrained weights stay as they are: {'; '.join(labels)}." if labels else ""
 
 
 def _control(view: View) -> str:

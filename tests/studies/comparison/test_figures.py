@@ -73,14 +73,14 @@ def test_captions_say_how_costs_are_counted_and_ranks_made_certain(figures) -> N
     assert "three forward passes with the weights that are kept" in figures["search-task"].caption
     assert "paired t intervals of all 153 pairs" in figures["ranks-task"].caption
     assert "up to 10 times the recipe's steps" in figures["equal-cost-task"].caption
-    assert "train no weights stay as they are: edge-popup, untrained." in figures["equal-cost-task"].caption
+    assert "weights stay as they are: edge-popup, untrained." in figures["equal-cost-task"].caption
     assert "Where masks are learned, finding is their search" in figures["search-task"].caption
     assert "Left out" not in figures["densities-task"].caption
 
 
 def test_captions_say_nothing_of_learned_masks_where_none_are_compared(tmp_path) -> None:
     few = drawn(known(tmp_path, compare=["imp-reset", "random"]))
-    assert not any("learned" in one.caption or "train no weights" in one.caption for one in few.values())
+    assert not any("learned" in one.caption or "untrained" in one.caption for one in few.values())
 
 
 def test_captions_name_what_is_left_out_and_why(everything: Known) -> None:
@@ -93,4 +93,4 @@ def test_captions_name_what_is_left_out_and_why(everything: Known) -> None:
 
 def test_captions_name_the_methods_that_cost_less_all_the_same(tmp_path) -> None:
     capped = drawn(known(tmp_path, longest=2.0))["equal-cost-task"].caption
-    assert "That is less than the others cost for SNIP, GraSP, SynFlow, magnitude at init" in capped
+    assert "That is less than the others cost for these: SNIP; GraSP; SynFlow; magnitude at init" in capped
