@@ -35,7 +35,7 @@ tasks:
     dataset: cartpole
     model: {name: mlp, hidden: [16]}
     objective: {name: actor-critic, value_weight: 0.01}
-    train: {optimizer: {name: adam, learning_rate: 5e-3}, batch_size: 4, steps: 8, evaluate_every: 4}
+    train: {optimizer: {name: adam, learning_rate: 5e-3}, batch_size: 4, steps: 4, evaluate_every: 4}
     cohorts: ["0-1"]
 methods:
   imp: {rate: 0.8, levels: 1}
@@ -111,12 +111,10 @@ def test_longer_trainings_start_from_the_same_ticket(ran: Project) -> None:
 
 def test_a_learned_mask_is_evaluated_untrained_and_trained_from_theta_0(ran: Project) -> None:
     untrained = ran.folder / "results/mini/0-1/imp-compared-edge-popup/level_2"
-    masks = [read_tensors(folder / "mask.safetensors") for folder in (untrained, untrained / "reset")]
+    folders = (untrained, untrained / "reset")
+    masks = [read_tensors(folder / "mask.safetensors") for folder in folders]
     assert all(np.array_equal(masks[0][name], masks[1][name]) for name in masks[0])
-    assert [read_header(folder / "trained.safetensors")["step"] for folder in (untrained, untrained / "reset")] == [
-        0,
-        12,
-    ]
+    assert [read_header(folder / "trained.safetensors")["step"] for folder in folders] == [0, 12]
 
 
 def test_static_masks_and_rigl_begin_with_the_same_mask(ran: Project) -> None:
