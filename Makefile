@@ -28,7 +28,7 @@ everything: venv ## run every study on the default data
 	@$(snakemake) --configfile config.yaml config/everything.yaml
 
 test: venv ## run the whole test suite
-	@$(in_venv) -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+	@$(in_venv) -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-slurm: cluster ## install SLURM on this machine (Debian, as root) and test the slurm profile
 	@tests/support/slurm.sh install

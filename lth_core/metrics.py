@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from math import ceil, log10
 from typing import Any, TypeAlias
@@ -40,10 +41,15 @@ class Metric:
     adjective: str = ""
     """What a network is that does well ("accurate"); without one it is "better in" the metric."""
 
+    def without(self, fold: int) -> str:
+        """Name the column of histories that has this metric without one fold of the test examples."""
+        return f"{self.name}_without_{fold}"
+
     @property
     def tolerance(self) -> str:
-        """How much worse still matches, in words: "0.2 percentage points"."""
-        return f"{self.matching:g} {self.unit}"
+        """How much worse still matches, in words: "0.2 percentage points", "1 nat"."""
+        unit = re.sub(r"s\b", "", self.unit, count=1) if self.matching == 1 else self.unit
+        return f"{self.matching:g} {unit}"
 
     def text(self, value: float) -> str:
         """Write a measured value, as logs do: 97.2%, 1.84."""

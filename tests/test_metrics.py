@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -27,6 +28,11 @@ def test_accuracy_matches_down_to_a_fifth_of_a_percentage_point_below() -> None:
     assert ACCURACY.tolerance == "0.2 percentage points"
     values = np.array([0.9979, 0.998, 0.999, 1.5, np.nan])
     assert ACCURACY.matches(values, 1.0).tolist() == [False, True, True, True, False]
+
+
+def test_a_tolerance_of_one_is_singular() -> None:
+    one = [replace(metric, matching=1.0) for metric in (PERPLEXITY, ACCURACY, BITS_PER_CHARACTER)]
+    assert [metric.tolerance for metric in one] == ["1 nat", "1 percentage point", "1 bit per character"]
 
 
 def test_values_that_differ_in_their_rounding_alone_match() -> None:

@@ -13,11 +13,10 @@ from pydantic import ValidationError
 
 from lth_core.analysis.claims import Replicate
 from lth_core.config import Config
-from lth_core.jobs.support.loading import load, read_claims, read_table_file
+from lth_core.jobs.support.loading import load, read_claims, read_effects, read_table_file
 from lth_core.registry import UnknownName, one_line
 from lth_core.storage.files import read_bytes
 from lth_core.storage.paths import claims_file, divergence_file, effects_file, table_file
-from lth_core.storage.tables import read_rows
 from lth_core.studies.base import Study
 
 if TYPE_CHECKING:
@@ -90,15 +89,11 @@ class RecordedRun:
     @cached_property
     def effects(self) -> dict[ClaimKey, list[Replicate]]:
         """Read the effect of every claim by seed."""
-        effects: dict[ClaimKey, list[Replicate]] = {}
         path = effects_file(self.results, self.name)
         try:
-            for row in read_rows(path):
-                replicate = Replicate(row["seed"], float(row["value"]), row["scale"])
-                effects.setdefault((row["study"], row["task"], row["claim"]), []).append(replicate)
+            return read_effects(path)
         except (KeyError, TypeError) as error:
             raise CompareError(f"{path}: cannot be read ({one_line(error)}); run the config again") from None
-        return effects
 
     @cached_property
     def made(self) -> dict[str, dict[str, Any]]:

@@ -128,11 +128,11 @@ def label_vertical(axes: Axes, label: str) -> None:
     if subplot and figure:
         height = figure.get_figheight() / subplot.get_gridspec().nrows
         letters = max(12, floor((height - 0.6) / 0.06 + 1e-6))  # with 0.6 inches for what is below
-        label = "\n".join(_even_lines(line, letters) for line in label.split("\n"))
+        label = "\n".join(even_lines(line, letters) for line in label.split("\n"))
     axes.set_ylabel(label)
 
 
-def _even_lines(text: str, most: int) -> str:
+def even_lines(text: str, most: int) -> str:
     """Break a text into as few lines of `most` letters as it takes, each as short as that number allows."""
     count = len(wrap(text, most))
     return next("\n".join(lines) for width in range(1, most + 1) if len(lines := wrap(text, width)) <= count)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import floor
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
+from lth_core.drawing.axes import even_lines
 from lth_core.drawing.colours import DIFFERENCES, DIVERGED, NO_NUMBER, VALUES
 from lth_core.drawing.figures import MOST_WIDTH, leftmost, legend, panels
 from lth_core.drawing.marks import explain_fields, mark_field
@@ -22,6 +25,8 @@ FIELD = 0.52
 """Inches of a field with its number."""
 SCALE = 0.9
 """Inches of the scale of colours with its label."""
+BELOW, LETTER = 0.9, 0.072
+"""Inches below the fields, and of a letter of the scale's label."""
 
 
 def heatmaps(tables: Mapping[str, pd.DataFrame], columns: str, unit: str, decimals: int = 1) -> Figure:
@@ -57,7 +62,7 @@ def heatmaps(tables: Mapping[str, pd.DataFrame], columns: str, unit: str, decima
         panel.tick_params(length=0)
         panel.grid(visible=False)
         panel.spines[:].set_visible(False)
-    figure.colorbar(image, ax=list(axes[0]), label=unit)
+    _scale(figure, image, axes, unit)
     fields = np.concatenate([table.to_numpy().ravel() for table in tables.values()])
     if any(np.isnan(seeds).any() and not np.isnan(seeds).all() for seeds in fields):
         explain_fields(axes[0, 0], max(map(len, fields)))
@@ -88,8 +93,14 @@ def fields(grid: Mapping[tuple[str, str], pd.DataFrame], axis: str, label: str) 
             panel.set_title(column)
         if row == rows[-1]:
             panel.set_xlabel(axis)
-    figure.colorbar(image, ax=axes, label=label, shrink=0.8, aspect=30)
+    _scale(figure, image, axes, label, shrink=0.8, aspect=30)
     return figure
+
+
+def _scale(figure: Figure, image: AxesImage, axes: np.ndarray, label: str, **shape: Any) -> None:
+    """Draw the scale of colours, with its label in as many lines as the height of the figure asks for."""
+    letters = max(12, floor((figure.get_figheight() - BELOW) / LETTER))
+    figure.colorbar(image, ax=list(axes.flat), label=even_lines(label, letters), **shape)
 
 
 def _print(

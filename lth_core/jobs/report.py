@@ -1,7 +1,7 @@
 """Write the page: rule `report`.
 
-Input: claims, figures, captions, divergence, costs, and the headers of data and dense runs. Output: the page of the
-config, reports/NAME/index.html.
+Input: claims and their effects by seed, figures, captions, divergence, costs, and the headers of data and dense runs.
+Output: the page of the config, reports/NAME/index.html.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from lth_core.analysis.divergence import lines
 from lth_core.config import Config, Method, Task
 from lth_core.data.kinds import counted_by_batches
 from lth_core.jobs.support.command import command
-from lth_core.jobs.support.loading import load, parser, read_claims
+from lth_core.jobs.support.loading import load, parser, read_claims, read_effects
 from lth_core.report.costs import cost_line, shrunk_tickets
 from lth_core.report.page import FigureEntry, StudyEntry, drawing_library, image_uri, render
 from lth_core.storage.files import read_bytes, write_text
@@ -25,6 +25,7 @@ from lth_core.storage.paths import (
     claims_file,
     data_file,
     divergence_file,
+    effects_file,
     figure_file,
     page_file,
     table_file,
@@ -42,6 +43,8 @@ def main() -> None:
     options = parser(__doc__).parse_args()
     config, studies = load(options.spec)
     claims = read_claims(claims_file(config.results, config.name))
+    effects = read_effects(effects_file(config.results, config.name))
+    claims = [row | {"replicates": effects.get((row["study"], row["task"], row["claim"]), [])} for row in claims]
     tasks, methods = trained_tasks(config, studies), used_methods(config, studies)
     runs = [run for study in studies.values() for run in study.runs(config)]
     data = {task.dataset: read_header(data_file(config.results, task.dataset)) for task in tasks.values()}
@@ -67,6 +70,7 @@ def main() -> None:
             for name, task in tasks.items()
         },
         claims_link=link(config, claims_file(config.results, config.name)),
+        effects_link=link(config, effects_file(config.results, config.name)),
         costs=[cost_line(ticket, read_rows(ticket.costs(config.results))) for ticket in shrunk_tickets(runs, methods)],
         drawn_with=sorted({drawing_library(read_bytes(path)) for path in drawn} - {""}),
         divergences=lines(

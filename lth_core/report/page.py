@@ -21,7 +21,7 @@ from lth_core.analysis.divergence import Line
 from lth_core.config import HOW_TO_COMPUTE, Config, Method, Recipe, Task, seeds_of
 from lth_core.report.costs import CostLine
 from lth_core.report.methods import choice_words, method_words
-from lth_core.report.numbers import claim_numbers, decimals, interval_bar, number, ratio
+from lth_core.report.numbers import claim_numbers, decimals, interval_bar, number, ratio, values_by_seed
 from lth_core.report.overview import VERDICTS, anchored, short_citation, sorted_marks
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -45,7 +45,10 @@ class FigureEntry:
 
 @dataclass(frozen=True)
 class StudyEntry:
-    """A study as the page shows it: `claims` are rows of claims.csv, `tables` link by name and extension."""
+    """A study as the page shows it.
+
+    `claims` are rows of claims.csv, each with its `replicates` from effects.csv; `tables` link by name and extension.
+    """
 
     name: str
     title: str
@@ -68,6 +71,7 @@ def render(
     sources: Mapping[str, str],
     provenance: Sequence[Mapping[str, Any]],
     claims_link: str,
+    effects_link: str,
     divergences: Sequence[Line] = (),
     costs: Sequence[CostLine] = (),
     drawn_with: Sequence[str] = (),
@@ -84,7 +88,7 @@ def render(
     what its batches are a number of (examples, if it is not given).
     """
     environment = templates()
-    environment.filters.update(number=number)
+    environment.filters.update(number=number, by_seed=values_by_seed)
     studies = [replace(study, claims=anchored(study.name, study.claims)) for study in studies]
     every_claim = [claim for study in studies for claim in study.claims]
     verdicts, corrected = _counts(every_claim, "verdict"), _counts(every_claim, "verdict_holm")
@@ -114,6 +118,7 @@ def render(
         claim_numbers=claim_numbers,
         claim_count=len(every_claim),
         claims_link=claims_link,
+        effects_link=effects_link,
         provenance=provenance,
         divergences=divergences,
         costs=costs,

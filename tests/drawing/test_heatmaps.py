@@ -66,6 +66,14 @@ def test_nothing_that_is_printed_in_fields_overlaps() -> None:
         assert box.count_overlaps(boxes[index + 1 :]) == 0
 
 
+def test_a_long_unit_stays_on_the_figure() -> None:
+    table = pd.DataFrame([[[0.0]] * 3] * 3, [*"abc"], [*"abc"])
+    figure = heatmaps({"30% of weights": table}, "task", "bits per character below own ticket")
+    figure.draw_without_rendering()
+    label = figure.axes[-1].yaxis.label.get_window_extent()
+    assert label.y0 >= 0 and label.y1 <= figure.bbox.height
+
+
 def test_what_rounds_to_zero_has_no_sign() -> None:
     figure = heatmaps({"": pd.DataFrame({"a": [[-0.04], [0.04], [0.06]]})}, "", "")
     assert [text.get_text() for text in figure.axes[0].texts] == ["0.0", "0.0", "+0.1"]

@@ -124,11 +124,13 @@ def test_the_jobs_make_tables_figures_claims_and_the_page(run: Callable[..., Non
     assert '<span class="caption">Value &lt; 3 against level.</span>' in page and 'alt="Figure: ' in page
     assert "A &lt;b&gt;toy&lt;/b&gt;" in page and "digits &amp; co" in page
     assert f"Figures were drawn with Matplotlib v{matplotlib.__version__}." in page
+    assert "<summary>values by seed</summary>0.47; 0.70; 0.93 (pp)" in page
     for link in (
         "toy/line.pdf",
         "../../results/tables/config/toy/measurements.csv",
         "../../results/tables/config/toy/measurements.json",
         "../../results/tables/config/claims.csv",
+        "../../results/tables/config/effects.csv",
     ):
         assert f'href="{link}"' in page and (project / "reports/config" / link).exists()
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from lth_core.report.index import index
 from tests.support.browser import MISSING, Browser, chromium
 from tests.support.pages import invented_page
 
@@ -65,7 +67,7 @@ def results(page: Browser, column: str) -> list[str]:
 
 
 def test_without_filters_nothing_is_listed_twice(page: Browser) -> None:
-    assert status(page) == "24 claims and 6 figures, paper by paper below." and results(page, "task") == []
+    assert status(page) == "24 claims and 6 figures, all of them below." and results(page, "task") == []
 
 
 @pytest.mark.parametrize(
@@ -83,6 +85,12 @@ def test_filters_and_words_narrow_each_other_and_clearing_them_lists_nothing(pag
     page.click("#find button[type=reset]")
     page.run("return new Promise(done => setTimeout(done, 50))")
     assert results(page, "task") == []
+
+
+def test_words_are_not_looked_for_in_values_by_seed(page: Browser) -> None:
+    assert page.run("return document.querySelector('.seeds').textContent").startswith("values by seed")
+    choose(page, words="by seed")
+    assert status(page).startswith("0 of 24 claims")
 
 
 def test_words_find_figures_too(page: Browser) -> None:
@@ -181,6 +189,21 @@ def test_the_chosen_colours_are_remembered(page: Browser) -> None:
     assert page.run("return document.documentElement.dataset.theme") == "dark"
 
 
+def test_the_index_of_pages_has_them_too(browser: Browser, tmp_path: Path) -> None:
+    file = tmp_path / "index.html"
+    file.write_text(index({"mnist": "", "cifar10": ""}), encoding="utf-8")
+    browser.open(file.as_uri())
+    browser.run("localStorage.clear()")
+    browser.log("browser")
+    browser.open(file.as_uri())
+    paper = "return getComputedStyle(document.body).backgroundColor"
+    assert browser.run(paper) == "rgb(255, 255, 255)"
+    browser.click("#theme")
+    assert browser.run(paper) == "rgb(21, 24, 28)"
+    assert browser.run("return document.getElementById('theme').textContent") == "Light"
+    assert browser.log("browser") == []
+
+
 @pytest.mark.parametrize("width", [400, 700, 1000, 1400])
 def test_no_screen_scrolls_sideways(page: Browser, address: str, width: int) -> None:
     page.open(address, width=width)
@@ -212,10 +235,20 @@ def test_without_the_script_all_is_shown(page: Browser, address: str) -> None:
 
 
 def test_folded_parts_are_printed(page: Browser) -> None:
-    heights = "return [...document.querySelectorAll('details')].map(part => part.clientHeight)"
+    heights = "return [...document.querySelectorAll('details:not(.seeds)')].map(part => part.clientHeight)"
     folded = page.run(heights)
     page.devtools("Emulation.setEmulatedMedia", media="print")
     printed = page.run(heights)
     page.devtools("Emulation.setEmulatedMedia", media="")
     assert all(after > 2 * before for before, after in zip(folded, printed, strict=True))
     assert page.pdf().startswith(b"%PDF")
+
+
+def test_values_by_seed_are_printed_where_the_reader_has_opened_them(page: Browser) -> None:
+    page.click(".study .seeds summary")
+    assert "seed 0:" in page.run("return document.querySelector('.seeds').innerText")
+    page.run("dispatchEvent(new Event('beforeprint'))")
+    page.devtools("Emulation.setEmulatedMedia", media="print")
+    shown = page.run("return [...document.querySelectorAll('.study .seeds')].map(part => part.checkVisibility())")
+    page.devtools("Emulation.setEmulatedMedia", media="")
+    assert shown == [True] + 23 * [False]

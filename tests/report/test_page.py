@@ -14,6 +14,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lth_core.analysis.claims import Replicate
 from lth_core.analysis.divergence import Line
 from lth_core.config import Config
 from lth_core.report.costs import CostLine
@@ -56,6 +57,7 @@ def claim(verdict: str, **changes) -> dict:
     row |= {"effect": "test accuracy, a - b", "unit": "pp", "estimate": 1.5, "low": 1.0, "high": 2.0, "n": "5"}
     row |= {"unmeasured": "0", "p": 0.01, "seeds_needed": 4.0, "detectable": 1.3, "note": ""}
     row |= {"table": "measurements", "figure": "fig01"}
+    row["replicates"] = [Replicate("0", 1.0, "difference"), Replicate("3", -2.0, "difference")]
     row |= {"p_holm": 0.02, "verdict_holm": verdict}
     return row | {"margin": 0.0, "verdict": verdict} | changes
 
@@ -88,6 +90,7 @@ def page(
         sources,
         [made],
         "../results/claims.csv",
+        "../results/effects.csv",
         divergences,
         costs,
         unpruned={"digits": unpruned or {}},
@@ -228,7 +231,8 @@ def test_every_claim_is_told_with_its_verdict_in_words_its_interval_and_its_marg
 
 def test_an_effect_that_must_exceed_nothing_has_no_unit_there():
     text = words(page([claim("supported", unit="% of dense", margin=0.0)]))
-    assert "must exceed 0 1.50 [1.00, 2.00] % of dense" in text and "must exceed 0 %" not in text
+    assert "must exceed 0 values by seed" in text and "must exceed 0 %" not in text
+    assert "1.50 [1.00, 2.00] % of dense" in text
 
 
 def test_a_claim_without_an_interval_says_why():
@@ -236,6 +240,18 @@ def test_a_claim_without_an_interval_says_why():
     text = words(page([claim("inconclusive", **bounds, note="All 5 replicates agree to the last digit.")]))
     assert "1.5 pp All 5 replicates agree to the last digit." in text
     assert "∞" not in text and "corrected:" not in text and "by chance" not in text
+
+
+def test_the_interval_over_seeds_and_test_examples_is_shown_beside_the_plain_one_with_a_verdict_that_differs():
+    wider = {"low_with_examples": 0.25, "high_with_examples": 2.75, "verdict_with_examples": "supported"}
+    text = words(page([claim("supported", **wider)]))
+    assert "[1.00, 2.00] pp[0.25, 2.75] over seeds and test examples n = 5" in text
+    open_now = wider | {"low_with_examples": -0.5, "verdict_with_examples": "inconclusive"}
+    text = words(page([claim("supported", **open_now)]))
+    assert "[−0.50, 2.75] over seeds and test examples: inconclusive" in text
+    unknown = wider | {"low_with_examples": math.nan, "high_with_examples": math.nan, "verdict_with_examples": ""}
+    same = words(page([claim("supported")]))
+    assert words(page([claim("supported", **unknown)])) == same and "[1.00, 2.00] pp" in same
 
 
 def test_corrected_verdicts_are_counted_beside_those_that_chance_gives():
@@ -342,6 +358,20 @@ def test_divergence_is_listed_where_there_is_any() -> None:
 def test_a_claim_says_how_many_replicates_it_could_not_measure() -> None:
     assert "unmeasured</small>" not in page([claim("supported")])
     assert "and 2 unmeasured</small>" in page([claim("inconclusive", unmeasured="2")])
+
+
+def test_the_rows_of_a_claim_are_in_its_row_and_the_file_of_all_is_linked() -> None:
+    text = page([claim("supported"), claim("supported", replicates=[])])
+    assert "values by seedseed 0:\u00a01.00; 3:\u00a0−2.00 (pp)" in Reader(text).text
+    assert text.count('<details class="seeds">') == 1 and 'href="../results/effects.csv"' in text
+
+
+def test_values_by_seed_add_less_than_100_kilobytes_to_a_page_of_250_claims_and_25_seeds() -> None:
+    def size(seeds: int) -> int:
+        values = [Replicate(str(seed), math.sin(seed) - 0.3, "difference") for seed in range(seeds)]
+        return len(page([claim("supported", replicates=values) for _ in range(250)]).encode())
+
+    assert 0 < size(25) - size(0) < 100_000
 
 
 def test_a_claim_leads_to_its_figure_and_its_table_and_the_figure_back_to_it() -> None:

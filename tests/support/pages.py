@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from lth_core.analysis.claims import Replicate
 from lth_core.config import Config
 from lth_core.report.overview import VERDICTS
 from lth_core.report.page import FigureEntry, StudyEntry, image_uri, render
@@ -42,6 +43,7 @@ def claim(study: str, task: str, index: int) -> dict:
     row |= {"high": estimate + half, "margin": 0.0, "verdict": word, "p": 0.02, "p_holm": 0.2}
     row |= {"verdict_holm": "inconclusive", "seeds_needed": 9.0, "detectable": 2.5, "note": ""}
     row |= {"table": "measurements", "figure": f"fig00-curves-{study}"}
+    row["replicates"] = [Replicate(str(seed), estimate + half * (seed - 2) / 2, "difference") for seed in range(5)]
     if index % 7 == 6:
         row |= dict.fromkeys(("low", "high", "p", "p_holm", "seeds_needed", "detectable"), math.nan)
         row |= {"verdict": "inconclusive", "verdict_holm": "inconclusive"}
@@ -77,5 +79,12 @@ def invented_page(papers: int = 3, claims: int = 8, figures: int = 2) -> str:
     made = {"task": "digits", "cohort": "0-4", "device": "cpu", "versions": {"torch": "2.12"}, "git_commit": "abc"}
     methods = {f"imp-{k}": settings.methods["imp"] for k in range(5)}
     return render(
-        settings, settings.tasks, methods, studies, {"digits": "digits: 1,797 images"}, [made], "../claims.csv"
+        settings,
+        settings.tasks,
+        methods,
+        studies,
+        {"digits": "digits: 1,797 images"},
+        [made],
+        "../claims.csv",
+        "../effects.csv",
     )

@@ -36,7 +36,7 @@ EXPECTED = [
 @pytest.mark.parametrize(
     ("task", "words"),
     [
-        ("vae", {"label": "negative ELBO", "tolerance": "1 nats", "margin": " by more than 1 nats"}),
+        ("vae", {"label": "negative ELBO", "tolerance": "1 nat", "margin": " by more than 1 nat"}),
         ("diffusion", {"label": "denoising loss", "tolerance": "0.005 squared noise", "margin": ""}),
     ],
 )
