@@ -135,10 +135,10 @@ def test_a_fraction_of_0_is_the_training_of_the_first_mask_bit_for_bit(
 
 def partly_frozen() -> nn.Module:
     """A network with weights that are pruned but not trained, as edges of a graph are."""
-    network = linear()
-    network[1].weight.requires_grad_(False)
-    network[1].prunable = {"weight": "hidden"}  # pyright: ignore[reportArgumentType, reportAttributeAccessIssue]
-    return network
+    hidden = nn.Linear(36, 12)
+    hidden.weight.requires_grad_(False)
+    hidden.prunable = {"weight": "hidden"}  # pyright: ignore[reportArgumentType, reportAttributeAccessIssue]
+    return nn.Sequential(nn.Flatten(), hidden, nn.ReLU(), nn.Linear(12, 3))
 
 
 def test_weights_that_are_not_trained_can_be_pruned(make_task: Any) -> None:
