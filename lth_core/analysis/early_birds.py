@@ -32,9 +32,9 @@ def independent_distances(first: np.ndarray, second: np.ndarray, sizes: Sequence
     `first` and `second` are masks (epochs, channels), `sizes` the channels of each group. Of two independent draws that
     keep a and b of n channels, the hypergeometric mean of those in which they differ is a (n - b) / n + b (n - a) / n.
     """
-    starts, sizes = np.cumsum([0, *sizes[:-1]]), np.asarray(sizes)
+    starts, n = np.cumsum([0, *sizes[:-1]]), np.array(sizes)
     a, b = (np.add.reduceat(masks.astype(int), starts, axis=1) for masks in (first, second))
-    return ((a * (sizes - b) + b * (sizes - a)) / sizes).sum(axis=1) / sizes.sum()
+    return ((a * (n - b) + b * (n - a)) / n).sum(axis=1) / n.sum()
 
 
 def queue_distances(distances: np.ndarray, queue: int) -> np.ndarray:
