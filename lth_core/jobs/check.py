@@ -4,8 +4,8 @@ Snakemake removes the finished files of a job when it starts, so a mistake that 
 Input, on standard input as JSON: `modules` to import, and by name the `tasks`: the `task`'s settings, its data file
 (`data`) or what is known of data that are still to be prepared (`facts`), the cohorts whose theta_0 is to be made
 (`proved`), the task whose trained weights it starts from (`source`), those whose tickets its branches take
-(`exchanged`), the `methods` that prune it and which of them are `configured`, not derived by a study, and the tickets
-that are `treated`. A network must build, turn what its data
+(`exchanged`), the `methods` that prune it, which of them are `configured` and what the config names where a study
+`derived` others from its own, and the tickets that are `treated`. A network must build, turn what its data
 set holds into what its objective reads, be trained as it is written and have the weights that methods name; criteria
 must score weights (with the network, where they compute with it and the data are there), treatments make tickets of
 tickets, and tickets of other tasks fit; a batch must not be larger than the training split, and each fold needs a test
@@ -29,7 +29,7 @@ from lth_core.config import Branch, Method, Rewind, Task
 from lth_core.data.kinds import are_known, other_characters
 from lth_core.data.reading import open_data, read_facts
 from lth_core.jobs.branch import Replicate, check_masks, treat
-from lth_core.jobs.initialize import check_methods, check_model, listed_channels, proof_of, start_from
+from lth_core.jobs.initialize import check_methods, check_model, check_prunable, listed_channels, proof_of, start_from
 from lth_core.jobs.support.command import command, import_modules
 from lth_core.jobs.support.stacking import stack
 from lth_core.jobs.support.trainings import model_factory
@@ -68,7 +68,17 @@ def main() -> None:
     asked = json.load(sys.stdin)
     import_modules(asked["modules"])
     for name, task in asked["tasks"].items():
-        check_task(name, task)
+        try:
+            check_task(name, task)
+        except ValueError as error:
+            line = as_configured(str(error), task.get("derived", {}))
+            raise (CheckError(line) if line else error) from None
+
+
+def as_configured(line: str, derived: Mapping[str, str]) -> str | None:
+    """Name the key of the config where an error names a method that a study derives; None for other errors."""
+    prefixes = {f"methods.{method}.": key for method, key in derived.items()}
+    return next((f"{key}.{line[len(start) :]}" for start, key in prefixes.items() if line.startswith(start)), None)
 
 
 @dataclass(frozen=True)
@@ -145,6 +155,7 @@ def built(
         consumers, without_filters = consumers_of(module, shape), weights_without_filters(module)
         channels = listed_channels(module, shape)
     plain = {method: of_method.model_dump() for method, of_method in methods.items()}
+    check_prunable(name, layers, methods)
     check_methods(layers, stack([initial]), plain, consumers, without_filters, channels)
     for method, of_method in methods.items():
         check_growth(name, module, layers, method, of_method)
