@@ -142,6 +142,8 @@ def with_2_of_4_weights(module: nn.Module) -> tuple[nn.Module, list[str]]:
     candidates = [(path, layer) for path, layer in linear if is_2_of_4(layer.weight)]
     if not candidates:
         raise TicketError("no linear layer has 2 of every 4 weights")
+    if all(layer.weight.device.type == "cpu" for _, layer in candidates):
+        raise TicketError("torch has 2:4 weights on GPUs only")
     sparse, supported, reason = sparse.half(), [], ""
     for path, layer in candidates:
         try:
