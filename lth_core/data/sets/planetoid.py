@@ -66,11 +66,11 @@ def planetoid(root: str, graph: Literal["cora", "citeseer", "pubmed"]) -> Graph:
     return made
 
 
-def _check_known(graph: str, found: Mapping[str, int]) -> None:
+def _check_known(graph: str, facts: Mapping[str, int]) -> None:
     """Refuse another graph under a known name: networks are planned by what is known of it."""
-    if found != KNOWN[graph]:
+    if facts != KNOWN[graph]:
         numbers = "{train_examples} training nodes and {classes} classes"
-        known, other = numbers.format(**KNOWN[graph]), numbers.format(**found)
+        known, other = numbers.format(**KNOWN[graph]), numbers.format(**facts)
         raise DataError(f"{graph} has {known}, but these files have {other}: put those of {graph} there")
 
 
