@@ -41,6 +41,10 @@ class Metric:
     adjective: str = ""
     """What a network is that does well ("accurate"); without one it is "better in" the metric."""
 
+    def without(self, fold: int) -> str:
+        """Name the column of histories that has this metric without one fold of the test examples."""
+        return f"{self.name}_without_{fold}"
+
     @property
     def tolerance(self) -> str:
         """How much worse still matches, in words: "0.2 percentage points", "1 nat"."""

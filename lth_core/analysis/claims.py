@@ -89,7 +89,7 @@ def mean_interval(
     mean = float(sample.mean())
     if _spread_is_unknown(sample):
         return scale.back(mean), float("-inf"), float("inf")
-    half = _critical(len(sample), confidence) * _standard_error(sample)
+    half = critical(len(sample), confidence) * _standard_error(sample)
     return scale.back(mean), scale.back(mean - half), scale.back(mean + half)
 
 
@@ -102,7 +102,8 @@ def _standard_error(sample: np.ndarray) -> float:
     return float(sample.std(ddof=1) / np.sqrt(len(sample)))
 
 
-def _critical(count: int, confidence: float) -> float:
+def critical(count: int, confidence: float = CONFIDENCE) -> float:
+    """Return how many standard errors, estimated from `count` values, the interval of their mean goes to each side."""
     from scipy.special import stdtrit  # quantile of Student's t; scipy.stats would cost half a second more to import
 
     return float(stdtrit(count - 1, 0.5 + confidence / 2))

@@ -40,20 +40,33 @@ def metrics_by_task(config: Config) -> dict[str, Metric]:
 def read_histories(config: Config, runs: Iterable[Run]) -> pd.DataFrame:
     """Read the histories of all runs into one tidy table: RUN, density, seed, draw, step, split, loss, metric.
 
-    `metric` is what the run's task is measured by. Raises ArtifactError when a history or a mask cannot be read.
+    `metric` is that of `read_history`. Raises ArtifactError when a history or a mask cannot be read.
     """
-    tables, metrics = [], metrics_by_task(config)
+    tables = []
     for run in runs:
-        history, metric = read_table(run.history(config.results)), metrics[run.task].name
-        if metric not in history:
-            raise ArtifactError.unusable(run.history(config.results), f"has no column '{metric}'")
+        history = read_history(config, run.task, run.history(config.results))
         branch = run.branch or ("ticket" if run.level else DENSE)
         density = read_header(run.mask(config.results))["density"] if run.level else 1.0
         values = [run.task, run.cohort, run.method, run.level, branch, density]
-        named = history.rename(columns={metric: "metric"})
-        tables.append(named.assign(**dict(zip([*RUN, "density"], values, strict=True))))
+        tables.append(history.assign(**dict(zip([*RUN, "density"], values, strict=True))))
     columns = [*REPLICATE, "step", "split", "loss", "metric"]
     return pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)
+
+
+def read_history(config: Config, task: str, path: str) -> pd.DataFrame:
+    """Read a history of a task, with the further column `metric`: what the task is measured by.
+
+    On test data it is without `config.fold_left_out`, where the task has folds. Raises ArtifactError when the history
+    cannot be read, or lacks this metric.
+    """
+    history, metric, fold = read_table(path), metric_of(config.tasks[task]), config.fold_left_out
+    tested = metric.name
+    if fold is not None and config.tasks[task].train.test_folds:
+        tested = metric.without(fold)
+    for column in (metric.name, tested):
+        if column not in history:
+            raise ArtifactError.unusable(path, f"has no column '{column}'")
+    return history.assign(metric=history[tested].where(history["split"] == "test", history[metric.name]))
 
 
 def measure(histories: pd.DataFrame, metrics: Mapping[str, Metric]) -> pd.DataFrame:

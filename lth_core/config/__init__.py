@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, PrivateAttr, model_validator
 
 from lth_core.config.branches import Branch, StartingWeights
 from lth_core.config.methods import Method, Policy, Rewind
@@ -178,10 +178,37 @@ class Config(Section):
     """How every study judges these images."""
     studies: Annotated[dict[Name, dict[str, Any]], Field(min_length=1)]
     """Which papers to reproduce, each with its options."""
+    _fold_left_out: int | None = PrivateAttr(None)
+
+    @property
+    def test_folds(self) -> int:
+        """The number of folds of the test examples, the same for all tasks that have folds; 0 where none has."""
+        return max(task.train.test_folds for task in self.tasks.values())
+
+    @property
+    def fold_left_out(self) -> int | None:
+        """The fold of the test examples that measurements are to be without; None where they are of all examples."""
+        return self._fold_left_out
+
+    def without_fold(self, fold: int) -> Config:
+        """Return this config for measurements without one fold of the test examples; no file can ask for them."""
+        other = self.model_copy()
+        other._fold_left_out = fold
+        return other
 
     def dataset(self, name: str) -> Dataset:
         """Return the entry of `datasets` with this name, or else the registered data set without options."""
         return self.datasets.get(name) or Dataset(source=Choice(name=name))
+
+    @model_validator(mode="after")
+    def _equally_many_folds(self) -> Config:
+        for name, task in self.tasks.items():
+            if task.train.test_folds not in (0, self.test_folds):
+                raise ValueError(
+                    f"tasks.{name}.train.test_folds: {task.train.test_folds} must be {self.test_folds}, as in another "
+                    "task: claims may be about several"
+                )
+        return self
 
     @model_validator(mode="after")
     def _reserved_names(self) -> Config:

@@ -90,6 +90,10 @@ class Recipe(Section):
     evaluate_every: PositiveInt
     """Number of steps between evaluations. The part of the training split that they use is as large as validation; in
     control, every split is `evaluation_episodes` episodes of fixed seeds."""
+    test_folds: Annotated[int, Field(ge=0)] = 0
+    """Number of folds of the test examples, such as 10; by default none. Evaluations then also log the test metric
+    without each fold, and claims have a second interval, over seeds and test examples. All tasks that have folds need
+    the same number. In control episodes are measured, not examples, so there are none."""
     augment: Literal["none", "crop-flip", "resized-crop-flip"] = "none"
     """`crop-flip` pads images with 4 black pixels, crops them at random to their old size, and flips each horizontally
     with probability 1/2. `resized-crop-flip` takes a random part of the picture (8-100% of its area), resizes and flips
@@ -115,6 +119,12 @@ class Recipe(Section):
     def rounds_at_random(self) -> bool:
         """Tell whether training draws random numbers to round with."""
         return self.precision == "int8-simulated"
+
+    @model_validator(mode="after")
+    def _leaves_test_examples(self) -> Recipe:
+        if self.test_folds == 1:
+            raise ValueError("test_folds (1) would leave no test examples: set at least 2, or 0")
+        return self
 
     @model_validator(mode="after")
     def _within_training(self) -> Recipe:

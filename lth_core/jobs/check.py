@@ -8,8 +8,8 @@ Input, on standard input as JSON: `modules` to import, and by name the `tasks`: 
 that are `treated`. A network must build, turn what its data
 set holds into what its objective reads, be trained as it is written and have the weights that methods name; criteria
 must score weights (with the network, where they compute with it and the data are there), treatments make tickets of
-tickets, and tickets of other tasks fit; a batch must not be larger than the training split. Ends with one line that
-names the key of the config, or says nothing.
+tickets, and tickets of other tasks fit; a batch must not be larger than the training split, and each fold needs a test
+example. Ends with one line that names the key of the config, or says nothing.
 """
 
 from __future__ import annotations
@@ -100,6 +100,9 @@ def check_task(name: str, asked: Mapping[str, Any]) -> None:
         if settings.train.batch_size > examples:
             problem = f"{settings.train.batch_size} must be at most the {examples} training examples"
             raise CheckError(f"tasks.{name}.train.batch_size: {problem}")
+        if settings.train.test_folds > (tested := data.size("test")):
+            problem = f"{settings.train.test_folds} must be at most the {tested} test examples"
+            raise CheckError(f"tasks.{name}.train.test_folds: {problem}")
     if not are_known(facts):
         return  # known when the data are there
     methods = {method: Method(**of_method) for method, of_method in asked["methods"].items()}

@@ -12,7 +12,7 @@ from pathlib import Path
 from lth_core.analysis.divergence import Divergence, divergences
 from lth_core.analysis.measurements import metrics_by_task
 from lth_core.jobs.support.command import command
-from lth_core.jobs.support.loading import load, parser
+from lth_core.jobs.support.loading import load, parser, write_tables
 from lth_core.storage.files import write_text
 from lth_core.storage.paths import divergence_file, table_file
 from lth_core.storage.provenance import provenance
@@ -28,11 +28,11 @@ def main() -> None:
     metrics = {task: metric.name for task, metric in metrics_by_task(config).items()}  # what a column `metric` holds
     spec = {"study": options.study, "metrics": metrics, **options.spec}
     made_by = json.dumps(provenance(spec), indent=1, sort_keys=True)
-    for name, table in studies[options.study].tables(config).items():
+    tables = studies[options.study].tables(config)
+    for name in tables:
         path = table_file(config.results, config.name, options.study, name)
         write_text(Path(path).with_suffix(".json"), made_by + "\n")
-        unknown_is_empty = table.astype(object).where(table.notna(), "")
-        write_table(path, table.columns, unknown_is_empty.itertuples(index=False, name=None), digits=None)
+    write_tables(config, options.study, tables)
     columns = [field.name for field in fields(Divergence)]
     rows = (astuple(row) for row in divergences(config.results, studies[options.study].runs(config)))
     write_table(divergence_file(config.results, config.name, options.study), columns, rows)

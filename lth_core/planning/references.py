@@ -130,7 +130,7 @@ def _transformed(name: str, dataset: Dataset) -> list[str]:
 
 def _kinds(name: str, task: Task, source: str, facts: Mapping[str, Any]) -> list[str]:
     """Objectives and networks that do not take this kind of data."""
-    kind, location = kind_of_data(facts), ("tasks", name)
+    kind, location, train = kind_of_data(facts), ("tasks", name), ("tasks", name, "train")
     problems = []
     wanted = data_of(task.objective.name)
     if kind not in wanted:
@@ -143,13 +143,14 @@ def _kinds(name: str, task: Task, source: str, facts: Mapping[str, Any]) -> list
         needs = f"'{task.model.name}' needs {listing(lacking)}, which '{task.dataset}' ({kind}) does not have"
         problems.append(at((*location, "model"), needs))
     if task.train.label_smoothing and not registry.objective.uses(task.objective.name, "label_smoothing"):
-        unsmoothed = f"'{task.objective.name}' has no labels to smooth: remove it"
-        problems.append(at((*location, "train", "label_smoothing"), unsmoothed))
+        problems.append(at((*train, "label_smoothing"), f"'{task.objective.name}' has no labels to smooth: remove it"))
     whole = {"environment": "the episodes of a policy", "graph": "a graph"}
     if kind in whole and task.processes > 1:
         problems.append(at((*location, "processes"), f"{task.processes} cannot share {whole[kind]}: set 1"))
+    if kind == "environment" and task.train.test_folds:
+        problems.append(at((*train, "test_folds"), "episodes are no test examples: remove it"))
     if kind != IMAGES and task.train.augment != "none":
-        problems.append(at((*location, "train", "augment"), f"'{task.train.augment}' is for images, not {kind}"))
+        problems.append(at((*train, "augment"), f"'{task.train.augment}' is for images, not {kind}"))
     return problems
 
 

@@ -154,9 +154,9 @@ class Specs:
         """Give the digest of the code of an analysis, which has no settings."""
         return self._code(job)
 
-    def table(self, study: str) -> str:
-        """Give what a study's tables depend on: the config, of the studies' options only its own."""
-        return canonical(self._after_training("table", [study], "reports", without=DRAWING_MODULES))
+    def table(self, study: str, job: str = "table") -> str:
+        """Give what a study's tables depend on, or another job's: the config, of the studies' options only its own."""
+        return canonical(self._after_training(job, [study], "reports", without=DRAWING_MODULES))
 
     def figures(self, study: str) -> str:
         """Give what its figures depend on: also their folder, and the code that draws them."""

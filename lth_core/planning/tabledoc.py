@@ -77,6 +77,7 @@ def _replicates() -> str:
 
 def _claims() -> str:
     """The fields of a claim, as `claims.csv` has them."""
+    from lth_core.analysis import folds
     from lth_core.analysis.claims import CLAIM_COLUMNS, Claim
 
     definition = ast.parse(inspect.getsource(Claim)).body[0]
@@ -84,8 +85,13 @@ def _claims() -> str:
     names = ", ".join(f"`{name}`" for name in CLAIM_COLUMNS)
     meanings = [f"`{name}`: {meaning}" for name, meaning in _meanings(definition.body).items() if name in CLAIM_COLUMNS]
     text = (inspect.getdoc(Claim) or "").partition("\n\n")[2]
-    lines = "\n".join(f"- {line}" for line in [*meanings, CORRECTED])
-    head = f"`claims.csv` has {names}, `p_holm` and `verdict_holm`. `low` and `high` bound the 95% interval."
+    further = ", ".join(f"`{name}`" for name in folds.EXAMPLE_COLUMNS)
+    said = _meanings(ast.parse(inspect.getsource(folds)).body)["EXAMPLE_COLUMNS"]
+    lines = "\n".join(f"- {line}" for line in [*meanings, CORRECTED, f"{further}: {said}"])
+    head = (
+        f"`claims.csv` has {names}, `p_holm` and `verdict_holm`; where tasks have `test_folds`, also {further}. "
+        "`low` and `high` bound the 95% interval."
+    )
     effects = (
         "`effects.csv` has `study`, `task`, `claim`, `seed`, `value` (the effect, in the claim's unit) and `scale` "
         "(the numbers that are averaged: differences, or logarithms of ratios)."

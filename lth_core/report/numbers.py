@@ -47,12 +47,19 @@ def claim_numbers(claim: Mapping[str, Any]) -> dict[str, str]:
     return {
         "estimate": number(claim["estimate"], digits),
         "interval": "" if claim["note"] else f"[{number(claim['low'], digits)}, {number(claim['high'], digits)}]",
+        "with_examples": _with_examples(claim, digits),
         "margin": _margin(claim["margin"], claim["unit"]),
         "p": p_value_words(claim["p"]),
         "p_holm": p_value_words(claim["p_holm"]),
         "detectable": number(claim["detectable"], digits),
         "seeds_needed": "more than 10,000" if unbounded else number(claim["seeds_needed"], 0),
     }
+
+
+def _with_examples(claim: Mapping[str, Any], digits: int) -> str:
+    """Write the interval over seeds and test examples; empty where there is none."""
+    ends = [claim.get(end, math.nan) for end in ("low_with_examples", "high_with_examples")]
+    return "" if math.isnan(ends[0]) else f"[{number(ends[0], digits)}, {number(ends[1], digits)}]"
 
 
 def values_by_seed(claim: Mapping[str, Any]) -> str:

@@ -77,6 +77,11 @@ def divergence_file(results: str, config: str, study: str) -> str:
     return table_file(results, config, study, "divergence")
 
 
+def without_folds_file(results: str, config: str, study: str) -> str:
+    """Locate the effects of a study's claims without each fold of the test examples, where tasks have folds."""
+    return table_file(results, config, study, "without_folds")
+
+
 def claims_file(results: str, config: str) -> str:
     """Locate the claims of all studies of a config, one row each, as CSV."""
     return f"{results}/tables/{config}/claims.csv"

@@ -187,5 +187,8 @@ class Task(Protocol):
         ...
 
     def evaluate(self, split: str, networks: Networks) -> dict[str, Float[Tensor, " replicate"]]:
-        """Measure every replicate on a split: mean "loss" and every metric; change nothing."""
+        """Measure every replicate on a split: mean "loss" and every metric; change nothing.
+
+        On the test split, where the recipe has folds, also the first metric without each fold (`Metric.without`).
+        """
         ...

@@ -32,6 +32,8 @@ class ExamplesTask(DataTask):
             raise TaskError(
                 f"train.batch_size: {self.recipe.batch_size} must be at most the {examples} training examples"
             )
+        if self.recipe.test_folds > (examples := self.data.size("test")):
+            raise TaskError(f"train.test_folds: {self.recipe.test_folds} must be at most the {examples} test examples")
 
     @property
     def acts(self) -> bool:
@@ -113,14 +115,34 @@ class ExamplesTask(DataTask):
 
     def evaluate(self, split: str, networks: Networks) -> dict[str, Tensor]:
         names = ["loss", *(metric.name for metric in self.metrics)]
+        folds = self.recipe.test_folds if split == "test" else 0
         sums = torch.zeros(len(names), networks.size, dtype=torch.float64, device=self.device)
+        by_fold = sums.new_zeros(folds, networks.size)
         examples = 0
-        for batch in self.evaluation_batches(split, networks.piece):
+        for piece, batch in enumerate(self.evaluation_batches(split, networks.piece)):
             measured = networks.evaluated(batch, examples)
             sums += torch.stack([measured[name].double().sum(dim=1) for name in names])
+            if folds:
+                positions = [piece * networks.piece + self.share.position(index) for index in range(len(batch.inputs))]
+                by_fold += _sums_by_fold(measured[self.metrics[0].name], positions, folds)
             examples += len(batch.inputs)
-        sums, examples = networks.totals(sums, examples)
-        return dict(zip(names, sums / examples, strict=True))
+        totals, examples = networks.totals(torch.cat([sums, by_fold]), examples)
+        sums, by_fold = totals[: len(names)], totals[len(names) :]
+        means = dict(zip(names, sums / examples, strict=True))
+        for fold, of_fold in enumerate(by_fold):
+            left = examples - len(range(fold, examples, folds))
+            means[self.metrics[0].without(fold)] = (sums[1] - of_fold) / left
+        return means
+
+
+def _sums_by_fold(values: Tensor, positions: Sequence[int], folds: int) -> Tensor:
+    """Sum values (R, B) of the examples at these positions of a split by fold: (folds, R).
+
+    Folds take turns from one example to the next, so that each has some of every class where files are sorted, too.
+    """
+    fold = torch.tensor(positions, device=values.device) % folds
+    is_in = fold == torch.arange(folds, device=values.device)[:, None]
+    return is_in.double() @ values.double().T
 
 
 def batch_indices(

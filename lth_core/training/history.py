@@ -21,7 +21,8 @@ INDEX = ("replicate", "step", "split")
 def quantities(state: TrainingState, split: str) -> dict[str, Sequence[float]]:
     """Compute what is logged of a split, each quantity as one number per replicate; change nothing.
 
-    These are `loss` and the task's metrics, by name; nan where a replicate has diverged.
+    These are `loss` and the task's metrics, by name, of the test split also without each of its folds; nan where a
+    replicate has diverged.
     """
     return {**state.evaluate(split)}
 

@@ -20,7 +20,7 @@ from lth_core.analysis.measurements import (
     select,
     select_dense,
 )
-from lth_core.config import Config
+from lth_core.config import Config, Task
 from lth_core.metrics import ACCURACY, BITS_PER_CHARACTER, RETURN, Metric
 from lth_core.storage.errors import ArtifactError
 from lth_core.storage.runs import Run
@@ -204,6 +204,26 @@ def test_the_metric_of_the_runs_task_is_read_whatever_its_name(tmp_path: Path, m
     path = Path(run.history(str(tmp_path)))
     pd.read_csv(path).assign(bits_per_character=2.5).to_csv(path, index=False)
     assert set(read_histories(config(tmp_path), [run])["metric"]) == {2.5}
+
+
+def test_without_a_fold_only_the_test_metric_is_another(tmp_path: Path):
+    run, settings = Run("t", "0-1"), config(tmp_path)
+    write_history(run.history(str(tmp_path)), 0.5)
+    folded = settings.model_copy(update={"tasks": {"t": with_folds(settings.tasks["t"], 2)}})
+    with pytest.raises(ArtifactError, match=r"dense/history\.csv: has no column 'accuracy_without_1'"):
+        read_histories(folded.without_fold(1), [run])
+    path = Path(run.history(str(tmp_path)))
+    pd.read_csv(path).assign(accuracy_without_0=0.7, accuracy_without_1=0.9).to_csv(path, index=False)
+    whole, without = read_histories(folded, [run]), read_histories(folded.without_fold(1), [run])
+    is_test = whole["split"] == "test"
+    assert set(without["metric"][is_test]) == {0.9}
+    pd.testing.assert_series_equal(without["metric"][~is_test], whole["metric"][~is_test])
+    assert not whole["metric"].isin([0.7, 0.9]).any()
+    pd.testing.assert_frame_equal(read_histories(settings.without_fold(1), [run]), whole)  # the task has no folds
+
+
+def with_folds(task: Task, folds: int) -> Task:
+    return task.model_copy(update={"train": task.train.model_copy(update={"test_folds": folds})})
 
 
 def test_a_missing_or_empty_history_is_named(tmp_path: Path):

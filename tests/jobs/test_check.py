@@ -94,6 +94,7 @@ def complaint(data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     def run(
         data: bool = True,
         batch_size: int = 10,
+        test_folds: int = 0,
         penalty: float = 0.0,
         batchnorm: str = "ones",
         network: Any = "lenet",
@@ -108,7 +109,7 @@ def complaint(data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
             "dataset": "mine",
             "model": network,
             "cohorts": ["0-0"],
-            "train": TRAIN | {"batch_size": batch_size, "penalty": penalty},
+            "train": TRAIN | {"batch_size": batch_size, "penalty": penalty, "test_folds": test_folds},
             "initialization": {"batchnorm": batchnorm},
         }
         asked = {"task": task, "data": str(data_file) if data else None, "facts": {} if data else FACTS}
@@ -193,6 +194,7 @@ def probing(mask, probe, part="weights"):
             "methods.imp.criterion: 'snip' cannot score the weights of 'mini' (examples_per_class: 31 must be at most",
         ),
         ({"batch_size": 91}, "tasks.mini.train.batch_size: 91 must be at most the 90 training examples"),
+        ({"test_folds": 31}, "tasks.mini.train.test_folds: 31 must be at most the 30 test examples"),
         ({"penalty": 1e-4}, "tasks.mini.train.penalty: this network has no scales of batch norm to penalize"),
         (
             {"batchnorm": "uniform"},

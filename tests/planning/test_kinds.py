@@ -52,6 +52,7 @@ BAD = [
     (LANGUAGE, LSTM % "train: {augment: crop-flip}", "tasks.lstm.train.augment: 'crop-flip' is for images, not text"),
     (CONTROL, POLE % "train: {augment: resized-crop-flip}", "tasks.pole.train.augment: 'resized-crop-flip' is for images, not environment"),
     (LANGUAGE, "{datasets: {mine: {source: english, transforms: [{name: subset, examples: 4}]}}, tasks: {lstm: {dataset: mine}}}", "datasets.mine.transforms: transforms are of images, and 'english' is of kind text"),
+    (CONTROL, POLE % "train: {test_folds: 10}", "tasks.pole.train.test_folds: episodes are no test examples: remove it"),
     (CONTROL, "{datasets: {mine: {source: cartpole, transforms: [blur]}}, tasks: {pole: {dataset: mine}}}", "datasets.mine.transforms: transforms are of images, and 'cartpole' is of kind environment"),
     # sizes
     (LANGUAGE, LSTM % "train: {evaluate_every: 21}", "tasks.lstm.train: evaluate_every (21) must be at most steps (20)"),

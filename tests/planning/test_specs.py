@@ -102,6 +102,11 @@ TRAININGS = {"dense", "retrain", "branch"}
             TRAININGS | AFTER_TRAINING,
             id="clipping and smoothing",
         ),
+        pytest.param(
+            lambda c: c["tasks"]["mini"]["train"].update(test_folds=5),
+            TRAININGS | AFTER_TRAINING,
+            id="folds of the test examples",
+        ),
         pytest.param(lambda c: c["methods"]["reset"].update(rate=0.5), {"prune"} | AFTER_TRAINING, id="pruning rate"),
         pytest.param(lambda c: c["methods"]["reset"].update(levels=9), AFTER_TRAINING, id="more levels"),
         pytest.param(

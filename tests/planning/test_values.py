@@ -9,6 +9,15 @@ import pytest
 from tests.support.config_samples import GOOD, METHOD, OPTIMIZER, TASK, TRAIN, errors_of
 
 ALL_LAYERS = "methods: {all: {levels: 3, %s}}"
+OTHER_FOLDS = """
+tasks:
+  digits-lenet: {train: {test_folds: 5}}
+  other:
+    dataset: digits
+    model: lenet
+    train: {optimizer: {name: adam, learning_rate: 1e-3}, batch_size: 9, steps: 9, evaluate_every: 9, test_folds: 10}
+    cohorts: ["0-1"]
+"""
 
 BAD = [
     # misspelt and unknown keys
@@ -61,6 +70,7 @@ BAD = [
     (TRAIN % "clip_norm: 0", "tasks.digits-lenet.train.clip_norm: must be greater than 0 (got 0)"),
     (TRAIN % "penalty: -1", "tasks.digits-lenet.train.penalty: must be at least 0 (got -1)"),
     (TRAIN % "label_smoothing: 1", "tasks.digits-lenet.train.label_smoothing: must be less than 1 (got 1)"),
+    (TRAIN % "test_folds: -2", "tasks.digits-lenet.train.test_folds: must be at least 0 (got -2)"),
     ("device: cude", "device: must be one of 'auto', 'cpu', 'cuda' (got 'cude'); did you mean 'cuda'?"),
     ("device: tensor", "device: must be one of 'auto', 'cpu', 'cuda' (got 'tensor')"),
     ("results: ./", "results: '.' would mix what is computed with other files: name a folder in it"),
@@ -105,6 +115,8 @@ BAD = [
     (TRAIN % "schedule: {name: cosine, factor: 0.5}", "tasks.digits-lenet.train.schedule: factor is of schedule 'step', and 'cosine' has no drops: remove it"),
     (TRAIN % "schedule: {warmup_steps: 200}", "tasks.digits-lenet.train: schedule.warmup_steps (200) must be below steps (200)"),
     (TRAIN % "evaluate_every: 201", "tasks.digits-lenet.train: evaluate_every (201) must be at most steps (200)"),
+    (TRAIN % "test_folds: 1", "tasks.digits-lenet.train: test_folds (1) would leave no test examples: set at least 2, or 0"),
+    (OTHER_FOLDS, "tasks.digits-lenet.train.test_folds: 5 must be 10, as in another task: claims may be about several"),
     (METHOD % "allocation: lamp", "methods.imp: rate_by_kind needs allocation 'rates', because 'lamp' says what each layer keeps"),
     (METHOD % "densities: [0.5, 0.2, 0.1]", "methods.imp: densities say what every level keeps: remove rate and rate_by_kind, or densities"),
     (ALL_LAYERS % "allocation: uniform, scope: global", "methods.all: scope 'global' needs allocation 'rates', because 'uniform' says what each layer keeps"),

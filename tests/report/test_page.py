@@ -242,6 +242,18 @@ def test_a_claim_without_an_interval_says_why():
     assert "∞" not in text and "corrected:" not in text and "by chance" not in text
 
 
+def test_the_interval_over_seeds_and_test_examples_is_shown_beside_the_plain_one_with_a_verdict_that_differs():
+    wider = {"low_with_examples": 0.25, "high_with_examples": 2.75, "verdict_with_examples": "supported"}
+    text = words(page([claim("supported", **wider)]))
+    assert "[1.00, 2.00] pp[0.25, 2.75] over seeds and test examples n = 5" in text
+    open_now = wider | {"low_with_examples": -0.5, "verdict_with_examples": "inconclusive"}
+    text = words(page([claim("supported", **open_now)]))
+    assert "[−0.50, 2.75] over seeds and test examples: inconclusive" in text
+    unknown = wider | {"low_with_examples": math.nan, "high_with_examples": math.nan, "verdict_with_examples": ""}
+    same = words(page([claim("supported")]))
+    assert words(page([claim("supported", **unknown)])) == same and "[1.00, 2.00] pp" in same
+
+
 def test_corrected_verdicts_are_counted_beside_those_that_chance_gives():
     left_open = claim("supported", verdict_holm="inconclusive", p=0.03, p_holm=0.06)
     sure = claim("supported", p=1e-5, p_holm=2e-5)

@@ -42,13 +42,14 @@ def table() -> StoredPoints:
     return StoredPoints(tensors, points.facts(), torch.device("cpu"), ALONE)
 
 
-def task(module: nn.Module, objective: str, batch_size: int = 10, **options: Any) -> Task:
+def task(module: nn.Module, objective: str, batch_size: int = 10, folds: int = 0, **options: Any) -> Task:
     """Put a module and an objective on the table."""
     recipe = {
         "optimizer": {"name": "sgd", "learning_rate": 0.1},
         "batch_size": batch_size,
         "steps": 4,
         "evaluate_every": 4,
+        "test_folds": folds,
     }
     choice = Choice(name=objective, **options)
     return build_task(module, table(), Recipe.model_validate(recipe), torch.device("cpu"), choice)

@@ -91,6 +91,25 @@ def test_a_split_is_measured_by_means_over_its_examples(points: Task) -> None:
     assert measured["loss"].tolist() == pytest.approx(squares, rel=1e-5)
 
 
+def test_folds_of_the_test_examples_are_left_out_wherever_pieces_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 20 rows fold 1 of 3 has the rows 1, 4, ..., 19; networks are evaluated on 7 rows at a time."""
+    points = task(nn.Linear(3, 1), register(monkeypatch, regression), folds=3)
+    networks = start_state(points, constants(0.0, 2.0), {}).cohort
+    monkeypatch.setattr(type(networks), "piece", 7)
+    measured = points.evaluate("test", networks)
+    assert list(measured) == ["loss", "error", "error_without_0", "error_without_1", "error_without_2"]
+    for fold in range(3):
+        others = np.delete(table().targets["test"].double().numpy(), np.s_[fold::3])
+        expected = [np.abs(others - value).mean() for value in (0.0, 2.0)]
+        assert measured[f"error_without_{fold}"].tolist() == pytest.approx(expected, rel=1e-5)
+    assert list(points.evaluate("validation", networks)) == ["loss", "error"]
+
+
+def test_more_folds_than_test_examples_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(TaskError, match=r"^train.test_folds: 21 must be at most the 20 test examples$"):
+        task(nn.Linear(3, 1), register(monkeypatch, regression), folds=21)
+
+
 def test_the_gradient_is_by_autograd_where_the_objective_has_no_other(points: Task) -> None:
     (batch,) = points.minibatches(SEEDS, 0, 0, 1)
     gradient = points.output_gradient(torch.zeros(2, 10, 1), batch)

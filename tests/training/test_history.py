@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -16,7 +17,17 @@ from lth_core.training import history
 from lth_core.training.history import Evaluations
 from lth_core.training.loop import train
 from lth_core.training.state import start_state
-from tests.support.small_trainings import NETWORKS, OPTIMIZERS, SEEDS, dense, initial, linear, run, sparse_mask
+from tests.support.small_trainings import (
+    NETWORKS,
+    OPTIMIZERS,
+    SEEDS,
+    dense,
+    initial,
+    linear,
+    run,
+    same_bits,
+    sparse_mask,
+)
 
 
 def test_history_has_every_split_at_the_first_step_each_evaluation_and_the_last(make_task: Any) -> None:
@@ -90,6 +101,33 @@ def test_history_measures_loss_and_accuracy_of_the_split(make_task: Any) -> None
     row = next(row for row in trained.history if row["step"] == 5 and row["split"] == "test")
     assert row["accuracy"] == pytest.approx((module(images).argmax(1) == labels).float().mean().item())
     assert row["loss"] == pytest.approx(nn.functional.cross_entropy(module(images), labels).item(), rel=1e-5)
+
+
+def test_the_history_has_the_test_metric_without_each_fold_as_measured_by_hand(make_task: Any, tmp_path: Path) -> None:
+    """Fold g of 4 has the test examples g, g + 4, ...: 8 or 7 of 30."""
+    trained = run(make_task(linear(), steps=5, test_folds=4), initial(linear), {})
+    write_history(tmp_path / "history.csv", trained.history, SEEDS, draws=1)
+    table = pd.read_csv(tmp_path / "history.csv", keep_default_na=False, dtype=str)
+    without = [f"accuracy_without_{fold}" for fold in range(4)]
+    assert list(table) == ["seed", "draw", "step", "split", "loss", "accuracy", *without]
+    assert set(table[table["split"] != "test"][without].to_numpy().ravel()) == {""}
+
+    images, labels = next(iter(make_task(linear()).data.batches("test", [np.arange(30)])))
+    for index, seed in enumerate(SEEDS):
+        module = linear()
+        module.load_state_dict({name: torch.from_numpy(value[index]) for name, value in trained.weights.items()})
+        right = (module(images).argmax(1) == labels).numpy()
+        (row,) = table.query(f"seed == '{seed}' and step == '5' and split == 'test'").to_dict("records")
+        assert float(row["accuracy"]) == pytest.approx(right.mean())
+        for fold in range(4):
+            others = np.delete(right, np.s_[fold::4])
+            assert float(row[f"accuracy_without_{fold}"]) == pytest.approx(others.mean(), abs=1e-8)
+
+
+def test_folds_change_no_other_number(make_task: Any) -> None:
+    plain, folded = (run(make_task(linear(), steps=10, test_folds=folds), initial(linear), {}) for folds in (0, 3))
+    assert same_bits(plain.weights, folded.weights)
+    assert [{name: row[name] for name in plain.history[0]} for row in folded.history] == plain.history
 
 
 def test_training_accuracy_is_measured_on_a_fixed_sample_of_all_classes(make_task: Any) -> None:

@@ -223,6 +223,12 @@ def tables(study):
     return [paths.table_file(results, config_name, study, table) for table in plan.studies[study].table_names]
 
 
+def without_folds():
+    """List the effects of all studies' claims without each fold of the test examples, if tasks have folds."""
+    having = plan.studies if plan.config.test_folds else []
+    return [paths.without_folds_file(results, config_name, study) for study in having]
+
+
 def table_provenance(study):
     """List the files beside the tables of a study that say what made them."""
     return [str(Path(table).with_suffix(".json")) for table in tables(study)]

@@ -30,6 +30,28 @@ for study in plan.studies:
         shell:
             "lth-job table --study {params.study} --spec {params.spec:q} > {log:q} 2>&1"
 
+    if plan.config.test_folds:
+
+        rule:
+            name:
+                f"without_folds_{study}"
+            input:
+                histories(study),
+                plan.studies[study].analyses(plan.config),
+            output:
+                paths.without_folds_file(results, config_name, study),
+            log:
+                f"{logs}/without_folds/{study}.log",
+            conda:
+                "../../environment.yml"
+            params:
+                study=study,
+                spec=plan.specs.table(study, "without_folds"),
+            message:
+                f"claims of {study} without folds of the test examples"
+            shell:
+                "lth-job without_folds --study {params.study} --spec {params.spec:q} > {log:q} 2>&1"
+
     rule:
         name:
             f"figures_{study}"
@@ -54,6 +76,7 @@ for study in plan.studies:
 rule claims:
     input:
         [tables(study) for study in plan.studies],
+        without_folds(),
     output:
         paths.claims_file(results, config_name),
         paths.effects_file(results, config_name),

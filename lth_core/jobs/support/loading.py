@@ -12,7 +12,7 @@ from lth_core.analysis.claims import Replicate
 from lth_core.config import Config
 from lth_core.jobs.support.command import import_modules
 from lth_core.storage.paths import table_file
-from lth_core.storage.tables import read_rows
+from lth_core.storage.tables import read_rows, write_table
 from lth_core.studies.base import Study, expand
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ TEXT_COLUMNS = ("task", "cohort", "method", "branch", "network", "layer", "group
 
 NUMBERS = ("estimate", "low", "high", "margin", "p", "seeds_needed", "detectable", "p_holm")
 """Columns of claims.csv that are numbers."""
+EXAMPLE_NUMBERS = ("low_with_examples", "high_with_examples")
+"""Those that it has where tasks have folds of test examples."""
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
@@ -45,9 +47,19 @@ def read_tables(config: Config, name: str, study: Study) -> dict[str, pd.DataFra
     return {table: read_table_file(table_file(config.results, config.name, name, table)) for table in study.table_names}
 
 
+def write_tables(config: Config, name: str, tables: Mapping[str, pd.DataFrame]) -> None:
+    """Write a study's tables; what is unknown is empty. Raises ArtifactError when one cannot be written."""
+    for table, content in tables.items():
+        path = table_file(config.results, config.name, name, table)
+        unknown_is_empty = content.astype(object).where(content.notna(), "")
+        write_table(path, content.columns, unknown_is_empty.itertuples(index=False, name=None), digits=None)
+
+
 def read_claims(path: str) -> list[dict[str, Any]]:
     """The rows of claims.csv, numbers as numbers. Raises ArtifactError when they cannot be read."""
-    return [row | {key: float(row[key]) for key in NUMBERS} for row in read_rows(path)]
+    rows = read_rows(path)
+    numbers = (*NUMBERS, *(key for key in EXAMPLE_NUMBERS if rows and key in rows[0]))
+    return [row | {key: float(row[key]) for key in numbers} for row in rows]
 
 
 def read_effects(path: str) -> dict[tuple[str, str, str], list[Replicate]]:

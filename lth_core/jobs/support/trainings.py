@@ -226,7 +226,11 @@ def latest_metric(state: TrainingState) -> str:
 
 
 def write_history(path: Path, rows: list[dict[str, Any]], seeds: Sequence[int], draws: int) -> None:
-    """Write the tidy history: seed, draw, step, split, and every quantity that is logged: loss, metrics."""
-    columns = ["step", "split", *(column for column in rows[0] if column not in INDEX)]
-    named = ((*divmod(row["replicate"], draws), *(row[column] for column in columns)) for row in rows)
+    """Write the tidy history: seed, draw, step, split, and every quantity that is logged: loss, metrics.
+
+    What is not measured of a row's split is empty there.
+    """
+    logged = dict.fromkeys(column for row in rows for column in row if column not in INDEX)
+    columns = ["step", "split", *logged]
+    named = ((*divmod(row["replicate"], draws), *(row.get(column, "") for column in columns)) for row in rows)
     write_table(path, ("seed", "draw", *columns), ((seeds[index], *others) for index, *others in named))

@@ -6,14 +6,13 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from lth_core.analysis.measurements import final_metrics, read_histories
+from lth_core.analysis.measurements import final_metrics, read_histories, read_history
 from lth_core.analysis.tables import read_table
 from lth_core.config import Config
 from lth_core.metrics import ACCURACY
 from lth_core.storage.runs import Run
 from lth_core.storage.tensors import read_header
 from lth_core.studies.strong_tickets.study import DENSE, EDGE_POPUP, ONE_SHOT, RANDOM, UNTRAINED, Design
-from lth_core.tasks.metrics import metric_of
 
 COLUMNS = (
     *("task", "kind", "weights", "method", "level", "density", "seed"),
@@ -55,13 +54,13 @@ def _random(study: Design, config: Config) -> Iterator[pd.DataFrame]:
     """What masks of random scores come to, which edge-popup starts from."""
     for (task, weights, run), path in study.search_files(config).items():
         density = read_header(run.mask(config.results))["density"]
-        first = _at_step_0(read_table(path), metric_of(config.tasks[task]).name)
+        first = _at_step_0(read_history(config, task, path))
         yield first.assign(task=task, kind=RANDOM, weights=weights, method=run.method, level=run.level, density=density)
 
 
-def _at_step_0(history: pd.DataFrame, metric: str) -> pd.DataFrame:
+def _at_step_0(history: pd.DataFrame) -> pd.DataFrame:
     """The test and the validation metric before the first step, by seed."""
-    wide = history[history["step"] == 0].pivot(index="seed", columns="split", values=metric).reset_index()
+    wide = history[history["step"] == 0].pivot(index="seed", columns="split", values="metric").reset_index()
     return wide.rename(columns={"test": "metric", "validation": "validation_metric"})
 
 
@@ -79,8 +78,7 @@ def _whole(study: Design, config: Config, ends: pd.DataFrame) -> Iterator[pd.Dat
         for cohort in config.tasks[task].cohorts:
             dense = Run(task, cohort)
             yield _rows_of(ends, dense).assign(kind=DENSE, weights="trained")
-            history = read_table(dense.history(config.results))
-            first = _at_step_0(history, metric_of(config.tasks[task]).name)
+            first = _at_step_0(read_history(config, task, dense.history(config.results)))
             about = {"method": DENSE, "level": 0, "density": 1.0}
             yield first.assign(task=task, kind=UNTRAINED, weights="initial", **about)
 
