@@ -46,6 +46,11 @@ class Pair:
         return "no clear difference" if self.word == "undecided" else "effect differs"
 
     @property
+    def is_changed(self) -> bool:
+        """Tell whether both runs make the claim, with another verdict or effect."""
+        return self.status in STATUSES[:2]
+
+    @property
     def word(self) -> str:
         """Return what the change says of the effect: larger, smaller, undecided."""
         return self.change.word if self.change else "undecided"

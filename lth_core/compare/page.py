@@ -65,6 +65,7 @@ def render(sides: Sequence[Side], settings: Sequence[tuple[str, Any, Any]], stud
         settings=[(key, setting_words(first), setting_words(second)) for key, first, second in settings],
         studies=studies,
         shown=shown,
+        claimed_tasks=sorted({pair.claim["task"] for pair in matched}),
         groups={status: _ordered([one for one in shown if one["pair"].status == status]) for status in STATUSES},
         of_study=lambda name: [one for one in shown if one["study"].name == name],
         verdicts=VERDICTS,

@@ -1,4 +1,4 @@
-"""The page of two runs in a real browser: it fits narrow screens, its marks and figures work, nothing goes wrong."""
+"""The page of two runs in a real browser: it fits narrow screens, finds claims, its marks and figures work."""
 
 from __future__ import annotations
 
@@ -44,4 +44,26 @@ def test_a_mark_leads_to_its_claim_and_a_figure_is_enlarged(browser: Browser, ad
     browser.click("a.enlarge")
     assert browser.run("return document.getElementById('enlarged').open") is True
     assert "A solid, B dashed" in browser.run("return document.getElementById('enlarged-caption').textContent")
+    assert browser.log("browser") == []
+
+
+def test_what_did_not_change_is_filtered_out(browser: Browser, address: str) -> None:
+    sentences = (
+        "return [...document.querySelectorAll('#results tr.claim')].map(row => row.querySelector('td').innerText)"
+    )
+    browser.open(address)
+    status = "return document.getElementById('matches').textContent"
+    assert browser.run(status) == "2 claims and 1 figure, all of them below." and browser.run(sentences) == []
+    browser.click("#find [name=changed]")
+    (changed,) = browser.run(sentences)
+    assert "Tickets match" in changed and browser.run(status) == "1 of 2 claims"
+    browser.click("#results a")
+    assert "Tickets match" in browser.run("return document.querySelector(':target').textContent")
+    browser.click("#find [type=reset]")
+    browser.run(
+        "const form = document.querySelector('#find form'); form.elements.words.value = 'masks';"
+        "form.dispatchEvent(new Event('input', {bubbles: true}))"
+    )
+    (matching,) = browser.run(sentences)
+    assert "Masks matter" in matching
     assert browser.log("browser") == []

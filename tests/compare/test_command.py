@@ -55,7 +55,7 @@ def section(text: str, name: str) -> str:
     """What a section of the page says, without its marks."""
     match = re.search(rf'<section id="{name}".*?</section>', text, re.DOTALL)
     assert match, f"no section {name}"
-    return " ".join(re.sub(r"<[^>]*>", " ", match[0]).split())
+    return " ".join(re.sub(r"<[^>]*>", " ", match[0].replace("<wbr>", "")).split())
 
 
 def error(capsys: pytest.CaptureFixture[str], *words: object) -> str:

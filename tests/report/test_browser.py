@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from lth_core.report.index import index
 from tests.support.browser import MISSING, Browser, chromium
 from tests.support.pages import invented_page
 
@@ -65,7 +67,7 @@ def results(page: Browser, column: str) -> list[str]:
 
 
 def test_without_filters_nothing_is_listed_twice(page: Browser) -> None:
-    assert status(page) == "24 claims and 6 figures, paper by paper below." and results(page, "task") == []
+    assert status(page) == "24 claims and 6 figures, all of them below." and results(page, "task") == []
 
 
 @pytest.mark.parametrize(
@@ -185,6 +187,21 @@ def test_the_chosen_colours_are_remembered(page: Browser) -> None:
     page.run("document.documentElement.removeAttribute('data-theme')")
     page.run("if (remembered()) setTheme(remembered())")  # as the script begins, when the page is opened again
     assert page.run("return document.documentElement.dataset.theme") == "dark"
+
+
+def test_the_index_of_pages_has_them_too(browser: Browser, tmp_path: Path) -> None:
+    file = tmp_path / "index.html"
+    file.write_text(index({"mnist": "", "cifar10": ""}), encoding="utf-8")
+    browser.open(file.as_uri())
+    browser.run("localStorage.clear()")
+    browser.log("browser")
+    browser.open(file.as_uri())
+    paper = "return getComputedStyle(document.body).backgroundColor"
+    assert browser.run(paper) == "rgb(255, 255, 255)"
+    browser.click("#theme")
+    assert browser.run(paper) == "rgb(21, 24, 28)"
+    assert browser.run("return document.getElementById('theme').textContent") == "Light"
+    assert browser.log("browser") == []
 
 
 @pytest.mark.parametrize("width", [400, 700, 1000, 1400])

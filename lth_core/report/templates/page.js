@@ -58,6 +58,8 @@ function walkMarks(row) { // one stop of the tab key for each row of marks; the 
 
 // ------------------------------------------------------------ claims
 
+const FILTERS = ["study", "task", "verdict", "changed"]; // fields of the form and of a claim's row
+
 const ORDERS = {
   largest: (a, b) => a.unit.localeCompare(b.unit) || compare(a.estimate, b.estimate, -1),
   smallest: (a, b) => a.unit.localeCompare(b.unit) || compare(a.estimate, b.estimate, 1),
@@ -72,24 +74,26 @@ function compare(first, second, sign) { // what is not known comes last, whichev
 function findClaims(section) {
   const form = section.querySelector("form");
   const [status, results, figureList] = ["matches", "results", "matching-figures"].map((id) => document.getElementById(id));
-  const claims = [...document.querySelectorAll(".study tr.claim")];
+  const claims = [...document.querySelectorAll("main tr.claim")];
   const texts = new Map(claims.map((row) => [row, textOf(row)]));
   const figures = [...document.querySelectorAll("main figure")];
 
   function show() {
-    const { study, task, verdict, sort, words } = Object.fromEntries(new FormData(form));
+    const chosen = Object.fromEntries(new FormData(form));
+    const { study, sort, words } = chosen;
     const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
     const says = (text) => wanted.every((word) => text.toLowerCase().includes(word));
-    const fits = ({ dataset }) => (!study || dataset.study === study) && (!task || dataset.task === task) && (!verdict || dataset.verdict === verdict);
-    const isUsed = Boolean(study || task || verdict || sort || wanted.length);
+    const filters = FILTERS.filter((name) => chosen[name]);
+    const fits = ({ dataset }) => filters.every((name) => dataset[name] === chosen[name]);
+    const isUsed = Boolean(filters.length || sort || wanted.length);
     const rows = isUsed ? claims.filter((row) => fits(row) && says(texts.get(row))) : [];
     if (ORDERS[sort]) rows.sort((a, b) => ORDERS[sort](a.dataset, b.dataset));
     results.querySelector("tbody").replaceChildren(...rows.map(copyOf));
     results.hidden = !rows.length;
     const drawn = wanted.length ? figures.filter((figure) => says(`${nameOf(figure)} ${captionOf(figure)}`) && (!study || figure.closest(".study").id === study)) : [];
     figureList.replaceChildren(...drawn.map(linkTo));
-    const ofFigures = wanted.length ? `, ${drawn.length} of ${figures.length} figures` : "";
-    status.textContent = isUsed ? `${rows.length} of ${claims.length} claims${ofFigures}` : `${claims.length} claims and ${figures.length} figures, paper by paper below.`;
+    const ofFigures = wanted.length ? `, ${drawn.length} of ${counted(figures, "figure")}` : "";
+    status.textContent = isUsed ? `${rows.length} of ${counted(claims, "claim")}${ofFigures}` : `${counted(claims, "claim")} and ${counted(figures, "figure")}, all of them below.`;
   }
 
   form.addEventListener("input", show);
@@ -97,6 +101,10 @@ function findClaims(section) {
   form.addEventListener("reset", () => setTimeout(show));
   section.hidden = false;
   show();
+}
+
+function counted(things, name) {
+  return `${things.length} ${name}${things.length === 1 ? "" : "s"}`;
 }
 
 function textOf(row) { // without its values by seed, in which any number would be found
@@ -166,12 +174,14 @@ function unfoldForPaper() {
 }
 
 addEventListener("DOMContentLoaded", () => {
-  const [nav, find] = [document.querySelector("nav"), document.getElementById("find")];
+  const [nav, find, dialog] = [document.querySelector("nav"), document.getElementById("find"), document.getElementById("enlarged")];
   switchTheme(document.getElementById("theme"));
-  foldContents(nav);
-  followReading(nav);
+  if (nav) { // the index of all pages has none
+    foldContents(nav);
+    followReading(nav);
+  }
   document.querySelectorAll(".marks").forEach(walkMarks);
   if (find) findClaims(find);
-  enlargeFigures(document.getElementById("enlarged"));
+  if (dialog) enlargeFigures(dialog);
   unfoldForPaper();
 });
