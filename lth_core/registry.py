@@ -105,8 +105,9 @@ class Registry:
         passes an example costs it (`passes`: unless it says so 3, those of a gradient; a Hessian product costs 9, the
         gradient and twice as many to go back through it); of a sparsifier whether training starts `dense`, whether a
         change takes a `dense_gradient` and whether it counts `epochs`; of a parametrization whether its masks keep as
-        many weights as a level asks for (`exact`), and whether a search may go on from the mask of the level before
-        (`nested`); of all but studies the files that they read (`reads`).
+        many weights as a level asks for (`exact`), whether steps of a search use these weights alone (`masked`), and
+        whether a search may go on from the mask of the level before (`nested`); of all but studies the files that they
+        read (`reads`).
         """
         self.get(name)
         return self._facts[name]

@@ -91,7 +91,7 @@ class Recipe(Section):
     """Number of steps between evaluations. The part of the training split that they use is as large as validation; in
     control, every split is `evaluation_episodes` episodes of fixed seeds."""
     test_folds: Annotated[int, Field(ge=0)] = 0
-    """Number of folds of the test examples, such as 10; by default none. Evaluations then also log the test metric
+    """Number of folds of the test examples, such as 20; by default none. Evaluations then also log the test metric
     without each fold, and claims have a second interval, over seeds and test examples. All tasks that have folds need
     the same number. In control episodes are measured, not examples, so there are none."""
     augment: Literal["none", "crop-flip", "resized-crop-flip"] = "none"

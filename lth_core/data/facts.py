@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lth_core import registry
 from lth_core.config import Choice
-from lth_core.data.kinds import kind_of_data
+from lth_core.data.kinds import kind_of_data, offered_to_models
 
 KNOWN = (
     "kind",
@@ -44,3 +44,15 @@ def known_facts(source: Choice, transforms: Sequence[Choice] = (), root: str | N
         changes = registry.transform.facts(transform.name).get("changes")
         facts = changes(facts, **transform.options) if changes else {}
     return facts | {"kind": kind_of_data(registry.dataset.facts(source.name))}
+
+
+def too_few_examples(facts: Mapping[str, Any], criterion: Choice) -> str | None:
+    """Say that data have fewer training examples than a criterion draws of all classes, as far as is known; or None."""
+    options = registry.criterion.options(criterion.name)
+    if "examples_per_class" not in options:
+        return None
+    classes, examples = offered_to_models(facts).get("classes"), facts.get("train_examples")
+    wanted = criterion.options.get("examples_per_class", options["examples_per_class"].default)
+    if not classes or examples is None or not isinstance(wanted, int) or wanted * classes <= examples:
+        return None
+    return f"{wanted} of each of {classes} classes are more than the {examples} training examples"

@@ -232,7 +232,7 @@ def _runs(
         same = f"asks for the same training twice ({run.folder(config.results)})"
         problems.append(at(_mention(name, study, run.branch) if run.branch else ("studies", name), same))
     problems += _rewind_steps(config, name, study, runs, methods) or updates(config, runs, methods, ("studies", name))
-    problems += scored(config, name, runs, methods) + searched(config, runs, methods, ("studies", name))
+    problems += scored(config, name, runs, methods) + searched(config, runs, methods, branches, name)
     problems += without_effect(config, runs)
     for run in {(run.task, run.branch): run for run in runs}.values():
         if run.branch and run.branch in branches:

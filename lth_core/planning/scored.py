@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from lth_core import registry
-from lth_core.config import Choice, Config, Method
-from lth_core.data.facts import known_facts
-from lth_core.data.kinds import kind_of_data, offered_to_models
+from lth_core.config import Config, Method
+from lth_core.data.facts import known_facts, too_few_examples
+from lth_core.data.kinds import kind_of_data
 from lth_core.planning.configerrors import at
 from lth_core.pruning.moments import rounds_per_level, unsuited
 from lth_core.storage.runs import DENSE, Run
@@ -40,19 +40,6 @@ def _problems(config: Config, task: str, method: Method) -> Iterable[tuple[tuple
     kind = kind_of_data(registry.dataset.facts(config.dataset(settings.dataset).source.name))
     if problem := unsuited(method, kind):
         yield ("criterion",), f"{problem}, as task '{task}' has"
-    if problem := _undrawable(config, settings.dataset, method.criterion):
-        yield ("criterion", "examples_per_class"), problem
-
-
-def _undrawable(config: Config, name: str, criterion: Choice) -> str | None:
-    """Say that there are fewer training examples than a criterion draws of all classes, as far as it is known."""
-    options = registry.criterion.options(criterion.name)
-    if "examples_per_class" not in options:
-        return None
-    dataset = config.dataset(name)
-    facts = known_facts(dataset.source, dataset.transforms, config.data_root)
-    classes, examples = offered_to_models(facts).get("classes"), facts.get("train_examples")
-    wanted = criterion.options.get("examples_per_class", options["examples_per_class"].default)
-    if not classes or examples is None or not isinstance(wanted, int) or wanted * classes <= examples:
-        return None
-    return f"{wanted} of each of {classes} classes are more than the {examples} training examples of '{name}'"
+    dataset = config.dataset(settings.dataset)
+    if problem := too_few_examples(known_facts(dataset.source, dataset.transforms, config.data_root), method.criterion):
+        yield ("criterion", "examples_per_class"), f"{problem} of '{settings.dataset}'"

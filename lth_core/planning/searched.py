@@ -7,24 +7,30 @@ from collections.abc import Iterable, Iterator, Mapping
 from pydantic import ValidationError
 
 from lth_core import registry
-from lth_core.config import Config, Method
-from lth_core.planning.configerrors import Location, at
+from lth_core.config import Branch, Config, Method
+from lth_core.planning.configerrors import at
 from lth_core.storage.runs import Run
 
 
-def searched(config: Config, runs: Iterable[Run], methods: Mapping[str, Method], derived_from: Location) -> list[str]:
-    """Say what is wrong with the searches of the runs.
-
-    `derived_from` derives methods that are not configured: what is wrong with those alone is said of it.
-    """
+def searched(
+    config: Config, runs: Iterable[Run], methods: Mapping[str, Method], branches: Mapping[str, Branch], study: str
+) -> list[str]:
+    """Say what is wrong with the searches of a study's runs: of the study where its derived methods alone are wrong."""
     configured, derived = {}, {}
-    for task, name in sorted({(run.task, run.method) for run in runs if run.level and methods[run.method].search}):
+    searching = [run for run in runs if run.level and methods[run.method].search]
+    for task, name in sorted({(_searched_task(run, config, branches), run.method) for run in searching}):
         for keys, problem in _problems(methods[name], config, task):
             if name in config.methods:
                 configured[at(("methods", name, "search", *keys), problem)] = None
             else:
-                derived[at(derived_from, problem)] = None
+                derived[at(("studies", study), problem)] = None
     return list(configured or derived)
+
+
+def _searched_task(run: Run, config: Config, branches: Mapping[str, Branch]) -> str:
+    """The task whose network is searched for the mask of a run: a branch may train the ticket of another task."""
+    source = branches[run.branch].source if run.branch and run.branch in branches else None
+    return source if source and source in config.tasks else run.task
 
 
 def _problems(method: Method, config: Config, task: str) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -35,7 +35,7 @@ tasks:
     dataset: cartpole
     model: {name: mlp, hidden: [16]}
     objective: {name: actor-critic, value_weight: 0.01}
-    train: {optimizer: {name: adam, learning_rate: 5e-3}, batch_size: 4, steps: 8, evaluate_every: 4}
+    train: {optimizer: {name: adam, learning_rate: 5e-3}, batch_size: 4, steps: 4, evaluate_every: 4}
     cohorts: ["0-1"]
 methods:
   imp: {rate: 0.8, levels: 1}
@@ -44,7 +44,7 @@ methods:
 studies:
   comparison:
     tasks: {mini: imp, lstm: imp, pole: imp}
-    compare: [imp-reset, snip, synflow, gradual, rigl, random-erk, reinit, mine]
+    compare: [imp-reset, snip, synflow, rigl, edge-popup, edge-popup-trained, soft-mask, random-erk, mine]
     densities: [0.4, 0.1]
     equal_cost_densities: [0.1]
     longest: 2
@@ -58,7 +58,8 @@ def largest_first(trained, mask):
     return {name: -abs(trained[name]) for name in mask}
 """
 TASKS = ("mini", "lstm", "pole")
-COMPARED = {"imp-reset", "snip", "synflow", "gradual", "rigl", "random-erk", "reinit", "mine"}
+LEARNED = {"edge-popup", "edge-popup-trained", "soft-mask"}
+COMPARED = {"imp-reset", "snip", "synflow", "rigl", "random-erk", "mine"} | LEARNED
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +109,14 @@ def test_longer_trainings_start_from_the_same_ticket(ran: Project) -> None:
     assert read_header(longer / "trained.safetensors")["step"] == 24
 
 
+def test_a_learned_mask_is_evaluated_untrained_and_trained_from_theta_0(ran: Project) -> None:
+    untrained = ran.folder / "results/mini/0-1/imp-compared-edge-popup/level_2"
+    folders = (untrained, untrained / "reset")
+    masks = [read_tensors(folder / "mask.safetensors") for folder in folders]
+    assert all(np.array_equal(masks[0][name], masks[1][name]) for name in masks[0])
+    assert [read_header(folder / "trained.safetensors")["step"] for folder in folders] == [0, 12]
+
+
 def test_static_masks_and_rigl_begin_with_the_same_mask(ran: Project) -> None:
     static = read_tensors(ran.folder / "results/mini/0-1/imp-compared-random-erk/level_1/mask.safetensors")
     first = read_tensors(ran.folder / "results/mini/0-1/rigl-compared/level_1/first_mask.safetensors")
@@ -118,9 +127,10 @@ def test_equal_cost_is_reached_where_it_may_be(ran: Project) -> None:
     """On images: all layers cost in proportion to density. Trainings are at most twice as long."""
     rows = [row for row in table(ran, "costs") if (row["task"], row["budget"], row["seed"]) == ("mini", "total", "0")]
     total, steps = ({row["method"]: float(row[key]) for row in rows} for key in ("total", "steps"))
-    assert max(total, key=lambda method: total[method]) in ("imp-reset", "reinit")
+    assert max(total, key=lambda method: total[method]) in ("imp-reset", "soft-mask")
     assert {method for method in steps if steps[method] == 24} >= {"snip", "synflow", "rigl", "random-erk", "mine"}
     assert total["random-erk"] == pytest.approx(0.2, abs=0.01)
+    assert (total["edge-popup"], steps["edge-popup"]) == (pytest.approx((2 * 0.1 + 1) / 3, abs=0.01), 0)
 
 
 def test_the_page_names_what_is_left_out_and_has_every_figure(ran: Project) -> None:

@@ -1,4 +1,7 @@
-"""Tickets of graph networks, as snakemake runs them: the built-in one with its edges, and that of CONTRIBUTING.md."""
+"""Tickets of graph networks, as snakemake runs them.
+
+The built-in one has edges, pruned at random and by masks that are learned with the weights. The other is documented.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +27,19 @@ tasks:
   mine: {<<: *gcn, model: {name: my-graph-net, width: 8}}
 methods:
   random: {criterion: random, scope: layer, rate: 0.5, levels: 2}
+  ugs:
+    iterative: true
+    scope: global
+    rate: 0.6
+    rate_by_kind: {edge: 0.25}
+    levels: 2
+    search: {parametrization: soft-mask}
 studies:
+  graph-tickets: {tasks: {gcn: ugs}, levels: [2]}
   frankle2019: {tasks: {gcn: random, mine: random}, controls: [reinit], one_shot: false, continued: false}
 """
 LEVEL = "results/gcn/0-1/random/level_2"
+ALONE = {"weights": {"hidden.weight", "output.weight"}, "edges": {"edges"}}
 
 
 def plugin() -> str:
@@ -87,3 +99,33 @@ def test_a_ticket_is_loaded_with_its_graph(ran: Project) -> None:
 
 def labels(ran: Project) -> torch.Tensor:
     return torch.from_numpy(read_tensors(ran.folder / "results/data/digits-graph.safetensors")["labels"])
+
+
+def test_learned_masks_of_edges_and_weights_nest_and_their_tickets_are_trained(ran: Project) -> None:
+    init = read_tensors(ran.folder / "results/gcn/0-1/init.safetensors")
+    levels = [read_tensors(ran.folder / f"results/gcn/0-1/ugs/level_{level}/mask.safetensors") for level in (1, 2)]
+    for name, kept in levels[1].items():
+        assert (kept <= levels[0][name]).all() and kept.any()
+    shares = {name: kept.mean() for name, kept in levels[1].items()}
+    assert abs(shares["edges"] - 0.75**2) < 1e-3
+    weights = [kept for name, kept in levels[1].items() if name != "edges"]
+    assert abs(sum(kept.sum() for kept in weights) / sum(kept.size for kept in weights) - 0.4**2) < 0.01
+    assert shares["hidden.weight"] != shares["output.weight"], "all weights are ranked together"
+    trained = read_tensors(ran.folder / "results/gcn/0-1/ugs/level_2/trained.safetensors")
+    assert all((trained[name][~kept] == 0).all() for name, kept in levels[1].items())
+    kept = levels[1]["hidden.weight"]
+    assert (trained["hidden.weight"][kept] != init["hidden.weight"][kept]).mean() > 0.5
+
+
+def test_masks_of_weights_or_edges_alone_leave_the_other_whole(ran: Project) -> None:
+    masks = {how: read_tensors(ran.folder / f"results/gcn/0-1/ugs-{how}/level_2/mask.safetensors") for how in ALONE}
+    assert {how: set(mask) for how, mask in masks.items()} == ALONE
+
+
+def test_graph_tickets_are_compared_with_other_ways_of_pruning(ran: Project) -> None:
+    with open(ran.folder / "results/tables/config/claims.csv") as file:
+        claims = [claim for claim in csv.DictReader(file) if claim["study"] == "graph-tickets"]
+    assert {claim["figure"] for claim in claims} == {"tickets-gcn"} and all(claim["n"] == "2" for claim in claims)
+    with open(ran.folder / "results/tables/config/graph-tickets/tickets.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["pruned"] for row in rows} == {"dense", "ugs", "random", *ALONE, "magnitude"}

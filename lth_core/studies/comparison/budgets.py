@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lth_core import registry
-from lth_core.config import Method, Task
+from lth_core.config import Method, Recipe, Task
 from lth_core.pruning.moments import scored_step, starts_dense, waits_for_training
 from lth_core.studies.comparison.contenders import Contender
 
@@ -17,11 +17,26 @@ SHORTEST = 1.02
 """Trainings that would be longer by less than this stay as they are."""
 
 
-def search_cost(contender: Contender, density: float, steps: int) -> float:
-    """Plan what finding a mask costs, in dense trainings of `steps`; scores are not counted."""
-    method, level = contender.settings, contender.level(density)
+def search_cost(contender: Contender, density: float, recipe: Recipe) -> float:
+    """Plan what finding a mask costs, in dense trainings by a recipe; scores that are computed once do not count."""
+    method, level, steps = contender.settings, contender.level(density), recipe.steps
     before = sum(method.densities[: level - 1]) if method.iterative and waits_for_training(method) else 0.0
-    return dense_steps(method, steps) / steps + (1 - method.rewind.step / steps) * before
+    trained = dense_steps(method, steps) / steps + (1 - method.rewind.step / steps) * before
+    return trained + learning_cost(method, level, recipe)
+
+
+def learning_cost(method: Method, level: int, recipe: Recipe) -> float:
+    """Plan what learning a level's mask costs, in dense trainings by a recipe: see `Meter.learning`."""
+    search = method.search
+    if search is None:
+        return 0.0
+    densities = method.densities[:level] if method.iterative else method.densities[level - 1 : level]
+    if registry.parametrization.facts(search.parametrization.name).get("masked"):
+        per_step = sum((2 * density + 1) / 3 for density in densities)
+    else:
+        per_step = sum([1.0, *densities[:-1]])
+    steps, batch_size = search.train.steps or recipe.steps, search.train.batch_size or recipe.batch_size
+    return per_step * (steps * batch_size) / (recipe.steps * recipe.batch_size)
 
 
 def dense_steps(method: Method, steps: int) -> int:
@@ -46,23 +61,26 @@ def training_density(contender: Contender, density: float) -> float:
     return 1 - (1 - density) * (0.75 * (end - begin) + 1 - end)
 
 
-def total_cost(contender: Contender, density: float, steps: int) -> float:
-    """Plan what search and training cost, in dense trainings of `steps`."""
-    part = 1 - contender.settings.rewind.step / steps
-    return search_cost(contender, density, steps) + part * training_density(contender, density)
+def total_cost(contender: Contender, density: float, recipe: Recipe) -> float:
+    """Plan what search and training cost, in dense trainings by a recipe."""
+    part = contender.training_steps(recipe.steps) / recipe.steps
+    return search_cost(contender, density, recipe) + part * training_density(contender, density)
 
 
-def longer_steps(contenders: Iterable[Contender], density: float, steps: int, longest: float) -> dict[str, int]:
+def longer_steps(contenders: Iterable[Contender], density: float, recipe: Recipe, longest: float) -> dict[str, int]:
     """Plan the steps with which each method costs as much as the most expensive one, by name of the method.
 
-    They are at most `longest` times `steps`. Methods that would hardly train longer are left out.
+    They are at most `longest` times those of the recipe. Methods that would hardly train longer, or do not train
+    weights, are left out.
     """
-    contenders = list(contenders)
-    budget = max(total_cost(contender, density, steps) for contender in contenders)
+    contenders, steps = list(contenders), recipe.steps
+    budget = max(total_cost(contender, density, recipe) for contender in contenders)
     longer = {}
     for contender in contenders:
-        left = budget - search_cost(contender, density, steps)
-        times = left / training_density(contender, density) + contender.settings.rewind.step / steps
+        if not contender.trains_weights:
+            continue
+        left = budget - search_cost(contender, density, recipe)
+        times = left / training_density(contender, density) + 1 - contender.training_steps(steps) / steps
         if times >= SHORTEST:
             longer[contender.name] = round(steps * min(times, longest))
     return longer

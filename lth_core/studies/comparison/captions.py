@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lth_core.metrics import percent_text
 from lth_core.studies.captions import data_note, listing, with_direction
-from lth_core.studies.comparison.contenders import label_of
+from lth_core.studies.comparison.contenders import LEARNED, label_of
 from lth_core.studies.comparison.study import TOTAL
 from lth_core.studies.comparison.view import View
 
@@ -18,19 +18,20 @@ def captions(view: View) -> dict[str, str]:
     """Write the caption of every figure of a task, by kind."""
     tested = f"Test {view.metric.label} at the end of training"
     kinds = {
-        "densities": f"{tested} against density, a panel for each time at which masks are made; grey: the methods of "
-        f"the other panels. Every ticket is trained as the recipe says, after its mask is found.{_left_out(view)}",
+        "densities": f"{tested} against density, a panel for each way of making masks; grey: the methods of the "
+        f"other panels. Every ticket is trained as the recipe says, after its mask is found.{_untrained(view)}"
+        f"{_left_out(view)}",
         "flops": f"{tested} against what search and training cost together, in trainings of the dense network; the "
         f"density falls along each line from {percent_text(view.study.densities[0])}%.{_diamonds(view)} {CONVENTION}.",
         "ranks": f"Ranks of the methods by test {view.metric.label}, at every density; the best on average at the top. "
         f"{_intervals(view)}",
         "search": "What it costs to find a mask and to train its ticket, in trainings of the dense network. Where "
         "masks change while training, finding is what the training costs beyond one with the last mask: the way "
-        f"down from dense, or gradients by all weights. {CONVENTION}.{_control(view)}",
+        f"down from dense, or gradients by all weights.{_learned(view)} {CONVENTION}.{_control(view)}",
         "equal-cost": f"Search and training at the same cost for all methods: what a method leaves of what the most "
         f"expensive one costs goes into longer training, up to {view.study.longest:g} times the recipe's steps, with a "
-        f"stretched schedule.{_capped(view)} Steps are planned by density. Left: what they came to; middle: test "
-        f"{view.metric.label}; right: ranks. {_intervals(view)}",
+        f"stretched schedule.{_capped(view)}{_untrained(view)} Steps are planned by density. Left: what they came to; "
+        f"middle: test {view.metric.label}; right: ranks. {_intervals(view)}",
     }
     notes = {"densities": data_note(view.config.tasks[view.task], view.seeds)}
     note = data_note(view.config.tasks[view.task])
@@ -70,7 +71,24 @@ def _capped(view: View) -> str:
     rows = view.rows("measurements", budget=TOTAL)
     names = rows[rows["steps"] >= most]["method"].unique()
     labels = [view.contenders[name].label for name in view.contenders if name in names]
-    return f" That is less than the others cost for {listing(labels)}." if labels else ""
+    return f" That is less than the others cost for these: {'; '.join(labels)}." if labels else ""
+
+
+def _learned(view: View) -> str:
+    """Say what a search for masks costs, where one is compared."""
+    if all(contender.group != LEARNED for contender in view.contenders.values()):
+        return ""
+    return (
+        " Where masks are learned, finding is their search. Its steps cost as much as those of training what the level "
+        "before left (soft masks) or, where weights stay as they are (edge-popup), two passes with the kept ones and "
+        "one with all."
+    )
+
+
+def _untrained(view: View) -> str:
+    """Name the methods whose weights are not trained, and could not be trained for longer."""
+    labels = [one.label for one in view.contenders.values() if not one.trains_weights]
+    return f" Subnetworks of untrained weights stay as they are: {'; '.join(labels)}." if labels else ""
 
 
 def _control(view: View) -> str:

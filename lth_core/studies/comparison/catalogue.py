@@ -35,6 +35,8 @@ def once(criterion: str, **settings: Any) -> dict[str, Any]:
 GLOBAL = {"scope": "global", "allocation": "rates"}
 UNIFORM = {"scope": "layer", "allocation": "uniform"}
 KERNEL = {"scope": "layer", "allocation": "erdos-renyi-kernel"}
+POPUP = {"parametrization": "edge-popup", "weights": "constant", "scaled": True, "retrain": False}
+SOFT = {"parametrization": {"name": "soft-mask", "weight_penalty": 1e-4, "edge_penalty": 1e-4}}
 
 CATALOGUE = {
     # after training
@@ -52,10 +54,21 @@ CATALOGUE = {
     "gradual": Recipe("gradual (GMP)", {"iterative": False, "during": "gradual"}),
     "set": Recipe("SET", once("random", during={"name": "set", "every": 100}, **KERNEL)),
     "rigl": Recipe("RigL", once("random", during="rigl", **KERNEL)),
+    # learned
+    "edge-popup": Recipe("edge-popup, untrained", {"iterative": False, "search": POPUP, **UNIFORM}),
+    "edge-popup-trained": Recipe("edge-popup's mask, trained", branch="reset", of="edge-popup"),
+    "soft-mask": Recipe("soft masks", {"iterative": True, "search": SOFT, **GLOBAL}),
     # controls
     "random": Recipe("random, uniform", once("random", **UNIFORM)),
     "random-erk": Recipe("random, ERK", once("random", **KERNEL)),
     "reinit": Recipe("IMP's mask, fresh weights", branch="reinit", of="imp-reset"),
 }
-"""Name -> method. ERK: Erdos-Renyi densities with the kernel's size, as RigL starts from, so that `random-erk` is what
-Evci et al. 2020 call static; SET changes its masks as often as RigL, as there."""
+"""Name -> method.
+
+ERK: Erdos-Renyi densities with the kernel's size, as RigL starts from, so that `random-erk` is what Evci et al. 2020
+call static; SET changes its masks as often as RigL, as there. Edge-popup: as in Ramanujan et al. 2020, layer by layer,
+in signed constants that are larger where fewer are kept; `edge-popup-trained` trains theta_0 under the same masks. Soft
+masks: those of Chen et al. 2021 (UGS), all layers ranked together; with the penalty of 0.01 that they take with Adam on
+a graph, plain SGD would bring all masks to 0 before the weights are trained. Other learned masks (`sampled-mask`,
+`bernoulli-gates`) decide themselves how many weights they keep, so they have no entry.
+"""

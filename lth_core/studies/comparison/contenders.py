@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,15 +12,16 @@ from pydantic import ValidationError
 from lth_core import registry
 from lth_core.config import Config, Method, Rewind, Task
 from lth_core.config.methods import MAX_LEVELS
+from lth_core.data.facts import known_facts, too_few_examples
 from lth_core.data.kinds import kind_of_data
 from lth_core.pruning.moments import unsuited, waits_for_training, without_update
 from lth_core.registry import UnknownName
 from lth_core.storage.runs import Run
 from lth_core.studies.comparison.catalogue import CATALOGUE, Recipe
 
-AFTER, BEFORE, WHILE, CONTROL = "after training", "before training", "while training", "controls"
-GROUPS = (AFTER, BEFORE, WHILE, CONTROL)
-"""When masks are made, in the order of figures."""
+AFTER, BEFORE, WHILE, LEARNED, CONTROL = "after training", "before training", "while training", "learned", "controls"
+GROUPS = (AFTER, BEFORE, WHILE, LEARNED, CONTROL)
+"""When masks are made, or how, in the order of figures."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,26 @@ class Contender:
 
     @property
     def group(self) -> str:
-        """Return when its masks are made, one of GROUPS."""
+        """Return when its masks are made, or how: one of GROUPS."""
+        if self.settings.search:
+            return LEARNED
         if self.settings.during:
             return WHILE
         if self.branch or self.settings.criterion.name == "random":
             return CONTROL
         return AFTER if waits_for_training(self.settings) else BEFORE
+
+    @property
+    def trains_weights(self) -> bool:
+        """Return whether the weights of its tickets are trained; otherwise their masks are all that is learned."""
+        search = self.settings.search
+        return self.branch is not None or search is None or search.retrain
+
+    def training_steps(self, steps: int) -> int:
+        """Return the steps of its tickets' training where the recipe has `steps`."""
+        if not self.trains_weights:
+            return 0
+        return steps if self.branch else steps - self.settings.rewind.step  # branches begin before the first step
 
     def level(self, density: float) -> int:
         """Return the level that has a density."""
@@ -77,16 +92,11 @@ def contenders(
     `base` names the task's method, `densities` are the wanted ones, falling. Raises ValueError for a name that is
     unknown and a method that cannot have densities.
     """
-    made: dict[str, Contender] = {}
-    left_out = {}
+    settings, made = config.tasks[task], dict[str, Contender]()
+    facts, left_out = _facts(config, settings), {}
     for name in names:
-        if name in config.methods:
-            contender = _configured(name, config.methods[name], densities)
-        elif name in CATALOGUE:
-            contender = _derived(name, CATALOGUE[name], base, config.methods[base], densities)
-        else:
-            raise ValueError(f"compare: {UnknownName('method', name, {*CATALOGUE, *config.methods})}")
-        why = _unfit(contender, config, config.tasks[task]) or _repeated(contender, made.values(), config.tasks[task])
+        contender = _contender(name, config, base, densities)
+        why = _unfit(contender, facts, settings) or _repeated(contender, made.values(), settings)
         if why:
             left_out[name] = why
         else:
@@ -94,13 +104,25 @@ def contenders(
     return list(made.values()), left_out
 
 
+def _contender(name: str, config: Config, base: str, densities: Sequence[float]) -> Contender:
+    """A method of the config or, by default, an entry of the catalogue."""
+    if name in config.methods:
+        return _configured(name, config.methods[name], densities)
+    if name not in CATALOGUE:
+        raise ValueError(f"compare: {UnknownName('method', name, {*CATALOGUE, *config.methods})}")
+    recipe = CATALOGUE[name]
+    if recipe.of:
+        treated = _contender(recipe.of, config, base, densities)
+        return replace(treated, name=name, label=recipe.label, branch=recipe.branch)
+    return _derived(name, recipe, base, config.methods[base], densities)
+
+
 def _derived(name: str, recipe: Recipe, base: str, method: Method, densities: Sequence[float]) -> Contender:
     """An entry of the catalogue, for tasks whose method is `base`."""
-    changes = CATALOGUE[recipe.of] if recipe.of else recipe
     shared = method.model_dump(mode="json", include={"scope", "allocation", "exclude"})
-    settings = shared | {"rewind": _rewind(changes.rewind, method.rewind.step), **changes.settings}
+    settings = shared | {"rewind": _rewind(recipe.rewind, method.rewind.step), **recipe.settings}
     settings = _with_densities(settings, method.rate, densities, f"compare: '{name}'")
-    return Contender(name, label_of(name), f"{base}-compared-{recipe.of or name}", settings, recipe.branch)
+    return Contender(name, recipe.label, f"{base}-compared-{name}", settings)
 
 
 def _configured(name: str, method: Method, densities: Sequence[float]) -> Contender:
@@ -128,15 +150,24 @@ def _rewind(policy: str, step: int) -> dict[str, Any]:
     return {"policy": policy}
 
 
-def _unfit(contender: Contender, config: Config, task: Task) -> str | None:
-    """Why a task's data, or the length of its training, do not suit a method, or its cost is not known."""
-    if contender.settings.search:
-        return "it learns its masks, and what such a search costs is not counted"
-    source = config.dataset(task.dataset).source.name
-    known = source in registry.dataset.names()  # otherwise the config is wrong elsewhere
-    kind = kind_of_data(registry.dataset.facts(source)) if known else ""
-    steps = task.train.steps - contender.settings.rewind.step
-    return unsuited(contender.settings, kind) or without_update(contender.settings, steps)
+def _facts(config: Config, task: Task) -> dict[str, Any]:
+    """What is known of a task's data; nothing where the config is wrong, which is said of the data."""
+    dataset = config.dataset(task.dataset)
+    try:
+        return known_facts(dataset.source, dataset.transforms)
+    except Exception:  # of any type: it may be a plugin's
+        return {}
+
+
+def _unfit(contender: Contender, facts: Mapping[str, Any], task: Task) -> str | None:
+    """Why a task's data, or the length of its training, do not suit a method, or its densities cannot be given."""
+    settings = contender.settings
+    search = settings.search
+    if search and not registry.parametrization.facts(search.parametrization.name).get("exact"):
+        return f"'{search.parametrization.name}' decides itself how many weights are kept"
+    if why := unsuited(settings, kind_of_data(facts)) or too_few_examples(facts, settings.criterion):
+        return why
+    return without_update(settings, task.train.steps - settings.rewind.step)
 
 
 def _repeated(contender: Contender, others: Iterable[Contender], task: Task) -> str | None:

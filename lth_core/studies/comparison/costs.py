@@ -44,6 +44,17 @@ def step(network: Network, kept: Counts) -> float:
     return GRADIENT * network.forward(kept)
 
 
+def scored_step(network: Network, kept: Counts) -> float:
+    """Count the operations of a step that learns scores of weights which stay as they are, per example.
+
+    It costs 2 f_S + f_D, as with a dense gradient (Evci et al. 2020, appendix): a forward pass and the gradient by
+    activations with the weights that are kept, and the gradient by the scores of all; layers that are not pruned have
+    no scores.
+    """
+    without_scores = {name: 0 for name in network.weights if name not in kept}
+    return 2 * network.forward(kept) + network.forward(without_scores)
+
+
 def levels_before(network: Network, masks: Iterable[Counts], steps: int) -> float:
     """Count the operations of training the tickets of earlier levels for `steps` each, per example of a batch."""
     return sum(steps * step(network, kept) for kept in masks)

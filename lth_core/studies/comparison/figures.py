@@ -1,4 +1,4 @@
-"""The figures of the comparison, drawn from its tables: small multiples, so that 15 methods can be told apart."""
+"""The figures of the comparison, drawn from its tables: small multiples, so that 18 methods can be told apart."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ from lth_core.drawing.style import SMALL
 from lth_core.metrics import percent_text
 from lth_core.studies.base import Drawing
 from lth_core.studies.comparison.captions import captions
-from lth_core.studies.comparison.contenders import GROUPS
+from lth_core.studies.comparison.contenders import CONTROL, GROUPS, LEARNED
 from lth_core.studies.comparison.study import TOTAL, TRAINING, Design
 from lth_core.studies.comparison.view import View
 
+TITLES = {group: f"masks made {group}" for group in GROUPS} | {LEARNED: "learned masks", CONTROL: CONTROL}
+"""Of the groups' panels."""
 GROUP_COLOURS: dict[str, str] = dict(zip(GROUPS, series(len(GROUPS)), strict=True))
 ROW = 0.21
 """Inches for each method where methods are rows."""
@@ -58,9 +60,9 @@ def by_group(view: View, line: Callable[[Axes, str, str], None], behind: Callabl
     groups, colours = {}, {}
     for group in GROUPS:
         if inside := [one.name for one in view.contenders.values() if one.group == group]:
-            groups[f"masks made {group}" if group != GROUPS[-1] else group] = inside
+            groups[TITLES[group]] = inside
             colours |= dict(zip(inside, series(len(inside)), strict=True))
-    figure, _ = multiples(groups, lambda axes, name: line(axes, name, colours[name]), behind, across=2, height=2.6)
+    figure, _ = multiples(groups, lambda axes, name: line(axes, name, colours[name]), behind, height=2.6)
     return figure
 
 
@@ -151,9 +153,9 @@ def ranks(view: View) -> Figure:
 def _ranked(axes: Axes, view: View, table: pd.DataFrame, order: list[str]) -> None:
     """Draw the ranks of one density, in the colours of the groups."""
     ranked = table.set_index("method")
-    for position, name in enumerate(order):
+    for name, contender in view.contenders.items():  # in the order of groups, for the legend
         rank, best, worst = ranked.loc[name, ["rank", "best", "worst"]].to_numpy(float)
-        group = view.contenders[name].group
+        position, group = order.index(name), contender.group
         axes.plot([best, worst], [position, position], color=GROUP_COLOURS[group], linewidth=2, alpha=0.45)
         axes.plot([rank], [position], "o", color=GROUP_COLOURS[group], markersize=4.5, label=group)
     axes.set_xlim(0.3, len(order) + 0.7)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from math import prod
+from math import ceil, prod
 from typing import Any
 
 import pandas as pd
@@ -27,6 +27,7 @@ from lth_core.studies.comparison.costs import (
     Period,
     changing,
     levels_before,
+    scored_step,
     scoring,
     step,
 )
@@ -64,12 +65,20 @@ class Meter:
         """Return the steps of the recipe."""
         return self.config.tasks[self.task].train.steps
 
-    @cached_property
+    @property
     def batch(self) -> int:
-        """Count the examples of a step; of an environment, the transitions of episodes that reach the time limit."""
-        size, header = self.config.tasks[self.task].train.batch_size, self._data
-        longest = read_header(initial_file(self.config.results, self.task, self.cohort))["examples"]["train"]
-        return size * longest if kind_of_data(header) == "environment" else size
+        """Return the examples of a step of the recipe."""
+        return self.examples(self.config.tasks[self.task].train.batch_size)
+
+    def examples(self, batch_size: int) -> int:
+        """Count the examples of a step: nodes share one pass over their graph; episodes reach the time limit."""
+        kind = kind_of_data(self._data)
+        return 1 if kind == "graph" else batch_size * (self._longest if kind == "environment" else 1)
+
+    @cached_property
+    def _longest(self) -> int:
+        """Transitions of an episode that reaches the time limit."""
+        return read_header(initial_file(self.config.results, self.task, self.cohort))["examples"]["train"]
 
     @cached_property
     def _data(self) -> dict[str, Any]:
@@ -80,7 +89,7 @@ class Meter:
         contender, run, network = entry.contender, entry.run, self.network
         method, level = contender.settings, contender.level(entry.density)
         dense = step(network, {})
-        trained = self.config.tasks[run.task].train.steps - method.rewind.step
+        trained = contender.training_steps(self.config.tasks[run.task].train.steps)
         last = self.kept(run)
         levels = range(1, level) if method.iterative else ()
         ladder = [self.kept(Run(self.task, self.cohort, run.method, before)) for before in levels]
@@ -90,6 +99,7 @@ class Meter:
             search = dense * dense_steps(method, self.steps)
             search += levels_before(network, before, steps_before)
             search = self.batch * search + self._scores(method, level, kept, before)
+            search += self.learning(method, kept, before)
             training = trained * step(network, kept)
             if method.during:
                 periods = list(_periods(read_table(run.changes(self.config.results)), seed, method, trained))
@@ -106,6 +116,22 @@ class Meter:
         kept, seeds = read_header(run.mask(self.config.results))["kept"], len(seeds_of(self.cohort))
         return [{name: counts[index * len(counts) // seeds] for name, counts in kept.items()} for index in range(seeds)]
 
+    def learning(self, method: Method, kept: Counts, before: list[Counts]) -> float:
+        """Operations of learning a mask and, where levels go on from each other, those of the levels before.
+
+        A step uses the weights of the level's mask alone, or those that the level before left; all of them are trained
+        together with their masks, whose gradients cost nothing beside theirs.
+        """
+        search = method.search
+        if search is None:
+            return 0.0
+        recipe = search.train.applied(self.config.tasks[self.task].train)
+        if registry.parametrization.facts(search.parametrization.name).get("masked"):
+            per_example = sum(scored_step(self.network, mask) for mask in [*before, kept])
+        else:
+            per_example = sum(step(self.network, mask) for mask in [{}, *before])
+        return recipe.steps * self.examples(recipe.batch_size) * per_example
+
     def _scores(self, method: Method, level: int, kept: Counts, before: list[Counts]) -> float:
         """Operations of computing scores: of this level and, if masks are made one from another, of those before."""
         if not is_probed(method) or (method.during and starts_dense(method)):
@@ -121,6 +147,8 @@ class Meter:
         name, known = method.criterion.name, registry.criterion
         options = {key: option.default for key, option in known.options(name).items()} | method.criterion.options
         examples = options.get("examples_per_class", 0) * outputs_of(self._data) or 1  # or one input of ones
+        if kind_of_data(self._data) == "graph":
+            examples = ceil(examples / options.get("batch_size", examples))
         passes = known.facts(name).get("passes", GRADIENT)
         return examples * options.get("samples", 1) * passes
 

@@ -91,8 +91,7 @@ class Design(Study):
 
     def longer(self, config: Config, task: str, density: float) -> dict[str, int]:
         """Return the steps of trainings that are longer at equal cost, by name of the method."""
-        steps = config.tasks[task].train.steps
-        return longer_steps(self.contenders(config, task), density, steps, self.longest)
+        return longer_steps(self.contenders(config, task), density, config.tasks[task].train, self.longest)
 
     def derived_tasks(self, config: Config) -> dict[str, Task]:
         """Derive the tasks whose trainings are longer."""

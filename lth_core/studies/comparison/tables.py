@@ -67,7 +67,7 @@ def measured(study: Design, config: Config, entries: list[Entry]) -> pd.DataFram
             rows, steps = by_run[_key(Run(task, cohort))], config.tasks[task].train.steps
             parts.append(rows.assign(budget="", method=DENSE, kept=1.0, density=1.0, steps=steps))
     for entry in entries:
-        steps = config.tasks[entry.run.task].train.steps - entry.contender.settings.rewind.step
+        steps = entry.contender.training_steps(config.tasks[entry.run.task].train.steps)
         named = {"task": entry.task, "budget": entry.budget, "method": entry.contender.name, "steps": steps}
         rows = by_run[_key(entry.run)]
         parts.append(rows.assign(**named, kept=rows["density"], density=entry.density))
@@ -85,7 +85,7 @@ def costs(config: Config, entries: list[Entry]) -> pd.DataFrame:
     for entry in entries:
         where = (entry.task, entry.run.cohort)
         meter = meters.setdefault(where, Meter(config, *where))
-        steps = config.tasks[entry.run.task].train.steps - entry.contender.settings.rewind.step
+        steps = entry.contender.training_steps(config.tasks[entry.run.task].train.steps)
         for seed, cost in meter.costs(entry):
             parts = (cost.search, cost.training, cost.search + cost.training)
             multiples = [part / cost.dense for part in parts]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Weights = Mapping[str, Tensor]
 
 
-@parametrization("edge-popup", exact=True)
+@parametrization("edge-popup", exact=True, masked=True)
 @dataclass(frozen=True, kw_only=True)
 class EdgePopup(Parametrization):
     """Keep the level's number of weights with the largest |score|; a score's gradient is dL/d(weight kept) weight.

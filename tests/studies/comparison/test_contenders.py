@@ -11,7 +11,7 @@ from lth_core.config import Method
 from lth_core.pruning.moments import scored_step
 from lth_core.studies.comparison.budgets import dense_steps
 from lth_core.studies.comparison.catalogue import CATALOGUE
-from lth_core.studies.comparison.contenders import AFTER, BEFORE, CONTROL, WHILE, Contender, ladder
+from lth_core.studies.comparison.contenders import AFTER, BEFORE, CONTROL, LEARNED, WHILE, Contender, ladder
 from tests.support.comparison_results import DENSITIES, LADDER, METHOD, RIGL, STEPS, TASK, config, study
 
 
@@ -62,6 +62,7 @@ def test_methods_are_grouped_by_when_their_masks_are_made() -> None:
         AFTER: {"imp-reset", "imp-rewind", "imp-lr-rewind", "fine-tune", "one-shot"},
         BEFORE: {"snip", "grasp", "synflow", "magnitude-at-init"},
         WHILE: {"gradual", "set", "rigl"},
+        LEARNED: {"edge-popup", "edge-popup-trained", "soft-mask"},
         CONTROL: {"random", "random-erk", "reinit"},
     }
 
@@ -82,7 +83,8 @@ def test_rates_by_kind_of_the_tasks_method_do_not_matter() -> None:
 def test_masks_at_initialization_wait_for_no_training_and_those_after_it_do() -> None:
     steps = {name: scored_step(one.settings) for name, one in contenders().items()}
     early = {"snip", "grasp", "synflow", "magnitude-at-init", "random", "random-erk", "set", "rigl"}
-    assert {name for name, step in steps.items() if step == 0} == early
+    learned = {"edge-popup", "edge-popup-trained", "soft-mask"}
+    assert {name for name, step in steps.items() if step == 0} == early | learned
 
 
 def test_static_masks_and_those_that_change_begin_alike() -> None:
@@ -96,6 +98,21 @@ def test_reinitialized_tickets_are_those_of_iterative_pruning() -> None:
     compared = contenders()
     assert compared["reinit"].method == compared["imp-reset"].method
     assert compared["reinit"].run("task", "0-2", 0.05).branch == "reinit"
+
+
+def test_edge_popup_searches_for_each_density_and_soft_masks_go_on_from_each_other() -> None:
+    compared = contenders()
+    popup, soft = compared["edge-popup"].settings, compared["soft-mask"].settings
+    assert (popup.iterative, popup.densities, popup.allocation) == (False, DENSITIES, "uniform")
+    assert (soft.iterative, soft.densities, soft.scope) == (True, LADDER, "global")
+
+
+def test_only_the_subnetwork_of_edge_popup_stays_untrained_and_its_mask_is_the_one_that_is_trained() -> None:
+    compared = contenders()
+    assert [name for name, one in compared.items() if not one.trains_weights] == ["edge-popup"]
+    assert compared["edge-popup-trained"].method == compared["edge-popup"].method
+    assert compared["edge-popup-trained"].run("task", "0-2", 0.05).branch == "reset"
+    assert [compared[name].training_steps(STEPS) for name in ("edge-popup", "edge-popup-trained")] == [0, STEPS]
 
 
 # ---------------------------------------------------------------- methods of the config
@@ -116,6 +133,14 @@ def test_a_method_of_the_config_takes_the_position_of_a_built_in_one_of_its_name
     compared = contenders(methods={"rigl": mine})["rigl"]
     assert compared.settings.during and compared.settings.during.options == {"every": 2}
     assert compared.settings.densities == DENSITIES and compared.label == "RigL"
+
+
+def test_treated_tickets_are_those_of_a_method_of_the_config_that_takes_a_built_in_position() -> None:
+    mine = {"levels": 1, "search": {"parametrization": "edge-popup", "weights": "constant", "retrain": False}}
+    compared = contenders(methods={"edge-popup": mine})
+    assert compared["edge-popup-trained"].method == compared["edge-popup"].method == "edge-popup-compared"
+    assert compared["edge-popup-trained"].settings.search == Method.model_validate(mine).search
+    assert compared["edge-popup-trained"].label == "edge-popup's mask, trained"
 
 
 @pytest.mark.parametrize(
@@ -172,10 +197,10 @@ def test_methods_whose_masks_never_change_in_a_training_are_left_out() -> None:
     assert left_out(TASK, {"rigl": rare}) == {"rigl": "no update every 8 steps falls before step 7.5 of 10"}
 
 
-def test_methods_that_learn_their_masks_are_left_out() -> None:
-    learned = {"levels": 1, "search": {"parametrization": "edge-popup"}}
-    reason = "it learns its masks, and what such a search costs is not counted"
-    assert left_out(TASK, {"rigl": learned}) == {"rigl": reason}
+@pytest.mark.parametrize("name", ["sampled-mask", "bernoulli-gates"])
+def test_learned_masks_that_decide_their_density_are_left_out(name: str) -> None:
+    learned = {"levels": 1, "search": {"parametrization": name}}
+    assert left_out(TASK, {"rigl": learned}) == {"rigl": f"'{name}' decides itself how many weights are kept"}
 
 
 def test_random_masks_wait_for_no_training_whatever_the_config_says_of_them() -> None:

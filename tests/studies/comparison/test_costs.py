@@ -5,8 +5,22 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from lth_core.studies.comparison.costs import Network, Period, between, changing, levels_before, scoring, step
-from tests.support.comparison_results import DENSE, LADDER, STEPS
+from lth_core.config import Method
+from lth_core.storage.paths import data_file
+from lth_core.storage.tensors import write_tensors
+from lth_core.studies.comparison.costs import (
+    Network,
+    Period,
+    between,
+    changing,
+    levels_before,
+    scored_step,
+    scoring,
+    step,
+)
+from lth_core.studies.comparison.measured import Meter
+from lth_core.studies.comparison.tables import costs as table_of_costs
+from tests.support.comparison_results import DENSE, LADDER, STEPS, write_files
 
 NETWORK = Network({"first": 120, "last": 80}, {"first": 2.0, "last": 2.0})
 CONV = Network({"conv": 9, "last": 10}, {"conv": 2.0 * 16, "last": 2.0}, others=5.0)
@@ -45,6 +59,12 @@ def test_a_dense_gradient_takes_the_cost_of_its_step() -> None:
     last, sparse = {"first": 12, "last": 8}, 40
     periods = [Period(5, 0.1), Period(6, 0.1, dense_gradient=True)]
     assert changing(NETWORK, last, periods) == pytest.approx(3 * 5 * sparse + (2 * sparse + 400) + 3 * 5 * sparse)
+
+
+def test_a_step_that_learns_scores_costs_two_passes_with_what_is_kept_and_a_gradient_by_all_that_have_scores() -> None:
+    assert scored_step(NETWORK, {"first": 12, "last": 8}) == 2 * 40 + 400
+    kept, everything = 3 * 32 + 2 * 10 + 5, 9 * 32 + 5  # the last layer is not pruned, and has no scores
+    assert scored_step(CONV, {"conv": 3}) == 2 * kept + everything
 
 
 def test_rounds_of_scores_cost_less_as_weights_go() -> None:
@@ -118,10 +138,43 @@ def test_masks_that_change_while_training_cost_what_their_training_costs_beyond_
     assert rigl["training_flops"] == of(costs, "set")["training_flops"] == pytest.approx(STEP * STEPS * sparse)
 
 
+def test_edge_popup_costs_a_search_for_each_density_and_nothing_else(costs: pd.DataFrame) -> None:
+    untrained, trained = of(costs, "edge-popup"), of(costs, "edge-popup-trained")
+    # of 200 weights 10 are kept; 30 operations have no weight
+    assert untrained["search_flops"] == BATCH * STEPS * (2 * (2 * 10 + 30) + (2 * 200 + 30))
+    assert (untrained["training_flops"], untrained["steps"]) == (0, 0)
+    assert trained["search_flops"] == untrained["search_flops"]
+    assert trained["training_flops"] == STEP * STEPS * (2 * 10 + 30)
+
+
+def test_soft_masks_cost_a_training_of_what_every_level_before_left(costs: pd.DataFrame) -> None:
+    assert of(costs, "soft-mask", 0.5)["search"] == pytest.approx(1)
+    assert of(costs, "soft-mask")["search_flops"] == of(costs, "imp-reset")["search_flops"]
+    assert of(costs, "soft-mask")["training_flops"] == STEP * STEPS * (2 * 10 + 30)
+
+
+def test_a_search_with_its_own_recipe_costs_its_own_steps_and_batches(everything: tuple) -> None:
+    train = {"steps": 30, "batch_size": 20, "evaluate_every": 5}
+    method = Method.model_validate({"levels": 1, "search": {"parametrization": "edge-popup", "train": train}})
+    cost = Meter(everything[1], "task", "0-2").learning(method, {"first": 6, "last": 4}, [])
+    assert cost == 30 * 20 * (2 * (2 * 10 + 30) + (2 * 200 + 30))
+
+
+def test_nodes_share_a_pass_over_their_graph(tmp_path) -> None:
+    """So a step of 5 nodes costs one pass, and scores of 100 nodes, at most 256 at once, another one."""
+    compared, config = write_files(tmp_path, compare=["imp-reset", "snip"], longest=1.0)
+    write_tensors(data_file(config.results, "digits"), {}, {"kind": "graph", "classes": 10})
+    rows = table_of_costs(config, list(compared.entries(config)))
+    assert of(rows, "snip")["search_flops"] == pytest.approx(3 * forward(1))
+    assert of(rows, "snip")["training_flops"] == pytest.approx(3 * STEPS * forward(0.05))
+
+
 def test_at_equal_cost_no_method_costs_much_more_than_the_most_expensive_one(costs: pd.DataFrame) -> None:
     rows = costs[costs["budget"] == "total"]
     budget = rows.loc[rows["method"] == "imp-reset", "total"].iloc[0]
     by_method = rows.groupby("method")["total"].first()
     assert set(by_method.index) == set(costs["method"])
+    assert by_method["edge-popup"] < budget  # it has no training that could be longer
     planned = by_method.drop(["gradual", "rigl", "snip", "grasp", "synflow"])  # whose search is not in the plan
+    planned = planned.drop("edge-popup")
     assert planned.to_numpy() == pytest.approx(budget, rel=0.12)  # 30 operations are not in it, either

@@ -43,7 +43,7 @@ def test_every_task_has_five_figures_or_four_without_longer_trainings(figures, t
 def test_every_method_is_named_in_the_panel_of_its_group_and_grey_in_the_others(figures, kind: str) -> None:
     figure = figures[f"{kind}-task"].draw()
     named = [label for panel in figure.axes for label in explained(panel) if label in LABELS]
-    assert sorted(named) == sorted(LABELS) and len(figure.axes) == 4
+    assert sorted(named) == sorted(LABELS) and len(figure.axes) == 5
     assert max(len(explained(panel)) for panel in figure.axes) <= 7
     for panel in figure.axes:
         assert sum(line.get_color() == "#C8C8C8" for line in panel.get_lines()) >= len(LABELS) - 5
@@ -60,7 +60,7 @@ def test_methods_are_rows_that_are_named_once(figures, kind: str) -> None:
 def test_the_best_method_on_average_is_at_the_top(figures) -> None:
     first = figures["ranks-task"].draw().axes[0]
     names = [text.get_text() for text in first.get_yticklabels()]
-    assert names[0] == "IMP, learning rate rewound" and names[-1] == "random, uniform"
+    assert names[0] == "IMP, learning rate rewound" and names[-1] == "edge-popup, untrained"
 
 
 def test_costs_stand_beside_their_bars(figures) -> None:
@@ -71,9 +71,16 @@ def test_costs_stand_beside_their_bars(figures) -> None:
 
 def test_captions_say_how_costs_are_counted_and_ranks_made_certain(figures) -> None:
     assert "three forward passes with the weights that are kept" in figures["search-task"].caption
-    assert "paired t intervals of all 105 pairs" in figures["ranks-task"].caption
+    assert "paired t intervals of all 153 pairs" in figures["ranks-task"].caption
     assert "up to 10 times the recipe's steps" in figures["equal-cost-task"].caption
+    assert "weights stay as they are: edge-popup, untrained." in figures["equal-cost-task"].caption
+    assert "Where masks are learned, finding is their search" in figures["search-task"].caption
     assert "Left out" not in figures["densities-task"].caption
+
+
+def test_captions_say_nothing_of_learned_masks_where_none_are_compared(tmp_path) -> None:
+    few = drawn(known(tmp_path, compare=["imp-reset", "random"]))
+    assert not any("learned" in one.caption or "untrained" in one.caption for one in few.values())
 
 
 def test_captions_name_what_is_left_out_and_why(everything: Known) -> None:
@@ -86,4 +93,4 @@ def test_captions_name_what_is_left_out_and_why(everything: Known) -> None:
 
 def test_captions_name_the_methods_that_cost_less_all_the_same(tmp_path) -> None:
     capped = drawn(known(tmp_path, longest=2.0))["equal-cost-task"].caption
-    assert "That is less than the others cost for SNIP, GraSP, SynFlow, magnitude at init" in capped
+    assert "That is less than the others cost for these: SNIP; GraSP; SynFlow; magnitude at init" in capped

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -13,8 +14,9 @@ from pydantic import ValidationError
 from lth_core.config import Branch, Choice
 from lth_core.planning.plan import Plan
 from lth_core.storage.runs import DENSE, Run
+from lth_core.studies.comparison import Comparison
 from lth_core.studies.comparison.catalogue import CATALOGUE
-from tests.support.comparison_results import DENSITIES, METHOD, RIGL, STEPS, TASK, config, study
+from tests.support.comparison_results import DENSITIES, METHOD, RIGL, SET, STEPS, TASK, config, study
 
 # ---------------------------------------------------------------- trainings
 
@@ -32,6 +34,7 @@ def test_cheap_methods_are_trained_again_for_longer_from_the_same_tickets() -> N
     fixed = ("imp-rewind", "one-shot", "snip", "grasp", "synflow", "magnitude-at-init", "random", "random-erk")
     changing = ("gradual", "set-compared", "rigl-compared")
     expected = {(name, 1, "of-task") for name in fixed} | {(name, 1, None) for name in changing}
+    expected |= {("edge-popup", 1, "reset-of-task")}
     assert set(masks) == expected and set(masks.values()) == {1}
 
 
@@ -47,6 +50,7 @@ def test_tickets_of_longer_trainings_are_those_of_the_task_treated_or_not() -> N
     settings = config(branches={"reinit": {"treatment": "reinit", "draws": 2}})
     assert study().branches(settings) == {
         "of-task": Branch(treatment=Choice(name="ticket"), source="task"),
+        "reset-of-task": Branch(treatment=Choice(name="reset"), source="task"),
         "reinit-of-task": Branch(treatment=Choice(name="reinit"), draws=2, source="task"),
     }
 
@@ -74,17 +78,54 @@ def test_options_that_mean_nothing_are_refused(options: dict) -> None:
         study(**options)
 
 
-def test_the_plan_takes_all_that_is_derived(tmp_path: Path) -> None:
+def planned(folder: Path, task: dict[str, Any] = TASK, **sections: Any) -> Plan:
     """Names, levels, steps and branches of every derived training are looked at when the config is read."""
-    settings = {"tasks": {"task": TASK}, "methods": {"imp": METHOD, "rigl": RIGL}}
-    settings["studies"] = {"comparison": {"tasks": {"task": "imp"}, "densities": DENSITIES}}
-    path = tmp_path / "comparison.yaml"
+    methods = {"imp": METHOD, "rigl": RIGL, "set": SET} | sections.pop("methods", {})
+    options = {"tasks": {"task": "imp"}, "densities": DENSITIES} | sections.pop("options", {})
+    settings = {"tasks": {"task": task}, "methods": methods, "studies": {"comparison": options}, **sections}
+    path = folder / "comparison.yaml"
     path.write_text(json.dumps(settings))
-    plan = Plan.read([path])
+    return Plan.read([path])
+
+
+def test_the_plan_takes_all_that_is_derived(tmp_path: Path) -> None:
+    plan = planned(tmp_path)
     runs = [run for run in plan.runs if run.branch == "of-task"]
     assert {plan.chains.branch_inputs(run)["mask"] for run in runs} <= {
         Run("task", run.cohort, run.method, run.level).mask("results") for run in runs
     }
+
+
+GRAPH = {"digits-neighbours": {"source": {"name": "digits-graph", "labelled": 5}}}
+TOKENS, NODES = (f"'synflow' needs inputs that are numbers, not {those}" for those in ("tokens", "nodes"))
+TOO_FEW = "10 of each of 10 classes are more than the 50 training examples"
+OTHER_TASKS = {
+    "text": ({"dataset": "english", "objective": "language", "model": "lstm"}, {"synflow": TOKENS}),
+    "autoencoder": ({"objective": "vae", "model": "vae"}, {}),
+    "graph": (
+        {"dataset": "digits-neighbours", "model": "gcn"},
+        {"snip": TOO_FEW, "grasp": TOO_FEW, "synflow": NODES},
+    ),
+    "policy": ({"dataset": "cartpole", "objective": "actor-critic", "model": "mlp"}, {}),
+}
+
+
+@pytest.mark.parametrize(("changes", "left_out"), OTHER_TASKS.values(), ids=list(OTHER_TASKS))
+def test_tasks_of_other_objectives_have_all_methods_but_those_that_do_not_suit_their_data(
+    changes: dict[str, Any], left_out: dict[str, str], tmp_path: Path
+) -> None:
+    plan = planned(tmp_path, TASK | changes, datasets=GRAPH)
+    (compared,) = plan.studies.values()
+    assert isinstance(compared, Comparison) and compared.left_out(plan.config, "task") == left_out
+    trained = {entry.contender.name for entry in compared.entries(plan.config)}
+    assert trained == {*CATALOGUE} - left_out.keys()
+
+
+def test_a_search_of_its_own_length_is_that_of_the_task_and_not_of_its_longer_trainings(tmp_path: Path) -> None:
+    """The tickets of these have the same masks. Their tasks are evaluated less often than such a search has steps."""
+    learned = {"levels": 1, "search": {"parametrization": "edge-popup", "train": {"steps": 8}}}
+    plan = planned(tmp_path, methods={"mine": learned}, options={"compare": ["imp-reset", "mine"]})
+    assert any(run.method == "mine-compared" and run.task != "task" for run in plan.runs)
 
 
 # ---------------------------------------------------------------- tables
@@ -116,13 +157,14 @@ def test_trainings_at_equal_cost_are_longer_where_they_cost_less(tables: dict[st
     assert rows["training", "random"] == STEPS and rows["total", "random"] == 3 * STEPS
     assert rows["training", "imp-rewind"] == STEPS - 2
     assert rows["total", "imp-reset"] == STEPS
+    assert rows["training", "edge-popup"] == rows["total", "edge-popup"] == 0  # nothing is trained
     assert (rows["total"] >= rows["training"]).all()
 
 
 def test_ranks_follow_the_metric_compared_with_the_dense_network(tables: dict[str, pd.DataFrame]) -> None:
     rows = tables["ranks"].query("budget == 'training' and density == 0.05").sort_values("rank")
-    order = ["imp-lr-rewind", "imp-rewind", "imp-reset", "gradual", "fine-tune", "one-shot", "synflow", "snip", "grasp"]
-    assert list(rows["method"])[:9] == order and rows["method"].iloc[-1] == "random"
+    order = ["imp-lr-rewind", "imp-rewind", "imp-reset", "gradual", "fine-tune", "soft-mask", "one-shot"]
+    assert list(rows["method"])[:7] == order and list(rows["method"])[-2:] == ["random", "edge-popup"]
     assert rows.set_index("method").loc["fine-tune", "gain"] == pytest.approx(-4)
     assert ((rows["best"] <= rows["rank"]) & (rows["rank"] <= rows["worst"])).all()
 
