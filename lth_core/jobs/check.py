@@ -39,7 +39,7 @@ from lth_core.models.outputs import check_single_examples
 from lth_core.models.requirements import ModelError
 from lth_core.models.shrinking import consumers_of
 from lth_core.pruning.exclusions import prunable
-from lth_core.pruning.moments import is_probed
+from lth_core.pruning.moments import is_probed, starts_dense
 from lth_core.pruning.prune import full_mask
 from lth_core.pruning.rounds import left_by_level, next_mask
 from lth_core.randomness import kept_torch_generators, random_generator
@@ -146,6 +146,8 @@ def built(
         channels = listed_channels(module, shape)
     plain = {method: of_method.model_dump() for method, of_method in methods.items()}
     check_methods(layers, stack([initial]), plain, consumers, without_filters, channels)
+    for method, of_method in methods.items():
+        check_growth(name, module, layers, method, of_method)
     return Network(name, settings, factory, initial, other, layers, consumers or {}, channels, data)
 
 
@@ -201,6 +203,16 @@ def check_batch_norm(task: str, module: nn.Module, settings: Task) -> None:
         raise ModelError(
             f"tasks.{task}.initialization.batchnorm: this network has no scales of batch norm to draw: remove it"
         )
+
+
+def check_growth(task: str, module: nn.Module, layers: Mapping[str, str], name: str, method: Method) -> None:
+    """Check that weights which a method's sparsifier may grow are trained: they grow from 0."""
+    if method.during is None or starts_dense(method):
+        return
+    for layer, kind in prunable(layers, method.exclude).items():
+        if not module.get_parameter(layer).requires_grad:
+            untrained = f"'{layer}' of '{task}', which is not trained, would stay 0: exclude: [{kind}]"
+            raise CheckError(f"methods.{name}.during: '{method.during.name}' grows weights from 0, and {untrained}")
 
 
 def check_criterion(network: Network, name: str, method: Method) -> Tensors:

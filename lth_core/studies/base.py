@@ -46,7 +46,8 @@ class Study(Section):
     Each paper has a package. Its module `study` holds the options and what they ask for, and imports no other module of
     the package. The class in the package itself adds tables, figures and claims, each imported where it is made, and
     registers with `@registry.study("name")`. The workflow reads every study at each start, so pandas and matplotlib
-    are imported inside methods only.
+    are imported inside methods only. These imports are written out in every study: the digest of a job's code follows
+    them, and would not see modules that are looked up by name.
     """
 
     title: ClassVar[str]

@@ -71,7 +71,8 @@ class SparsifiedState(TrainingState):
                 lost = ~(kept & self.mask[name])
                 for parts in slots.values():
                     for index, part in enumerate(parts):
-                        part[name].masked_fill_(lost if self.cohort.together else lost[index], 0)
+                        if name in part:  # the optimizer knows nothing of weights that are frozen, as edges of a graph
+                            part[name].masked_fill_(lost if self.cohort.together else lost[index], 0)
                 self.mask[name].copy_(kept)
                 self.explored[name].logical_or_(kept)
             self._train_under_masks(slots, counters)

@@ -19,6 +19,7 @@ from lth_core.registry import criterion, model, objective, parametrization, trea
 from lth_core.tickets.rewinding import apply_mask
 from lth_core.training.parametrization import Parametrization
 from lth_core.training.parametrizations import bernoulli_gates, edge_popup, soft_mask  # noqa: F401 (registered)
+from lth_core.training.sparsifiers import gradual, rigged_lottery  # noqa: F401 (registered)
 
 TRAIN = {"optimizer": {"name": "adam", "learning_rate": 0.01}, "batch_size": 10, "steps": 20, "evaluate_every": 5}
 FACTS = {"classes": 3, "input_shape": [1, 6, 6]}
@@ -37,6 +38,13 @@ def declaring(classes, input_shape, parameter="weight", kind="hidden"):
 
     network = nn.Sequential(nn.Flatten(), nn.Linear(36, 8), nn.ReLU(), nn.Linear(8, classes))
     network[1].prunable = {parameter: kind}
+    return network
+
+
+@model("test-check-frozen")
+def frozen(classes, input_shape):
+    network = declaring(classes, input_shape)
+    network.get_parameter("1.weight").requires_grad_(False)
     return network
 
 
@@ -174,7 +182,7 @@ def test_what_works_passes_in_silence(complaint: Callable[..., str]) -> None:
 @pytest.mark.parametrize("name", ["snip", "grasp", "synflow", "taylor", "obd"])
 def test_scores_of_a_network_are_looked_at_where_there_are_data(complaint: Callable[..., str], name: str) -> None:
     assert complaint(criterion=name) == complaint(criterion=name, data=False) == ""
-    assert complaint(criterion=name, during={"name": "any"}) == ""  # of the mask that a sparse training starts with
+    assert complaint(criterion=name, during={"name": "rigl"}) == ""  # of the mask that a sparse training starts with
 
 
 @criterion("test-check-probing", prune_at=0)
@@ -300,6 +308,15 @@ def test_a_search_that_returns_weights_of_another_shape_is_refused_before_anythi
     assert "effective weights of 'fc1.weight' must be float32 of shape (300, 36), not float32 of (3,)" in said
     assert "sigma (0) must be above 0" in complaint(search={"parametrization": {"name": "bernoulli-gates", "sigma": 0}})
     assert complaint(search={"parametrization": "edge-popup"}) == ""
+
+
+def test_weights_that_are_not_trained_cannot_grow_but_be_pruned(complaint: Callable[..., str]) -> None:
+    rigl = {"network": "test-check-frozen", "during": "rigl", "iterative": False}
+    said = (
+        "methods.imp.during: 'rigl' grows weights from 0, and '1.weight' of 'mini', which is not trained, would stay 0"
+    )
+    assert complaint(**rigl) == f"error: {said}: exclude: [hidden]\n"
+    assert complaint(**rigl, exclude=["hidden"]) == complaint(**rigl | {"during": "gradual"}) == ""
 
 
 def test_penalties_of_what_has_no_mask_are_refused(complaint: Callable[..., str]) -> None:

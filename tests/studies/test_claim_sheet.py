@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +12,7 @@ import pytest
 from lth_core.metrics import ACCURACY, Metric
 from lth_core.studies.claim_sheet import ClaimSheet, with_weights
 
+STUDIES = Path(__file__).parents[2] / "lth_core" / "studies"
 GAINS = pd.Series([1.0, 2.0, 3.0], index=[0, 1, 2])
 
 
@@ -75,3 +79,22 @@ def test_a_claim_keeps_the_effect_of_every_seed_and_the_scale_of_their_mean() ->
 )
 def test_densities_are_named_from_most_to_fewest_weights(densities: list[float], words: str) -> None:
     assert with_weights(*densities) == words
+
+
+def called(name: str) -> list[str]:
+    """The source of the effect that each call of a sheet's method names, in all studies."""
+    effects = []
+    for source in (path.read_text() for path in STUDIES.rglob("*claims.py")):
+        for call in (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)):
+            if isinstance(call.func, ast.Attribute) and call.func.attr == name:
+                effects.append(ast.get_source_segment(source, call.args[2]) or "")
+    return effects
+
+
+@pytest.mark.parametrize(("method", "words"), [("saved", ("saved", "fall from")), ("excess", ("further",))])
+def test_effects_in_percent_more_or_less_are_not_called_ratios(method: str, words: tuple[str, ...]) -> None:
+    effects = called(method)
+    assert effects
+    for effect in effects:
+        assert any(word in effect for word in words), effect
+        assert "divided by" not in effect

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import importlib.util
+import logging
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from torch import Tensor, nn
 from lth_core import registry
 from lth_core.config import Method
 from lth_core.models.channels import removable_channels
+from lth_core.models.inputs import TokenShape
 from lth_core.models.layers import prunable_layers, prunable_weights
 from lth_core.models.shrinking import shrink
 from lth_core.pruning.prune import full_mask
@@ -38,10 +41,10 @@ def network(name: str = "lenet") -> nn.Module:
     return registry.model.call(name, {"classes": 10, "input_shape": SHAPE}, {})
 
 
-def scores(path: Path, images: Tensor) -> np.ndarray:
+def scores(path: Path, inputs: Tensor, name: str = "images") -> np.ndarray:
     import onnxruntime
 
-    (values,) = onnxruntime.InferenceSession(path).run(["scores"], {"images": images.numpy()})
+    (values,) = onnxruntime.InferenceSession(path).run(["scores"], {name: inputs.numpy()})
     return values
 
 
@@ -144,18 +147,89 @@ def test_weights_that_are_too_large_for_one_file_lie_in_a_second_one(
 
 
 @needs_onnx
-def test_a_network_that_torch_cannot_export_is_one_line(tmp_path: Path) -> None:
-    class ByValue(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.scores = nn.Linear(64, 3)
+@pytest.mark.parametrize("shape", [TokenShape((20,)), (20,)], ids=["tokens", "plain"])
+@pytest.mark.parametrize("model", ["transformer", "lstm"])
+def test_a_network_of_texts_is_exported_with_tokens_as_inputs(
+    model: str, shape: tuple[int, ...], tmp_path: Path
+) -> None:
+    module = registry.model.call(model, {"vocabulary": 11, "context": 20}, {"width": 8})
+    export_onnx(module, shape, tmp_path / "ticket.onnx")
+    for count in (1, 5):
+        tokens = torch.randint(0, 11, (count, 20))
+        expected = module.eval()(tokens).detach().numpy()
+        assert np.allclose(scores(tmp_path / "ticket.onnx", tokens, "tokens"), expected, atol=1e-5)
 
-        def forward(self, images: Tensor) -> Tensor:
-            return self.scores(images.flatten(1)) if float(images.sum()) > 1 else images.flatten(1)[:, :3]
 
-    with pytest.raises(TicketError, match=r"^torch cannot export this network to ONNX \(.+\)$") as caught:
-        export_onnx(ByValue(), SHAPE, tmp_path / "ticket.onnx")
-    assert "\n" not in str(caught.value) and not any(tmp_path.iterdir())
+@needs_onnx
+def test_a_network_of_a_graph_is_exported_with_nodes_as_inputs(tmp_path: Path) -> None:
+    graph = SimpleNamespace(features=torch.rand(9, 4), edges=torch.tensor([[0, 1], [1, 2], [3, 4]]))
+    module = registry.model.call("gcn", {"graph": graph, "classes": 3}, {})
+    export_onnx(module, TokenShape(()), tmp_path / "ticket.onnx")
+    nodes = torch.tensor([2, 0, 7])
+    expected = module.eval()(nodes).detach().numpy()
+    assert np.allclose(scores(tmp_path / "ticket.onnx", nodes, "nodes"), expected, atol=1e-5)
+
+
+@needs_onnx
+def test_rows_of_numbers_are_called_features(tmp_path: Path) -> None:
+    module, rows = nn.Linear(4, 2), torch.randn(3, 4)
+    export_onnx(module, (4,), tmp_path / "ticket.onnx")
+    assert np.allclose(scores(tmp_path / "ticket.onnx", rows, "features"), module(rows).detach().numpy(), atol=1e-5)
+
+
+class ByValue(nn.Module):
+    """What it computes depends on what it sees."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scores = nn.Linear(64, 3)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.scores(images.flatten(1)) if float(images.sum()) > 1 else images.flatten(1)[:, :3]
+
+
+class Unknown(nn.Module):
+    """An operation that ONNX does not have."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.linalg.eigvals(images[:, 0]).real
+
+
+@needs_onnx
+@pytest.mark.parametrize(
+    ("module", "cause"),
+    [
+        (ByValue(), "Could not guard on data-dependent expression"),
+        (Unknown(), "No ONNX function found for .*linalg_eig"),
+    ],
+)
+def test_a_network_that_torch_cannot_export_is_one_line_with_its_cause(
+    module: nn.Module, cause: str, tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(TicketError, match=rf"^torch cannot export this network to ONNX \({cause}.*\)$") as caught:
+        export_onnx(module, SHAPE, tmp_path / "ticket.onnx")
+    assert not set("\n\x1b") & set(str(caught.value)) and not any(tmp_path.iterdir())
+    assert capfd.readouterr() == ("", "") and not caplog.records
+    logging.getLogger("torch").warning("heard")
+    assert caplog.messages == ["heard"]
+
+
+@needs_onnx
+@pytest.mark.parametrize(
+    ("model", "shape", "problem"),
+    [
+        ("lenet", (1, 9, 8), r"does not take numbers of shape \(N, 1, 9, 8\): give the shape of one example"),
+        ("lenet", TokenShape((64,)), r"does not take whole numbers of shape \(N, 64\): give the shape"),
+        ("transformer", (30,), r"does not take numbers of shape \(N, 30\): give the shape of one example"),
+    ],
+)
+def test_inputs_that_the_network_does_not_take_are_said_as_such(
+    model: str, shape: tuple[int, ...], problem: str, tmp_path: Path
+) -> None:
+    offered = {"classes": 10, "input_shape": SHAPE, "vocabulary": 11, "context": 20}
+    with pytest.raises(TicketError, match=rf"^this network {problem}.*\(.+\)$") as caught:
+        export_onnx(registry.model.call(model, offered, {}), shape, tmp_path / "ticket.onnx")
+    assert "\n" not in str(caught.value)
 
 
 @needs_onnx

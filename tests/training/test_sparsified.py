@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from lth_core.data.reading import open_data
 from lth_core.engine import sparse_network
@@ -130,6 +131,23 @@ def test_a_fraction_of_0_is_the_training_of_the_first_mask_bit_for_bit(
     task, weights, mask, how = on_path(make_task, network, density, name, every=4, fraction=0.0)
     static = train(task, begin(task, weights, mask), SEEDS, 20)
     assert same_bits(trained(task, begin(task, weights, mask), how).weights, static.weights)
+
+
+def partly_frozen() -> nn.Module:
+    """A network with weights that are pruned but not trained, as edges of a graph are."""
+    hidden = nn.Linear(36, 12)
+    hidden.weight.requires_grad_(False)
+    hidden.prunable = {"weight": "hidden"}  # pyright: ignore[reportArgumentType, reportAttributeAccessIssue]
+    return nn.Sequential(nn.Flatten(), hidden, nn.ReLU(), nn.Linear(12, 3))
+
+
+def test_weights_that_are_not_trained_can_be_pruned(make_task: Any) -> None:
+    task, weights, mask, how = on_path(make_task, partly_frozen, 0.2, *GRADUAL[:1], **GRADUAL[1])
+    state = begin(task, weights, mask)
+    trained(task, state, how)
+    kept, ended = state.mask["1.weight"], state.cohort.parameters["1.weight"]
+    assert kept.float().mean() == pytest.approx(0.2, abs=0.01)
+    assert torch.equal(ended, torch.from_numpy(weights["1.weight"]) * kept)
 
 
 @pytest.mark.parametrize(("name", "options"), [RIGL, SET, GRADUAL])

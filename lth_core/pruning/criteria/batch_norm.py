@@ -17,7 +17,8 @@ def batch_norm_scale(trained: Tensors, mask: Tensors, channels: Sequence[Channel
 
     It is spread evenly over the kept weights that compute the channel. In a residual sum it is the sum of the scales of
     all batch norms of the channel or, with `channel_score: mean`, that sum divided by the number of layers that compute
-    it.
+    it. With scope `global` the sum keeps residual sums and leaves little inside blocks; the mean compares scales, as
+    the paper does.
     """
     scores = {name: np.zeros(kept.shape) for name, kept in mask.items()}
     for group in channels:

@@ -173,7 +173,8 @@ def search(view: View) -> Figure:
         for position, (finding, training) in enumerate(costs.values()):
             panel.barh(position, finding, color=series(1)[0], height=0.7, label="finding the mask")
             panel.barh(position, training, left=finding, color=series(2)[1], height=0.7, label="training its ticket")
-            panel.text(finding + training, position, f" {finding:.2g} + {training:.2g}", va="center", fontsize=SMALL)
+            costs_text = f" {abs(round(finding, 6)):.2g} + {training:.2g}"  # without what rounding leaves of 0
+            panel.text(finding + training, position, costs_text, va="center", fontsize=SMALL)
         panel.margins(x=0.35)  # for the numbers
         panel.set_xlim(left=0)
         panel.set_title(f"{percent_text(density)}% of weights")

@@ -277,7 +277,7 @@ class TaskClaims(TaskSheet):
         self.sheet.excess(
             "Training moves the weights of the winning ticket farther than the pruned ones",
             f"{PAPER}, appendix F, Figure 19",
-            f"mean distance moved in dense training, kept over pruned weights, {self.at(rows, level)}",
+            f"further mean distance that kept weights move in dense training than pruned ones, {self.at(rows, level)}",
             means["kept"] / means["pruned"],
             of="pruned",
         )

@@ -122,7 +122,7 @@ class TaskClaims(TaskSheet):
             self.sheet.saved(
                 f"to find and train {what}, costs less than iterative pruning of single weights to as many parameters",
                 EARLY_BIRD,
-                "floating-point operations of search and training, channels divided by single weights",
+                "floating-point operations of search and training saved by channels",
                 self.measured(method, level, "cost") / others,
                 of="iterative pruning of single weights",
             )

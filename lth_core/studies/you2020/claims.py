@@ -232,7 +232,7 @@ class TaskClaims(TaskSheet):
                 self.sheet.saved(
                     f"to find early-bird tickets and train them on costs less than {other}, {without(pruned)}",
                     f"{PAPER}, section 4.3",
-                    "floating-point operations of search and training, early-bird divided by the other",
+                    "floating-point operations of search and training saved by early-bird tickets",
                     cost / values,
                     of=other,
                 )

@@ -69,6 +69,13 @@ def test_costs_stand_beside_their_bars(figures) -> None:
     assert len(lowest.texts) == len(highest.texts) == len(LABELS)
 
 
+def test_what_rounding_leaves_of_no_cost_is_not_shown(everything: Known) -> None:
+    study, config, tables = everything
+    costs = tables["costs"].assign(search=tables["costs"]["search"] - 6e-12)
+    _, lowest = drawn((study, config, tables | {"costs": costs}))["search-task"].draw().axes
+    assert [text.get_text().strip() for text in lowest.texts].count("0 + 0.12") == 4
+
+
 def test_captions_say_how_costs_are_counted_and_ranks_made_certain(figures) -> None:
     assert "three forward passes with the weights that are kept" in figures["search-task"].caption
     assert "paired t intervals of all 153 pairs" in figures["ranks-task"].caption
