@@ -9,7 +9,12 @@ import numpy as np
 
 def parse_channels(lines: Sequence[str]) -> np.ndarray:
     """Read which channels masks keep, (epochs, channels): those of the letter K, as job `channel_masks` writes."""
-    return np.array([[letter == "K" for letter in line] for line in lines], dtype=bool)
+    return np.array([[letter == "K" for letter in line if letter != " "] for line in lines], dtype=bool)
+
+
+def group_sizes(line: str) -> list[int]:
+    """Count the channels of each group of a line that job `channel_masks` writes."""
+    return [len(group) for group in line.split(" ")]
 
 
 def mask_distances(masks: np.ndarray) -> np.ndarray:
@@ -19,6 +24,17 @@ def mask_distances(masks: np.ndarray) -> np.ndarray:
     """
     signs = 2.0 * masks - 1
     return (1 - signs @ signs.T / masks.shape[1]) / 2
+
+
+def independent_distances(first: np.ndarray, second: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
+    """Compute the mask distance to expect, (epochs,), of random masks that keep as many channels of each group.
+
+    `first` and `second` are masks (epochs, channels), `sizes` the channels of each group. Of two independent draws that
+    keep a and b of n channels, the hypergeometric mean of those in which they differ is a (n - b) / n + b (n - a) / n.
+    """
+    starts, n = np.cumsum([0, *sizes[:-1]]), np.array(sizes)
+    a, b = (np.add.reduceat(masks.astype(int), starts, axis=1) for masks in (first, second))
+    return ((a * (n - b) + b * (n - a)) / n).sum(axis=1) / n.sum()
 
 
 def queue_distances(distances: np.ndarray, queue: int) -> np.ndarray:

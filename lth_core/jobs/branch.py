@@ -156,6 +156,8 @@ def treat(
     if replicate.ended:
         return replicate.ticket
     settings, level, name = Task(**spec["task"]), spec["level"], branch.treatment.name
+    at = [branch.weights.step] if branch.weights else []  # tickets of other epochs have other random controls
+    key = (seed, "branch", name, level, draw, *at)
 
     def fresh() -> Tensors:
         drawn = initialize(factory, settings.initialization, seed, "reinit", level, draw)
@@ -169,9 +171,9 @@ def treat(
         "checkpoints": BranchCheckpoints(**weights, fresh=fresh),
         "layers": {layer: kind for layer, kind in replicate.layers.items() if layer in ticket.mask},
         "channels": listed_groups(replicate.channels),
-        "rng": random_generator(seed, "branch", name, level, draw),
+        "rng": random_generator(*key),
     }
-    with seeded(seed, "branch", name, level, draw):
+    with seeded(*key):
         treated = registry.treatment.call(name, offered, branch.treatment.options)
     return check_treated(name, ticket, treated)
 

@@ -2,8 +2,9 @@
 
 Input: the data file and theta_0. The dense network is trained again; its steps are a pure function of the seed, so the
 bits are those of the dense run. Output, as CSV: seed, level, step, channels, with one letter for each channel of the
-groups that the method prunes: K where it would be kept, p where it would be pruned. There is a row for every level at
-every multiple of the spec's `every` steps, but for step 0 and for weights that are not finite.
+groups that the method prunes, and a space between groups: K where it would be kept, p where it would be pruned. There
+is a row for every level at every multiple of the spec's `every` steps, but for step 0 and for weights that are not
+finite.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def main() -> None:
 def kept_channels(
     method: Method, layers: Mapping[str, str], listed: Listed, level: int, seed: int, initial: Tensors, trained: Tensors
 ) -> str:
-    """Write which channels a level's mask of one replicate keeps, made from the dense network."""
+    """Write which channels a level's mask of one replicate keeps, made from the dense network, group by group."""
     everything = full_mask(initial, layers)
     about: dict[str, Any] = {
         "initial": initial,
@@ -77,7 +78,7 @@ def kept_channels(
     }
     mask = next_mask(method, layers, level, seed, everything, **about)
     kept = [group.surviving(mask) for group in ranked_channels(method, layers, listed)]
-    return "".join(LETTERS[np.concatenate(kept).astype(int)])
+    return " ".join("".join(LETTERS[channels.astype(int)]) for channels in kept)
 
 
 if __name__ == "__main__":

@@ -14,9 +14,10 @@ import torch
 from torch import nn
 
 from lth_core import registry
-from lth_core.config import Branch, Choice, Initialization
+from lth_core.config import Branch, Choice, Initialization, StartingWeights
 from lth_core.jobs.branch import Replicate, effective_std, replicates, treat
 from lth_core.models.initialization import initialize
+from lth_core.randomness import random_generator
 from lth_core.registry import PluginError
 from lth_core.storage.tensors import Tensors, write_tensors
 from lth_core.tickets.rewinding import Ticket, apply_mask
@@ -93,7 +94,12 @@ SPEC = {
 }
 
 
-def treated_by(treatment: Callable[..., Any], factory: Callable[[], nn.Module], monkeypatch: Any) -> Ticket:
+def treated_by(
+    treatment: Callable[..., Any],
+    factory: Callable[[], nn.Module],
+    monkeypatch: Any,
+    starting: StartingWeights | None = None,
+) -> Ticket:
     """What a treatment makes of the network that the factory builds; it must leave that alone."""
     monkeypatch.setitem(registry.treatment._functions, "mine", treatment)
     weights = initialize(factory, Initialization(weights="as-built"), seed=0)
@@ -102,7 +108,7 @@ def treated_by(treatment: Callable[..., Any], factory: Callable[[], nn.Module], 
     replicate = Replicate(
         Ticket(apply_mask(weights, mask), mask), False, *[weights] * 4, {"bias": "hidden", "weight": "output"}
     )
-    branch = Branch(treatment=Choice(name="mine"))
+    branch = Branch(treatment=Choice(name="mine"), weights=starting)
     try:
         return treat(SPEC, factory, branch, seed=0, draw=0, replicate=replicate)
     finally:
@@ -159,3 +165,16 @@ def test_a_fresh_initialization_that_is_theta_0_again_is_no_control(monkeypatch:
     assert treated_by(fresh, drawn, monkeypatch).weights["weight"].any()
     with pytest.raises(TreatmentError, match=r"^treatment 'mine': a fresh initialization equals theta_0, because"):
         treated_by(fresh, pretrained, monkeypatch)
+
+
+def test_random_draws_differ_between_the_steps_of_a_branch_whose_weights_are_its_own(monkeypatch: Any) -> None:
+    drawn_numbers: list[float] = []
+
+    def draws(ticket: Ticket, rng: np.random.Generator) -> Ticket:
+        drawn_numbers.append(rng.random())
+        return ticket
+
+    for starting in (None, StartingWeights(task="other", step=40), StartingWeights(task="other", step=120)):
+        treated_by(draws, drawn, monkeypatch, starting)
+    assert drawn_numbers[0] == random_generator(0, "branch", "mine", 1, 0).random()
+    assert len(set(drawn_numbers)) == 3

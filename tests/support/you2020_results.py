@@ -49,6 +49,8 @@ PRUNED = {1: 0.3, 2: 0.5, 3: 0.7}
 DRAWS = (6, 8, 20)
 SETTLED = {1: 5, 2: 6, 3: 8}
 """The epoch at which masks settle, by level."""
+INDEPENDENT = {1: 0.35, 2: 0.25, 3: 0.15}
+"""The distance of independent masks, by level."""
 LOST = {RETRAINED: 0.001, CONTINUED: 0.002, RANDOM: 0.03, REINIT: 0.01, ITERATIVE: 0.0, LOW_PRECISION_SEARCH: 0.004}
 """What each kind of ticket loses to the dense network."""
 
@@ -89,12 +91,14 @@ def tables() -> dict[str, pd.DataFrame]:
             for setting, later in ((AS_CONFIGURED, 0), (SMALL_RATE, 4), (UNPENALIZED, 1), (LOW_PRECISION, 2)):
                 settled = SETTLED[level] + later + 0.01 * seed
                 drawn = next(epoch for epoch in DRAWS if epoch >= SETTLED[level] + later)
-                detections.append(("mini", setting, level, pruned, seed, 20, settled, 0.02, drawn))
+                detections.append(("mini", setting, level, pruned, seed, 20, settled, 0.02, drawn, INDEPENDENT[level]))
                 for epoch in range(1, 21):
                     left = 0.4 * np.exp(-(epoch - 1) / SETTLED[level]) * (1 + 0.01 * seed) if epoch < 20 else 0.0
                     queue = np.nan if epoch < 5 else 0.5 / (epoch - later / 10)
                     settling.append(("mini", setting, level, pruned, seed, epoch, queue, left))
-            agreements += [("mini", level, pruned, seed, epoch, 0.1 / epoch) for epoch in range(1, 21)]
+            agreements += [
+                ("mini", level, pruned, seed, epoch, 0.1 / epoch, INDEPENDENT[level]) for epoch in range(1, 21)
+            ]
         for setting in (AS_CONFIGURED, SMALL_RATE, UNPENALIZED, LOW_PRECISION):
             both = [(epoch, before) for epoch in range(1, 21) for before in range(1, epoch)]
             pairs += [

@@ -46,8 +46,7 @@ def drawings(study: Design, config: Config, task: str, measurements: pd.DataFram
     latency = (
         f"{left} against measured latency, relative to that of the dense network, which was timed in turns with the "
         "others: of one input, and of 256 at once. Left of the dotted line a form is faster than the dense network. "
-        "Forms that this network or this machine does not have are left out; the table says why. Times vary from run "
-        "to run."
+        f"Times vary from run to run. {left_out(rows)}"
     )
     counts = (
         f"{left} against floating-point operations of an input, and against the bytes of all numbers, relative to the "
@@ -55,9 +54,19 @@ def drawings(study: Design, config: Config, task: str, measurements: pd.DataFram
         "rows, with the index of each number, whether or not a kernel makes use of them."
     )
     return [
-        Drawing(f"latency-{task}", latency + note, lambda: by_latency(study, task, rows, metric)),
+        Drawing(f"latency-{task}", latency.rstrip() + note, lambda: by_latency(study, task, rows, metric)),
         Drawing(f"counts-{task}", counts + note, lambda: by_counts(study, task, rows, metric)),
     ]
+
+
+def left_out(rows: pd.DataFrame) -> str:
+    """Say which forms of which methods could not be timed, and why: "Left out: 2:4 tensor cores of 'groups' (...)."."""
+    missing = rows[rows["form"].isin([*FORMS]) & rows["seconds_1"].isna()]
+    parts = [
+        f"{FORMS[str(form)][0]} of {', '.join(repr(method) for method in about['method'].unique())} ({reason})"
+        for (form, reason), about in missing.groupby(["form", "reason"], sort=False)  # pyright: ignore[reportGeneralTypeIssues] (pandas calls every key a scalar)
+    ]
+    return f"Left out: {'; '.join(parts)}." if parts else ""
 
 
 def by_latency(study: Design, task: str, rows: pd.DataFrame, metric: Metric) -> Figure:

@@ -30,6 +30,7 @@ from lth_core.studies.you2020.study import (
     SMALL_RATE,
     Design,
 )
+from lth_core.studies.you2020.tables import chance
 
 PAPER = "You et al. 2020"
 EARLY = 0.2
@@ -100,6 +101,11 @@ class TaskClaims(TaskSheet):
 
     # ------------------------------------------------------------ claims about masks
 
+    def early_detection(self, level: int, setting: str) -> str:
+        """Name the effect of masks that settle early, and how far apart masks are by chance."""
+        effect = "a fifth minus the part of training that is over at detection (all of it where masks never settle)"
+        return "; ".join(filter(None, (effect, chance(self.detections(level, setting), self.study.epsilon))))
+
     def of_detection(self) -> None:
         """Claim that masks settle early, earlier the less is pruned and the larger the learning rate is."""
         self.sheet.read_from("detections", "settling")
@@ -108,7 +114,7 @@ class TaskClaims(TaskSheet):
                 self.sheet.add(
                     f"channel masks settle in the first fifth of training, {without(pruned)}",
                     f"{PAPER}, section 3.2",
-                    "a fifth minus the part of training that is over at detection (all of it where masks never settle)",
+                    self.early_detection(level, AS_CONFIGURED),
                     100 * (EARLY - self.detected(level)),
                     unit="% of training",
                 )
@@ -205,7 +211,7 @@ class TaskClaims(TaskSheet):
             self.sheet.add(
                 f"channel masks of a search {words} settle in the first fifth of training, {without(pruned)}",
                 f"{PAPER}, low-precision training",
-                "a fifth minus the part of training that is over at detection (all of it where masks never settle)",
+                self.early_detection(level, LOW_PRECISION),
                 100 * (EARLY - self.detected(level, LOW_PRECISION)),
                 unit="% of training",
             )

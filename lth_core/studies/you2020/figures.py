@@ -27,6 +27,7 @@ from lth_core.studies.you2020.study import (
     SEARCHES,
     Design,
 )
+from lth_core.studies.you2020.tables import chance
 from lth_core.tasks.metrics import metric_of
 
 DRAWN = {
@@ -79,7 +80,8 @@ def drawings(study: Design, config: Config, task: str, tables: dict[str, pd.Data
         Drawing(
             f"precision-{task}",
             f"Search {words}. Top: the mask distance between its masks and those of the search as configured, of the "
-            "same seed and epoch; dash-dotted: what independent masks would have. Bottom: "
+            "same seed and epoch; dash-dotted: what independent masks that keep as many channels of each layer would "
+            "have. Bottom: "
             f"test {metric.label} of tickets of both searches, trained by the whole schedule as configured from the "
             f"weights at the draw. {settled_low} {data}",
             lambda: _precision(agreements, measured, metric, study),
@@ -106,7 +108,8 @@ def describe(detections: pd.DataFrame, epsilon: float) -> str:
         if len(known) < len(rows):
             never = rows[rows["settled"].isna()]["reached"]
             words += f"{', ' * bool(len(known))}never in {len(never)} seeds, which come to {never.min():.2g} at best"
-        parts.append(words)
+        by_chance = chance(rows, epsilon)
+        parts.append(f"{words} ({by_chance})" if by_chance else words)
     return f"Detection at a distance of at most {epsilon:g}: {'; '.join(parts)}."
 
 
@@ -192,7 +195,8 @@ def _precision(agreements: pd.DataFrame, measured: pd.DataFrame, metric: Metric,
         top.sharey(axes[0, 0])
         bottom.sharey(axes[1, 0])
         band(top, agreements[agreements["level"] == level], "epoch", "distance", colour=NEUTRAL, label="mask distance")
-        top.axhline(2 * pruned * (1 - pruned), color=NEUTRAL, linestyle="-.", linewidth=0.9, label="independent masks")
+        independent = agreements[agreements["level"] == level].groupby("epoch")["independent"].mean()
+        top.plot(independent, color=NEUTRAL, linestyle="-.", linewidth=0.9, label="independent masks")
         threshold(top, study.epsilon, "where masks count as settled")
         top.set_title(f"{percent_text(pruned)}% of channels pruned")
         here = measured[measured["level"] == level]

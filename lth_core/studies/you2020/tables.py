@@ -9,10 +9,18 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from lth_core.analysis.early_birds import detected, mask_distances, parse_channels, queue_distances
+from lth_core.analysis.early_birds import (
+    detected,
+    group_sizes,
+    independent_distances,
+    mask_distances,
+    parse_channels,
+    queue_distances,
+)
 from lth_core.analysis.measurements import RUN, final_metrics, read_histories
 from lth_core.analysis.tables import read_table
 from lth_core.config import Config, seeds_of
+from lth_core.metrics import percent_text
 from lth_core.storage.runs import DENSE, Run
 from lth_core.studies.comparison.costs import step
 from lth_core.studies.comparison.measured import Meter
@@ -21,8 +29,8 @@ from lth_core.studies.you2020.study import AS_CONFIGURED, CONTINUED, ITERATIVE, 
 MEASUREMENTS = ("task", "network", "level", "pruned", "density", "epoch", "seed", "metric", "validation_metric", "cost")
 DISTANCES = ("task", "setting", "level", "pruned", "epoch", "before", "distance")
 SETTLING = ("task", "setting", "level", "pruned", "seed", "epoch", "queue", "last")
-DETECTIONS = ("task", "setting", "level", "pruned", "seed", "epochs", "settled", "reached", "drawn")
-AGREEMENTS = ("task", "level", "pruned", "seed", "epoch", "distance")
+DETECTIONS = ("task", "setting", "level", "pruned", "seed", "epochs", "settled", "reached", "drawn", "independent")
+AGREEMENTS = ("task", "level", "pruned", "seed", "epoch", "distance", "independent")
 
 
 def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
@@ -35,8 +43,10 @@ def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
     settling: per seed and epoch the largest distance to the masks before it in the `queue`, and that to the `last`.
     detections: per seed the epoch at which masks have `settled`, nan if they never do, of how many `epochs`; the
     smallest distance in the queue that was `reached`, nan where training diverged; the next epoch whose ticket is
-    trained, or the last one (`drawn`).
-    agreements: per seed and epoch, between the masks of the search in low precision and of the one as configured.
+    trained, or the last one (`drawn`); `independent`, the distance to expect of random masks that keep as many channels
+    of each layer as the last one does.
+    agreements: per seed and epoch, the `distance` between the masks of the search in low precision and of the one as
+    configured, and what it would be of random masks that keep as many channels of each layer (`independent`).
     """
     kinds = ("measurements", "distances", "settling", "detections", "agreements")
     parts: dict[str, list[pd.DataFrame]] = {kind: [] for kind in kinds}
@@ -98,7 +108,7 @@ def _costs(study: Design, config: Config, cohort: str, tickets: list[Ticket]) ->
 def _of_masks(study: Design, config: Config, task: str) -> dict[str, pd.DataFrame]:
     """Compare the masks of all epochs: the tables `distances`, `settling`, `detections` and `agreements` of a task."""
     pruned, epochs = _pruned(study, config, task), config.tasks[task].train.steps // study.epoch_steps
-    masks, at = _masks(study, config, task, epochs), np.arange(1, epochs + 1)
+    (masks, sizes), at = _masks(study, config, task, epochs), np.arange(1, epochs + 1)
     seeds = [seed for cohort in config.tasks[task].cohorts for seed in seeds_of(cohort)]
     pairs, settling, detections, agreements = [], [], [], []
     for setting, level, seed in product(study.settings(config, task), list(pruned)[1:], seeds):
@@ -117,11 +127,15 @@ def _of_masks(study: Design, config: Config, task: str) -> dict[str, pd.DataFram
         settled = np.nan if index is None else at[index]
         drawn = next((epoch for epoch in study.draw_epochs if epoch >= settled), study.draw_epochs[-1])
         reached = {"settled": settled, "reached": np.nanmin(largest), "drawn": drawn}
-        detections.append(about | {"epochs": epochs} | reached)
+        [independent] = independent_distances(kept[-1:], kept[-1:], sizes)
+        detections.append(about | {"epochs": epochs, "independent": independent} | reached)
         other = masks.get((AS_CONFIGURED, level, seed))
         if setting == LOW_PRECISION and other is not None:
-            differing = (kept != other).mean(axis=1)
-            agreements.append(pd.DataFrame({"epoch": at, "distance": differing}).assign(**about))
+            between = {
+                "distance": (kept != other).mean(axis=1),
+                "independent": independent_distances(kept, other, sizes),
+            }
+            agreements.append(pd.DataFrame({"epoch": at} | between).assign(**about))
     means = _table(pairs, (*DISTANCES[:-1], "seed", "distance"))
     means = means.groupby([*DISTANCES[:-1]], sort=False)["distance"].mean().reset_index()
     return {
@@ -132,16 +146,31 @@ def _of_masks(study: Design, config: Config, task: str) -> dict[str, pd.DataFram
     }
 
 
-def _masks(study: Design, config: Config, task: str, epochs: int) -> dict[tuple[str, int, int], np.ndarray]:
-    """Setting, level and seed -> masks (epochs, channels); none where training diverged."""
-    parts = [read_table(path).assign(setting=setting) for setting, path in study.mask_files(config, task)]
-    return {
-        of: parse_channels(list(rows.sort_values("step")["channels"]))
-        for of, rows in pd.concat(parts).groupby(["setting", "level", "seed"])
-        if len(rows) == epochs
-    }  # pyright: ignore[reportReturnType] (pandas calls every key a scalar)
+def _masks(
+    study: Design, config: Config, task: str, epochs: int
+) -> tuple[dict[tuple[str, int, int], np.ndarray], list[int]]:
+    """Setting, level and seed -> masks (epochs, channels), none where training diverged; channels of each group."""
+    rows = pd.concat([read_table(path).assign(setting=setting) for setting, path in study.mask_files(config, task)])
+    masks = {
+        of: parse_channels(list(of_one.sort_values("step")["channels"]))
+        for of, of_one in rows.groupby(["setting", "level", "seed"])
+        if len(of_one) == epochs
+    }
+    return masks, group_sizes(rows["channels"].iloc[0]) if masks else []  # pyright: ignore[reportReturnType] (pandas calls every key a scalar)
 
 
 def _table(parts: list[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
     """Put parts together; all may be missing, because training diverged or was not asked for."""
     return pd.concat(parts)[list(columns)] if parts else pd.DataFrame(columns=list(columns))
+
+
+def chance(detections: pd.DataFrame, epsilon: float) -> str:
+    """Say how far apart independent masks would be, and if that is hardly more than masks that count as settled are.
+
+    It is empty where no distance is known, because training diverged.
+    """
+    expected = detections["independent"].mean()
+    if pd.isna(expected):
+        return ""
+    little = f", less than twice {epsilon:g}, so that to settle says little" if expected < 2 * epsilon else ""
+    return f"independent masks with as many channels of each layer differ in {percent_text(expected)}%{little}"

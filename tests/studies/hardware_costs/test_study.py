@@ -16,7 +16,7 @@ from lth_core.storage.runs import Run
 from lth_core.storage.tables import write_table
 from lth_core.storage.tensors import write_tensors
 from lth_core.studies.hardware_costs import HardwareCosts
-from lth_core.studies.hardware_costs.figures import FORMS
+from lth_core.studies.hardware_costs.figures import FORMS, left_out
 from lth_core.studies.hardware_costs.tables import COLUMNS
 
 RECIPE = {
@@ -124,6 +124,8 @@ def test_figures_are_those_that_were_promised_and_show_the_forms_that_there_are(
     latency, counts = study().figures(config(), {"measurements": table})
     assert [latency.name, counts.name] == study().figure_names(config()) == ["latency-mini", "counts-mini"]
     assert "vary from run to run" in latency.caption and "digits" in counts.caption
+    assert "Left out: sparse kernels of 'groups' (the sparse kernels take linear layers). Data:" in latency.caption
+    assert "Left out" not in counts.caption
     left, right = latency.draw().axes
     assert (left.get_title(), right.get_title()) == ("one input", "256 inputs at once")
     labels = left.get_legend_handles_labels()[1]
@@ -136,3 +138,14 @@ def test_figures_are_those_that_were_promised_and_show_the_forms_that_there_are(
 
 def test_there_is_no_claim_about_times(table: pd.DataFrame) -> None:
     assert study().claims(config(), {"measurements": table}) == []
+
+
+def test_captions_say_which_forms_are_left_out_of_which_methods_and_why() -> None:
+    known = [("dense", "dense", 1.0, ""), ("a", "shrunk", 1.0, ""), ("b", "shrunk", 2.0, "")]
+    assert left_out(pd.DataFrame(known, columns=["method", "form", "seconds_1", "reason"])) == ""
+    nan = math.nan
+    missing = [("a", "sparse", nan, "no"), ("b", "sparse", nan, "no"), ("b", "2:4", nan, "on GPUs only")]
+    rows = pd.DataFrame(
+        [*known, *missing, ("dense", "dense", nan, "")], columns=["method", "form", "seconds_1", "reason"]
+    )
+    assert left_out(rows) == "Left out: sparse kernels of 'a', 'b' (no); 2:4 tensor cores of 'b' (on GPUs only)."

@@ -88,3 +88,14 @@ def test_a_seed_that_diverged_is_counted_and_leaves_claims_open() -> None:
     known["detections"].loc[lost, ["settled", "reached"]] = np.nan
     for claim in claims(known).values():
         assert (claim.n, claim.unmeasured, claim.verdict) == (2, 1, "inconclusive"), claim
+
+
+def test_claims_of_settling_say_how_far_apart_masks_are_by_chance() -> None:
+    words = "Channel masks settle in the first fifth of training, without 50%"
+    expected = "; independent masks with as many channels of each layer differ in 25%"
+    assert about(words).effect.endswith(expected)
+    known = tables()
+    known["detections"]["independent"] = 0.095
+    assert about(words, known).effect.endswith("differ in 9.5%, less than twice 0.1, so that to settle says little")
+    known["detections"]["independent"] = np.nan  # all of them diverged
+    assert about(words, known).effect.endswith("never settle)")
