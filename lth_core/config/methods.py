@@ -160,6 +160,15 @@ class Method(Section):
                 raise ValueError(f"'{word}' must be a kind of weight ({kinds}) or a pattern of weight names{near}")
         return exclude
 
+    @field_validator("densities", mode="before")
+    @classmethod
+    def _prune_something(cls, densities: Any) -> Any:
+        if isinstance(densities, list) and 1 in densities:
+            raise ValueError(
+                "1 keeps all weights: remove it (the whole network is measured anyway: level 0, untrained at step 0)"
+            )
+        return densities
+
     @field_validator("fractions", mode="before")
     @classmethod
     def _from_pairs(cls, fractions: Any) -> Any:
