@@ -9,7 +9,7 @@ from pydantic import PositiveInt, field_serializer, field_validator, model_seria
 
 from lth_core.config.patterns import Block, NOfM
 from lth_core.config.searches import Search
-from lth_core.config.sections import Choice, Kind, Rate, Section, Step
+from lth_core.config.sections import Choice, Density, Kind, Rate, Section, Step
 from lth_core.registry import suggestion
 
 MAX_LEVELS = 200
@@ -73,7 +73,7 @@ class Method(Section):
     rate_by_kind: dict[Kind, Rate] = {}
     """Other rates for convolutions, hidden linear layers, the output layer or kinds that a module declares. With scope
     `global`, all layers of one rate are ranked together."""
-    densities: list[Rate] = []
+    densities: list[Density] = []
     """Level n keeps `densities[n - 1]` of the prunable weights, in place of `rate`: one falling number per level."""
     allocation: Allocation = "rates"
     """How many weights each layer keeps. `rates`: what rates and `scope` leave. `uniform`: the same share in each;

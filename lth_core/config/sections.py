@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     GetJsonSchemaHandler,
@@ -60,9 +61,18 @@ def _with_seeds(cohort: str) -> str:
     return cohort
 
 
+def _prunes_something(density: Any) -> Any:
+    if density == 1:
+        raise ValueError(
+            "1 keeps all weights: remove it (the whole network is measured anyway: level 0, untrained at step 0)"
+        )
+    return density
+
+
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN), AfterValidator(_no_device)]
 Kind = Literal["conv", "hidden", "output", "embedding", "recurrent", "attention", "edge", "latent"]
 Rate = Annotated[float, Field(gt=0, lt=1)]
+Density = Annotated[Rate, BeforeValidator(_prunes_something)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Step = Annotated[int, Field(ge=0)]
 Cohort = Annotated[str, StringConstraints(pattern=COHORT_PATTERN), AfterValidator(_with_seeds)]

@@ -17,6 +17,9 @@ OFFERED: dict[str, tuple[str, ...]] = {
 }
 """Kind -> what model factories may ask for."""
 
+WHOLE_NUMBERS = ("text", "labelled-texts", "graph")
+"""Kinds whose networks are called with whole numbers: tokens, or nodes of a graph."""
+
 
 def kind_of_data(facts: Mapping[str, Any]) -> str:
     """Return the kind of data, given their facts."""

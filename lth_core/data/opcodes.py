@@ -75,8 +75,10 @@ def read_pickled(path: str | Path) -> Any:
 def interpreted(content: bytes) -> Any:
     """Go through the opcodes of a pickle and return what its last one leaves. Raises DataError for others."""
     machine = Machine()
-    for opcode, argument, _ in pickletools.genops(content):
+    for opcode, argument, position in pickletools.genops(content):
         if opcode.name == "STOP":
+            if position is None or position + 1 < len(content):
+                raise DataError("goes on after its end")
             return machine.stack.pop()
         instruction = INSTRUCTIONS.get(opcode.name)
         if instruction is None:

@@ -23,6 +23,7 @@ from lth_core.models.inputs import random_inputs
 from lth_core.models.latency import latencies
 from lth_core.models.shrinking import ShrinkingError, shrink
 from lth_core.storage.tensors import Tensors
+from lth_core.tickets.loading import TicketError
 from lth_core.tickets.sparse import is_2_of_4, with_2_of_4_weights, with_csr_weights
 
 SMALL, LARGE = 1, 256
@@ -93,7 +94,7 @@ def forms(module: nn.Module, input_shape: Sequence[int], mask: Tensors) -> dict[
     whole = _form(dense, flops(dense, example))
     made = {"dense": whole, "shrunk": _shrunk(module, input_shape, example)}
     made["sparse"] = _sparse(dense, mask, whole, saved)
-    made["csr"] = _csr(dense, whole, saved, example)
+    made["csr"] = _csr(dense, whole, saved, input_shape)
     pruned = [layer.weight for layer in dense.modules() if type(layer) is nn.Linear and not bool(layer.weight.all())]
     if pruned and all(map(is_2_of_4, pruned)):
         made |= _half_and_2_of_4(dense, whole, saved, example)
@@ -135,12 +136,10 @@ def _sparse(dense: nn.Module, mask: Tensors, whole: Form, saved: Mapping[str, fl
     return Form(lambda inputs: sparse.evaluated(pieces(inputs.flatten(1)), len(inputs)), *counted)
 
 
-def _csr(dense: nn.Module, whole: Form, saved: Mapping[str, float], example: Tensor) -> Form:
+def _csr(dense: nn.Module, whole: Form, saved: Mapping[str, float], input_shape: Sequence[int]) -> Form:
     try:
-        sparse = with_csr_weights(dense)
-        with torch.no_grad():
-            sparse(example)
-    except Exception as error:  # whatever a module does that expects its layers to be dense
+        sparse = with_csr_weights(dense, input_shape)
+    except TicketError as error:
         return _impossible(error)
     left = {name for name, _ in sparse.named_parameters()}
     skipped = sum(operations for name, operations in saved.items() if name not in left)

@@ -37,17 +37,20 @@ class ShrinkingError(ValueError):
 def shrink(module: nn.Module, input_shape: Sequence[int]) -> nn.Module:
     """Build a smaller copy of the module, in evaluation mode, without the units that its zeros make superfluous.
 
-    `input_shape` is (C, H, W). The outputs are those of the module in evaluation mode: proved in double precision on
-    random inputs before it is returned. Masks and other parametrizations are made permanent. Raises ShrinkingError for
-    a network that cannot be traced or cannot be smaller.
+    `input_shape` is that of one example, such as (C, H, W), and a TokenShape of texts and of nodes. The outputs are
+    those of the module in evaluation mode: proved in double precision on random inputs before it is returned. Masks and
+    other parametrizations are made permanent. Raises ShrinkingError for a network that cannot be traced or cannot be
+    smaller.
     """
     try:
         small = folded(module)
         groups = known_groups(small, input_shape)
         if groups is None:
+            plain = len(input_shape) < 2 and not isinstance(input_shape, TokenShape)
+            hint = " (tokens and nodes need a TokenShape)" if plain else ""
             raise ShrinkingError(
-                f"this network cannot be traced with inputs of shape {tuple(input_shape)}, so it is not known which "
-                "layers consume which units"
+                f"this network cannot be traced with inputs of shape {tuple(input_shape)}{hint}, so it is not known "
+                "which layers consume which units"
             )
         dtype = next(value.dtype for value in small.state_dict().values() if value.is_floating_point())
         return _without_superfluous_units(small.double(), groups, input_shape).to(dtype)

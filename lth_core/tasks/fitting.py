@@ -12,15 +12,13 @@ from torch import Tensor, nn
 
 from lth_core import registry
 from lth_core.config import Choice
-from lth_core.data.kinds import example_shape, kind_of_data, offered_to_models
+from lth_core.data.kinds import WHOLE_NUMBERS, example_shape, kind_of_data, offered_to_models
 from lth_core.models.inputs import TokenShape
 from lth_core.models.outputs import check_outputs, check_scores
 from lth_core.registry import failure, kind_of
 from lth_core.tasks.base import Examples, Task, TaskError
 
 EXAMPLES = 8
-TOKENS = ("text", "labelled-texts", "graph")
-"""Kinds of data whose networks are called with whole numbers."""
 
 
 def input_shape(facts: Mapping[str, Any], module: nn.Module | None = None) -> Sequence[int]:
@@ -31,7 +29,7 @@ def input_shape(facts: Mapping[str, Any], module: nn.Module | None = None) -> Se
     shape = example_shape(facts)
     if (extra := getattr(module, "extra_inputs", None)) is not None:
         return (math.prod(shape) + extra,)
-    return TokenShape(shape) if kind_of_data(facts) in TOKENS else shape
+    return TokenShape(shape) if kind_of_data(facts) in WHOLE_NUMBERS else shape
 
 
 def check_network(module: nn.Module, objective: str, facts: Mapping[str, Any]) -> None:

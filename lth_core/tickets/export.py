@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from importlib.util import find_spec
 from io import StringIO
 from pathlib import Path
@@ -18,8 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from lth_core.models.folding import folded
-from lth_core.models.inputs import TokenShape, zeros
 from lth_core.storage.files import write_whole
+from lth_core.tickets.examples import cause_of, example_of
 from lth_core.tickets.loading import TicketError
 
 ONNX_PACKAGES = ("onnx", "onnxscript")
@@ -27,9 +26,6 @@ ONNX_PACKAGES = ("onnx", "onnxscript")
 
 LARGEST_FILE = 1_500_000_000
 """Bytes of weights that one file holds; the format (protobuf) allows 2 GiB in all."""
-
-ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-"""What colours the text of a terminal."""
 
 
 def export_onnx(module: nn.Module, input_shape: Sequence[int], path: str | Path) -> None:
@@ -46,10 +42,8 @@ def export_onnx(module: nn.Module, input_shape: Sequence[int], path: str | Path)
         raise TicketError(f"export to ONNX needs packages that are not installed: pip install {' '.join(missing)}")
     module = folded(module)
     tensors = [*module.parameters(), *module.buffers()]
-    shape = _taken_shape(module, input_shape, tensors[0].device if tensors else None)
-    # Two examples: torch.export takes a batch of one for a constant.
-    example = zeros(shape, 2, tensors[0].device if tensors else None)
-    name = _name_of_inputs(shape)
+    example = example_of(module, input_shape)  # two of them: torch.export takes a batch of one for a constant
+    name = _name_of(example)
     try:
         with _silence():
             program = torch.onnx.export(
@@ -62,42 +56,15 @@ def export_onnx(module: nn.Module, input_shape: Sequence[int], path: str | Path)
                 verbose=False,
             )
     except Exception as error:  # whatever a module does that torch cannot export
-        raise TicketError(f"torch cannot export this network to ONNX ({_cause(error)})") from error
+        raise TicketError(f"torch cannot export this network to ONNX ({cause_of(error)})") from error
     large = sum(tensor.nbytes for tensor in tensors) > LARGEST_FILE
     write_whole(path, lambda temporary: _save(program, large, temporary, Path(path)), summed=False)
 
 
-def _taken_shape(module: nn.Module, input_shape: Sequence[int], device: torch.device | None) -> Sequence[int]:
-    """Return the shape of what the network takes: where it fails on numbers but not on whole ones, a TokenShape.
-
-    torch would export either, and no runtime could load the wrong one. Raises TicketError where the network takes
-    neither.
-    """
-    try:
-        _call(module, zeros(input_shape, 2, device))
-    except Exception as error:  # whatever a module does with what it does not take
-        tokens = TokenShape(input_shape)
-        if not isinstance(input_shape, TokenShape):
-            with suppress(Exception):
-                _call(module, zeros(tokens, 2, device))
-                return tokens
-        numbers = "whole numbers" if isinstance(input_shape, TokenShape) else "numbers"
-        raise TicketError(
-            f"this network does not take {numbers} of shape (N, {', '.join(map(str, input_shape))}): give the shape of "
-            f"one example, as load_inputs does ({_cause(error)})"
-        ) from error
-    return input_shape
-
-
-def _call(module: nn.Module, inputs: Tensor) -> None:
-    with torch.no_grad():
-        module(inputs)
-
-
-def _name_of_inputs(shape: Sequence[int]) -> str:
-    if isinstance(shape, TokenShape):
-        return "tokens" if shape else "nodes"
-    return "images" if len(shape) == 3 else "features"
+def _name_of(inputs: Tensor) -> str:
+    if not inputs.is_floating_point():
+        return "tokens" if inputs.ndim > 1 else "nodes"
+    return "images" if inputs.ndim == 4 else "features"
 
 
 @contextmanager
@@ -111,14 +78,6 @@ def _silence() -> Iterator[None]:
             yield
     finally:
         logging.disable(disabled)
-
-
-def _cause(error: BaseException) -> str:
-    """Return the first line of the innermost cause, without a terminal's escape codes."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    text = ESCAPES.sub("", str(error)).strip()
-    return next(iter(text.splitlines()), type(error).__name__)
 
 
 def _save(program: Any, large: bool, temporary: Path, path: Path) -> None:

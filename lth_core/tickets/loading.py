@@ -17,8 +17,9 @@ from torch import Tensor, nn
 
 from lth_core import registry
 from lth_core.config import Branch, Method, Task
-from lth_core.data.kinds import IMAGES, kind_of_data, offered_to_models
+from lth_core.data.kinds import IMAGES, WHOLE_NUMBERS, example_shape, kind_of_data, offered_to_models, outputs_of
 from lth_core.data.reading import read_facts
+from lth_core.models.inputs import TokenShape
 from lth_core.models.tensors import load_tensors
 from lth_core.storage.paths import data_file, initial_file
 from lth_core.storage.runs import Run, run_of
@@ -26,7 +27,7 @@ from lth_core.storage.tensors import Tensors, read_header, read_tensors
 from lth_core.tickets.rewinding import apply_mask
 
 if TYPE_CHECKING:
-    from jaxtyping import Float, Num
+    from jaxtyping import Num
 
 
 class TicketError(ValueError):
@@ -35,26 +36,32 @@ class TicketError(ValueError):
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a network takes: normalised images (N, *input_shape) of its data set."""
+    """What a network takes: examples (N, *input_shape) of its data set, images normalised."""
 
     classes: int
-    input_shape: tuple[int, int, int]
-    mean: Tensor
-    """Per channel (C, 1, 1), in the pixels' units as the data set stores them."""
-    std: Tensor
+    """What it scores: classes; of language models characters, of policies actions and the value; or targets."""
+    input_shape: tuple[int, ...]
+    """(C, H, W) of images, (features,); a TokenShape, of int64, of texts (context,) and nodes of a graph ()."""
+    mean: Tensor | None = None
+    """Of images: per channel (C, 1, 1), in the pixels' units as the data set stores them."""
+    std: Tensor | None = None
 
-    def normalise(self, images: Num[Tensor, "*batch C H W"]) -> Float[Tensor, "*batch C H W"]:
-        """Turn pixels into what the network was trained on, float32."""
-        return images * (1 / self.std) - self.mean / self.std
+    def normalise(self, inputs: Num[Tensor, "*examples"]) -> Num[Tensor, "*examples"]:
+        """Turn pixels (..., C, H, W) into what the network was trained on, float32; other data are that already."""
+        if self.mean is None or self.std is None:
+            return inputs
+        return inputs * (1 / self.std) - self.mean / self.std
 
 
 def load_inputs(folder: str | Path) -> Inputs:
-    """Read what the networks of a folder take, from the header of their data file.
-
-    Raises TicketError where these are no images.
-    """
+    """Read what the networks of a folder take, from the header of their data file."""
     results, run = run_of(folder)
-    return _inputs(results, _spec(run.trained(results)))
+    facts = _facts(results, _spec(run.trained(results)))
+    kind, shape = kind_of_data(facts), example_shape(facts)
+    if kind == IMAGES:
+        mean, std = (torch.tensor(facts[key])[:, None, None] for key in ("mean", "std"))
+        return Inputs(facts["classes"], shape, mean, std)
+    return Inputs(outputs_of(facts), TokenShape(shape) if kind in WHOLE_NUMBERS else shape)
 
 
 def load_characters(folder: str | Path) -> str:
@@ -124,14 +131,6 @@ def _replicate(folder: str | Path, spec: Mapping[str, Any], seed: int, draw: int
     if not 0 <= draw < draws:
         raise TicketError(f"{folder}: has no draw {draw} (draws: 0 to {draws - 1})")
     return spec["seeds"].index(seed) * draws + draw
-
-
-def _inputs(results: str, spec: Mapping[str, Any]) -> Inputs:
-    facts = _facts(results, spec)
-    if kind_of_data(facts) != IMAGES:
-        raise TicketError(f"{spec['task']['dataset']} holds no images but {kind_of_data(facts)}: see its file's header")
-    mean, std = (torch.tensor(facts[key])[:, None, None] for key in ("mean", "std"))
-    return Inputs(facts["classes"], tuple(facts["input_shape"]), mean, std)
 
 
 def _facts(results: str, spec: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -7,12 +7,14 @@ and computes nothing else, but addresses each number by itself: it pays at low d
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from lth_core.models.folding import folded
+from lth_core.tickets.examples import cause_of, example_of
 from lth_core.tickets.loading import TicketError
 
 if TYPE_CHECKING:
@@ -72,28 +74,46 @@ class CsrConv2d(nn.Module):
         return outputs.unflatten(2, (height, width))
 
 
-def with_csr_weights(module: nn.Module) -> nn.Module:
+def with_csr_weights(module: nn.Module, input_shape: Sequence[int]) -> nn.Module:
     """Copy a module, in evaluation mode, with the pruned weights of linear layers and convolutions in compressed rows.
 
-    Weights without zeros stay as they are; so do grouped and one- or three-dimensional convolutions, attention and
-    LSTMs. Masks are made permanent. The copy computes what the module does, up to rounding; its state dict holds what
-    is kept. Raises TicketError where no weight can be compressed.
+    `input_shape` is that of one example, such as (C, H, W), a TokenShape where these are whole numbers. Layers that the
+    module does not call with such inputs stay as they are, because it reads their weights in some other way; so do
+    weights without zeros, grouped and one- or three-dimensional convolutions, attention and LSTMs. Masks are made
+    permanent. The copy computes what the module does, up to rounding; its state dict holds what is kept. Raises
+    TicketError where no weight can be compressed, and for a network that does not take such inputs, or no compressed
+    weights.
     """
-    sparse = folded(module).eval().requires_grad_(False)
-    layers = [
-        (path, layer)
-        for path, layer in sparse.named_modules()
-        if isinstance(layer, nn.Linear | nn.Conv2d) and _is_compressible(layer)
-    ]
+    sparse = folded(module).requires_grad_(False)
+    example = example_of(sparse, input_shape)
+    layers = [(path, layer) for path, layer in _called_layers(sparse, example) if _is_compressible(layer)]
     if not layers:
-        raise TicketError("no linear layer or plain convolution of this network has a weight with zeros to leave out")
+        raise TicketError(
+            "no linear layer or plain convolution that this network calls has a weight with zeros to leave out"
+        )
     for path, layer in layers:
         compressed = CsrLinear(layer) if isinstance(layer, nn.Linear) else CsrConv2d(layer)
         if not path:
             return compressed
         parent, _, name = path.rpartition(".")
         setattr(sparse.get_submodule(parent), name, compressed)
+    try:
+        sparse(example)
+    except Exception as error:  # of a module that reads the weight of a layer which it calls, too
+        raise TicketError(f"this network does not take compressed weights ({cause_of(error)})") from error
     return sparse
+
+
+def _called_layers(module: nn.Module, example: Tensor) -> list[tuple[str, nn.Linear | nn.Conv2d]]:
+    """List the linear layers and convolutions that a module calls, in its order of layers."""
+    called: set[nn.Module] = set()
+    layers = [(path, layer) for path, layer in module.named_modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
+    hooks = [layer.register_forward_pre_hook(lambda layer, _: called.add(layer)) for _, layer in layers]
+    with torch.no_grad():
+        module(example)
+    for hook in hooks:
+        hook.remove()
+    return [(path, layer) for path, layer in layers if layer in called]
 
 
 def _is_compressible(layer: nn.Linear | nn.Conv2d) -> bool:

@@ -67,6 +67,11 @@ def refused(contents: Mapping[str, Any]) -> str:
 
 
 @pytest.fixture(autouse=True)
+def toy_for_citeseer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sets.KNOWN, "citeseer", {"train_examples": TRAIN, "classes": 3})
+
+
+@pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     asked: list[str] = []
 
@@ -138,6 +143,14 @@ def test_cora_is_as_published() -> None:
         ({"test.index": np.array([510, 511, 512, 513, 10**9])}, "test.index goes up to 1000000000, but has 5 nodes"),
         ({"allx": {}}, "allx must be numbers of 2 axes, not a dict: put the published file there"),
         ({"graph": np.ones((2, 2))}, "graph must be a dictionary of lists: put the published file there"),
+        ({"x": np.ones((6, 2), np.float32)}, "x is not the beginning of allx: put the files of one graph there"),
+        ({"y": np.eye(3, dtype=int)[[1] * 6]}, "y is not the beginning of ally: put the files of one graph there"),
+        (
+            {"ty": np.ones((5, 3), int)},
+            "ty must have a 1 at one class of each node, and 0 elsewhere: put the published",
+        ),
+        ({"ty": 2 * np.eye(3, dtype=int)[[1] * 5]}, "ty must have a 1 at one class of each node, and 0 elsewhere"),
+        ({"tx": np.full((5, 2), -1.0)}, "tx has negative features, which no words have: put the published file there"),
     ],
 )
 def test_files_that_do_not_fit_together_are_refused_in_one_line(changes: dict[str, Any], problem: str) -> None:
@@ -155,7 +168,10 @@ def test_without_nodes_for_validation_nothing_can_be_selected() -> None:
 @pytest.mark.parametrize(
     ("neighbours", "problem"),
     [
-        ({0: [1], 1: []}, "graph is directed: node 0 lists 1, but 1 does not list 0"),
+        (
+            {0: [1], 1: []},
+            "node 0 lists 1, but 1 does not list 0: put the published file there, or list each edge at both",
+        ),
         ({0: [3], 3: [0]}, "graph has edges of nodes that are not among the 3"),
         ({0: [-1], -1: [0]}, "graph has edges of nodes that are not among the 3"),
         ({0: ["1"]}, "graph has edges of nodes that are not among the 3"),
@@ -180,6 +196,20 @@ def test_files_that_are_missing_are_downloaded_only_where_their_sum_is_known(tmp
 def test_another_file_than_the_published_one_is_refused_before_it_is_interpreted(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is damaged, or not the published file: delete it"):
         planetoid(str(write(tmp_path, toy(), "cora")), "cora")
+
+
+def test_another_graph_under_a_known_name_is_refused_in_one_line(tmp_path: Path) -> None:
+    problem = r"pubmed has 60 training nodes and 3 classes, but these files have 6 training nodes and 3 classes: put"
+    with pytest.raises(DataError, match=problem):
+        planetoid(str(write(tmp_path, toy(), "pubmed")), "pubmed")
+
+
+def test_a_file_that_goes_on_after_its_end_is_named(tmp_path: Path) -> None:
+    folder = write(tmp_path, toy())
+    with (folder / "citeseer" / "ind.citeseer.allx").open("ab") as file:
+        file.write(b"\n")
+    with pytest.raises(DataError, match=r"ind.citeseer.allx: goes on after its end; nothing of it was executed: put"):
+        planetoid(str(folder), "citeseer")
 
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:

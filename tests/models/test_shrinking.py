@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from lth_core import registry
 from lth_core.config import Method
 from lth_core.models.layers import prunable_layers
 from lth_core.models.shrinking import ShrinkingError, consumers_of, shrink
@@ -249,3 +250,9 @@ def test_a_masked_module_is_shrunk_without_making_its_masks_permanent_before() -
     assert sizes(small, left) == left
     images = torch.randn(5, *SHAPE)
     assert torch.allclose(small(images), module(images), atol=1e-4)
+
+
+def test_tokens_of_a_plain_shape_are_said_as_such() -> None:
+    transformer = registry.model.call("transformer", {"vocabulary": 11, "context": 20}, {"width": 8})
+    with pytest.raises(ShrinkingError, match=r"inputs of shape \(20,\) \(tokens and nodes need a TokenShape\), so"):
+        shrink(transformer, (20,))

@@ -89,6 +89,7 @@ BAD = [
     ("studies: {toy: {others: [random-mask, random-mask]}}", "studies.toy.others: asks for the same training twice (results/digits-lenet/0-1/imp/level_1/random-mask)"),
     ("studies: {toy: {rewind_steps: [5, 5]}}", "studies.toy: asks for the same training twice (results/digits-lenet/0-1/imp-at-5/level_1)"),
     # numbers that do not go together
+    (METHOD % "densities: [1, 0.5]", "methods.imp.densities[0]: 1 keeps all weights: remove it (the whole network is measured anyway: level 0, untrained at step 0)"),
     (METHOD % "rewind: {policy: rewind, step: 200}", "methods.imp.rewind.step: 200 must be less than 200, the last step of task 'digits-lenet', in study 'toy'"),
     (METHOD % "during: {name: rigl, until: 1.5}", "methods.imp.during.until: 1.5 must be more than 0 and at most 1, the end of training"),
     (METHOD % "during: {name: gradual, begin: 0.5, until: 0.5}", "methods.imp.during.begin: 0.5 must be less than until (0.5)"),

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,11 @@ from lth_core.config import Initialization
 from lth_core.data.kinds import offered_to_models
 from lth_core.data.reading import open_data
 from lth_core.models.initialization import initialize_cohort
+from lth_core.models.inputs import TokenShape
 from lth_core.storage.errors import ArtifactError
 from lth_core.storage.runs import Run, run_of
 from lth_core.storage.tensors import read_header, read_tensors, write_tensors
+from lth_core.tickets.export import ONNX_PACKAGES
 from lth_core.tickets.loading import Inputs, TicketError, load_characters, load_inputs, load_mask, load_module
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,7 +96,7 @@ LANGUAGE = Run("english-lstm", "0-4", "imp", 7)
 def write_trained(results: str, run: Run, task: dict[str, Any], module: str, facts: dict[str, Any]) -> nn.Module:
     """A data file with these facts, and the mask and weights of a run; returns a network of the task."""
     offered = offered_to_models(facts)
-    build = partial(registry.model.call, task["model"]["name"], offered, {"width": 6} if "vocabulary" in facts else {})
+    build = partial(registry.model.call, task["model"]["name"], offered, {"width": 8} if "vocabulary" in facts else {})
     write_tensors(f"{results}/data/{task['dataset']}.safetensors", {"x": np.zeros(1)}, facts)
     weights = initialize_cohort(build, Initialization(), SEEDS)
     mask = {name: value > 0 for name, value in weights.items() if value.ndim > 2}
@@ -108,11 +111,11 @@ def write_trained(results: str, run: Run, task: dict[str, Any], module: str, fac
     return build()
 
 
-def write_language(results: str) -> nn.Module:
+def write_language(results: str, model: str = "lstm") -> nn.Module:
     """A ticket of a language model."""
-    facts = {"kind": "text", "vocabulary": len(CHARACTERS), "characters": CHARACTERS, "context": 16}
-    task = {"dataset": "english", "model": {"name": "lstm", "width": 6}, "objective": "language"}
-    return write_trained(results, LANGUAGE, task, "lstm", facts)
+    facts = {"kind": "text", "vocabulary": len(CHARACTERS), "characters": CHARACTERS, "context": 20}
+    task = {"dataset": "english", "model": {"name": model, "width": 8}, "objective": "language"}
+    return write_trained(results, Run(f"english-{model}", "0-4", "imp", 7), task, model, facts)
 
 
 # ---------------------------------------------------------------- modules
@@ -195,8 +198,6 @@ def test_a_language_model_is_loaded_with_its_mask_and_the_characters_of_its_toke
     assert torch.equal(module(tokens), functional_call(network, stored, tokens))
     assert any("weight_hh" in name for name in mask)
     assert all(not module.get_parameter(name)[~kept].any() for name, kept in mask.items())
-    with pytest.raises(TicketError, match=r"^english holds no images but text: see its file's header$"):
-        load_inputs(folder)
     with pytest.raises(TicketError, match=r"^digits holds no text but images: see its file's header$"):
         load_characters(TICKET.folder(results))
 
@@ -215,6 +216,25 @@ def test_images_are_normalised_as_in_training(results: str) -> None:
     inputs = load_inputs(TICKET.folder(results))
     assert (inputs.classes, inputs.input_shape) == (10, SHAPE)
     assert torch.equal(inputs.normalise(torch.full((2, *SHAPE), 16, dtype=torch.uint8)), torch.full((2, *SHAPE), 6.0))
+
+
+@pytest.mark.parametrize(
+    ("facts", "outputs", "shape"),
+    [
+        ({"kind": "text", "vocabulary": 12, "context": 20}, 12, TokenShape((20,))),
+        ({"kind": "labelled-texts", "vocabulary": 12, "context": 20, "classes": 2}, 2, TokenShape((20,))),
+        ({"kind": "points", "features": 5, "targets": 1, "classes": 3}, 3, (5,)),
+        ({"kind": "environment", "features": 4, "actions": 2}, 3, (4,)),
+    ],
+)
+def test_inputs_of_other_data_have_their_shape_and_stay_as_they_are(
+    results: str, facts: dict[str, Any], outputs: int, shape: tuple[int, ...]
+) -> None:
+    write_tensors(f"{results}/data/digits.safetensors", {"x": np.zeros(1)}, facts)
+    inputs, examples = load_inputs(TICKET.folder(results)), torch.zeros(2, *shape, dtype=torch.int64)
+    assert (inputs.classes, inputs.input_shape) == (outputs, shape)
+    assert isinstance(inputs.input_shape, TokenShape) == isinstance(shape, TokenShape)
+    assert inputs.normalise(examples) is examples
 
 
 def test_normalised_images_have_the_bits_of_those_in_training(data_file: Path) -> None:
@@ -267,7 +287,7 @@ def test_a_folder_names_its_run(run: Run) -> None:
 def test_the_examples_of_using_a_ticket_run(results: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(Path(results).parent)
     page = (ROOT / "docs/how-to/use-a-ticket.md").read_text()
-    example, of_language, of_costs = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    example, of_language, of_costs, of_export = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     names: dict = {}
     exec(example, names)  # noqa: S102 (our own document)
     assert names["scores"].shape == (1, 10) and parametrize.is_parametrized(names["start"].fc1)
@@ -275,9 +295,14 @@ def test_the_examples_of_using_a_ticket_run(results: str, monkeypatch: pytest.Mo
     exec(of_costs, names)  # noqa: S102
     assert torch.allclose(names["sparse"](torch.ones(2, *SHAPE)), names["trained"](torch.ones(2, *SHAPE)), atol=1e-4)
     assert names["form"] == "csr" and names["cost"].seconds_1 > 0 and Path("small.pt").exists()
-    write_language(results)
+    write_language(results, "transformer")
     exec(of_language, names)  # noqa: S102
     assert names["following"].shape == (len(CHARACTERS),) and names["following"].sum().item() == pytest.approx(1)
+    tokens = torch.randint(0, len(CHARACTERS), (2, *names["inputs"].input_shape))
+    assert torch.allclose(names["small"](tokens), names["model"](tokens), atol=1e-5)
+    if all(map(find_spec, ONNX_PACKAGES)):
+        exec(of_export, names)  # noqa: S102
+        assert Path("ticket.onnx").exists()
 
 
 @pytest.mark.parametrize("load", [load_mask, lambda folder, seed: load_module(folder, seed, "start")])

@@ -59,9 +59,19 @@ def planetoid(root: str, graph: Literal["cora", "citeseer", "pubmed"]) -> Graph:
     folder = Path(root, graph)
     contents = {part: _read(folder / f"ind.{graph}.{part}", f"{graph}.{part}") for part in PARTS}
     try:
-        return assembled(graph, contents)
+        made = assembled(graph, contents)
+        _check_known(graph, {"train_examples": len(made.train), "classes": made.classes})
     except DataError as error:
         raise DataError(f"{folder}: {error}") from error
+    return made
+
+
+def _check_known(graph: str, facts: Mapping[str, int]) -> None:
+    """Refuse another graph under a known name: networks are planned by what is known of it."""
+    if facts != KNOWN[graph]:
+        numbers = "{train_examples} training nodes and {classes} classes"
+        known, other = numbers.format(**KNOWN[graph]), numbers.format(**facts)
+        raise DataError(f"{graph} has {known}, but these files have {other}: put those of {graph} there")
 
 
 def _read(path: Path, part: str) -> Any:
@@ -86,7 +96,8 @@ def assembled(name: str, contents: Mapping[str, Any]) -> Graph:
     `allx` and `ally` are the features and one-hot labels of all nodes but the test nodes, `x` and `y` those of the
     first of them, the training nodes. `tx` and `ty` are those of the test nodes in the order of `test.index`. Numbers
     that are missing there are nodes without edges (Citeseer has 15): their features are 0, and they are in no split.
-    Raises DataError where the sizes do not fit, or an edge has one direction only.
+    Raises DataError where the files do not fit together, a node has several labels or negative features, or an edge has
+    one direction only.
     """
     parts = {part: _numbers(part, contents[part]) for part in PARTS if part != "graph"}
     index, training = parts["test.index"], len(parts["x"])
@@ -97,6 +108,7 @@ def assembled(name: str, contents: Mapping[str, Any]) -> Graph:
         if parts[part].shape[1] != parts[whole].shape[1]:
             widths = f"{parts[part].shape[1]} columns, {whole} {parts[whole].shape[1]}"
             raise DataError(f"{part} has {widths}: put the files of one graph there")
+    _check_values(parts)
     labelled = len(parts["allx"])
     if len(np.unique(index)) != len(index) or index.min() != labelled:
         raise DataError(f"test.index must have different numbers from {labelled}, the number of nodes in allx")
@@ -131,6 +143,21 @@ def _same_length(first: str, one: np.ndarray, second: str, other: np.ndarray) ->
         raise DataError(f"{first} has {len(one)} nodes, {second} {len(other)}: put the files of one graph there")
 
 
+def _check_values(parts: Mapping[str, np.ndarray]) -> None:
+    for part, whole in (("x", "allx"), ("y", "ally")):
+        if not np.array_equal(parts[part], parts[whole][: len(parts[part])]):
+            raise DataError(f"{part} is not the beginning of {whole}: put the files of one graph there")
+    for part in ("allx", "tx"):
+        if (parts[part] < 0).any():
+            raise DataError(f"{part} has negative features, which no words have: put the published file there")
+    for part in ("ally", "ty"):
+        labels = parts[part]
+        if not np.isin(labels, (0, 1)).all() or labels.sum(axis=1).max() > 1:
+            raise DataError(
+                f"{part} must have a 1 at one class of each node, and 0 elsewhere: put the published file there"
+            )
+
+
 def _all_nodes(known: np.ndarray, test: np.ndarray, index: np.ndarray, nodes: int) -> np.ndarray:
     """Values of all nodes (N, ...): those before the test nodes, and the test nodes' in the order of their numbers."""
     values = np.zeros((nodes, known.shape[1]), dtype=np.float32)
@@ -151,5 +178,8 @@ def edges_of(neighbours: Any, nodes: int) -> np.ndarray:
     listed = {*pairs}
     for node, other in sorted(listed):
         if (other, node) not in listed:
-            raise DataError(f"graph is directed: node {node} lists {other}, but {other} does not list {node}")
+            raise DataError(
+                f"graph is directed: node {node} lists {other}, but {other} does not list {node}: put the "
+                "published file there, or list each edge at both of its nodes"
+            )
     return np.array(sorted(listed), dtype=np.int64).reshape(-1, 2)
