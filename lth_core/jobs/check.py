@@ -16,9 +16,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,6 +31,7 @@ from lth_core.data.reading import open_data, read_facts
 from lth_core.jobs.branch import Replicate, check_masks, treat
 from lth_core.jobs.initialize import check_methods, check_model, check_prunable, listed_channels, proof_of, start_from
 from lth_core.jobs.support.command import command, import_modules
+from lth_core.jobs.support.complaints import CheckError, as_configured, attempt
 from lth_core.jobs.support.stacking import stack
 from lth_core.jobs.support.trainings import model_factory
 from lth_core.models.initialization import Factory, initialize
@@ -43,7 +44,6 @@ from lth_core.pruning.moments import is_probed, starts_dense
 from lth_core.pruning.prune import full_mask
 from lth_core.pruning.rounds import left_by_level, next_mask
 from lth_core.randomness import kept_torch_generators, random_generator
-from lth_core.registry import one_line
 from lth_core.scoring.probe import NetworkProbe
 from lth_core.storage.tensors import Tensors
 from lth_core.tasks.fitting import input_shape
@@ -53,14 +53,8 @@ from lth_core.tickets.rewinding import Ticket, rewind
 from lth_core.training.parametrization import try_out
 from lth_core.training.penalty import penalized_scales
 
-Value = TypeVar("Value")
-
 FEW = 8
 """Examples that are looked at with a network."""
-
-
-class CheckError(ValueError):
-    """Something in the config that cannot work; one line that begins with its key."""
 
 
 @command
@@ -73,12 +67,6 @@ def main() -> None:
         except ValueError as error:
             line = as_configured(str(error), task.get("derived", {}))
             raise (CheckError(line) if line else error) from None
-
-
-def as_configured(line: str, derived: Mapping[str, str]) -> str | None:
-    """Name the key of the config where an error names a method that a study derives; None for other errors."""
-    prefixes = {f"methods.{method}.": key for method, key in derived.items()}
-    return next((f"{key}.{line[len(start) :]}" for start, key in prefixes.items() if line.startswith(start)), None)
 
 
 @dataclass(frozen=True)
@@ -293,16 +281,6 @@ def check_treatment(network: Network, asked: Mapping[str, Any], ticket: Ticket) 
             check_masks(branch, [(ticket, treated)])
 
     attempt(f"{asked['key']}: '{branch.treatment.name}' cannot treat a ticket of '{network.task}'", work)
-
-
-def attempt(problem: str, work: Callable[[], Value]) -> Value:
-    """Do what calls a user's code, which may fail in any way. Raises CheckError."""
-    try:
-        return work()
-    except Exception as error:
-        is_ours = type(error).__module__.startswith("lth_core.")
-        reason = " ".join(str(error).split()) if is_ours else one_line(error)
-        raise CheckError(f"{problem} ({reason})") from None
 
 
 if __name__ == "__main__":
