@@ -13,8 +13,8 @@ from lth_core.compare.runs import CompareError, RecordedRun, differences, open_b
 from lth_core.config import HOW_TO_COMPUTE, Config, seeds_of
 from lth_core.drawing.figures import images
 from lth_core.drawing.words import describe
+from lth_core.report.images import image_uri
 from lth_core.report.overview import short_citation
-from lth_core.report.page import image_uri
 from lth_core.storage.files import write_text
 from lth_core.storage.tables import write_table
 from lth_core.tasks.metrics import metric_of

@@ -18,7 +18,8 @@ from lth_core.data.kinds import counted_by_batches
 from lth_core.jobs.support.command import command
 from lth_core.jobs.support.loading import load, parser, read_claims, read_effects
 from lth_core.report.costs import cost_line, shrunk_tickets
-from lth_core.report.page import FigureEntry, StudyEntry, drawing_library, image_uri, render
+from lth_core.report.images import image_uri
+from lth_core.report.page import FigureEntry, StudyEntry, drawing_library, render
 from lth_core.storage.files import read_bytes, write_text
 from lth_core.storage.paths import (
     captions_file,

@@ -20,13 +20,12 @@ from lth_core.analysis.corrections import expected_false_verdicts
 from lth_core.analysis.divergence import Line
 from lth_core.config import HOW_TO_COMPUTE, Config, Method, Recipe, Task, seeds_of
 from lth_core.report.costs import CostLine
+from lth_core.report.images import LARGEST_PLAIN, packed
 from lth_core.report.methods import choice_words, method_words
 from lth_core.report.numbers import claim_numbers, decimals, interval_bar, number, ratio, values_by_seed
 from lth_core.report.overview import VERDICTS, anchored, short_citation, sorted_marks
 
 TEMPLATES = Path(__file__).with_name("templates")
-LARGEST_SVG = 400_000
-"""Bytes above which the page shows a figure's png instead of its svg."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ def render(
     """
     environment = templates()
     environment.filters.update(number=number, by_seed=values_by_seed)
-    studies = [replace(study, claims=anchored(study.name, study.claims)) for study in studies]
+    studies = [replace(study, claims=anchored(study.name, study.claims)) for study in _of_one_page(studies)]
     every_claim = [claim for study in studies for claim in study.claims]
     verdicts, corrected = _counts(every_claim, "verdict"), _counts(every_claim, "verdict_holm")
     counted = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
@@ -126,6 +125,16 @@ def render(
         ratio=ratio,
         configuration=yaml.safe_dump(_as_written(config), sort_keys=False, allow_unicode=True),
     )
+
+
+def _of_one_page(studies: Sequence[StudyEntry]) -> Sequence[StudyEntry]:
+    """Compress the figures where there are many, so that the page stays small enough to be sent around."""
+    if sum(len(figure.image) for study in studies for figure in study.figures) <= LARGEST_PLAIN:
+        return studies
+    return [
+        replace(study, figures=[replace(figure, image=packed(figure.image)) for figure in study.figures])
+        for study in studies
+    ]
 
 
 def _counts(claims: Sequence[Mapping[str, Any]], column: str) -> dict[str, int]:
@@ -170,12 +179,6 @@ def templates() -> Environment:
     script = environment.get_template("page.js").render()
     environment.globals["script_hash"] = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment
-
-
-def image_uri(svg: bytes, png: bytes) -> str:
-    """Encode a figure as a data URI: sharp lines (svg) unless that is large."""
-    kind, content = ("svg+xml", svg) if len(svg) <= LARGEST_SVG else ("png", png)
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def drawing_library(svg: bytes) -> str:

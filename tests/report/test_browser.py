@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import lth_core.report.page
 from lth_core.report.index import index
 from tests.support.browser import MISSING, Browser, chromium
 from tests.support.pages import invented_page
@@ -150,6 +152,28 @@ def test_a_figure_is_enlarged_by_a_click_and_escape_closes_it(page: Browser) -> 
 
 
 # ---------------------------------------------------------------- keyboard, colours, screens, paper
+
+
+def widths(browser: Browser, file: Path) -> list[int]:
+    """How wide the figures of a page are by themselves, in pixels, once all are there."""
+    browser.open(file.as_uri())
+    images = "[...document.querySelectorAll('figure img')]"
+    deadline = time.monotonic() + 20
+    while not browser.run(f"return {images}.every((image) => image.naturalWidth)") and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return browser.run(f"return {images}.map((image) => image.naturalWidth)")
+
+
+def test_the_figures_of_a_large_page_are_unpacked(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lth_core.report.page, "LARGEST_PLAIN", 0)
+    large = tmp_path / "large.html"
+    large.write_text(invented_page(PAPERS, CLAIMS, FIGURES), encoding="utf-8")
+    assert 'src="data:' not in large.read_text(encoding="utf-8")
+    shown = widths(browser, large)
+    assert len(shown) == PAPERS * FIGURES and min(shown) > 0
+    assert browser.run("return document.querySelectorAll('noscript').length") == 1
 
 
 def test_the_first_stop_of_the_keyboard_skips_to_the_content(page: Browser) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import html
 import re
 
@@ -10,7 +11,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lth_core.report.page import LARGEST_SVG, image_uri
+from lth_core.report.images import LARGEST_SVG, image_uri, packed
 from tests.support.study_page import EVIL, SVG, Reader, claim, page, words
 
 
@@ -74,3 +75,10 @@ def test_figures_are_inlined_as_svg_or_as_png_where_that_is_large():
     assert base64.b64decode(image_uri(SVG, b"png").removeprefix("data:image/svg+xml;base64,")) == SVG
     large = b"<svg>" + b" " * LARGEST_SVG
     assert base64.b64decode(image_uri(large, b"png").removeprefix("data:image/png;base64,")) == b"png"
+
+
+def test_a_figure_is_compressed_to_the_same_bytes_every_time_and_a_png_not_at_all():
+    small = packed(image_uri(SVG, b"png"))
+    assert gzip.decompress(base64.b64decode(small.removeprefix("data:application/gzip;base64,"))) == SVG
+    assert packed(image_uri(SVG, b"png")) == small
+    assert packed("data:image/png;base64,AAAA") == "data:image/png;base64,AAAA"

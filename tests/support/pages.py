@@ -6,8 +6,9 @@ import math
 
 from lth_core.analysis.claims import Replicate
 from lth_core.config import Config
+from lth_core.report.images import image_uri
 from lth_core.report.overview import VERDICTS
-from lth_core.report.page import FigureEntry, StudyEntry, image_uri, render
+from lth_core.report.page import FigureEntry, StudyEntry, render
 
 SENTENCES = (
     "Winning tickets with 21% of the weights learn faster than the dense network",

@@ -9,7 +9,8 @@ from lth_core.analysis.claims import Replicate
 from lth_core.analysis.divergence import Line
 from lth_core.config import Config
 from lth_core.report.costs import CostLine
-from lth_core.report.page import FigureEntry, StudyEntry, image_uri, render
+from lth_core.report.images import image_uri
+from lth_core.report.page import FigureEntry, StudyEntry, render
 
 EVIL = "<script>alert('1')</script>&\"x"
 SVG = b"<svg xmlns='http://www.w3.org/2000/svg'/>"

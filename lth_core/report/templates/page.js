@@ -1,4 +1,4 @@
-// What the page does beyond showing itself: it finds and sorts claims, enlarges figures, switches between light and dark.
+// What the page does beyond showing itself: it finds and sorts claims, unpacks and enlarges figures, switches between light and dark.
 "use strict";
 document.documentElement.classList.add("js");
 
@@ -165,6 +165,13 @@ function enlargeFigures(dialog) {
   dialog.addEventListener("close", () => { links[shown].closest("figure").scrollIntoView({ block: "nearest" }); links[shown].focus(); });
 }
 
+async function unpack(image) { // pages of many figures hold them compressed
+  const bytes = Uint8Array.from(atob(image.dataset.packed.split(",")[1]), (letter) => letter.charCodeAt(0));
+  const svg = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  image.src = `data:image/svg+xml,${encodeURIComponent(await new Response(svg).text())}`;
+  delete image.dataset.packed;
+}
+
 // ------------------------------------------------------------ paper
 
 function unfoldForPaper() {
@@ -180,6 +187,7 @@ addEventListener("DOMContentLoaded", () => {
     foldContents(nav);
     followReading(nav);
   }
+  document.querySelectorAll("img[data-packed]").forEach(unpack);
   document.querySelectorAll(".marks").forEach(walkMarks);
   if (find) findClaims(find);
   if (dialog) enlargeFigures(dialog);
