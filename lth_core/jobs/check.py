@@ -4,8 +4,8 @@ Snakemake removes the finished files of a job when it starts, so a mistake that 
 Input, on standard input as JSON: `modules` to import, and by name the `tasks`: the `task`'s settings, its data file
 (`data`) or what is known of data that are still to be prepared (`facts`), the cohorts whose theta_0 is to be made
 (`proved`), the task whose trained weights it starts from (`source`), those whose tickets its branches take
-(`exchanged`), the `methods` that prune it and which of them are `configured`, not derived by a study, and the tickets
-that are `treated`. A network must build, turn what its data
+(`exchanged`), the `methods` that prune it, which of them are `configured` and what the config names where a study
+`derived` others from its own, and the tickets that are `treated`. A network must build, turn what its data
 set holds into what its objective reads, be trained as it is written and have the weights that methods name; criteria
 must score weights (with the network, where they compute with it and the data are there), treatments make tickets of
 tickets, and tickets of other tasks fit; a batch must not be larger than the training split, and each fold needs a test
@@ -16,9 +16,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,8 +29,9 @@ from lth_core.config import Branch, Method, Rewind, Task
 from lth_core.data.kinds import are_known, other_characters
 from lth_core.data.reading import open_data, read_facts
 from lth_core.jobs.branch import Replicate, check_masks, treat
-from lth_core.jobs.initialize import check_methods, check_model, listed_channels, proof_of, start_from
+from lth_core.jobs.initialize import check_methods, check_model, check_prunable, listed_channels, proof_of, start_from
 from lth_core.jobs.support.command import command, import_modules
+from lth_core.jobs.support.complaints import CheckError, as_configured, attempt
 from lth_core.jobs.support.stacking import stack
 from lth_core.jobs.support.trainings import model_factory
 from lth_core.models.initialization import Factory, initialize
@@ -43,7 +44,6 @@ from lth_core.pruning.moments import is_probed, starts_dense
 from lth_core.pruning.prune import full_mask
 from lth_core.pruning.rounds import left_by_level, next_mask
 from lth_core.randomness import kept_torch_generators, random_generator
-from lth_core.registry import one_line
 from lth_core.scoring.probe import NetworkProbe
 from lth_core.storage.tensors import Tensors
 from lth_core.tasks.fitting import input_shape
@@ -53,14 +53,8 @@ from lth_core.tickets.rewinding import Ticket, rewind
 from lth_core.training.parametrization import try_out
 from lth_core.training.penalty import penalized_scales
 
-Value = TypeVar("Value")
-
 FEW = 8
 """Examples that are looked at with a network."""
-
-
-class CheckError(ValueError):
-    """Something in the config that cannot work; one line that begins with its key."""
 
 
 @command
@@ -68,7 +62,11 @@ def main() -> None:
     asked = json.load(sys.stdin)
     import_modules(asked["modules"])
     for name, task in asked["tasks"].items():
-        check_task(name, task)
+        try:
+            check_task(name, task)
+        except ValueError as error:
+            line = as_configured(str(error), task.get("derived", {}))
+            raise (CheckError(line) if line else error) from None
 
 
 @dataclass(frozen=True)
@@ -145,6 +143,7 @@ def built(
         consumers, without_filters = consumers_of(module, shape), weights_without_filters(module)
         channels = listed_channels(module, shape)
     plain = {method: of_method.model_dump() for method, of_method in methods.items()}
+    check_prunable(name, layers, methods)
     check_methods(layers, stack([initial]), plain, consumers, without_filters, channels)
     for method, of_method in methods.items():
         check_growth(name, module, layers, method, of_method)
@@ -282,16 +281,6 @@ def check_treatment(network: Network, asked: Mapping[str, Any], ticket: Ticket) 
             check_masks(branch, [(ticket, treated)])
 
     attempt(f"{asked['key']}: '{branch.treatment.name}' cannot treat a ticket of '{network.task}'", work)
-
-
-def attempt(problem: str, work: Callable[[], Value]) -> Value:
-    """Do what calls a user's code, which may fail in any way. Raises CheckError."""
-    try:
-        return work()
-    except Exception as error:
-        is_ours = type(error).__module__.startswith("lth_core.")
-        reason = " ".join(str(error).split()) if is_ours else one_line(error)
-        raise CheckError(f"{problem} ({reason})") from None
 
 
 if __name__ == "__main__":

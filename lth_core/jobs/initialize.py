@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -44,6 +44,15 @@ from lth_core.tasks.base import TaskError
 from lth_core.tasks.fitting import check_measures, check_network, input_shape
 from lth_core.tasks.opening import build_task
 from lth_core.training.proof import ProofError, prove, recipe
+
+
+def check_prunable(task: str, layers: Mapping[str, str], methods: Iterable[str]) -> None:
+    """Raise ModelError, with the key of the config, where methods prune a network that has nothing to prune."""
+    if (names := sorted(methods)) and not layers:
+        raise ModelError(
+            f"tasks.{task}.model: its network has no weights that method '{names[0]}' could prune: no convolution or "
+            "linear layer is trained, and no module declares other weights `prunable`"
+        )
 
 
 def check_methods(
@@ -172,6 +181,7 @@ def main() -> None:
         per_weight = flops_per_weight(module, shape, layers)
     consumers, channels = consumers_of(module, shape), listed_channels(module, shape)
     about = (consumers, weights_without_filters(module), channels)
+    check_prunable(options.task, layers, options.methods[options.task])
     check_methods(layers, weights, options.methods[options.task], *about)
     examples = {split: data.size(split) for split in SPLITS}
     header = {"layers": layers, "consumers": consumers or {}, "channels": channels}

@@ -18,6 +18,7 @@ from torch import nn
 
 from lth_core.models.groups import Group, TensorAxis, rows_and_columns
 from lth_core.models.layers import batch_norm_scales
+from lth_core.models.obstacles import obstacle
 from lth_core.models.shrinking import TOLERANCE, known_groups, proof_inputs, take_out
 from lth_core.models.unit_tracing import named_tensors
 from lth_core.randomness import random_generator
@@ -39,7 +40,8 @@ def removable_channels(module: nn.Module, input_shape: Sequence[int]) -> list[di
     if groups is None:
         raise ChannelsError(
             f"this network cannot be traced with inputs of shape {tuple(input_shape)}, so it is not known which "
-            "layers read which channels"
+            f"layers read which channels: they are not followed through {obstacle(module, input_shape)}; replace that "
+            "by linear layers, convolutions without groups or batch norm, or prune single weights (granularity: weight)"
         )
     axes_of, scales = {name: tensor.ndim for name, tensor in named_tensors(module)}, batch_norm_scales(module)
     listed, removable = [], []

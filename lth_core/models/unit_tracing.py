@@ -40,7 +40,7 @@ def trace_units(module: nn.Module, input_shape: Sequence[int], partly: bool = Fa
     Raises NotUnderstood for an operation that is not known or, with `partly`, takes its units for fixed; raises what
     modules raise that cannot be traced.
     """
-    tracing = _Tracing(module, partly)
+    tracing = Tracing(module, partly)
     with torch.no_grad():
         tracing.run(zeros(input_shape, 2, next(module.parameters()).device))
     groups = [units for units in tracing.started if units.merged_into is None]
@@ -82,7 +82,7 @@ class _Carried:
         return [(part.width, part.repeats) for part in self.parts]
 
 
-class _Tracing(fx.Interpreter):
+class Tracing(fx.Interpreter):
     """Runs the traced network on a batch and follows the units through every operation."""
 
     def __init__(self, module: nn.Module, partly: bool):

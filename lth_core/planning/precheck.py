@@ -49,6 +49,7 @@ def questions(plan: Plan, tasks: Collection[str], made: Collection[str]) -> str:
             "exchanged": _exchanged(plan, name, made),
             "methods": {method: plan.methods[method].model_dump(mode="json") for method in methods[name]},
             "configured": sorted(methods[name] & plan.config.methods.keys()),
+            "derived": _derived(plan, name, methods[name]),
             "treated": treated[name],
         }
     treatments = {ticket["branch"]["treatment"]["name"] for tickets in treated.values() for ticket in tickets}
@@ -56,6 +57,17 @@ def questions(plan: Plan, tasks: Collection[str], made: Collection[str]) -> str:
     sources |= {other["name"] for task in asked.values() for other in task["exchanged"]}
     modules = plan.specs.modules_of({*tasks, *sources}, set().union(*methods.values()), treatments)
     return canonical({"modules": modules, "tasks": asked})
+
+
+def _derived(plan: Plan, task: str, methods: set[str]) -> dict[str, str]:
+    """Say of methods that a study derives from the one of a task where the config names study and method."""
+    keys = {}
+    for name, study in plan.studies.items():
+        base, of_study = study.tasks.get(task), study.methods(plan.config)
+        for method in methods & of_study.keys() - plan.config.methods.keys():
+            if base and method.startswith(base):
+                keys[method] = f"studies.{name}.tasks.{task}: methods.{base}"
+    return keys
 
 
 def _data(plan: Plan, settings: Task, made: Collection[str]) -> dict[str, Any]:

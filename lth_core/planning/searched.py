@@ -41,6 +41,9 @@ def _problems(method: Method, config: Config, task: str) -> Iterator[tuple[tuple
         yield ("parametrization",), f"'{name}' does not go on from the mask of the level before: remove iterative: true"
     if method.levels > 1 and not registry.parametrization.facts(name).get("exact"):
         yield ("parametrization",), f"'{name}' finds one density, whatever the level asks for: set levels: 1"
+    if getattr(registry.parametrization.get(name), "trains_weights", False) and not method.search.retrain:
+        untrained = "which do not fit untrained ones: remove retrain: false"
+        yield ("retrain",), f"'{name}' trains weights with its masks, {untrained}"
     try:
         recipe = method.search.train.applied(settings.train)
     except ValidationError as error:

@@ -17,11 +17,6 @@ def prunable(layers: Mapping[str, str], exclude: Sequence[str]) -> dict[str, str
 
     Raises ExclusionError when an exclusion matches nothing or everything is excluded.
     """
-    if not layers:
-        raise ExclusionError(
-            "exclude: nothing of the network can be pruned: no convolution or linear layer is trained, and no module "
-            "declares other weights `prunable`"
-        )
     for pattern in exclude:
         if not any(pattern == kind or fnmatchcase(name, pattern) for name, kind in layers.items()):
             known = ", ".join(layers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import prod
 
 from lth_core.config import Method
@@ -32,6 +32,7 @@ def check_patterns(method: Method, layers: Mapping[str, str], shapes: Shapes, un
     assert method.block is not None
     if flat := [name for name in layers if len(shapes[name]) < 2]:
         raise PatternError(f"granularity: blocks need weights with rows and columns: exclude {', '.join(flat)}")
+    _check_sizes(method.block, layers, shapes)
     grids = {name: grid(shapes[name], method.block) for name in layers}
     if not is_allocated(method) and method.scope == "layer":
         _check_levels(method, layers, grids)
@@ -48,6 +49,16 @@ def _check_groups(m: int, layers: Mapping[str, str], shapes: Shapes, unlike: Map
             problems.append(f"{name} ({count} input{'s' * (count > 1)})")
     if problems:
         raise PatternError(f"granularity: inputs must come in groups of {m}: exclude {', '.join(problems)}")
+
+
+def _check_sizes(block: Block, layers: Iterable[str], shapes: Shapes) -> None:
+    """Refuse blocks that are larger than a weight in both directions: it would be kept or pruned as a whole."""
+    larger = [name for name in layers if block.height > shapes[name][0] and block.width > shapes[name][1]]
+    if larger:
+        sizes = ", ".join(f"{name} ({shapes[name][0]} x {shapes[name][1]})" for name in larger)
+        raise PatternError(
+            f"block: {block.height} x {block.width} is larger than {sizes}: smaller blocks, or exclude it"
+        )
 
 
 def _check_levels(method: Method, layers: Mapping[str, str], grids: Shapes) -> None:

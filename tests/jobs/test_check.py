@@ -110,6 +110,7 @@ def complaint(data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
         treated: Sequence[dict] = (),
         other: dict | None = None,
         configured: Sequence[str] = ("imp",),
+        derived: dict[str, str] | None = None,
         **method: Any,
     ) -> str:
         task = {
@@ -122,7 +123,7 @@ def complaint(data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
         }
         asked = {"task": task, "data": str(data_file) if data else None, "facts": {} if data else FACTS}
         asked |= {"proved": ["0-0"], "methods": {"imp": {"rate": 0.2, "levels": 1} | method}, "treated": treated}
-        asked |= {"configured": configured}
+        asked |= {"configured": configured, "derived": derived or {}}
         if other:
             exchanged = {"name": "other", "key": "branches.b.source", "data": None, "facts": FACTS}
             asked["exchanged"] = [exchanged | {"task": task | {"model": other}}]
@@ -326,3 +327,32 @@ def test_penalties_of_what_has_no_mask_are_refused(complaint: Callable[..., str]
     assert complaint(search=penalized, configured=()) == ""  # of a study's method, made from one that prunes edges
     del penalized["parametrization"]["edge_penalty"]
     assert complaint(search=penalized) == ""
+
+
+def test_errors_of_derived_methods_name_what_the_config_has(complaint: Callable[..., str]) -> None:
+    of_channels = {"criterion": "batch-norm-scale", "granularity": "channel"}
+    key = "studies.you2020.tasks.mini: methods.channels"
+    said = complaint(**of_channels, configured=(), derived={"imp": key})
+    assert said.startswith(f"error: {key}.criterion: 'batch-norm-scale' cannot score the weights of 'mini'")
+
+
+@model("test-check-fixed")
+def fixed(classes, input_shape):
+    from torch import nn
+
+    class Scaled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(classes))
+
+        def forward(self, images):
+            return images.flatten(1)[:, : len(self.scale)] * self.scale
+
+    return Scaled()
+
+
+def test_a_network_without_weights_to_prune_is_named_and_no_exclusion(complaint: Callable[..., str]) -> None:
+    assert complaint(network="test-check-fixed") == (
+        "error: tasks.mini.model: its network has no weights that method 'imp' could prune: no convolution or linear "
+        "layer is trained, and no module declares other weights `prunable`\n"
+    )

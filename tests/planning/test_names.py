@@ -114,6 +114,7 @@ BAD = [
     (SEARCH % "rewind: {policy: fine-tune, step: 5}, search: {parametrization: edge-popup}", "methods.search: search learns the mask of single weights from theta_0 or theta_k: remove rewind policy 'fine-tune'"),
     (SEARCH % "iterative: true, search: {parametrization: edge-popup}", "methods.search.search.parametrization: 'edge-popup' does not go on from the mask of the level before: remove iterative: true"),
     (SEARCH % "search: {parametrization: {name: soft-mask, weight_penalty: high}}", "methods.search.search.parametrization.weight_penalty: must be a number (got 'high')"),
+    (SEARCH % "search: {parametrization: soft-mask, retrain: false}", "methods.search.search.retrain: 'soft-mask' trains weights with its masks, which do not fit untrained ones: remove retrain: false"),
     (SEARCH % "search: {parametrization: edge-popup, weights: constant}", "methods.search: search.weights 'constant' is for subnetworks that stay untrained: add retrain: false, or remove it"),
     (SEARCH % "search: {parametrization: edge-popup, train: {steps: 5}}", "methods.search.search.train: does not go with the recipe of task 'digits-lenet': evaluate_every (20) must be at most steps (5)"),
     ("{methods: {search: {levels: 2, search: {parametrization: sampled-mask}}}, studies: {toy: {tasks: {digits-lenet: search}}}}", "methods.search.search.parametrization: 'sampled-mask' finds one density, whatever the level asks for: set levels: 1"),

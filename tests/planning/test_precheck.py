@@ -9,6 +9,7 @@ from typing import Any
 from lth_core.planning.plan import Plan
 from lth_core.planning.precheck import questions
 from tests.support.example_plan import plan_of  # noqa: F401 (a fixture)
+from tests.support.you2020_results import config, study
 
 
 def controls(config: dict[str, Any]) -> None:
@@ -62,3 +63,11 @@ def test_methods_that_a_study_derives_are_told_from_those_of_the_config(plan_of:
     plan = plan_of(lambda config: config["studies"]["frankle2019"].update(one_shot=True))
     asked = json.loads(questions(plan, ["mini"], ()))["tasks"]["mini"]
     assert asked["configured"] == ["reset"] and set(asked["methods"]) > {"reset"}
+
+
+def test_a_method_that_a_study_derives_is_named_as_the_task_and_method_of_the_config() -> None:
+    plan = Plan(config(), {"you2020": study()})
+    asked = json.loads(questions(plan, ["mini"], [run.trained("results") for run in plan.runs]))["tasks"]["mini"]
+    assert asked["configured"] == []
+    assert set(asked["derived"]) == set(asked["methods"]) and "channels-drawn-at-60" in asked["derived"]
+    assert set(asked["derived"].values()) == {"studies.you2020.tasks.mini: methods.channels"}

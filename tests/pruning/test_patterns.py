@@ -196,6 +196,18 @@ def test_layers_that_do_not_divide_are_listed_in_one_line_unless_they_are_exclud
     checked(n_of_m(2, 4, exclude=["[f]irst", "[t]urned", "embedding"]), layers, shapes)
 
 
+def test_blocks_larger_than_a_weight_are_refused() -> None:
+    sizes = {"first": (32, 64), "second": (400, 64), "third": (2, 500)}
+    layers = dict.fromkeys(sizes, "hidden")
+    size = {"height": 400, "width": 400}
+    with pytest.raises(PatternError) as caught:
+        checked(blocks(rate=0.4, block=size, scope="global"), layers, sizes)
+    assert str(caught.value) == (
+        "methods.mine.block: 400 x 400 is larger than first (32 x 64): smaller blocks, or exclude it"
+    )
+    checked(blocks(rate=0.4, block=size, scope="global", exclude=["firs*"]), layers, sizes)
+
+
 def test_blocks_need_rows_and_columns_and_one_that_is_left() -> None:
     checked(blocks(rate=0.4))
     with pytest.raises(PatternError, match=r"^methods\.mine\.granularity: blocks need .*: exclude edges$"):
