@@ -47,7 +47,7 @@ def shrink(module: nn.Module, input_shape: Sequence[int]) -> nn.Module:
         groups = known_groups(small, input_shape)
         if groups is None:
             plain = len(input_shape) < 2 and not isinstance(input_shape, TokenShape)
-            hint = " (tokens and nodes need a TokenShape)" if plain else ""
+            hint = " (tokens or nodes would need a TokenShape)" if plain else ""
             raise ShrinkingError(
                 f"this network cannot be traced with inputs of shape {tuple(input_shape)}{hint}, so it is not known "
                 "which layers consume which units"

@@ -31,8 +31,8 @@ def example_of(module: nn.Module, input_shape: Sequence[int]) -> Tensor:
                 return _taken(module, zeros(TokenShape(input_shape), 2, device))
         numbers = "whole numbers" if isinstance(input_shape, TokenShape) else "numbers"
         raise TicketError(
-            f"this network does not take {numbers} of shape (N, {', '.join(map(str, input_shape))}): give the shape of "
-            f"one example, as load_inputs does ({cause_of(error)})"
+            f"this network does not take {numbers} of shape ({', '.join(map(str, ('N', *input_shape)))}): give the "
+            f"shape of one example ({cause_of(error)})"
         ) from error
 
 

@@ -35,16 +35,16 @@ def export_onnx(module: nn.Module, input_shape: Sequence[int], path: str | Path)
     TokenShape where these are whole numbers; a network that fails on others gets these. Masks are made permanent in the
     file, which is as large as that of the dense network. Weights that are too large for one file lie in a second one,
     `path` with `.data` after it; both belong together. Raises TicketError when the packages that torch needs are not
-    installed, the network does not take such inputs or torch cannot export it, ArtifactError when the files cannot be
-    written.
+    installed, the network does not take such inputs or torch cannot export it for any N, ArtifactError when the files
+    cannot be written.
     """
     if missing := [package for package in ONNX_PACKAGES if find_spec(package) is None]:
         raise TicketError(f"export to ONNX needs packages that are not installed: pip install {' '.join(missing)}")
-    module = folded(module)
-    tensors = [*module.parameters(), *module.buffers()]
-    example = example_of(module, input_shape)  # two of them: torch.export takes a batch of one for a constant
-    name = _name_of(example)
     try:
+        module = folded(module)
+        tensors = [*module.parameters(), *module.buffers()]
+        example = example_of(module, input_shape)  # two of them: torch.export takes a batch of one for a constant
+        name = _name_of(example)
         with _silence():
             program = torch.onnx.export(
                 module,
@@ -55,8 +55,14 @@ def export_onnx(module: nn.Module, input_shape: Sequence[int], path: str | Path)
                 dynamo=True,
                 verbose=False,
             )
+    except TicketError:
+        raise
     except Exception as error:  # whatever a module does that torch cannot export
         raise TicketError(f"torch cannot export this network to ONNX ({cause_of(error)})") from error
+    assert program is not None
+    (inputs,) = program.model.graph.inputs
+    if inputs.shape is None or isinstance(inputs.shape[0], int):
+        raise TicketError("torch cannot export this network to ONNX for any number of examples, but for 2 at once only")
     large = sum(tensor.nbytes for tensor in tensors) > LARGEST_FILE
     write_whole(path, lambda temporary: _save(program, large, temporary, Path(path)), summed=False)
 

@@ -254,5 +254,7 @@ def test_a_masked_module_is_shrunk_without_making_its_masks_permanent_before() -
 
 def test_tokens_of_a_plain_shape_are_said_as_such() -> None:
     transformer = registry.model.call("transformer", {"vocabulary": 11, "context": 20}, {"width": 8})
-    with pytest.raises(ShrinkingError, match=r"inputs of shape \(20,\) \(tokens and nodes need a TokenShape\), so"):
+    with pytest.raises(
+        ShrinkingError, match=r"inputs of shape \(20,\) \(tokens or nodes would need a TokenShape\), so"
+    ):
         shrink(transformer, (20,))

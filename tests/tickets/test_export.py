@@ -215,6 +215,17 @@ def test_a_network_that_torch_cannot_export_is_one_line_with_its_cause(
 
 
 @needs_onnx
+def test_a_file_for_one_number_of_examples_is_refused_in_one_line(tmp_path: Path) -> None:
+    class OfTwo(nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            return images.reshape(2, 64)
+
+    with pytest.raises(TicketError, match=r"to ONNX for any number of examples, but for 2 at once only$"):
+        export_onnx(OfTwo(), SHAPE, tmp_path / "ticket.onnx")
+    assert not any(tmp_path.iterdir())
+
+
+@needs_onnx
 @pytest.mark.parametrize(
     ("model", "shape", "problem"),
     [
