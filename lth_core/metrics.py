@@ -15,6 +15,12 @@ ROUNDING = 1e-8
 of the same examples in another order differ in their last ones."""
 
 
+def amount(number: str, unit: str) -> str:
+    """Write a number with its unit, which is singular for 1: "1 nat", "0.5 nats"."""
+    one = re.sub(r"s\b", "", unit, count=1)
+    return f"{number} {one if number == '1' else unit}"
+
+
 @dataclass(frozen=True)
 class Metric:
     """Describe a measured quantity: what it is called, and when a difference in it counts.
@@ -48,8 +54,7 @@ class Metric:
     @property
     def tolerance(self) -> str:
         """How much worse still matches, in words: "0.2 percentage points", "1 nat"."""
-        unit = re.sub(r"s\b", "", self.unit, count=1) if self.matching == 1 else self.unit
-        return f"{self.matching:g} {unit}"
+        return amount(f"{self.matching:g}", self.unit)
 
     def text(self, value: float) -> str:
         """Write a measured value, as logs do: 97.2%, 1.84."""

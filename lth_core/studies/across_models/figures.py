@@ -11,6 +11,7 @@ from lth_core.drawing.axes import density_axis
 from lth_core.drawing.colours import GRID, NEUTRAL, THRESHOLD, role_style
 from lth_core.drawing.figures import legend, panels
 from lth_core.drawing.style import SMALL
+from lth_core.metrics import amount
 from lth_core.studies.across_models.judged import FRECHET
 from lth_core.studies.across_models.study import FIGURE, RANDOM, REINIT, Design
 from lth_core.studies.across_models.tables import branches
@@ -101,8 +102,8 @@ def _name_rows(axes: Axes, tasks: pd.DataFrame) -> None:
         different = kinds[position] != kinds[position - 1]
         axes.axhline(position - 0.5, color=THRESHOLD if different else GRID, linewidth=0.5, zorder=0)
     for position, row in enumerate(tasks.to_dict("records")):
-        unit = "" if row["metric"] in row["unit"] else f" {row['unit']}"
-        words = f"{row['metric']},\nwithin {row['matching']:.3g}{unit}"
+        matching, unit = f"{row['matching']:.3g}", row["unit"].replace("percentage points", "points")
+        words = f"{row['metric']},\nwithin {matching if row['metric'] in unit else amount(matching, unit)}"
         axes.annotate(
             words,
             (1, position),

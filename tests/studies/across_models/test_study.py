@@ -171,3 +171,13 @@ def test_the_caption_says_what_gans_are_measured_by(tables: dict[str, pd.DataFra
     lowest = tables["lowest"].assign(metric="Frechet distance")
     (drawing,) = study().figures(config(), tables | {"lowest": lowest})
     assert "A GAN is measured by the Frechet distance" in drawing.caption
+
+
+def test_what_each_task_is_measured_by_stands_beside_it_on_the_figure(tables: dict[str, pd.DataFrame]) -> None:
+    (drawing,) = study().figures(config(), tables)
+    figure = drawing.draw()
+    figure.set_dpi(200)  # as it is written
+    figure.draw_without_rendering()
+    texts = [text for text in figure.axes[0].texts if text.get_text()]
+    assert [text.get_text() for text in texts] == ["accuracy,\nwithin 0.2 points", "negative ELBO,\nwithin 1 nat"]
+    assert all(text.get_window_extent().x1 <= figure.bbox.width for text in texts)
