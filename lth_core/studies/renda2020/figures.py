@@ -121,7 +121,7 @@ def _against_budget(view: View) -> Figure:
             panel.set_title(f"{pruning}, {percent_text(view.density(level))}% of weights")
             _difference_axis(panel, view.metric)
     for panel in axes[-1]:
-        panel.set_xlabel("retraining budget t (steps)")
+        panel.set_xlabel("retraining budget (steps)")
     legend(figure, interval_note(view.table["seed"].nunique()))
     return figure
 
