@@ -1,6 +1,7 @@
 """Write the gallery's pages from runs, so that no number is copied by hand.
 
     python -m docs.gallery_pages add NAME --title TITLE --command COMMAND [--about TEXT] [--figure STUDY/FIGURE ...]
+        [--without STUDY ...]
     python -m docs.gallery_pages index
 
 `add` writes docs/gallery/NAME.md from results/tables/NAME/claims.csv and the figures in reports/NAME/ (`--run` names
@@ -43,9 +44,16 @@ that is contradicted on a small network may still hold elsewhere ([What the numb
 """
 
 
-def add(name: str, run: Path, facts: Mapping[str, str], chosen: Sequence[str], folder: Path = FOLDER) -> None:
+def add(
+    name: str,
+    run: Path,
+    facts: Mapping[str, str],
+    chosen: Sequence[str],
+    folder: Path = FOLDER,
+    without: Sequence[str] = (),
+) -> None:
     """Write the page of a run, and its figures. Raises ArtifactError where the run has no claims or figures."""
-    rows = read_rows(claims_file(str(run / "results"), name))
+    rows = [row for row in read_rows(claims_file(str(run / "results"), name)) if row["study"] not in without]
     claims = [row | {key: float(row[key]) for key in NUMBERS} for row in rows]
     figures = dict(figure.split("/", 1) for figure in chosen)
     folder.mkdir(exist_ok=True)
@@ -147,11 +155,12 @@ def main(words: Sequence[str] | None = None) -> None:
     added.add_argument("--command", required=True, help="what made the run")
     added.add_argument("--about", default="", help="sentences about the run: seeds, time, machine")
     added.add_argument("--figure", action="append", default=[], metavar="STUDY/FIGURE", help="default: the first ones")
+    added.add_argument("--without", action="append", default=[], metavar="STUDY", help="that another page shows")
     options = parser.parse_args(words)
     catalogue.register()
     if options.command_name == "add":
         facts = {key: getattr(options, key) for key in ("title", "command", "about")} | {"date": f"{date.today()}"}
-        add(options.name, options.run, facts, options.figure)
+        add(options.name, options.run, facts, options.figure, without=options.without)
     index()
 
 

@@ -68,6 +68,13 @@ def run(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_studies_that_another_page_shows_are_left_out(run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "gallery"
+    gallery_pages.add("config", run, FACTS, [], folder, without=["frankle2019"])
+    assert "Tickets match" not in (folder / "config.md").read_text()
+    assert not list(folder.glob("*.png"))
+
+
 def test_a_page_has_the_figure_and_the_numbers_of_the_run(run: Path, tmp_path: Path) -> None:
     folder = tmp_path / "gallery"
     gallery_pages.add("config", run, FACTS, [], folder)
