@@ -7,6 +7,7 @@ editors from these models.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt, PrivateAttr, model_validator
@@ -217,7 +218,7 @@ class Config(Section):
             ("methods", self.methods, RESERVED_METHOD_NAMES),
             ("branches", self.branches, RESERVED_BRANCH_NAMES),
         ):
-            for name in reserved:
-                if name in names:
+            for name in names:
+                if name in reserved or re.fullmatch(r"\d+-\d+", name):  # the second is how folders of seeds are called
                     raise ValueError(f"{section}.{name}: this name is reserved for folders and tables: choose another")
         return self

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,8 +51,9 @@ def classifier(folder: str, classes: int) -> SequenceClassifier:
     transformers.logging.set_verbosity_error()  # which tells of every head that is drawn
     transformers.logging.disable_progress_bar()
     try:
-        network: Any = transformers.AutoModelForSequenceClassification.from_pretrained(
+        network, loaded = transformers.AutoModelForSequenceClassification.from_pretrained(
             path,
+            output_loading_info=True,
             num_labels=classes,
             ignore_mismatched_sizes=True,  # of the head
             local_files_only=True,
@@ -64,9 +66,23 @@ def classifier(folder: str, classes: int) -> SequenceClassifier:
         raise ModelError(
             f"'{folder}' holds no sequence classifier that can be read ({one_line(error):.200})"
         ) from error
+    _require_all_but_the_head(folder, network, loaded)
     padding = network.config.pad_token_id
     require(padding is not None, f"'{folder}' has no pad_token_id in config.json: add it, as texts are padded")
     return SequenceClassifier(network, padding)
+
+
+def _require_all_but_the_head(folder: str, network: Any, loaded: Mapping[str, Any]) -> None:
+    """Refuse files that lack weights of the base model, or have them in other sizes: they would be drawn, silently.
+
+    The head is drawn in any case, and so is the pooler before it, which models of masked language do not have.
+    """
+    base = f"{network.base_model_prefix}."
+    other = [one if isinstance(one, str) else one[0] for one in loaded["mismatched_keys"]]
+    for names, fault in ((loaded["missing_keys"], "is missing"), (other, "has another size than config.json says")):
+        drawn = sorted(name for name in names if name.startswith(base) and "pooler" not in name)
+        first, more = (*drawn, "")[0], f" (and {len(drawn) - 1} more)" if len(drawn) > 1 else ""
+        require(not drawn, f"the weights in '{folder}' are not those of its config.json: '{first}' {fault}{more}")
 
 
 def _prunable(network: Any) -> dict[str, str]:

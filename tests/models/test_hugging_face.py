@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,35 @@ def test_damaged_weights_are_one_line(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text((folder / "config.json").read_text())
     (tmp_path / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:-8])
     assert refused(tmp_path).startswith("'folder' holds no sequence classifier that can be read (")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "fault"),
+    [
+        ("vocab_size", 20, "'bert.embeddings.word_embeddings.weight' has another size than config.json says"),
+        ("vocab_size", 8, "'bert.embeddings.word_embeddings.weight' has another size than config.json says"),
+        ("intermediate_size", 64, "has another size than config.json says (and 2 more)"),
+        ("num_hidden_layers", 2, "'bert.encoder.layer.1.attention.output.LayerNorm.bias' is missing (and 15 more)"),
+    ],
+)
+def test_weights_of_another_config_are_refused_instead_of_drawn(
+    folder: Path, tmp_path: Path, key: str, value: int, fault: str
+) -> None:
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    file = copy / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {key: value}))
+    said = refused(copy)
+    assert said.startswith("the weights in 'folder' are not those of its config.json: '") and fault in said
+
+
+def test_weights_of_a_model_without_head_and_pooler_are_taken(folder: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    safetensors = pytest.importorskip("safetensors.torch")
+    weights = safetensors.load_file(copy / "model.safetensors")
+    kept = {name: value for name, value in weights.items() if "pooler" not in name and "classifier" not in name}
+    safetensors.save_file(kept, copy / "model.safetensors", metadata={"format": "pt"})
+    built = build(copy).state_dict()
+    assert all((built[f"network.{name}"] == value).all() for name, value in kept.items())
 
 
 def test_data_of_another_vocabulary_or_longer_than_the_model_are_one_line(folder: Path) -> None:

@@ -25,6 +25,7 @@ BAD = [
     # names that become folders
     ("methods: {IMP: {levels: 1}}", f"methods.IMP: {NAMES} (got 'IMP')"),
     ("methods: {../imp: {levels: 1}}", f"methods.'../imp': {NAMES} (got '../imp')"),
+    ("branches: {0-0: {treatment: reinit}}", "branches.0-0: this name is reserved for folders and tables: choose another"),
     ("methods: {dense: {levels: 1}}", "methods.dense: this name is reserved for folders and tables: choose another"),
     (
         "branches: {ticket: {treatment: reinit}}",
