@@ -29,6 +29,8 @@ class TaskClaims(TaskSheet):
     """Collects the claims about one task; each method adds to the sheet what can be tested."""
 
     name: ClassVar[str] = "generative-tickets"
+    shows_distances: ClassVar[str] = "tickets"
+    """The kind of figure that shows the energy distances of images, or the images."""
     study: Design
 
     def fill(self) -> None:
@@ -126,7 +128,7 @@ class TaskClaims(TaskSheet):
 
     def of_images(self) -> None:
         """Claim that the images of tickets are nearer to real ones than those of random masks."""
-        self.sheet.read_from("samples", "tickets")
+        self.sheet.read_from("samples", self.shows_distances)
         level = self.level(SPARSE)
         if level is None or RANDOM not in self.study.controls:
             return

@@ -53,6 +53,7 @@ class TransferClaims(TaskClaims):
         source = self.study.transfers.get(self.task)
         if source is None:
             return
+        self.sheet.read_from(table, "transfer")
         method, names = self.study.tasks[source], transferred(source)
         rows = {name: self.rows(name, method, table) for name in names}
         level = nearest_level(rows[names[0]], SPARSE, within=NEAR)
@@ -73,17 +74,28 @@ class TransferClaims(TaskClaims):
 class GanClaims(TransferClaims):
     """Collects the claims about one GAN, by what a judge says of its images."""
 
+    shows_distances = "samples"
+
     def fill(self) -> None:
         """Add all claims about the task; without a judge that is fit only what needs none."""
         self.of_images()
         if self.judge_is_fit:
+            self.sheet.read_from("judged", "tickets")
             self.against_dense()
             self.against_random()
             self.against_reinit()
             self.of_classes()
+            self.sheet.read_from("judged", "players")
             self.of_both_players()
             self.of_discriminators()
             self.of_transfer("frechet_distance", "judged")
+
+    def at(self, level: int) -> str:
+        """Say what part of the weights tickets of a level have: of those of the generator, where it is pruned alone."""
+        method = self.config.methods[self.study.tasks[self.task]]
+        alone = any(pattern.startswith("discriminator") for pattern in method.exclude)
+        of = "the generator's weights" if alone else "the weights"
+        return with_weights(level_densities(self.rows())[level], of=of)
 
     @property
     def judge_is_fit(self) -> bool:

@@ -38,6 +38,19 @@ def test_every_claim_measures_what_it_says() -> None:
         assert claim.estimate == pytest.approx(effect, rel=1e-6), sentence
 
 
+def test_claims_are_read_from_the_table_and_the_figure_that_have_them() -> None:
+    drawn = study().figure_names(config())
+    read = {claim.claim.split(",")[0]: (claim.table, claim.figure) for claim in claims("gan").values()}
+    assert all(figure in drawn for _, figure in read.values())
+    judged = {sentence: figure for sentence, (table, figure) in read.items() if table == "judged"}
+    assert judged["Images of tickets match those of dense networks within the spread of seeds"] == "tickets-gan"
+    assert judged["Pruning the discriminator"] == "players-gan"
+    assert judged["Tickets of the generator of 'vae' are better than random masks"] == "transfer-gan"
+    assert len(read) - len(judged) == 1  # the energy distance
+    (passed,) = (one for name, one in claims("vae").items() if name.startswith("Tickets of the generator"))
+    assert (passed.table, passed.figure) == ("measurements", "transfer-vae")
+
+
 def test_random_masks_must_be_worse_by_more_than_the_spread_of_seeds() -> None:
     judged = tables()["judged"]
     random = (judged["branch"] == "random-mask") & (judged["level"] == 3)
