@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from textwrap import fill
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -39,7 +40,10 @@ def drawings(study: Players, config: Config, tables: dict[str, pd.DataFrame]) ->
             "players": players,
             "transfer": transfer,
         }
-        drawn += [kinds[kind](view) for kind in study.kinds(config, task)]
+        for kind in study.kinds(config, task):
+            drawing = kinds[kind](view)
+            reported = kind == "samples" or task not in gans or view.judge_is_fit
+            drawn.append(drawing if reported else replace(drawing, draw=view.unreported))
     return drawn
 
 
@@ -50,12 +54,24 @@ class PlayerView(View):
     study: Players
 
     @property
+    def judge_is_fit(self) -> bool:
+        """Tell whether the judge is accurate enough."""
+        return float(self.of_task("judged")[ACCURACY].mean()) >= self.config.judge.least
+
+    def unreported(self) -> Figure:
+        """Draw, in place of what an unfit judge says, that it is not reported."""
+        figure, ((axes,),) = panels(width=4.6, height=0.8)
+        axes.set(xticks=[], yticks=[], xlabel=fill(self.judge, 60))
+        axes.spines[:].set_visible(False)
+        return figure
+
+    @property
     def judge(self) -> str:
         """Say how good the judge is or, where it is not good enough, that nothing is reported."""
         accuracy, least = float(self.of_task("judged")[ACCURACY].mean()), self.config.judge.least
         name = f"the classifier of task '{self.config.judge.tasks[self.config.tasks[self.task].dataset]}'"
         seen = f"{name} knows {percent_text(accuracy)}% of validation images"
-        if not accuracy >= least:
+        if not self.judge_is_fit:
             return (
                 f"No distances are reported, because {seen}, less than the {percent_text(least)}% that a judge needs."
             )

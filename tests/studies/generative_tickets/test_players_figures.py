@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from lth_core.drawing.words import describe
 from lth_core.studies.base import Drawing
 from tests.support.players_results import config, study, tables
 
@@ -52,4 +53,12 @@ def test_passed_on_generators_are_drawn_in_the_metric_of_their_task(figures: dic
 def test_a_judge_that_is_not_good_enough_is_named_in_one_line() -> None:
     drawings = study().figures(config(), tables(accuracy=0.89))
     assert "No distances are reported, because the classifier of task 'judge' knows 89%" in drawings[0].caption
-    drawings[0].draw().draw_without_rendering()
+    judged = [drawing for drawing in drawings if drawing.name in ("tickets-gan", "players-gan", "transfer-gan")]
+    assert len(judged) == 3
+    for drawing in judged:
+        figure = drawing.draw()
+        figure.draw_without_rendering()
+        assert not figure.legends and not figure.axes[0].lines
+        assert describe(figure).startswith("Figure: No distances are reported, because")
+    (passed,) = (drawing for drawing in drawings if drawing.name == "transfer-vae")
+    assert passed.draw().axes[0].lines
