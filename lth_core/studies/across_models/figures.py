@@ -30,6 +30,7 @@ OF_GANS = (
     " A GAN is measured by the Frechet distance of its images to test images, in the features of a classifier; what is "
     "worse by the standard deviation of dense networks over seeds still matches."
 )
+UNMEASURED = " Not measured: trainings diverged, or the classifier that judges a GAN's images is not accurate enough."
 NOUNS = {RANDOM: "random masks with the same counts per layer", REINIT: "the tickets' masks on fresh weights"}
 
 
@@ -43,6 +44,8 @@ def caption(study: Design, lowest: pd.DataFrame) -> str:
     compared = listing(["tickets", *(NOUNS.get(name, f"branch {name}") for name in study.controls)])
     fewest, most = lowest["seeds"].min(), lowest["seeds"].max()
     seeds = f"{most}" if fewest == most else f"{fewest} to {most}"
+    gans = OF_GANS if FRECHET.label in set(lowest["metric"]) else ""
+    unmeasured = UNMEASURED if lowest["lowest"].isna().any() else ""
     return (
         f"How few weights still match the dense network: for {compared}, the lowest tested density at which the mean "
         "test metric at the end of training matches that of the dense network, as it does at all higher tested "
@@ -51,7 +54,7 @@ def caption(study: Design, lowest: pd.DataFrame) -> str:
         "the lowest one that does not surely fail to. Arrows: that is the lowest density that was tested, so it may be "
         "lower. Hollow, at 100%: the mean does not match at the highest tested density either. Ticks: the tested "
         "densities, in percent of the weights (and edges of a graph) that the method prunes."
-        f"{OF_GANS if FRECHET.label in set(lowest['metric']) else ''}"
+        f"{gans}{unmeasured}"
     )
 
 
@@ -68,6 +71,8 @@ def overview(study: Design, tables: dict[str, pd.DataFrame]) -> Figure:
         rows = lowest[lowest["task"] == task].set_index("branch")
         for offset, branch in zip(offsets, compared, strict=True):
             _mark(panel, rows.loc[branch], position + offset, branch)
+        if rows["lowest"].isna().all():
+            panel.text(1.0, position, "not measured", va="center", fontsize=SMALL, color=NEUTRAL)
     least = gains["density"].min()
     density_axis(panel, [1.0, *(density for density in ROUND if density >= least)])
     panel.set_xlim(1.15, least / ARROW**1.3)
@@ -80,13 +85,15 @@ def _mark(axes: Axes, row: pd.Series, y: float, branch: str) -> None:
     """Draw one estimate with its interval."""
     style = role_style(branch)
     label = style.label if style.label != "other" else branch
+    axes.plot([], [], style.marker, color=style.colour, markersize=6, label=label)
+    if pd.isna(row["lowest"]):
+        return
     axes.plot([row["most"], row["fewest"]], [y, y], color=style.colour, linewidth=1.6, alpha=0.55)
     if row["fewest"] <= row["tested"]:
         head = {"arrowstyle": "->", "color": style.colour, "linewidth": 1.2, "shrinkA": 0, "shrinkB": 0}
         axes.annotate("", (row["tested"] / ARROW, y), (row["tested"], y), arrowprops=head)
     hollow = row["lowest"] >= 1
     face = "white" if hollow else style.colour
-    axes.plot([], [], style.marker, color=style.colour, markersize=6, label=label)
     axes.plot(row["lowest"], y, style.marker, color=style.colour, markerfacecolor=face, markersize=6, zorder=3)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import pandas as pd
@@ -80,7 +81,7 @@ def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
     gains: one row per task, branch and level: how much better than the dense network, in the metric's unit, with its
     95% interval, and the verdict on whether it matches. lowest: one row per task and branch: the lowest density that
     matches, as do all higher ones (`lowest`; 1: only the dense network), the ends of its 95% interval (`fewest` and
-    `most` weights), and the lowest density that was tested (`tested`).
+    `most` weights), all three empty where nothing was measured, and the lowest density that was tested (`tested`).
     """
     ends = final_metrics(read_histories(config, study.runs(config)))[list(COLUMNS)]
     measured = {"measurements": with_distances(ends, config, study.judged(config))}
@@ -109,7 +110,8 @@ def lowest(views: list[View], gains: pd.DataFrame) -> pd.DataFrame:
         measured_by = {"metric": metric.label, "matching": metric.matching, "unit": metric.unit}
         for branch in branches(view.study):
             curve = gains[(gains["task"] == task) & (gains["branch"] == branch)]
-            estimate, fewest, most = lowest_density(curve)
+            measured = curve["gain"].notna().any()
+            estimate, fewest, most = lowest_density(curve) if measured else [math.nan] * 3
             interval = {"lowest": estimate, "fewest": fewest, "most": most, "tested": curve["density"].min()}
             rows.append(about | {"branch": branch, "seeds": curve["seeds"].max()} | interval | measured_by)
     made = pd.DataFrame(rows, columns=list(LOWEST))

@@ -23,6 +23,11 @@ LABELS = {
     FRESH: "same mask, fresh weights",
     PERMUTED: "same mask, permuted pre-trained weights",
 }
+AGAINST = {
+    RANDOM: "random masks with as many weights in each layer, on the pre-trained weights",
+    FRESH: "the tickets' masks on fresh weights (at 100%: the dense network without pre-training)",
+    PERMUTED: "the tickets' masks on the pre-trained weights permuted within each pruned layer",
+}
 ROLES = {PERMUTED: "shuffle"}
 """Controls that look like another role of the same kind."""
 DENSITIES = (0.5, 0.3, 0.1)
@@ -42,9 +47,8 @@ def _tickets(study: Design, config: Config, views: list[MaskClaims]) -> Drawing:
     metric = shown[0].metric
     caption = with_direction(
         f"Test {metric.label} at the end of training, by density, of tickets that start from pre-trained weights. "
-        "Against them: random masks with as many weights in each layer, on the pre-trained weights; the tickets' masks "
-        "on fresh weights (at 100%: the dense network without pre-training), and on the pre-trained weights permuted "
-        f"within each pruned layer. {_start(study, config)} {_excluded(study, config)}",
+        f"Against them: {listing([AGAINST.get(name, f'branch {name}') for name in study.controls])}. "
+        f"{_start(study, config)} {_excluded(study, config)}",
         metric,
     )
     return Drawing(

@@ -181,3 +181,21 @@ def test_what_each_task_is_measured_by_stands_beside_it_on_the_figure(tables: di
     texts = [text for text in figure.axes[0].texts if text.get_text()]
     assert [text.get_text() for text in texts] == ["accuracy,\nwithin 0.2 points", "negative ELBO,\nwithin 1 nat"]
     assert all(text.get_window_extent().x1 <= figure.bbox.width for text in texts)
+
+
+def test_what_was_not_measured_is_said_to_be_so_and_has_no_mark(tables: dict[str, pd.DataFrame]) -> None:
+    lost = tables["measurements"]["task"] == "vae"
+    measured = tables["measurements"].assign(metric=tables["measurements"]["metric"].mask(lost))
+    views = [across_tables.View(study(), config(), {"measurements": measured}, task) for task in study().tasks]
+    gains = pd.concat(
+        [across_tables._gains(view, branch) for view in views for branch in across_tables.branches(study())]
+    )
+    lowest = across_tables.lowest(views, gains)
+    assert lowest.set_index("task")["lowest"].isna().groupby("task").all().to_dict() == {"lenet": False, "vae": True}
+    made = {"measurements": measured, "gains": gains, "lowest": lowest}
+    (drawing,) = study().figures(config(), made)
+    (axes,) = drawing.draw().axes
+    assert [text.get_text() for text in axes.texts].count("not measured") == 1
+    assert "Not measured: trainings diverged" in drawing.caption
+    of_vae = [claim for claim in study().claims(config(), made) if claim.task == "vae"]
+    assert of_vae and all(claim.verdict == "inconclusive" for claim in of_vae)
