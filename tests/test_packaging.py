@@ -122,6 +122,7 @@ def test_the_papers_of_all_studies_are_cited() -> None:
     references = yaml.safe_load((ROOT / "CITATION.cff").read_text())["references"]
     cited = {entry["title"]: entry for entry in references}
     studies = [registry.study.get(name) for name in registry.study.names()]
+    studies = [study for study in studies if study.__module__.startswith("lth_core.")]  # other tests register theirs
     papers = [study for study in studies if not study.citation.startswith("After ")]  # others have no single one
     assert not {study.title for study in papers} - set(cited), "CITATION.cff: add the papers of these studies"
     assert len(cited) == len(references)

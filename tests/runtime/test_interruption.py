@@ -15,8 +15,8 @@ import subprocess, sys, threading
 from lth_core.runtime.interruption import stop_when_told
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
 stop_when_told()
-print(child.pid, flush=True)
 try:
+    print(child.pid, flush=True)
     threading.Semaphore(0).acquire()  # as Snakemake waits for jobs
 except KeyboardInterrupt:
     print("interrupted", child.wait(timeout=20), flush=True)

@@ -46,6 +46,7 @@ class TransferClaims(TaskClaims):
     def fill(self) -> None:
         """Add all claims about the task."""
         super().fill()
+        self.sheet.read_from("measurements", "transfer")
         self.of_transfer("metric", "measurements")
 
     def of_transfer(self, quantity: str, table: str) -> None:
@@ -53,7 +54,6 @@ class TransferClaims(TaskClaims):
         source = self.study.transfers.get(self.task)
         if source is None:
             return
-        self.sheet.read_from(table, "transfer")
         method, names = self.study.tasks[source], transferred(source)
         rows = {name: self.rows(name, method, table) for name in names}
         level = nearest_level(rows[names[0]], SPARSE, within=NEAR)
@@ -88,6 +88,7 @@ class GanClaims(TransferClaims):
             self.sheet.read_from("judged", "players")
             self.of_both_players()
             self.of_discriminators()
+            self.sheet.read_from("judged", "transfer")
             self.of_transfer("frechet_distance", "judged")
 
     def at(self, level: int) -> str:
