@@ -20,7 +20,7 @@ from lth_core.analysis.corrections import expected_false_verdicts
 from lth_core.analysis.divergence import Line
 from lth_core.config import HOW_TO_COMPUTE, Config, Method, Recipe, Task, seeds_of
 from lth_core.report.costs import CostLine
-from lth_core.report.images import LARGEST_PLAIN, packed
+from lth_core.report.images import LARGEST_PLAIN, PACKED, packed
 from lth_core.report.methods import choice_words, method_words
 from lth_core.report.numbers import claim_numbers, decimals, interval_bar, number, ratio, values_by_seed
 from lth_core.report.overview import VERDICTS, anchored, short_citation, sorted_marks
@@ -40,6 +40,11 @@ class FigureEntry:
     alt: str
     image: str
     links: Mapping[str, str]
+
+    @property
+    def is_packed(self) -> bool:
+        """Tell whether the page's script has to unpack the image."""
+        return self.image.startswith(PACKED)
 
 
 @dataclass(frozen=True)

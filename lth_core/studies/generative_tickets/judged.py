@@ -26,3 +26,8 @@ def judged(study: Players, config: Config) -> pd.DataFrame:
     fit = table[ACCURACY] >= config.judge.least
     table[[*JUDGED]] = table[[*JUDGED]].where(fit, float("nan"), axis=0)
     return table
+
+
+def is_fit(table: pd.DataFrame, config: Config) -> bool:
+    """Tell whether the judge of one task's rows of the table is accurate enough, so that what it says is reported."""
+    return bool((table[ACCURACY] >= config.judge.least).all())

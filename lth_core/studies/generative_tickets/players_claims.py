@@ -16,7 +16,7 @@ from lth_core.analysis.measurements import level_densities, nearest_level, per_s
 from lth_core.config import Config
 from lth_core.studies.claim_sheet import with_weights
 from lth_core.studies.generative_tickets.claims import MATCHING, NEAR, SPARSE, TaskClaims
-from lth_core.studies.generative_tickets.judged import ACCURACY
+from lth_core.studies.generative_tickets.judged import is_fit
 from lth_core.studies.generative_tickets.players import Players, transferred
 from lth_core.studies.generative_tickets.study import RANDOM, REINIT
 
@@ -101,7 +101,7 @@ class GanClaims(TransferClaims):
     @property
     def judge_is_fit(self) -> bool:
         """Tell whether the judge is accurate enough."""
-        return bool((self.of_task("judged")[ACCURACY] >= self.config.judge.least).all())
+        return is_fit(self.of_task("judged"), self.config)
 
     @property
     def dense_distances(self) -> pd.Series:

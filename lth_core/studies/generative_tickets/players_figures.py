@@ -20,7 +20,7 @@ from lth_core.metrics import percent_text
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import data_note, listing
 from lth_core.studies.generative_tickets.figures import NOUNS, View, samples, tickets
-from lth_core.studies.generative_tickets.judged import ACCURACY
+from lth_core.studies.generative_tickets.judged import ACCURACY, is_fit
 from lth_core.studies.generative_tickets.players import STARTS, Players, transferred
 
 DISTANCE = "Frechet distance to test images"
@@ -56,7 +56,7 @@ class PlayerView(View):
     @property
     def judge_is_fit(self) -> bool:
         """Tell whether the judge is accurate enough."""
-        return float(self.of_task("judged")[ACCURACY].mean()) >= self.config.judge.least
+        return is_fit(self.of_task("judged"), self.config)
 
     def unreported(self) -> Figure:
         """Draw, in place of what an unfit judge says, that it is not reported."""
