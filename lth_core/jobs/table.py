@@ -1,6 +1,7 @@
 """Make the tidy tables of a study from its histories and analyses: a rule per study.
 
-Output: each table as CSV with its provenance beside it, and the divergence of the study's trainings.
+Output: each table as CSV with its provenance beside it, and what diverged in the study's trainings and
+samplings.
 """
 
 from __future__ import annotations
@@ -26,15 +27,16 @@ def main() -> None:
     options = arguments.parse_args()
     config, studies = load(options.spec)
     metrics = {task: metric.name for task, metric in metrics_by_task(config).items()}  # what a column `metric` holds
-    spec = {"study": options.study, "metrics": metrics, **options.spec}
+    spec, study = {"study": options.study, "metrics": metrics, **options.spec}, studies[options.study]
     made_by = json.dumps(provenance(spec), indent=1, sort_keys=True)
-    tables = studies[options.study].tables(config)
+    tables = study.tables(config)
     for name in tables:
         path = table_file(config.results, config.name, options.study, name)
         write_text(Path(path).with_suffix(".json"), made_by + "\n")
     write_tables(config, options.study, tables)
     columns = [field.name for field in fields(Divergence)]
-    rows = (astuple(row) for row in divergences(config.results, studies[options.study].runs(config)))
+    lost = divergences(config.results, study.runs(config), study.sampled_runs(config))
+    rows = (astuple(row) for row in lost)
     write_table(divergence_file(config.results, config.name, options.study), columns, rows)
 
 
