@@ -10,7 +10,7 @@ from lth_core.config import Config
 from lth_core.drawing.axes import density_axis
 from lth_core.drawing.colours import GRID, NEUTRAL, THRESHOLD, role_style
 from lth_core.drawing.figures import legend, panels
-from lth_core.drawing.style import SMALL
+from lth_core.drawing.style import FORMATS, SMALL
 from lth_core.metrics import amount, percent_text
 from lth_core.studies.across_models.study import FIGURE, RANDOM, REINIT, Design
 from lth_core.studies.across_models.tables import branches
@@ -94,6 +94,7 @@ def overview(study: Design, tables: dict[str, pd.DataFrame]) -> Figure:
     density_axis(panel, [1.0, *(density for density in ROUND if density >= least)])
     panel.set_xlim(1.15, least / ARROW**1.3)
     _name_rows(panel, lowest.drop_duplicates("task"))
+    figure.set_dpi(FORMATS["png"]["dpi"])  # at which the names on the right are widest: they must fit
     legend(figure, "lowest density that matches the dense network; line: 95% interval over seeds; arrow: or lower")
     return figure
 
