@@ -1,6 +1,7 @@
 """Make the tidy tables of a study from its histories and analyses: a rule per study.
 
-Output: each table as CSV with its provenance beside it, and the divergence of the study's trainings.
+Output: each table as CSV with its provenance beside it, and what diverged in the study's trainings and
+samplings.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ def main() -> None:
         write_text(Path(path).with_suffix(".json"), made_by + "\n")
     write_tables(config, study_name, tables)
     columns = [field.name for field in fields(Divergence)]
-    rows = (astuple(row) for row in divergences(config.results, study.runs(config)))
+    lost = divergences(config.results, study.runs(config), study.sampled_runs(config))
+    rows = (astuple(row) for row in lost)
     write_table(divergence_file(config.results, config.name, study_name), columns, rows)
 
 
