@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -114,16 +115,32 @@ def test_a_tokenizer_of_another_model_is_one_line(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "line"),
     [
-        ('{"vocab_size": 12}', "model: config.json has no pad_token_id: add it"),
+        ('{"vocab_size": 12}', "model: config.json has no pad_token_id: add it (a model without padding, such as "),
         ('{"pad_token_id": 0}', "model: config.json has no vocab_size: add it"),
-        ("[]", "model: config.json is no JSON of settings"),
-        ("{", "model: config.json is no JSON of settings"),
+        ("[]", "model: config.json is no JSON of settings: copy the folder again"),
+        ("{", "model: config.json is no JSON of settings: copy the folder again"),
     ],
 )
 def test_settings_that_lack_something_are_one_line(folder: Path, settings: str, line: str) -> None:
     (folder / "model" / "tokenizer.json").write_text("{}")
     (folder / "model" / "config.json").write_text(settings)
-    assert refused(folder) == line
+    assert refused(folder).startswith(line)
+
+
+def test_a_damaged_tokenizer_is_one_line(folder: Path) -> None:
+    write_tokenizer(folder / "model")
+    (folder / "model" / "tokenizer.json").write_text("{")
+    said = refused(folder)
+    assert said.startswith("model: tokenizer.json cannot be read (") and said.endswith("): copy the folder again")
+
+
+def test_a_missing_package_is_one_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "model" / "tokenizer.json").write_text("{}")
+    monkeypatch.setitem(sys.modules, "tokenizers", None)
+    assert refused(folder) == (
+        "the package tokenizers is missing: install it with make hugging-face (without make: pip install -r "
+        "requirements-hugging-face.txt)"
+    )
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,10 @@ def hugging_face(vocabulary: int, context: int, classes: int, path: str) -> nn.M
         vocabulary == tokens,
         f"the data have {vocabulary} tokens, and the model in '{path}' has {tokens}: take the tokenizer of that folder",
     )
-    longest = getattr(module.network.config, "max_position_embeddings", None) or context
-    require(context <= longest, f"texts of {context} tokens are longer than the model's {longest}: lower `context`")
+    longest = module.longest_text(context)
+    require(
+        context == longest,
+        f"the model in '{path}' reads at most {longest} tokens of a text, not {context}: set `context` of the data set "
+        f"to {longest} or less",
+    )
     return module
