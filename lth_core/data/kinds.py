@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from lth_core.metrics import counted
 
 IMAGES = "images"
 
@@ -58,7 +59,7 @@ def counted_by_batches(facts: Mapping[str, Any]) -> str:
     """Say what a recipe's batch size counts: examples, windows of a text, episodes, or nodes of a graph."""
     kind = kind_of_data(facts)
     if kind == "text":
-        return f"windows of {facts['context']} characters"
+        return f"windows of {counted(facts['context'], 'characters')}"
     return {"environment": "episodes", "graph": "nodes"}.get(kind, "examples")
 
 

@@ -20,6 +20,7 @@ from lth_core.jobs.support.command import command
 from lth_core.jobs.support.networks import read_weights_of
 from lth_core.jobs.support.stacking import unstack
 from lth_core.jobs.support.trainings import open_task, parser
+from lth_core.metrics import counted
 from lth_core.randomness import random_generator
 from lth_core.storage.provenance import provenance
 from lth_core.storage.tables import write_table
@@ -48,7 +49,7 @@ def main() -> None:
     lost = read_header(options.trained)["diverged"]
     diverged = [was or not bool(np.isfinite(drawn).all()) for was, drawn in zip(lost, images, strict=True)]
     write_table(options.distances, COLUMNS, rows(task, seeds, images, diverged))
-    print(f"images of {len(images)} networks, {sum(diverged)} of them diverged", flush=True)
+    print(f"images of {counted(len(images), 'networks')}, {sum(diverged)} of them diverged", flush=True)
     drawn = [np.zeros(one.shape) if ended else one for one, ended in zip(images, diverged, strict=True)]
     real = task.real("test", count).reshape(-1, *images[0].shape[1:])
     tensors = {"samples": _bytes(np.stack(drawn)), "real": _bytes(real)}

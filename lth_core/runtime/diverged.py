@@ -6,14 +6,15 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-_LINE = re.compile(r"^diverged: (\d+) of (\d+) replicates", re.MULTILINE)
+_LINE = re.compile(r"^diverged: (\d+) of (\d+) replicates?", re.MULTILINE)
 
 
 def divergence_line(lost: Sequence[bool], seeds: Sequence[int], draws: int = 1) -> str:
     """Write the line for replicates (seed-major) that diverged, or that started from a training that had."""
     hit = sorted({seeds[index // draws] for index, is_lost in enumerate(lost) if is_lost})
     noun = "seed" if len(hit) == 1 else "seeds"
-    return f"diverged: {sum(lost)} of {len(lost)} replicates ({noun} {', '.join(map(str, hit))})"
+    replicates = "replicate" if len(lost) == 1 else "replicates"
+    return f"diverged: {sum(lost)} of {len(lost)} {replicates} ({noun} {', '.join(map(str, hit))})"
 
 
 def summary(logs: str, began: float) -> str | None:

@@ -43,7 +43,8 @@ def test_the_split_is_always_the_same() -> None:
 
 @pytest.mark.parametrize(("count", "labels"), [(4, ["a", "b"] * 2), (20, ["a"] * 20)])
 def test_too_few_texts_or_classes_are_one_line(count: int, labels: list[str]) -> None:
-    with pytest.raises(DataError, match=r"^mine: \d+ texts of \d classes: give 10 or more, of 2 or more$"):
+    have = f"{count} texts of {'1 class' if len({*labels}) == 1 else '2 classes'}"
+    with pytest.raises(DataError, match=f"^mine: {have}: give 10 or more, of 2 or more$"):
         split_labelled_texts(np.zeros((count, 3), int), labels, 5, 0, "mine")
 
 
@@ -89,6 +90,14 @@ def test_texts_are_cut_by_the_tokenizer_of_the_folder_and_padded(folder: Path) -
     )
     assert known == {"kind": "labelled-texts", "vocabulary": len(WORDS), "context": CONTEXT, "classes": 2}
     assert known.items() <= made.facts().items()
+
+
+def test_too_few_texts_are_known_before_any_job(folder: Path) -> None:
+    (folder / "model" / "tokenizer.json").write_text("{}")
+    (folder / "films.csv").write_text("text,label\n" + "the film,good\n" * 30)
+    chosen = Choice.of("labelled-texts", path="films.csv", tokenizer=str(folder / "model"), context=CONTEXT)
+    with pytest.raises(DataError, match="^films.csv: 30 texts of 1 class: give 10 or more, of 2 or more$"):
+        known_facts(chosen, root=str(folder))
 
 
 def refused(folder: Path) -> str:

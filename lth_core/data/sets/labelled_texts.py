@@ -12,7 +12,8 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import AfterValidator, Field
 
-from lth_core.data.labelled_texts import LabelledTexts, split_labelled_texts
+from lth_core.metrics import counted
+from lth_core.data.labelled_texts import LabelledTexts, check_labels, split_labelled_texts
 from lth_core.data.splits import DataError
 from lth_core.data.trees import below_root
 from lth_core.registry import dataset
@@ -31,6 +32,7 @@ def known_of_labelled_texts(path: str, tokenizer: str, context: int = CONTEXT, r
         return {"context": context}
     vocabulary, _ = _settings(tokenizer)
     labels = [label for _, label in _rows(os.path.join(root, path))]
+    check_labels(labels, Path(path).name)
     return {"context": context, "vocabulary": vocabulary, "classes": len({*labels})}
 
 
@@ -72,7 +74,7 @@ def labelled_texts(
             f"{tokenizer}: {TOKENIZER} gives token {tokens.max()}, but the vocabulary of {SETTINGS} has {vocabulary}: "
             "they are of two models"
         )
-    source = f"{Path(path).name}: {len(rows):,} texts with labels"
+    source = f"{Path(path).name}: {counted(len(rows), 'texts')} with labels"
     return split_labelled_texts(tokens, [label for _, label in rows], vocabulary, padding, source)
 
 
