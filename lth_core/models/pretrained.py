@@ -62,7 +62,7 @@ class SequenceClassifier(nn.Module):
 
     @torch.no_grad()
     def _failure(self, length: int) -> str | None:
-        """Say why the network does not read a text of `length` tokens without padding, in evaluation mode; None: it does."""
+        """Say why the network cannot read a text of `length` tokens without padding; None where it can."""
         was_training = self.training
         try:
             self.eval()(torch.full((1, length), int(self.padding == 0)))

@@ -85,6 +85,14 @@ def test_other_architectures_have_other_names_and_the_same_kinds(
     assert names == dict.fromkeys(attention, "attention") | dict.fromkeys(hidden, "hidden")
 
 
+def test_attention_is_attention_however_it_is_spelled(tmp_path: Path) -> None:
+    kinds = prunable_layers(build(write_model(tmp_path, "T5")), TokenShape((CONTEXT,)))
+    assert {name for name, kind in kinds.items() if kind == "attention"} == {
+        name for name in kinds if "Attention" in name
+    }
+    assert {*kinds.values()} == {"attention", "hidden"}
+
+
 @pytest.mark.parametrize(
     ("architecture", "longest"),
     [
@@ -108,8 +116,9 @@ def test_a_text_may_be_as_long_as_the_network_can_read(tmp_path: Path, architect
         )
 
 
-def test_a_model_without_a_number_of_positions_reads_texts_of_any_length(tmp_path: Path) -> None:
-    assert build(write_model(tmp_path, "XLNet"), context=100 * POSITIONS)
+@pytest.mark.parametrize("architecture", ["T5", "XLNet"])
+def test_a_model_without_a_number_of_positions_reads_texts_of_any_length(tmp_path: Path, architecture: str) -> None:
+    assert build(write_model(tmp_path, architecture), context=100 * POSITIONS)
 
 
 def test_a_network_that_reads_no_text_at_all_is_one_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

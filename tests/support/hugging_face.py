@@ -27,6 +27,7 @@ SIZES: dict[str, dict[str, Any]] = {
     "DebertaV2": OF_BERT | {"pad_token_id": 0},
     "DistilBert": {"dim": 16, "n_layers": 1, "n_heads": 2, "hidden_dim": 32, "max_position_embeddings": POSITIONS},
     "GPT2": {"n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": POSITIONS} | ENDS,
+    "T5": {"d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 1, "num_heads": 2, "decoder_start_token_id": 0} | ENDS,
     "XLNet": {"d_model": 16, "n_layer": 1, "n_head": 2, "d_inner": 32, "pad_token_id": 0},
     "Bart": {
         "d_model": 16,
@@ -41,7 +42,7 @@ SIZES: dict[str, dict[str, Any]] = {
         **ENDS,
     },
 }
-"""Architecture -> settings of a tiny network with 16 positions; XLNet has no number of them."""
+"""Architecture -> settings of a tiny network with 16 positions; T5 and XLNet have no number of them."""
 REASON = "the packages of requirements-hugging-face.txt are not installed (make hugging-face installs them)"
 
 

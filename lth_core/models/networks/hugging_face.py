@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lth_core.metrics import counted
 from lth_core.models.requirements import require
 from lth_core.registry import model
 
@@ -18,7 +19,7 @@ def read_files(path: str) -> list[str]:
     return [os.path.join(path, "config.json"), *sorted(map(str, Path(path).glob("*.safetensors")))]
 
 
-@model("hugging-face", reads=read_files)
+@model("hugging-face", reads=read_files, pretrained=True)
 def hugging_face(vocabulary: int, context: int, classes: int, path: str) -> nn.Module:
     """Sequence classifier in the folder `path`, as `save_pretrained` of `transformers` writes it, with its weights.
 
@@ -39,7 +40,7 @@ def hugging_face(vocabulary: int, context: int, classes: int, path: str) -> nn.M
     longest = module.longest_text(context)
     require(
         context == longest,
-        f"the model in '{path}' reads at most {longest} tokens of a text, not {context}: set `context` of the data set "
-        f"to {longest} or less",
+        f"the model in '{path}' reads at most {counted(longest, 'tokens')} of a text, not {context}: set `context` of "
+        f"the data set to {longest} or less",
     )
     return module
