@@ -46,8 +46,8 @@ onstart:
 
 onsuccess:
     logger.info(timing.summary(logs, workflow.resource_settings.cores))
-    if lost := diverged.summary(logs, timing.began(logs)):
-        logger.warning(lost)
+    for warning in missing.summary(logs, timing.began(logs)):
+        logger.warning(warning)
     end_run()
 
 

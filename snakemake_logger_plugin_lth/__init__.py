@@ -1,8 +1,8 @@
 """Snakemake's progress as a person wants it: `python -m snakemake --logger lth ...` in the repository's folder.
 
 On a terminal: one updating line per running job (rule, wildcards, last line of its log, time) and a total, with the
-time that is left once finished jobs tell. Elsewhere: one line per finished job. In both: a line for every training
-with replicates that diverged. Failures show the end of their log; what Ctrl-C or `kill` stops is no failure. Dry runs,
+time that is left once finished jobs tell. Elsewhere: one line per finished job. In both: a line for every job with
+replicates that diverged. Failures show the end of their log; what Ctrl-C or `kill` stops is no failure. Dry runs,
 --verbose and --printshellcmds keep Snakemake's own output. Snakemake finds this package by its name. What a Snakefile
 says at the end of a run belongs to `snakemake.logging.logger`: a `print` does not wait for these lines and would be
 overwritten on a terminal.

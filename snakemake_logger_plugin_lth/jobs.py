@@ -36,7 +36,8 @@ class Job:
 
     def divergence(self) -> str:
         """Read what its log says of replicates that diverged; empty: nothing."""
-        return next((line for line in self.last_lines(5) if line.startswith("diverged: ")), "")
+        said = ("diverged: ", "diverged in sampling: ")
+        return next((line for line in self.last_lines(5) if line.startswith(said)), "")
 
     def last_lines(self, count: int) -> list[str]:
         """Read the last non-empty lines of its log so far."""

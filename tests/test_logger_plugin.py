@@ -124,14 +124,15 @@ class Terminal(io.StringIO):
 # ---------------------------------------------------------------- whole runs
 
 
-def test_replicates_that_diverge_get_a_line_of_their_own(tmp_path: Path) -> None:
-    lost = SNAKEFILE.replace("accuracy 97.9%", "accuracy 97.9%; diverged: 1 of 2 replicates (seed 1)")
+@pytest.mark.parametrize("how", ["diverged", "diverged in sampling"])
+def test_replicates_that_diverge_get_a_line_of_their_own(tmp_path: Path, how: str) -> None:
+    lost = SNAKEFILE.replace("accuracy 97.9%", f"accuracy 97.9%; {how}: 1 of 2 replicates (seed 1)")
     command(tmp_path)
     (tmp_path / "Snakefile").write_text(lost.replace("; diverged", '"; echo "diverged'))
     words = [sys.executable, "-m", "snakemake", "out/digits_1", "--cores", "1", "--logger", "lth"]
     words += ["--config", "seconds=0.1", "broken=none"]
     done = subprocess.run(words, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60)
-    assert "\ntrain digits level 1: diverged: 1 of 2 replicates (seed 1)\n" in done.stderr, done.stderr
+    assert f"\ntrain digits level 1: {how}: 1 of 2 replicates (seed 1)\n" in done.stderr, done.stderr
 
 
 def test_a_log_file_gets_one_line_per_finished_job(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from lth_core.analysis.power import detectable, replicates_needed
 from lth_core.analysis.scales import DIFFERENCES, Scale
 
 CONFIDENCE = 0.95
+UNMEASURED = "No replicate could be measured"
+"""What the note of a claim without a value says."""
 ROUNDING = 1e-6
 """Values that differ by less, in proportion to 1 + the largest of them, are equal: tables hold nine digits."""
 
@@ -149,18 +151,19 @@ def evaluate_claim(
     table: str = "",
     figure: str = "",
     seeds: Iterable[object] | None = None,
+    unmeasured_because: str = "",
 ) -> Claim:
     """Test a claim on one value of the effect per replicate (paired differences where replicates are paired).
 
     Mean and interval are taken on the `scale`. `seeds` name the values, so that another run's can be paired with them.
-    Replicates whose value is not finite there are counted, and leave the
-    claim inconclusive.
+    Replicates whose value is not finite there are counted, and leave the claim inconclusive; `unmeasured_because` says
+    why, where all are.
     """
     values = np.asarray(differences, dtype=float)
     known = values[np.isfinite(scale(values))]
     unmeasured = len(values) - len(known)
     estimate, low, high = mean_interval(known, scale)
-    p, note = p_value(known, margin, scale), _without_interval(known, scale)
+    p, note = p_value(known, margin, scale), _without_interval(known, scale, unmeasured_because)
     if note and p < 1 - CONFIDENCE:  # of the sign test
         low = high = estimate
     needed, least = _power(known, margin, scale)
@@ -191,10 +194,15 @@ def evaluate_claim(
     )
 
 
-def _without_interval(known: np.ndarray, scale: Scale) -> str:
+def why_unmeasured(claim: Claim) -> str:
+    """Say why no replicate of a claim was measured, as its note does; empty where that is not known."""
+    return claim.note.partition(f"{UNMEASURED}: ")[2].removesuffix(".")
+
+
+def _without_interval(known: np.ndarray, scale: Scale, unmeasured_because: str = "") -> str:
     """Say why these values have no interval; empty where they have one."""
     if not len(known):
-        return "No replicate could be measured."
+        return f"{UNMEASURED}: {unmeasured_because}." if unmeasured_because else f"{UNMEASURED}."
     if len(known) == 1:
         return "One replicate shows no spread, so there is no interval."
     if _spread_is_unknown(scale(known)):

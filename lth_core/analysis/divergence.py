@@ -2,6 +2,7 @@
 
 Each replicate of each training has one of these kinds, or none:
 `diverged`: the first evaluated step at which the loss, or a weight, is not finite;
+`sampling diverged`: the training went well, but images that its network draws are not finite;
 `no ticket`: nothing was trained, because the mask would come from a training of this replicate that diverged;
 `layer collapse`: the mask leaves nothing of some layers. Such a network is trained all the same: its accuracy, often no
 better than chance, is measured.
@@ -12,7 +13,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,15 +36,18 @@ class Divergence:
     seed: int
     draw: int
     kind: str
-    """`diverged`, `no ticket` or `layer collapse`."""
+    """`diverged`, `sampling diverged`, `no ticket` or `layer collapse`."""
     step: int | None = None
     """Of a divergence."""
     layers: str = ""
     """Names of collapsed layers, in network order, with spaces between them."""
 
 
-def divergences(results: str, runs: Iterable[Run]) -> Iterator[Divergence]:
-    """Read the divergences of all runs. Raises ArtifactError when a history or a mask cannot be read."""
+def divergences(results: str, runs: Iterable[Run], sampled: Collection[Run] = ()) -> Iterator[Divergence]:
+    """Read the divergences of all runs; the networks of some, `sampled`, draw images.
+
+    Raises ArtifactError when a history, a mask or the images cannot be read.
+    """
     for run in runs:
         branch = run.branch or ("ticket" if run.level else DENSE)
         named = (run.task, run.cohort, run.method, run.level, branch)
@@ -51,9 +55,13 @@ def divergences(results: str, runs: Iterable[Run]) -> Iterator[Divergence]:
         header = read_header(run.mask(results)) if run.level else {}
         ended = _replicates(seeds, header.get("diverged", []))
         rows = csv.DictReader(io.StringIO(read_bytes(run.history(results)).decode()))
-        for replicate, step in _diverged(rows).items():
+        steps = _diverged(rows)
+        for replicate, step in steps.items():
             if not ended.get(replicate):
                 yield Divergence(*named, *replicate, "diverged", step=step)
+        for replicate in _without_images(results, run) if run in sampled else ():
+            if replicate not in steps:
+                yield Divergence(*named, *replicate, "sampling diverged")
         for replicate, has_ended in ended.items():
             if has_ended:
                 yield Divergence(*named, *replicate, "no ticket")
@@ -75,6 +83,12 @@ def _diverged(rows: Iterable[Mapping[str, str]]) -> dict[tuple[int, int], int]:
         if not math.isfinite(float(row["loss"])):
             steps.setdefault((int(row["seed"]), int(row["draw"])), int(row["step"]))
     return steps
+
+
+def _without_images(results: str, run: Run) -> list[tuple[int, int]]:
+    """(seed, draw) of the replicates that have no images, because training or sampling diverged."""
+    lost = read_header(run.samples(results))["diverged"]
+    return [replicate for replicate, is_lost in _replicates(seeds_of(run.cohort), lost).items() if is_lost]
 
 
 def _collapsed(seeds: Sequence[int], header: Mapping[str, Any]) -> dict[tuple[int, int], list[str]]:
@@ -126,6 +140,8 @@ def _words(rows: Sequence[Mapping[str, str]]) -> list[str]:
         if kind == "diverged":
             steps = sorted({int(row["step"]) for row in members})
             sentences.append(f"{subject} diverged{where}, seen first at {_listed('step', steps)}")
+        elif kind == "sampling diverged":
+            sentences.append(f"the images of {subject} diverged{where}, its training did not")
         elif kind == "no ticket":
             sentences.append(f"{subject} has no ticket{where}: a training that its mask would come from diverged")
         else:

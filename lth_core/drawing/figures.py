@@ -173,7 +173,7 @@ def interval_note(replicates: int) -> str:
 def images(figure: Figure) -> dict[str, bytes]:
     """Return the content of a figure's files by extension (FORMATS); the same figure gives the same bytes."""
     figure.draw_without_rendering()
-    figure.set_layout_engine("none")  # laid out once, the same in every format
+    figure.set_layout_engine(None)  # laid out once, the same in every format ("none" would draw each format twice)
     contents = {suffix: BytesIO() for suffix in FORMATS}
     for suffix, options in FORMATS.items():
         figure.savefig(contents[suffix], format=suffix, **options)

@@ -16,9 +16,10 @@ FORMATS = {
 SMALL = 7.5
 """Points of the smallest text: numbers beside bars, marks, names of nodes."""
 
+matplotlib.rcdefaults()  # whatever a matplotlibrc of the user's says: the same figure on every machine
 matplotlib.rcParams.update(
     {
-        "font.family": "DejaVu Sans",  # comes with matplotlib: the same figure on every machine
+        "font.family": "DejaVu Sans",  # comes with matplotlib
         "font.size": 9,
         "axes.titlesize": 9,
         "axes.labelsize": 9,

@@ -188,6 +188,8 @@ def weights_of_other(key: str, facts: Mapping[str, Any], asked: Mapping[str, Any
     if not are_known(others):
         return None
     factory, problem = model_factory(settings, others), f"{key}: the network of its task cannot be built"
+    attempt(problem, factory)
+    check_model(asked["name"], factory, settings, others)  # which is to blame, not what takes from it
     return attempt(problem, lambda: initialize(factory, settings.initialization, 0))
 
 

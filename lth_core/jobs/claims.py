@@ -8,17 +8,18 @@ the verdict over seeds and test examples.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import Any
 
 import numpy as np
 
-from lth_core.analysis.claims import CLAIM_COLUMNS, Claim, claim_row
+from lth_core.analysis.claims import CLAIM_COLUMNS, Claim, claim_row, why_unmeasured
 from lth_core.analysis.corrections import corrected_verdicts
 from lth_core.analysis.folds import EXAMPLE_COLUMNS, with_examples
 from lth_core.config import Config
 from lth_core.jobs.support.command import command
 from lth_core.jobs.support.loading import load, parser, read_tables
+from lth_core.runtime.missing import unmeasured_line
 from lth_core.storage.paths import claims_file, effects_file, without_folds_file
 from lth_core.storage.tables import read_rows, write_table
 
@@ -33,12 +34,16 @@ def main() -> None:
     config, studies = load(options.spec)
     rows: list[tuple[Any, ...]] = []
     effects: list[tuple[Any, ...]] = []
+    reasons: Counter[str] = Counter()
     for name, study in studies.items():
         claims = study.claims(config, read_tables(config, name, study))
         examples = with_examples_of(claims, config, name) if config.test_folds else [()] * len(claims)
         columns = zip(claims, corrected_verdicts(claims), examples, strict=True)
+        reasons.update(filter(None, map(why_unmeasured, claims)))
         rows += [(*claim_row(claim), *left, *wider) for claim, left, wider in columns]
         effects += [(name, one.task, one.claim, *replicate) for one in claims for replicate in one.replicates]
+    for reason, count in reasons.items():
+        print(unmeasured_line(count, reason), flush=True)
     write_table(effects_file(config.results, config.name), EFFECT_COLUMNS, effects)
     columns = [*CLAIM_COLUMNS, *CORRECTED_COLUMNS, *(EXAMPLE_COLUMNS if config.test_folds else ())]
     write_table(claims_file(config.results, config.name), columns, rows)

@@ -11,26 +11,22 @@ from pathlib import Path
 from lth_core.drawing.figures import save
 from lth_core.drawing.words import describe
 from lth_core.jobs.support.command import command
-from lth_core.jobs.support.loading import load, parser, read_tables
+from lth_core.jobs.support.loading import of_study, read_tables
 from lth_core.storage.files import write_text
 from lth_core.storage.paths import captions_file, figure_file
 
 
 @command
 def main() -> None:
-    arguments = parser(__doc__)
-    arguments.add_argument("--study", required=True)
-    options = arguments.parse_args()
-    config, studies = load(options.spec)
-    study = studies[options.study]
-    drawings = study.figures(config, read_tables(config, options.study, study))
+    name, study, config, _ = of_study(__doc__)
+    drawings = study.figures(config, read_tables(config, name, study))
     captions = {}
     for drawing in drawings:
-        path = figure_file(config.reports, config.name, options.study, drawing.name, "svg")
+        path = figure_file(config.reports, config.name, name, drawing.name, "svg")
         figure = drawing.draw()
         save(figure, Path(path).with_suffix(""))
         captions[drawing.name] = {"caption": drawing.caption, "seen": describe(figure)}
-    path = captions_file(config.reports, config.name, options.study)
+    path = captions_file(config.reports, config.name, name)
     write_text(path, json.dumps(captions, indent=1, ensure_ascii=False) + "\n")
 
 

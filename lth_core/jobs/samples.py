@@ -22,6 +22,7 @@ from lth_core.jobs.support.stacking import unstack
 from lth_core.jobs.support.trainings import open_task, parser
 from lth_core.metrics import counted
 from lth_core.randomness import random_generator
+from lth_core.runtime.missing import divergence_line
 from lth_core.storage.provenance import provenance
 from lth_core.storage.tables import write_table
 from lth_core.storage.tensors import read_header, write_tensors
@@ -47,9 +48,12 @@ def main() -> None:
     seeds = [(seed, draw) for seed in spec["seeds"] for draw in range(draws)]
     images = [task.draw(weights, count, seed).numpy() for weights, (seed, _) in zip(trained, seeds, strict=True)]
     lost = read_header(options.trained)["diverged"]
-    diverged = [was or not bool(np.isfinite(drawn).all()) for was, drawn in zip(lost, images, strict=True)]
+    in_sampling = [not was and not np.isfinite(drawn).all() for was, drawn in zip(lost, images, strict=True)]
+    diverged = [was or now for was, now in zip(lost, in_sampling, strict=True)]
     write_table(options.distances, COLUMNS, rows(task, seeds, images, diverged))
-    print(f"images of {counted(len(images), 'networks')}, {sum(diverged)} of them diverged", flush=True)
+    print(f"images of {counted(len(images), 'networks')}", flush=True)
+    if any(in_sampling):
+        print(divergence_line(in_sampling, spec["seeds"], draws, sampling=True), flush=True)
     drawn = [np.zeros(one.shape) if ended else one for one, ended in zip(images, diverged, strict=True)]
     real = task.real("test", count).reshape(-1, *images[0].shape[1:])
     tensors = {"samples": _bytes(np.stack(drawn)), "real": _bytes(real)}

@@ -23,7 +23,7 @@ from lth_core.models.layers import unpruned_weights
 from lth_core.pruning.exclusions import prunable
 from lth_core.pruning.prune import Left, counts, full_mask
 from lth_core.pruning.rounds import left_by_level
-from lth_core.runtime.diverged import divergence_line
+from lth_core.runtime.missing import divergence_line
 from lth_core.storage.provenance import provenance
 from lth_core.storage.tensors import Tensors, read_header, write_tensors
 from lth_core.tickets.divergence import diverged

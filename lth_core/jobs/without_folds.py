@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from lth_core.jobs.support.command import command
-from lth_core.jobs.support.loading import load, parser, read_tables, write_tables
+from lth_core.jobs.support.loading import of_study, read_tables, write_tables
 from lth_core.storage.paths import without_folds_file
 from lth_core.storage.tables import write_table
 
@@ -18,20 +18,16 @@ COLUMNS = ("task", "claim", "fold", "seed", "value")
 
 @command
 def main() -> None:
-    arguments = parser(__doc__)
-    arguments.add_argument("--study", required=True)
-    options = arguments.parse_args()
-    config, studies = load(options.spec)
-    study = studies[options.study]
+    name, study, config, _ = of_study(__doc__)
     rows: list[tuple[Any, ...]] = []
     for fold in range(config.test_folds):
         tables = study.tables(config.without_fold(fold))
         with TemporaryDirectory() as folder:  # claims are tested on tables that are read back, here as there
             elsewhere = config.model_copy(update={"results": folder})
-            write_tables(elsewhere, options.study, tables)
-            claims = study.claims(config, read_tables(elsewhere, options.study, study))
+            write_tables(elsewhere, name, tables)
+            claims = study.claims(config, read_tables(elsewhere, name, study))
         rows += [(one.task, one.claim, fold, seed, value) for one in claims for seed, value, _ in one.replicates]
-    write_table(without_folds_file(config.results, config.name, options.study), COLUMNS, rows)
+    write_table(without_folds_file(config.results, config.name, name), COLUMNS, rows)
 
 
 if __name__ == "__main__":

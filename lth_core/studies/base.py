@@ -94,6 +94,10 @@ class Study(Section):
         """List the trainings that the study needs."""
         raise NotImplementedError
 
+    def sampled_runs(self, config: Config) -> list[Run]:
+        """List the runs whose networks draw images, which may diverge where training did not."""
+        return []
+
     def analyses(self, config: Config) -> list[str]:
         """List the paths of the analysis tables that the study needs besides the histories of its runs."""
         return []

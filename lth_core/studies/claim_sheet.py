@@ -33,6 +33,8 @@ class ClaimSheet:
     claims: list[Claim] = field(default_factory=list)
     table: str = ""
     figure: str = ""
+    unmeasured_because: str = ""
+    """Why nothing can be measured for the next claims, where that is known: words after "because"."""
 
     def read_from(self, table: str, kind: str = "", of: str | None = None) -> None:
         """Say from which table the next claims are read, and which figure shows them, if there is one.
@@ -72,6 +74,7 @@ class ClaimSheet:
                 table=self.table,
                 figure=self.figure,
                 seeds=values.index,
+                unmeasured_because=self.unmeasured_because,
             )
         )
 

@@ -16,6 +16,7 @@ from lth_core.data.kinds import WHOLE_NUMBERS, example_shape, kind_of_data, offe
 from lth_core.metrics import counted
 from lth_core.models.inputs import TokenShape
 from lth_core.models.outputs import check_outputs, check_scores
+from lth_core.models.requirements import ModelError
 from lth_core.registry import failure, kind_of
 from lth_core.tasks.base import Examples, Task, TaskError
 
@@ -42,6 +43,9 @@ def check_network(module: nn.Module, objective: str, facts: Mapping[str, Any]) -
     known = objective in registry.objective.names()
     if generates := known and registry.objective.facts(objective).get("generates"):
         generates().check(module, math.prod(shape))
+    elif hasattr(module, "extra_inputs"):
+        problem = f"this network makes images, which objective '{objective}' does not train"
+        raise ModelError(f"{problem}: choose another model, or an objective like vae, gan or diffusion")
     elif objective == "classification":
         check_scores(module, shape, offered["classes"])
     elif objective == "language":

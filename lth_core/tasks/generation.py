@@ -6,9 +6,11 @@ names its generation at registration (`generates`); torch waits until its method
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from lth_core.models.requirements import require
+from lth_core.models.requirements import ModelError, require
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,7 +46,7 @@ class Latents:
     def check(self, module: nn.Module, pixels: int) -> None:
         """Check that the module has latent numbers and a generator. Raises ModelError."""
         fits = isinstance(getattr(module, "extra_inputs", None), int) and hasattr(module, "generator")
-        require(fits, "its objective draws images from latent numbers: it needs a network with a `generator`, like vae")
+        require(fits, "images are drawn from latent numbers: it needs a `generator` of them, as vae has")
 
     def noise(self, module: nn.Module, pixels: int, count: int, rng: np.random.Generator) -> np.ndarray:
         """Draw latent numbers (count, latents)."""
@@ -66,6 +68,17 @@ class Latents:
         assert isinstance(generator, torch.nn.Module)
         latents = torch.from_numpy(self.noise(module, pixels, count, rng))
         return generator(latents.to(next(generator.parameters()).device)).sigmoid()
+
+
+@contextmanager
+def needing(what: str, objective: str, like: str) -> Iterator[None]:
+    """Say in a ModelError `what` an objective needs, and a model `like` that, where a module is another."""
+    try:
+        yield
+    except ModelError as error:
+        raise ModelError(
+            f"objective '{objective}' needs {what}: choose a model like '{like}', or another objective ({error})"
+        ) from None
 
 
 def latents_of(module: nn.Module) -> int:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from lth_core.analysis.claims import evaluate_claim, mean_interval, verdict
+from lth_core.analysis.claims import evaluate_claim, mean_interval, verdict, why_unmeasured
 
 TEXT = {"study": "s", "task": "t", "claim": "c", "source": "p", "effect": "e", "unit": "u"}
 
@@ -53,7 +53,15 @@ def test_equal_values_at_the_margin_decide_nothing():
 def test_other_claims_say_why_they_have_no_interval_if_they_have_none():
     assert evaluate_claim([1.0, 2.0], **TEXT).note == ""
     assert evaluate_claim([1.0], **TEXT).note == "One replicate shows no spread, so there is no interval."
-    assert evaluate_claim([math.nan], **TEXT).note == "No replicate could be measured."
+    lost = evaluate_claim([math.nan], **TEXT)
+    assert lost.note == "No replicate could be measured." and not why_unmeasured(lost)
+
+
+def test_claims_without_a_value_say_why_where_that_is_known():
+    lost = evaluate_claim([math.nan], **TEXT, unmeasured_because="the judge sleeps")
+    assert lost.note == "No replicate could be measured: the judge sleeps."
+    assert why_unmeasured(lost) == "the judge sleeps"
+    assert evaluate_claim([math.nan, 1.0, 2.0], **TEXT, unmeasured_because="the judge sleeps").note == ""
 
 
 @given(st.lists(st.floats(-100, 100), min_size=2, max_size=20).filter(lambda values: np.ptp(values) > 2e-4))

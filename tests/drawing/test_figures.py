@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import matplotlib
 import pytest
+from matplotlib.figure import Figure
 
 from lth_core.drawing.colours import ROLES
-from lth_core.drawing.figures import MOST_ENTRIES, MOST_WIDTH, label_columns, leftmost, legend, panels, save
+from lth_core.drawing.figures import MOST_ENTRIES, MOST_WIDTH, images, label_columns, leftmost, legend, panels, save
 from lth_core.drawing.lines import band
-from lth_core.drawing.style import SMALL
+from lth_core.drawing.style import FORMATS, SMALL
 from tests.support.replicates import replicates
 
 
@@ -119,13 +121,23 @@ save(figure, sys.argv[1])
 """
 
 
-def test_figures_are_the_same_files_in_every_process(tmp_path: Path):
+def test_figures_are_the_same_files_in_every_process_whatever_style_its_user_likes(tmp_path: Path):
+    liked = tmp_path / "matplotlibrc"
+    liked.write_text("lines.linewidth: 5\naxes.facecolor: yellow\nfigure.constrained_layout.use: True\n")
     digests = []
-    for run in ("first", "second"):
-        subprocess.run([sys.executable, "-c", DRAW, str(tmp_path / run)], check=True)
+    for run, style in (("first", {}), ("second", {"MATPLOTLIBRC": str(liked)})):
+        subprocess.run([sys.executable, "-c", DRAW, str(tmp_path / run)], check=True, env={**os.environ, **style})
         files = [tmp_path / f"{run}.{suffix}" for suffix in ("svg", "png", "pdf")]
         digests.append([hashlib.sha256(file.read_bytes()).hexdigest() for file in files])
     assert digests[0] == digests[1]
+
+
+def test_figures_are_laid_out_once_and_drawn_once_in_each_format(monkeypatch: pytest.MonkeyPatch):
+    figure, _ = panels()
+    drawn, draw = [], Figure.draw
+    monkeypatch.setattr(Figure, "draw", lambda self, renderer: drawn.append(self) or draw(self, renderer))
+    images(figure)
+    assert len(drawn) == 1 + len(FORMATS)
 
 
 def test_bitmaps_are_fit_for_print(tmp_path: Path):

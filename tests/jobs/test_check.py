@@ -313,6 +313,14 @@ def test_a_ticket_of_another_task_has_to_fit(complaint: Callable[..., str]) -> N
     assert line.startswith(f"{said}weight 'fc2.") and line.count("\n") == 1
 
 
+def test_another_tasks_network_that_does_not_fit_its_own_objective_is_named(complaint: Callable[..., str]) -> None:
+    vae = {"name": "vae", "hidden": 4, "latents": 2}
+    for data in (True, False):
+        line = complaint(data=data, objective="vae", network=vae, other="lenet")
+        said = "error: tasks.other.model: lenet: objective 'vae' needs an encoder and a decoder: choose a model like"
+        assert line.startswith(said) and line.count("\n") == 1
+
+
 def test_a_search_that_returns_weights_of_another_shape_is_refused_before_anything_runs(complaint) -> None:
     said = complaint(search={"parametrization": "test-check-crooked"}, iterative=False)
     assert "methods.imp.search.parametrization: 'test-check-crooked' cannot search 'mini'" in said

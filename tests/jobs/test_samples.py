@@ -84,6 +84,13 @@ def test_what_diverged_in_training_or_sampling_has_no_images(sampled: Sample) ->
     assert all(float(row["test_floor"]) > 0 for row in rows)
 
 
+def test_the_log_names_what_diverged_in_sampling_alone(sampled: Sample, capsys: pytest.CaptureFixture[str]) -> None:
+    sampled([3, 4, 5], diverged=[3], broken=[3, 4])
+    assert "\ndiverged in sampling: 1 of 3 replicates (seed 4)\n" in capsys.readouterr().out
+    sampled([3, 4, 5], diverged=[3])
+    assert "diverged" not in capsys.readouterr().out
+
+
 def test_a_network_that_makes_no_images_is_one_line(sampled: Sample, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         sampled([3], task={"objective": "classification", "model": {"name": "lenet", "hidden": [4]}})

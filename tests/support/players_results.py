@@ -63,9 +63,10 @@ def tables(accuracy: float = 0.97) -> dict[str, pd.DataFrame]:
             row = generative_results.named(run) | {"seed": seed}
             value = farther(run) + SPREAD * (seed - 1) * (1 if not run.level else 1.01)
             measured.append(row | {"metric": 25 + value, "validation_metric": value, "second_metric": value})
-            if run in the_study.sampled(settings):
+            if run in the_study.sampled_runs(settings):
                 about = {"validation_distance": value + 5, "test_distance": value + 5}
-                distances.append(row | about | {"validation_floor": 0.1, "test_floor": 0.1})
+                about |= {"validation_floor": 0.1, "test_floor": 0.1}
+                distances.append(row | about | {"simplest": generative_results.SIMPLEST.get(run.task)})
                 seen = {"frechet_distance": DENSE + value, "frechet_floor": 3.0, "coverage": 1 - 0.02 * farther(run)}
                 seen |= {"entropy": 2.3 - 0.1 * farther(run) + 0.01 * seed}
                 judged.append(row | (seen if accuracy >= 0.9 else dict.fromkeys(seen)) | {"judge_accuracy": accuracy})

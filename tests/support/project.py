@@ -110,7 +110,7 @@ class Project:
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             if (source / name).is_dir():
-                shutil.copytree(source / name, target, ignore=shutil.ignore_patterns("__pycache__"))
+                shutil.copytree(source / name, target)
             else:
                 shutil.copy2(source / name, target)
         (folder / "config.yaml").write_text(MINIATURE)

@@ -146,13 +146,21 @@ def test_objectives_read_what_their_networks_return(task: GenerativeTask) -> Non
     check_measures(task, Choice(name=task.objective.name))
 
 
+NEEDS = {
+    "vae": "objective 'vae' needs an encoder and a decoder: choose a model like 'vae', or another objective",
+    "gan": "objective 'gan' needs a generator and a discriminator: choose a model like 'gan', or another objective",
+    "diffusion": "objective 'diffusion' needs a network that predicts the noise in an image: choose a model like",
+}
+
 BAD = [
-    ("vae", lambda: lenet(3, SHAPE), "it needs a network with a `generator`, like vae"),
-    ("vae", NETWORKS["diffusion"], "it needs a network with a `generator`, like vae"),
-    ("diffusion", lambda: lenet(3, SHAPE), "an even number of `time_features`, like denoiser"),
-    ("diffusion", lambda: denoiser(SHAPE, [4], time_features=3), "an even number of `time_features`, like denoiser"),
+    ("vae", lambda: lenet(3, SHAPE), NEEDS["vae"]),
+    ("vae", NETWORKS["diffusion"], NEEDS["vae"]),
+    ("gan", lambda: lenet(3, SHAPE), NEEDS["gan"]),
+    ("gan", NETWORKS["vae"], NEEDS["gan"]),
+    ("diffusion", lambda: lenet(3, SHAPE), NEEDS["diffusion"]),
+    ("diffusion", lambda: denoiser(SHAPE, [4], time_features=3), "(it needs an even number of `time_features`)"),
     ("diffusion", NETWORKS["vae"], "float32 of shape (2, 36 numbers (the noise of every pixel)) is needed"),
-    ("classification", NETWORKS["vae"], "its forward fails on images"),
+    ("classification", NETWORKS["vae"], "makes images, which objective 'classification' does not train: choose"),
 ]
 
 

@@ -191,6 +191,18 @@ def test_faults_are_told_of_each_replicate(tmp_path: Path) -> None:
     ]
 
 
+def test_images_diverge_by_themselves_only_where_the_training_did_not(tmp_path: Path) -> None:
+    dense, unseen = Run("digits", "3-4"), replace(RUN, branch=None)
+    write_run(tmp_path, dense, {(3, 0, 20): "nan"}, {})
+    write_run(tmp_path, unseen, {}, {"kept": {}, "diverged": [False] * 4})
+    write_tensors(dense.samples(str(tmp_path)), {"samples": np.ones(4)}, {"diverged": [True, False, False, True]})
+    assert list(divergences(str(tmp_path), [dense, unseen], sampled=[dense])) == [
+        Divergence("digits", "3-4", "dense", 0, "dense", 3, 0, "diverged", 20),
+        Divergence("digits", "3-4", "dense", 0, "dense", 4, 1, "sampling diverged"),
+    ]
+    assert len(list(divergences(str(tmp_path), [dense, unseen]))) == 1
+
+
 def row(level: int, kind: str, seed: int = 1, step: str = "", layers: str = "", **other: str) -> dict[str, str]:
     named = {"task": "t", "cohort": "0-4", "method": "imp", "branch": "ticket", "draw": "0"} | other
     return named | {"level": str(level), "seed": str(seed), "kind": kind, "step": step, "layers": layers}
@@ -200,6 +212,7 @@ def test_the_page_says_them_in_sentences() -> None:
     rows = [row(3, "diverged", step="40"), *(row(level, "no ticket") for level in (4, 5, 6))]
     rows += [row(level, "layer collapse", seed, layers="fc1 fc2") for level in (5, 6, 9) for seed in (0, 2)]
     rows += [row(0, "diverged", seed=2, step="0", method="dense", branch="dense", draw="1")]
+    rows += [row(0, "sampling diverged", seed=3, method="dense", branch="dense")]
     (chain, dense) = lines([*rows, *rows])  # studies share trainings
     assert (chain.task, chain.cohort, chain.method, chain.branch) == ("t", "0-4", "imp", "ticket")
     assert list(chain.words) == [
@@ -208,5 +221,8 @@ def test_the_page_says_them_in_sentences() -> None:
         "layer collapse: nothing is left of fc1 at levels 5, 6, 9 (seeds 0, 2)",
         "layer collapse: nothing is left of fc2 at levels 5, 6, 9 (seeds 0, 2)",
     ]
-    assert list(dense.words) == ["seed 2, draw 1 diverged, seen first at step 0"]
+    assert list(dense.words) == [
+        "seed 2, draw 1 diverged, seen first at step 0",
+        "the images of seed 3 diverged, its training did not",
+    ]
     assert lines([]) == []

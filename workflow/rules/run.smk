@@ -5,7 +5,7 @@ import sys
 from lth_core.jobs.support.checkpoints import CHECKPOINTS_VARIABLE, by_training
 from lth_core.jobs.support.server import start_server
 from lth_core.planning.precheck import complaint
-from lth_core.runtime import diverged, timing
+from lth_core.runtime import missing, timing
 from lth_core.runtime.interruption import stop_when_told
 from lth_core.runtime.lock import LockError, lock_run
 from lth_core.runtime.timers import cancel_timers, one_timer

@@ -42,6 +42,15 @@ def load(spec: Mapping[str, Any]) -> tuple[Config, dict[str, Study]]:
     return expand(config, studies.values()), studies
 
 
+def of_study(description: str | None) -> tuple[str, Study, Config, Mapping[str, Any]]:
+    """What a job of one study is told on its command line: the study's name, the study, the config and its spec."""
+    arguments = parser(description)
+    arguments.add_argument("--study", required=True)
+    options = arguments.parse_args()
+    config, studies = load(options.spec)
+    return options.study, studies[options.study], config, options.spec
+
+
 def read_tables(config: Config, name: str, study: Study) -> dict[str, pd.DataFrame]:
     """A study's tables as they were written. Raises ArtifactError when one cannot be read."""
     return {table: read_table_file(table_file(config.results, config.name, name, table)) for table in study.table_names}

@@ -26,9 +26,9 @@ from lth_core.jobs.support.command import import_modules
 from lth_core.models.layers import unpruned_weights
 from lth_core.models.outputs import check_single_examples
 from lth_core.randomness import kept_torch_generators
-from lth_core.runtime.diverged import divergence_line
 from lth_core.runtime.gpus import take_gpu
 from lth_core.runtime.memory import keep_freed_memory
+from lth_core.runtime.missing import divergence_line
 from lth_core.runtime.progress import Progress
 from lth_core.runtime.shares import Share
 from lth_core.runtime.timing import spent

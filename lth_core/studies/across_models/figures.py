@@ -10,13 +10,14 @@ from lth_core.config import Config
 from lth_core.drawing.axes import density_axis
 from lth_core.drawing.colours import GRID, NEUTRAL, THRESHOLD, role_style
 from lth_core.drawing.figures import legend, panels
-from lth_core.drawing.style import SMALL
-from lth_core.metrics import amount
-from lth_core.studies.across_models.judged import FRECHET
+from lth_core.drawing.style import FORMATS, SMALL
+from lth_core.metrics import amount, percent_text
 from lth_core.studies.across_models.study import FIGURE, RANDOM, REINIT, Design
 from lth_core.studies.across_models.tables import branches
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import listing
+from lth_core.studies.judges import ACCURACY, are_fit, judge_note
+from lth_core.studies.proportions import COMPARED, share
 
 ROW = 0.46
 """Inches for each task."""
@@ -30,22 +31,25 @@ OF_GANS = (
     " A GAN is measured by the Frechet distance of its images to test images, in the features of a classifier; what is "
     "worse by the standard deviation of dense networks over seeds still matches."
 )
-UNMEASURED = " Not measured: trainings diverged, or the classifier that judges a GAN's images is not accurate enough."
+UNMEASURED = " Not measured: trainings, or the images that are drawn, diverged."
 NOUNS = {RANDOM: "random masks with the same counts per layer", REINIT: "the tickets' masks on fresh weights"}
 
 
 def drawings(study: Design, config: Config, tables: dict[str, pd.DataFrame]) -> list[Drawing]:
     """Return the figure of the study."""
-    return [Drawing(FIGURE, caption(study, tables["lowest"]), lambda: overview(study, tables))]
+    return [Drawing(FIGURE, caption(study, config, tables["lowest"]), lambda: overview(study, tables))]
 
 
-def caption(study: Design, lowest: pd.DataFrame) -> str:
-    """Say what is drawn, what matches, and what the marks at the ends of the scale mean."""
+def caption(study: Design, config: Config, lowest: pd.DataFrame) -> str:
+    """Say what is drawn, what matches, what the marks at the ends of the scale mean, and how good judges are."""
     compared = listing(["tickets", *(NOUNS.get(name, f"branch {name}") for name in study.controls)])
     fewest, most = lowest["seeds"].min(), lowest["seeds"].max()
     seeds = f"{most}" if fewest == most else f"{fewest} to {most}"
-    gans = OF_GANS if FRECHET.label in set(lowest["metric"]) else ""
-    unmeasured = UNMEASURED if lowest["lowest"].isna().any() else ""
+    gans = lowest[lowest["task"].isin(study.gans(config))].drop_duplicates("task")
+    notes = {judge_note(config, row["task"], row[ACCURACY]) for row in gans.to_dict("records")}
+    judges = "".join([OF_GANS, *(f" {note}" for note in sorted(notes))]) if notes else ""
+    lacking = lowest["lowest"].isna() & ~(lowest["task"].isin(gans["task"]) & ~are_fit(lowest[ACCURACY], config))
+    unmeasured = UNMEASURED if lacking.any() else ""
     return (
         f"How few weights still match the dense network: for {compared}, the lowest tested density at which the mean "
         "test metric at the end of training matches that of the dense network, as it does at all higher tested "
@@ -54,8 +58,21 @@ def caption(study: Design, lowest: pd.DataFrame) -> str:
         "differences) to the lowest one that does not surely fail to. Arrows: that is the lowest density that was "
         "tested, so it may be lower. Hollow, at 100%: the mean does not match at the highest tested density either. "
         "Ticks: the tested densities, in percent of the weights (and edges of a graph) that the method prunes."
-        f"{gans}{unmeasured}"
+        f"{in_proportions(config, lowest)}{judges}{unmeasured}"
     )
+
+
+def in_proportions(config: Config, lowest: pd.DataFrame) -> str:
+    """Say how much of the difference between the dense network and something simple still matches, where known."""
+    said = []
+    for row in lowest.drop_duplicates("task").to_dict("records"):
+        part = share(row["matching"], row["dense"], row["simplest"])
+        if part > 0:
+            compared = COMPARED[config.tasks[row["task"]].objective.name]
+            values = f"dense network: {row['dense']:.4g}, {compared}: {row['simplest']:.4g}"
+            said.append(f"{row['task']} {percent_text(part)}% ({values})")
+    what = " How much of the difference between the dense network and something simple still matches:"
+    return f"{what} {'; '.join(said)}." if said else ""
 
 
 def overview(study: Design, tables: dict[str, pd.DataFrame]) -> Figure:
@@ -77,6 +94,7 @@ def overview(study: Design, tables: dict[str, pd.DataFrame]) -> Figure:
     density_axis(panel, [1.0, *(density for density in ROUND if density >= least)])
     panel.set_xlim(1.15, least / ARROW**1.3)
     _name_rows(panel, lowest.drop_duplicates("task"))
+    figure.set_dpi(FORMATS["png"]["dpi"])  # at which the names on the right are widest: they must fit
     legend(figure, "lowest density that matches the dense network; line: 95% interval over seeds; arrow: or lower")
     return figure
 
@@ -110,7 +128,9 @@ def _name_rows(axes: Axes, tasks: pd.DataFrame) -> None:
         axes.axhline(position - 0.5, color=THRESHOLD if different else GRID, linewidth=0.5, zorder=0)
     for position, row in enumerate(tasks.to_dict("records")):
         matching, unit = f"{row['matching']:.3g}", row["unit"].replace("percentage points", "points")
-        words = f"{row['metric']},\nwithin {matching if row['metric'] in unit else amount(matching, unit)}"
+        words = row["metric"]
+        if pd.notna(row["dense"]):  # whose spread may be what matches
+            words += f",\nwithin {matching if row['metric'] in unit else amount(matching, unit)}"
         axes.annotate(
             words,
             (1, position),

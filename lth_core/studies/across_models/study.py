@@ -14,6 +14,7 @@ from lth_core.registry import UnknownName
 from lth_core.storage.paths import initial_file
 from lth_core.storage.runs import Run
 from lth_core.studies.base import Study, require_levels
+from lth_core.studies.proportions import simplest_data
 
 RANDOM, REINIT = "random-mask", "reinit"
 GAN = "gan"
@@ -73,16 +74,17 @@ class Design(Study):
         """List the tasks of GANs."""
         return [task for task in self.tasks if config.tasks[task].objective.name == GAN]
 
-    def judged(self, config: Config) -> list[Run]:
-        """List the runs whose images are judged."""
+    def sampled_runs(self, config: Config) -> list[Run]:
+        """List the runs whose networks draw images, for a judge: those of GANs."""
         return [run for task in self.gans(config) for run in self._runs_of(config, task)]
 
     def analyses(self, config: Config) -> list[str]:
-        """List theta_0, whose header says of which kinds the weights are, and what judges say of images."""
+        """List theta_0, whose header has the kinds of weights, images and what judges see in them, and data."""
         starts = [
             initial_file(config.results, task, cohort) for task in self.tasks for cohort in config.tasks[task].cohorts
         ]
-        return [*starts, *(run.judged(config.results) for run in self.judged(config))]
+        images = [path(config.results) for run in self.sampled_runs(config) for path in (run.samples, run.judged)]
+        return [*starts, *images, *(path for task in self.tasks for path in simplest_data(config, task))]
 
     # ------------------------------------------------------------ figures
 

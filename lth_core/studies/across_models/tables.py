@@ -24,9 +24,11 @@ from lth_core.data.kinds import kind_of_data
 from lth_core.metrics import Metric
 from lth_core.storage.paths import initial_file
 from lth_core.storage.tensors import read_header
-from lth_core.studies.across_models.judged import frechet_metric, with_distances
+from lth_core.studies.across_models.judged import FLOOR, judged, with_distances
 from lth_core.studies.across_models.kinds import KINDS, kind_of_model
 from lth_core.studies.across_models.study import Design
+from lth_core.studies.judges import ACCURACY, frechet_metric
+from lth_core.studies.proportions import simplest
 from lth_core.studies.task_tables import TaskTables
 
 COLUMNS = (*REPLICATE, "metric", "validation_metric")
@@ -44,6 +46,9 @@ LOWEST = (
     "metric",
     "matching",
     "unit",
+    "dense",
+    "simplest",
+    ACCURACY,
 )
 
 
@@ -81,13 +86,16 @@ def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
     gains: one row per task, branch and level: how much better than the dense network, in the metric's unit, with its
     95% interval, and the verdict on whether it matches. lowest: one row per task and branch: the lowest density that
     matches, as do all higher ones (`lowest`; 1: only the dense network), the ends of its 95% interval (`fewest` and
-    `most` weights), all three empty where nothing was measured, and the lowest density that was tested (`tested`).
+    `most` weights), all three empty where nothing was measured, and the lowest density that was tested (`tested`). Of
+    each task it has the mean metric of `dense` networks, to be put in proportion to something simple where that is
+    known (`simplest`: the mean test image, no predicted noise, real images), and the accuracy of a judge.
     """
     ends = final_metrics(read_histories(config, study.runs(config)))[list(COLUMNS)]
-    measured = {"measurements": with_distances(ends, config, study.judged(config))}
+    seen = judged(config, study.sampled_runs(config))
+    measured = {"measurements": with_distances(ends, seen)}
     views = [View(study, config, measured, task) for task in study.tasks]
     gains = pd.concat([_gains(view, branch) for view in views for branch in branches(study)], ignore_index=True)
-    return measured | {"gains": gains, "lowest": lowest(views, gains)}
+    return measured | {"gains": gains, "lowest": lowest(views, gains, seen)}
 
 
 def branches(study: Design) -> list[str]:
@@ -101,13 +109,21 @@ def _gains(view: View, branch: str) -> pd.DataFrame:
     return gains.assign(task=view.task, branch=branch)[list(GAINS)]
 
 
-def lowest(views: list[View], gains: pd.DataFrame) -> pd.DataFrame:
-    """Return how few weights match, by task and branch, from the table `gains`; tasks are ordered by kind of model."""
+def lowest(views: list[View], gains: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
+    """Return how few weights match, by task and branch, from the table `gains`; tasks are ordered by kind of model.
+
+    `seen`: what judges see in the images of GANs.
+    """
     rows = []
     for view in views:
         task, metric = view.task, view.metric
         about = {"kind": _kind(view.config, task), "task": task, "model": view.config.tasks[task].model.name}
         measured_by = {"metric": metric.label, "matching": metric.matching, "unit": metric.unit}
+        other, accuracy = simplest(view.config, task), math.nan
+        if task in view.study.gans(view.config):
+            of_dense = select_dense(seen, task)
+            other, accuracy = of_dense[FLOOR].mean(), of_dense[ACCURACY].iloc[0]
+        measured_by |= {"dense": view.dense.mean(), "simplest": other, ACCURACY: accuracy}
         for branch in branches(view.study):
             curve = gains[(gains["task"] == task) & (gains["branch"] == branch)]
             measured = curve["gain"].notna().any()

@@ -18,9 +18,10 @@ from lth_core.drawing.sheets import sheet
 from lth_core.metrics import Metric, percent_text
 from lth_core.storage.runs import DENSE
 from lth_core.studies.base import Drawing
-from lth_core.studies.captions import data_note, listing, with_direction
+from lth_core.studies.captions import data_note, listing
 from lth_core.studies.generative_tickets.study import RANDOM, REINIT, Design
 from lth_core.studies.generative_tickets.tables import REAL
+from lth_core.studies.proportions import in_proportion
 from lth_core.studies.task_tables import TaskTables
 from lth_core.tasks.metrics import metrics_of
 
@@ -48,6 +49,13 @@ class View(TaskTables):
     def rewound(self) -> str | None:
         """Return the method that rewinds, where it is compared."""
         return self.study.rewound_method(self.config, self.task)
+
+    @property
+    def proportion(self) -> str:
+        """Say how much of what the dense network gains still matches; empty where that is unknown."""
+        dense = select_dense(self.tables["measurements"], self.task)["metric"].mean()
+        other = select_dense(self.tables["samples"], self.task)["simplest"].iloc[0]
+        return in_proportion(self.config, self.task, self.metric, dense, other)
 
     @property
     def seeds(self) -> int:
@@ -78,10 +86,10 @@ def tickets(view: View) -> Drawing:
     caption = (
         f"Test {view.metric.label}{second} and the energy distance of drawn images to test images, by density: tickets "
         f"against {compared}{rewound}. Dotted: the energy distance of as many training images to the test images, the "
-        "floor of what images that are drawn can come to."
+        "floor of what images that are drawn can come to. Lower is better in every panel."
     )
     note = data_note(view.config.tasks[view.task], view.seeds)
-    return Drawing(f"tickets-{view.task}", f"{with_direction(caption, view.metric)} {note}", draw)
+    return Drawing(f"tickets-{view.task}", " ".join(filter(None, [caption, view.proportion, note])), draw)
 
 
 def _metric(axes: Axes, view: View, metric: Metric, column: str) -> None:

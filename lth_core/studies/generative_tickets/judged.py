@@ -1,4 +1,4 @@
-"""What judges say of the images of every network, and whether they are fit to judge."""
+"""What judges say of the images of every network."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from lth_core.analysis.tables import read_table
 from lth_core.config import Config
 from lth_core.studies.generative_tickets.players import Players
 from lth_core.studies.generative_tickets.tables import named
+from lth_core.studies.judges import ACCURACY, are_fit
 
 JUDGED = ("frechet_distance", "frechet_floor", "coverage", "entropy")
-ACCURACY = "judge_accuracy"
 
 
 def judged(study: Players, config: Config) -> pd.DataFrame:
@@ -23,11 +23,5 @@ def judged(study: Players, config: Config) -> pd.DataFrame:
     runs = study.judged(config)
     parts = [read_table(run.judged(config.results)).assign(**named(config, run))[columns] for run in runs]
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
-    fit = table[ACCURACY] >= config.judge.least
-    table[[*JUDGED]] = table[[*JUDGED]].where(fit, float("nan"), axis=0)
+    table[[*JUDGED]] = table[[*JUDGED]].where(are_fit(table[ACCURACY], config), float("nan"), axis=0)
     return table
-
-
-def is_fit(table: pd.DataFrame, config: Config) -> bool:
-    """Tell whether the judge of one task's rows of the table is accurate enough, so that what it says is reported."""
-    return bool((table[ACCURACY] >= config.judge.least).all())

@@ -109,14 +109,14 @@ class Players(Design):
 
     # ------------------------------------------------------------ analyses
 
-    def sampled(self, config: Config) -> list[Run]:
+    def sampled_runs(self, config: Config) -> list[Run]:
         """List the runs whose networks draw images: all of GANs, which nothing else measures."""
-        others, gans = {*super().sampled(config)}, self.gans(config)
+        others, gans = {*super().sampled_runs(config)}, self.gans(config)
         return [run for run in self.runs(config) if run in others or run.task in gans]
 
     def judged(self, config: Config) -> list[Run]:
         """List the runs whose images are judged: those on data that have a judge."""
-        return [run for run in self.sampled(config) if config.tasks[run.task].dataset in config.judge.tasks]
+        return [run for run in self.sampled_runs(config) if config.tasks[run.task].dataset in config.judge.tasks]
 
     def analyses(self, config: Config) -> list[str]:
         """List what the design asks for, and what judges say."""

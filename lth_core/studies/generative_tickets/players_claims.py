@@ -16,9 +16,9 @@ from lth_core.analysis.measurements import level_densities, nearest_level, per_s
 from lth_core.config import Config
 from lth_core.studies.claim_sheet import with_weights
 from lth_core.studies.generative_tickets.claims import MATCHING, NEAR, SPARSE, TaskClaims
-from lth_core.studies.generative_tickets.judged import is_fit
 from lth_core.studies.generative_tickets.players import Players, transferred
 from lth_core.studies.generative_tickets.study import RANDOM, REINIT
+from lth_core.studies.judges import ACCURACY, why_unfit
 
 CHEN, KALIBHAT = "Chen et al. 2021", "Kalibhat et al. 2021"
 DENSEST = 0.3
@@ -77,19 +77,20 @@ class GanClaims(TransferClaims):
     shows_distances = "samples"
 
     def fill(self) -> None:
-        """Add all claims about the task; without a judge that is fit only what needs none."""
+        """Add all claims about the task; without a judge that is fit all but the first are not measured."""
         self.of_images()
-        if self.judge_is_fit:
-            self.sheet.read_from("judged", "tickets")
-            self.against_dense()
-            self.against_random()
-            self.against_reinit()
-            self.of_classes()
-            self.sheet.read_from("judged", "players")
-            self.of_both_players()
-            self.of_discriminators()
-            self.sheet.read_from("judged", "transfer")
-            self.of_transfer("frechet_distance", "judged")
+        accuracy = float(self.of_task("judged")[ACCURACY].iloc[0])
+        self.sheet.unmeasured_because = why_unfit(self.config, self.task, accuracy)
+        self.sheet.read_from("judged", "tickets")
+        self.against_dense()
+        self.against_random()
+        self.against_reinit()
+        self.of_classes()
+        self.sheet.read_from("judged", "players")
+        self.of_both_players()
+        self.of_discriminators()
+        self.sheet.read_from("judged", "transfer")
+        self.of_transfer("frechet_distance", "judged")
 
     def at(self, level: int) -> str:
         """Say what part of the weights tickets of a level have: of those of the generator, where it is pruned alone."""
@@ -97,11 +98,6 @@ class GanClaims(TransferClaims):
         alone = any(pattern.startswith("discriminator") for pattern in method.exclude)
         of = "the generator's weights" if alone else "the weights"
         return with_weights(level_densities(self.rows())[level], of=of)
-
-    @property
-    def judge_is_fit(self) -> bool:
-        """Tell whether the judge is accurate enough."""
-        return is_fit(self.of_task("judged"), self.config)
 
     @property
     def dense_distances(self) -> pd.Series:

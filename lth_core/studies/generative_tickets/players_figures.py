@@ -10,18 +10,18 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lth_core.analysis.measurements import select, select_dense
+from lth_core.analysis.measurements import seed_means, select, select_dense
 from lth_core.config import Config
 from lth_core.drawing.axes import density_axis, metric_axis, percent_axis, positive_axis
 from lth_core.drawing.colours import series
 from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.lines import band, reference, threshold
-from lth_core.metrics import percent_text
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import data_note, listing
 from lth_core.studies.generative_tickets.figures import NOUNS, View, samples, tickets
-from lth_core.studies.generative_tickets.judged import ACCURACY, is_fit
 from lth_core.studies.generative_tickets.players import STARTS, Players, transferred
+from lth_core.studies.judges import ACCURACY, FRECHET, are_fit, frechet_metric, judge_note
+from lth_core.studies.proportions import in_proportion
 
 DISTANCE = "Frechet distance to test images"
 ROLES = (("transferred", "ticket of {}"), ("random-mask", "random mask of its counts"))
@@ -42,7 +42,7 @@ def drawings(study: Players, config: Config, tables: dict[str, pd.DataFrame]) ->
         }
         for kind in study.kinds(config, task):
             drawing = kinds[kind](view)
-            reported = kind == "samples" or task not in gans or view.judge_is_fit
+            reported = kind == "samples" or task not in gans or are_fit(view.judge_accuracy, config)
             drawn.append(drawing if reported else replace(drawing, draw=view.unreported))
     return drawn
 
@@ -54,9 +54,9 @@ class PlayerView(View):
     study: Players
 
     @property
-    def judge_is_fit(self) -> bool:
-        """Tell whether the judge is accurate enough."""
-        return is_fit(self.of_task("judged"), self.config)
+    def judge_accuracy(self) -> float:
+        """Return the accuracy of the judge, which is the same for all images."""
+        return float(self.of_task("judged")[ACCURACY].iloc[0])
 
     def unreported(self) -> Figure:
         """Draw, in place of what an unfit judge says, that it is not reported."""
@@ -68,14 +68,15 @@ class PlayerView(View):
     @property
     def judge(self) -> str:
         """Say how good the judge is or, where it is not good enough, that nothing is reported."""
-        accuracy, least = float(self.of_task("judged")[ACCURACY].mean()), self.config.judge.least
-        name = f"the classifier of task '{self.config.judge.tasks[self.config.tasks[self.task].dataset]}'"
-        seen = f"{name} knows {percent_text(accuracy)}% of validation images"
-        if not self.judge_is_fit:
-            return (
-                f"No distances are reported, because {seen}, less than the {percent_text(least)}% that a judge needs."
-            )
-        return f"The judge, {seen}."
+        return judge_note(self.config, self.task, self.judge_accuracy)
+
+    @property
+    def spread(self) -> str:
+        """Say how large the spread of dense networks is, within which distances match; empty where that is unknown."""
+        dense = select_dense(self.tables["judged"], self.task)
+        distances, floor = seed_means(dense, FRECHET.name), dense["frechet_floor"].mean()
+        about, what = (self.config, self.task), "The spread of dense networks over seeds, "
+        return in_proportion(*about, frechet_metric(distances), distances.mean(), floor, what)
 
 
 # ---------------------------------------------------------------- tickets
@@ -103,10 +104,11 @@ def judged(view: PlayerView) -> Drawing:
     caption = (
         "What a classifier sees in drawn images, by density: the Frechet distance of its penultimate features to those "
         "of test images (dotted: that of as many training images, the floor; lower is better), the part of the classes "
-        "that have at least a quarter of an equal share of the images, and the entropy of the classes. Tickets against "
-        f"{compared}. {view.judge}"
+        "that have at least a quarter of an equal share of the images, and the entropy of the classes (of both, higher "
+        f"is better). Tickets against {compared}."
     )
-    return Drawing(f"tickets-{view.task}", f"{caption} {data_note(view.config.tasks[view.task], view.seeds)}", draw)
+    note = data_note(view.config.tasks[view.task], view.seeds)
+    return Drawing(f"tickets-{view.task}", " ".join(filter(None, [caption, view.judge, view.spread, note])), draw)
 
 
 def _floor(axes: Axes, view: PlayerView) -> None:
@@ -141,7 +143,8 @@ def players(view: PlayerView) -> Drawing:
 
     caption = (
         "The Frechet distance of drawn images to test images, by density: with the generator pruned alone, whose "
-        "discriminator starts from theta_0, trained by the round before, or fresh; and with both players pruned. "
+        "discriminator starts from theta_0, trained by the round before, or fresh; and with both players pruned. Lower "
+        "is better. "
         f"{view.judge}"
     )
     return Drawing(f"players-{view.task}", f"{caption} {data_note(view.config.tasks[view.task], view.seeds)}", draw)

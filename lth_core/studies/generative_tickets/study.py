@@ -17,6 +17,7 @@ from lth_core.config.sections import Step
 from lth_core.storage.runs import DENSE, Run
 from lth_core.studies.base import Study, require_levels, rising
 from lth_core.studies.chains import rewound, rewound_chains
+from lth_core.studies.proportions import simplest_data
 
 RANDOM, REINIT = "random-mask", "reinit"
 MOST_LEVELS = 4
@@ -77,15 +78,16 @@ class Design(Study):
 
     # ------------------------------------------------------------ samples
 
-    def sampled(self, config: Config) -> list[Run]:
+    def sampled_runs(self, config: Config) -> list[Run]:
         """List the runs whose networks draw images: dense networks, tickets and random masks."""
         pruned = {*self.tasks.values(), DENSE}  # without the methods that rewind
         return [run for run in self.runs(config) if run.method in pruned and run.branch in (None, RANDOM)]
 
     def analyses(self, config: Config) -> list[str]:
-        """List the images that networks have drawn, and their distances to real ones."""
-        results = config.results
-        return [path for run in self.sampled(config) for path in (run.samples(results), run.energy_distance(results))]
+        """List the images that networks have drawn, their distances to real ones, and data that are compared with."""
+        data = [path for task in self.tasks for path in simplest_data(config, task)]
+        drawn = [path for run in self.sampled_runs(config) for path in (run.samples, run.energy_distance)]
+        return [*(path(config.results) for path in drawn), *data]
 
     def shown_levels(self, config: Config, task: str) -> list[int]:
         """Return the levels whose images are shown."""

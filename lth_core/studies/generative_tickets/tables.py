@@ -14,6 +14,7 @@ from lth_core.config import Config
 from lth_core.storage.runs import DENSE, Run
 from lth_core.storage.tensors import read_header, read_tensors
 from lth_core.studies.generative_tickets.study import Design
+from lth_core.studies.proportions import simplest
 from lth_core.tasks.metrics import metrics_of
 
 REAL = "real"
@@ -26,20 +27,22 @@ def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
 
     `measurements`: one row per run and replicate, with the task's metric at the end of training (`metric` on test data,
     `validation_metric`) and its second metric on test data (`second_metric`, nan where there is none). `samples`: the
-    energy distances of drawn images to held-out ones, and the floors. `images`: a few images of one seed's networks, at
-    the levels that are shown, and real test images (network `real`): the shape (channels x height x width), and the
-    pixels, 00 to ff.
+    energy distances of drawn images to held-out ones, the floors, and the metric of something simple on test data, to
+    put what matches in proportion (`simplest`: of the mean test image, of no predicted noise; nan of a GAN). `images`:
+    a few images of one seed's networks, at the levels that are shown, and real test images (network `real`): the shape
+    (channels x height x width), and the pixels, 00 to ff.
     """
     runs = study.runs(config)
     measured = final_metrics(read_histories(config, runs))
     measured = measured.merge(_second_metrics(config, runs), on=[*RUN, "seed", "draw"], how="left")
     measured["second_metric"] = measured["second_metric"].where(measured["metric"].notna())
-    sampled = study.sampled(config)
+    sampled = study.sampled_runs(config)
     distances = pd.concat([_distances(config, run) for run in sampled], ignore_index=True)
+    distances["simplest"] = distances["task"].map({task: simplest(config, task) for task in study.tasks})
     images = pd.DataFrame([row for task in study.tasks for row in _images(study, config, task)], columns=list(IMAGES))
     return {
         "measurements": measured[[*REPLICATE, "metric", "validation_metric", "second_metric"]],
-        "samples": distances[[*REPLICATE, *DISTANCES]],
+        "samples": distances[[*REPLICATE, *DISTANCES, "simplest"]],
         "images": images,
     }
 

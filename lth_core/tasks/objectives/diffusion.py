@@ -11,7 +11,7 @@ from pydantic import Field
 from lth_core.metrics import Metric
 from lth_core.models.requirements import require
 from lth_core.registry import objective
-from lth_core.tasks.generation import latents_of
+from lth_core.tasks.generation import latents_of, needing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,8 +44,9 @@ class Denoised:
 
         extra = getattr(module, "extra_inputs", None)
         even = isinstance(extra, int) and extra > 0 and extra % 2 == 0
-        require(even, "diffusion needs a network with an even number of `time_features`, like denoiser")
-        check_outputs(module, (pixels + latents_of(module),), {"numbers (the noise of every pixel)": pixels})
+        with needing("a network that predicts the noise in an image", "diffusion", like="denoiser"):
+            require(even, "it needs an even number of `time_features`")
+            check_outputs(module, (pixels + latents_of(module),), {"numbers (the noise of every pixel)": pixels})
 
     def noise(self, module: nn.Module, pixels: int, count: int, rng: np.random.Generator) -> np.ndarray:
         """Draw the noise of every pixel and, last, a uniform number for the time (count, pixels + 1)."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lth_core.metrics import Metric
 from lth_core.registry import objective
-from lth_core.tasks.generation import Latents, latents_of
+from lth_core.tasks.generation import Latents, latents_of, needing
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -29,9 +29,10 @@ class Generated(Latents):
         """Check that the module has both. Raises ModelError."""
         from lth_core.models.outputs import check_outputs
 
-        super().check(module, pixels)
         wanted = {"scores (of a real image, of a generated one, and of this with a constant discriminator)": SCORES}
-        check_outputs(module, (pixels + latents_of(module),), wanted)
+        with needing("a generator and a discriminator", "gan", like="gan"):
+            super().check(module, pixels)
+            check_outputs(module, (pixels + latents_of(module),), wanted)
 
 
 @objective("gan", data="images", metrics=(FOOLED,), generates=Generated)

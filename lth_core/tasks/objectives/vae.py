@@ -8,7 +8,7 @@ from pydantic import Field
 
 from lth_core.metrics import Metric
 from lth_core.registry import objective
-from lth_core.tasks.generation import Latents, latents_of
+from lth_core.tasks.generation import Latents, latents_of, needing
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -30,10 +30,11 @@ class Encoded(Latents):
         """Check that the module is an autoencoder. Raises ModelError."""
         from lth_core.models.outputs import check_outputs
 
-        super().check(module, pixels)
-        latents = latents_of(module)
-        wanted = {"numbers (logits of the pixels, mean and log variance of the latents)": pixels + 2 * latents}
-        check_outputs(module, (pixels + latents,), wanted)
+        with needing("an encoder and a decoder", "vae", like="vae"):
+            super().check(module, pixels)
+            latents = latents_of(module)
+            wanted = {"numbers (logits of the pixels, mean and log variance of the latents)": pixels + 2 * latents}
+            check_outputs(module, (pixels + latents,), wanted)
 
 
 @objective("vae", data="images", metrics=(NEGATIVE_ELBO, RECONSTRUCTION), generates=Encoded)

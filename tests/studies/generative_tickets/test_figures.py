@@ -27,6 +27,28 @@ def test_an_autoencoder_has_a_panel_for_each_metric_and_one_for_its_images(figur
     assert len(figures["tickets-diffusion"].draw().axes) == 2
 
 
+@pytest.mark.parametrize(
+    ("task", "said"),
+    [
+        (
+            "vae",
+            "1 nat, which still matches, is 40% of the difference between the dense network (25) and the mean test "
+            "image in place of every image (27.5).",
+        ),
+        (
+            "diffusion",
+            "0.005 squared noise, which still matches, is 0.71% of the difference between the dense network (0.3) and "
+            "a network that predicts no noise (1).",
+        ),
+    ],
+)
+def test_captions_put_what_matches_in_proportion_and_say_what_is_better(
+    figures: dict[str, Drawing], task: str, said: str
+) -> None:
+    caption = figures[f"tickets-{task}"].caption
+    assert said in caption and "Lower is better in every panel." in caption
+
+
 def test_all_kinds_of_networks_are_drawn_with_the_floor(figures: dict[str, Drawing]) -> None:
     metric, _, images = figures["tickets-vae"].draw().axes
     lines = {str(line.get_label()) for line in metric.get_lines()}

@@ -37,7 +37,8 @@ def test_all_networks_of_a_gan_are_judged_and_only_data_with_a_judge() -> None:
     assert [run for run in judged if run.task == "gan"] == of_gan
     assert {run.branch for run in judged if run.task == "vae"} == {None, "random-mask"}
     files = study().analyses(config())
-    assert "results/gan/0-1/players/level_2/judged.csv" in files and len(files) == 3 * len(judged)
+    assert "results/gan/0-1/players/level_2/judged.csv" in files and len(files) == 3 * len(judged) + 1
+    assert files.count("results/data/digits.safetensors") == 1  # of the mean image, for the autoencoder
     without = study(tasks={"vae": "imp"}, both={}, transfers={})
     assert without.judged(config(judges={}, tasks={"vae": "imp"}, both={}, transfers={})) == []
 

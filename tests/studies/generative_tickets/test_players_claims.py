@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from lth_core.analysis.claims import Claim
+from lth_core.analysis.claims import Claim, why_unmeasured
 from tests.support.players_results import BOTH, FARTHER, SPREAD, config, study, tables
 
 
@@ -65,11 +65,22 @@ def test_random_masks_must_be_worse_by_more_than_the_spread_of_seeds() -> None:
     assert verdict(1.1 * SPREAD) == "supported" and verdict(0.9 * SPREAD) == "contradicted"
 
 
-def test_a_judge_that_is_not_good_enough_leaves_energy_distances_alone() -> None:
-    made = claims("gan", accuracy=0.89)
-    assert [claim.effect for claim in made.values()] == [
-        "energy distance of drawn images to test images, random mask minus ticket"
-    ]
+@pytest.mark.parametrize(
+    ("accuracy", "reason"),
+    [
+        (0.89, "the classifier of task 'judge' knows 89% of validation images, less than the 90% that a judge needs"),
+        (float("nan"), "the training of the classifier of task 'judge' diverged"),
+    ],
+)
+def test_a_judge_that_is_not_fit_measures_no_claim_but_energy_distances(accuracy: float, reason: str) -> None:
+    """Each stays in the list, and says why."""
+    fit, (distance, *judged) = claims("gan"), claims("gan", accuracy=accuracy).values()
+    assert [distance.claim, *(claim.claim for claim in judged)] == list(fit)
+    assert distance.effect == "energy distance of drawn images to test images, random mask minus ticket"
+    assert (distance.n, distance.unmeasured) == (3, 0)
+    for claim in judged:
+        assert (claim.n, claim.unmeasured, claim.verdict) == (0, 3, "inconclusive")
+        assert claim.note == f"No replicate could be measured: {reason}." and why_unmeasured(claim) == reason
 
 
 def test_an_autoencoder_is_compared_by_its_metric() -> None:

@@ -34,7 +34,24 @@ def test_a_gan_is_shown_by_what_its_judge_sees(figures: dict[str, Drawing]) -> N
         "entropy of the images' classes (nats)",
     ]
     assert "training images (floor)" in labels(figures["tickets-gan"])
-    assert "The judge, the classifier of task 'judge' knows 97% of validation images." in figures["tickets-gan"].caption
+    caption = figures["tickets-gan"].caption
+    assert "The judge, the classifier of task 'judge', knows 97% of validation images; a judge needs 90%." in caption
+
+
+def test_the_spread_of_seeds_is_put_in_proportion(figures: dict[str, Drawing]) -> None:
+    said = (
+        "The spread of dense networks over seeds, 1 point, which still matches, is 14.3% of the difference between the "
+        "dense network (10) and training images in place of drawn ones (3)."
+    )
+    assert said in figures["tickets-gan"].caption
+
+
+def test_every_judged_panel_says_which_way_is_better(figures: dict[str, Drawing]) -> None:
+    caption = figures["tickets-gan"].caption
+    assert "the floor; lower is better)" in caption
+    assert "the entropy of the classes (of both, higher is better)" in caption
+    for name in ("players-gan", "transfer-gan", "transfer-vae"):
+        assert "Lower is better." in figures[name].caption
 
 
 def test_other_discriminators_are_drawn_beside_the_generator_alone(figures: dict[str, Drawing]) -> None:
