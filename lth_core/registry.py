@@ -173,7 +173,18 @@ def _needed_names(function: Callable[..., Any]) -> set[str]:
 
 
 model = Registry(
-    "model", offered=["classes", "input_shape", "vocabulary", "context", "features", "actions", "outputs", "graph"]
+    "model",
+    offered=[
+        "classes",
+        "input_shape",
+        "vocabulary",
+        "context",
+        "padding_token",
+        "features",
+        "actions",
+        "outputs",
+        "graph",
+    ],
 )
 dataset = Registry("data set", offered=["root"])
 transform = Registry("transform", offered=["splits", "rng"], retired={"stream": "rng"})

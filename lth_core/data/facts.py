@@ -20,6 +20,7 @@ KNOWN = (
     "vocabulary",
     "characters",
     "context",
+    "padding",
     "features",
     "targets",
     "actions",

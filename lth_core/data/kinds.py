@@ -11,7 +11,7 @@ IMAGES = "images"
 OFFERED: dict[str, tuple[str, ...]] = {
     IMAGES: ("classes", "input_shape"),
     "text": ("vocabulary", "context"),
-    "labelled-texts": ("vocabulary", "context", "classes"),
+    "labelled-texts": ("vocabulary", "context", "classes", "padding_token"),
     "points": ("features", "outputs"),
     "environment": ("features", "actions", "outputs"),
     "graph": ("graph", "classes"),
@@ -37,6 +37,8 @@ def offered_to_models(facts: Mapping[str, Any]) -> dict[str, Any]:
     kind, known = kind_of_data(facts), dict(facts)
     if kind == IMAGES and "input_shape" in known:
         known["input_shape"] = tuple(known["input_shape"])
+    if kind == "labelled-texts" and "padding" in known:
+        known["padding_token"] = known["padding"]
     if kind == "points" and "targets" in known:
         known["outputs"] = known.get("classes") or known["targets"]
     if kind == "environment" and "actions" in known:

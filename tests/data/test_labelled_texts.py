@@ -88,7 +88,7 @@ def test_texts_are_cut_by_the_tokenizer_of_the_folder_and_padded(folder: Path) -
         Choice.of("labelled-texts", path="films.csv", tokenizer=str(folder / "model"), context=CONTEXT),
         root=str(folder),
     )
-    assert known == {"kind": "labelled-texts", "vocabulary": len(WORDS), "context": CONTEXT, "classes": 2}
+    assert known == {"kind": "labelled-texts", "vocabulary": len(WORDS), "context": CONTEXT, "classes": 2, "padding": 0}
     assert known.items() <= made.facts().items()
 
 

@@ -22,7 +22,7 @@ from lth_core.models.layers import prunable_layers, unpruned_weights
 from lth_core.models.networks.hugging_face import hugging_face
 from lth_core.models.requirements import ModelError
 from lth_core.runtime.shares import ALONE
-from tests.support.hugging_face import CONTEXT, POSITIONS, WORDS, transformers, write_model, write_texts
+from tests.support.hugging_face import CONTEXT, POSITIONS, SIZES, WORDS, transformers, write_model, write_texts
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def data(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> StoredLabelledTexts:
-    root = tmp_path_factory.mktemp("texts")
+    return read_texts(folder, tmp_path_factory.mktemp("texts"))
+
+
+def read_texts(folder: Path, root: Path) -> StoredLabelledTexts:
     write_texts(root / "films.csv")
     made = labelled_texts(str(root), "films.csv", str(folder), CONTEXT)
     tensors = {name: torch.from_numpy(value) for name, value in made.tensors().items()}
@@ -40,7 +43,8 @@ def data(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> StoredLabell
 
 
 def build(folder: Path, classes: int = 2, **changes: int) -> Any:
-    return hugging_face(**{"vocabulary": len(WORDS), "context": CONTEXT} | changes, classes=classes, path=str(folder))
+    given = {"vocabulary": len(WORDS), "context": CONTEXT, "padding_token": 0} | changes
+    return hugging_face(**given, classes=classes, path=str(folder))
 
 
 def settings(folder: Path) -> Task:
@@ -106,11 +110,11 @@ def test_attention_is_attention_however_it_is_spelled(tmp_path: Path) -> None:
     ],
 )
 def test_a_text_may_be_as_long_as_the_network_can_read(tmp_path: Path, architecture: str, longest: int) -> None:
-    folder = write_model(tmp_path, architecture)
-    scores = build(folder, context=longest).eval()(torch.full((1, longest), 5))
+    folder, padding = write_model(tmp_path, architecture), SIZES[architecture].get("pad_token_id", 0)
+    scores = build(folder, context=longest, padding_token=padding).eval()(torch.full((1, longest), 5))
     assert scores.shape == (1, 2)
     for context in (longest + 1, POSITIONS + 1, 100 * POSITIONS):
-        assert refused(folder, context=context) == (
+        assert refused(folder, context=context, padding_token=padding) == (
             f"the model in 'folder' reads at most {longest} tokens of a text, not {context}: set `context` of the data "
             f"set to {longest} or less"
         )
@@ -159,8 +163,9 @@ def test_seeds_share_the_pretrained_weights_and_draw_a_head_where_the_folder_has
 
 
 @pytest.mark.parametrize("architecture", ["Bert", "DistilBert", "GPT2", "Roberta", "Bart", "DebertaV2"])
-def test_its_training_is_that_of_an_ordinary_loop(architecture: str, tmp_path: Path, data: StoredLabelledTexts) -> None:
-    task = settings(write_model(tmp_path, architecture))
+def test_its_training_is_that_of_an_ordinary_loop(architecture: str, tmp_path: Path) -> None:
+    folder = write_model(tmp_path, architecture)
+    task, data = settings(folder), read_texts(folder, tmp_path)
     factory = model_factory(task, data.facts)
     check_model("films", factory, task, data.facts)
     assert proof_of("films", factory, task, data, 0)["replicates"] == 2
@@ -315,6 +320,13 @@ def test_weights_of_a_model_without_head_and_pooler_are_taken(folder: Path, tmp_
     safetensors.save_file(kept, copy / "model.safetensors", metadata={"format": "pt"})
     built = build(copy).state_dict()
     assert all((built[f"network.{name}"] == value).all() for name, value in kept.items())
+
+
+def test_data_that_are_padded_by_another_token_are_one_line(folder: Path) -> None:
+    """Nothing else tells the tokenizers of two models with equal numbers of tokens apart."""
+    assert refused(folder, padding_token=1) == (
+        "the data are padded with token 1, and the model in 'folder' masks token 0: take the tokenizer of that folder"
+    )
 
 
 def test_data_of_another_vocabulary_are_one_line(folder: Path) -> None:

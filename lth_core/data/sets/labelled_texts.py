@@ -30,10 +30,10 @@ def known_of_labelled_texts(path: str, tokenizer: str, context: int = CONTEXT, r
     """Return the facts that the options and, where `root` is known, the two files tell. Raises DataError."""
     if root is None:
         return {"context": context}
-    vocabulary, _ = _settings(tokenizer)
+    vocabulary, padding = _settings(tokenizer)
     labels = [label for _, label in _rows(os.path.join(root, path))]
     check_labels(labels, Path(path).name)
-    return {"context": context, "vocabulary": vocabulary, "classes": len({*labels})}
+    return {"context": context, "vocabulary": vocabulary, "classes": len({*labels}), "padding": padding}
 
 
 def read_files(tokenizer: str, **_: Any) -> list[str]:

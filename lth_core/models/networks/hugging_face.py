@@ -20,7 +20,7 @@ def read_files(path: str) -> list[str]:
 
 
 @model("hugging-face", reads=read_files, pretrained=True)
-def hugging_face(vocabulary: int, context: int, classes: int, path: str) -> nn.Module:
+def hugging_face(vocabulary: int, context: int, classes: int, padding_token: int, path: str) -> nn.Module:
     """Sequence classifier in the folder `path`, as `save_pretrained` of `transformers` writes it, with its weights.
 
     Only safetensors are read, and nothing is downloaded or executed. The head is drawn where the folder has none for as
@@ -36,6 +36,11 @@ def hugging_face(vocabulary: int, context: int, classes: int, path: str) -> nn.M
     require(
         vocabulary == tokens,
         f"the data have {vocabulary} tokens, and the model in '{path}' has {tokens}: take the tokenizer of that folder",
+    )
+    require(
+        padding_token == module.padding,
+        f"the data are padded with token {padding_token}, and the model in '{path}' masks token {module.padding}: take "
+        "the tokenizer of that folder",
     )
     longest = module.longest_text(context)
     require(
