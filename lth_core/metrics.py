@@ -17,8 +17,13 @@ of the same examples in another order differ in their last ones."""
 
 def amount(number: str, unit: str) -> str:
     """Write a number with its unit, which is singular for 1: "1 nat", "0.5 nats"."""
-    one = re.sub(r"s\b", "", unit, count=1)
+    one = re.sub(r"(?<=ss)es\b|s\b", "", unit, count=1)
     return f"{number} {one if number == '1' else unit}"
+
+
+def counted(count: int, things: str) -> str:
+    """Write how many things there are: "1 class", "1,000 steps"."""
+    return amount(f"{count:,}", things)
 
 
 @dataclass(frozen=True)

@@ -139,7 +139,11 @@ class LogHandler(LogHandlerBase):
         self._total = counts.pop("total")
         self._forecast = Forecast(counts, time.monotonic())
         rules = ", ".join(f"{count} {rule}" for rule, count in counts.items())
-        self._screen.say(f"{self._total} jobs to run: {rules}")
+        self._screen.say(f"{self._jobs} to run: {rules}")
+
+    @property
+    def _jobs(self) -> str:
+        return "1 job" if self._total == 1 else f"{self._total} jobs"
 
     def _report_finished(self) -> None:
         for job in self._finished:
@@ -147,7 +151,7 @@ class LogHandler(LogHandlerBase):
                 left = self._time_left()
                 again = left == self._said_left
                 self._said_left = left
-                line = f"{self._done} of {self._total} jobs: {job.name}, {job.elapsed}"
+                line = f"{self._done} of {self._jobs}: {job.name}, {job.elapsed}"
                 self._screen.say(line + ("" if again else left))
             if diverged := job.divergence():
                 self._screen.say(f"{job.name}: {diverged}")
@@ -176,7 +180,7 @@ class LogHandler(LogHandlerBase):
             return
         failed = f", {self._failed} failed" if self._failed else ""
         took = duration(time.monotonic() - self._started)
-        total = f"{self._done} of {self._total} jobs{failed}, {took}{self._time_left()}"
+        total = f"{self._done} of {self._jobs}{failed}, {took}{self._time_left()}"
         jobs = sorted(self._running.values(), key=lambda job: job.started)
         width = max((len(job.name) for job in jobs), default=0)
         lines = [f"{job.name:{width}}  {job.elapsed:>5}  {' '.join(job.last_lines(1))}" for job in jobs]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from lth_core.metrics import ACCURACY, BITS_PER_CHARACTER, RETURN, Metric
+import lth_core
+from lth_core.metrics import ACCURACY, BITS_PER_CHARACTER, RETURN, Metric, counted
 
 PERPLEXITY = Metric("perplexity", "perplexity", "nats", higher_is_better=False, matching=0.5)
 
@@ -79,3 +82,36 @@ def test_metrics_are_imported_without_numerical_libraries() -> None:
     code = "import sys, lth_core.metrics; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"torch", "numpy", "pandas"} & set(loaded)
+
+
+@pytest.mark.parametrize(
+    ("count", "things", "text"),
+    [
+        (1, "seeds", "1 seed"),
+        (1, "classes", "1 class"),
+        (1, "passes", "1 pass"),
+        (1, "processes", "1 process"),
+        (1, "training examples", "1 training example"),
+        (1, "pairs of seeds", "1 pair of seeds"),
+        (2, "classes", "2 classes"),
+        (0, "seeds", "0 seeds"),
+        (1000, "steps", "1,000 steps"),
+    ],
+)
+def test_one_thing_is_singular(count: int, things: str, text: str) -> None:
+    assert counted(count, things) == text
+
+
+COUNTS = r"seeds|count|[\w.]+\.(?:seeds|levels)|len\((?:seeds|labels|classes|rows|levels)\)"
+THINGS = "seeds|classes|levels|images|texts|examples|networks|subnetworks|replicates|rounds|points"
+
+
+def test_no_text_puts_a_plural_after_a_number_that_may_be_one() -> None:
+    """What users read counts with `counted` or `amount`: "1 class", not "1 classes"."""
+    package = Path(lth_core.__file__).parent
+    plurals = [
+        f"{path.relative_to(package)}: {match[0]}"
+        for path in sorted(package.rglob("*.py"))
+        for match in re.finditer(rf"\{{(?:{COUNTS})(?::,)?\}} (?:{THINGS})\b", path.read_text())
+    ]
+    assert not plurals

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from lth_core.metrics import counted
 from lth_core.storage.errors import ArtifactError
 from lth_core.storage.tensors import Tensors
 
@@ -52,7 +53,9 @@ def overlaps(
         if theirs is None or ours.shape[1:] != theirs.shape[1:]:
             continue
         if not len(ours) == len(theirs) == len(seeds):
-            raise ArtifactError(f"'{layer}': masks of {len(ours)} and {len(theirs)} replicates, but {len(seeds)} seeds")
+            raise ArtifactError(
+                f"'{layer}': masks of {len(ours)} and {len(theirs)} replicates, but {counted(len(seeds), 'seeds')}"
+            )
         over, other_over = ended or ([False] * len(seeds), [False] * len(seeds))
         for seed, first, second, one, two in zip(seeds, ours, theirs, over, other_over, strict=True):
             kept = math.nan if one else int(first.sum())

@@ -12,7 +12,7 @@ from lth_core.drawing.axes import density_axis, metric_axis
 from lth_core.drawing.colours import NEUTRAL, ROLES, role_style, series
 from lth_core.drawing.figures import legend, panels
 from lth_core.drawing.lines import band
-from lth_core.metrics import Metric
+from lth_core.metrics import Metric, counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -64,9 +64,9 @@ class Curves:
     def caption(self) -> str:
         """Say what is drawn, from what data, and what is not."""
         source = f"From {self.study}, table {self.table}, column {self.column}."
-        seeds = " and ".join(f"{rows['seed'].nunique()} seeds in {run}" for run, rows in self.runs.items())
+        seeds = " and ".join(f"{counted(rows['seed'].nunique(), 'seeds')} in {run}" for run, rows in self.runs.items())
         label, treatments = METRICS[self.column].format("metric"), self.treatments()
-        left_out = f" {len(treatments) - MOST} more treatments are not drawn." if len(treatments) > MOST else ""
+        left_out = f" Not drawn: {counted(more, 'more treatments')}." if (more := len(treatments) - MOST) > 0 else ""
         has_dense = any((rows["treatment"] == DENSE).any() for rows in self.runs.values())
         dense = " Thin grey lines: the dense networks." if has_dense else ""
         return (

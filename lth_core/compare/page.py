@@ -12,6 +12,7 @@ import yaml
 from lth_core.analysis.changes import Change
 from lth_core.analysis.corrections import expected_false_verdicts
 from lth_core.compare.claims import STATUSES, Pair
+from lth_core.metrics import counted
 from lth_core.report.numbers import claim_numbers, decimals, number, p_value_words
 from lth_core.report.overview import VERDICTS
 from lth_core.report.page import templates
@@ -125,7 +126,7 @@ def _have(count: int) -> str:
 
 
 def _claims(count: int) -> str:
-    return f"{count} claim{'' if count == 1 else 's'}"
+    return counted(count, "claims")
 
 
 def change_numbers(change: Change, unit: str) -> dict[str, str]:
@@ -134,7 +135,8 @@ def change_numbers(change: Change, unit: str) -> dict[str, str]:
     digits = max(digits, 2) if change.is_factor else digits
     sign = "+" if change.estimate > 0 and not change.is_factor else ""
     interval = f"[{number(change.low, digits)}, {number(change.high, digits)}]"
-    how = f"{change.n} seeds paired" if change.pairing == "paired" else f"{change.n} independent replicates"
+    paired = change.pairing == "paired"
+    how = f"{counted(change.n, 'seeds')} paired" if paired else counted(change.n, "independent replicates")
     return {
         "estimate": f"{sign}{number(change.estimate, digits)}",
         "interval": "" if math.isnan(change.low) else interval,

@@ -10,6 +10,7 @@ from pydantic import PositiveInt, field_serializer, field_validator, model_seria
 from lth_core.config.patterns import Block, NOfM
 from lth_core.config.searches import Search
 from lth_core.config.sections import Choice, Density, Kind, Rate, Section, Step
+from lth_core.metrics import amount
 from lth_core.registry import suggestion
 
 MAX_LEVELS = 200
@@ -216,10 +217,9 @@ class Method(Section):
                 "granularity 'n-of-m' keeps as many weights of every group: remove rate, rate_by_kind, densities, "
                 "scope and allocation"
             )
+        levels = amount(f"{self.levels}", "levels")
         if len(self.n_of_m.n) != self.levels:
-            raise ValueError(
-                f"n_of_m.n must have one number for each of the {self.levels} levels (got {len(self.n_of_m.n)})"
-            )
+            raise ValueError(f"n_of_m.n must have one number for each of the {levels} (got {len(self.n_of_m.n)})")
         return self
 
     @model_validator(mode="after")
@@ -267,10 +267,9 @@ class Method(Section):
 
     @model_validator(mode="after")
     def _densities_fall_level_by_level(self) -> Method:
+        levels = amount(f"{self.levels}", "levels")
         if self.densities and len(self.densities) != self.levels:
-            raise ValueError(
-                f"densities must have one number for each of the {self.levels} levels (got {len(self.densities)})"
-            )
+            raise ValueError(f"densities must have one number for each of the {levels} (got {len(self.densities)})")
         for before, after in pairwise(self.densities):
             if after >= before:
                 raise ValueError(

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lth_core.metrics import counted
 from lth_core import registry
 from lth_core.config import Choice
 from lth_core.data.kinds import kind_of_data, offered_to_models
@@ -19,6 +20,7 @@ KNOWN = (
     "vocabulary",
     "characters",
     "context",
+    "padding",
     "features",
     "targets",
     "actions",
@@ -55,4 +57,4 @@ def too_few_examples(facts: Mapping[str, Any], criterion: Choice) -> str | None:
     wanted = criterion.options.get("examples_per_class", options["examples_per_class"].default)
     if not classes or examples is None or not isinstance(wanted, int) or wanted * classes <= examples:
         return None
-    return f"{wanted} of each of {classes} classes are more than the {examples} training examples"
+    return f"{wanted} of each of {classes} classes are more than the {counted(examples, 'training examples')}"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from lth_core.metrics import counted
 
 IMAGES = "images"
 
 OFFERED: dict[str, tuple[str, ...]] = {
     IMAGES: ("classes", "input_shape"),
     "text": ("vocabulary", "context"),
-    "labelled-texts": ("vocabulary", "context", "classes"),
+    "labelled-texts": ("vocabulary", "context", "classes", "padding_token"),
     "points": ("features", "outputs"),
     "environment": ("features", "actions", "outputs"),
     "graph": ("graph", "classes"),
@@ -36,6 +37,8 @@ def offered_to_models(facts: Mapping[str, Any]) -> dict[str, Any]:
     kind, known = kind_of_data(facts), dict(facts)
     if kind == IMAGES and "input_shape" in known:
         known["input_shape"] = tuple(known["input_shape"])
+    if kind == "labelled-texts" and "padding" in known:
+        known["padding_token"] = known["padding"]
     if kind == "points" and "targets" in known:
         known["outputs"] = known.get("classes") or known["targets"]
     if kind == "environment" and "actions" in known:
@@ -58,7 +61,7 @@ def counted_by_batches(facts: Mapping[str, Any]) -> str:
     """Say what a recipe's batch size counts: examples, windows of a text, episodes, or nodes of a graph."""
     kind = kind_of_data(facts)
     if kind == "text":
-        return f"windows of {facts['context']} characters"
+        return f"windows of {counted(facts['context'], 'characters')}"
     return {"environment": "episodes", "graph": "nodes"}.get(kind, "examples")
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
+from lth_core.metrics import counted
 from lth_core.data.splits import SPLITS, DataError, hold_out
 from lth_core.randomness import random_generator
 
@@ -44,7 +46,7 @@ class LabelledTexts:
             last = self.vocabulary - 1
             return f"has tokens {tokens.min()}..{tokens.max()}, but those of the vocabulary are 0..{last}"
         if labels.min() < 0 or labels.max() >= len(self.classes):
-            return f"has labels {labels.min()}..{labels.max()} for {len(self.classes)} classes"
+            return f"has labels {labels.min()}..{labels.max()} for {counted(len(self.classes), 'classes')}"
         return None
 
     def tensors(self) -> dict[str, np.ndarray]:
@@ -75,10 +77,9 @@ def split_labelled_texts(
 
     Always the same texts. Raises DataError for too few texts or classes.
     """
+    check_labels(labels, source)
     classes, positions = np.unique(labels, return_inverse=True)
     held = [round(share * len(labels)) for share in (TEST, VALIDATION)]
-    if len(classes) < 2 or not all(held):
-        raise DataError(f"{source}: {len(labels)} texts of {len(classes)} classes: give 10 or more, of 2 or more")
     rest, test = hold_out(positions, held[0], random_generator(0, "split", "labelled-texts", "test"), stratified=True)
     rng = random_generator(0, "split", "labelled-texts", "validation")
     kept, validation = hold_out(positions[rest], held[1], rng, stratified=True)
@@ -88,3 +89,11 @@ def split_labelled_texts(
 
     parts = taken(rest[kept]), taken(rest[validation]), taken(test)
     return LabelledTexts(*parts, classes.tolist(), vocabulary, padding, source)
+
+
+def check_labels(labels: Sequence[str], source: str) -> None:
+    """Check that texts with these labels can be split. Raises DataError for too few texts or classes."""
+    classes = len({*labels})
+    if classes < 2 or not all(round(share * len(labels)) for share in (TEST, VALIDATION)):
+        have = f"{counted(len(labels), 'texts')} of {counted(classes, 'classes')}"
+        raise DataError(f"{source}: {have}: give 10 or more, of 2 or more")

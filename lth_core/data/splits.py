@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lth_core.metrics import counted
 from lth_core.data.kinds import IMAGES
 
 SPLITS = ("train", "validation", "test")
@@ -107,7 +108,7 @@ def label_problem(labels: np.ndarray, examples: int, classes: int) -> str | None
     if not examples:
         return "is empty"
     if labels.shape != (examples,) or not np.issubdtype(labels.dtype, np.integer):
-        return f"needs one integer label for each of its {examples} images, not {labels.dtype} of shape {labels.shape}"
+        return f"needs one integer label for each of its {counted(examples, 'images')}, not {labels.dtype} of shape {labels.shape}"
     if labels.min() < 0 or labels.max() >= classes:
         return f"has labels {labels.min()}..{labels.max()}, but {classes} classes are labelled 0..{classes - 1}"
     return None
@@ -138,7 +139,7 @@ def hold_out(
     lower class). Raises DataError when nothing would be held out or kept.
     """
     if not 0 < count < len(labels):
-        raise DataError(f"cannot hold {count} examples out of {len(labels)}")
+        raise DataError(f"cannot hold {counted(count, 'examples')} out of {len(labels)}")
     shuffled = rng.permutation(len(labels))
     if stratified:
         classes, sizes = np.unique(labels, return_counts=True)

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from lth_core.metrics import counted
 from lth_core.data.splits import SPLITS, DataError
 
 HELD_OUT = 20
@@ -50,7 +51,7 @@ class Text:
         if tokens.ndim != 1 or not np.issubdtype(tokens.dtype, np.integer):
             return f"must be integer tokens of shape (N,), not {tokens.dtype} of shape {tokens.shape}"
         if len(tokens) <= self.context:
-            return f"has {len(tokens)} characters, but one window needs {self.context + 1}: give more text"
+            return f"has {counted(len(tokens), 'characters')}, but one window needs {self.context + 1}: give more text"
         if tokens.min() < 0 or tokens.max() >= len(self.vocabulary):
             last = len(self.vocabulary) - 1
             return f"has tokens {tokens.min()}..{tokens.max()}, but those of the vocabulary are 0..{last}"

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from lth_core.drawing.colours import DIVERGED
 from lth_core.drawing.style import SMALL
+from lth_core.metrics import counted
 
 
 def how_many(diverged: Collection[bool], noun: str = "") -> str:
@@ -39,5 +40,5 @@ def mark_field(axes: Axes, column: int, row: int, diverged: Collection[bool]) ->
 
 def explain_fields(axes: Axes, seeds: int) -> None:
     """Add what the marks of fields mean to the legend."""
-    label = f"how many of {seeds} seeds diverged: the number is the mean of the others"
+    label = f"how many of {counted(seeds, 'seeds')} diverged: the number is the mean of the others"
     axes.plot([], [], "x", color=DIVERGED, label=label)

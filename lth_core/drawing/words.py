@@ -10,6 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
+from lth_core.metrics import counted
+
 MOST = 6
 """Panels, and lines of a panel, that are described; of others the number is given."""
 
@@ -23,7 +25,7 @@ def describe(figure: Figure) -> str:
         for number, axes in enumerate(shown[:MOST], 1)
     ]
     rest = len(shown) - MOST
-    more = [f"And {rest} more panel{'s' * (rest > 1)}."] if rest > 0 else []
+    more = [f"And {counted(rest, 'more panels')}."] if rest > 0 else []
     return " ".join([*panels, *more])
 
 
@@ -44,7 +46,7 @@ def _panel(axes: Axes) -> str:
     if axes.containers:
         return f"bars, {against}"
     points = sum(np.shape(one.get_offsets())[0] for one in axes.collections if type(one).__name__ == "PathCollection")
-    return f"{points} points, {against}" if points else against
+    return f"{counted(points, 'points')}, {against}" if points else against
 
 
 def _labelled_lines(axes: Axes) -> list[str]:

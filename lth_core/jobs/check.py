@@ -34,6 +34,7 @@ from lth_core.jobs.support.command import command, import_modules
 from lth_core.jobs.support.complaints import CheckError, as_configured, attempt
 from lth_core.jobs.support.stacking import stack
 from lth_core.jobs.support.trainings import model_factory
+from lth_core.metrics import counted
 from lth_core.models.initialization import Factory, initialize
 from lth_core.models.layers import batch_norm_scales, prunable_layers, weights_without_filters
 from lth_core.models.outputs import check_single_examples
@@ -91,27 +92,28 @@ def check_task(name: str, asked: Mapping[str, Any]) -> None:
 
     Raises CheckError, ModelError, ProofError, AllocationError, ExclusionError, FilterError or PatternError.
     """
-    settings, facts = Task(**asked["task"]), dict(asked["facts"])
-    if asked["data"]:
-        facts |= (data := open_data(asked["data"])).facts
+    settings, (path, facts) = Task(**asked["task"]), data_of(asked)
+    if path:
+        data = open_data(path)
+        facts |= data.facts
         examples = data.size("train")
         if settings.train.batch_size > examples:
-            problem = f"{settings.train.batch_size} must be at most the {examples} training examples"
+            problem = f"{settings.train.batch_size} must be at most the {counted(examples, 'training examples')}"
             raise CheckError(f"tasks.{name}.train.batch_size: {problem}")
         if settings.train.test_folds > (tested := data.size("test")):
-            problem = f"{settings.train.test_folds} must be at most the {tested} test examples"
+            problem = f"{settings.train.test_folds} must be at most the {counted(tested, 'test examples')}"
             raise CheckError(f"tasks.{name}.train.test_folds: {problem}")
     if not are_known(facts):
         return  # known when the data are there
     methods = {method: Method(**of_method) for method, of_method in asked["methods"].items()}
-    network = built(name, settings, facts, methods, asked["data"])
+    network = built(name, settings, facts, methods, path)
     if asked.get("source"):
         check_source(network, facts, asked["source"])
     for other in asked.get("exchanged", ()):
         check_exchange(network, facts, other)
-    if asked["data"] and asked["proved"]:
+    if path and asked["proved"]:
         seed = int(asked["proved"][0].partition("-")[0])
-        proof_of(name, network.factory, settings, open_data(asked["data"]), seed)
+        proof_of(name, network.factory, settings, open_data(path), seed)
     masks = {method: check_criterion(network, method, of_method) for method, of_method in methods.items()}
     for method, of_method in methods.items():
         check_search(network, method, of_method, configured=method in asked["configured"])
@@ -119,6 +121,17 @@ def check_task(name: str, asked: Mapping[str, Any]) -> None:
         method = treated["method"]
         rewinding, mask = (methods[method].rewind, masks[method]) if method else (Rewind(), {})
         check_treatment(network, treated, rewind(rewinding, network.initial, mask))
+
+
+def data_of(asked: Mapping[str, Any]) -> tuple[str | None, dict[str, Any]]:
+    """Return a task's data file and the facts of its data; None and what the config tells where the file is outdated.
+
+    It is where these differ: the run makes it anew first.
+    """
+    configured = dict(asked["facts"])
+    stored = dict(read_facts(asked["data"])) if asked["data"] else {}
+    outdated = any(stored[key] != value for key, value in configured.items() if key in stored)
+    return (None, configured) if outdated else (asked["data"], configured | stored)
 
 
 def built(
@@ -169,9 +182,7 @@ def check_exchange(network: Network, facts: Mapping[str, Any], asked: Mapping[st
 
 def weights_of_other(key: str, facts: Mapping[str, Any], asked: Mapping[str, Any]) -> Tensors | None:
     """Draw the weights of another task, or return None where its data are not known. Raises CheckError."""
-    settings, others = Task(**asked["task"]), dict(asked["facts"])
-    if asked["data"]:
-        others |= read_facts(asked["data"])
+    settings, (_, others) = Task(**asked["task"]), data_of(asked)
     if problem := other_characters(facts, others):
         raise CheckError(f"{key}: the data of task '{asked['name']}' and those of this one {problem}")
     if not are_known(others):

@@ -20,6 +20,7 @@ from lth_core.jobs.support.command import command
 from lth_core.jobs.support.networks import read_weights_of
 from lth_core.jobs.support.stacking import unstack
 from lth_core.jobs.support.trainings import open_task, parser
+from lth_core.metrics import counted
 from lth_core.randomness import random_generator
 from lth_core.runtime.missing import divergence_line
 from lth_core.storage.provenance import provenance
@@ -50,7 +51,7 @@ def main() -> None:
     in_sampling = [not was and not np.isfinite(drawn).all() for was, drawn in zip(lost, images, strict=True)]
     diverged = [was or now for was, now in zip(lost, in_sampling, strict=True)]
     write_table(options.distances, COLUMNS, rows(task, seeds, images, diverged))
-    print(f"images of {len(images)} networks", flush=True)
+    print(f"images of {counted(len(images), 'networks')}", flush=True)
     if any(in_sampling):
         print(divergence_line(in_sampling, spec["seeds"], draws, sampling=True), flush=True)
     drawn = [np.zeros(one.shape) if ended else one for one, ended in zip(images, diverged, strict=True)]

@@ -72,7 +72,7 @@ def take(drawn: Tensors, trained: Tensors) -> list[str]:
     )
     require(
         any(drawn[name].ndim > 2 for name in taken),
-        "none of its weight matrices has the name and the shape of one here",
+        "none of its weight matrices has the name and the shape of one here; give both tasks the same network",
     )
     drawn |= {name: trained[name] for name in taken}
     return taken

@@ -15,6 +15,13 @@ class TokenShape(tuple[int, ...]):
     """
 
 
+def name_examples(input_shape: Sequence[int]) -> str:
+    """Say in errors what examples of a shape are."""
+    if isinstance(input_shape, TokenShape):
+        return "texts" if input_shape else "nodes"
+    return "images" if len(input_shape) == 3 else "examples"
+
+
 def zeros(input_shape: Sequence[int], count: int, device: torch.device | None = None) -> Tensor:
     """Make `count` examples of zeros, of the shape of one example."""
     dtype = torch.int64 if isinstance(input_shape, TokenShape) else torch.float32

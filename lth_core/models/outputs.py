@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lth_core.models.inputs import zeros
+from lth_core.models.inputs import name_examples, zeros
 from lth_core.models.requirements import ModelError, require
 from lth_core.registry import kind_of, one_line
 
@@ -17,18 +17,19 @@ PRECISE = (torch.float32, torch.float64)
 
 
 def check_scores(module: nn.Module, input_shape: Sequence[int], classes: int) -> None:
-    """Check what the module computes of two images (C, H, W), in evaluation mode.
+    """Check what the module computes of two examples, such as images (C, H, W), in evaluation mode.
 
-    Raises ModelError unless it is one tensor of scores (images, classes); there may be more scores than classes.
+    Raises ModelError unless it is one tensor of scores (examples, classes); there may be more scores than classes.
     """
-    scores = _called(module.eval(), input_shape, 2, "its forward fails on images")
+    examples = name_examples(input_shape)
+    scores = _called(module.eval(), input_shape, 2, f"its forward fails on {examples}")
     require(isinstance(scores, Tensor), f"its forward returns {kind_of(scores)}: it must return the scores alone")
     shape = tuple(scores.shape)
-    wanted = f"(images, {classes})"
+    wanted = f"({examples}, {classes})"
     require(
         len(shape) == 2 and shape[0] == 2,
-        f"its forward returns shape {shape} for 2 images: scores of shape {wanted} are needed, for example means over "
-        "the positions of a map",
+        f"its forward returns shape {shape} for 2 {examples}: scores of shape {wanted} are needed, for example means "
+        "over the positions of a map",
     )
     require(
         shape[1] >= classes,

@@ -1,22 +1,28 @@
-"""Checks of tasks that start from the trained weights of others (`initialization.from`)."""
+"""Checks of tasks that start from trained weights: of others (`initialization.from`), or that their network has."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lth_core.config import Config
+from lth_core import registry
+from lth_core.config import Config, Task
 from lth_core.planning.configerrors import at
 from lth_core.planning.exchange import misfit
 from lth_core.registry import UnknownName
 
 
 def starts(config: Config, tasks: Iterable[str]) -> list[str]:
-    """Say what is wrong with them: the other task must exist, have the same seeds, fit, and not wait for this one."""
+    """Say what is wrong with them.
+
+    The other task must exist, have the same seeds, fit, and not wait for this one; what a network is built with must
+    not be drawn anew.
+    """
     problems = []
     for name in tasks:
         task = config.tasks[name]
         source, location = task.initialization.source, ("tasks", name, "initialization", "from")
         if source is None:
+            problems += [at(("tasks", name, "initialization", "weights"), lost) for lost in _lost(task)]
             continue
         other = config.tasks.get(source.task)
         if other is None:
@@ -34,6 +40,14 @@ def starts(config: Config, tasks: Iterable[str]) -> list[str]:
             beyond = f"{source.step} must be at most {last}, the last step of task '{source.task}'"
             problems.append(at((*location, "step"), beyond))
     return problems
+
+
+def _lost(task: Task) -> list[str]:
+    """What of the weights that a network is built with would be drawn anew."""
+    model, drawn = task.model.name, task.initialization.weights
+    if not registry.model.facts(model).get("pretrained", False) or drawn in ("framework", "as-built"):
+        return []
+    return [f"'{drawn}' would draw the pre-trained weights of '{model}' anew: set as-built"]
 
 
 def _ancestors(config: Config, task: str) -> list[str]:

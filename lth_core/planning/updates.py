@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from lth_core import registry
 from lth_core.config import Config, Method
 from lth_core.data.facts import known_facts
+from lth_core.metrics import amount, counted
 from lth_core.planning.configerrors import Location, at
 from lth_core.pruning.moments import starts_dense, update_options, without_update
 from lth_core.storage.runs import Run
@@ -60,7 +61,7 @@ def _ramp(
     if first >= last:
         yield ("during", "begin"), f"the ramp from step {first} to {last} of task '{task}' is empty: begin earlier"
     elif every is not None and every > last - first:
-        ramp = f"the {last - first} steps between begin and until in task '{task}'"
+        ramp = f"the {counted(last - first, 'steps')} between begin and until in task '{task}'"
         yield ("during", "every"), f"{every:g} must be at most {ramp}"
 
 
@@ -80,6 +81,7 @@ def _epochs(config: Config, method: Method, task: str, steps: int) -> Iterator[t
     if 2 * period > steps:
         epoch = "" if every else " (an epoch)"
         why = (
-            f"'{name}' changes masks every {period:g} steps{epoch} but the last, never in the {steps} of task '{task}'"
+            f"'{name}' changes masks every {amount(f'{period:g}', 'steps')}{epoch} but the last, never in the {steps} "
+            f"of task '{task}'"
         )
         yield ("during", "every"), f"{why}: set a smaller number"

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lth_core.config import Method
+from lth_core.metrics import counted
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -81,7 +82,7 @@ def check_allocation(method: Method, layers: Mapping[str, str], shapes: Shapes) 
             size = sum(map(prod, sizes.values()))
             raise AllocationError(
                 f"densities: level {method.levels} keeps {left:,} of {size:,} weights, less than one for each of "
-                f"{len(sizes)} layers: prune less"
+                f"{counted(len(sizes), 'layers')}: prune less"
             )
     elif is_allocated(method):
         counts_by_level(method, layers, shapes, method.levels)

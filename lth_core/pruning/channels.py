@@ -19,6 +19,7 @@ import numpy as np
 
 from lth_core import registry
 from lth_core.config import Method
+from lth_core.metrics import counted
 from lth_core.pruning.filters import FilterError
 from lth_core.storage.tensors import Tensors
 
@@ -187,7 +188,7 @@ def channels_left(method: Method, groups: Sequence[Channels], surviving: Sequenc
     for group, before, after in zip(groups, surviving, left, strict=True):
         if before and not after:
             raise FilterError(
-                f"{key}: level {level} would leave none of the {before} channels of {group.producers[0]}: "
+                f"{key}: level {level} would leave none of {counted(before, 'channels')} of {group.producers[0]}: "
                 "prune less, or fewer levels"
             )
     return left

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from fnmatch import fnmatchcase
 
 from lth_core.config import Method
+from lth_core.metrics import counted
 
 KINDS_WITH_FILTERS = ("conv", "hidden")
 
@@ -43,7 +44,7 @@ def filters_left(name: str, surviving: int, fraction: float) -> int:
     left = surviving - round(surviving * fraction)
     if surviving and not left:
         raise FilterError(
-            f"fractions: {fraction:.4g} of {name} would leave none of its {surviving} filters: "
+            f"fractions: {fraction:.4g} of {name} would leave none of its {counted(surviving, 'filters')}: "
             "make it smaller, or prune fewer levels"
         )
     return left

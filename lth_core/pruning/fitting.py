@@ -7,6 +7,7 @@ from math import prod
 
 from lth_core.config import Method
 from lth_core.config.patterns import Block
+from lth_core.metrics import counted
 from lth_core.pruning.allocation import is_allocated
 from lth_core.pruning.rates import fractions, removed_count
 
@@ -46,7 +47,7 @@ def _check_groups(m: int, layers: Mapping[str, str], shapes: Shapes, unlike: Map
         if kind not in KINDS_WITH_INPUTS or plain or len(shapes[name]) < 2:
             problems.append(f"{name} (kind {kind}: not known which axis are its inputs)")
         elif (count := shapes[name][1]) % m:
-            problems.append(f"{name} ({count} input{'s' * (count > 1)})")
+            problems.append(f"{name} ({counted(count, 'inputs')})")
     if problems:
         raise PatternError(f"granularity: inputs must come in groups of {m}: exclude {', '.join(problems)}")
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from lth_core import registry
 from lth_core.config import Method
+from lth_core.metrics import amount
 
 NO_NUMBERS = {"text": "tokens", "labelled-texts": "tokens", "graph": "nodes"}
 """Kinds of data -> what networks are called with that is nothing to compute with."""
@@ -64,7 +65,8 @@ def without_update(method: Method, steps: int) -> str | None:
     options = update_options(method) if method.during else {}
     if "begin" in options or options.get("every", 0) < (last := options.get("until", 1) * steps):
         return None
-    return f"no update every {options['every']:g} steps falls before step {last:g} of {steps}"
+    period = amount(f"{options['every']:g}", "steps")
+    return f"no update every {period} falls before step {last:g} of {steps}"
 
 
 def starts_dense(method: Method) -> bool:

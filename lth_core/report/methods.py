@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lth_core.config import Choice, Method
+from lth_core.metrics import counted
 from lth_core.pruning.moments import rounds_per_level, scored_step, starts_dense
 
 SHARES = {
@@ -69,7 +70,7 @@ def _exclusions(method: Method) -> str:
 
 def _ranking_and_rates(method: Method) -> str:
     """Describe what is ranked, and how much of it a round prunes."""
-    levels = "1 level" if method.levels == 1 else f"{method.levels} levels"
+    levels = counted(method.levels, "levels")
     if method.granularity == "filter":
         fractions = ", ".join(f"{fraction:.0%} in {pattern}" for pattern, fraction in method.fractions.items())
         return (

@@ -19,6 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from lth_core.analysis.corrections import expected_false_verdicts
 from lth_core.analysis.divergence import Line
 from lth_core.config import HOW_TO_COMPUTE, Config, Method, Recipe, Task, seeds_of
+from lth_core.metrics import counted
 from lth_core.report.costs import CostLine
 from lth_core.report.images import LARGEST_PLAIN, PACKED, packed
 from lth_core.report.methods import choice_words, method_words
@@ -212,9 +213,9 @@ def _task_facts(name: str, task: Task, config: Config, sources: Mapping[str, str
 def _recipe_words(recipe: Recipe, unit: str) -> str:
     """Describe a recipe in short; `unit` is what its batches are a number of."""
     schedule = "" if recipe.schedule.name == "constant" else f", {recipe.schedule.name} schedule"
-    warmup = f", warmup of {recipe.schedule.warmup_steps:,} steps" if recipe.schedule.warmup_steps else ""
+    warmup = f", warmup of {counted(recipe.schedule.warmup_steps, 'steps')}" if recipe.schedule.warmup_steps else ""
     return (
-        f"{recipe.steps:,} steps of {recipe.batch_size} {unit}, {recipe.optimizer.name} at "
+        f"{counted(recipe.steps, 'steps')} of {counted(recipe.batch_size, unit)}, {recipe.optimizer.name} at "
         f"{recipe.optimizer.learning_rate:g}{schedule}{warmup}"
     )
 

@@ -16,3 +16,11 @@ def workflow_folder(package: Path = PACKAGE) -> Path:
 def is_clone(package: Path = PACKAGE) -> bool:
     """Tell whether the package is used from a clone of the repository, with its documents beside it."""
     return workflow_folder(package) == package.parent and (package.parent / "pyproject.toml").is_file()
+
+
+def missing_package(package: str, extra: str, error: ImportError) -> str:
+    """Say in one line that an optional package cannot be imported, and which command installs those of `extra`."""
+    missing = isinstance(error, ModuleNotFoundError) and error.name == package
+    problem = "is missing" if missing else f"cannot be imported ({' '.join(str(error).split())})"
+    in_clone, installed = f"make {extra} (without make: pip install -r requirements-{extra}.txt)", f"'lth[{extra}]'"
+    return f"the package {package} {problem}: install it with {in_clone if is_clone() else f'pip install {installed}'}"

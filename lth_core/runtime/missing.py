@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-_DIVERGED = re.compile(r"^diverged( in sampling)?: (\d+) of (\d+) replicates", re.MULTILINE)
+_DIVERGED = re.compile(r"^diverged( in sampling)?: (\d+) of (\d+) replicates?", re.MULTILINE)
 _UNMEASURED = re.compile(r"^not measured: .+$", re.MULTILINE)
 
 
@@ -21,7 +21,7 @@ def divergence_line(lost: Sequence[bool], seeds: Sequence[int], draws: int = 1, 
     hit = sorted({seeds[index // draws] for index, is_lost in enumerate(lost) if is_lost})
     noun = "seed" if len(hit) == 1 else "seeds"
     how = "diverged in sampling" if sampling else "diverged"
-    return f"{how}: {sum(lost)} of {len(lost)} replicates ({noun} {', '.join(map(str, hit))})"
+    return f"{how}: {sum(lost)} of {_counted(len(lost), 'replicate')} ({noun} {', '.join(map(str, hit))})"
 
 
 def unmeasured_line(claims: int, reason: str) -> str:

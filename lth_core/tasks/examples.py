@@ -13,6 +13,7 @@ from torch import Tensor
 
 from lth_core.data.kinds import outputs_of
 from lth_core.data.reading import Data
+from lth_core.metrics import counted
 from lth_core.randomness import random_generator
 from lth_core.tasks.base import PIECE, Examples, Networks, TaskError
 from lth_core.tasks.data_task import DataTask
@@ -28,12 +29,12 @@ class ExamplesTask(DataTask):
 
     def __post_init__(self) -> None:
         if self.recipe.batch_size > self.data.size("train"):
-            examples = self.data.size("train")
-            raise TaskError(
-                f"train.batch_size: {self.recipe.batch_size} must be at most the {examples} training examples"
-            )
+            examples = counted(self.data.size("train"), "training examples")
+            raise TaskError(f"train.batch_size: {self.recipe.batch_size} must be at most the {examples}")
         if self.recipe.test_folds > (examples := self.data.size("test")):
-            raise TaskError(f"train.test_folds: {self.recipe.test_folds} must be at most the {examples} test examples")
+            raise TaskError(
+                f"train.test_folds: {self.recipe.test_folds} must be at most the {counted(examples, 'test examples')}"
+            )
 
     @property
     def acts(self) -> bool:
@@ -80,9 +81,8 @@ class ExamplesTask(DataTask):
             return rng.permutation(examples)[: count * outputs]
         for label in range(outputs):
             if (there := int((labels == label).sum())) < count:
-                raise TaskError(
-                    f"examples_per_class: {count} must be at most the {there} training examples of class {label}"
-                )
+                have = counted(there, "training examples")
+                raise TaskError(f"examples_per_class: {count} must be at most the {have} of class {label}")
         return np.concatenate([rng.permutation(np.flatnonzero(labels == label))[:count] for label in range(outputs)])
 
     def _batches(self, split: str, indices: Iterable[np.ndarray]) -> Iterator[Examples]:

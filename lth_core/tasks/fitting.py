@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from lth_core import registry
 from lth_core.config import Choice
 from lth_core.data.kinds import WHOLE_NUMBERS, example_shape, kind_of_data, offered_to_models
+from lth_core.metrics import counted
 from lth_core.models.inputs import TokenShape
 from lth_core.models.outputs import check_outputs, check_scores
 from lth_core.models.requirements import ModelError
@@ -120,7 +121,9 @@ def _not_measured(measured: Any, wanted: list[str], count: int) -> str | None:
         value = measured[name]
         if not isinstance(value, Tensor) or value.shape != (count,):
             what = f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else kind_of(value)
-            return f"returns {what} as '{name}' for {count} examples: one tensor of shape ({count},) is needed"
+            return (
+                f"returns {what} as '{name}' for {counted(count, 'examples')}: one tensor of shape ({count},) is needed"
+            )
     loss = measured["loss"]
     if not loss.is_floating_point():
         return f"returns a loss of {loss.dtype}: it must be floating-point"

@@ -38,8 +38,8 @@ def adapt(source: Tensors, target: Tensors, layers: Mapping[str, str]) -> Tensor
     Raises AdaptationError for any other difference.
     """
     for name in sorted(set(source) ^ set(target)):
-        shapes = (str(part[name].shape) if name in part else "no such weight" for part in (source, target))
-        raise AdaptationError(_unfit(name, *shapes))
+        where = "the source" if name in source else "this task"
+        raise AdaptationError(f"the networks differ: only that of {where} has a weight '{name}'")
     first = next((name for name, kind in layers.items() if kind != "output"), next(iter(layers)))
     weights = [name for name, kind in layers.items() if kind == "output"]
     output = {*weights, *(name.removesuffix("weight") + "bias" for name in weights)}

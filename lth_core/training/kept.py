@@ -210,8 +210,8 @@ def _read(part: Any) -> dict[Any, Any]:
         return part.read()
     if isinstance(part, type):
         return {name: value for name, value in vars(part).items() if not (name.startswith("__") and name != "__call__")}
-    if isinstance(part, dict):
-        return dict(part)
+    if isinstance(part, dict):  # as it is stored: a class of its own may give out something else
+        return dict(dict.items(part))
     return dict(enumerate(part)) if isinstance(part, list | deque | set | tuple) else {}
 
 

@@ -22,7 +22,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[int, ...]]] = {
     ),
     "labelled-texts": (
         {"kind": "labelled-texts", "vocabulary": 60, "context": 16, "classes": 3, "padding": 0},
-        {"vocabulary": 60, "context": 16, "classes": 3},
+        {"vocabulary": 60, "context": 16, "classes": 3, "padding_token": 0},
         (16,),
     ),
     "numbers": ({"kind": "points", "features": 10, "targets": 2}, {"features": 10, "outputs": 2}, (10,)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,8 @@ def test_the_split_is_always_the_same() -> None:
 
 @pytest.mark.parametrize(("count", "labels"), [(4, ["a", "b"] * 2), (20, ["a"] * 20)])
 def test_too_few_texts_or_classes_are_one_line(count: int, labels: list[str]) -> None:
-    with pytest.raises(DataError, match=r"^mine: \d+ texts of \d classes: give 10 or more, of 2 or more$"):
+    have = f"{count} texts of {'1 class' if len({*labels}) == 1 else '2 classes'}"
+    with pytest.raises(DataError, match=f"^mine: {have}: give 10 or more, of 2 or more$"):
         split_labelled_texts(np.zeros((count, 3), int), labels, 5, 0, "mine")
 
 
@@ -86,8 +88,16 @@ def test_texts_are_cut_by_the_tokenizer_of_the_folder_and_padded(folder: Path) -
         Choice.of("labelled-texts", path="films.csv", tokenizer=str(folder / "model"), context=CONTEXT),
         root=str(folder),
     )
-    assert known == {"kind": "labelled-texts", "vocabulary": len(WORDS), "context": CONTEXT, "classes": 2}
+    assert known == {"kind": "labelled-texts", "vocabulary": len(WORDS), "context": CONTEXT, "classes": 2, "padding": 0}
     assert known.items() <= made.facts().items()
+
+
+def test_too_few_texts_are_known_before_any_job(folder: Path) -> None:
+    (folder / "model" / "tokenizer.json").write_text("{}")
+    (folder / "films.csv").write_text("text,label\n" + "the film,good\n" * 30)
+    chosen = Choice.of("labelled-texts", path="films.csv", tokenizer=str(folder / "model"), context=CONTEXT)
+    with pytest.raises(DataError, match="^films.csv: 30 texts of 1 class: give 10 or more, of 2 or more$"):
+        known_facts(chosen, root=str(folder))
 
 
 def refused(folder: Path) -> str:
@@ -114,16 +124,32 @@ def test_a_tokenizer_of_another_model_is_one_line(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "line"),
     [
-        ('{"vocab_size": 12}', "model: config.json has no pad_token_id: add it"),
+        ('{"vocab_size": 12}', "model: config.json has no pad_token_id: add it (a model without padding, such as "),
         ('{"pad_token_id": 0}', "model: config.json has no vocab_size: add it"),
-        ("[]", "model: config.json is no JSON of settings"),
-        ("{", "model: config.json is no JSON of settings"),
+        ("[]", "model: config.json is no JSON of settings: copy the folder again"),
+        ("{", "model: config.json is no JSON of settings: copy the folder again"),
     ],
 )
 def test_settings_that_lack_something_are_one_line(folder: Path, settings: str, line: str) -> None:
     (folder / "model" / "tokenizer.json").write_text("{}")
     (folder / "model" / "config.json").write_text(settings)
-    assert refused(folder) == line
+    assert refused(folder).startswith(line)
+
+
+def test_a_damaged_tokenizer_is_one_line(folder: Path) -> None:
+    write_tokenizer(folder / "model")
+    (folder / "model" / "tokenizer.json").write_text("{")
+    said = refused(folder)
+    assert said.startswith("model: tokenizer.json cannot be read (") and said.endswith("): copy the folder again")
+
+
+def test_a_missing_package_is_one_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "model" / "tokenizer.json").write_text("{}")
+    monkeypatch.setitem(sys.modules, "tokenizers", None)
+    assert refused(folder) == (
+        "the package tokenizers is missing: install it with make hugging-face (without make: pip install -r "
+        "requirements-hugging-face.txt)"
+    )
 
 
 @pytest.mark.parametrize(

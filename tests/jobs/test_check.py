@@ -101,6 +101,7 @@ def complaint(data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
 
     def run(
         data: bool = True,
+        facts: dict | None = None,
         batch_size: int = 10,
         test_folds: int = 0,
         penalty: float = 0.0,
@@ -121,7 +122,7 @@ def complaint(data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
             "train": TRAIN | {"batch_size": batch_size, "penalty": penalty, "test_folds": test_folds},
             "initialization": {"batchnorm": batchnorm},
         }
-        asked = {"task": task, "data": str(data_file) if data else None, "facts": {} if data else FACTS}
+        asked = {"task": task, "data": str(data_file) if data else None, "facts": facts or ({} if data else FACTS)}
         asked |= {"proved": ["0-0"], "methods": {"imp": {"rate": 0.2, "levels": 1} | method}, "treated": treated}
         asked |= {"configured": configured, "derived": derived or {}}
         if other:
@@ -150,6 +151,15 @@ def test_a_network_is_proved_where_its_data_are_there(complaint: Callable[..., s
     said = complaint(network="test-check-hooked")
     assert said.startswith("error: tasks.mini.model: test-check-hooked: '1.weight' would be trained otherwise")
     assert complaint(network="test-check-hooked", data=False) == ""
+
+
+def test_a_data_file_of_another_data_set_than_the_config_tells_of_is_not_looked_at(complaint) -> None:
+    """The run makes it anew first: `lth check` after an edit must say what the run would."""
+    stored, other = {"classes": 3, "input_shape": [1, 6, 6]}, {"classes": 3, "input_shape": [1, 1, 7]}
+    assert "fails on images" in complaint(network="test-check-crooked", facts=stored)
+    assert complaint(network="test-check-crooked", facts=other) == ""
+    assert "fails on images" in complaint(network="test-check-declaring", facts=other)
+    assert "training examples" in complaint(batch_size=91, facts=stored)
 
 
 def mean(outputs, batch):

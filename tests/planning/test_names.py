@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from lth_core import registry
 from lth_core.config import Cohort, Name, seeds_of
 from tests.support.config_samples import GOOD, METHOD, TASK, TRAIN, Toy, errors_of, with_known_names
 
@@ -158,6 +159,19 @@ def test_no_task_starts_from_itself_by_way_of_others() -> None:
         f"{AT_SOURCE}.task: task 'digits-lenet' would start from its own weights",
         "tasks.second.initialization.from.task: task 'second' would start from its own weights",
     ]
+
+
+def test_weights_that_a_network_is_built_with_are_not_drawn_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert registry.model.facts("hugging-face")["pretrained"]
+    monkeypatch.setitem(registry.model._functions, "finished", lambda input_shape, classes: None)
+    monkeypatch.setitem(registry.model._facts, "finished", {"pretrained": True})
+    network = "model: finished, initialization: {weights: %s}"
+    for drawn in ("glorot-normal", "kaiming-normal"):
+        lost = f"'{drawn}' would draw the pre-trained weights of 'finished' anew: set as-built"
+        where = "tasks.digits-lenet.initialization.weights"
+        assert errors_of(GOOD, TASK % "model: finished", TASK % (network % drawn)) == [f"{where}: {lost}"]
+    for kept in ("as-built", "framework"):
+        assert errors_of(GOOD, TASK % "model: finished", TASK % (network % kept)) == []
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ BAD = [
     (LANGUAGE, IMP % "criterion: synflow", "methods.imp.criterion: 'synflow' needs inputs that are numbers, not tokens, as task 'lstm' has"),
     (GOOD, OTHER % "criterion: batch-norm-scale", "methods.other.criterion: 'batch-norm-scale' ranks channels: set granularity: channel"),
     (GOOD, OTHER % "criterion: synflow, granularity: filter, fractions: {'fc1.*': 0.5}", "methods.other.iterations: 'synflow' scores in 100 rounds, and granularity 'filter' prunes in one: set iterations: 1"),
-    (GOOD, IMP % "criterion: {name: snip, examples_per_class: 126}", "methods.imp.criterion.examples_per_class: 126 of each of 10 classes are more than the 1257 training examples of 'digits'"),
+    (GOOD, IMP % "criterion: {name: snip, examples_per_class: 126}", "methods.imp.criterion.examples_per_class: 126 of each of 10 classes are more than the 1,257 training examples of 'digits'"),
     (GOOD, IMP % "criterion: {name: snip, examples_per_class: 0}", "methods.imp.criterion.examples_per_class: must be greater than 0 (got 0)"),
     (GOOD, IMP % "criterion: {name: synflow, precision: float16}", "methods.imp.criterion.precision: must be one of 'float32', 'float64' (got 'float16'); did you mean 'float64'?"),
     (GOOD, IMP % "criterion: {name: synflow, batch_size: 3}", "methods.imp.criterion.batch_size: unknown option of criterion 'synflow' (known: precision)"),

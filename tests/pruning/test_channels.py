@@ -122,9 +122,9 @@ def test_groups_of_excluded_layers_stay_but_such_a_layer_loses_the_columns_of_ot
 @pytest.mark.parametrize(
     ("options", "line"),
     [
-        ({"fractions": {"stem": 0.95}}, "fractions: level 1 would leave none of the 8 channels of stem: prune less"),
-        ({"rate": 0.6}, "rate: level 3 would leave none of the 1 channels of stem: prune less"),
-        ({"densities": [0.05], "levels": 1}, "densities: level 1 would leave none of the 8 channels of stem: "),
+        ({"fractions": {"stem": 0.95}}, "fractions: level 1 would leave none of 8 channels of stem: prune less"),
+        ({"rate": 0.6}, "rate: level 3 would leave none of 1 channel of stem: prune less"),
+        ({"densities": [0.05], "levels": 1}, "densities: level 1 would leave none of 8 channels of stem: "),
         ({"densities": [0.1], "levels": 1, "scope": "global"}, "densities: level 1 keeps 1 of 14 channels, but each"),
         ({"fractions": {"head": 0.5}}, r"fractions: 'head' matches no weight with removable channels \(stem, outer, i"),
         ({"exclude": ["stem*", "inner*"]}, "granularity: no channels can be pruned: all that this network has are"),

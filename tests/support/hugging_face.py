@@ -1,4 +1,4 @@
-"""A tiny model folder of Hugging Face, built here, and texts with labels for it."""
+"""Tiny model folders of Hugging Face, built here, and texts with labels for them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,39 @@ import pytest
 
 WORDS = ["[PAD]", "[UNK]", "good", "fine", "bad", "awful", "film", "plot", "actor", "the", "was", "very"]
 CONTEXT = 8
-SIZES = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+POSITIONS = 16
+OF_BERT = {
+    "hidden_size": 16,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+    "max_position_embeddings": POSITIONS,
+}
+ENDS = {"bos_token_id": 1, "eos_token_id": 1, "pad_token_id": 0}
+SIZES: dict[str, dict[str, Any]] = {
+    "Bert": OF_BERT,
+    "Roberta": OF_BERT | {"pad_token_id": 1},
+    "Albert": OF_BERT | {"embedding_size": 16},
+    "Electra": OF_BERT | {"embedding_size": 16},
+    "DebertaV2": OF_BERT | {"pad_token_id": 0},
+    "DistilBert": {"dim": 16, "n_layers": 1, "n_heads": 2, "hidden_dim": 32, "max_position_embeddings": POSITIONS},
+    "GPT2": {"n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": POSITIONS} | ENDS,
+    "T5": {"d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 1, "num_heads": 2, "decoder_start_token_id": 0} | ENDS,
+    "XLNet": {"d_model": 16, "n_layer": 1, "n_head": 2, "d_inner": 32, "pad_token_id": 0},
+    "Bart": {
+        "d_model": 16,
+        "encoder_layers": 1,
+        "decoder_layers": 1,
+        "encoder_attention_heads": 2,
+        "decoder_attention_heads": 2,
+        "encoder_ffn_dim": 32,
+        "decoder_ffn_dim": 32,
+        "max_position_embeddings": POSITIONS,
+        "decoder_start_token_id": 1,
+        **ENDS,
+    },
+}
+"""Architecture -> settings of a tiny network with 16 positions; T5 and XLNet have no number of them."""
 REASON = "the packages of requirements-hugging-face.txt are not installed (make hugging-face installs them)"
 
 
@@ -27,15 +59,16 @@ def write_tokenizer(folder: Path) -> None:
     tokenizer.save(str(folder / "tokenizer.json"))
 
 
-def write_model(folder: Path, labels: int = 2, **changes: Any) -> Path:
-    """Write a BERT with weights drawn from a fixed seed, and its tokenizer."""
+def write_model(folder: Path, architecture: str = "Bert", labels: int = 2, **changes: Any) -> Path:
+    """Write a model with weights drawn from a fixed seed, and its tokenizer."""
     import torch
 
     package = transformers()
-    settings = SIZES | {"vocab_size": len(WORDS), "max_position_embeddings": 16, "num_labels": labels} | changes
+    settings = SIZES[architecture] | {"vocab_size": len(WORDS), "num_labels": labels} | changes
+    config = getattr(package, f"{architecture}Config")(**settings)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
-        package.BertForSequenceClassification(package.BertConfig(**settings)).save_pretrained(folder)
+        getattr(package, f"{architecture}ForSequenceClassification")(config).save_pretrained(folder)
     write_tokenizer(folder)
     return folder
 

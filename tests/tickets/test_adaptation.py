@@ -143,7 +143,8 @@ def lenet(side: int, hidden: tuple[int, ...]) -> Tensors:
     [
         (lenet(8, (30, 20)), lenet(28, (30, 20)), r"'fc1.weight' .* shape \(30, 64\) there and \(30, 784\) in this"),
         (lenet(8, (30, 20)), lenet(8, (30, 25)), r"'fc2.weight' .* \(20, 30\) there and \(25, 30\) in this"),
-        (lenet(8, (30,)), lenet(8, (30, 30)), r"'fc3.weight' .* no such weight there and \(10, 30\) in this"),
+        (lenet(8, (30,)), lenet(8, (30, 30)), "only that of this task has a weight 'fc3.weight'"),
+        (lenet(8, (30, 30)), lenet(8, (30,)), "only that of the source has a weight 'fc3.weight'"),
     ],
 )
 def test_other_networks_are_refused_in_one_line_with_the_weight_and_both_shapes(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -262,6 +263,25 @@ def test_the_proof_leaves_no_trace_in_what_networks_share(proved: Any) -> None: 
     Meter.of_all = 7
     proved(counting(COUNTERS["class"], for_a_log))
     assert Meter.of_all == 7
+
+
+class Maker(OrderedDict[str, Any]):
+    """Stores classes and gives out what they make, as the table of activations of `transformers` does."""
+
+    def __getitem__(self, key: str) -> Any:
+        return super().__getitem__(key)()
+
+
+ACTIVATIONS = Maker(relu=nn.ReLU)
+
+
+def takes_from_a_table(m: Any, x: Tensor) -> Tensor:
+    return m.b(ACTIVATIONS["relu"](m.a(x.flatten(1))))
+
+
+def test_what_a_dictionary_of_a_class_of_its_own_stores_stays_as_it_is(proved: Any) -> None:  # noqa: F811
+    proved(network(takes_from_a_table))
+    assert dict(dict.items(ACTIVATIONS)) == {"relu": nn.ReLU}
 
 
 def test_buffers_may_count(proved: Any, data_file: Path) -> None:  # noqa: F811

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import AfterValidator, PositiveInt
 
+from lth_core.metrics import counted
 from lth_core.data.files import Files, StreamedSplits, dark_note, decode_all
 from lth_core.data.splits import SPLITS, DataError, Images, Splits, hold_out
 from lth_core.data.trees import EXTENSIONS, Tree, below_root, class_folders, files_below, read_tree
@@ -85,7 +86,7 @@ def image_folder(
         count = round(count * len(train.names)) if math.isfinite(count) else 0
     if not 0 < count < len(train.names):
         raise DataError(
-            f"{folder}: validation {validation} takes {count} of the {len(train.names)} images in train/: "
+            f"{folder}: validation {validation} takes {count} of the {counted(len(train.names), 'images')} in train/: "
             "set a number below that, or a fraction between 0 and 1"
         )
     kept, held = hold_out(train.labels, count, random_generator(0, "split", "image-folder"), stratified=True)

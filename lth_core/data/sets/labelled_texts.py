@@ -12,25 +12,28 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import AfterValidator, Field
 
-from lth_core.data.labelled_texts import LabelledTexts, split_labelled_texts
+from lth_core.metrics import counted
+from lth_core.data.labelled_texts import LabelledTexts, check_labels, split_labelled_texts
 from lth_core.data.splits import DataError
 from lth_core.data.trees import below_root
 from lth_core.registry import dataset
+from lth_core.runtime.installation import missing_package
 
 TOKENIZER, SETTINGS = "tokenizer.json", "config.json"
 COLUMNS = ["text", "label"]
+AGAIN = "copy the folder again"
 CONTEXT = 128
 """Tokens of a text that are used, by default."""
-EXTRA = "install the optional packages: pip install -r requirements-hugging-face.txt"
 
 
 def known_of_labelled_texts(path: str, tokenizer: str, context: int = CONTEXT, root: str | None = None) -> dict:
     """Return the facts that the options and, where `root` is known, the two files tell. Raises DataError."""
     if root is None:
         return {"context": context}
-    vocabulary, _ = _settings(tokenizer)
+    vocabulary, padding = _settings(tokenizer)
     labels = [label for _, label in _rows(os.path.join(root, path))]
-    return {"context": context, "vocabulary": vocabulary, "classes": len({*labels})}
+    check_labels(labels, Path(path).name)
+    return {"context": context, "vocabulary": vocabulary, "classes": len({*labels}), "padding": padding}
 
 
 def read_files(tokenizer: str, **_: Any) -> list[str]:
@@ -71,7 +74,7 @@ def labelled_texts(
             f"{tokenizer}: {TOKENIZER} gives token {tokens.max()}, but the vocabulary of {SETTINGS} has {vocabulary}: "
             "they are of two models"
         )
-    source = f"{Path(path).name}: {len(rows):,} texts with labels"
+    source = f"{Path(path).name}: {counted(len(rows), 'texts')} with labels"
     return split_labelled_texts(tokens, [label for _, label in rows], vocabulary, padding, source)
 
 
@@ -105,10 +108,11 @@ def _settings(folder: str) -> tuple[int, int]:
         settings = json.loads(Path(folder, SETTINGS).read_text(encoding="utf-8"))
         vocabulary, padding = settings.get("vocab_size"), settings.get("pad_token_id")
     except (ValueError, AttributeError) as error:
-        raise DataError(f"{folder}: {SETTINGS} is no JSON of settings") from error
+        raise DataError(f"{folder}: {SETTINGS} is no JSON of settings: {AGAIN}") from error
     for name, value in (("vocab_size", vocabulary), ("pad_token_id", padding)):
         if type(value) is not int:
-            raise DataError(f"{folder}: {SETTINGS} has no {name}: add it")
+            hint = " (a model without padding, such as GPT-2, takes its eos_token_id)" * (name == "pad_token_id")
+            raise DataError(f"{folder}: {SETTINGS} has no {name}: add it{hint}")
     return vocabulary, padding
 
 
@@ -117,11 +121,11 @@ def _encoded(texts: list[str], folder: str, context: int, padding: int) -> np.nd
     try:
         tokenizers: Any = importlib.import_module("tokenizers")  # which is optional
     except ImportError as error:
-        raise DataError(f"labelled-texts needs the package tokenizers: {EXTRA}") from error
+        raise DataError(missing_package("tokenizers", "hugging-face", error)) from error
     try:
         tokenizer = tokenizers.Tokenizer.from_file(os.path.join(folder, TOKENIZER))
     except Exception as error:  # of the package's own type
-        raise DataError(f"{folder}: {TOKENIZER} cannot be read ({' '.join(str(error).split())})") from error
+        raise DataError(f"{folder}: {TOKENIZER} cannot be read ({' '.join(str(error).split())}): {AGAIN}") from error
     tokenizer.enable_truncation(context)
     tokenizer.enable_padding(length=context, pad_id=padding)
     return np.array([encoding.ids for encoding in tokenizer.encode_batch(texts)], np.int64).reshape(-1, context)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from lth_core.metrics import counted
 from lth_core.data.downloads import find_or_fetch
 from lth_core.data.graphs import UNLABELLED, Graph
 from lth_core.data.opcodes import read_pickled
@@ -116,7 +117,7 @@ def assembled(name: str, contents: Mapping[str, Any]) -> Graph:
         raise DataError(f"allx has {labelled} nodes: {training} to train on and {VALIDATION} for validation are needed")
     nodes = int(index.max()) + 1
     if nodes > labelled + 10 * len(index):
-        raise DataError(f"test.index goes up to {nodes - 1}, but has {len(index)} nodes")
+        raise DataError(f"test.index goes up to {nodes - 1}, but has {counted(len(index), 'nodes')}")
     features, classes = (_all_nodes(parts[f"all{part}"], parts[f"t{part}"], index, nodes) for part in ("x", "y"))
     return Graph(
         features=features / np.maximum(features.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny),
@@ -140,7 +141,7 @@ def _numbers(part: str, values: Any) -> np.ndarray:
 
 def _same_length(first: str, one: np.ndarray, second: str, other: np.ndarray) -> None:
     if len(one) != len(other):
-        raise DataError(f"{first} has {len(one)} nodes, {second} {len(other)}: put the files of one graph there")
+        raise DataError(f"{first} has {counted(len(one), 'nodes')}, {second} {len(other)}: put the files of one graph there")
 
 
 def _check_values(parts: Mapping[str, np.ndarray]) -> None:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lth_core.metrics import counted
 from lth_core.models.requirements import require
 from lth_core.registry import model
 
@@ -18,8 +19,8 @@ def read_files(path: str) -> list[str]:
     return [os.path.join(path, "config.json"), *sorted(map(str, Path(path).glob("*.safetensors")))]
 
 
-@model("hugging-face", reads=read_files)
-def hugging_face(vocabulary: int, context: int, classes: int, path: str) -> nn.Module:
+@model("hugging-face", reads=read_files, pretrained=True)
+def hugging_face(vocabulary: int, context: int, classes: int, padding_token: int, path: str) -> nn.Module:
     """Sequence classifier in the folder `path`, as `save_pretrained` of `transformers` writes it, with its weights.
 
     Only safetensors are read, and nothing is downloaded or executed. The head is drawn where the folder has none for as
@@ -36,6 +37,15 @@ def hugging_face(vocabulary: int, context: int, classes: int, path: str) -> nn.M
         vocabulary == tokens,
         f"the data have {vocabulary} tokens, and the model in '{path}' has {tokens}: take the tokenizer of that folder",
     )
-    longest = getattr(module.network.config, "max_position_embeddings", None) or context
-    require(context <= longest, f"texts of {context} tokens are longer than the model's {longest}: lower `context`")
+    require(
+        padding_token == module.padding,
+        f"the data are padded with token {padding_token}, and the model in '{path}' masks token {module.padding}: take "
+        "the tokenizer of that folder",
+    )
+    longest = module.longest_text(context)
+    require(
+        context == longest,
+        f"the model in '{path}' reads at most {counted(longest, 'tokens')} of a text, not {context}: set `context` of "
+        f"the data set to {longest} or less",
+    )
     return module

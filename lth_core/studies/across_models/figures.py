@@ -54,10 +54,10 @@ def caption(study: Design, config: Config, lowest: pd.DataFrame) -> str:
         f"How few weights still match the dense network: for {compared}, the lowest tested density at which the mean "
         "test metric at the end of training matches that of the dense network, as it does at all higher tested "
         "densities. On the right: the metric of each task, and how much worse still matches. Lines: 95% interval over "
-        f"{seeds} seeds, from the lowest density down to which all surely match (t test of the paired differences) to "
-        "the lowest one that does not surely fail to. Arrows: that is the lowest density that was tested, so it may be "
-        "lower. Hollow, at 100%: the mean does not match at the highest tested density either. Ticks: the tested "
-        "densities, in percent of the weights (and edges of a graph) that the method prunes."
+        f"{amount(seeds, 'seeds')}, from the lowest density down to which all surely match (t test of the paired "
+        "differences) to the lowest one that does not surely fail to. Arrows: that is the lowest density that was "
+        "tested, so it may be lower. Hollow, at 100%: the mean does not match at the highest tested density either. "
+        "Ticks: the tested densities, in percent of the weights (and edges of a graph) that the method prunes."
         f"{in_proportions(config, lowest)}{judges}{unmeasured}"
     )
 

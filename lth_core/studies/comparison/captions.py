@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lth_core.metrics import percent_text
+from lth_core.metrics import counted, percent_text
 from lth_core.studies.captions import data_note, listing, with_direction
 from lth_core.studies.comparison.contenders import LEARNED, label_of
 from lth_core.studies.comparison.study import TOTAL
@@ -54,7 +54,7 @@ def _intervals(view: View) -> str:
     return (
         "Lines are simultaneous 95% intervals: a rank is between one more than the number of methods that are surely "
         f"better, and that of those that are not surely worse, by paired t intervals of all {pairs} pairs of methods "
-        f"at a joint level of 95% (Bonferroni) over {view.seeds} seeds, for each density."
+        f"at a joint level of 95% (Bonferroni) over {counted(view.seeds, 'seeds')}, for each density."
     )
 
 

@@ -15,6 +15,7 @@ import pandas as pd
 
 from lth_core.analysis.claims import Claim, mean_interval
 from lth_core.config import Config
+from lth_core.metrics import counted
 from lth_core.studies.claim_sheet import TaskSheet, with_weights
 from lth_core.studies.comparison.contenders import BEFORE, CONTROL
 from lth_core.studies.comparison.study import TOTAL, TRAINING, Design
@@ -98,7 +99,7 @@ class TaskClaims(TaskSheet):
             f"{sentence}, {with_weights(*densities)}",
             source,
             f"test {view.metric.label} at the end of training, {view.metric.minus(*(labels if more else labels[::-1]))}"
-            f"{_mean_over(densities)}; of {len(gains)} methods the one whose interval reaches lowest",
+            f"{_mean_over(densities)}; of {counted(len(gains), 'methods')} the one whose interval reaches lowest",
             signed[nearest].where(known),
         )
 

@@ -14,6 +14,7 @@ from lth_core.config import Config, Method, Rewind, Task
 from lth_core.config.methods import MAX_LEVELS
 from lth_core.data.facts import known_facts, too_few_examples
 from lth_core.data.kinds import kind_of_data
+from lth_core.metrics import counted
 from lth_core.pruning.moments import unsuited, waits_for_training, without_update
 from lth_core.registry import UnknownName
 from lth_core.storage.runs import Run
@@ -136,7 +137,9 @@ def _with_densities(settings: Mapping[str, Any], rate: float, densities: Sequenc
     iterative = settings.get("iterative", not settings.get("during"))
     levels = ladder(densities, rate) if iterative else list(densities)
     if len(levels) > MAX_LEVELS:
-        raise ValueError(f"{what} needs {len(levels)} levels at rate {rate:g}, at most {MAX_LEVELS}: raise its rate")
+        raise ValueError(
+            f"{what} needs {counted(len(levels), 'levels')} at rate {rate:g}, at most {MAX_LEVELS}: raise its rate"
+        )
     try:
         return Method.model_validate({**settings, "densities": levels, "levels": len(levels)})
     except ValidationError as error:

@@ -17,7 +17,7 @@ from lth_core.drawing.figures import interval_note, leftmost, legend, panels
 from lth_core.drawing.lines import band, reference, threshold
 from lth_core.drawing.multiples import GREY, multiples
 from lth_core.drawing.style import SMALL
-from lth_core.metrics import percent_text
+from lth_core.metrics import counted, percent_text
 from lth_core.studies.base import Drawing
 from lth_core.studies.comparison.captions import captions
 from lth_core.studies.comparison.contenders import CONTROL, GROUPS, LEARNED
@@ -104,7 +104,7 @@ def flops(view: View) -> Figure:
         reference(axes, view.dense["metric"])
         threshold(axes, 1, "one dense training", vertical=True)
         _cost_axis(axes)
-    _finish(view, figure, f"means of {view.seeds} seeds")
+    _finish(view, figure, f"means of {counted(view.seeds, 'seeds')}")
     return figure
 
 
@@ -146,7 +146,7 @@ def ranks(view: View) -> Figure:
         _ranked(panel, view, ranked[density], order)
         panel.set_title(f"{percent_text(density)}% of weights")
         _rows(panel, [compared[name].label for name in order] if leftmost(panel) else [""] * len(order))
-    legend(figure, f"rank by the mean of {view.seeds} seeds; line: simultaneous 95% interval")
+    legend(figure, f"rank by the mean of {counted(view.seeds, 'seeds')}; line: simultaneous 95% interval")
     return figure
 
 
@@ -202,7 +202,7 @@ def equal_cost(view: View) -> Figure:
         row[1].set_title(f"{percent_text(density)}% of weights")
         for panel in row:
             _rows(panel, [view.contenders[name].label for name in order] if panel is row[0] else [""] * count)
-    legend(figure, f"means of {view.seeds} seeds; rank: simultaneous 95% interval")
+    legend(figure, f"means of {counted(view.seeds, 'seeds')}; rank: simultaneous 95% interval")
     return figure
 
 

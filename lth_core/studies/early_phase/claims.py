@@ -17,7 +17,7 @@ import pandas as pd
 
 from lth_core.analysis.claims import Claim
 from lth_core.analysis.measurements import seed_means
-from lth_core.metrics import ACCURACY
+from lth_core.metrics import ACCURACY, counted
 from lth_core.studies.captions import listing
 from lth_core.studies.claim_sheet import ClaimSheet, with_weights
 from lth_core.studies.early_phase.study import RESET, TICKET, Design, noise_name
@@ -76,7 +76,7 @@ def claim_telemetry(sheet: ClaimSheet, telemetry: pd.DataFrame) -> None:
     )
     last = int(telemetry["step"].max())
     middle = min(map(int, changes.columns), key=lambda step: abs(step - last / 2))
-    steps = f"(first {last} steps of dense training)"
+    steps = f"(first {counted(last, 'steps')} of dense training)"
 
     slowing = changes[middle] / middle - (changes[last] - changes[middle]) / (last - middle)
     sheet.add(

@@ -14,7 +14,7 @@ from lth_core.drawing.axes import density_axis, percent_axis
 from lth_core.drawing.colours import ramp, role_style, series
 from lth_core.drawing.figures import interval_note, leftmost, legend, panels
 from lth_core.drawing.lines import band, reference
-from lth_core.metrics import percent_text
+from lth_core.metrics import counted, percent_text
 from lth_core.storage.runs import DENSE
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import bars_note, data_note, listing
@@ -170,7 +170,7 @@ def _mean_of_known(by_seed: pd.Series) -> str:
     """Write the mean over the seeds that did not diverge, with their number where some did."""
     known = by_seed.dropna()
     text = f"{known.mean():.2f}".replace("-", "−") if len(known) else "unknown"
-    return text if len(known) == len(by_seed) else f"{text} ({len(known)} of {len(by_seed)} seeds)"
+    return text if len(known) == len(by_seed) else f"{text} ({len(known)} of {counted(len(by_seed), 'seeds')})"
 
 
 def _effective_std(study: Design, table: pd.DataFrame) -> Figure:

@@ -21,6 +21,7 @@ from lth_core.analysis.measurements import (
     select,
     select_dense,
 )
+from lth_core.metrics import counted
 from lth_core.studies.captions import listing, still_improving
 from lth_core.studies.claim_sheet import TaskSheet, spanned, with_weights
 from lth_core.studies.frankle2019.densities import compared, density, levels_between, mean_over, percent
@@ -121,7 +122,9 @@ class TaskClaims(TaskSheet):
         missed = rows[TO_DENSE].isna() & ~rows["diverged"]
         steps = rows.assign(**{TO_DENSE: rows[TO_DENSE].mask(missed, last)})
         reached = (
-            f"; not reached in {missed.sum()} of {len(rows)} runs, counted as the last step" if missed.any() else ""
+            f"; not reached in {missed.sum()} of {counted(len(rows), 'runs')}, counted as the last step"
+            if missed.any()
+            else ""
         )
         self.sheet.saved(
             f"{sentence} (steps to the dense network's validation {label})",

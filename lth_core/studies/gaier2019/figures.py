@@ -16,6 +16,7 @@ from lth_core.drawing.colours import NEUTRAL, ROLES, THRESHOLD, series
 from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.lines import band
 from lth_core.drawing.style import SMALL
+from lth_core.metrics import counted
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import data_note
 from lth_core.studies.gaier2019.claims import TaskClaims
@@ -97,7 +98,7 @@ def topology(view: TaskClaims) -> Drawing:
         return figure
 
     count = int(nodes["sources"].fillna("").astype(str).str.split().map(len).sum())
-    connections = f"{count} connection{'' if count == 1 else 's'}"
+    connections = counted(count, "connections")
     caption = (
         f"The evolved topology of seed {seed}, the best on validation data, with {connections}: on the left the inputs "
         "that are connected, on the right the outputs, and what each node computes. All connections have the same "

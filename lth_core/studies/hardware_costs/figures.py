@@ -16,7 +16,7 @@ from lth_core.drawing.axes import metric_axis
 from lth_core.drawing.colours import NEUTRAL, series
 from lth_core.drawing.figures import legend, panels
 from lth_core.drawing.lines import reference, threshold
-from lth_core.metrics import Metric
+from lth_core.metrics import Metric, counted
 from lth_core.storage.runs import DENSE
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import data_note, with_direction
@@ -40,7 +40,8 @@ KEPT = "what the mask keeps"
 def drawings(study: Design, config: Config, task: str, measurements: pd.DataFrame) -> list[Drawing]:
     """Draw the figures of one task."""
     rows, metric = measurements[measurements["task"] == task], metric_of(config.tasks[task])
-    note = f" {data_note(config.tasks[task])} Points are means of {rows['seed'].nunique()} seeds, one for each level"
+    seeds = counted(rows["seed"].nunique(), "seeds")
+    note = f" {data_note(config.tasks[task])} Points are means of {seeds}, one for each level"
     note += "; vertical lines are 95% t intervals of the metric." if rows["seed"].nunique() > 1 else "."
     left = with_direction(f"Test {metric.label} at the end of training", metric)
     latency = (

@@ -16,6 +16,7 @@ from lth_core.drawing.axes import density_axis, label_vertical, metric_axis, pos
 from lth_core.drawing.colours import ramp, role_style
 from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.lines import band, reference, threshold
+from lth_core.metrics import counted
 from lth_core.storage.runs import DENSE
 from lth_core.studies.captions import listing, with_direction
 from lth_core.studies.linear_mode_connectivity.study import RANDOM, TICKET, focus
@@ -152,7 +153,7 @@ def _success(view: View) -> Figure:
     left_out = f", {len(points) - len(whole)} with diverged seeds left out" if len(whole) < len(points) else ""
     rho = rank_correlation(whole["barrier"], whole["success"]) if len(whole) >= FEWEST else math.nan
     correlation = f"ρ = {rho:.2f} " if math.isfinite(rho) else ""  # undefined where all barriers are equal
-    subnetworks = f"{len(whole)} subnetwork{'s' * (len(whole) != 1)}"
+    subnetworks = counted(len(whole), "subnetworks")
     panel.set_title(f"{correlation.replace('-', '−')}({subnetworks}{left_out})")
     legend(figure)
     return figure
@@ -230,7 +231,7 @@ def _titles(view: View) -> dict[str, str]:
 
 def _pairs_of_seeds(view: View) -> str:
     count = view.lines(pair="seed")["seed"].nunique()
-    return f"{count} pair{'s' * (count != 1)} of seeds"
+    return counted(count, "pairs of seeds")
 
 
 def _chain(lines: pd.DataFrame, kind: str, k: int) -> pd.DataFrame:

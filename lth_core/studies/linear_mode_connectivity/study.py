@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from lth_core.config import Branch, Choice, Config, Method, Step, seeds_of
-from lth_core.metrics import Metric
+from lth_core.metrics import Metric, counted
 from lth_core.storage.runs import DENSE, Run
 from lth_core.studies.base import Study, rising
 from lth_core.studies.chains import on_order, rewound, rewound_chains
@@ -102,10 +102,12 @@ class Design(Study):
         for task, method in self.tasks.items():
             training, last = config.tasks[task].train.steps, config.methods[method].levels
             if self.steps[-1] >= training:
-                where = f"the training of task '{task}' ({training} steps)"
+                where = f"the training of task '{task}' ({counted(training, 'steps')})"
                 raise ValueError(f"steps: {self.steps[-1]} is not before the end of {where}")
             if self.levels and self.levels[-1] > last:
-                raise ValueError(f"levels: {self.levels[-1]} is beyond the {last} levels of method '{method}'")
+                raise ValueError(
+                    f"levels: {self.levels[-1]} is beyond the {counted(last, 'levels')} of method '{method}'"
+                )
 
     # ------------------------------------------------------------ trainings
 

@@ -14,6 +14,7 @@ import pandas as pd
 from lth_core.analysis.claims import Claim
 from lth_core.analysis.measurements import seed_means
 from lth_core.config import Config
+from lth_core.metrics import counted
 from lth_core.studies.claim_sheet import TaskSheet
 from lth_core.studies.malach2020.fits import bits, explained, needed
 from lth_core.studies.malach2020.study import Design
@@ -57,7 +58,7 @@ class TaskClaims(TaskSheet):
         self.sheet.add(
             "The error of the best subset sum falls exponentially with the number of random values",
             SUBSET_SUMS,
-            f"bits that each further value brings: slope of -log2 of the mean error, up to {most} values",
+            f"bits that each further value brings: slope of -log2 of the mean error, up to {counted(most, 'values')}",
             bits(rows, "values", "mean_error"),
             unit="bits",
         )
@@ -65,7 +66,7 @@ class TaskClaims(TaskSheet):
             some = rows[rows["values"] == values].set_index("seed")["mean_error"]
             if len(some):
                 self.sheet.add(
-                    f"With {values} random values the mean error of the best subset sum is below {error:g}",
+                    f"With {counted(values, 'random values')} the mean error of the best subset sum is below {error:g}",
                     SUBSET_SUMS,
                     f"log10 of {error:g} over the mean error",
                     np.log10(error) - some.map(np.log10),
@@ -107,8 +108,8 @@ class TaskClaims(TaskSheet):
             unit="bits",
         )
         self.sheet.add(
-            f"With {most} random units for each weight, all outputs are within {100 * self.study.epsilon:g}% of the "
-            "trained network's largest output",
+            f"With {counted(most, 'random units')} for each weight, all outputs are within "
+            f"{100 * self.study.epsilon:g}% of the trained network's largest output",
             f"{MALACH}, Theorem 2.1",
             f"{100 * self.study.epsilon:g}% minus the largest error of test outputs, in percent of the largest output",
             100 * (self.study.epsilon - last),
@@ -116,8 +117,8 @@ class TaskClaims(TaskSheet):
         )
         metric, target = self.sheet.metric, seed_means(self.pruned("target"), "metric")
         self.sheet.match(
-            f"A random network of {most} units for each weight, pruned and never trained, matches the trained "
-            f"network's {metric.label} (within {metric.tolerance})",
+            f"A random network of {counted(most, 'units')} for each weight, pruned and never trained, matches the "
+            f"trained network's {metric.label} (within {metric.tolerance})",
             MALACH,
             f"test {metric.label}, {metric.minus('pruned random', 'trained')}",
             metric.gain(seed_means(rows[rows["units"] == most], "metric"), target),
@@ -134,7 +135,7 @@ class TaskClaims(TaskSheet):
             "Pruning neurons alone does not approximate the trained network, where pruning weights does",
             f"{MALACH}, section 4",
             "test examples with the trained network's prediction, weights pruned minus neurons pruned, with "
-            f"{most} random units for each weight",
+            f"{counted(most, 'random units')} for each weight",
             100 * (weights - neurons),
             unit="percentage points",
         )

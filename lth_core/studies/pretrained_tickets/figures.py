@@ -11,7 +11,7 @@ from lth_core.drawing.axes import density_axis, metric_axis
 from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.heatmaps import heatmaps
 from lth_core.drawing.lines import band, reference
-from lth_core.metrics import percent_text
+from lth_core.metrics import counted, percent_text
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import listing, seeds_note, with_direction
 from lth_core.studies.pretrained_tickets.claims import MaskClaims
@@ -85,7 +85,7 @@ def _masks(study: Design, config: Config, views: list[MaskClaims]) -> Drawing:
     source = study.pretraining(config)
     pretraining = f" {again(source)}: the mask of the pre-training, and its objective as a target." if source else ""
     caption = (
-        f"{compared} (positive is better), mean over {seeds} seed{'s' * (seeds > 1)}: masks of one task (rows) on the "
+        f"{compared} (positive is better), mean over {counted(seeds, 'seeds')}: masks of one task (rows) on the "
         "pre-trained weights, trained on another (columns). Random masks have as many weights in each layer as the "
         f"target's own.{pretraining} {_excluded(study, config)}"
     )

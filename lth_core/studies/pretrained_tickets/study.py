@@ -37,7 +37,7 @@ class Design(Study):
     def pretraining(self, config: Config) -> str | None:
         """Return the task whose trained weights all tasks start from; None where their networks are built with them.
 
-        Raises ValueError unless all tasks start from the same ones.
+        Raises ValueError unless all tasks start from the same ones, in the same network.
         """
         starts = {task: config.tasks[task].initialization.source for task in self.tasks}
         (first, start), *others = starts.items()
@@ -52,6 +52,14 @@ class Design(Study):
                 f"task '{first}' starts from drawn weights: give it `initialization: {{from: {{task: ...}}}}`, the "
                 "task that pre-trains, or `{weights: as-built}` if its network is built with pre-trained weights"
             )
+        source = [start.task] if start and start.task in config.tasks else []  # others are reported elsewhere
+        one, *rest = [*source, *self.tasks]
+        for task in rest:
+            if config.tasks[task].model != config.tasks[one].model:
+                raise ValueError(
+                    f"tasks '{one}' and '{task}' have different networks, and weights or masks pass between them: give "
+                    "both the same `model`"
+                )
         return start.task if start else None
 
     def derived_tasks(self, config: Config) -> dict[str, Task]:

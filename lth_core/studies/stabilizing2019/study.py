@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field, PositiveInt, field_validator
 
 from lth_core.config import Branch, Choice, Config, Method, Step
+from lth_core.metrics import counted
 from lth_core.storage.runs import Run
 from lth_core.studies.base import Study, rising
 from lth_core.studies.chains import on_order, rewound, rewound_chains
@@ -65,7 +66,9 @@ class Design(Study):
         """
         for method in self.tasks.values():
             if (last := config.methods[method].levels) < self.levels[-1]:
-                raise ValueError(f"levels: {self.levels[-1]} is beyond the {last} levels of method '{method}'")
+                raise ValueError(
+                    f"levels: {self.levels[-1]} is beyond the {counted(last, 'levels')} of method '{method}'"
+                )
         runs = [Run(task, cohort) for task in self.tasks for cohort in config.tasks[task].cohorts]
         for task, cohort, _, method in self.chains(config):
             runs += [Run(task, cohort, method, level) for level in range(1, self.levels[-1] + 1)]

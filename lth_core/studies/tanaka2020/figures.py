@@ -17,7 +17,7 @@ from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.heatmaps import heatmaps
 from lth_core.drawing.lines import band, reference, threshold
 from lth_core.drawing.multiples import GREY, multiples
-from lth_core.metrics import percent_text
+from lth_core.metrics import amount, counted, percent_text
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import data_note, listing, with_direction
 from lth_core.studies.tanaka2020.study import (
@@ -89,7 +89,7 @@ def label_of(pruning: str) -> str:
     """Name a way to prune in legends: "SNIP, 100 rounds", "SynFlow, 10 rounds, linear"."""
     criterion, count, spacing = parts_of(pruning)
     words = [LABELS.get(criterion, criterion)]
-    words += [f"{count} round{'s' * (count != '1')}"] if count else []
+    words += [amount(count, "rounds")] if count else []
     return ", ".join([*words, *([spacing] if spacing else [])])
 
 
@@ -274,7 +274,7 @@ def checks(view: View) -> Drawing:
         f"What masks know of single weights: change of the test {view.metric.label} at the end of training, gains "
         "positive, where a mask is shuffled within its layers (the same weights before training), put on fresh "
         "weights, or made of the lowest scores instead of the highest. Grey: not trained. "
-        f"Mean over {view.seeds} seed{'s' * (view.seeds > 1)}."
+        f"Mean over {counted(view.seeds, 'seeds')}."
     )
     return Drawing(f"checks-{view.task}", f"{caption} {view.note}", draw)
 

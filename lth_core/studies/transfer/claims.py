@@ -15,6 +15,7 @@ from lth_core.analysis.claims import Claim
 from lth_core.analysis.measurements import nearest_level, strict_mean
 from lth_core.analysis.overlap import indices
 from lth_core.config import Config
+from lth_core.metrics import counted
 from lth_core.studies.claim_sheet import ClaimSheet, with_weights
 from lth_core.studies.transfer.groups import HALVES, OPTIMIZER, difference
 from lth_core.studies.transfer.study import RANDOM, RANDOM_LAYERWISE, TICKET, Design
@@ -98,7 +99,7 @@ class TargetClaims:
         """Return what sentences say of the densities of levels, and what effects say of averaging over them."""
         tickets = self.target_tickets()
         densities = tickets.loc[tickets["level"].isin(levels)].groupby("level")["density"].mean()
-        averaged = f", averaged over {len(levels)} levels" if len(levels) > 1 else ""
+        averaged = f", averaged over {counted(len(levels), 'levels')}" if len(levels) > 1 else ""
         return with_weights(*densities), averaged
 
     def claim_layerwise_densities(self) -> None:

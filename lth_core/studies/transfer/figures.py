@@ -16,7 +16,7 @@ from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.heatmaps import heatmaps
 from lth_core.drawing.lines import band, reference
 from lth_core.drawing.overlap import layerwise_figure, overlap_figure
-from lth_core.metrics import Metric, percent_text
+from lth_core.metrics import Metric, counted, percent_text
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import listing, seeds_note, with_direction
 from lth_core.studies.transfer.groups import channels_may_differ, classes_may_differ
@@ -73,7 +73,7 @@ def drawings(study: Design, config: Config, group: str, tables: dict[str, pd.Dat
         ),
         Drawing(
             f"heatmap-{group}",
-            f"{_compared(metric)}, mean over {seeds} seed{'s' * (seeds > 1)}, by where the ticket comes from (rows) "
+            f"{_compared(metric)}, mean over {counted(seeds, 'seeds')}, by where the ticket comes from (rows) "
             f"and what it is trained on (columns). {tasks}{_diverged_note(differences)}",
             lambda: heatmaps(differences, "target", _scale(metric), metric.decimals),
         ),

@@ -12,7 +12,7 @@ import pandas as pd
 
 from lth_core.analysis.claims import Claim
 from lth_core.analysis.measurements import seed_means, strict_mean
-from lth_core.metrics import percent_text
+from lth_core.metrics import counted, percent_text
 from lth_core.storage.runs import DENSE
 from lth_core.studies.claim_sheet import TaskSheet, with_weights
 from lth_core.studies.warm_start.study import INIT, KNOWN, SHRINK_PERTURB, WARM, WHOLE, Design
@@ -135,8 +135,8 @@ class TaskClaims(TaskSheet):
         self.sheet.add(
             "The gap is wider where the barrier between warm and cold networks is higher",
             TICKETS,
-            f"Spearman's correlation of gap and barrier of test error, over {count} networks (masks and densities), "
-            f"{WHEN[END]}",
+            f"Spearman's correlation of gap and barrier of test error, over {counted(count, 'networks')} (masks and "
+            f"densities), {WHEN[END]}",
             gap_correlation(rows),
             unit="correlation",
         )

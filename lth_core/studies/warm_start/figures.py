@@ -15,7 +15,7 @@ from lth_core.drawing.colours import DIVERGED, NEUTRAL, ramp
 from lth_core.drawing.figures import interval_note, label_columns, legend, panels
 from lth_core.drawing.lines import band
 from lth_core.drawing.overlap import overlap_figure
-from lth_core.metrics import Metric, percent_text
+from lth_core.metrics import Metric, counted, percent_text
 from lth_core.storage.runs import DENSE
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import data_note, with_direction
@@ -213,7 +213,7 @@ class View:
         panel.set_title(f"correlation {number}")
         panel.set_xlabel(f"barrier of test {metric.error} ({metric.points})")
         label_vertical(panel, f"gap of warm start ({metric.points})")
-        legend(figure, f"means of {self.seeds} seeds")
+        legend(figure, f"means of {counted(self.seeds, 'seeds')}")
         return figure
 
     def draw_overlap(self) -> Figure:

@@ -11,7 +11,7 @@ from lth_core.drawing.colours import NEUTRAL, ramp
 from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.heatmaps import fields
 from lth_core.drawing.lines import band, reference, threshold
-from lth_core.metrics import Metric, percent_text
+from lth_core.metrics import Metric, counted, percent_text
 from lth_core.storage.runs import DENSE
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import data_note
@@ -104,10 +104,10 @@ def describe(detections: pd.DataFrame, epsilon: float) -> str:
         known = rows["settled"].dropna()
         words = f"{percent_text(float(pruned))}% pruned: "  # pyright: ignore[reportArgumentType] (a number)
         if len(known):
-            words += f"settled at epoch {known.mean():.3g} on average ({len(known)} of {len(rows)} seeds)"
+            words += f"settled at epoch {known.mean():.3g} on average ({len(known)} of {counted(len(rows), 'seeds')})"
         if len(known) < len(rows):
             never = rows[rows["settled"].isna()]["reached"]
-            words += f"{', ' * bool(len(known))}never in {len(never)} seeds, which come to {never.min():.2g} at best"
+            words += f"{', ' * bool(len(known))}never in {counted(len(never), 'seeds')}, {never.min():.2g} at best"
         by_chance = chance(rows, epsilon)
         parts.append(f"{words} ({by_chance})" if by_chance else words)
     return f"Detection at a distance of at most {epsilon:g}: {'; '.join(parts)}."

@@ -15,6 +15,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 from lth_core import registry
 from lth_core.config import Branch, Choice, Config, Method, Recipe, Rewind, StartingWeights, Task
 from lth_core.config.sections import Fraction
+from lth_core.metrics import counted
 from lth_core.storage.paths import channel_masks_file
 from lth_core.storage.runs import Run
 from lth_core.studies.base import Study, rising
@@ -148,10 +149,11 @@ class Design(Study):
             self._check_method(name, config.methods[name])
             steps = config.tasks[task].train.steps
             if (last := self.draw_epochs[-1]) * self.epoch_steps > steps:
-                beyond = f"{last} epochs of {self.epoch_steps} steps are more than the {steps} steps of task '{task}'"
+                epochs = f"{counted(last, 'epochs')} of {counted(self.epoch_steps, 'steps')}"
+                beyond = f"{epochs} are more than the {counted(steps, 'steps')} of task '{task}'"
                 raise ValueError(f"draw_epochs: {beyond}")
             if self.queue * self.epoch_steps > steps:
-                raise ValueError(f"queue: task '{task}' is trained for less than {self.queue} epochs")
+                raise ValueError(f"queue: task '{task}' is trained for less than {counted(self.queue, 'epochs')}")
         dense = [Run(task, cohort) for task in self.tasks for cohort in config.tasks[task].cohorts]
         return [*dense, *(ticket.run for task in self.tasks for ticket in self.tickets(config, task))]
 

@@ -77,6 +77,10 @@ def test_networks_that_are_built_with_pretrained_weights_have_no_task_of_pretrai
 
 # ---------------------------------------------------------------- what is refused
 
+BUILT = {"weights": "as-built"}
+OTHER = {"name": BASE["model"], "heads": 2}
+"""Its weights have the shapes of the others, and mean something else."""
+
 
 @pytest.mark.parametrize(
     ("changes", "line"),
@@ -87,6 +91,14 @@ def test_networks_that_are_built_with_pretrained_weights_have_no_task_of_pretrai
             "task 'words' starts from drawn weights: give it `initialization: {from: {task: ...}}`",
         ),
         ({"code": task("code", cohorts=["0-1"])}, "tasks 'words' and 'code' need the same cohorts"),
+        (
+            {"code": task("code", model=OTHER)},
+            "tasks 'base' and 'code' have different networks, and weights or masks pass",
+        ),
+        (
+            {"words": task("words", initialization=BUILT), "code": task("code", initialization=BUILT, model=OTHER)},
+            "tasks 'words' and 'code' have different networks, and weights or masks pass",
+        ),
     ],
 )
 def test_tasks_that_do_not_share_a_start_are_one_line(changes: dict[str, Any], line: str) -> None:
