@@ -19,7 +19,8 @@ def density_axis(axes: Axes, densities: Iterable[float]) -> None:
     axes.set_xscale("log")
     known = sorted(set(densities), reverse=True)
     ticks = _spread_ticks(known, _panel_width(axes))
-    axes.set_xlim(known[0] * 1.06, known[-1] / 1.06)
+    margin = max(1.06, (known[0] / known[-1]) ** 0.025)  # markers at the ends are drawn whole
+    axes.set_xlim(known[0] * margin, known[-1] / margin)
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(lambda density, position: percent_text(density))
