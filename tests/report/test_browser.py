@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -140,15 +139,13 @@ def test_a_figure_is_enlarged_by_a_click_and_escape_closes_it(page: Browser) -> 
     page.click("#paper1-fig00-curves-paper1 a.enlarge")
     assert page.run(is_open) is True
     assert page.run("return document.getElementById('enlarged-name').textContent") == "fig00-curves-paper1"
-    assert page.run("const i = document.querySelector('dialog img'); return [i.alt, i.naturalWidth > 0]") == [
-        "Line chart 0",
-        True,
-    ]
+    image = "const i = document.querySelector('dialog img'); return [i.alt, i.naturalWidth > 0]"
+    assert page.comes_to(image, ["Line chart 0", True])
     page.click("dialog .step[data-step='1']")
     assert page.run("return document.getElementById('enlarged-name').textContent") == "fig01-curves-paper1"
     page.press(ESCAPE)
     assert page.run(is_open) is False
-    assert page.run("return document.activeElement.closest('figure').id") == "paper1-fig01-curves-paper1"
+    assert page.comes_to("return document.activeElement.closest('figure')?.id", "paper1-fig01-curves-paper1")
 
 
 # ---------------------------------------------------------------- keyboard, colours, screens, paper
@@ -158,9 +155,7 @@ def widths(browser: Browser, file: Path) -> list[int]:
     """How wide the figures of a page are by themselves, in pixels, once all are there."""
     browser.open(file.as_uri())
     images = "[...document.querySelectorAll('figure img')]"
-    deadline = time.monotonic() + 20
-    while not browser.run(f"return {images}.every((image) => image.naturalWidth)") and time.monotonic() < deadline:
-        time.sleep(0.1)
+    assert browser.comes_to(f"return {images}.every((image) => image.naturalWidth)", True)
     return browser.run(f"return {images}.map((image) => image.naturalWidth)")
 
 

@@ -10,6 +10,7 @@ import json
 import re
 import shutil
 import subprocess
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,6 +54,15 @@ class Browser:
     def run(self, script: str, *arguments: Any) -> Any:
         """Return what the body of a function of JavaScript returns."""
         return self.command("/execute/sync", script=script, args=list(arguments))
+
+    def comes_to(self, script: str, value: Any, seconds: float = 20) -> bool:
+        """Tell whether a script returns a value within some seconds: images load and events are sent when they are."""
+        deadline = time.monotonic() + seconds
+        while self.run(script) != value:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+        return True
 
     def press(self, *keys: str) -> None:
         """Press and release keys, by WebDriver's names for the special ones."""
