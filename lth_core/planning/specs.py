@@ -1,7 +1,6 @@
 """Specs: what each job's result depends on (config values, seeds, digest of the code), in canonical JSON.
 
-Equal spec, equal artifact. The modules of the registered functions that a job uses are part of its spec: the job
-imports these and no others.
+Equal spec, equal artifact. A spec names the modules of the registered functions that a job uses: it imports no others.
 """
 
 from __future__ import annotations
@@ -245,8 +244,9 @@ class Specs:
 
     @cached_property
     def _named_functions(self) -> list[Any]:
-        """The registered functions that the config names, with what its studies derive."""
-        tasks, methods = self.config.tasks.values(), self.chains.methods.values()
+        """The registered functions that the config names, with what its studies derive or consider."""
+        tasks, methods = self.config.tasks.values(), [*self.chains.methods.values()]
+        methods += [method for study in self.studies.values() for method in study.considered(self.config)]
         datasets = [self.config.dataset(task.dataset) for task in tasks]
         treated = [*self.chains.branches.values(), *(method for method in methods if method.treatment)]
         return [

@@ -86,6 +86,10 @@ class Study(Section):
         """Derive methods from the configured ones, by name (a one-shot variant, other rewind steps)."""
         return {}
 
+    def considered(self, config: Config) -> list[Method]:
+        """List methods that the study asks facts of, though it may not train them."""
+        return []
+
     def branches(self, config: Config) -> dict[str, Branch]:
         """Derive branches, by name, besides the configured ones and the registered treatments."""
         return {}

@@ -37,14 +37,14 @@ tasks:
       optimizer: {name: adam, learning_rate: 1e-2}
       batch_size: 16
       steps: 16
-      evaluate_every: 8
+      evaluate_every: 16
       clip_norm: 1.0
     cohorts: ["0-1"]
   pole: &pole
     dataset: cartpole
     model: {name: mlp, hidden: [16]}
     objective: {name: actor-critic, value_weight: 0.01}
-    train: &control {optimizer: {name: adam, learning_rate: 5e-3}, batch_size: 4, steps: 16, evaluate_every: 8}
+    train: &control {optimizer: {name: adam, learning_rate: 5e-3}, batch_size: 4, steps: 16, evaluate_every: 16}
     cohorts: ["0-1"]
   lstm-drops: {<<: *lstm, train: {<<: *language, schedule: {name: step, drop_steps: [12]}}}
   pole-drops: {<<: *pole, train: {<<: *control, schedule: {name: step, drop_steps: [12]}}}

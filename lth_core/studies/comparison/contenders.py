@@ -96,7 +96,7 @@ def contenders(
     settings, made = config.tasks[task], dict[str, Contender]()
     facts, left_out = _facts(config, settings), {}
     for name in names:
-        contender = _contender(name, config, base, densities)
+        contender = candidate(name, config, base, densities)
         why = _unfit(contender, facts, settings) or _repeated(contender, made.values(), settings)
         if why:
             left_out[name] = why
@@ -105,15 +105,15 @@ def contenders(
     return list(made.values()), left_out
 
 
-def _contender(name: str, config: Config, base: str, densities: Sequence[float]) -> Contender:
-    """A method of the config or, by default, an entry of the catalogue."""
+def candidate(name: str, config: Config, base: str, densities: Sequence[float]) -> Contender:
+    """Make a method of the config or, by default, of the catalogue. Raises ValueError as `contenders` does."""
     if name in config.methods:
         return _configured(name, config.methods[name], densities)
     if name not in CATALOGUE:
         raise ValueError(f"compare: {UnknownName('method', name, {*CATALOGUE, *config.methods})}")
     recipe = CATALOGUE[name]
     if recipe.of:
-        treated = _contender(recipe.of, config, base, densities)
+        treated = candidate(recipe.of, config, base, densities)
         return replace(treated, name=name, label=recipe.label, branch=recipe.branch)
     return _derived(name, recipe, base, config.methods[base], densities)
 

@@ -18,7 +18,7 @@ from lth_core.storage.runs import Run
 from lth_core.studies.base import Study
 from lth_core.studies.comparison.budgets import longer_steps, stretched
 from lth_core.studies.comparison.catalogue import CATALOGUE
-from lth_core.studies.comparison.contenders import Contender, contenders
+from lth_core.studies.comparison.contenders import Contender, candidate, contenders
 
 TRAINING, TOTAL = "training", "total"
 """The two budgets: every ticket is trained as the recipe says; or search and training cost the same."""
@@ -74,6 +74,13 @@ class Design(Study):
     def methods(self, config: Config) -> dict[str, Method]:
         """Derive every compared method at the densities."""
         return {one.method: one.settings for task in self.tasks for one in self.contenders(config, task)}
+
+    def considered(self, config: Config) -> list[Method]:
+        """List all methods that are named, those that a task cannot have, too."""
+        candidates = (
+            candidate(name, config, base, self.densities) for base in self.tasks.values() for name in self.compare
+        )
+        return [one.settings for one in candidates]
 
     # ------------------------------------------------------------ longer trainings
 

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
+from lth_core import registry
 from lth_core.config import Branch, Choice
 from lth_core.planning.plan import Plan
 from lth_core.storage.runs import DENSE, Run
@@ -119,6 +120,16 @@ def test_tasks_of_other_objectives_have_all_methods_but_those_that_do_not_suit_t
     assert isinstance(compared, Comparison) and compared.left_out(plan.config, "task") == left_out
     trained = {entry.contender.name for entry in compared.entries(plan.config)}
     assert trained == {*CATALOGUE} - left_out.keys()
+
+
+def test_the_jobs_of_a_study_know_methods_that_are_left_out(tmp_path: Path) -> None:
+    """Those that no training uses, too: the reasons are looked up again when tables and captions are made."""
+    rare = RIGL | {"during": {"name": "rigl", "every": 100}}
+    plan = planned(tmp_path, methods={"rigl": rare}, options={"compare": ["imp-reset", "snip", "rigl"]})
+    (compared,) = plan.studies.values()
+    assert isinstance(compared, Comparison) and {*compared.left_out(plan.config, "task")} == {"rigl"}
+    for spec in (plan.specs.table("comparison"), plan.specs.figures("comparison"), plan.specs.claims()):
+        assert registry.sparsifier.get("rigl").__module__ in json.loads(spec)["modules"]
 
 
 def test_a_search_of_its_own_length_is_that_of_the_task_and_not_of_its_longer_trainings(tmp_path: Path) -> None:
