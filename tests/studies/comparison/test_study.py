@@ -124,12 +124,14 @@ def test_tasks_of_other_objectives_have_all_methods_but_those_that_do_not_suit_t
 
 def test_the_jobs_of_a_study_know_methods_that_are_left_out(tmp_path: Path) -> None:
     """Those that no training uses, too: the reasons are looked up again when tables and captions are made."""
-    rare = RIGL | {"during": {"name": "rigl", "every": 100}}
-    plan = planned(tmp_path, methods={"rigl": rare}, options={"compare": ["imp-reset", "snip", "rigl"]})
+    study = {"tasks": {"task": "imp"}, "densities": DENSITIES, "compare": ["imp-reset", "snip", "set"]}
+    settings = {"tasks": {"task": TASK}, "methods": {"imp": METHOD}, "studies": {"comparison": study}}
+    (tmp_path / "short.yaml").write_text(json.dumps(settings))
+    plan = Plan.read([tmp_path / "short.yaml"])
     (compared,) = plan.studies.values()
-    assert isinstance(compared, Comparison) and {*compared.left_out(plan.config, "task")} == {"rigl"}
+    assert isinstance(compared, Comparison) and {*compared.left_out(plan.config, "task")} == {"set"}
     for spec in (plan.specs.table("comparison"), plan.specs.figures("comparison"), plan.specs.claims()):
-        assert registry.sparsifier.get("rigl").__module__ in json.loads(spec)["modules"]
+        assert registry.sparsifier.get("set").__module__ in json.loads(spec)["modules"]
 
 
 def test_a_search_of_its_own_length_is_that_of_the_task_and_not_of_its_longer_trainings(tmp_path: Path) -> None:
