@@ -92,8 +92,10 @@ def split_labelled_texts(
 
 
 def check_labels(labels: Sequence[str], source: str) -> None:
-    """Check that texts with these labels can be split. Raises DataError for too few texts or classes."""
+    """Check that texts with these labels can be split. Raises DataError for too few texts, too few or many classes."""
     classes = len({*labels})
+    have = f"{source}: {counted(len(labels), 'texts')} of {counted(classes, 'classes')}"
     if classes < 2 or not all(round(share * len(labels)) for share in (TEST, VALIDATION)):
-        have = f"{counted(len(labels), 'texts')} of {counted(classes, 'classes')}"
-        raise DataError(f"{source}: {have}: give 10 or more, of 2 or more")
+        raise DataError(f"{have}: give 10 or more, of 2 or more")
+    if 2 * classes > len(labels):
+        raise DataError(f"{have}: labels name classes, of several texts each: is another column the label?")

@@ -48,6 +48,12 @@ def test_too_few_texts_or_classes_are_one_line(count: int, labels: list[str]) ->
         split_labelled_texts(np.zeros((count, 3), int), labels, 5, 0, "mine")
 
 
+def test_scores_or_texts_in_place_of_classes_are_one_line() -> None:
+    labels = [f"{row / 7:.2f}" for row in range(60)]
+    with pytest.raises(DataError, match="^mine: 60 texts of 60 classes: labels name classes, .* is another column the label"):
+        split_labelled_texts(np.zeros((60, 3), int), labels, 5, 0, "mine")
+
+
 def test_tokens_beyond_the_vocabulary_are_refused() -> None:
     with pytest.raises(DataError, match=r"^mine: the train split has tokens 0\.\.\d+, but those of the vocabulary"):
         split_labelled_texts(np.arange(80).reshape(20, 4), ["a", "b"] * 10, 9, 0, "mine")
@@ -158,6 +164,7 @@ def test_a_missing_package_is_one_line(folder: Path, monkeypatch: pytest.MonkeyP
         (b"sentence,label\na,b\n", "films.csv: needs the columns text and label; its first line has sentence, label"),
         (b"", "films.csv: needs the columns text and label; its first line has nothing"),
         (b"text,label\na,b\nc\n", "films.csv, line 3: has no label"),
+        (b"text,label\n,a\n,b\n", "films.csv: all texts are empty: put them into the column `text`"),
         (b"text,label\n\xff,a\n", "films.csv: is no CSV file in UTF-8 ("),
         (None, "films.csv: cannot be read (No such file or directory): put a CSV file of texts there"),
     ],

@@ -86,11 +86,14 @@ def _rows(path: str) -> list[tuple[str, str]]:
             if not {*COLUMNS} <= {*(rows.fieldnames or [])}:
                 have = ", ".join(rows.fieldnames or []) or "nothing"
                 raise DataError(f"{path}: needs the columns {' and '.join(COLUMNS)}; its first line has {have}")
-            return [(row["text"] or "", _label(row["label"], path, rows.line_num)) for row in rows]
+            texts = [(row["text"] or "", _label(row["label"], path, rows.line_num)) for row in rows]
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}): put a CSV file of texts there") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: is no CSV file in UTF-8 ({error}): convert it") from error
+    if texts and not any(text for text, _ in texts):
+        raise DataError(f"{path}: all texts are empty: put them into the column `text`")
+    return texts
 
 
 def _label(label: str | None, path: str, line: int) -> str:
