@@ -93,6 +93,8 @@ def classifier(folder: str, classes: int) -> SequenceClassifier:
         problem = f"transformers cannot load '{folder}' ({one_line(error):.200})"
         raise ModelError(f"{problem}: correct its {SETTINGS}, or save the model again") from error
     _require_all_but_the_head(folder, network, loaded)
+    broken = [name for name, value in network.state_dict().items() if not value.isfinite().all()]
+    require(not broken, f"the weights in '{folder}' are not all numbers, first in '{(*broken, '')[0]}': {AGAIN}")
     padding = network.config.pad_token_id
     require(
         isinstance(padding, int),

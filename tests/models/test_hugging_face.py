@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from lth_core.config import Task
 from lth_core.data.sets.labelled_texts import labelled_texts
@@ -300,6 +301,15 @@ def test_weights_of_another_config_are_refused_instead_of_drawn(
     change_settings(copy, {key: value})
     said = refused(copy)
     assert said.startswith("the weights in 'folder' are not those of its config.json: '") and fault in said
+
+
+def test_weights_that_are_no_numbers_are_one_line(folder: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    weights = load_file(copy / "model.safetensors")
+    name = "bert.encoder.layer.0.output.dense.weight"
+    weights[name][0, 0] = float("nan")
+    save_file(weights, copy / "model.safetensors", {"format": "pt"})
+    assert refused(copy) == f"the weights in 'folder' are not all numbers, first in '{name}': {AGAIN}"
 
 
 def test_layers_that_the_config_does_not_count_are_refused_instead_of_left_out(tmp_path: Path) -> None:
