@@ -21,7 +21,7 @@ def describe(figure: Figure) -> str:
     shown = [axes for axes in figure.axes if axes.axison and not hasattr(axes, "_colorbar")]
     several = len(shown) > 1
     panels = [
-        f"{f'Panel {number}' if several else 'Figure'}{_title(axes)}: {_panel(axes)}."
+        f"{f'Panel {number}' if several else 'Figure'}{_title(axes)}: {_panel(axes).removesuffix('.')}."
         for number, axes in enumerate(shown[:MOST], 1)
     ]
     rest = len(shown) - MOST

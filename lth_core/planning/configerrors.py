@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import typing
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -25,6 +25,16 @@ class ConfigError(ValueError):
 def at(location: Location, message: str) -> str:
     """`"tasks.digits.cohorts[0]: message"`."""
     return f"{dotted(location)}: {message}" if location else message
+
+
+def of_study(name: str, options: Container[str], error: ValueError) -> str:
+    """Whatever a study with these options cannot work with; its message may name an option, or the whole key."""
+    text = str(error)
+    if text.startswith(f"studies.{name}"):
+        return text
+    key, colon, _ = text.partition(": ")
+    names_option = colon and key.partition(".")[0] in options
+    return f"studies.{name}.{text}" if names_option else at(("studies", name), text)
 
 
 def dotted(location: Location) -> str:

@@ -10,7 +10,7 @@ from lth_core import registry
 from lth_core.config import RESERVED_BRANCH_NAMES, Branch, Config, Dataset, Method, Task
 from lth_core.data.facts import known_facts
 from lth_core.data.kinds import IMAGES, OFFERED, kind_of_data
-from lth_core.planning.configerrors import Location, at
+from lth_core.planning.configerrors import Location, at, of_study
 from lth_core.planning.crosscheck import missing_options, needed_by
 from lth_core.planning.effects import without_effect
 from lth_core.planning.exchange import misfit
@@ -50,19 +50,13 @@ def _expanded(config: Config, studies: Mapping[str, Study]) -> tuple[Config, lis
         try:
             derived_datasets, derived_tasks = study.datasets(config), study.derived_tasks(config)
         except ValueError as error:
-            problems.append(_of_study(name, error))
+            problems.append(of_study(name, type(study).model_fields, error))
             continue
         problems += _collisions(("datasets",), name, derived_datasets, datasets)
         problems += _collisions(("tasks",), name, derived_tasks, tasks)
         datasets |= derived_datasets
         tasks |= derived_tasks
     return config.model_copy(update={"datasets": datasets, "tasks": tasks}), problems
-
-
-def _of_study(name: str, error: ValueError) -> str:
-    """Whatever a study cannot work with; its message may name the key itself."""
-    text = str(error)
-    return text if text.startswith(f"studies.{name}") else at(("studies", name), text)
 
 
 def _studies(config: Config, studies: Mapping[str, Study]) -> list[str]:
@@ -74,7 +68,7 @@ def _studies(config: Config, studies: Mapping[str, Study]) -> list[str]:
             derived_methods, derived_branches = study.methods(config), study.branches(config)
             runs = study.runs(config)
         except ValueError as error:
-            problems.append(_of_study(name, error))
+            problems.append(of_study(name, type(study).model_fields, error))
             continue
         problems += _collisions(("methods",), name, derived_methods, methods)
         problems += _collisions(("branches",), name, derived_branches, branches)

@@ -25,10 +25,10 @@ def rising(values: list[float]) -> list[float]:
     return values
 
 
-def require_levels(config: Config, method: str, levels: list[int]) -> None:
-    """Check that a method has the rising `levels`. Raises ValueError if the last one is beyond its levels."""
+def require_levels(config: Config, method: str, levels: list[int], option: str = "levels") -> None:
+    """Check that a method has the rising levels of an option. Raises ValueError if the last is beyond its levels."""
     if levels and levels[-1] > (last := config.methods[method].levels):
-        raise ValueError(f"levels: {levels[-1]} must be at most {last}, the number of levels of method '{method}'")
+        raise ValueError(f"{option}: {levels[-1]} must be at most {last}, the number of levels of method '{method}'")
 
 
 @dataclass(frozen=True)

@@ -51,21 +51,32 @@ def mean_image_nats(train: np.ndarray, test: np.ndarray) -> float:
     return -float(np.sum(logarithms))
 
 
-def share(matching: float, dense: float, other: float) -> float:
-    """Return what still matches as a part of the difference of two metrics; nan where that is unknown or 0."""
-    return matching / abs(dense - other) if dense != other else math.nan
+def distance(config: Config, task: str, dense: float, other: float) -> float:
+    """Return by how much the dense network is better than what it is compared with or, a GAN, worse; nan if unknown.
+
+    Lower is better in all the metrics.
+    """
+    return dense - other if config.tasks[task].objective.name == "gan" else other - dense
+
+
+def no_better(objective: str) -> str:
+    """Say of a dense network that it is not on the side, of what it is compared with, where it should be."""
+    return "no worse" if objective == "gan" else "no better"
 
 
 def in_proportion(config: Config, task: str, metric: Metric, dense: float, other: float, what: str = "") -> str:
     """Say in a caption how much of the difference from what is `simplest` still matches; empty where it is unknown.
 
-    `metric` says what matches, and `what` that is; the values `dense` and `other` are as measured.
+    Where the dense network is not on the side of it where it should be, that is said instead. `metric` says what
+    matches, and `what` that is; the values `dense` and `other` are as measured.
     """
-    part = share(metric.matching / metric.scale, dense, other)
-    if math.isnan(part) or not part:
+    apart, matching = distance(config, task, dense, other), metric.matching / metric.scale
+    if math.isnan(apart) or not matching:
         return ""
-    compared = COMPARED[config.tasks[task].objective.name]
-    return (
-        f"{what}{metric.tolerance}, which still matches, is {percent_text(part)}% of the difference between the dense "
-        f"network ({metric.text(dense)}) and {compared} ({metric.text(other)})."
-    )
+    objective = config.tasks[task].objective.name
+    values = f"dense network ({metric.text(dense)})", f"{COMPARED[objective]} ({metric.text(other)})"
+    if apart <= 0:
+        return f"The {values[0]} is {no_better(objective)} than {values[1]}."
+    part = percent_text(matching / apart)
+    between = f"the difference between the {values[0]} and {values[1]}"
+    return f"{what}{metric.tolerance}, which still matches, is {part}% of {between}."

@@ -82,6 +82,7 @@ BAD = [
     ("studies: {toy: {draw: 5}}", "studies.toy.draw: unknown key; did you mean 'draws'?"),
     ("studies: {toy: {draws: five}}", "studies.toy.draws: must be a whole number (got 'five')"),
     ("studies: {toy: {draws: 5}}", "studies.toy: draws of 5 are more than there are"),
+    ("studies: {deconstructing: {tasks: {digits-lenet: imp}, levels: [9]}}", "studies.deconstructing.levels: 9 must be at most 3, the number of levels of method 'imp'"),
     ("studies: {toy: {tasks: {digits: imp}}}", "studies.toy.tasks.digits: unknown task 'digits'; did you mean 'digits-lenet'? (known: digits-lenet)"),
     ("studies: {toy: {tasks: {digits-lenet: inp}}}", "studies.toy.tasks.digits-lenet: unknown method 'inp'; did you mean 'imp'? (known: imp)"),
     ("studies: {toy: {branch: reinitt}}", "studies.toy.branch: unknown branch 'reinitt'; did you mean 'reinit'? (known: {treatment})"),

@@ -14,7 +14,7 @@ from lth_core.data.reading import open_data
 from lth_core.metrics import Metric
 from lth_core.models.networks.vae import vae
 from lth_core.storage.tensors import read_tensors
-from lth_core.studies.proportions import in_proportion, mean_image_nats, share, simplest, simplest_data
+from lth_core.studies.proportions import in_proportion, mean_image_nats, simplest, simplest_data
 from lth_core.tasks.opening import build_task
 
 RECIPE = {"optimizer": {"name": "adam", "learning_rate": 0.01}, "batch_size": 10, "steps": 40, "evaluate_every": 20}
@@ -69,10 +69,22 @@ def test_networks_are_compared_with_what_is_simplest_on_their_data(data_file: Pa
 
 
 def test_a_tolerance_is_a_part_of_what_lies_between() -> None:
-    assert share(1.0, 24.5, 27.0) == share(1.0, 27.0, 24.5) == pytest.approx(0.4)
-    assert math.isnan(share(1.0, 24.5, 24.5)) and math.isnan(share(1.0, math.nan, 24.5))
     assert in_proportion(config(), "vae", NATS, 24.5, 27.0) == (
         "1 nat, which still matches, is 40% of the difference between the dense network (24.5) and the mean test image "
         "in place of every image (27)."
     )
     assert in_proportion(config(), "vae", NATS, 24.5, math.nan) == ""
+
+
+@pytest.mark.parametrize("dense", [27.0, 28.0])
+def test_a_dense_network_that_is_no_better_than_the_mean_image_has_no_part(dense: float) -> None:
+    said = f"The dense network ({dense:g}) is no better than the mean test image in place of every image (27)."
+    assert in_proportion(config(), "vae", NATS, dense, 27.0) == said
+
+
+def test_a_gan_has_a_part_only_where_its_images_are_worse_than_real_ones() -> None:
+    assert "is 20% of the difference between the dense network (8) and training" in in_proportion(
+        config(), "gan", NATS, 8.0, 3.0
+    )
+    said = "The dense network (2) is no worse than training images in place of drawn ones (3)."
+    assert in_proportion(config(), "gan", NATS, 2.0, 3.0) == said

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -17,7 +19,7 @@ from lth_core.studies.across_models.tables import branches
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import listing
 from lth_core.studies.judges import ACCURACY, are_fit, judge_note
-from lth_core.studies.proportions import COMPARED, share
+from lth_core.studies.proportions import COMPARED, distance, no_better
 
 ROW = 0.46
 """Inches for each task."""
@@ -66,11 +68,13 @@ def in_proportions(config: Config, lowest: pd.DataFrame) -> str:
     """Say how much of the difference between the dense network and something simple still matches, where known."""
     said = []
     for row in lowest.drop_duplicates("task").to_dict("records"):
-        part = share(row["matching"], row["dense"], row["simplest"])
-        if part > 0:
-            compared = COMPARED[config.tasks[row["task"]].objective.name]
-            values = f"dense network: {row['dense']:.4g}, {compared}: {row['simplest']:.4g}"
-            said.append(f"{row['task']} {percent_text(part)}% ({values})")
+        apart = distance(config, row["task"], row["dense"], row["simplest"])
+        if not math.isnan(apart) and row["matching"] > 0:
+            objective = config.tasks[row["task"]].objective.name
+            values = f"dense network: {row['dense']:.4g}, {COMPARED[objective]}: {row['simplest']:.4g}"
+            unknown = f"unknown, for the dense network is {no_better(objective)}"
+            part = f"{percent_text(row['matching'] / apart)}%" if apart > 0 else unknown
+            said.append(f"{row['task']} {part} ({values})")
     what = " How much of the difference between the dense network and something simple still matches:"
     return f"{what} {'; '.join(said)}." if said else ""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,16 +80,26 @@ def tickets(view: View) -> Drawing:
         legend(figure, interval_note(view.seeds))
         return figure
 
-    second = f", its part that is {view.second.label}," if view.second else ""
-    compared = listing([NOUNS.get(name, f"branch {name}") for name in view.study.controls])
-    rewound = f" and tickets that are rewound to step {view.study.rewind_step}" if view.rewound else ""
+    second = f" and its part that is {view.second.label}" if view.second else ""
+    rewound = [f"tickets that are rewound to step {view.study.rewind_step}"] if view.rewound else []
     caption = (
-        f"Test {view.metric.label}{second} and the energy distance of drawn images to test images, by density: tickets "
-        f"against {compared}{rewound}. Dotted: the energy distance of as many training images to the test images, the "
-        "floor of what images that are drawn can come to. Lower is better in every panel."
+        f"Test {view.metric.label}{second}, by density: tickets{against(view.study.controls, rewound)}. Last panel: "
+        f"the energy distance of drawn images to test images, of tickets{against(_drawing(view))}; dotted: that of as "
+        "many training images, the floor of what images that are drawn can come to. Lower is better in every panel."
     )
     note = data_note(view.config.tasks[view.task], view.seeds)
     return Drawing(f"tickets-{view.task}", " ".join(filter(None, [caption, view.proportion, note])), draw)
+
+
+def against(controls: Sequence[str], others: Sequence[str] = ()) -> str:
+    """Say what tickets are drawn against: controls and others; empty for none."""
+    compared = listing([*(NOUNS.get(name, f"branch {name}") for name in controls), *others])
+    return f" against {compared}" if compared else ""
+
+
+def _drawing(view: View) -> list[str]:
+    """List the controls that draw images."""
+    return [name for name in view.study.controls if name == RANDOM]
 
 
 def _metric(axes: Axes, view: View, metric: Metric, column: str) -> None:
@@ -107,7 +117,7 @@ def _metric(axes: Axes, view: View, metric: Metric, column: str) -> None:
 
 def _distances(axes: Axes, view: View) -> None:
     table = "samples"
-    for role in (RANDOM, "ticket") if RANDOM in view.study.controls else ("ticket",):
+    for role in (*_drawing(view), "ticket"):
         band(axes, view.curve(table, role), "density", "test_distance", role=role)
     dense = select_dense(view.tables[table], view.task)
     reference(axes, dense["test_distance"])
@@ -132,9 +142,10 @@ def samples(view: View) -> Drawing:
             rows.append([(f"{noun}, {density}", _pixels(images, kind, level)) for kind, noun in kinds.items()])
         return sheet(rows)
 
+    compared = listing(["tickets", *(f"of {NOUNS[name]}" for name in _drawing(view))])
     caption = (
-        f"Images, not chosen: test images, those that the dense network draws, and by density those of tickets and of "
-        f"random masks with the same counts per layer; all of seed {seed}, each network from the same random numbers."
+        f"Images, not chosen: test images, those that the dense network draws, and by density those of {compared}; all "
+        f"of seed {seed}, each network from the same random numbers."
     )
     return Drawing(f"samples-{view.task}", f"{caption} {data_note(view.config.tasks[view.task])}", draw)
 

@@ -27,6 +27,7 @@ class Players(Design):
     """Adds two players, transfers and judged images to the options of the study."""
 
     objectives: ClassVar[tuple[str, ...] | None] = ("vae", GAN, "diffusion")
+    needs: ClassVar = {"transfer_levels": ("transfers",)}
 
     both: dict[Name, Name] = {}
     """GAN -> a method that prunes its discriminator, too, where that of `tasks` prunes the generator alone."""
@@ -62,11 +63,15 @@ class Players(Design):
         for task, method in self.both.items():
             if method not in config.methods or method == self.tasks[task]:
                 raise ValueError(f"both.{task}: '{method}' must be another method of `methods`")
+        if self.discriminator_levels and not self.gans(config):
+            raise ValueError("discriminator_levels changes nothing without a GAN under tasks: remove it")
+        if self.rewind_step and not self.rewound_tasks(config):
+            raise ValueError("rewind_step changes nothing where all tasks are GANs, which are reset only: remove it")
         return super().methods(config)
 
-    def rewound_method(self, config: Config, task: str) -> str | None:
-        """Name the method that rewinds; GANs are reset only."""
-        return None if task in self.gans(config) else super().rewound_method(config, task)
+    def rewound_tasks(self, config: Config) -> list[str]:
+        """List the tasks whose tickets are also rewound; GANs are reset only."""
+        return [task for task in super().rewound_tasks(config) if task not in self.gans(config)]
 
     # ------------------------------------------------------------ trainings
 
@@ -91,7 +96,7 @@ class Players(Design):
 
     def _of_players(self, config: Config) -> Iterator[Run]:
         for task in self.gans(config):
-            require_levels(config, self.tasks[task], self.discriminator_levels)
+            require_levels(config, self.tasks[task], self.discriminator_levels, "discriminator_levels")
             for cohort in config.tasks[task].cohorts:
                 for level in self.discriminator_levels:
                     yield from (Run(task, cohort, self.tasks[task], level, branch) for branch in STARTS)
@@ -102,7 +107,7 @@ class Players(Design):
     def _transferred(self, config: Config) -> Iterator[Run]:
         for task, source in self.transfers.items():
             method = self.tasks[source]
-            require_levels(config, method, self.transfer_levels)
+            require_levels(config, method, self.transfer_levels, "transfer_levels")
             for cohort in config.tasks[task].cohorts:
                 for level in self.transfer_levels or range(1, config.methods[method].levels + 1):
                     yield from (Run(task, cohort, method, level, branch) for branch in transferred(source))

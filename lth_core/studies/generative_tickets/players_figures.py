@@ -17,8 +17,8 @@ from lth_core.drawing.colours import series
 from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.lines import band, reference, threshold
 from lth_core.studies.base import Drawing
-from lth_core.studies.captions import data_note, listing
-from lth_core.studies.generative_tickets.figures import NOUNS, View, samples, tickets
+from lth_core.studies.captions import data_note
+from lth_core.studies.generative_tickets.figures import View, against, samples, tickets
 from lth_core.studies.generative_tickets.players import STARTS, Players, transferred
 from lth_core.studies.judges import ACCURACY, FRECHET, are_fit, frechet_metric, judge_note
 from lth_core.studies.proportions import in_proportion
@@ -100,12 +100,11 @@ def judged(view: PlayerView) -> Drawing:
         legend(figure, interval_note(view.seeds))
         return figure
 
-    compared = listing([NOUNS.get(name, f"branch {name}") for name in view.study.controls])
     caption = (
         "What a classifier sees in drawn images, by density: the Frechet distance of its penultimate features to those "
         "of test images (dotted: that of as many training images, the floor; lower is better), the part of the classes "
         "that have at least a quarter of an equal share of the images, and the entropy of the classes (of both, higher "
-        f"is better). Tickets against {compared}."
+        f"is better). Drawn: tickets{against(view.study.controls)}."
     )
     note = data_note(view.config.tasks[view.task], view.seeds)
     return Drawing(f"tickets-{view.task}", " ".join(filter(None, [caption, view.judge, view.spread, note])), draw)
@@ -129,7 +128,8 @@ def players(view: PlayerView) -> Drawing:
         if method := view.study.both.get(view.task):
             curve = view.curve("judged", method=method)
             band(axes, curve, "density", "frechet_distance", colour=colours[0], label="both players pruned")
-        for (branch, weights), colour in zip(STARTS.items(), colours[1:], strict=True):
+        starts = STARTS if view.study.discriminator_levels else {}
+        for (branch, weights), colour in zip(starts.items(), colours[1:], strict=False):
             rows = select(view.tables["judged"], view.task, view.study.tasks[view.task], branch)
             label = f"{weights} discriminator"
             band(axes, rows, "density", "frechet_distance", colour=colour, linestyle="--", label=label)
@@ -141,11 +141,12 @@ def players(view: PlayerView) -> Drawing:
         legend(figure, interval_note(view.seeds))
         return figure
 
+    starts = ", whose discriminator starts from theta_0, trained by the round before, or fresh"
+    starts = starts if view.study.discriminator_levels else ""
+    both = f"{starts and ';'} and with both players pruned" if view.task in view.study.both else ""
     caption = (
-        "The Frechet distance of drawn images to test images, by density: with the generator pruned alone, whose "
-        "discriminator starts from theta_0, trained by the round before, or fresh; and with both players pruned. Lower "
-        "is better. "
-        f"{view.judge}"
+        f"The Frechet distance of drawn images to test images, by density: with the generator pruned alone{starts}"
+        f"{both}. Lower is better. {view.judge}"
     )
     return Drawing(f"players-{view.task}", f"{caption} {data_note(view.config.tasks[view.task], view.seeds)}", draw)
 

@@ -43,19 +43,29 @@ class Design(Study):
     # ------------------------------------------------------------ methods and trainings
 
     def methods(self, config: Config) -> dict[str, Method]:
-        """Derive the methods that rewind to an early step. Raises ValueError for a step beyond the training."""
-        for task in self.tasks:
+        """Derive the methods that rewind to an early step.
+
+        Raises ValueError for a step beyond the training, or where a task's own method does not reset.
+        """
+        for task in (tasks := self.rewound_tasks(config)):
             if self.rewind_step > (most := config.tasks[task].train.steps):
                 raise ValueError(f"rewind_step: {self.rewind_step} must be at most {most}, the steps of task '{task}'")
-        steps = [self.rewind_step] if self.rewind_step else []
-        return rewound_chains(config, dict.fromkeys(self.tasks.values()), steps)
+            if (policy := config.methods[self.tasks[task]].rewind.policy) != "reset":
+                raise ValueError(
+                    f"rewind_step: method '{self.tasks[task]}' must reset tickets to step 0, to compare rewound ones "
+                    f"with: not policy '{policy}'"
+                )
+        return rewound_chains(config, dict.fromkeys(self.tasks[task] for task in tasks), [self.rewind_step])
+
+    def rewound_tasks(self, config: Config) -> list[str]:
+        """List the tasks whose tickets are also rewound."""
+        return list(self.tasks) if self.rewind_step else []
 
     def rewound_method(self, config: Config, task: str) -> str | None:
-        """Name the method that rewinds where the task's own does not; None where they are not compared."""
-        if not self.rewind_step:
+        """Name the method that rewinds, where the task's own resets; None where they are not compared."""
+        if task not in self.rewound_tasks(config):
             return None
-        name = rewound(config, self.tasks[task], self.rewind_step)[0]
-        return None if name == self.tasks[task] else name
+        return rewound(config, self.tasks[task], self.rewind_step)[0]
 
     def levels(self, config: Config, task: str) -> range:
         """Return the levels of a task's tickets."""
@@ -64,7 +74,7 @@ class Design(Study):
     def runs(self, config: Config) -> list[Run]:
         """List dense networks, tickets, their controls and rewound tickets, of every cohort of every task."""
         for method in self.tasks.values():
-            require_levels(config, method, self.sheet_levels)
+            require_levels(config, method, self.sheet_levels, "sheet_levels")
         return [run for task in self.tasks for run in self._runs_of(config, task)]
 
     def _runs_of(self, config: Config, task: str) -> Iterator[Run]:

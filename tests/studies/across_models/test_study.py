@@ -177,6 +177,15 @@ def test_the_caption_puts_what_matches_in_proportion_where_that_is_known(tables:
     ) in drawing.caption
 
 
+def test_a_dense_network_that_is_no_better_than_something_simple_has_no_part(tables: dict[str, pd.DataFrame]) -> None:
+    worse = tables["lowest"].assign(dense=25.0)
+    (drawing,) = study().figures(config(), tables | {"lowest": worse})
+    assert (
+        "still matches: vae unknown, for the dense network is no better (dense network: 25, the mean test image in "
+        "place of every image: 24)."
+    ) in drawing.caption
+
+
 def test_what_each_task_is_measured_by_stands_beside_it_on_the_figure(tables: dict[str, pd.DataFrame]) -> None:
     (drawing,) = study().figures(config(), tables)
     texts = [text.get_text() for text in drawing.draw().axes[0].texts if text.get_text()]

@@ -49,6 +49,20 @@ def test_captions_put_what_matches_in_proportion_and_say_what_is_better(
     assert said in caption and "Lower is better in every panel." in caption
 
 
+def test_captions_name_what_each_panel_draws(figures: dict[str, Drawing]) -> None:
+    caption = figures["tickets-vae"].caption
+    assert caption.startswith(
+        "Test negative ELBO and its part that is reconstruction error, by density: tickets against random masks with "
+        "the same counts per layer, the tickets' masks on fresh weights and tickets that are rewound to step 5. Last "
+        "panel: the energy distance of drawn images to test images, of tickets against random masks with the same "
+        "counts per layer; dotted: "
+    )
+    alone = {"controls": [], "rewind_step": 0}
+    tickets, sheet, *_ = study(**alone).figures(config(**alone), tables(**alone))
+    assert "by density: tickets. Last panel" in tickets.caption and "of tickets; dotted" in tickets.caption
+    assert "by density those of tickets; all of seed 0" in sheet.caption
+
+
 def test_all_kinds_of_networks_are_drawn_with_the_floor(figures: dict[str, Drawing]) -> None:
     metric, _, images = figures["tickets-vae"].draw().axes
     lines = {str(line.get_label()) for line in metric.get_lines()}

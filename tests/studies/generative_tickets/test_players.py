@@ -39,8 +39,8 @@ def test_all_networks_of_a_gan_are_judged_and_only_data_with_a_judge() -> None:
     files = study().analyses(config())
     assert "results/gan/0-1/players/level_2/judged.csv" in files and len(files) == 3 * len(judged) + 1
     assert files.count("results/data/digits.safetensors") == 1  # of the mean image, for the autoencoder
-    without = study(tasks={"vae": "imp"}, both={}, transfers={})
-    assert without.judged(config(judges={}, tasks={"vae": "imp"}, both={}, transfers={})) == []
+    alone = {"tasks": {"vae": "imp"}, "both": {}, "discriminator_levels": [], "transfers": {}, "transfer_levels": []}
+    assert study(**alone).judged(config(judges={}, **alone)) == []
 
 
 def test_sheets_show_the_tickets_of_the_generator_alone() -> None:
@@ -73,9 +73,21 @@ def test_options_that_fit_no_task_are_one_line(options: dict, problem: str) -> N
         study(**options).methods(config(**options))
 
 
-def test_a_level_beyond_the_last_is_one_line() -> None:
-    with pytest.raises(ValueError, match="levels: 5 must be at most 4"):
-        study(transfer_levels=[5]).runs(config(transfer_levels=[5]))
+@pytest.mark.parametrize("option", ["transfer_levels", "discriminator_levels"])
+def test_a_level_beyond_the_last_is_one_line(option: str) -> None:
+    with pytest.raises(ValueError, match=f"^{option}: 5 must be at most 4"):
+        study(**{option: [5]}).runs(config(**{option: [5]}))
+
+
+def test_options_that_change_nothing_are_one_line() -> None:
+    with pytest.raises(ValueError, match="transfer_levels changes nothing without transfers: remove it"):
+        study(transfers={})
+    alone: dict = {"both": {}, "transfers": {}, "transfer_levels": []}
+    with pytest.raises(ValueError, match=r"^discriminator_levels changes nothing without a GAN under tasks: remove"):
+        study(tasks={"vae": "imp"}, **alone).methods(config(**alone))
+    gans = alone | {"tasks": {"gan": "generator"}, "rewind_step": 5}
+    with pytest.raises(ValueError, match=r"^rewind_step changes nothing where all tasks are GANs, .*: remove it$"):
+        study(**gans).methods(config(**gans))
 
 
 def test_figures_are_named_by_what_is_compared() -> None:

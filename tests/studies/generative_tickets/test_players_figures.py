@@ -61,6 +61,30 @@ def test_other_discriminators_are_drawn_beside_the_generator_alone(figures: dict
     }
 
 
+@pytest.mark.parametrize(
+    ("options", "said", "drawn"),
+    [
+        (
+            {},
+            "alone, whose discriminator starts from theta_0, trained by the round before, or fresh; and with both "
+            "players pruned. Lower",
+            {"both players pruned", "trained discriminator", "fresh discriminator"},
+        ),
+        ({"discriminator_levels": []}, "alone and with both players pruned. Lower", {"both players pruned"}),
+        (
+            {"both": {}},
+            "alone, whose discriminator starts from theta_0, trained by the round before, or fresh. Lower",
+            {"trained discriminator", "fresh discriminator"},
+        ),
+    ],
+)
+def test_the_caption_of_players_names_only_what_is_drawn(options: dict, said: str, drawn: set[str]) -> None:
+    drawings = {drawing.name: drawing for drawing in study(**options).figures(config(**options), tables())}
+    assert f"with the generator pruned {said} is better." in drawings["players-gan"].caption
+    always = {"generator pruned alone", "dense network", "training images (floor)"}
+    assert labels(drawings["players-gan"]) == drawn | always
+
+
 def test_passed_on_generators_are_drawn_in_the_metric_of_their_task(figures: dict[str, Drawing]) -> None:
     assert labels(figures["transfer-vae"]) == {"ticket of gan", "random mask of its counts", "dense network"}
     assert figures["transfer-vae"].draw().axes[0].get_ylabel().replace("\n", " ") == "test negative ELBO (nats)"
@@ -77,5 +101,6 @@ def test_a_judge_that_is_not_good_enough_is_named_in_one_line() -> None:
         figure.draw_without_rendering()
         assert not figure.legends and not figure.axes[0].lines
         assert describe(figure).startswith("Figure: No distances are reported, because")
+        assert describe(figure).endswith("that a judge needs.")
     (passed,) = (drawing for drawing in drawings if drawing.name == "transfer-vae")
     assert passed.draw().axes[0].lines

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from lth_core.config import Rewind
 from lth_core.storage.runs import Run
 from tests.support.generative_results import config, study
 
@@ -32,8 +33,18 @@ def test_a_step_beyond_the_training_is_one_line() -> None:
         study(rewind_step=41).methods(config())
 
 
+@pytest.mark.parametrize("step", [5, 20])
+def test_rewound_tickets_are_compared_only_with_reset_ones(step: int) -> None:
+    rewinding = config()
+    rewind = Rewind(policy="rewind", step=step)
+    rewinding.methods["imp"] = rewinding.methods["imp"].model_copy(update={"rewind": rewind})
+    with pytest.raises(ValueError, match=r"^rewind_step: method 'imp' must reset tickets .*: not policy 'rewind'$"):
+        study(rewind_step=5).methods(rewinding)
+    assert study(rewind_step=0).methods(rewinding) == {}
+
+
 def test_a_level_beyond_the_last_is_one_line() -> None:
-    with pytest.raises(ValueError, match="levels: 5 must be at most 4"):
+    with pytest.raises(ValueError, match=r"^sheet_levels: 5 must be at most 4"):
         study(sheet_levels=[1, 5]).runs(config())
 
 
