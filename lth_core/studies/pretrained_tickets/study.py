@@ -103,8 +103,8 @@ class Design(Study):
         if config.methods[name].rewind.policy != "reset":
             policy = config.methods[name].rewind.policy
             raise ValueError(f"method '{name}' must reset tickets to the pre-trained weights: not policy '{policy}'")
-        require_levels(config, name, self.control_levels)
-        require_levels(config, name, self.transfer_levels)
+        require_levels(config, name, self.control_levels, "control_levels")
+        require_levels(config, name, self.transfer_levels, "transfer_levels")
         first, *others = self.tasks
         for task in others:
             if sorted(config.tasks[task].cohorts) != sorted(config.tasks[first].cohorts):

@@ -120,7 +120,7 @@ def test_two_methods_are_refused() -> None:
 
 @pytest.mark.parametrize("option", ["control_levels", "transfer_levels"])
 def test_levels_beyond_the_last_are_refused(option: str) -> None:
-    with pytest.raises(ValueError, match="levels: 10 must be at most 9, the number of levels of method 'imp'"):
+    with pytest.raises(ValueError, match=f"^{option}: 10 must be at most 9, the number of levels of method 'imp'"):
         study(**{option: [10]}).runs(config())
     with pytest.raises(ValidationError, match="must rise"):
         study(**{option: [3, 2]})
