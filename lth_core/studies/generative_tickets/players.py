@@ -65,6 +65,12 @@ class Players(Design):
                 raise ValueError(f"both.{task}: '{method}' must be another method of `methods`")
         if self.discriminator_levels and not self.gans(config):
             raise ValueError("discriminator_levels changes nothing without a GAN under tasks: remove it")
+        for task in self.gans(config) if self.discriminator_levels else []:
+            if (policy := config.methods[self.tasks[task]].rewind.policy) != "reset":
+                raise ValueError(
+                    f"discriminator_levels: method '{self.tasks[task]}' must reset tickets to step 0, where one of the "
+                    f"discriminators starts: not policy '{policy}'"
+                )
         if self.rewind_step and not self.rewound_tasks(config):
             raise ValueError("rewind_step changes nothing where all tasks are GANs, which are reset only: remove it")
         return super().methods(config)

@@ -6,6 +6,7 @@ from itertools import product
 
 import pytest
 
+from lth_core.config import Rewind
 from lth_core.storage.runs import Run
 from tests.support.players_results import config, study
 
@@ -77,6 +78,16 @@ def test_options_that_fit_no_task_are_one_line(options: dict, problem: str) -> N
 def test_a_level_beyond_the_last_is_one_line(option: str) -> None:
     with pytest.raises(ValueError, match=f"^{option}: 5 must be at most 4"):
         study(**{option: [5]}).runs(config(**{option: [5]}))
+
+
+def test_discriminators_start_from_theta_0_only_where_their_generators_do() -> None:
+    rewinding = config()
+    rewind = Rewind(policy="rewind", step=5)
+    rewinding.methods["generator"] = rewinding.methods["generator"].model_copy(update={"rewind": rewind})
+    with pytest.raises(
+        ValueError, match="^discriminator_levels: method 'generator' must reset"
+    ):
+        study().methods(rewinding)
 
 
 def test_options_that_change_nothing_are_one_line() -> None:
