@@ -105,9 +105,9 @@ def chance_words(matched: Sequence[Pair]) -> list[str]:
         differing = sum(pair.status == STATUSES[0] for pair in known)
         expected = number(sum(pair.chance for pair in known), 1)
         said.append(
-            f"{differing} of {_claims(len(known))} with intervals in both runs {_have(differing)} another verdict in "
-            f"B. Two runs that differ in nothing but their seeds would give about {expected} of them another verdict, "
-            "as computed from the spreads of these runs; two with the same seeds fewer"
+            f"{differing} of {counted(len(known), 'claims')} with intervals in both runs {_have(differing)} another "
+            f"verdict in B. Two runs that differ in nothing but their seeds would give about {expected} of them "
+            "another verdict, as computed from the spreads of these runs; two with the same seeds fewer"
         )
     tested = [pair for pair in matched if pair.change and math.isfinite(pair.change.p)]
     if tested:
@@ -115,18 +115,15 @@ def chance_words(matched: Sequence[Pair]) -> list[str]:
         left = sum(pair.word_holm != "undecided" for pair in tested)
         expected = number(expected_false_verdicts(len(tested)), 1)
         said.append(
-            f"{decided} of {_claims(len(tested))} whose change has a p-value {_have(decided)} a larger or smaller "
-            f"effect in B; chance alone would give {expected}. Corrected for that (Holm, over all of them): {left}"
+            f"{decided} of {counted(len(tested), 'claims')} whose change has a p-value {_have(decided)} a larger or "
+            f"smaller effect in B; chance alone would give {expected}. Corrected for that (Holm, over all of them): "
+            f"{left}"
         )
     return said
 
 
 def _have(count: int) -> str:
     return "has" if count == 1 else "have"
-
-
-def _claims(count: int) -> str:
-    return counted(count, "claims")
 
 
 def change_numbers(change: Change, unit: str) -> dict[str, str]:

@@ -1,7 +1,6 @@
 """Make the tidy tables of a study from its histories and analyses: a rule per study.
 
-Output: each table as CSV with its provenance beside it, and what diverged in the study's trainings and
-samplings.
+Output: each table as CSV with its provenance beside it, and what diverged in the study's trainings and samplings.
 """
 
 from __future__ import annotations

@@ -31,6 +31,13 @@ def require_levels(config: Config, method: str, levels: list[int], option: str =
         raise ValueError(f"{option}: {levels[-1]} must be at most {last}, the number of levels of method '{method}'")
 
 
+def require_reset(config: Config, method: str, use: str, option: str = "") -> None:
+    """Check that a method resets its tickets; `use` says to what, or why. Raises ValueError, of an option or none."""
+    if (policy := config.methods[method].rewind.policy) != "reset":
+        where = f"{option}: " if option else ""
+        raise ValueError(f"{where}method '{method}' must reset tickets to {use}: not policy '{policy}'")
+
+
 @dataclass(frozen=True)
 class Drawing:
     """One figure of a study: its file name, a caption that says what is plotted and from what data, how to draw it."""

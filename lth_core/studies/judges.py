@@ -7,6 +7,7 @@ how far a judge sees them from real ones.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,16 @@ def frechet_metric(dense: pd.Series) -> Metric:
     """
     spread = float(dense.std())
     return replace(FRECHET, matching=float(f"{spread:.3g}") if math.isfinite(spread) else 0.0)
+
+
+def require_judges(config: Config, gans: Iterable[str]) -> None:
+    """Check that the images of GANs have a judge. Raises ValueError."""
+    for task in gans:
+        if (dataset := config.tasks[task].dataset) not in config.judge.tasks:
+            raise ValueError(
+                f"tasks.{task}: a classifier judges the images of a GAN: name a classification task on '{dataset}' "
+                "under judge.tasks"
+            )
 
 
 def are_fit(accuracies: Any, config: Config) -> Any:

@@ -14,6 +14,7 @@ from lth_core.registry import UnknownName
 from lth_core.storage.paths import initial_file
 from lth_core.storage.runs import Run
 from lth_core.studies.base import Study, require_levels
+from lth_core.studies.judges import require_judges
 from lth_core.studies.proportions import simplest_data
 
 RANDOM, REINIT = "random-mask", "reinit"
@@ -50,12 +51,7 @@ class Design(Study):
         Raises ValueError for levels of tasks that are not looked at, or that methods do not have, and for a GAN whose
         images no classifier judges.
         """
-        for task in self.gans(config):
-            if (dataset := config.tasks[task].dataset) not in config.judge.tasks:
-                raise ValueError(
-                    f"tasks.{task}: a classifier judges the images of a GAN: name a classification task on "
-                    f"'{dataset}' under judge.tasks"
-                )
+        require_judges(config, self.gans(config))
         for task in self.levels:
             if task not in self.tasks:
                 raise ValueError(f"levels: {UnknownName('task of this study', task, self.tasks)}")

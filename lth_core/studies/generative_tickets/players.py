@@ -14,8 +14,9 @@ from pydantic import PositiveInt, field_validator
 
 from lth_core.config import Branch, Choice, Config, Method, Name
 from lth_core.storage.runs import Run
-from lth_core.studies.base import require_levels, rising
+from lth_core.studies.base import require_levels, require_reset, rising
 from lth_core.studies.generative_tickets.study import RANDOM, Design
+from lth_core.studies.judges import require_judges
 
 GAN = "gan"
 STARTS = {"discriminator-trained": "trained", "discriminator-fresh": "fresh"}
@@ -46,12 +47,7 @@ class Players(Design):
 
     def methods(self, config: Config) -> dict[str, Method]:
         """Derive methods as the design does, once options fit the tasks. Raises ValueError where they do not."""
-        for task in self.gans(config):
-            if (dataset := config.tasks[task].dataset) not in config.judge.tasks:
-                raise ValueError(
-                    f"tasks.{task}: a classifier judges the images of a GAN: name a classification task on "
-                    f"'{dataset}' under judge.tasks"
-                )
+        require_judges(config, self.gans(config))
         for key, named, known in (
             ("both", self.both, self.gans(config)),
             ("transfers", self.transfers, self.tasks),
@@ -66,11 +62,9 @@ class Players(Design):
         if self.discriminator_levels and not self.gans(config):
             raise ValueError("discriminator_levels changes nothing without a GAN under tasks: remove it")
         for task in self.gans(config) if self.discriminator_levels else []:
-            if (policy := config.methods[self.tasks[task]].rewind.policy) != "reset":
-                raise ValueError(
-                    f"discriminator_levels: method '{self.tasks[task]}' must reset tickets to step 0, where one of the "
-                    f"discriminators starts: not policy '{policy}'"
-                )
+            require_reset(
+                config, self.tasks[task], "step 0, where one of the discriminators starts", "discriminator_levels"
+            )
         if self.rewind_step and not self.rewound_tasks(config):
             raise ValueError("rewind_step changes nothing where all tasks are GANs, which are reset only: remove it")
         return super().methods(config)

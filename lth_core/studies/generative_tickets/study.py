@@ -15,7 +15,7 @@ from pydantic import PositiveInt, field_validator
 from lth_core.config import Config, Method, Name
 from lth_core.config.sections import Step
 from lth_core.storage.runs import DENSE, Run
-from lth_core.studies.base import Study, require_levels, rising
+from lth_core.studies.base import Study, require_levels, require_reset, rising
 from lth_core.studies.chains import rewound, rewound_chains
 from lth_core.studies.proportions import simplest_data
 
@@ -50,11 +50,7 @@ class Design(Study):
         for task in (tasks := self.rewound_tasks(config)):
             if self.rewind_step > (most := config.tasks[task].train.steps):
                 raise ValueError(f"rewind_step: {self.rewind_step} must be at most {most}, the steps of task '{task}'")
-            if (policy := config.methods[self.tasks[task]].rewind.policy) != "reset":
-                raise ValueError(
-                    f"rewind_step: method '{self.tasks[task]}' must reset tickets to step 0, to compare rewound ones "
-                    f"with: not policy '{policy}'"
-                )
+            require_reset(config, self.tasks[task], "step 0, to compare rewound ones with", "rewind_step")
         return rewound_chains(config, dict.fromkeys(self.tasks[task] for task in tasks), [self.rewind_step])
 
     def rewound_tasks(self, config: Config) -> list[str]:

@@ -13,7 +13,7 @@ from pydantic import PositiveInt, field_validator
 
 from lth_core.config import Branch, Config, Name, Task
 from lth_core.storage.runs import Run
-from lth_core.studies.base import Study, require_levels, rising
+from lth_core.studies.base import Study, require_levels, require_reset, rising
 from lth_core.studies.chains import ticket_of
 
 RANDOM, FRESH, PERMUTED = "random-mask", "reinit", "redraw"
@@ -100,9 +100,7 @@ class Design(Study):
         Raises ValueError unless all tasks have one method, which resets, and the same cohorts.
         """
         name = self.method()
-        if config.methods[name].rewind.policy != "reset":
-            policy = config.methods[name].rewind.policy
-            raise ValueError(f"method '{name}' must reset tickets to the pre-trained weights: not policy '{policy}'")
+        require_reset(config, name, "the pre-trained weights")
         require_levels(config, name, self.control_levels, "control_levels")
         require_levels(config, name, self.transfer_levels, "transfer_levels")
         first, *others = self.tasks
