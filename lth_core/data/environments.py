@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from lth_core.metrics import counted
 from lth_core.data.splits import DataError
+from lth_core.metrics import counted
 from lth_core.registry import one_line, suggestion
 
 if TYPE_CHECKING:
@@ -75,7 +75,9 @@ def _described(id: str, made: gymnasium.Env[Any, Any]) -> Environment:
         raise _refused(id, "its seed does not determine its episodes (nondeterministic=True)")
     features, count = int(observations.shape[0]), int(actions.n)
     maker = "" if id.startswith("lth/") else "gymnasium's "
-    source = f"{maker}{id}: {counted(features, 'features')}, {counted(count, 'actions')}, at most {counted(limit, 'steps')}"
+    source = (
+        f"{maker}{id}: {counted(features, 'features')}, {counted(count, 'actions')}, at most {counted(limit, 'steps')}"
+    )
     return Environment(id, features, count, limit, source)
 
 

@@ -6,10 +6,10 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lth_core.metrics import counted
 from lth_core import registry
 from lth_core.config import Choice
 from lth_core.data.kinds import kind_of_data, offered_to_models
+from lth_core.metrics import counted
 
 KNOWN = (
     "kind",

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from lth_core.metrics import counted
 from lth_core.data.splits import SPLITS, DataError
+from lth_core.metrics import counted
 
 UNLABELLED = -1
 """The label of a node whose class is not known, or not to be used."""
@@ -65,7 +65,8 @@ class Graph:
         if edges.min() < 0 or edges.max() >= len(features):
             return f"has edges of nodes {edges.min()}..{edges.max()}, but its nodes are 0..{len(features) - 1}"
         if labels.shape != (len(features),) or labels.dtype.kind not in "iu":
-            return f"needs an integer label for each of its {counted(len(features), 'nodes')}, not {labels.dtype} {labels.shape}"
+            nodes = counted(len(features), "nodes")
+            return f"needs an integer label for each of its {nodes}, not {labels.dtype} {labels.shape}"
         return None
 
     def _problem_of_splits(self) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+
 from lth_core.metrics import counted
 
 IMAGES = "images"

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from lth_core.metrics import counted
 from lth_core.data.splits import SPLITS, DataError, hold_out
+from lth_core.metrics import counted
 from lth_core.randomness import random_generator
 
 VALIDATION, TEST = 0.1, 0.2

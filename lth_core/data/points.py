@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from lth_core.metrics import counted
 from lth_core.data.splits import SPLITS, DataError, hold_out
+from lth_core.metrics import counted
 from lth_core.randomness import random_generator
 
 VALIDATION, TEST = 0.1, 0.2
@@ -79,7 +79,9 @@ class Points:
         if not len(features):
             return "is empty"
         if targets.ndim not in (1, 2) or len(targets) != len(features) or not targets.size:
-            return f"needs targets (N,) or (N, K) for its {counted(len(features), 'rows')}, not of shape {targets.shape}"
+            return (
+                f"needs targets (N,) or (N, K) for its {counted(len(features), 'rows')}, not of shape {targets.shape}"
+            )
         one, other = ((part.features.shape[1:], *_kind(part.targets)) for part in (rows, first))
         if one != other:
             return f"has {_described(rows)}, the train split {_described(first)}"
@@ -147,7 +149,8 @@ def split_points(features: Any, targets: Any, source: str) -> Points:
         raise DataError(f"{source}: {count} rows of features need as many targets, not {rows.targets.shape}")
     held = [round(share * count) for share in (TEST, VALIDATION)]
     if not all(held):
-        raise DataError(f"{source}: {counted(count, 'rows')} {'is' if count == 1 else 'are'} too few for three splits: give 10 or more")
+        few = f"{counted(count, 'rows')} {'is' if count == 1 else 'are'} too few"
+        raise DataError(f"{source}: {few} for three splits: give 10 or more")
     strata = rows.targets if rows.targets.dtype == np.int64 and rows.targets.ndim == 1 else np.zeros(count, np.int64)
     rest, test = hold_out(strata, held[0], random_generator(0, "split", "points", "test"), stratified=True)
     rng = random_generator(0, "split", "points", "validation")

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from lth_core.metrics import counted
 from lth_core.data.kinds import IMAGES
+from lth_core.metrics import counted
 
 SPLITS = ("train", "validation", "test")
 
@@ -108,7 +108,8 @@ def label_problem(labels: np.ndarray, examples: int, classes: int) -> str | None
     if not examples:
         return "is empty"
     if labels.shape != (examples,) or not np.issubdtype(labels.dtype, np.integer):
-        return f"needs one integer label for each of its {counted(examples, 'images')}, not {labels.dtype} of shape {labels.shape}"
+        images = counted(examples, "images")
+        return f"needs one integer label for each of its {images}, not {labels.dtype} of shape {labels.shape}"
     if labels.min() < 0 or labels.max() >= classes:
         return f"has labels {labels.min()}..{labels.max()}, but {classes} classes are labelled 0..{classes - 1}"
     return None

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from lth_core.metrics import counted
 from lth_core.data.splits import SPLITS, DataError
+from lth_core.metrics import counted
 
 HELD_OUT = 20
 """One of this many characters goes to validation, and as many to test: 90%, 5% and 5%."""

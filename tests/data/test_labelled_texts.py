@@ -50,7 +50,9 @@ def test_too_few_texts_or_classes_are_one_line(count: int, labels: list[str]) ->
 
 def test_scores_or_texts_in_place_of_classes_are_one_line() -> None:
     labels = [f"{row / 7:.2f}" for row in range(60)]
-    with pytest.raises(DataError, match="^mine: 60 texts of 60 classes: labels name classes, .* is another column the label"):
+    with pytest.raises(
+        DataError, match=r"^mine: 60 texts of 60 classes: labels name classes, .* is another column the label"
+    ):
         split_labelled_texts(np.zeros((60, 3), int), labels, 5, 0, "mine")
 
 
@@ -102,7 +104,7 @@ def test_too_few_texts_are_known_before_any_job(folder: Path) -> None:
     (folder / "model" / "tokenizer.json").write_text("{}")
     (folder / "films.csv").write_text("text,label\n" + "the film,good\n" * 30)
     chosen = Choice.of("labelled-texts", path="films.csv", tokenizer=str(folder / "model"), context=CONTEXT)
-    with pytest.raises(DataError, match="^films.csv: 30 texts of 1 class: give 10 or more, of 2 or more$"):
+    with pytest.raises(DataError, match=r"^films\.csv: 30 texts of 1 class: give 10 or more, of 2 or more$"):
         known_facts(chosen, root=str(folder))
 
 

@@ -12,10 +12,10 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import AfterValidator, PositiveInt
 
-from lth_core.metrics import counted
 from lth_core.data.files import Files, StreamedSplits, dark_note, decode_all
 from lth_core.data.splits import SPLITS, DataError, Images, Splits, hold_out
 from lth_core.data.trees import EXTENSIONS, Tree, below_root, class_folders, files_below, read_tree
+from lth_core.metrics import counted
 from lth_core.randomness import random_generator
 from lth_core.registry import dataset
 

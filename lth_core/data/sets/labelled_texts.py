@@ -12,10 +12,10 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import AfterValidator, Field
 
-from lth_core.metrics import counted
 from lth_core.data.labelled_texts import LabelledTexts, check_labels, split_labelled_texts
 from lth_core.data.splits import DataError
 from lth_core.data.trees import below_root
+from lth_core.metrics import counted
 from lth_core.registry import dataset
 from lth_core.runtime.installation import missing_package
 

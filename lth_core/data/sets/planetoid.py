@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lth_core.metrics import counted
 from lth_core.data.downloads import find_or_fetch
 from lth_core.data.graphs import UNLABELLED, Graph
 from lth_core.data.opcodes import read_pickled
 from lth_core.data.splits import DataError
+from lth_core.metrics import counted
 from lth_core.registry import dataset
 
 VALIDATION = 500
@@ -141,7 +141,9 @@ def _numbers(part: str, values: Any) -> np.ndarray:
 
 def _same_length(first: str, one: np.ndarray, second: str, other: np.ndarray) -> None:
     if len(one) != len(other):
-        raise DataError(f"{first} has {counted(len(one), 'nodes')}, {second} {len(other)}: put the files of one graph there")
+        raise DataError(
+            f"{first} has {counted(len(one), 'nodes')}, {second} {len(other)}: put the files of one graph there"
+        )
 
 
 def _check_values(parts: Mapping[str, np.ndarray]) -> None:
