@@ -22,10 +22,10 @@ from lth_core.config.sections import (
     Choice,
     Cohort,
     Folder,
-    Fraction,
     Kind,
     Name,
     OutputFolder,
+    Rate,
     Section,
     Step,
     seeds_of,
@@ -124,7 +124,8 @@ class Samples(Section):
     """How many images to draw of a trained network that makes images."""
 
     count: Annotated[int, Field(ge=2)] = 500
-    """Images of each replicate, and the most real images that they are compared with."""
+    """Images of each replicate, and the most real images that they are compared with: at most as many as there are
+    training images, for a floor is what as many of these come to."""
 
 
 class Judge(Section):
@@ -133,8 +134,8 @@ class Judge(Section):
     tasks: dict[Name, Name] = {}
     """Data set -> a task of classification on it. The dense network of its first seed looks at drawn and at real
     images: it says how far its penultimate features are apart (Frechet distance), and which classes they show."""
-    least: Fraction = 0.9
-    """The validation accuracy below which it is no judge, so that no distance is reported."""
+    least: Rate = 0.9
+    """The validation accuracy below which it is no judge, so that no distance is reported; above that of chance."""
 
 
 HOW_TO_COMPUTE: dict[str, Any] = {"device": True, "data_root": True, "tasks": {"__all__": {"processes", "nodes"}}}

@@ -14,16 +14,17 @@ from lth_core.planning.configerrors import Location, at, of_study
 from lth_core.planning.crosscheck import missing_options, needed_by
 from lth_core.planning.effects import without_effect
 from lth_core.planning.exchange import misfit
-from lth_core.planning.judges import judges
+from lth_core.planning.judges import judges, samples
 from lth_core.planning.registrations import kind_advice, misregistered_dataset
 from lth_core.planning.scored import scored
 from lth_core.planning.searched import searched
-from lth_core.planning.starts import starts
+from lth_core.planning.starts import never_fresh, starts
 from lth_core.planning.updates import updates
 from lth_core.registry import UnknownName, one_line
 from lth_core.storage.runs import DENSE, Run
 from lth_core.studies.base import Study
 from lth_core.studies.captions import listing
+from lth_core.studies.judges import without_judge
 from lth_core.tasks.metrics import data_of
 
 
@@ -75,6 +76,7 @@ def _studies(config: Config, studies: Mapping[str, Study]) -> list[str]:
         methods |= derived_methods
         branches |= derived_branches
         problems += _runs(config, name, study, runs, methods, branches)
+        problems += samples(config, {run.task for run in study.sampled_runs(config)})
     return list(dict.fromkeys(problems))  # of two tasks that exchange tickets, once for both
 
 
@@ -176,6 +178,8 @@ def _tasks_of_study(config: Config, name: str, study: Study) -> list[str]:
             problems.append(at(location, str(UnknownName("task", task, config.tasks))))
         else:
             problems += _objective(config.tasks[task], study, location)
+            if problem := without_judge(config, study, task):
+                problems.append(at(location, problem))
         if method not in config.methods:
             problems.append(at(location, str(UnknownName("method", method, config.methods))))
     return problems
@@ -227,7 +231,8 @@ def _runs(
         problems.append(at(_mention(name, study, run.branch) if run.branch else ("studies", name), same))
     problems += _rewind_steps(config, name, study, runs, methods) or updates(config, runs, methods, ("studies", name))
     problems += scored(config, name, runs, methods) + searched(config, runs, methods, branches, name)
-    problems += without_effect(config, runs)
+    built = never_fresh(config, runs, branches).items()
+    problems += without_effect(config, runs) + [at(_mention(name, study, word), why) for word, why in built]
     for run in {(run.task, run.branch): run for run in runs}.values():
         if run.branch and run.branch in branches:
             location = ("branches", run.branch) if run.branch in config.branches else ("studies", name)
@@ -268,19 +273,20 @@ def _branch(
         late = f"{settings.order_from} must be less than {steps}, the last step of task '{run.task}'"
         problems.append(at((*location, "order_from"), late))
     weights = settings.weights
+    derived = location[0] == "studies"  # which has no such options
     for key, other in (("source", settings.source), ("weights", weights.task if weights else None)):
         if other is None:
             continue
+        where = location if derived else (*location, key)
         if other not in config.tasks:
-            problems.append(at((*location, key), str(UnknownName("task", other, config.tasks))))
+            problems.append(at(where, str(UnknownName("task", other, config.tasks))))
         elif run.cohort not in config.tasks[other].cohorts:
-            problems.append(at((*location, key), f"task '{other}' has no cohort '{run.cohort}' as task '{run.task}'"))
+            problems.append(at(where, f"task '{other}' has no cohort '{run.cohort}' as task '{run.task}'"))
         elif key == "weights" and weights and weights.step > (last := config.tasks[other].train.steps):
             beyond = f"{weights.step} must be at most {last}, the last step of task '{other}'"
-            problems.append(at((*location, key, "step"), beyond))
+            problems.append(at(where if derived else (*where, "step"), beyond))
         elif problem := None if settings.part else misfit(config, run.task, other):
-            derived = location[0] == "studies"
-            problems.append(at(location if derived else (*location, key), problem))
+            problems.append(at(where, problem))
     if weights and weights.branch and weights.branch not in branches:
         problems.append(at((*location, "weights", "branch"), str(UnknownName("branch", weights.branch, branches))))
     return problems

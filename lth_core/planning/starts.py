@@ -1,14 +1,15 @@
-"""Checks of tasks that start from trained weights: of others (`initialization.from`), or that their network has."""
+"""Checks of starting weights: those of other tasks (`initialization.from`), and those that a network is built with."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from lth_core import registry
-from lth_core.config import Config, Task
+from lth_core.config import Branch, Config, Task
 from lth_core.planning.configerrors import at
 from lth_core.planning.exchange import misfit
 from lth_core.registry import UnknownName
+from lth_core.storage.runs import Run
 
 
 def starts(config: Config, tasks: Iterable[str]) -> list[str]:
@@ -39,6 +40,21 @@ def starts(config: Config, tasks: Iterable[str]) -> list[str]:
         if source.step and source.step > (last := other.train.steps):
             beyond = f"{source.step} must be at most {last}, the last step of task '{source.task}'"
             problems.append(at((*location, "step"), beyond))
+    return problems
+
+
+def never_fresh(config: Config, runs: Iterable[Run], branches: Mapping[str, Branch]) -> dict[str, str]:
+    """Say which branches of runs need fresh weights of networks that have none: branch -> why."""
+    problems = {}
+    for task, branch in sorted({(run.task, run.branch) for run in runs if run.branch}):
+        settings, treatment = config.tasks[task], branches[branch].treatment.name if branch in branches else branch
+        model = settings.model.name
+        built = registry.model.facts(model).get("pretrained", False) and settings.initialization.source is None
+        if built and registry.treatment.facts(treatment).get("fresh", False):
+            problems[branch] = (
+                f"'{treatment}' needs fresh weights, and the '{model}' of task '{task}' is always built with its "
+                "pre-trained ones: leave it out"
+            )
     return problems
 
 

@@ -65,6 +65,8 @@ class Study(Section):
     """Names of the tables that `tables` makes: results/tables/<study>/<name>.csv."""
     objectives: ClassVar[tuple[str, ...] | None] = None
     """The objectives that the study works with; None: every one."""
+    judges_images: ClassVar[bool] = False
+    """Whether the study compares GANs by what a judge sees in their images: it cannot have GANs unless it does."""
 
     needs: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """Options that change nothing unless one of others is on: option -> these others."""

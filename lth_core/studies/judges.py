@@ -11,14 +11,21 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from lth_core import registry
 from lth_core.config import Config
 from lth_core.metrics import Metric, percent_text
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from lth_core.studies.base import Study
+
+GAN = "gan"
+"""The objective whose metric says nothing of how good images are."""
 FRECHET = Metric("frechet_distance", "Frechet distance", "points", higher_is_better=False)
 """Of drawn images to test images, by the features of the task's judge."""
+FLOOR, FLOOR_IMAGES = "frechet_floor", "floor_images"
+"""The columns of what real images come to, and of which these are: validation or training images."""
 ACCURACY = "judge_accuracy"
 """The column that has a judge's accuracy on validation images; nan where its training diverged."""
 
@@ -32,14 +39,22 @@ def frechet_metric(dense: pd.Series) -> Metric:
     return replace(FRECHET, matching=float(f"{spread:.3g}") if math.isfinite(spread) else 0.0)
 
 
-def require_judges(config: Config, gans: Iterable[str]) -> None:
-    """Check that the images of GANs have a judge. Raises ValueError."""
-    for task in gans:
-        if (dataset := config.tasks[task].dataset) not in config.judge.tasks:
-            raise ValueError(
-                f"tasks.{task}: a classifier judges the images of a GAN: name a classification task on '{dataset}' "
-                "under judge.tasks"
-            )
+def gans(config: Config, tasks: Iterable[str]) -> list[str]:
+    """List those of some tasks that are GANs."""
+    return [task for task in tasks if config.tasks[task].objective.name == GAN]
+
+
+def without_judge(config: Config, study: Study, task: str) -> str | None:
+    """Say why a study cannot compare the networks of a task, which is a GAN and has no judge; or None."""
+    if not gans(config, [task]):
+        return None
+    if not study.judges_images:
+        names = registry.study.names()
+        others = " or ".join(f"'{name}'" for name in names if getattr(registry.study.get(name), "judges_images", False))
+        return f"this study would compare GANs by what their own discriminators say of them: take study {others}"
+    if (dataset := config.tasks[task].dataset) in config.judge.tasks:
+        return None
+    return f"a classifier judges the images of a GAN: name a classification task on '{dataset}' under judge.tasks"
 
 
 def are_fit(accuracies: Any, config: Config) -> Any:

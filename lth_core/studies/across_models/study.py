@@ -6,6 +6,7 @@ Tickets and controls are those that other studies of the same config train, if t
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 from pydantic import Field, PositiveInt, field_validator
 
@@ -14,17 +15,17 @@ from lth_core.registry import UnknownName
 from lth_core.storage.paths import initial_file
 from lth_core.storage.runs import Run
 from lth_core.studies.base import Study, require_levels
-from lth_core.studies.judges import require_judges
+from lth_core.studies.judges import gans
 from lth_core.studies.proportions import simplest_data
 
 RANDOM, REINIT = "random-mask", "reinit"
-GAN = "gan"
-"""The objective whose metric says nothing of images: a classifier judges them."""
 FIGURE = "lowest-density"
 
 
 class Design(Study):
     """The options of the study, and what they ask for."""
+
+    judges_images: ClassVar[bool] = True
 
     controls: list[Name] = Field([RANDOM, REINIT], min_length=1)
     """Branches or treatments to compare tickets with."""
@@ -48,10 +49,8 @@ class Design(Study):
     def runs(self, config: Config) -> list[Run]:
         """List dense networks, tickets and their controls, of every cohort of every task.
 
-        Raises ValueError for levels of tasks that are not looked at, or that methods do not have, and for a GAN whose
-        images no classifier judges.
+        Raises ValueError for levels of tasks that are not looked at, or that methods do not have.
         """
-        require_judges(config, self.gans(config))
         for task in self.levels:
             if task not in self.tasks:
                 raise ValueError(f"levels: {UnknownName('task of this study', task, self.tasks)}")
@@ -68,7 +67,7 @@ class Design(Study):
 
     def gans(self, config: Config) -> list[str]:
         """List the tasks of GANs."""
-        return [task for task in self.tasks if config.tasks[task].objective.name == GAN]
+        return gans(config, self.tasks)
 
     def sampled_runs(self, config: Config) -> list[Run]:
         """List the runs whose networks draw images, for a judge: those of GANs."""

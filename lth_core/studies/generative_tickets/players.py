@@ -16,9 +16,8 @@ from lth_core.config import Branch, Choice, Config, Method, Name
 from lth_core.storage.runs import Run
 from lth_core.studies.base import require_levels, require_reset, rising
 from lth_core.studies.generative_tickets.study import RANDOM, Design
-from lth_core.studies.judges import require_judges
+from lth_core.studies.judges import GAN, gans
 
-GAN = "gan"
 STARTS = {"discriminator-trained": "trained", "discriminator-fresh": "fresh"}
 """Branch -> the weights that its discriminator starts from."""
 GENERATOR, DISCRIMINATOR = "generator.*", "discriminator.*"
@@ -28,6 +27,7 @@ class Players(Design):
     """Adds two players, transfers and judged images to the options of the study."""
 
     objectives: ClassVar[tuple[str, ...] | None] = ("vae", GAN, "diffusion")
+    judges_images: ClassVar[bool] = True
     needs: ClassVar = {"transfer_levels": ("transfers",)}
 
     both: dict[Name, Name] = {}
@@ -43,11 +43,10 @@ class Players(Design):
 
     def gans(self, config: Config) -> list[str]:
         """List the tasks of GANs."""
-        return [task for task in self.tasks if config.tasks[task].objective.name == GAN]
+        return gans(config, self.tasks)
 
     def methods(self, config: Config) -> dict[str, Method]:
         """Derive methods as the design does, once options fit the tasks. Raises ValueError where they do not."""
-        require_judges(config, self.gans(config))
         for key, named, known in (
             ("both", self.both, self.gans(config)),
             ("transfers", self.transfers, self.tasks),
@@ -56,6 +55,7 @@ class Players(Design):
             for name in named:
                 if name not in known:
                     raise ValueError(f"{key}: '{name}' must be one of {', '.join(known) or 'no tasks'}")
+        self._check_transfers(config)
         for task, method in self.both.items():
             if method not in config.methods or method == self.tasks[task]:
                 raise ValueError(f"both.{task}: '{method}' must be another method of `methods`")
@@ -68,6 +68,15 @@ class Players(Design):
         if self.rewind_step and not self.rewound_tasks(config):
             raise ValueError("rewind_step changes nothing where all tasks are GANs, which are reset only: remove it")
         return super().methods(config)
+
+    def _check_transfers(self, config: Config) -> None:
+        """Raise ValueError where a task is to have its own generators, or those of seeds that there are not."""
+        for task, source in self.transfers.items():
+            if source == task:
+                raise ValueError(f"transfers.{task}: must be another task: its own tickets are trained anyway")
+            for cohort in config.tasks[task].cohorts:
+                if cohort not in config.tasks[source].cohorts:
+                    raise ValueError(f"transfers.{task}: task '{source}' has no cohort '{cohort}' as task '{task}'")
 
     def rewound_tasks(self, config: Config) -> list[str]:
         """List the tasks whose tickets are also rewound; GANs are reset only."""

@@ -103,6 +103,8 @@ class Design(Study):
         require_reset(config, name, "the pre-trained weights")
         require_levels(config, name, self.control_levels, "control_levels")
         require_levels(config, name, self.transfer_levels, "transfer_levels")
+        if self.transfer_levels and len(self.members(config)) == 1:
+            raise ValueError("transfer_levels changes nothing where one task alone finds masks: remove it")
         first, *others = self.tasks
         for task in others:
             if sorted(config.tasks[task].cohorts) != sorted(config.tasks[first].cohorts):

@@ -56,11 +56,6 @@ def test_gans_are_not_rewound() -> None:
     assert {run.task for run in runs if "rewind" in run.method} == {"vae"}
 
 
-def test_a_gan_without_a_judge_is_one_line() -> None:
-    with pytest.raises(ValueError, match=r"tasks\.gan: a classifier judges .*'digits' under judge\.tasks"):
-        study().methods(config(judges={}))
-
-
 @pytest.mark.parametrize(
     ("options", "problem"),
     [

@@ -126,6 +126,13 @@ def test_levels_beyond_the_last_are_refused(option: str) -> None:
         study(**{option: [3, 2]})
 
 
+def test_levels_of_transfers_are_refused_where_one_task_alone_finds_masks() -> None:
+    alone = study(transfer_levels=[2]).model_copy(update={"tasks": {"words": "imp"}})
+    alone.runs(config())  # the pre-training finds masks, too
+    with pytest.raises(ValueError, match=r"^transfer_levels changes nothing where one task alone finds masks: remove"):
+        alone.runs(config(tasks={"words": task("words", initialization=BUILT)}))
+
+
 def test_texts_of_other_characters_are_one_line_before_any_job(tmp_path: Path) -> None:
     english = {"other": {"source": {"name": "english", "context": 8}}}
     texts = {"all": {"source": {"name": "python-texts", "part": "topics", "context": 8}}}
