@@ -107,7 +107,8 @@ class Registry:
         whether training starts `dense`, whether a change takes a `dense_gradient` and whether it counts `epochs`; of a
         parametrization whether its masks keep as many weights as a level asks for (`exact`), whether steps of a search
         use these weights alone (`masked`), and whether a search may go on from the mask of the level before (`nested`);
-        of all but studies the files that they read (`reads`).
+        of a treatment whether it needs weights that are drawn anew (`fresh`); of all but studies the files that they
+        read (`reads`).
         """
         self.get(name)
         return self._facts[name]

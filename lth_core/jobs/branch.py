@@ -161,7 +161,8 @@ def treat(
 
     def fresh() -> Tensors:
         drawn = initialize(factory, settings.initialization, seed, "reinit", level, draw)
-        check_fresh(name, drawn, replicate.initial)
+        pruned = {layer: drawn[layer] for layer in replicate.layers if drawn[layer].ndim > 1}
+        check_fresh(name, settings.model.name, pruned, replicate.initial)
         return drawn
 
     weights = {part: read_only(getattr(replicate, part)) for part in ("initial", "start", "trained", "trained_from")}
@@ -178,13 +179,14 @@ def treat(
     return check_treated(name, ticket, treated)
 
 
-def check_fresh(treatment: str, drawn: Tensors, initial: Tensors) -> None:
-    """Raise TreatmentError where a fresh initialization is theta_0 again, which would be no control."""
-    matrices = [name for name, value in drawn.items() if value.ndim > 1]
-    if all(name in initial and np.array_equal(drawn[name], initial[name]) for name in matrices):
+def check_fresh(treatment: str, model: str, drawn: Tensors, initial: Tensors) -> None:
+    """Raise TreatmentError where prunable matrices, drawn anew, are those of theta_0: that would be no control."""
+    if all(name in initial and np.array_equal(value, initial[name]) for name, value in drawn.items()):
+        pretrained = registry.model.facts(model).get("pretrained", False)
+        choice = "" if pretrained else "choose another `initialization.weights`, or "
         raise TreatmentError(
             f"treatment '{treatment}': a fresh initialization equals theta_0, because the network's function always "
-            "returns these weights: choose another `initialization.weights`, or leave this branch out"
+            f"returns these weights: {choice}leave this branch out"
         )
 
 

@@ -24,7 +24,7 @@ def reset(ticket: Ticket, checkpoints: BranchCheckpoints) -> Ticket:
     return replace(ticket, weights=apply_mask(checkpoints.initial, ticket.mask), first_step=0)
 
 
-@treatment("reinit")
+@treatment("reinit", fresh=True)
 def reinit(ticket: Ticket, checkpoints: BranchCheckpoints) -> Ticket:
     """Put the mask on a fresh initialization, trained from step 0."""
     return replace(ticket, weights=apply_mask(checkpoints.fresh(), ticket.mask), first_step=0)
@@ -37,7 +37,7 @@ def random_mask(ticket: Ticket, checkpoints: BranchCheckpoints, rng: np.random.G
     return replace(ticket, weights=apply_mask(checkpoints.start, mask), mask=mask)
 
 
-@treatment("random-mask-reinit")
+@treatment("random-mask-reinit", fresh=True)
 def random_mask_reinit(ticket: Ticket, checkpoints: BranchCheckpoints, rng: np.random.Generator) -> Ticket:
     """Put a random mask with the ticket's count in every layer on a fresh initialization."""
     mask = shuffled(ticket.mask, rng)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from jaxtyping import Bool
 
 
-@treatment("random-ticket")
+@treatment("random-ticket", fresh=True)
 def random_ticket(ticket: Ticket, checkpoints: BranchCheckpoints, rng: np.random.Generator) -> Ticket:
     """Permute the mask's positions over all of its layers together, on a fresh initialization.
 

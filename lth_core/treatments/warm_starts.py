@@ -16,7 +16,7 @@ STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 """What batch norm keeps besides its parameters."""
 
 
-@treatment("shrink-perturb")
+@treatment("shrink-perturb", fresh=True)
 def shrink_perturb(
     ticket: Ticket,
     checkpoints: BranchCheckpoints,

@@ -125,6 +125,12 @@ def pretrained() -> nn.Module:
     return layer
 
 
+def with_head() -> nn.Module:
+    network = pretrained()
+    network.head = nn.Linear(2, 2)
+    return network
+
+
 def test_a_treatment_may_ask_for_the_masked_layers_and_their_kinds(monkeypatch: Any) -> None:
     asked = []
     treated_by(lambda ticket, layers: asked.append(layers) or ticket, drawn, monkeypatch)
@@ -162,9 +168,16 @@ def test_a_fresh_initialization_that_is_theta_0_again_is_no_control(monkeypatch:
     def fresh(ticket, checkpoints):
         return replace(ticket, weights=apply_mask(checkpoints.fresh(), ticket.mask))
 
+    says = r"^treatment 'mine': a fresh initialization equals theta_0, .* returns these weights: "
+    monkeypatch.setitem(registry.model._functions, "none", drawn)
+    monkeypatch.setitem(registry.model._facts, "none", {})
     assert treated_by(fresh, drawn, monkeypatch).weights["weight"].any()
-    with pytest.raises(TreatmentError, match=r"^treatment 'mine': a fresh initialization equals theta_0, because"):
+    with pytest.raises(TreatmentError, match=f"{says}choose another `initialization.weights`, or leave this branch"):
         treated_by(fresh, pretrained, monkeypatch)
+    # Others are refused for a model that always has its weights; a head that is drawn makes it no control.
+    monkeypatch.setitem(registry.model._facts, "none", {"pretrained": True})
+    with pytest.raises(TreatmentError, match=f"{says}leave this branch out$"):
+        treated_by(fresh, with_head, monkeypatch)
 
 
 def test_random_draws_differ_between_the_steps_of_a_branch_whose_weights_are_its_own(monkeypatch: Any) -> None:

@@ -20,6 +20,7 @@ NAMES = "a name has only a-z, 0-9, '-' and '_', starts with a letter or digit an
 
 SEARCH = "{methods: {search: {levels: 1, %s}}, studies: {toy: {tasks: {digits-lenet: search}}}}"
 SOURCE = TASK % "initialization: {from: {%s}}"
+TOY = "studies: {toy: {branch: %s}}"
 AT_SOURCE = "tasks.digits-lenet.initialization.from"
 
 BAD = [
@@ -172,7 +173,11 @@ def test_weights_that_a_network_is_built_with_are_not_drawn_anew(monkeypatch: py
         where = "tasks.digits-lenet.initialization.weights"
         assert errors_of(GOOD, TASK % "model: finished", TASK % (network % drawn)) == [f"{where}: {lost}"]
     for kept in ("as-built", "framework"):
-        assert errors_of(GOOD, TASK % "model: finished", TASK % (network % kept)) == []
+        assert errors_of(GOOD, TASK % "model: finished", TASK % (network % kept), TOY % "random-mask") == []
+        said = "'reinit' needs fresh weights, and the 'finished' of task 'digits-lenet' is always built with its "
+        assert errors_of(GOOD, TASK % "model: finished", TASK % (network % kept)) == [
+            f"studies.toy.branch: {said}pre-trained ones: leave it out"
+        ]
 
 
 @pytest.mark.parametrize(
