@@ -2,9 +2,10 @@
 
 Input: the data file, the images (--samples) and the trained weights of a classification task on the same data, whose
 first network is the judge. Output: a CSV with one row per replicate: seed, draw, frechet_distance (of the judge's
-penultimate features of the images to those of all test images), frechet_floor (that of as many training images),
-coverage and entropy (how the images spread over the classes that it sees in them), nan where the replicate diverged;
-and judge_accuracy, on validation images; nan where the judge itself diverged.
+penultimate features of the images to those of all test images), frechet_floor (that of as many real images), coverage
+and entropy (how the images spread over the classes that it sees in them), nan where the replicate diverged;
+judge_accuracy, on validation images; nan where the judge itself diverged; and floor_images, which real images the floor
+is of: validation images or, where there are fewer of these than were drawn, training images, which the judge has seen.
 """
 
 from __future__ import annotations
@@ -30,7 +31,12 @@ from lth_core.storage.tensors import read_header, read_tensors
 from lth_core.tasks.base import Task, TaskError
 from lth_core.tasks.generative import GenerativeTask
 
-COLUMNS = ("seed", "draw", "frechet_distance", "frechet_floor", "coverage", "entropy", "judge_accuracy")
+COLUMNS = (
+    *("seed", "draw", "frechet_distance", "frechet_floor", "coverage", "entropy"),
+    *("judge_accuracy", "floor_images"),
+)
+HELD_OUT, SEEN = "validation", "training"
+"""The images that a floor is of, as sentences have them."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,15 @@ class Judge:
     def real(self, split: str, rng: np.random.Generator | None = None, count: int | None = None) -> Moments:
         """Return the moments of the features of real images: of all, or of `count` that are drawn by `rng`."""
         return moments(self.seen(self.task.real(split, count or self.task.data.size(split), rng))[0])
+
+    def floor_images(self, count: int) -> str:
+        """Say which images there are `count` of, to be compared with test images: HELD_OUT or else SEEN."""
+        return HELD_OUT if self.task.data.size("validation") >= count else SEEN
+
+    def floor(self, seed: int, count: int, real: Moments) -> float:
+        """Return the distance of `count` real images, which the seed draws, to `real` ones."""
+        split = "validation" if self.floor_images(count) == HELD_OUT else "train"
+        return frechet_distance(self.real(split, random_generator(seed, "real images"), count), real)
 
     def accuracy(self) -> float:
         """Return the part of validation images whose class it sees."""
@@ -79,19 +94,20 @@ def main() -> None:
     print(f"the judge has a validation accuracy of {accuracy:.1%}", flush=True)
     draws = len(images) // len(spec["seeds"])
     seeds = [(seed, draw) for seed in spec["seeds"] for draw in range(draws)]
-    write_table(options.output, COLUMNS, ((*row, accuracy) for row in rows(judge, seeds, images, diverged)))
+    said = accuracy, judge.floor_images(images.shape[1])
+    write_table(options.output, COLUMNS, ((*row, *said) for row in rows(judge, seeds, images, diverged)))
 
 
 def rows(
     judge: Judge, seeds: list[tuple[int, int]], images: np.ndarray, diverged: list[bool]
 ) -> Iterator[tuple[Any, ...]]:
-    """Yield COLUMNS, but for the last, of every replicate, given its images (R, count, C, H, W), uint8."""
+    """Yield COLUMNS, but for the last two, of every replicate, given its images (R, count, C, H, W), uint8."""
     if all(diverged):
         yield from ((*seed, *[math.nan] * 4) for seed in seeds)
         return
     real, classes = judge.real("test"), judge.task.data.classes
     for (seed, draw), drawn, lost in zip(seeds, images, diverged, strict=True):
-        floor = frechet_distance(judge.real("train", random_generator(seed, "real images"), len(drawn)), real)
+        floor = judge.floor(seed, len(drawn), real)
         if lost:
             yield seed, draw, math.nan, floor, math.nan, math.nan
             continue

@@ -18,7 +18,7 @@ from lth_core.storage.tensors import read_tensors
 COMPARED = {
     "vae": "the mean test image in place of every image",
     "diffusion": "a network that predicts no noise",
-    "gan": "training images in place of drawn ones",
+    "gan": "real images in place of drawn ones",
 }
 """Objective -> what its networks are compared with."""
 

@@ -72,7 +72,7 @@ def noise(seed: int) -> np.ndarray:
 
 
 def test_real_images_have_no_distance_and_dark_noise_has_a_large_one(judge: Judged, real: np.ndarray) -> None:
-    same, other = judge([3, 4], np.stack([real, noise(0) // 8]))
+    same, other = judge([3, 4], np.stack([real, noise(0) // 16]))
     assert float(same["frechet_distance"]) < 1e-3
     assert float(other["frechet_distance"]) > 5 * float(other["frechet_floor"]) > 0
 
@@ -108,6 +108,13 @@ def test_its_accuracy_is_that_on_validation_images(judge: Judged) -> None:
     (row,) = judge([3], noise(0)[None])
     right = 30 * float(row["judge_accuracy"])
     assert 0 <= right <= 30 and right == pytest.approx(round(right), abs=1e-6)
+
+
+def test_the_floor_is_of_held_out_images_where_there_are_as_many_as_were_drawn(judge: Judged) -> None:
+    few, many = noise(0), np.concatenate([noise(0), noise(1)[:1]])  # 30 are in the validation split, and 90 to train on
+    rows = [*judge([3], few[None]), *judge([3], many[None])]
+    assert [row["floor_images"] for row in rows] == ["validation", "training"]
+    assert rows[0]["frechet_floor"] == judge([3], few[None])[0]["frechet_floor"] != rows[1]["frechet_floor"]
 
 
 def test_a_network_that_makes_no_images_is_one_line(judge: Judged, capsys: pytest.CaptureFixture[str]) -> None:

@@ -83,8 +83,8 @@ def test_a_dense_network_that_is_no_better_than_the_mean_image_has_no_part(dense
 
 
 def test_a_gan_has_a_part_only_where_its_images_are_worse_than_real_ones() -> None:
-    assert "is 20% of the difference between the dense network (8) and training" in in_proportion(
+    assert "is 20% of the difference between the dense network (8) and real" in in_proportion(
         config(), "gan", NATS, 8.0, 3.0
     )
-    said = "The dense network (2) is no worse than training images in place of drawn ones (3)."
+    said = "The dense network (2) is no worse than real images in place of drawn ones (3)."
     assert in_proportion(config(), "gan", NATS, 2.0, 3.0) == said

@@ -69,7 +69,8 @@ def tables(accuracy: float = 0.97) -> dict[str, pd.DataFrame]:
                 distances.append(row | about | {"simplest": generative_results.SIMPLEST.get(run.task)})
                 seen = {"frechet_distance": DENSE + value, "frechet_floor": 3.0, "coverage": 1 - 0.02 * farther(run)}
                 seen |= {"entropy": 2.3 - 0.1 * farther(run) + 0.01 * seed}
-                judged.append(row | (seen if accuracy >= 0.9 else dict.fromkeys(seen)) | {"judge_accuracy": accuracy})
+                said = {"judge_accuracy": accuracy, "floor_images": "training"}
+                judged.append(row | (seen if accuracy >= 0.9 else dict.fromkeys(seen)) | said)
     frames = {"measurements": measured, "samples": distances, "judged": judged}
     images = generative_results.tables()["images"]
     images = pd.concat([images[images["task"] == "vae"].assign(task=task) for task in TASKS])

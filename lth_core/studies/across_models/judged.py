@@ -10,9 +10,8 @@ from lth_core.analysis.measurements import REPLICATE, RUN
 from lth_core.analysis.tables import read_table
 from lth_core.config import Config
 from lth_core.storage.runs import DENSE, Run
-from lth_core.studies.judges import ACCURACY, FRECHET, are_fit
+from lth_core.studies.judges import ACCURACY, FLOOR, FRECHET, are_fit
 
-FLOOR = "frechet_floor"
 KEYS = [name for name in REPLICATE if name != "density"]
 COLUMNS = [*KEYS, FRECHET.name, FLOOR, ACCURACY]
 

@@ -24,10 +24,10 @@ from lth_core.data.kinds import kind_of_data
 from lth_core.metrics import Metric
 from lth_core.storage.paths import initial_file
 from lth_core.storage.tensors import read_header
-from lth_core.studies.across_models.judged import FLOOR, judged, with_distances
+from lth_core.studies.across_models.judged import judged, with_distances
 from lth_core.studies.across_models.kinds import KINDS, kind_of_model
 from lth_core.studies.across_models.study import Design
-from lth_core.studies.judges import ACCURACY, frechet_metric
+from lth_core.studies.judges import ACCURACY, FLOOR, frechet_metric
 from lth_core.studies.proportions import simplest
 from lth_core.studies.task_tables import TaskTables
 

@@ -9,17 +9,17 @@ from lth_core.analysis.tables import read_table
 from lth_core.config import Config
 from lth_core.studies.generative_tickets.players import Players
 from lth_core.studies.generative_tickets.tables import named
-from lth_core.studies.judges import ACCURACY, are_fit
+from lth_core.studies.judges import ACCURACY, FLOOR, FLOOR_IMAGES, FRECHET, are_fit
 
-JUDGED = ("frechet_distance", "frechet_floor", "coverage", "entropy")
+JUDGED = (FRECHET.name, FLOOR, "coverage", "entropy")
 
 
 def judged(study: Players, config: Config) -> pd.DataFrame:
-    """Make the table `judged`: one row per replicate whose images were judged, with JUDGED and the judge's accuracy.
+    """Make the table `judged`: one row per replicate whose images were judged, with JUDGED, ACCURACY and FLOOR_IMAGES.
 
-    Where that is below `judge.least`, what it says is left out (nan).
+    Where the accuracy is below `judge.least`, what it says is left out (nan).
     """
-    columns = [*REPLICATE, *JUDGED, ACCURACY]
+    columns = [*REPLICATE, *JUDGED, ACCURACY, FLOOR_IMAGES]
     runs = study.judged(config)
     parts = [read_table(run.judged(config.results)).assign(**named(config, run))[columns] for run in runs]
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)

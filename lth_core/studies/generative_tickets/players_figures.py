@@ -20,7 +20,7 @@ from lth_core.studies.base import Drawing
 from lth_core.studies.captions import data_note
 from lth_core.studies.generative_tickets.figures import View, against, samples, tickets
 from lth_core.studies.generative_tickets.players import STARTS, Players, transferred
-from lth_core.studies.judges import ACCURACY, FRECHET, are_fit, frechet_metric, judge_note
+from lth_core.studies.judges import ACCURACY, FLOOR, FLOOR_IMAGES, FRECHET, are_fit, frechet_metric, judge_note
 from lth_core.studies.proportions import in_proportion
 
 DISTANCE = "Frechet distance to test images"
@@ -71,10 +71,21 @@ class PlayerView(View):
         return judge_note(self.config, self.task, self.judge_accuracy)
 
     @property
+    def floor_images(self) -> str:
+        """Return of which images the floor is, which is the same for all networks: validation or training images."""
+        return str(self.of_task("judged")[FLOOR_IMAGES].iloc[0])
+
+    @property
+    def floor(self) -> str:
+        """Say of which images the floor is, and whether the judge was trained on them."""
+        seen = ", on which the judge was trained, as there are too few others" * (self.floor_images == "training")
+        return f"as many {self.floor_images} images, the floor{seen}"
+
+    @property
     def spread(self) -> str:
         """Say how large the spread of dense networks is, within which distances match; empty where that is unknown."""
         dense = select_dense(self.tables["judged"], self.task)
-        distances, floor = seed_means(dense, FRECHET.name), dense["frechet_floor"].mean()
+        distances, floor = seed_means(dense, FRECHET.name), dense[FLOOR].mean()
         about, what = (self.config, self.task), "The spread of dense networks over seeds, "
         return in_proportion(*about, frechet_metric(distances), distances.mean(), floor, what)
 
@@ -102,18 +113,18 @@ def judged(view: PlayerView) -> Drawing:
 
     caption = (
         "What a classifier sees in drawn images, by density: the Frechet distance of its penultimate features to those "
-        "of test images (dotted: that of as many training images, the floor; lower is better), the part of the classes "
-        "that have at least a quarter of an equal share of the images, and the entropy of the classes (of both, higher "
-        f"is better). Drawn: tickets{against(view.study.controls)}."
+        f"of test images (dotted: that of {view.floor}; lower is better), the part of the classes that have at least a "
+        "quarter of an equal share of the images, and the entropy of the classes (of both, higher is better). Drawn: "
+        f"tickets{against(view.study.controls)}."
     )
     note = data_note(view.config.tasks[view.task], view.seeds)
     return Drawing(f"tickets-{view.task}", " ".join(filter(None, [caption, view.judge, view.spread, note])), draw)
 
 
 def _floor(axes: Axes, view: PlayerView) -> None:
-    floor = select_dense(view.tables["judged"], view.task)["frechet_floor"].mean()
+    floor = select_dense(view.tables["judged"], view.task)[FLOOR].mean()
     if pd.notna(floor):
-        threshold(axes, floor, "training images (floor)")
+        threshold(axes, floor, f"{view.floor_images} images (floor)")
 
 
 # ---------------------------------------------------------------- two players

@@ -38,17 +38,26 @@ def test_a_gan_is_shown_by_what_its_judge_sees(figures: dict[str, Drawing]) -> N
     assert "The judge, the classifier of task 'judge', knows 97% of validation images; a judge needs 90%." in caption
 
 
+def test_the_floor_is_said_to_be_of_held_out_images_or_of_those_that_the_judge_has_seen() -> None:
+    seen = "as many training images, the floor, on which the judge was trained, as there are too few others; lower is"
+    for images, said in (("training", seen), ("validation", "as many validation images, the floor; lower is")):
+        known = tables()
+        known["judged"] = known["judged"].assign(floor_images=images)
+        drawing = {one.name: one for one in study().figures(config(), known)}["tickets-gan"]
+        assert said in drawing.caption and f"{images} images (floor)" in labels(drawing)
+
+
 def test_the_spread_of_seeds_is_put_in_proportion(figures: dict[str, Drawing]) -> None:
     said = (
         "The spread of dense networks over seeds, 1 point, which still matches, is 14.3% of the difference between the "
-        "dense network (10) and training images in place of drawn ones (3)."
+        "dense network (10) and real images in place of drawn ones (3)."
     )
     assert said in figures["tickets-gan"].caption
 
 
 def test_every_judged_panel_says_which_way_is_better(figures: dict[str, Drawing]) -> None:
     caption = figures["tickets-gan"].caption
-    assert "the floor; lower is better)" in caption
+    assert "; lower is better)" in caption
     assert "the entropy of the classes (of both, higher is better)" in caption
     for name in ("players-gan", "transfer-gan", "transfer-vae"):
         assert "Lower is better." in figures[name].caption
