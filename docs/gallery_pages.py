@@ -93,7 +93,8 @@ def row(claim: Mapping[str, Any]) -> tuple[str, ...]:
     changed = claim["verdict_holm"] != claim["verdict"]
     verdict = VERDICTS[claim["verdict"]] + (f"; after Holm {claim['verdict_holm']}" if changed else "")
     measured = f"**{numbers['estimate']}** {claim['unit']}: {claim['effect']}"
-    return f"{claim['claim']} ({claim['source']})", measured, numbers["interval"] or claim["note"], claim["n"], verdict
+    sentence = " ".join(filter(None, [f"{claim['claim']} ({claim['source']})", claim["remark"]]))
+    return sentence, measured, numbers["interval"] or claim["note"], claim["n"], verdict
 
 
 def alt(seen: str) -> str:

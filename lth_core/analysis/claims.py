@@ -62,6 +62,8 @@ class Claim:
     """The study's table that the effect is read from."""
     figure: str
     """The study's figure that shows it; there is none where the config does not ask for it."""
+    remark: str = ""
+    """What else bears on what the sentence says, such as a control that it also holds of; mostly empty."""
     replicates: tuple[Replicate, ...] = field(repr=False, default=())
     """What the estimate is the mean of. They are the rows of effects.csv, not part of that of claims.csv."""
 
@@ -152,6 +154,7 @@ def evaluate_claim(
     figure: str = "",
     seeds: Iterable[object] | None = None,
     unmeasured_because: str = "",
+    remark: str = "",
 ) -> Claim:
     """Test a claim on one value of the effect per replicate (paired differences where replicates are paired).
 
@@ -188,6 +191,7 @@ def evaluate_claim(
         note=note,
         table=table,
         figure=figure,
+        remark=remark,
         replicates=tuple(
             Replicate(seed, value, scale.name) for seed, value in zip(names, map(float, values), strict=True)
         ),

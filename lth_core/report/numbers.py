@@ -71,7 +71,12 @@ def values_by_seed(claim: Mapping[str, Any]) -> str:
 
 
 def _margin(margin: float, unit: str) -> str:
-    """Say what the effect must exceed, in three digits, as a spread over seeds has many: no unit where that is 0."""
+    """Say what the effect must exceed, in three digits, as a spread over seeds has many: no unit where that is 0.
+
+    A spread that was not measured is not known.
+    """
+    if math.isnan(margin):
+        return "a margin that is not known"
     return f"{number(float(f'{margin:.3g}'))} {unit}" if margin else "0"
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from lth_core.analysis.claims import Claim, evaluate_claim
 from lth_core.analysis.scales import DIFFERENCES, PERCENT_MORE, PERCENT_SAVED, RATIOS, Scale
 from lth_core.config import Config
-from lth_core.metrics import Metric, percent_text
-from lth_core.studies.base import Study
+from lth_core.metrics import Metric, amount, percent_text
+from lth_core.report.numbers import claim_numbers
+from lth_core.studies.base import Drawing, Study
+from lth_core.studies.captions import listing
 from lth_core.studies.task_tables import TaskTables
 
 if TYPE_CHECKING:
@@ -54,33 +57,44 @@ class ClaimSheet:
         unit: str | None = None,
         margin: float = 0.0,
         scale: Scale = DIFFERENCES,
+        controls: Mapping[str, pd.Series] | None = None,
+        subject: str = "tickets",
     ) -> None:
         """Claim that an effect is above `margin`; both are in `unit`, which is the metric's unless given.
 
         `Metric.gain` gives the difference of two networks in the metric's unit. Means are taken on the `scale`: for
-        ratios there are `ratio`, `saved` and `excess`.
+        ratios there are `ratio`, `saved` and `excess`. `controls`: the same effect of what is no `subject` of the
+        sentence, by what sentences call it. A claim that is supported says of which of them it holds as well.
         """
-        self.claims.append(
-            evaluate_claim(
-                values.to_numpy(),
-                study=self.study,
-                task=self.task,
-                claim=f"{sentence[0].upper()}{sentence[1:]}.",
-                source=source,
-                effect=effect,
-                unit=self.metric.unit if unit is None else unit,
-                margin=margin,
-                scale=scale,
-                table=self.table,
-                figure=self.figure,
-                seeds=values.index,
-                unmeasured_because=self.unmeasured_because,
-            )
-        )
+        common: dict[str, Any] = {
+            "study": self.study,
+            "task": self.task,
+            "claim": f"{sentence[0].upper()}{sentence[1:]}.",
+            "source": source,
+            "effect": effect,
+            "unit": self.metric.unit if unit is None else unit,
+            "margin": margin,
+            "scale": scale,
+            "table": self.table,
+            "figure": self.figure,
+            "unmeasured_because": self.unmeasured_because,
+        }
+        claim = evaluate_claim(values.to_numpy(), **common, seeds=values.index)
+        others = {name: evaluate_claim(one.to_numpy(), **common) for name, one in (controls or {}).items()}
+        self.claims.append(replace(claim, remark=_also_holds(claim, others, subject)))
 
-    def match(self, sentence: str, source: str, effect: str, gain: pd.Series) -> None:
-        """Claim that a gain, in the metric's unit, is no loss: at most `metric.matching` below 0."""
-        self.add(sentence, source, effect, gain, margin=-self.metric.matching)
+    def match(
+        self,
+        sentence: str,
+        source: str,
+        effect: str,
+        gain: pd.Series,
+        controls: Mapping[str, pd.Series] | None = None,
+        subject: str = "tickets",
+    ) -> None:
+        """Claim that a gain, in the metric's unit, is no loss: at most `metric.matching` below 0; see `add`."""
+        margin = -self.metric.matching
+        self.add(sentence, source, effect, gain, margin=margin, controls=controls, subject=subject)
 
     def ratio(self, sentence: str, source: str, effect: str, values: pd.Series, *, above: float = 1.0) -> None:
         """Claim that a ratio is larger than `above`."""
@@ -118,6 +132,28 @@ class TaskSheet(TaskTables):
         for one in sheets:
             one.fill()
         return [claim for one in sheets for claim in one.sheet.claims]
+
+
+def _also_holds(claim: Claim, controls: Mapping[str, Claim], subject: str) -> str:
+    """Say of which controls a supported claim holds, too, so that it does not tell its subject from them."""
+    if claim.verdict != "supported":
+        return ""
+    same = []
+    for name, one in controls.items():
+        if one.verdict == "supported":
+            numbers = claim_numbers(vars(one) | {"p_holm": one.p})
+            measured = amount(numbers["estimate"], one.unit), numbers["interval"]
+            same.append(f"{name} ({', '.join(filter(None, measured))})")
+    return f"The same holds of {listing(same)}: it does not tell {subject} from them." if same else ""
+
+
+def with_remarks(drawings: Sequence[Drawing], claims: Sequence[Claim]) -> list[Drawing]:
+    """Add to captions what figures show and their claims remark: with the claim that each remark is on."""
+    remarks: dict[str, list[str]] = {}
+    for claim in claims:
+        if claim.remark:
+            remarks.setdefault(claim.figure, []).append(f"{claim.claim} {claim.remark}")
+    return [replace(one, caption=" ".join([one.caption, *remarks.get(one.name, [])])) for one in drawings]
 
 
 def with_weights(*densities: float, of: str = "the weights") -> str:

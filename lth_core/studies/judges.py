@@ -33,10 +33,12 @@ ACCURACY = "judge_accuracy"
 def frechet_metric(dense: pd.Series) -> Metric:
     """Return the metric, where what is worse by no more than the spread of `dense` networks matches.
 
-    The spread is the standard deviation of their distances over seeds, to three digits; 0 for one seed.
+    The spread is the standard deviation of their distances over seeds, to three digits; 0 for one seed, nan where no
+    distance is known.
     """
     spread = float(dense.std())
-    return replace(FRECHET, matching=float(f"{spread:.3g}") if math.isfinite(spread) else 0.0)
+    unknown = 0.0 if dense.notna().any() else math.nan
+    return replace(FRECHET, matching=float(f"{spread:.3g}") if math.isfinite(spread) else unknown)
 
 
 def gans(config: Config, tasks: Iterable[str]) -> list[str]:

@@ -156,7 +156,7 @@ def test_claims_are_rows_with_the_effect_its_interval_and_the_verdict(run: Calla
         (row,) = csv.DictReader(file)
     assert list(row) == [
         *("study", "task", "claim", "source", "effect", "unit", "estimate", "low", "high", "n", "unmeasured", "margin"),
-        *("verdict", "p", "seeds_needed", "detectable", "note", "table", "figure", "p_holm", "verdict_holm"),
+        *("verdict", "p", "seeds_needed", "detectable", "note", "table", "figure", "remark", "p_holm", "verdict_holm"),
     ]
     assert row["effect"] == "value, at level 2" and row["n"] == "3" and row["verdict"] == "supported"
     # values 0.7 * (2, 3, 4) / 3: mean 0.7, standard error 0.7 / 3 / sqrt(3), t(2) = 4.302653

@@ -40,6 +40,12 @@ def test_a_claim_without_an_interval_says_why():
     assert "∞" not in text and "corrected:" not in text and "by chance" not in text
 
 
+def test_what_a_claim_remarks_stands_beside_its_interval_and_an_unknown_margin_is_said_to_be_one():
+    same = "The same holds of random masks: it does not tell tickets from them."
+    assert f"[1.00, 2.00] pp {same}" in words(page([claim("supported", remark=same)]))
+    assert "must exceed a margin that is not known" in words(page([claim("inconclusive", margin=math.nan)]))
+
+
 def test_the_interval_over_seeds_and_test_examples_is_shown_beside_the_plain_one_with_a_verdict_that_differs():
     wider = {"low_with_examples": 0.25, "high_with_examples": 2.75, "verdict_with_examples": "supported"}
     text = words(page([claim("supported", **wider)]))

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from lth_core.metrics import ACCURACY, Metric
-from lth_core.studies.claim_sheet import ClaimSheet, with_weights
+from lth_core.studies.base import Drawing
+from lth_core.studies.claim_sheet import ClaimSheet, with_remarks, with_weights
 
 STUDIES = Path(__file__).parents[2] / "lth_core" / "studies"
 GAINS = pd.Series([1.0, 2.0, 3.0], index=[0, 1, 2])
@@ -45,6 +47,40 @@ def test_what_matches_is_said_by_the_metric_alone() -> None:
     sheet.match("Tickets match", "A paper", "ticket minus dense", GAINS - 2.4)
     (claim,) = sheet.claims
     assert (claim.unit, claim.margin) == ("BLEU points", -0.5)
+
+
+def test_a_claim_that_holds_of_controls_too_says_so() -> None:
+    sheet = ClaimSheet("a-study", "digits", ACCURACY)
+    controls = {"random masks": GAINS - 2, "fresh weights": GAINS + 1, "shuffled weights": GAINS - 9}
+    for shift in (0, -2, -9):
+        sheet.match("Tickets match", "A paper", "ticket minus dense", 0.01 * GAINS + shift, controls)
+    sheet.add("Tickets win", "A paper", "ticket minus dense", GAINS + 3, controls=controls, subject="the winner")
+    sheet.add("Tickets win", "A paper", "ticket minus dense", GAINS + 3)
+    same = "The same holds of fresh weights (3.0 percentage points, [0.5, 5.5]): it does not tell"
+    assert [claim.remark for claim in sheet.claims] == [
+        f"{same} tickets from them.",
+        "",
+        "",
+        f"{same} the winner from them.",
+        "",
+    ]
+    assert [claim.verdict for claim in sheet.claims[:3]] == ["supported", "contradicted", "contradicted"]
+
+
+def test_captions_have_the_remarks_of_what_their_figures_show() -> None:
+    sheet = ClaimSheet("a-study", "digits", ACCURACY)
+    sheet.read_from("measurements", "tickets")
+    controls = {"random masks": 0.01 * GAINS, "fresh weights": 0.02 * GAINS}
+    sheet.match("Tickets match", "A paper", "effect", 0.01 * GAINS, controls)
+    drawings = [Drawing(name, "Two lines.", Figure) for name in ("tickets-digits", "tickets-others")]
+    said = (
+        "Tickets match. The same holds of random masks (0.020 percentage points, [−0.005, 0.045]) and fresh weights "
+        "(0.040 percentage points, [−0.010, 0.090])"
+    )
+    assert [drawing.caption for drawing in with_remarks(drawings, sheet.claims)] == [
+        f"Two lines. {said}: it does not tell tickets from them.",
+        "Two lines.",
+    ]
 
 
 def test_a_ratio_is_compared_with_one() -> None:

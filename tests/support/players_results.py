@@ -54,9 +54,9 @@ def config(judges: dict[str, str] | None = None, **options: Any) -> Config:
     return Config.model_validate({"tasks": tasks, "methods": METHODS, "judge": judge, "studies": studies})
 
 
-def tables(accuracy: float = 0.97) -> dict[str, pd.DataFrame]:
+def tables(accuracy: float = 0.97, **options: Any) -> dict[str, pd.DataFrame]:
     """The tables of `config()`; below an accuracy of 90% the judge's values are left out."""
-    the_study, settings = study(), config()
+    the_study, settings = study(**options), config(**options)
     measured, distances, judged = [], [], []
     for run in the_study.runs(settings):
         for seed in seeds_of(run.cohort):

@@ -61,13 +61,19 @@ class TaskClaims(TaskSheet):
         if level is None:
             return
         values, densities = self.view.curve("ticket")
+        controls = {self.nouns(name)[0]: self.view.curve(name)[0][level] for name in self.study.controls}
         self.sheet.match(
             f"Winning tickets exist: {with_weights(densities[level])}, tickets match the dense network's "
             f"{self.metric.label} (within {self.tolerance})",
             SURVEY,
             f"test {self.metric.label} at the end of training, {self.metric.minus('ticket', 'dense')}",
             self.metric.gain(values[level], self.view.dense),
+            {noun: self.metric.gain(one, self.view.dense) for noun, one in controls.items()},
         )
+
+    def nouns(self, control: str) -> tuple[str, str]:
+        """Return what sentences call a control, and one of its networks."""
+        return NOUNS.get(control, (f"branch {control}", control))
 
     def against(self, control: str) -> None:
         """Claim that tickets match the dense network with fewer weights than a control does."""
@@ -75,7 +81,7 @@ class TaskClaims(TaskSheet):
             matching_halvings(values, self.view.dense, densities, self.metric)
             for values, densities in (self.view.curve("ticket"), self.view.curve(control))
         )
-        several, one = NOUNS.get(control, (f"branch {control}", control))
+        several, one = self.nouns(control)
         self.sheet.add(
             f"Tickets match the dense network with fewer weights than {several}",
             SURVEY,

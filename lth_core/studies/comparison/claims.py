@@ -23,6 +23,8 @@ from lth_core.studies.comparison.view import View
 
 SPARSE, MODERATE = 0.05, 0.1
 """The densities from which methods are said to differ: sparsities of 95% and of 90%."""
+RANDOM_MASKS = {"random": "uniform random masks", "random-erk": "random masks of ERK densities"}
+"""Methods that look at nothing, and what sentences call them."""
 SAME_COST = 1.1
 """Costs that differ by at most this factor are the same: the lengths of trainings are planned by density alone."""
 RIGL = "Evci et al. 2020 (arXiv 1911.11134)"
@@ -77,13 +79,19 @@ class TaskClaims(TaskSheet):
         if not densities or not {*pair} <= view.contenders.keys():
             return
         labels = [view.contenders[name].label for name in pair]
-        add = self.sheet.match if at_least else self.sheet.add
-        tolerance = f" (within {view.metric.tolerance})" if at_least else ""
-        add(
-            f"{sentence}{tolerance}, {with_weights(*densities)}",
+        effect = f"test {view.metric.label} at the end of training, {view.metric.minus(*labels)}{_mean_over(densities)}"
+        gain = view.gain(*pair, densities, budget)
+        if not at_least:
+            self.sheet.add(f"{sentence}, {with_weights(*densities)}", source, effect, gain)
+            return
+        controls = [name for name in RANDOM_MASKS if name in view.contenders and name not in pair]
+        self.sheet.match(
+            f"{sentence} (within {view.metric.tolerance}), {with_weights(*densities)}",
             source,
-            f"test {view.metric.label} at the end of training, {view.metric.minus(*labels)}{_mean_over(densities)}",
-            view.gain(*pair, densities, budget),
+            effect,
+            gain,
+            {RANDOM_MASKS[name]: view.gain(name, pair[1], densities, budget) for name in controls},
+            subject=labels[0],
         )
 
     def of_all(self, sentence: str, source: str, gains: Mapping[str, pd.Series], than: str, more: bool) -> None:

@@ -39,9 +39,10 @@ class GenerativeTickets(Players):
 
     def figures(self, config: Config, tables: dict[str, pd.DataFrame]) -> list[Drawing]:
         """Draw the figures of every task, with captions that name what is drawn."""
+        from lth_core.studies.claim_sheet import with_remarks
         from lth_core.studies.generative_tickets.players_figures import drawings
 
-        return drawings(self, config, tables)
+        return with_remarks(drawings(self, config, tables), self.claims(config, tables))
 
     def claims(self, config: Config, tables: dict[str, pd.DataFrame]) -> list[Claim]:
         """Test the papers' claims about every task, as far as its levels reach."""

@@ -16,6 +16,8 @@ from lth_core.analysis.measurements import level_densities, nearest_level, per_s
 from lth_core.studies.claim_sheet import TaskSheet, with_weights
 from lth_core.studies.generative_tickets.study import RANDOM, REINIT, Design
 
+NOUNS = {RANDOM: "random masks", REINIT: "masks on fresh weights"}
+"""What sentences call controls."""
 SOURCES = {"vae": "Kalibhat et al. 2021", "diffusion": "Jiang et al. 2023"}
 """Objective -> the paper that found tickets under it."""
 MATCHING, SPARSE, NEAR = 0.2, 0.1, 1.35
@@ -84,6 +86,10 @@ class TaskClaims(TaskSheet):
             self.source,
             f"{self.label}, {self.metric.minus('ticket', 'dense')}",
             self.metric.gain(per_seed(self.rows(), "metric")[level], dense),
+            {
+                NOUNS.get(name, f"branch '{name}'"): self.metric.gain(per_seed(self.rows(name), "metric")[level], dense)
+                for name in self.study.controls
+            },
         )
 
     def against_random(self) -> None:

@@ -45,6 +45,10 @@ class Players(Design):
         """List the tasks of GANs."""
         return gans(config, self.tasks)
 
+    def prunes_generator_alone(self, config: Config, gan: str) -> bool:
+        """Tell whether a GAN's own method leaves its discriminator as it is."""
+        return any(pattern.startswith("discriminator") for pattern in config.methods[self.tasks[gan]].exclude)
+
     def methods(self, config: Config) -> dict[str, Method]:
         """Derive methods as the design does, once options fit the tasks. Raises ValueError where they do not."""
         for key, named, known in (

@@ -6,7 +6,7 @@ Where a claim speaks of the spread of seeds, that is the standard deviation of t
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -15,7 +15,7 @@ from lth_core.analysis.claims import Claim
 from lth_core.analysis.measurements import level_densities, nearest_level, per_seed, seed_means, select_dense
 from lth_core.config import Config
 from lth_core.studies.claim_sheet import with_weights
-from lth_core.studies.generative_tickets.claims import MATCHING, NEAR, SPARSE, TaskClaims
+from lth_core.studies.generative_tickets.claims import MATCHING, NEAR, NOUNS, SPARSE, TaskClaims
 from lth_core.studies.generative_tickets.players import Players, transferred
 from lth_core.studies.generative_tickets.study import RANDOM, REINIT
 from lth_core.studies.judges import ACCURACY, why_unfit
@@ -56,18 +56,19 @@ class TransferClaims(TaskClaims):
             return
         method, names = self.study.tasks[source], transferred(source)
         rows = {name: self.rows(name, method, table) for name in names}
-        level = nearest_level(rows[names[0]], SPARSE, within=NEAR)
-        if level is None:
-            return
-        given, random = (per_seed(rows[name], quantity)[level] for name in names)
-        pruned = with_weights(level_densities(rows[names[0]])[level], of="the generator's weights")
-        sentence = f"Tickets of the generator of '{source}' are better than random masks, {pruned}"
-        if table == "judged":
-            effect = f"{DISTANCE}, random mask minus transferred ticket"
-            self.sheet.add(sentence, KALIBHAT, effect, random - given, unit=UNIT)
-        else:
-            effect = f"{self.label}, {self.metric.minus('transferred ticket', 'random mask')}"
-            self.sheet.add(sentence, KALIBHAT, effect, self.metric.gain(given, random))
+        levels = (nearest_level(rows[names[0]], density, within=NEAR) for density in (MATCHING, SPARSE))
+        for level in dict.fromkeys(levels):
+            if level is None:
+                continue
+            given, random = (per_seed(rows[name], quantity)[level] for name in names)
+            pruned = with_weights(level_densities(rows[names[0]])[level], of="the generator's weights")
+            sentence = f"Tickets of the generator of '{source}' are better than random masks, {pruned}"
+            if table == "judged":
+                effect = f"{DISTANCE}, random mask minus transferred ticket"
+                self.sheet.add(sentence, KALIBHAT, effect, random - given, unit=UNIT)
+            else:
+                effect = f"{self.label}, {self.metric.minus('transferred ticket', 'random mask')}"
+                self.sheet.add(sentence, KALIBHAT, effect, self.metric.gain(given, random))
 
 
 @dataclass(frozen=True)
@@ -94,9 +95,7 @@ class GanClaims(TransferClaims):
 
     def at(self, level: int) -> str:
         """Say what part of the weights tickets of a level have: of those of the generator, where it is pruned alone."""
-        method = self.config.methods[self.study.tasks[self.task]]
-        alone = any(pattern.startswith("discriminator") for pattern in method.exclude)
-        of = "the generator's weights" if alone else "the weights"
+        of = "the generator's weights" if self.study.prunes_generator_alone(self.config, self.task) else "the weights"
         return with_weights(level_densities(self.rows())[level], of=of)
 
     @property
@@ -106,17 +105,25 @@ class GanClaims(TransferClaims):
 
     @property
     def seed_spread(self) -> float:
-        """Return the standard deviation of the dense networks' distances; 0 for a single seed."""
-        spread = float(self.dense_distances.std())
-        return spread if math.isfinite(spread) else 0.0
+        """Return the standard deviation of the dense networks' distances; nan where fewer than two are known."""
+        return float(self.dense_distances.std())
 
     def distances(self, level: int, branch: str = "ticket", method: str | None = None) -> pd.Series:
         """Return the distance of every seed's network at a level."""
         return per_seed(self.rows(branch, method, "judged"), "frechet_distance")[level]
 
-    def nearer(self, sentence: str, source: str, names: tuple[str, str], gain: pd.Series, margin: float = 0.0) -> None:
+    def nearer(
+        self,
+        sentence: str,
+        source: str,
+        names: tuple[str, str],
+        gain: pd.Series,
+        margin: float = 0.0,
+        controls: Mapping[str, pd.Series] | None = None,
+    ) -> None:
         """Claim that images of the first of two networks are nearer to test images than those of the second."""
-        self.sheet.add(sentence, source, f"{DISTANCE}, {names[1]} minus {names[0]}", gain, unit=UNIT, margin=margin)
+        effect = f"{DISTANCE}, {names[1]} minus {names[0]}"
+        self.sheet.add(sentence, source, effect, gain, unit=UNIT, margin=margin, controls=controls)
 
     # ------------------------------------------------------------ claims
 
@@ -125,7 +132,11 @@ class GanClaims(TransferClaims):
         if (level := self.level(DENSEST)) is not None:
             sentence = f"Images of tickets match those of dense networks within the spread of seeds, {self.at(level)}"
             gain = self.dense_distances - self.distances(level)
-            self.nearer(sentence, CHEN, ("ticket", "dense"), gain, -self.seed_spread)
+            controls = {
+                NOUNS.get(name, f"branch '{name}'"): self.dense_distances - self.distances(level, name)
+                for name in self.study.controls
+            }
+            self.nearer(sentence, CHEN, ("ticket", "dense"), gain, -self.seed_spread, controls)
 
     def against_random(self) -> None:
         """Claim that tickets are better than random masks at high sparsity, by more than the spread of seeds."""

@@ -178,7 +178,7 @@ def transfer(view: PlayerView) -> Drawing:
             rows = select(view.tables[table], view.task, view.study.tasks[source], branch)
             band(axes, rows, "density", quantity, role=role, label=label.format(source))
         densities = rows["density"].unique()
-        if is_judged:  # whose own tickets keep the discriminator, too
+        if is_judged:
             band(axes, view.curve(table), "density", quantity, role="ticket", label="ticket of its own")
             densities = view.curve(table)["density"].unique()
         reference(axes, dense[quantity])
@@ -194,6 +194,13 @@ def transfer(view: PlayerView) -> Drawing:
     caption = (
         f"The {what} of networks whose generator is that of a ticket of task '{source}', mask and weights, against "
         "random masks of the same counts on these weights, by the density of the generator; all else is not pruned. "
-        f"Lower is better.{f' {view.judge}' if is_judged else ''}"
+        f"{_own_ticket(view) if is_judged else ''}Lower is better.{f' {view.judge}' if is_judged else ''}"
     )
     return Drawing(f"transfer-{view.task}", f"{caption} {data_note(view.config.tasks[view.task], view.seeds)}", draw)
+
+
+def _own_ticket(view: PlayerView) -> str:
+    """Say what a GAN's own tickets are, beside those of another task, and what becomes of their discriminator."""
+    if view.study.prunes_generator_alone(view.config, view.task):
+        return "Ticket of its own: the task's, of its generator alone; its discriminator is not pruned, either. "
+    return "Ticket of its own: the task's, by the density of both players; its discriminator is pruned, too. "

@@ -35,9 +35,10 @@ class PretrainedTickets(Design):
 
     def figures(self, config: Config, tables: dict[str, pd.DataFrame]) -> list[Drawing]:
         """Draw tickets against their controls, and every mask on every task."""
+        from lth_core.studies.claim_sheet import with_remarks
         from lth_core.studies.pretrained_tickets.figures import drawings
 
-        return drawings(self, config, tables)
+        return with_remarks(drawings(self, config, tables), self.claims(config, tables))
 
     def claims(self, config: Config, tables: dict[str, pd.DataFrame]) -> list[Claim]:
         """Test the paper's claims about every task, as far as its levels reach."""

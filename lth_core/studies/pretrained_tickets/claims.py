@@ -6,6 +6,7 @@ does it: with the fewest weights whose tickets match. Validation data decide whi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -123,7 +124,17 @@ class DownstreamClaims(MaskClaims):
             f"{PAPER}; what matches: this project",
             f"{self.measured}, {self.metric.minus('ticket', 'dense')}",
             self.gain(self.at(level), self.dense()),
+            self.gains_of_controls(level, self.dense()),
         )
+
+    def gains_of_controls(
+        self, level: int, reference: pd.DataFrame, names: Sequence[str] | None = None
+    ) -> dict[str, pd.Series]:
+        """Return by how much controls that are trained at a level are better than a reference, by their nouns."""
+        rows = {name: self.at(level, name) for name in self.study.controls if names is None or name in names}
+        return {
+            WORSE.get(name, f"branch '{name}'"): self.gain(one, reference) for name, one in rows.items() if len(one)
+        }
 
     def fewest(self, control: str) -> tuple[int | None, str]:
         """Return the level at which a control is compared, and in words how it was chosen."""
@@ -173,6 +184,8 @@ class DownstreamClaims(MaskClaims):
             f"{PAPER}; what matches: this project",
             f"{self.measured}, {self.metric.minus('mask of the pre-training', 'own mask')}",
             self.gain(universal, self.at(level)),
+            self.gains_of_controls(level, self.at(level), [RANDOM]),
+            subject="that mask",
         )
         others = [task for task in self.study.tasks if task != self.task]
         if others:

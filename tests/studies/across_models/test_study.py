@@ -153,6 +153,15 @@ def test_claims_on_known_tables(
     assert claim.verdict == verdict and claim.n == 6
 
 
+def test_matching_says_which_controls_match_as_well(tables: dict[str, pd.DataFrame]) -> None:
+    existence = {
+        claim.task: claim for claim in study().claims(config(), tables) if claim.claim.startswith("Winning tickets")
+    }
+    assert {claim.verdict for claim in existence.values()} == {"supported"}
+    assert existence["lenet"].remark.startswith("The same holds of random masks (−0.02")
+    assert "fresh" not in existence["lenet"].remark and "fresh" in existence["vae"].remark
+
+
 def test_the_figure_marks_every_curve_at_its_lowest_density(tables: dict[str, pd.DataFrame]) -> None:
     (drawing,) = study().figures(config(), tables)
     assert [drawing.name] == study().figure_names(config())

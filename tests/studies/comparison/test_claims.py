@@ -47,6 +47,16 @@ def test_planted_effects_are_seen(everything: Known, sentence: str, effect: floa
     assert claim.verdict == ("supported" if effect > 0 else "contradicted")
 
 
+def test_no_worse_says_which_random_masks_are_no_worse_as_well(everything: Known) -> None:
+    assert not any(claim.remark for claim in claims(everything).values())
+    study, config, tables = everything
+    rows = tables["measurements"].copy()
+    lost = rows["metric"].where(rows["method"] != "random", rows["metric"] + 0.5)
+    claim = about((study, config, tables | {"measurements": rows.assign(metric=lost)}), "Gradual")
+    assert claim.remark.startswith("The same holds of uniform random masks (")
+    assert claim.remark.endswith("]): it does not tell gradual (GMP) from them.")
+
+
 def test_there_are_no_other_claims(everything: Known) -> None:
     assert len(claims(everything)) == len(PLANTED)
 

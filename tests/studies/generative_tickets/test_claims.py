@@ -49,6 +49,22 @@ def test_lower_is_better_and_each_kind_of_network_has_its_margin(task: str, word
         assert claim.verdict == verdict
 
 
+def test_matching_says_which_controls_match_as_well() -> None:
+    """With 25% of the weights fresh weights are worse by 0.8 of what matches, and random masks by 1.6."""
+    of_vae, of_diffusion = claims("vae")[0].remark, claims("diffusion")[0].remark
+    fresh = "The same holds of masks on fresh weights (−0.8000 nats, [−0.8020, −0.7980])"
+    assert of_vae == f"{fresh}: it does not tell tickets from them."
+    assert of_diffusion.startswith("The same holds of masks on fresh weights (−0.004000 squared noise, ")
+    measured = tables()["measurements"]
+    random, ticket = measured["branch"] == "random-mask", measured["branch"] == "ticket"
+    both = claims("vae", {"measurements": measured.assign(metric=measured["metric"] - random)})[0].remark
+    assert both.startswith("The same holds of random masks (−0.6000 nats, [−0.6040, −0.5960]) and masks")
+    worse = claims("vae", {"measurements": measured.assign(metric=measured["metric"] + ticket)})[0]
+    assert (worse.verdict, worse.remark) == ("contradicted", "")
+    assert not claims("vae", controls=["random-mask"])[0].remark
+    assert not any(claim.remark for claim in claims("vae")[1:])
+
+
 def test_images_of_tickets_are_nearer_to_real_ones() -> None:
     claim = claims("vae")[-1]
     assert (

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 import pytest
 
 from lth_core.analysis.claims import Claim, why_unmeasured
+from lth_core.report.numbers import claim_numbers
 from tests.support.players_results import BOTH, FARTHER, SPREAD, config, study, tables
 
 
@@ -81,6 +84,49 @@ def test_a_judge_that_is_not_fit_measures_no_claim_but_energy_distances(accuracy
     for claim in judged:
         assert (claim.n, claim.unmeasured, claim.verdict) == (0, 3, "inconclusive")
         assert claim.note == f"No replicate could be measured: {reason}." and why_unmeasured(claim) == reason
+
+
+def test_a_spread_that_an_unfit_judge_has_not_measured_is_no_margin() -> None:
+    unfit = {sentence: one for sentence, one in claims("gan", accuracy=0.5).items() if "spread of seeds" in sentence}
+    assert len(unfit) == 4 and all(math.isnan(claim.margin) for claim in unfit.values())
+    assert (
+        claim_numbers(vars(next(iter(unfit.values()))) | {"p_holm": math.nan})["margin"] == "a margin that is not known"
+    )
+
+
+def test_matching_within_the_spread_of_seeds_says_which_controls_match_as_well() -> None:
+    judged = tables()["judged"]
+    controls = judged["branch"].isin(["ticket", "random-mask"]) & (judged["level"] == 2)
+    nearer = judged["frechet_distance"].mask(controls, 10.5 + 0.9 * (judged["seed"] - 1))
+    (claim,) = (
+        one
+        for name, one in claims("gan", {"judged": judged.assign(frechet_distance=nearer)}).items()
+        if "match" in name
+    )
+    assert claim.verdict == "supported" and claim.remark == (
+        "The same holds of random masks (−0.50 points of Frechet distance, [−0.75, −0.25]): it does not tell tickets "
+        "from them."
+    )
+
+
+def test_transfers_are_compared_with_random_masks_in_both_directions_at_both_densities() -> None:
+    both = study(transfer_levels=[2, 3])
+    made = both.claims(config(transfer_levels=[2, 3]), tables(transfer_levels=[2, 3]))
+    passed = [(one.task, one.claim, one.estimate) for one in made if one.figure.startswith("transfer")]
+    said = "Tickets of the generator of '{}' are better than random masks, with {}% of the generator's weights."
+    assert passed == [
+        (task, said.format(source, density), pytest.approx(worth * level))
+        for task, source, worth in (("gan", "vae", 2), ("vae", "gan", 2))
+        for level, density in ((2, "25"), (3, "12.5"))
+    ]
+
+
+def test_a_transfer_that_is_worse_than_random_masks_is_contradicted() -> None:
+    judged = tables()["judged"]
+    by = (50 + 0.01 * judged["seed"]) * (judged["branch"] == "generator-from-vae")
+    made = claims("gan", {"judged": judged.assign(frechet_distance=judged["frechet_distance"] + by)})
+    (claim,) = (claim for claim in made.values() if claim.figure == "transfer-gan")
+    assert claim.verdict == "contradicted"
 
 
 def test_an_autoencoder_is_compared_by_its_metric() -> None:

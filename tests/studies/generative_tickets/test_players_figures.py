@@ -100,6 +100,27 @@ def test_passed_on_generators_are_drawn_in_the_metric_of_their_task(figures: dic
     assert labels(figures["transfer-gan"]) > {"ticket of vae", "ticket of its own"}
 
 
+def test_the_caption_of_transfers_says_what_becomes_of_the_discriminator_of_a_gans_own_ticket() -> None:
+    for method, said in (
+        ("generator", "the task's, of its generator alone; its discriminator is not pruned, either."),
+        ("imp", "the task's, by the density of both players; its discriminator is pruned, too."),
+    ):
+        options = {"tasks": {"gan": method, "vae": "imp"}}
+        known = {drawing.name: drawing for drawing in study(**options).figures(config(**options), tables(**options))}
+        assert f"Ticket of its own: {said} Lower is better" in known["transfer-gan"].caption
+        assert "of its own" not in known["transfer-vae"].caption
+
+
+def test_captions_have_what_claims_remark(figures: dict[str, Drawing]) -> None:
+    made, measured = tables(), tables()["measurements"]
+    same = measured["branch"].isin(["ticket", "random-mask"]) & (measured["task"] == "vae")
+    value = 25 + 1.01 * (measured["seed"] - 1)  # that of the dense network, but for a little by seed
+    made["measurements"] = measured.assign(metric=measured["metric"].mask(same, value))
+    drawings = {drawing.name: drawing for drawing in study().figures(config(), made)}
+    assert drawings["tickets-vae"].caption.endswith("it does not tell tickets from them.")
+    assert not any("does not tell" in drawing.caption for drawing in figures.values())
+
+
 def test_a_judge_that_is_not_good_enough_is_named_in_one_line() -> None:
     drawings = study().figures(config(), tables(accuracy=0.89))
     assert "No distances are reported, because the classifier of task 'judge' knows 89%" in drawings[0].caption

@@ -53,6 +53,21 @@ def test_tickets_match_with_60_percent_of_the_weights_within_a_hundredth_of_a_bi
     assert claim.verdict == verdict
 
 
+def test_matching_says_which_controls_match_as_well(whole: Known) -> None:
+    """The random masks that are planted lose a tenth of a bit, fresh and permuted weights more."""
+    sentences = {"Matching tickets exist: with 60%": "tickets", "The mask of the pre-training transfers": "that mask"}
+    assert not any(about(whole, "words", sentence).remark for sentence in sentences)
+    same = whole
+    for seed in range(3):
+        random = f"task == 'words' and branch == 'random-mask' and seed == {seed}"
+        same = changed(same, random, -0.1 + 4e-4 * seed)
+        same = changed(same, f"task == 'words' and branch == 'ticket' and seed == {seed}", 2e-4 * seed)
+    for sentence, subject in sentences.items():
+        remark = about(same, "words", sentence).remark
+        assert remark.startswith("The same holds of random masks (") and "fresh" not in remark
+        assert remark.endswith(f"]): it does not tell {subject} from them.")
+
+
 @pytest.mark.parametrize(
     ("sentence", "lost"),
     [("random masks", 0.1), ("the same masks on fresh weights", 0.5), ("permuted pre-trained weights", 0.3)],
