@@ -27,6 +27,8 @@ from lth_core.tasks.metrics import metrics_of
 
 NOUNS = {RANDOM: "random masks with the same counts per layer", REINIT: "the tickets' masks on fresh weights"}
 """What captions call the controls."""
+DRAWN = {"vae": "latent numbers", "diffusion": "noise"}
+"""Objective -> what is drawn for every test image that networks are measured on."""
 
 
 @dataclass(frozen=True)
@@ -88,13 +90,25 @@ def tickets(view: View) -> Drawing:
         "many training images, the floor of what images that are drawn can come to. Lower is better in every panel."
     )
     note = data_note(view.config.tasks[view.task], view.seeds)
-    return Drawing(f"tickets-{view.task}", " ".join(filter(None, [caption, view.proportion, note])), draw)
+    sentences = [caption, view.proportion, _draws(view), note]
+    return Drawing(f"tickets-{view.task}", " ".join(filter(None, sentences)), draw)
 
 
 def against(controls: Sequence[str], others: Sequence[str] = ()) -> str:
     """Say what tickets are drawn against: controls and others; empty for none."""
     compared = listing([*(NOUNS.get(name, f"branch {name}") for name in controls), *others])
     return f" against {compared}" if compared else ""
+
+
+def _draws(view: View) -> str:
+    """Say that one draw of what is random is measured; empty for an objective without."""
+    drawn = DRAWN.get(view.config.tasks[view.task].objective.name)
+    if drawn is None:
+        return ""
+    return (
+        f"Every test image has one draw of {drawn}, the same for all networks: another draw would shift all of them "
+        "together, and intervals, which are over seeds, do not contain that."
+    )
 
 
 def _drawing(view: View) -> list[str]:

@@ -63,6 +63,12 @@ def test_captions_name_what_each_panel_draws(figures: dict[str, Drawing]) -> Non
     assert "by density those of tickets; all of seed 0" in sheet.caption
 
 
+def test_captions_say_that_test_images_have_one_draw_of_what_is_random(figures: dict[str, Drawing]) -> None:
+    for task, drawn in (("vae", "latent numbers"), ("diffusion", "noise")):
+        said = f"Every test image has one draw of {drawn}, the same for all networks: another draw would shift"
+        assert said in figures[f"tickets-{task}"].caption and said not in figures[f"samples-{task}"].caption
+
+
 def test_all_kinds_of_networks_are_drawn_with_the_floor(figures: dict[str, Drawing]) -> None:
     metric, _, images = figures["tickets-vae"].draw().axes
     lines = {str(line.get_label()) for line in metric.get_lines()}
