@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from io import BytesIO
 from pathlib import Path
@@ -41,7 +41,12 @@ INDEX = """# Gallery
 What these studies find when they are run as they come: one figure for each, and all claims with their numbers. A claim
 that is contradicted on a small network may still hold elsewhere ([What the numbers mean](../explanation/numbers.md)).
 `python -m docs.gallery_pages` writes these pages from the tables and figures of a run; nothing is copied by hand.
+
+In brackets is how many verdicts are left after Holm's correction for the number of a study's claims. In a study of many
+claims, some verdicts are expected to be wrong without it.
 """
+FIRST = "frankle2019"
+"""The study that the gallery begins with: the paper that the others follow."""
 
 
 def add(
@@ -65,7 +70,8 @@ def add(
         picture = f"{name}-{study}.png"
         path = figure_file(str(run / "reports"), name, study, figure, "png")
         (folder / picture).write_bytes(small(read_bytes(path)))
-        studies[study] = {"picture": picture, **Counter(claim["verdict"] for claim in of_study)}
+        counted = {key: count_verdicts(claim[key] for claim in of_study) for key in ("verdict", "verdict_holm")}
+        studies[study] = {"picture": picture, **counted}
         parts.append(section(study, picture, captions[figure], of_study))
     front = yaml.safe_dump({**facts, "studies": studies}, sort_keys=False, allow_unicode=True)
     text = f"Made with `{facts['command']}` on {facts['date']}. {facts.get('about', '')}".strip()
@@ -92,7 +98,8 @@ def row(claim: Mapping[str, Any]) -> tuple[str, ...]:
     numbers = claim_numbers(claim)
     changed = claim["verdict_holm"] != claim["verdict"]
     verdict = VERDICTS[claim["verdict"]] + (f"; after Holm {claim['verdict_holm']}" if changed else "")
-    measured = f"**{numbers['estimate']}** {claim['unit']}: {claim['effect']}"
+    margin = f"; must exceed {numbers['margin']}" if claim["margin"] else ""
+    measured = f"**{numbers['estimate']}** {claim['unit']}: {claim['effect']}{margin}"
     sentence = " ".join(filter(None, [f"{claim['claim']} ({claim['source']})", claim["remark"]]))
     return sentence, measured, numbers["interval"] or claim["note"], claim["n"], verdict
 
@@ -103,11 +110,15 @@ def alt(seen: str) -> str:
 
 
 def small(png: bytes, width: int = 1100) -> bytes:
-    """Scale a picture down and reduce its colours until it has LARGEST bytes at most."""
+    """Scale a picture down until it has LARGEST bytes at most, in 128 colours.
+
+    The colours are those of an octree: by median cut, the thin lines of two curves can come out in one colour.
+    """
     image = Image.open(BytesIO(png)).convert("RGB")
     while True:
         size = (width, round(image.height * width / image.width))
-        reduced = image.resize(size, Image.Resampling.LANCZOS).quantize(128, dither=Image.Dither.NONE)
+        scaled = image.resize(size, Image.Resampling.LANCZOS)
+        reduced = scaled.quantize(128, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
         stored = BytesIO()
         reduced.save(stored, "PNG", optimize=True)
         if stored.tell() <= LARGEST:
@@ -119,7 +130,7 @@ def index(folder: Path = FOLDER) -> None:
     """Write the index of the pages: for each study, the pages that have it and their verdicts."""
     pages = {path.name: front_of(path) for path in sorted(folder.glob("*.md")) if path.name != "index.md"}
     parts = [INDEX.rstrip(), *([] if pages else ["No run has been added yet."])]
-    for name in registry.study.names():
+    for name in sorted(registry.study.names(), key=lambda name: name != FIRST):
         having = {page: front for page, front in pages.items() if name in front["studies"]}
         if having:
             registered: Any = registry.study.get(name)
@@ -135,9 +146,16 @@ def index(folder: Path = FOLDER) -> None:
     (folder / "index.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
-def counts(entry: Mapping[str, Any]) -> tuple[str, ...]:
+def count_verdicts(verdicts: Iterable[str]) -> dict[str, int]:
     """The numbers of verdicts of each kind."""
-    return tuple(str(entry.get(verdict, 0)) for verdict in VERDICTS)
+    counted = Counter(verdicts)
+    return {verdict: counted[verdict] for verdict in VERDICTS}
+
+
+def counts(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    """The numbers of verdicts of each kind and, where it is another one, what Holm's correction leaves of it."""
+    pairs = [(entry["verdict"][verdict], entry["verdict_holm"][verdict]) for verdict in VERDICTS]
+    return tuple(f"{plain}" if plain == left else f"{plain} ({left})" for plain, left in pairs)
 
 
 def front_of(path: Path) -> dict[str, Any]:

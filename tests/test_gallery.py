@@ -8,12 +8,15 @@ from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 from PIL import Image
 
 from docs import gallery_pages
 from lth_core.analysis.claims import CLAIM_COLUMNS, Claim, claim_row
+from lth_core.drawing.colours import SERIES
 from lth_core.storage.files import write_text
 from lth_core.storage.paths import captions_file, claims_file, figure_file
 from lth_core.storage.tables import write_table
@@ -52,7 +55,9 @@ def picture(pixels: np.ndarray) -> bytes:
 def run(tmp_path: Path) -> Path:
     """The claims, captions and figures of a run."""
     columns = [*CLAIM_COLUMNS, "p_holm", "verdict_holm"]
-    other = replace(CLAIM, claim="Random masks match.", verdict="contradicted", estimate=-1.5, low=-2.0, high=-1.0)
+    other = replace(
+        CLAIM, claim="Random masks match.", verdict="contradicted", estimate=-1.5, low=-2.0, high=-1.0, margin=-0.5
+    )
     rows = [(*claim_row(CLAIM), 0.08, "inconclusive"), (*claim_row(other), 0.01, "contradicted")]
     write_table(claims_file(str(tmp_path / "results"), "config"), columns, rows)
     reports = str(tmp_path / "reports")
@@ -84,7 +89,7 @@ def test_a_page_has_the_figure_and_the_numbers_of_the_run(run: Path, tmp_path: P
     assert "*Accuracy of tickets.*" in page
     assert "| Tickets match. (Frankle & Carbin 2019) | **0.43** percentage points: ticket minus dense |" in page
     assert "| [0.10, 0.80] | 25 | ✓ supported; after Holm inconclusive |" in page
-    assert "| ✗ contradicted |" in page
+    assert "ticket minus dense; must exceed −0.5 percentage points | [−2.00, −1.00] | 25 | ✗ contradicted |" in page
     assert (folder / "config-frankle2019.png").stat().st_size <= gallery_pages.LARGEST
 
 
@@ -93,18 +98,35 @@ def test_another_figure_can_be_chosen(run: Path, tmp_path: Path) -> None:
     assert "*Other.*" in (tmp_path / "gallery/config.md").read_text()
 
 
-def test_the_index_counts_the_verdicts_of_every_page(run: Path, tmp_path: Path) -> None:
+def test_the_index_counts_the_verdicts_of_every_page_and_what_holm_leaves_of_them(run: Path, tmp_path: Path) -> None:
     folder = tmp_path / "gallery"
     gallery_pages.add("config", run, FACTS, [], folder)
     gallery_pages.index(folder)
     index = (folder / "index.md").read_text()
-    assert "| [LeNet on digits](config.md#frankle2019) | 1 | 1 | 0 | `make figures` |" in index
+    assert "| [LeNet on digits](config.md#frankle2019) | 1 (0) | 1 | 0 (1) | `make figures` |" in index
     assert index.count("\n## ") == 1  # studies that no page has are not listed
 
 
 def test_pictures_stay_small() -> None:
     noise = np.random.default_rng(0).integers(0, 255, (900, 900, 3), dtype=np.uint8)  # which compresses badly
     assert len(gallery_pages.small(picture(noise))) <= gallery_pages.LARGEST
+
+
+def test_lines_keep_their_colours() -> None:
+    """Thin lines with bands in the palette of the figures are told apart in the small picture."""
+    figure, axes = plt.subplots(1, 3, figsize=(12, 4), dpi=150)
+    for panel in axes:
+        for number, colour in enumerate(SERIES):
+            panel.plot([0, 1], [number, number + 0.5], color=colour, linewidth=1.5, marker="o", label=colour)
+            panel.fill_between([0, 1], [number, number + 0.1], [number + 0.4, number + 0.9], color=colour, alpha=0.2)
+        panel.legend()
+    stored = BytesIO()
+    figure.savefig(stored)
+    plt.close(figure)
+    image = Image.open(BytesIO(gallery_pages.small(stored.getvalue()))).convert("RGB")
+    seen = np.unique(np.asarray(image).reshape(-1, 3), axis=0).astype(int)
+    for colour in SERIES:
+        assert np.abs(seen - np.round(255 * np.array(to_rgb(colour)))).max(1).min() <= 12, colour
 
 
 def test_the_index_is_up_to_date(tmp_path: Path) -> None:
