@@ -157,7 +157,7 @@ def players(view: PlayerView) -> Drawing:
     both = f"{starts and ';'} and with both players pruned" if view.task in view.study.both else ""
     caption = (
         f"The Frechet distance of drawn images to test images, by density: with the generator pruned alone{starts}"
-        f"{both}. Lower is better. {view.judge}"
+        f"{both}. Dotted: that of {view.floor}. Lower is better. {view.judge}"
     )
     return Drawing(f"players-{view.task}", f"{caption} {data_note(view.config.tasks[view.task], view.seeds)}", draw)
 

@@ -89,6 +89,8 @@ def test_other_discriminators_are_drawn_beside_the_generator_alone(figures: dict
 )
 def test_the_caption_of_players_names_only_what_is_drawn(options: dict, said: str, drawn: set[str]) -> None:
     drawings = {drawing.name: drawing for drawing in study(**options).figures(config(**options), tables())}
+    seen = "on which the judge was trained, as there are too few others"
+    said = said.replace(" Lower", f" Dotted: that of as many training images, the floor, {seen}. Lower")
     assert f"with the generator pruned {said} is better." in drawings["players-gan"].caption
     always = {"generator pruned alone", "dense network", "training images (floor)"}
     assert labels(drawings["players-gan"]) == drawn | always
