@@ -69,7 +69,23 @@ class Tangled(nn.Module):
         return self.last(functional.relu(self.hidden(means)))
 
 
-NETWORKS = {"plain": plain, "normalized": normalized, "residual": Residual, "tangled": Tangled}
+class Renamed(nn.Module):
+    """Values that are changed in place under their last names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(2, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1)
+        self.alias, self.nothing, self.relu = nn.Identity(), nn.Dropout(0.0), nn.ReLU(inplace=True)
+        self.last = nn.Linear(4, 3)
+
+    def forward(self, images: Tensor) -> Tensor:
+        active = self.relu(self.alias(self.first(images)))
+        both = self.nothing(self.second(active))
+        both += active
+        return self.last(both.mean((2, 3)))
+
+
+NETWORKS = {"plain": plain, "normalized": normalized, "residual": Residual, "tangled": Tangled, "renamed": Renamed}
 
 
 def pruned(module: nn.Module, density: float) -> Tensors:

@@ -58,6 +58,18 @@ class _NotUnderstood(Exception):
     """Something that is not known here."""
 
 
+class _Tracer(Tracer):
+    """Keeps `+=`, which torch.fx takes for a sum, as what it is: it changes the value under its other names, too."""
+
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        return _Value(node, self)
+
+
+class _Value(fx.Proxy):
+    def __iadd__(self, other: Any) -> Any:
+        return self.tracer.create_proxy("call_function", operator.iadd, (self, other), {})
+
+
 @dataclass(frozen=True)
 class _Read:
     """A value of the traced graph: its number, and whether it has been flattened."""
@@ -68,7 +80,7 @@ class _Read:
 
 def _read(module: nn.Module, input_shape: Shape) -> ConvolutionNetwork:
     reader = _Reader(module, input_shape)
-    for node in Tracer().trace(module).nodes:
+    for node in _Tracer().trace(module).nodes:
         reader.read(node)
     if reader.output != reader.steps[-1].target or reader.shapes[-1][1:] != (1, 1):
         raise _NotUnderstood(reader.output)
@@ -187,16 +199,23 @@ class _Reader:
         step = Convolution(source, self.next, weight, bias, False, kernel, stride, padding)
         self._add(node, step, (layer.out_channels, rows, columns))
 
-    def _relu(self, node: fx.Node, read: _Read, in_place: bool) -> None:
-        if in_place and len(node.all_input_nodes[0].users) > 1:  # others would see it, too
+    def _change(self, node: fx.Node, read: _Read) -> None:
+        """Refuse a change in place of the images, or of a value that something else takes, by whatever name."""
+        names = {name for name, value in self.values.items() if value.number == read.number}
+        others = {user for name in names for user in name.users if user.target != "size"} - names - {node}
+        if others or not read.number:
             raise _NotUnderstood(node)
+
+    def _relu(self, node: fx.Node, read: _Read, in_place: bool) -> None:
+        if in_place:
+            self._change(node, read)
         self._add(node, Sum(read.number, self.next, None, True), self.shapes[read.number], read.flat)
 
     def _sum(self, node: fx.Node, one: _Read, other: _Read, in_place: bool) -> None:
         if self.shapes[one.number] != self.shapes[other.number] or one.flat != other.flat:
             raise _NotUnderstood(node)
-        if in_place and len(node.all_input_nodes[0].users) > 1:
-            raise _NotUnderstood(node)
+        if in_place:
+            self._change(node, one)
         self._add(node, Sum(one.number, self.next, other.number, False), self.shapes[one.number], one.flat)
 
     def _average(self, node: fx.Node, read: _Read, flat: bool) -> None:

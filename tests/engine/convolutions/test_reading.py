@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -149,6 +150,39 @@ def test_everything_else_is_left_to_autograd(what: str) -> None:
     module = REFUSED[what]()
     assert read_network(module, SHAPE) is None
     assert module.training
+
+
+def add_to(value: Tensor, other: Tensor) -> Tensor:
+    """Change a value in place, and return it."""
+    value += other
+    return value
+
+
+CHANGED_UNDER_ANOTHER_NAME: dict[str, Callable[[Any, Tensor], Tensor]] = {
+    "identity": lambda part, x: part.more(part.relu(part.alias(x))) + x,
+    "identity, first": lambda part, x: x + part.more(part.relu(part.alias(x))),
+    "dropout of nothing": lambda part, x: part.more(part.relu(part.nothing(x))) + x,
+    "two names": lambda part, x: part.relu(part.alias(x)) + part.more(part.nothing(x)),
+    "name of a name": lambda part, x: part.more(part.relu(part.alias(part.nothing(x)))) + x,
+    "the result is not used": lambda part, x: (part.relu(part.alias(x)), part.more(x))[1],
+    "a sum": lambda part, x: part.more(add_to(part.alias(x), torch.relu(x))) + x,
+    "a sum, one name": lambda part, x: part.more(add_to(x, torch.relu(x))) + x,
+    "operator.iadd": lambda part, x: part.more(operator.iadd(part.alias(x), torch.relu(x))) + x,
+}
+
+
+@pytest.mark.parametrize("what", CHANGED_UNDER_ANOTHER_NAME)
+def test_a_value_that_is_changed_under_another_name_and_used_is_left_to_autograd(what: str) -> None:
+    layers = {"alias": nn.Identity(), "nothing": nn.Dropout(0.0), "relu": nn.ReLU(inplace=True)}
+    assert read(CHANGED_UNDER_ANOTHER_NAME[what], more=nn.Conv2d(4, 4, 3, padding=1), **layers) is None
+
+
+def test_images_that_are_changed_are_left_to_autograd() -> None:
+    assert read_network(nn.Sequential(nn.ReLU(inplace=True), nn.Conv2d(3, 4, 8), nn.Flatten()), SHAPE) is None
+
+
+def test_flattened_maps_that_are_changed_are_changed() -> None:
+    assert read_network(Ending(lambda x: functional.relu(x.flatten(1), inplace=True) + x.flatten(1), 4), SHAPE) is None
 
 
 def test_layers_with_hooks_are_left_to_autograd() -> None:
