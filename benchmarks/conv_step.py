@@ -31,6 +31,7 @@ from benchmarks.rows import Row, in_new_process
 from lth_core.config import Initialization, Recipe
 from lth_core.data.reading import open_data
 from lth_core.data.splits import Images, Splits
+from lth_core.engine.batch_norm import precise
 from lth_core.jobs.support.trainings import prepare
 from lth_core.models.initialization import initialize_cohort
 from lth_core.planning import catalogue
@@ -148,7 +149,7 @@ def project_task(contest: Contest, data: str, precision: str = "float32") -> Tas
         augment=contest.augment,
         precision=precision,
     )
-    return build_task(network(contest), open_data(data), recipe, torch.device("cpu"))
+    return build_task(precise(network(contest)), open_data(data), recipe, torch.device("cpu"))
 
 
 def first_weights(contest: Contest) -> Tensors:

@@ -28,6 +28,7 @@ from benchmarks.rows import Row, in_new_process
 from lth_core.config import Initialization, Recipe
 from lth_core.data.reading import open_data
 from lth_core.data.splits import Splits
+from lth_core.engine.batch_norm import precise
 from lth_core.engine.convolutions import choice
 from lth_core.jobs.support.trainings import prepare
 from lth_core.models.initialization import initialize_cohort
@@ -81,8 +82,8 @@ def spent(contest: SparseContest, data: str, density: float, dense: bool) -> Spe
     if dense:
         choice.DENSEST = -1.0
     prepare(torch.device("cpu"))
-    for kernels in ("layer_kernels", "map_kernels"):
-        importlib.import_module(f"lth_core.engine.convolutions.{kernels}")
+    for kernels in ("convolutions.layer_kernels", "convolutions.map_kernels", "batch_norm_kernels"):
+        importlib.import_module(f"lth_core.engine.{kernels}")
     before = megabytes("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # the most from here on
     recipe = Recipe(
@@ -92,7 +93,7 @@ def spent(contest: SparseContest, data: str, density: float, dense: bool) -> Spe
         evaluate_every=WARM_UP + contest.steps,
         augment=contest.augment,
     )
-    task = build_task(network(contest), open_data(data), recipe, torch.device("cpu"))
+    task = build_task(precise(network(contest)), open_data(data), recipe, torch.device("cpu"))
     mask = masks(task.module, density)
     weights = initialize_cohort(partial(network, contest), Initialization(), [0])
     state = start_state(task, {name: value * mask.get(name, 1) for name, value in weights.items()}, mask)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
-from benchmarks import conv_step
+from benchmarks import conv_step, sparse_conv_step
+from lth_core.engine.batch_norm import PreciseBatchNorm
 
 
 def test_a_row_per_network_and_precision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,6 +26,26 @@ def test_a_row_per_network_and_precision(tmp_path: Path, monkeypatch: pytest.Mon
         f"{network}, batch 4, {precision}" for network in ("Conv-2", "ResNet-20") for precision in ("float32", "bf16")
     ]
     assert all(len(row.values) == 1 and row.median > 0 for row in rows)
+
+
+@pytest.mark.parametrize("benchmark", [conv_step, sparse_conv_step])
+def test_batch_norms_are_those_of_the_projects_jobs(
+    benchmark: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plain one would be faster or slower than what a run computes."""
+    norms = []
+
+    def keep(module: nn.Module, *_: object) -> None:
+        norms.extend(type(layer) for layer in module.modules() if isinstance(layer, nn.BatchNorm2d))
+        raise InterruptedError
+
+    monkeypatch.setattr(benchmark, "build_task", keep)
+    with conv_step.stored(conv_step.photographs(str(tmp_path), 100)) as data, pytest.raises(InterruptedError):
+        if benchmark is conv_step:
+            conv_step.project_task(conv_step.CONTESTS[1], data)
+        else:
+            sparse_conv_step.spent(sparse_conv_step.CONTESTS[1], data, 0.05, dense=False)
+    assert set(norms) == {PreciseBatchNorm}
 
 
 def test_every_loop_is_timed_on_the_same_number_of_steps() -> None:
