@@ -1,7 +1,8 @@
 """Batch norm, sums and pooling of maps, and their gradients, compiled; layer_kernels.py says how maps lie in memory.
 
 `layout` of a map: channels, rows, columns, numbers between chunks, planes and rows, the first number, and the chunks
-and examples of all. `kept` has a vector of ones, then one that is 0 for the examples by which the last chunk is padded.
+and examples of all. `kept` has a vector of ones, one that is 0 for the examples by which the last chunk that has any is
+padded, and one of zeros for chunks that have none.
 Sums over a batch are those of rows, in float32, added up in float64; variances are of the distances from the mean.
 """
 
@@ -35,7 +36,8 @@ def at_row(layout, chunk, channel, row):
 @numba.njit(**OPTIONS)
 def weights_of(layout, chunk):
     """Where the weights of a chunk's examples begin."""
-    return LANES if chunk == layout[7] - 1 else 0
+    left = layout[8] - chunk * LANES
+    return 0 if left >= LANES else LANES if left > 0 else 2 * LANES
 
 
 @numba.njit(**OPTIONS)

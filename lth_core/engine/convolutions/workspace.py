@@ -71,7 +71,7 @@ class Workspace:
         """Mean of a batch norm's inputs and inverse of their standard deviation, by its path."""
         units = [prod(network.shapes[step.source]) for step in network.steps if isinstance(step, Linear)]
         self.nothing = np.zeros(max([*units, *(shape[0] for shape in network.shapes)]), np.float32)
-        self.kept = np.ones(2 * LANES, np.float32)
+        self.kept = np.repeat(np.array([1, 1, 0], np.float32), LANES)
         self.examples = 0
         self.turns = list(turns(self))
 
@@ -80,9 +80,9 @@ class Workspace:
         return self.chunks * LANES
 
     def hold(self, examples: int) -> None:
-        """Say how many examples there are; the others count for nothing."""
+        """Say how many examples there are, from 1 to `capacity`; the others count for nothing."""
         self.examples = examples
-        self.kept[LANES:] = np.arange(LANES) < examples - (self.chunks - 1) * LANES
+        self.kept[LANES : 2 * LANES] = np.arange(LANES) < examples % LANES
 
 
 def border_of(network: ConvolutionNetwork) -> tuple[int, int]:

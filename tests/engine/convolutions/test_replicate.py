@@ -22,10 +22,11 @@ from lth_core.engine.convolutions.workspace import LANES
 from tests.support.convolutions import IMAGE, NETWORKS, by_autograd, fill_gradient, pruned, replicate
 
 
-def compare(module: nn.Module, examples: int, density: float) -> None:
+def compare(module: nn.Module, examples: int, density: float, capacity: int = 0) -> None:
     """Outputs, gradients, running statistics and an evaluation of a network, but for rounding."""
     masks = pruned(module, density)
-    network = replicate(module, masks, examples)
+    network = replicate(module, masks, max(capacity, examples))
+    network.outputs(100 * torch.randn(max(capacity, examples), *IMAGE), training=False)  # which may not be left
     images, labels = torch.randn(examples, *IMAGE), torch.randint(0, 3, (examples,))
     expected, exact = by_autograd(module, images, labels)
     outputs = network.outputs(images)
@@ -51,6 +52,13 @@ def compare(module: nn.Module, examples: int, density: float) -> None:
 def test_it_computes_what_autograd_does(name: str, examples: int, density: float, seed: int) -> None:
     torch.manual_seed(seed)
     compare(NETWORKS[name](), examples, density)
+
+
+@pytest.mark.parametrize("name", sorted(NETWORKS))
+@pytest.mark.parametrize("examples", [5, 16, 20, 32])
+def test_memory_may_be_for_more_examples(name: str, examples: int) -> None:
+    torch.manual_seed(0)
+    compare(NETWORKS[name](), examples, 0.5, capacity=70)
 
 
 @pytest.mark.parametrize("stride", [1, 2, 3])
