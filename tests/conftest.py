@@ -27,8 +27,8 @@ from lth_core.tasks.opening import build_task
 
 torch.set_num_threads(1)
 catalogue.register()  # tests use built-in functions by name; jobs import the modules that their specs name
-# How fast examples are made says something of the machine only: several processes test at once.
-settings.register_profile("busy machine", suppress_health_check=[HealthCheck.too_slow])
+# How fast examples are made and run says something of the machine only: several processes test at once.
+settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy machine")
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background of a script
 

@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from lth_core.metrics import amount
+
 
 def number(value: float, decimals: int | None = None) -> str:
     """Write a number for readers: with that many decimals, or as short as it is; an unknown one is a dash."""
@@ -77,7 +79,7 @@ def _margin(margin: float, unit: str) -> str:
     """
     if math.isnan(margin):
         return "a margin that is not known"
-    return f"{number(float(f'{margin:.3g}'))} {unit}" if margin else "0"
+    return amount(number(float(f"{margin:.3g}")), unit) if margin else "0"
 
 
 def p_value_words(p: float) -> str:

@@ -40,6 +40,11 @@ def test_a_claim_without_an_interval_says_why():
     assert "∞" not in text and "corrected:" not in text and "by chance" not in text
 
 
+def test_a_margin_of_one_is_singular():
+    text = words(page([claim("supported", unit="nats", margin=1.0)]))
+    assert "must exceed 1 nat" in text and "must exceed 1 nats" not in text
+
+
 def test_what_a_claim_remarks_stands_beside_its_interval_and_an_unknown_margin_is_said_to_be_one():
     same = "The same holds of random masks: it does not tell tickets from them."
     assert f"[1.00, 2.00] pp {same}" in words(page([claim("supported", remark=same)]))
