@@ -19,7 +19,7 @@ snakemake := $(python) -m snakemake --logger lth --cores $(CORES)
 .PHONY: help figures everything test test-slurm lint faults benchmark gpu docs cluster hugging-face venv
 
 help: ## list these commands
-	@awk -F ': .*## ' '/^[a-z-]+:.*## / {printf "  make %-12s%s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ': .*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 figures: venv ## make the figures, claims and page of the default config: reports/index.html
 	@$(if $(CONFIG),$(python) -m lth_core check $(CONFIG) && )$(snakemake) $(if $(CONFIG),--configfile $(CONFIG))

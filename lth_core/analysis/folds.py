@@ -23,7 +23,7 @@ def with_examples(claim: Claim, without: np.ndarray) -> tuple[float, float, str]
 
     It is the one over seeds, widened on both sides: half its width is the root of the summed squares of those over
     seeds and over examples alone, each with the quantile of Student's t for its own number, which covers the effect
-    with a chance of 95% or more (Banerjee 1960). None where there is no interval over seeds, where the effect is the
+    with a chance of about 95% (Banerjee 1960). None where there is no interval over seeds, where the effect is the
     same without every fold, as it does not depend on the test examples, or where it is undefined without some fold.
 
     Args:
