@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,12 +13,18 @@ from typing import Any
 
 import lth_core
 from lth_core.planning import configdoc
-from lth_core.planning.configfile import ConfigError
+from lth_core.planning.configfile import ConfigError, load
 from lth_core.planning.plan import Plan
 from lth_core.planning.precheck import complaint, everything
 from lth_core.runtime.installation import PACKAGE, is_clone, workflow_folder
 
 DEFAULT = "config.yaml"
+IN_A_CLONE = re.compile(
+    r"^#     (CONFIG=\S+ make figures|make everything"
+    r"|python -m snakemake --logger lth --configfile \S+(?P<options>.*))$",
+    re.MULTILINE,
+)
+"""The command at the top of a ready-made config, which runs it in a clone."""
 
 
 def check(files: Sequence[str]) -> int:
@@ -52,7 +59,10 @@ def configured_here() -> str | None:
 
 
 def init(name: str | None) -> int:
-    """Copy a ready-made config into this folder, to be edited and run; without a name, the default one."""
+    """Copy a ready-made config into this folder, to be edited and run; without a name, the default one.
+
+    The default one comes with configs that are laid over it, unless this folder has one.
+    """
     configs = ready_made()
     if (name or "config") not in configs:
         return refuse(f"no ready-made config is called '{name}': choose one of {', '.join(sorted(configs))}")
@@ -60,12 +70,36 @@ def init(name: str | None) -> int:
     target = Path(source.name)
     if target.exists():
         return refuse(f"{target} is here already: remove it, or work in another folder")
-    schema = workflow_folder() / "config" / "schema.json"
-    first, _, rest = source.read_text(encoding="utf-8").partition("\n")
-    modeline, _, _ = first.partition("$schema=")  # from which editors complete keys
-    target.write_text(f"{modeline}$schema={schema}\n{rest}", encoding="utf-8")
-    print(f"{target}: written; edit it, then: lth run {target}")
+    files = [configs["config"], source] if is_laid_over_the_default(source) else [source]
+    command = " ".join(["lth run" if not is_clone() else "python -m lth_core run", *(file.name for file in files)])
+    for file in files:
+        if not Path(file.name).exists():
+            Path(file.name).write_text(_begun(file.read_text(encoding="utf-8"), command), encoding="utf-8")
+            print(f"{file.name}: written")
+    print(f"edit {target}, then: {command}")
     return 0
+
+
+def is_laid_over_the_default(config: Path) -> bool:
+    """Tell whether a ready-made config is no whole one by itself, and is one together with the default."""
+
+    def is_whole(*files: Path) -> bool:
+        try:
+            load(files)
+        except ConfigError:
+            return False
+        return True
+
+    return not is_whole(config) and is_whole(workflow_folder() / DEFAULT, config)
+
+
+def _begun(text: str, command: str) -> str:
+    """A ready-made config as it is copied: its schema where editors find it, and the command that runs the copy."""
+    first, _, rest = text.partition("\n")
+    modeline, _, _ = first.partition("$schema=")  # from which editors complete keys
+    schema = workflow_folder() / "config" / "schema.json"
+    rest = IN_A_CLONE.sub(lambda line: f"#     {command}{line['options'] or ''}", rest, count=1)
+    return f"{modeline}$schema={schema}\n{rest}"
 
 
 def ready_made() -> dict[str, Path]:

@@ -15,6 +15,8 @@ import pytest
 import yaml
 
 import lth_core
+from lth_core.__main__ import main, ready_made
+from lth_core.planning.configfile import load
 from lth_core.runtime.installation import is_clone, workflow_folder
 from tests.support.project import MINIATURE, PIPELINE, ROOT
 
@@ -95,14 +97,40 @@ def test_a_new_user_gets_along_in_an_empty_folder(lth: Path, tmp_path: Path) -> 
     assert status == 0 and all(f"\n    {name} " in said for name in ("run", "check", "init"))
     assert call(lth, "init", "graphs", folder=tmp_path) == (
         0,
-        "graphs.yaml: written; edit it, then: lth run graphs.yaml\n",
+        "graphs.yaml: written\nedit graphs.yaml, then: lth run graphs.yaml\n",
     )
     first, *rest = (tmp_path / "graphs.yaml").read_text().splitlines()
     assert Path(first.partition("$schema=")[2]).is_file()
-    assert rest == (ROOT / "config/graphs.yaml").read_text().splitlines()[1:]
+    in_a_clone = "CONFIG=config/graphs.yaml make figures"
+    assert rest == (ROOT / "config/graphs.yaml").read_text().replace(in_a_clone, "lth run graphs.yaml").splitlines()[1:]
     assert call(lth, "check", "graphs.yaml", folder=tmp_path) == (0, "")
     status, said = call(lth, "run", "graphs.yaml", "--dry-run", "--cores", "1", folder=tmp_path)
     assert status == 0 and "reports/graphs/index.html" in said, said
+
+
+@pytest.mark.parametrize("name", sorted({*ready_made()} - {"config"}))
+def test_a_copied_config_runs_by_the_command_that_it_names(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["init", name]) == 0
+    command = capsys.readouterr().out.splitlines()[-1].partition(", then: ")[2]
+    header, _, _ = Path(f"{name}.yaml").read_text().partition("\n\n")
+    assert f"\n#     {command}" in header
+    assert not [words for words in ("make figures", "make everything", "--configfile") if words in header]
+    files = command.removeprefix("python -m lth_core run ").split()
+    assert files == (["config.yaml", "everything.yaml"] if name == "everything" else [f"{name}.yaml"])
+    load([Path(file) for file in files])
+
+
+def test_a_config_that_is_laid_over_the_default_leaves_a_default_of_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("config.yaml").write_text(MINIATURE)
+    assert main(["init", "everything"]) == 0
+    assert "config.yaml: written" not in capsys.readouterr().out
+    assert Path("config.yaml").read_text() == MINIATURE
 
 
 def test_a_config_here_is_the_default_one(lth: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -48,3 +49,9 @@ def test_documents_of_the_top_folder_are_pages_and_link_to_pages(site: Path) -> 
 def test_every_generated_page_of_the_gallery_is_listed(site: Path) -> None:
     home = (site / "index.html").read_text(encoding="utf-8")
     assert all(f"gallery/{page.stem}.html" in home for page in (ROOT / "docs/gallery").glob("*.md"))
+
+
+def test_the_search_finds_what_the_numbers_mean(site: Path) -> None:
+    entries = json.loads((site / "search/search_index.json").read_text(encoding="utf-8"))["docs"]
+    pages = {entry["location"].partition("#")[0] for entry in entries if "Holm" in entry["text"]}
+    assert "explanation/numbers.html" in pages
