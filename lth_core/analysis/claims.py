@@ -51,7 +51,8 @@ class Claim:
     verdict: str
     p: float
     """Two-sided, of the t-test that the effect is equal to its margin: below 0.05 where the interval excludes it. Of
-    the sign test where all replicates are equal; nan where a replicate is unmeasured, or there is only one."""
+    the sign test where all replicates are equal, or where its p-value is larger and training cut off runs whose later
+    steps could reverse the verdict; nan where a replicate is unmeasured, or there is only one."""
     seeds_needed: float
     """How many replicates decide an effect of this size, with the spread of this run, in 80% of runs."""
     detectable: float

@@ -46,5 +46,5 @@ def early_stopping(metric: Metric) -> str:
 def still_improving(metric: Metric) -> str:
     """Say of a training that stops early at its last step what had not yet come to its best."""
     if not metric.selects:
-        return "validation loss still falling"
-    return f"validation {metric.label} still {metric.directed('rising', 'falling')}"
+        return "validation loss was still falling"
+    return f"validation {metric.label} was still {metric.directed('rising', 'falling')}"

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lth_core.analysis.claims import Claim, evaluate_claim
+from lth_core.analysis.cut_off import CutOff, with_cut_off
 from lth_core.analysis.scales import DIFFERENCES, PERCENT_MORE, PERCENT_SAVED, RATIOS, Scale
 from lth_core.config import Config
 from lth_core.metrics import Metric, amount, percent_text
@@ -99,6 +100,10 @@ class ClaimSheet:
     def ratio(self, sentence: str, source: str, effect: str, values: pd.Series, *, above: float = 1.0) -> None:
         """Claim that a ratio is larger than `above`."""
         self.add(sentence, source, effect, values, unit="times", margin=above, scale=RATIOS)
+
+    def note_cut_off(self, what: str, *sides: CutOff) -> None:
+        """Let the last claim, which is about steps, conclude only what runs allow that training cut off."""
+        self.claims[-1] = with_cut_off(self.claims[-1], what, sides)
 
     def saved(self, sentence: str, source: str, effect: str, ratio: pd.Series, *, of: str) -> None:
         """Claim that a ratio is below 1, in percent `of` what it divides by: the ratio 0.4 saves 60%."""

@@ -19,13 +19,13 @@ def caption(kind: str, view: View) -> str:
 
 def censored(view: View) -> str:
     """Say what early stopping at the last step means, or why the step is not drawn."""
-    what, still, change = still_improving(view.metric).rpartition(" still ")
     if view.too_short():
         return (
             f"The step of early stopping is not drawn: {100 * view.stops_last():.0f}% of the networks are best at "
-            f"their last step, when {what} was{still}{change}, so training is too short to tell."
+            f"their last step, when {still_improving(view.metric)}. Claims count such a run only where it cannot "
+            "change the verdict."
         )
-    return f"Early stopping at the last step means that {what} was{still}{change}."
+    return f"Early stopping at the last step means that {still_improving(view.metric)}."
 
 
 def stopped(view: View, measured: str) -> str:

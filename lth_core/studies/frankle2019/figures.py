@@ -19,11 +19,12 @@ from lth_core.drawing.lines import band, reference
 from lth_core.metrics import Metric, percent_text
 from lth_core.studies.base import Drawing
 from lth_core.studies.frankle2019.captions import caption
+from lth_core.studies.frankle2019.early_stop import STEP
 from lth_core.studies.frankle2019.histogram_figures import distances_figure, initial_values_figure
 from lth_core.studies.frankle2019.study import Design, continued, drops_rate, one_shot, treatment
-from lth_core.studies.frankle2019.view import EARLY_STOP_STEP, View
+from lth_core.studies.frankle2019.view import View
 
-EARLY_STEP = (EARLY_STOP_STEP, "early-stop step")
+EARLY_STEP = (STEP, "early-stop step")
 EARLY_TEST = ("test_metric_early_stop", "test {} at early stop")
 EARLY_TRAIN = ("train_metric_early_stop", "training {} at early stop")
 END_TEST = ("test_metric_end", "final test {}")

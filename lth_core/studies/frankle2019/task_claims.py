@@ -7,11 +7,12 @@ their seed). Densities and margins are the papers'; a claim whose densities were
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 
+from lth_core.analysis.cut_off import CutOff
 from lth_core.analysis.measurements import (
     at_densities,
     level_densities,
@@ -21,16 +22,15 @@ from lth_core.analysis.measurements import (
     select,
     select_dense,
 )
-from lth_core.metrics import counted
-from lth_core.studies.captions import listing, still_improving
+from lth_core.studies.captions import still_improving
 from lth_core.studies.claim_sheet import TaskSheet, spanned, with_weights
 from lth_core.studies.frankle2019.densities import compared, density, levels_between, mean_over, percent
+from lth_core.studies.frankle2019.early_stop import STEP, is_last, too_short
 from lth_core.studies.frankle2019.study import Design, continued, one_shot, treatment
 from lth_core.studies.published import trains_lenet_as_published
 
 PAPER = "Frankle & Carbin 2019"
 EARLY_METRIC = "test_metric_early_stop"
-STEP = "early_stop_step"
 TO_DENSE = "steps_to_dense"
 MODERATE, SPARSE = 0.21, 0.05
 """The densities at which the paper compares tickets with controls, and at which all LeNets still fit their data."""
@@ -107,43 +107,45 @@ class TaskClaims(TaskSheet):
             )
 
     def _faster(self, rows: pd.DataFrame, level: int) -> None:
-        """Make two claims: by early stopping as in the paper, and by a step that the end of training cannot cut off."""
-        self.sheet.read_from("measurements", "fig04-tickets")
+        """Make two claims: by early stopping as in the paper, and by the step that comes to the dense network."""
         at, label = self.at(rows, level), self.sheet.metric.label
         sentence = f"Winning tickets {self.kept(rows, level)} learn faster than the dense network"
+        self._read_early_stop()
         self.sheet.saved(
             sentence,
             f"{PAPER}, Figure 4a",
-            f"steps to early stop saved by the ticket {at}{self._still_falling('ticket', rows)}",
+            f"steps to early stop saved by the ticket {at}",
             seed_means(rows, STEP) / self.dense(STEP),
             of="dense",
         )
+        self._note_cut_off(CutOff("ticket", self._stops_last(rows), "lower"), dense_is="higher")
         last = self.config.tasks[self.task].train.steps
         missed = rows[TO_DENSE].isna() & ~rows["diverged"]
         steps = rows.assign(**{TO_DENSE: rows[TO_DENSE].mask(missed, last)})
-        reached = (
-            f"; not reached in {missed.sum()} of {counted(len(rows), 'runs')}, counted as the last step"
-            if missed.any()
-            else ""
-        )
+        self.sheet.read_from("measurements", "fig03-training")
         self.sheet.saved(
             f"{sentence} (steps to the dense network's validation {label})",
             f"{PAPER}, after Figure 4a",
             f"steps to the dense network's final validation {label} (within {self.sheet.metric.tolerance}) saved by "
-            f"the ticket {at}{reached}",
+            f"the ticket {at}",
             seed_means(steps, TO_DENSE) / self.dense(TO_DENSE),
             of="dense",
         )
+        never = CutOff("ticket", missed.set_axis(rows["seed"]), "lower")
+        self.sheet.note_cut_off("this was not reached by the last step", never)
 
-    def _still_falling(self, name: str, rows: pd.DataFrame) -> str:
-        """Say, for effects on early stopping, in how many runs training ended before it stopped to improve."""
-        last = self.config.tasks[self.task].train.steps
-        runs = {name: rows, "dense": select_dense(self.tables["measurements"], self.task)}
-        cut_off = {network: int((measured[STEP] == last).sum()) for network, measured in runs.items()}
-        if not any(cut_off.values()):
-            return ""
-        counts = [f"{cut_off[network]} of {len(measured)} {network} runs" for network, measured in runs.items()]
-        return f"; {still_improving(self.sheet.metric)} at the last step in {listing(counts)}"
+    def _read_early_stop(self) -> None:
+        """Say what shows the step of early stopping: no figure where training is too short to draw it."""
+        drawn = not too_short(self.tables["measurements"], self.config, self.task)
+        self.sheet.read_from("measurements", "fig04-tickets" if drawn else "")
+
+    def _note_cut_off(self, side: CutOff, dense_is: Literal["higher", "lower"]) -> None:
+        """Let the last claim, on early stopping, conclude only what trainings allow that are best at the end."""
+        dense = CutOff("dense", self._stops_last(select_dense(self.tables["measurements"], self.task)), dense_is)
+        self.sheet.note_cut_off(f"{still_improving(self.sheet.metric)} at the last step", side, dense)
+
+    def _stops_last(self, rows: pd.DataFrame) -> pd.Series:
+        return is_last(rows, self.config, self.task).set_axis(rows["seed"])
 
     # ------------------------------------------------------------ section 2, appendix E: controls
 
@@ -184,15 +186,16 @@ class TaskClaims(TaskSheet):
             )
         if moderate:
             at, kept, metric = self.at(rows, moderate), self.kept(rows, moderate), self.sheet.metric
-            self.sheet.read_from("measurements", "fig04-tickets")
-            still_falling = self._still_falling("reinitialized", rows[rows["level"] == moderate])
+            self._read_early_stop()
             self.sheet.excess(
                 f"Reinitialized tickets {kept} learn slower than the dense network",
                 f"{PAPER}, Figure 4a",
-                f"further steps to early stop of the reinitialized ticket {at}{still_falling}",
+                f"further steps to early stop of the reinitialized ticket {at}",
                 per_seed(rows, STEP)[moderate] / self.dense(STEP),
                 of="dense",
             )
+            cut_off = self._stops_last(rows[rows["level"] == moderate])
+            self._note_cut_off(CutOff("reinitialized", cut_off, "higher"), dense_is="lower")
             self.sheet.read_from("measurements", "fig05-early-stop")
             self.sheet.add(
                 f"Reinitialized tickets {kept} {metric.directed('fall below', 'rise above')} the dense network's test "

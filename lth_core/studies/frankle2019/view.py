@@ -11,12 +11,9 @@ from lth_core.analysis.measurements import nearest_level, select, select_dense
 from lth_core.config import Config
 from lth_core.drawing.colours import ROLES
 from lth_core.metrics import Metric
+from lth_core.studies.frankle2019.early_stop import stops_last, too_short
 from lth_core.studies.frankle2019.study import CURVE_DENSITIES, Design, treatment
 from lth_core.tasks.metrics import metric_of
-
-EARLY_STOP_STEP = "early_stop_step"
-TOO_SHORT = 0.5
-"""From this part of trainings on that stop at their last evaluation, the step of early stopping is not drawn."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +56,11 @@ class View:
 
     def stops_last(self) -> float:
         """Return the part of the trainings of `task` that are best at their last evaluation: none has stopped early."""
-        rows = self.tables["measurements"]
-        stopped = rows.loc[rows["task"] == self.task, EARLY_STOP_STEP].dropna()
-        return float((stopped == self.config.tasks[self.task].train.steps).mean()) if len(stopped) else 0.0
+        return stops_last(self.tables["measurements"], self.config, self.task)
 
     def too_short(self) -> bool:
-        """Return whether training is too short to tell when to stop: half of the trainings would stop at the end."""
-        return self.stops_last() >= TOO_SHORT
+        """Return whether training is too short to draw when to stop: half of the trainings would stop at the end."""
+        return too_short(self.tables["measurements"], self.config, self.task)
 
     def reinits(self) -> list[str]:
         """List the controls that keep the mask and draw a new initialization."""

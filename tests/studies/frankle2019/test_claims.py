@@ -94,39 +94,58 @@ def with_changes(results, *changes: tuple[str, str, Any]) -> dict[str, Any]:
 TICKET_7 = "method == 'imp' and branch == 'ticket' and level == 7"
 
 
-def test_effects_on_early_stopping_say_how_often_training_ended_first(results):
+def test_claims_on_early_stopping_conclude_only_what_trainings_allow_that_are_best_at_the_end(results):
     untouched = claims_of(results, "plain")
-    assert not any("still falling" in claim.effect for claim in untouched.values())
-    claims = with_changes(
-        results,
-        (TICKET_7, "early_stop_step", [60, 50, 50]),
-        ("branch == 'dense'", "early_stop_step", [60, 60, 50]),
-        ("method == 'imp' and branch == 'reinit' and level == 7", "early_stop_step", [60] * 5 + [50]),
-    )
-    ending = "validation loss still falling at the last step in"
-    assert find(claims, "faster than the dense network.").effect.endswith(
-        f"{ending} 1 of 3 ticket runs and 2 of 3 dense runs"
-    )
-    assert find(claims, "learn slower").effect.endswith(f"{ending} 5 of 6 reinitialized runs and 2 of 3 dense runs")
+    assert not any(claim.remark for claim in untouched.values())
+    reinit = "method == 'imp' and branch == 'reinit' and level == 7"
+    ticket_stops = (TICKET_7, "early_stop_step", [60, 60, 60])
+    dense = (("branch == 'dense'", "early_stop_step", steps) for steps in ([30, 31, 32], [30, 31, 60]))
+    reinit_stops = (reinit, "early_stop_step", [60] * 5 + [50])
+    stronger, left_open = (with_changes(results, ticket_stops, stops, reinit_stops) for stops in dense)
+    ending = "Validation loss was still falling at the last step in"
+    faster, slower = "faster than the dense network.", "learn slower"
+    assert find(stronger, faster).verdict == "contradicted"
+    assert find(stronger, faster).remark.startswith(f"{ending} 3 of 3 ticket runs: those steps are later than counted")
+    assert find(stronger, slower).verdict == "supported"
+    assert find(stronger, slower).remark.startswith(f"{ending} 5 of 6 reinitialized runs: those steps are later")
+    assert find(left_open, slower).verdict == find(left_open, faster).verdict == "inconclusive"
+    assert find(left_open, slower).remark.startswith(f"{ending} 5 of 6 reinitialized runs and 1 of 3 dense runs")
 
 
 def test_learning_speed_is_also_measured_by_the_step_that_matches_the_dense_network(results):
     words = "(steps to the dense network's validation accuracy)"
     steps_of_dense = ("branch == 'dense'", "steps_to_dense", [40, 40, 50])
     claim = find(with_changes(results, (TICKET_7, "steps_to_dense", [20, 10, 20]), steps_of_dense), words)
-    assert (
-        claim.estimate == pytest.approx(100 * (1 - gmean([20 / 40, 10 / 40, 20 / 50])))
-        and "not reached" not in claim.effect
-    )
+    assert claim.estimate == pytest.approx(100 * (1 - gmean([20 / 40, 10 / 40, 20 / 50]))) and not claim.remark
+    assert (claim.table, claim.figure) == ("measurements", "fig03-training-plain")
     claim = find(with_changes(results, (TICKET_7, "steps_to_dense", [20, 10, np.nan]), steps_of_dense), words)
     assert claim.estimate == pytest.approx(100 * (1 - gmean([20 / 40, 10 / 40, 60 / 50])))  # never: the last step
-    assert "not reached in 1 of 3 runs, counted as the last step" in claim.effect
+    assert "This was not reached by the last step in 1 of 3 ticket runs" in claim.remark
+
+
+def test_tickets_that_never_come_to_the_dense_network_count_against_that_they_learn_faster(results):
+    words = "(steps to the dense network's validation accuracy)"
+    steps_of_dense = ("branch == 'dense'", "steps_to_dense", 60)
+    decided = find(with_changes(results, (TICKET_7, "steps_to_dense", [20, 21, 22]), steps_of_dense), words)
+    assert decided.verdict == "supported"
+    never = find(with_changes(results, (TICKET_7, "steps_to_dense", [20, np.nan, 22]), steps_of_dense), words)
+    assert never.verdict == "inconclusive"
+    dense_first = ("branch == 'dense'", "steps_to_dense", [20, 21, 22])
+    slower = find(with_changes(results, (TICKET_7, "steps_to_dense", np.nan), dense_first), words)
+    assert slower.verdict == "contradicted" and "only strengthen" in slower.remark
+
+
+def test_claims_on_early_stopping_name_the_figure_that_draws_it_if_there_is_one(results):
+    words = "learn faster than the dense network."
+    assert find(claims_of(results, "plain"), words).figure == "fig04-tickets-plain"
+    short = with_changes(results, ("level >= 0", "early_stop_step", 60))
+    assert [find(short, one).figure for one in (words, "learn slower")] == ["", ""]
 
 
 def test_a_diverged_ticket_is_not_one_that_never_matches(results):
     lost = (TICKET_7, "steps_to_dense", np.nan), (TICKET_7, "diverged", True)
     claim = find(with_changes(results, *lost), "(steps to the dense network's validation accuracy)")
-    assert np.isnan(claim.estimate) and claim.unmeasured == 3 and "not reached" not in claim.effect
+    assert np.isnan(claim.estimate) and claim.unmeasured == 3 and "not reached" not in claim.remark
 
 
 def test_iterative_and_one_shot_pruning_are_compared_at_equal_densities(results):
