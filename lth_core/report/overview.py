@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lth_core.analysis.scales import DIFFERENCES, SCALES
+
 VERDICTS = ("supported", "contradicted", "inconclusive")
 
 
@@ -27,12 +29,15 @@ def anchored(study: str, claims: Sequence[Mapping[str, Any]]) -> list[dict[str, 
 
 
 def clarity(claim: Mapping[str, Any]) -> float:
-    """Measure how far an estimate is from its margin, in halves of its interval: beyond ±1 there is a verdict.
+    """Measure how far an estimate is from its margin, in halves of its interval: beyond ±1 its p-value is below 0.05.
 
-    nan without an interval.
+    Both on the scale that the mean was taken on, so that ratios are compared as logarithms. nan without an interval.
     """
-    half = (claim["high"] - claim["low"]) / 2
-    return (claim["estimate"] - claim["margin"]) / half if math.isfinite(half) and half > 0 else math.nan
+    replicates = claim["replicates"]
+    scale = SCALES[replicates[0].scale] if replicates else DIFFERENCES
+    low, high, estimate, margin = scale([claim[key] for key in ("low", "high", "estimate", "margin")]).tolist()
+    half = (high - low) / 2
+    return (estimate - margin) / half if math.isfinite(half) and half > 0 else math.nan
 
 
 def sorted_marks(claims: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from lth_core.analysis.claims import Replicate
 from lth_core.report.overview import anchored, clarity, short_citation, sorted_marks
 from lth_core.report.page import TEMPLATES
 from tests.support.pages import claim, invented_page
@@ -30,6 +31,19 @@ def test_clarity_counts_halves_of_the_interval_and_is_unknown_without_one() -> N
     row = claim("study", "task", 0) | {"estimate": 3.0, "low": 1.0, "high": 5.0, "margin": 4.0}
     assert clarity(row) == -0.5
     assert math.isnan(clarity(row | {"low": math.nan})) and math.isnan(clarity(row | {"low": 3.0, "high": 3.0}))
+
+
+def test_ratios_are_as_clear_as_their_p_values_say() -> None:
+    """The steps that tickets save on digits: p = 0.01 for the first claim, p = 0.02 for the second."""
+    rows = [
+        claim("study", "task", 0)
+        | {"estimate": estimate, "low": low, "high": high, "margin": 0.0}
+        | {"replicates": [Replicate("0", estimate, "percent saved")]}
+        for estimate, low, high in ((-12.489, -22.553, -3.251), (40.591, 8.726, 61.332))
+    ]
+    first, second = map(clarity, rows)
+    assert first == pytest.approx(-0.11768 / ((math.log(1.22553) - math.log(1.03251)) / 2), rel=1e-3)
+    assert abs(first) > abs(second) > 1
 
 
 def test_marks_are_sorted_by_verdict_and_stay_in_order_within_it() -> None:
