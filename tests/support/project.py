@@ -64,6 +64,9 @@ CLAIMS = "results/tables/config/claims.csv"
 PAGE = "reports/config/index.html"
 INDEX = "reports/index.html"
 
+ENVIRONMENT = {"OMP_NUM_THREADS": "2", "PYTHONDONTWRITEBYTECODE": ""}
+"""Of every run. Python compiles each module once per project, not once per process."""
+
 AFTER_TRAINING = {"table frankle2019", "figures frankle2019", "claims", f"report {PAGE}", f"index {INDEX}"}
 """The jobs that every new training entails."""
 
@@ -129,7 +132,7 @@ class Project:
         return subprocess.Popen(
             [*self.command, "--cores", "2", *arguments],
             cwd=self.folder,
-            env=inherited | {"OMP_NUM_THREADS": "2"} | environment,  # what it is outside must not matter
+            env=inherited | ENVIRONMENT | environment,  # what it is outside must not matter
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -138,9 +141,9 @@ class Project:
         )
 
     @classmethod
-    def ran(cls, folder: Path, config: Mapping[str, Any]) -> Project:
+    def ran(cls, folder: Path, config: Mapping[str, Any], source: Path = ROOT) -> Project:
         """A copy whose config is another one, run to its end on two cores."""
-        project = cls.create(folder)
+        project = cls.create(folder, source)
         (folder / "config.yaml").write_text(yaml.safe_dump(config))
         project.run("-c2")
         return project

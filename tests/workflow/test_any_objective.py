@@ -80,9 +80,9 @@ def drops(task: str, kind: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def ran(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Both tasks in one config, then a study of the language model in one of its own, which trains nothing."""
-    project = Project.create(tmp_path_factory.mktemp("any"))
+    project = Project.create(tmp_path_factory.mktemp("any"), finished.folder)
     (project.folder / "data").mkdir()
     (project.folder / "data/letters.txt").write_text("".join(topics[name] for name in sorted(topics))[:20_000])
     (project.folder / "config.yaml").write_text(config())

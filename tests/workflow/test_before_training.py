@@ -23,8 +23,8 @@ TABLES = "results/tables/config/tanaka2020"
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    project = Project.create(tmp_path_factory.mktemp("before_training"))
+def ran(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = Project.create(tmp_path_factory.mktemp("before_training"), finished.folder)
     methods = {"imp": {"scope": "global", "densities": [0.5, 0.2], "levels": 2}}
     config = yaml.safe_load(MINIATURE) | {"methods": methods, "studies": {"tanaka2020": STUDY}}
     (project.folder / "config.yaml").write_text(yaml.safe_dump(config))
@@ -37,8 +37,8 @@ def rows(project: Project, table: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_collapse_waits_for_no_training(ran: Project, tmp_path: Path) -> None:
-    anew = Project.create(tmp_path / "anew")
+def test_collapse_waits_for_no_training(ran: Project, finished: Project, tmp_path: Path) -> None:
+    anew = Project.create(tmp_path / "anew", finished.folder)
     (anew.folder / "config.yaml").write_text((ran.folder / "config.yaml").read_text())
     said = anew.snakemake("results/mini/0-1/imp-at-init-synflow-3/collapse_1.csv", "--dry-run").said
     assert "collapse" in said and "initialize" in said

@@ -63,8 +63,8 @@ COMPARED = {"imp-reset", "snip", "synflow", "rigl", "random-erk", "mine"} | LEAR
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    project = Project.create(tmp_path_factory.mktemp("comparison"))
+def ran(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = Project.create(tmp_path_factory.mktemp("comparison"), finished.folder)
     (project.folder / "data").mkdir()
     (project.folder / "data/letters.txt").write_text("".join(topics[name] for name in sorted(topics))[:20_000])
     (project.folder / "mine.py").write_text(PLUGIN)

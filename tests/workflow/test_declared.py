@@ -22,8 +22,8 @@ KEPT = {
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    project = Project.create(tmp_path_factory.mktemp("declared"))
+def ran(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = Project.create(tmp_path_factory.mktemp("declared"), finished.folder)
     shutil.copy2(Path(__file__).parents[1] / "support/reader.py", project.folder)
     network = ("{name: lenet, hidden: [20, 10]}", "reader")
     rates = ("rate_by_kind: {output: 0.1}", "rate_by_kind: {recurrent: 0.5, attention: 0.4}, exclude: [output]")

@@ -56,9 +56,9 @@ CHAIN = "results/upset/0-1/upsetting"
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def ran(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Seed 0 diverges at level 2, where its random generator draws less than 0.055."""
-    project = Project.create(tmp_path_factory.mktemp("upset"))
+    project = Project.create(tmp_path_factory.mktemp("upset"), finished.folder)
     (project.folder / "upsetting.py").write_text(PLUGIN)
     (project.folder / "config.yaml").write_text(yaml.safe_dump(CONFIG))
     project.run()

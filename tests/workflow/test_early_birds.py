@@ -44,8 +44,8 @@ MASKS = "results/mini/0-1/channels/channel_masks_2.csv"
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    project = Project.create(tmp_path_factory.mktemp("early_birds"))
+def ran(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = Project.create(tmp_path_factory.mktemp("early_birds"), finished.folder)
     (project.folder / "config.yaml").write_text(yaml.safe_dump(CONFIG))
     project.run()
     return project

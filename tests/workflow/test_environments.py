@@ -98,8 +98,8 @@ CONFIG = {
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    project = Project.create(tmp_path_factory.mktemp("brittle"))
+def ran(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = Project.create(tmp_path_factory.mktemp("brittle"), finished.folder)
     (project.folder / "brittle.py").write_text(PLUGIN)
     (project.folder / "config.yaml").write_text(yaml.safe_dump(CONFIG))
     project.run()

@@ -59,8 +59,8 @@ CONFIG = {
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Finished]:
-    project = Project.create(tmp_path_factory.mktemp("generative"))
+def run(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Finished]:
+    project = Project.create(tmp_path_factory.mktemp("generative"), finished.folder)
     (project.folder / "brittle.py").write_text(PLUGIN)
     (project.folder / "config.yaml").write_text(yaml.safe_dump(CONFIG))
     return project, project.run("-c2")

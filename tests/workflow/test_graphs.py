@@ -50,8 +50,8 @@ def plugin() -> str:
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    project = Project.create(tmp_path_factory.mktemp("graphs"))
+def ran(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = Project.create(tmp_path_factory.mktemp("graphs"), finished.folder)
     (project.folder / "graph_lab.py").write_text(plugin())
     (project.folder / "config.yaml").write_text(CONFIG)
     project.run()

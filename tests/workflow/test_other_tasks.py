@@ -45,8 +45,8 @@ LEVEL = "imp/level_1"
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    project = Project.create(tmp_path_factory.mktemp("other"))
+def ran(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = Project.create(tmp_path_factory.mktemp("other"), finished.folder)
     (project.folder / "config.yaml").write_text(CONFIG)
     project.run()
     return project

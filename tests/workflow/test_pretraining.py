@@ -35,8 +35,8 @@ studies:
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    project = Project.create(tmp_path_factory.mktemp("pretraining"))
+def ran(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = Project.create(tmp_path_factory.mktemp("pretraining"), finished.folder)
     (project.folder / "config.yaml").write_text(CONFIG)
     project.run()
     return project

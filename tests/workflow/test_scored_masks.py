@@ -21,9 +21,9 @@ DENSITIES = [0.2, 0.05]
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def ran(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The masks of both levels of all three methods, and a trained ticket."""
-    project = Project.create(tmp_path_factory.mktemp("scored"))
+    project = Project.create(tmp_path_factory.mktemp("scored"), finished.folder)
     config = yaml.safe_load(MINIATURE)
     for name, method in METHODS.items():
         config["methods"][name] = method | {"densities": DENSITIES, "levels": 2, "iterative": False}

@@ -28,8 +28,8 @@ METHODS = {
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    project = Project.create(tmp_path_factory.mktemp("searching"))
+def ran(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = Project.create(tmp_path_factory.mktemp("searching"), finished.folder)
     config = yaml.safe_load(MINIATURE)
     config["methods"] |= METHODS
     (project.folder / "config.yaml").write_text(yaml.safe_dump(config))

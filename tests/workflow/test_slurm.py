@@ -41,8 +41,7 @@ class OnCluster(Project):
     command: ClassVar[tuple[str, ...]] = (sys.executable, str(Path(__file__).parents[1] / "support" / "impatient.py"))
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-        # Each job starts three Pythons: modules are to be compiled for the first one only.
-        return super().start(*PROFILE, *arguments, PYTHONDONTWRITEBYTECODE="", **environment)
+        return super().start(*PROFILE, *arguments, **environment)
 
 
 def hindrance() -> str | None:

@@ -26,8 +26,10 @@ def trainings(jobs: set[str]) -> Counter[str]:
     return Counter(plain + [f"branch {word[3]}" for word in words if word[0] == "branch"])
 
 
-def test_a_transfer_trains_what_no_other_study_has_trained_and_each_of_it_once(tmp_path: Path) -> None:
-    project, config = Project.create(tmp_path), yaml.safe_load(MINIATURE)
+def test_a_transfer_trains_what_no_other_study_has_trained_and_each_of_it_once(
+    finished: Project, tmp_path: Path
+) -> None:
+    project, config = Project.create(tmp_path / "project", finished.folder), yaml.safe_load(MINIATURE)
     mini = config["tasks"]["mini"]
     config["tasks"]["mini-sgd"] = mini | {"train": mini["train"] | {"optimizer": {"name": "sgd", "learning_rate": 0.1}}}
     alone = would_run(project, config)

@@ -23,8 +23,8 @@ RUN = "results/mini/0-1"
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    project = Project.create(tmp_path_factory.mktemp("treated"))
+def ran(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = Project.create(tmp_path_factory.mktemp("treated"), finished.folder)
     config = yaml.safe_load(MINIATURE) | {"studies": {"deconstructing": STUDY}}
     config["methods"]["random"] = {"levels": 1, "treatment": "random-mask"}  # cannot be: see below
     (project.folder / "config.yaml").write_text(yaml.safe_dump(config))

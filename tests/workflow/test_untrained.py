@@ -39,8 +39,8 @@ CONFIG = {
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    return Project.ran(tmp_path_factory.mktemp("untrained"), CONFIG)
+def ran(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return Project.ran(tmp_path_factory.mktemp("untrained"), CONFIG, finished.folder)
 
 
 def test_every_seed_has_its_subset_sums_and_constructions(ran: Project) -> None:

@@ -16,8 +16,8 @@ STUDY = {"tasks": {"mini": "imp"}, "rewind_step": 10, "levels": [1]}
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    project = Project.create(tmp_path_factory.mktemp("warm"))
+def ran(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = Project.create(tmp_path_factory.mktemp("warm"), finished.folder)
     config = yaml.safe_load(MINIATURE) | {"studies": {"warm-start": STUDY}, "connectivity": {"points": 3}}
     config["methods"]["imp"] = {"rate": 0.5, "levels": 1}
     (project.folder / "config.yaml").write_text(yaml.safe_dump(config))

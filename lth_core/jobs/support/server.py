@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,16 @@ from typing import Any
 from lth_core.runtime.lifetime import end_with
 from lth_core.runtime.sockets import socket_folder
 
-FIRST = ("torch", "lth_core.jobs.dense", "lth_core.jobs.prune", "lth_core.jobs.branch", "lth_core.jobs.initialize")
-"""What nearly every job imports."""
-LATER = (
+FIRST = (
+    "torch",
+    "lth_core.jobs.dense",
+    "lth_core.jobs.prune",
+    "lth_core.jobs.branch",
+    "lth_core.jobs.initialize",
     "lth_core.engine.kernels",
+)
+"""What nearly every job that computes with networks imports."""
+LATER = (
     "pandas",
     "scipy.special",
     "matplotlib.backends.backend_agg",
@@ -38,7 +45,8 @@ LATER = (
     "lth_core.drawing.lines",
     "lth_core.jobs.report",
 )
-"""What some jobs import, taken in while jobs run and none is waiting: not before the first, which it would delay."""
+"""What the jobs of tables, figures and pages import: first where a run has no others; else while jobs run and none is
+waiting, not before the first, which it would delay."""
 SLOWEST_REQUEST = 10.0
 """Seconds after which a client that has not said what it wants is given up."""
 
@@ -158,19 +166,19 @@ class JobServer:
 
 def run(job: str, arguments: list[str]) -> int:
     """Run the job in this process, on the threads that its environment says."""
-    import torch
-
+    torch = sys.modules.get("torch")  # what is imported from here on reads the environment itself
     threads = os.environ.get("OMP_NUM_THREADS", "")
-    if threads.isdigit() and int(threads) != torch.get_num_threads():
+    if torch and threads.isdigit() and int(threads) != torch.get_num_threads():
         torch.set_num_threads(int(threads))
     sys.argv = [f"lth_core.jobs.{job}", *arguments]
     importlib.import_module(f"lth_core.jobs.{job}").main()
     return 0
 
 
-def start_server(lock: int) -> str | None:
+def start_server(lock: int, first: Sequence[str]) -> str | None:
     """Start a job server that ends when this process does, however that ends; its jobs keep the file `lock` open.
 
+    It imports the modules `first` before it serves: FIRST, or LATER where no job computes with networks.
     Returns what `lth-job` looks for in LTH_JOB_SERVER: this process, its Python and the server's address, separated by
     colons. None where the system cannot hand over open files, or every folder for temporary files has a long path; jobs
     then start as programs of their own.
@@ -181,7 +189,7 @@ def start_server(lock: int) -> str | None:
     if folder is None:
         return None
     address = f"{tempfile.mkdtemp(prefix='lth-', dir=folder)}/jobs"
-    command = [sys.executable, "-m", "lth_core.jobs.support.server", address, str(lock)]
+    command = [sys.executable, "-m", "lth_core.jobs.support.server", address, str(lock), *first]
     server = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[lock])
     while not os.path.exists(address) and server.poll() is None:
         time.sleep(0.005)
@@ -189,13 +197,13 @@ def start_server(lock: int) -> str | None:
 
 
 def main() -> None:
-    """Serve. Arguments: the address, whose folder is removed at the end, and the lock's open file (0: none)."""
-    address, lock = sys.argv[1], int(sys.argv[2])
+    """Serve. Arguments: the address, whose folder is removed at the end, the lock's open file (0: none), and modules."""
+    address, lock, *first = sys.argv[1:]
     for number in (signal.SIGINT, signal.SIGTERM):  # this is for the jobs
         signal.signal(number, signal.SIG_IGN)
-    server = JobServer(address, lock)
+    server = JobServer(address, int(lock))
     try:
-        for module in FIRST:
+        for module in first:
             importlib.import_module(module)
         server.serve()
     finally:

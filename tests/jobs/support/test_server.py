@@ -206,3 +206,17 @@ print(before, len(asked), torch.cuda.is_initialized())
 """
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stdout == "0 1 False\n", done.stderr
+
+
+def test_a_run_of_tables_figures_and_pages_alone_never_imports_torch() -> None:
+    """It takes longer than the jobs of such a run."""
+    script = """
+import importlib, sys
+from lth_core.jobs.support.server import LATER
+jobs = ("table", "without_folds", "claims", "figures", "report", "index")
+for module in (*LATER, *(f"lth_core.jobs.{job}" for job in jobs)):
+    importlib.import_module(module)
+print("torch" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout == "False\n", done.stderr
