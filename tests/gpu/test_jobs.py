@@ -32,8 +32,8 @@ ROOT = Path(__file__).parents[2]
 TRAINING = """
 import hashlib, importlib, os, sys
 
-from lth_core.jobs.support.server import FIRST
-for module in FIRST:
+from lth_core.jobs.support.server import COMPUTING
+for module in COMPUTING:
     importlib.import_module(module)
 
 def training():

@@ -140,6 +140,18 @@ def test_a_run_collects_dead_objects_again(project: Project) -> None:
     assert f"thresholds: {collector.RUNNING}" in project.snakemake("--forcerun", "claims").said
 
 
+def test_jobs_find_imported_what_they_need_and_nothing_else(project: Project) -> None:
+    """Importing torch takes longer than making all tables, figures and pages of the miniature."""
+    project.append("Snakefile", "\n\nonstart:\n    sys.exit(f'{what_is_made()}')\n")
+    for (*targets, forced), computes, reports in (
+        ((PAGE, "figures_frankle2019"), False, True),
+        ((f"{LEVELS[0]}/trained.safetensors", "retrain"), True, False),
+        (("retrain",), True, True),
+    ):
+        said = project.snakemake(*targets, "--forcerun", forced).said
+        assert said.strip().endswith(f"{{'computes': {computes}, 'reports': {reports}}}")
+
+
 # ---------------------------------------------------------------- what else snakemake offers
 
 

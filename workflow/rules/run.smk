@@ -3,7 +3,7 @@ import os
 import sys
 
 from lth_core.jobs.support.checkpoints import CHECKPOINTS_VARIABLE, by_training
-from lth_core.jobs.support.server import FIRST, LATER, start_server
+from lth_core.jobs.support.server import start_server
 from lth_core.planning.precheck import complaint
 from lth_core.runtime import missing, timing
 from lth_core.runtime.interruption import stop_when_told
@@ -50,9 +50,13 @@ def refuse_what_cannot_run():
             sys.exit(problem)
 
 
-def first_imports():
-    """Return what the job server imports first: all but the rules of tables, figures and pages have wildcards."""
-    return FIRST if any(len(job.wildcards) for job in jobs_of_this_run()) else LATER
+def what_is_made():
+    """Tell whether this run `computes` with networks, and whether it `reports`: makes tables, figures or pages.
+
+    Of all rules, only those that report have no wildcards.
+    """
+    computing = [len(job.wildcards) > 0 for job in jobs_of_this_run()]
+    return {"computes": any(computing), "reports": not all(computing)}
 
 
 def look_once_per_job():
@@ -84,7 +88,7 @@ def begin_run():
     look_once_per_job()
     timing.start(logs)
     os.environ.update({CHECKPOINTS_VARIABLE: by_training(made_by_this_run())})
-    if not workflow.non_local_exec and (server := start_server(lock, first_imports())):
+    if not workflow.non_local_exec and (server := start_server(lock, **what_is_made())):
         os.environ.update(LTH_JOB_SERVER=server)
     refuse_what_cannot_run()
 

@@ -28,7 +28,7 @@ from typing import Any
 from lth_core.runtime.lifetime import end_with
 from lth_core.runtime.sockets import socket_folder
 
-FIRST = (
+COMPUTING = (
     "torch",
     "lth_core.jobs.dense",
     "lth_core.jobs.prune",
@@ -37,7 +37,7 @@ FIRST = (
     "lth_core.engine.kernels",
 )
 """What nearly every job that computes with networks imports."""
-LATER = (
+REPORTING = (
     "pandas",
     "scipy.special",
     "matplotlib.backends.backend_agg",
@@ -45,8 +45,7 @@ LATER = (
     "lth_core.drawing.lines",
     "lth_core.jobs.report",
 )
-"""What the jobs of tables, figures and pages import: first where a run has no others; else while jobs run and none is
-waiting, not before the first, which it would delay."""
+"""What the jobs that make tables, figures and pages import."""
 SLOWEST_REQUEST = 10.0
 """Seconds after which a client that has not said what it wants is given up."""
 
@@ -54,11 +53,12 @@ SLOWEST_REQUEST = 10.0
 class JobServer:
     """Accept requests on a socket, fork, and report to every client how its job ended.
 
-    `lock` is an open file that jobs keep open.
+    `lock` is an open file that jobs keep open; `later` names modules to import while jobs run and none is waiting: not
+    before the first, which it would delay.
     """
 
-    def __init__(self, address: str, lock: int):
-        self.lock = lock
+    def __init__(self, address: str, lock: int, later: Sequence[str]):
+        self.lock, self.later = lock, later
         self.process = os.getpid()
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(address)
@@ -76,7 +76,7 @@ class JobServer:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         for source in (self.listener, self.ended[0], sys.stdin.fileno()):
             self.selector.register(source, selectors.EVENT_READ)
-        waiting = list(LATER)
+        waiting = list(self.later)
         while True:
             events = self.selector.select(timeout=0.05 if waiting and self.jobs else None)
             if not events:
@@ -175,10 +175,10 @@ def run(job: str, arguments: list[str]) -> int:
     return 0
 
 
-def start_server(lock: int, first: Sequence[str]) -> str | None:
+def start_server(lock: int, computes: bool, reports: bool) -> str | None:
     """Start a job server that ends when this process does, however that ends; its jobs keep the file `lock` open.
 
-    It imports the modules `first` before it serves: FIRST, or LATER where no job computes with networks.
+    It imports what jobs need that compute with networks, and that make tables, figures and pages, where there are such.
     Returns what `lth-job` looks for in LTH_JOB_SERVER: this process, its Python and the server's address, separated by
     colons. None where the system cannot hand over open files, or every folder for temporary files has a long path; jobs
     then start as programs of their own.
@@ -189,7 +189,9 @@ def start_server(lock: int, first: Sequence[str]) -> str | None:
     if folder is None:
         return None
     address = f"{tempfile.mkdtemp(prefix='lth-', dir=folder)}/jobs"
-    command = [sys.executable, "-m", "lth_core.jobs.support.server", address, str(lock), *first]
+    first, later = (COMPUTING, REPORTING if reports else ()) if computes else (REPORTING, ())
+    modules = [" ".join(first), " ".join(later)]
+    command = [sys.executable, "-m", "lth_core.jobs.support.server", address, str(lock), *modules]
     server = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[lock])
     while not os.path.exists(address) and server.poll() is None:
         time.sleep(0.005)
@@ -197,13 +199,17 @@ def start_server(lock: int, first: Sequence[str]) -> str | None:
 
 
 def main() -> None:
-    """Serve. Arguments: the address, whose folder is removed at the end, the lock's open file (0: none), and modules."""
-    address, lock, *first = sys.argv[1:]
+    """Serve.
+
+    Arguments: the address, whose folder is removed at the end, the lock's open file (0: none), and the names of modules
+    to import before anything is served, and later, each separated by spaces.
+    """
+    address, lock, first, later = sys.argv[1:]
     for number in (signal.SIGINT, signal.SIGTERM):  # this is for the jobs
         signal.signal(number, signal.SIG_IGN)
-    server = JobServer(address, int(lock))
+    server = JobServer(address, int(lock), later.split())
     try:
-        for module in first:
+        for module in first.split():
             importlib.import_module(module)
         server.serve()
     finally:

@@ -35,7 +35,7 @@ def start_server(folder: Path) -> subprocess.Popen[bytes]:
     address.parent.mkdir()
     lock = (folder / "lock").open("w")
     fcntl.flock(lock, fcntl.LOCK_EX)
-    command = [sys.executable, "-m", "lth_core.jobs.support.server", str(address), str(lock.fileno())]
+    command = [sys.executable, "-m", "lth_core.jobs.support.server", str(address), str(lock.fileno()), "", ""]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, cwd=ROOT, pass_fds=[lock.fileno()])
     lock.close()
     while not address.exists():
@@ -197,8 +197,8 @@ def test_what_the_server_imports_leaves_cuda_to_the_jobs() -> None:
 import importlib, torch
 asked = []
 torch._C._cuda_getDeviceCount = lambda: asked.append(1) or 0
-from lth_core.jobs.support.server import FIRST, LATER
-for module in (*FIRST, *LATER):
+from lth_core.jobs.support.server import COMPUTING, REPORTING
+for module in (*COMPUTING, *REPORTING):
     importlib.import_module(module)
 before = len(asked)
 torch.cuda.is_available()
@@ -212,9 +212,9 @@ def test_a_run_of_tables_figures_and_pages_alone_never_imports_torch() -> None:
     """It takes longer than the jobs of such a run."""
     script = """
 import importlib, sys
-from lth_core.jobs.support.server import LATER
+from lth_core.jobs.support.server import REPORTING
 jobs = ("table", "without_folds", "claims", "figures", "report", "index")
-for module in (*LATER, *(f"lth_core.jobs.{job}" for job in jobs)):
+for module in (*REPORTING, *(f"lth_core.jobs.{job}" for job in jobs)):
     importlib.import_module(module)
 print("torch" in sys.modules)
 """
