@@ -6,6 +6,7 @@ from tests.support import shape_checks  # noqa: F401 (first: what is imported fr
 
 # isort: split
 
+import gc
 import os
 import signal
 import sys
@@ -25,6 +26,7 @@ from lth_core.planning import catalogue
 from lth_core.storage.tensors import write_tensors
 from lth_core.tasks.opening import build_task
 
+gc.disable()  # what is collected lives to the end: looking for dead objects in it takes seconds
 torch.set_num_threads(1)
 catalogue.register()  # tests use built-in functions by name; jobs import the modules that their specs name
 # How fast examples are made and run says something of the machine only: several processes test at once.
@@ -36,6 +38,12 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the te
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with whole runs: the files that take longest would leave the other processes waiting if they came last."""
     items.sort(key=lambda item: "workflow" not in item.path.parts)
+
+
+def pytest_collection_finish() -> None:
+    """Look for dead objects from here on, among those that tests make."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ lock that keeps the next snakemake out, so that no job writes beside its success
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -109,6 +110,7 @@ class JobServer:
                 request += piece
             if len(files) != 3 or len(request) != size:
                 raise ConnectionError("a client ended before it had said what it wants")
+            gc.freeze()
             process = os.fork()
             if not process:
                 self.become(json.loads(request), files)
@@ -122,6 +124,7 @@ class JobServer:
         """In the forked process: run the job as `python -m` would, and exit."""
         status = 1
         try:
+            gc.enable()
             end_with(self.process)
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -205,6 +208,7 @@ def main() -> None:
     to import before anything is served, and later, each separated by spaces.
     """
     address, lock, first, later = sys.argv[1:]
+    gc.disable()  # what is imported lives to the end; jobs look for dead objects among their own
     for number in (signal.SIGINT, signal.SIGTERM):  # this is for the jobs
         signal.signal(number, signal.SIG_IGN)
     server = JobServer(address, int(lock), later.split())

@@ -18,10 +18,11 @@ import pytest
 ROOT = Path(__file__).parents[3]
 PYTHON = os.path.dirname(sys.executable)
 PLUGIN = """
-import os, sys, time
+import gc, os, sys, time
 from lth_core.registry import dataset
 @dataset("probe")
 def probe(root):
+    assert gc.isenabled()
     print("in", os.getcwd(), os.environ["PROBE"], flush=True)
     if root == "sleep":
         time.sleep(60)
