@@ -167,10 +167,12 @@ def test_the_report_of_snakemake_shows_the_page(project: Project) -> None:
 
 
 PLAN_EACH = """
-import os, sys
+import gc, os, sys
 from snakemake.cli import main
-import lth_core.planning.plan  # what every plan imports
+from lth_core.planning import catalogue, plan
 
+catalogue.register()  # imports what every plan imports
+gc.freeze()
 for files in sys.argv[1:]:
     child = os.fork()
     if not child:
