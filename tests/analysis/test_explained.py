@@ -33,7 +33,7 @@ def test_margins_are_those_of_the_metrics() -> None:
 
 def test_a_ratio_and_its_inverse_average_to_1() -> None:
     assert mean_interval([0.5, 2.0], RATIOS)[0] == pytest.approx(1)
-    assert f"their plain mean, {np.mean([0.5, 2.0])}," in TEXT
+    assert f"the plain mean of 0.5 and 2, which is {np.mean([0.5, 2.0])}," in TEXT
 
 
 def test_holms_steps_are_as_they_are_described() -> None:
@@ -46,6 +46,7 @@ def test_holms_steps_are_as_they_are_described() -> None:
 def test_equal_replicates_decide_from_six_on() -> None:
     five, six = (p_value([1.0] * count, 0.0) for count in (5, 6))
     assert (five, six) == (0.0625, 0.03125) and "0.063 for five" in TEXT and "0.031 for six" in TEXT
+    assert "equal replicates decide from six on" in TEXT and "From six of them on, a sign test decides" in PAGE
     texts = dict.fromkeys(("study", "task", "claim", "source", "effect", "unit"), "")
     verdicts = [evaluate_claim([1.0] * count, **texts).verdict for count in (5, 6)]
     assert verdicts == ["inconclusive", "supported"]
