@@ -6,11 +6,13 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import yaml
 from PIL import Image
 
 from lth_core.storage.tensors import read_header
-from tests.support.project import MINIATURE, ROOT, Project
+from tests.support.documents import blocks
+from tests.support.project import CLAIMS, MINIATURE, ROOT, Project
 
 INITIAL = "mini/0-1/init.safetensors"
 PLUGIN = ROOT / "tests/support/unsteady.py"
@@ -73,6 +75,19 @@ def test_another_workflow_imports_this_one_with_a_config_of_its_own(tmp_path: Pa
     (tmp_path / "Snakefile").write_text(snakefile.replace("    config:", '    prefix: "below"\n    config:'))
     refused = Project(tmp_path).snakemake("--dry-run")
     assert refused.status and "error: jobs know nothing of a module's `prefix`: set `results`" in refused.said
+
+
+def test_the_example_of_the_documents_goes_on_from_a_table_of_a_finished_run(tmp_path: Path, finished: Project) -> None:
+    example = blocks("python", "docs/module.md").replace("/path/to/lth", str(ROOT))
+    (tmp_path / "Snakefile").write_text(example)
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/config.yaml").write_text(yaml.safe_dump({"tickets": yaml.safe_load(MINIATURE)}))
+    shutil.copytree(finished.folder / "results", tmp_path / "results")
+    run = Project(tmp_path).run()
+    assert not [job for job in run.jobs if job.startswith(("dense", "retrain"))]
+    claims = pd.read_csv(finished.folder / CLAIMS)
+    decided = claims[claims["verdict"] != "inconclusive"]  # may be no claim at all
+    assert pd.read_csv(tmp_path / "decided.csv")["claim"].tolist() == decided["claim"].tolist()
 
 
 def test_a_plugin_beside_the_config_is_used_in_any_folder(tmp_path: Path) -> None:
