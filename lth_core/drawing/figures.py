@@ -30,6 +30,8 @@ MOST_ENTRIES = 8
 """Of a legend for all panels: where there are more, panels explain what few others draw."""
 LINE = 0.18
 """Inches of a legend's line."""
+NOTE_LETTER = 0.072
+"""Inches that a letter of a legend's note takes at most on average."""
 
 
 class Grid(GridSpec):
@@ -98,10 +100,11 @@ def _label_rows(figure: Figure) -> None:
 
 
 def legend(figure: Figure, note: str = "") -> None:
-    """Explain the lines of all panels below them, so that no legend covers a line; `note` is printed above the entries.
+    """Explain the lines of all panels below them, so that no legend covers a line.
 
-    Where there are more than `MOST_ENTRIES`, lines that most panels do not draw are explained below those that do. Call
-    it last: rows of panels that share their vertical axis are labelled once, and long titles are broken.
+    `note` is printed above the entries, in lines no wider than the figure. Where there are more than `MOST_ENTRIES`,
+    lines that most panels do not draw are explained below those that do. Call it last: rows of panels that share their
+    vertical axis are labelled once, and long titles are broken.
     """
     _label_rows(figure)
     _break_lines(figure)
@@ -117,6 +120,7 @@ def legend(figure: Figure, note: str = "") -> None:
         return
     entries = {label: next(of[label] for of in drawn.values() if label in of) for label in common}
     columns = _legend_columns(common, figure.get_figwidth())
+    note = "\n".join(fill(line, round(figure.get_figwidth() / NOTE_LETTER)) for line in note.split("\n"))
     rows = -(-len(entries) // columns)
     figure.set_figheight(figure.get_figheight() + LINE * (rows + note.count("\n")) + (0.25 if note else 0.1))
     figure.legend(

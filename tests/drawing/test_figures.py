@@ -31,6 +31,20 @@ def test_the_legend_lists_each_label_once_and_covers_no_panel():
     assert all(top <= panel.get_tightbbox().y0 + 1 for panel in axes.flat)
 
 
+@pytest.mark.parametrize("width", [2.0, 3.4, 4.6])
+def test_a_note_is_broken_to_the_width_of_its_figure(width: float):
+    figure, axes = panels(1, width=width)
+    axes[0, 0].plot([0, 1], [0, 1], label="line")
+    note = "early-stop step not drawn: 100% of the networks are best at their last step\nmean of 20 seeds"
+    legend(figure, note)
+    figure.draw_without_rendering()
+    (box,) = figure.legends
+    extent = box.get_window_extent()
+    assert extent.x0 >= 0 and extent.x1 <= figure.bbox.width and extent.y0 >= 0
+    assert box.get_window_extent().y1 <= axes[0, 0].get_tightbbox().y0 + 1
+    assert box.get_title().get_text().replace("\n", " ") == note.replace("\n", " ")
+
+
 def test_many_entries_are_explained_below_the_panels_that_draw_them():
     figure, axes = panels(2)
     for panel, names in zip(axes.flat, ("abcde", "fghij"), strict=True):

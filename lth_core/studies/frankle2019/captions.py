@@ -68,7 +68,8 @@ def tickets_caption(view: View) -> str:
         reinits = ["one-shot masks on new initial weights"] if view.reinits() else []
         drawn = ["winning tickets", "one-shot tickets", *reinits]
         panels.append(f"(c) test {label} at early stop of {listing(drawn)}")
-    return f"{tickets(view).capitalize()}, by density, as in Figure 4: {'; '.join(panels)}. {censored(view)}"
+    listed = "; ".join(panels) if len(panels) > 1 else panels[0].removeprefix("(b) ")
+    return f"{tickets(view).capitalize()}, by density, as in Figure 4: {listed}. {censored(view)}"
 
 
 def early_stop_caption(view: View) -> str:

@@ -119,7 +119,8 @@ def tickets_figure(view: View) -> Figure:
     figure, axes = panels(len(drawn))
     for panel, (letter, (quantity, some)) in zip(axes[0], drawn.items(), strict=True):
         over_densities(panel, view, quantity, some)
-        panel.set_title(f"({letter})", loc="left")
+        if len(drawn) > 1:
+            panel.set_title(f"({letter})", loc="left")
     explain(figure, view, stops=True)
     return figure
 

@@ -114,7 +114,7 @@ def test_where_most_networks_are_best_at_their_last_step_figures_do_not_show_whe
         drawing = drawn[f"{kind}-plain"]
         figure = drawing.draw()
         assert len(figure.axes) == panels and not any(axes.get_ylabel() == "early-stop step" for axes in figure.axes)
-        note = figure.legends[0].get_title().get_text()
+        note = figure.legends[0].get_title().get_text().replace("\n", " ")
         assert "early-stop step not drawn: 100% of the networks are best at their last step" in note
         assert "is not drawn: 100% of the networks are best at their last step" in drawing.caption
         assert "Claims count such a run only where it cannot change the verdict." in drawing.caption
@@ -125,6 +125,15 @@ def test_where_most_networks_are_best_at_their_last_step_figures_do_not_show_whe
         )
     assert "not drawn" not in drawn["fig03-training-plain"].caption
     assert "not drawn" not in drawn["fig07-thirds-fast"].draw().legends[0].get_title().get_text()
+
+
+def test_a_panel_that_is_left_alone_has_no_letter(results):
+    config, _, tables = results
+    alone = make_study(config, one_shot=False)
+    short = tables | {"measurements": tables["measurements"].assign(early_stop_step=config.tasks["plain"].train.steps)}
+    (drawing,) = (one for one in alone.figures(config, short) if one.name == "fig04-tickets-plain")
+    (axes,) = drawing.draw().axes
+    assert not axes.get_title(loc="left") and "(b)" not in drawing.caption
 
 
 def test_half_of_the_networks_are_enough_to_tell_when_they_stop_but_no_fewer(results):
