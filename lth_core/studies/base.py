@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
@@ -29,6 +29,13 @@ def require_levels(config: Config, method: str, levels: list[int], option: str =
     """Check that a method has the rising levels of an option. Raises ValueError if the last is beyond its levels."""
     if levels and levels[-1] > (last := config.methods[method].levels):
         raise ValueError(f"{option}: {levels[-1]} must be at most {last}, the number of levels of method '{method}'")
+
+
+def require_reached(config: Config, methods: Iterable[str], levels: Sequence[int], option: str = "levels") -> None:
+    """Check that some method has each of an option's levels. Raises ValueError for those beyond the levels of all."""
+    last = max(config.methods[method].levels for method in methods)
+    if levels and max(levels) > last:
+        raise ValueError(f"{option}: {max(levels)} must be at most {last}, the last level of the study's methods")
 
 
 def require_reset(config: Config, method: str, use: str, option: str = "") -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Frankle2019(Design):
     """Iterative magnitude pruning with resetting, against the controls and the other pruning strategies of the paper.
 
-    Levels beyond a method's last one are left out of the level lists; a list that has no others is an error.
+    Levels beyond a method's last one are left out of the level lists; those beyond the last one of all are an error.
     """
 
     title: ClassVar[str] = "The Lottery Ticket Hypothesis: Finding Sparse, Trainable Neural Networks"

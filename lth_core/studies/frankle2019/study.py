@@ -9,7 +9,7 @@ from pydantic import PositiveInt
 
 from lth_core.config import Branch, Choice, Config, Method, Name, Rewind, Task
 from lth_core.storage.runs import Run
-from lth_core.studies.base import Study
+from lth_core.studies.base import Study, require_reached
 from lth_core.tasks.metrics import metric_of
 
 CURVE_DENSITIES = (0.51, 0.21, 0.07, 0.036, 0.019)
@@ -51,15 +51,11 @@ class Design(Study):
     def runs(self, config: Config) -> list[Run]:
         """List dense networks, tickets, their controls and the other strategies, for every cohort of every task.
 
-        Raises ValueError if a list of levels holds only levels beyond the last one of the methods.
+        Raises ValueError for levels beyond those of all methods.
         """
-        last = max(config.methods[method].levels for method in self.tasks.values())
         for option in ("control_levels", "strategy_levels", "histogram_levels"):
-            chosen = getattr(self, option) if option in self.model_fields_set else ()
-            if chosen and min(chosen) > last:
-                raise ValueError(
-                    f"{option}: {list(chosen)} must hold a level from 1 to {last}, the last level of the methods"
-                )
+            if option in self.model_fields_set:
+                require_reached(config, self.tasks.values(), getattr(self, option), option)
         return [run for task in self.tasks for run in self._runs_of(config, task)]
 
     def _runs_of(self, config: Config, task: str) -> Iterator[Run]:

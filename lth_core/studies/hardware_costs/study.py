@@ -7,7 +7,7 @@ from pydantic import PositiveInt, field_validator
 from lth_core.config import Config, Name
 from lth_core.registry import UnknownName
 from lth_core.storage.runs import Run
-from lth_core.studies.base import Study, rising
+from lth_core.studies.base import Study, require_reached, rising
 
 
 class Design(Study):
@@ -27,7 +27,7 @@ class Design(Study):
         return list(dict.fromkeys([self.tasks[task], *self.compare.get(task, [])]))
 
     def tickets(self, config: Config) -> list[Run]:
-        """List the measured tickets. Raises ValueError for a task or method of `compare` that is unknown."""
+        """List the measured tickets. Raises ValueError for an unknown task or method of `compare`, or level of none."""
         for task, methods in self.compare.items():
             if task not in self.tasks:
                 raise ValueError(f"compare: {UnknownName('task of this study', task, self.tasks)}")
@@ -35,6 +35,7 @@ class Design(Study):
                 if name not in config.methods:
                     raise ValueError(f"compare.{task}: {UnknownName('method', name, config.methods)}")
         tickets = []
+        require_reached(config, [name for task in self.tasks for name in self.compared(task)], self.levels)
         for task in self.tasks:
             for method in self.compared(task):
                 last = config.methods[method].levels

@@ -12,7 +12,7 @@ from pydantic import Field, PositiveInt, field_validator, model_validator
 from lth_core.config import Branch, Choice, Config, Method, Step, seeds_of
 from lth_core.metrics import Metric, counted
 from lth_core.storage.runs import DENSE, Run
-from lth_core.studies.base import Study, rising
+from lth_core.studies.base import Study, require_levels, rising
 from lth_core.studies.chains import on_order, rewound, rewound_chains
 
 NAME = "linear-mode-connectivity"
@@ -100,14 +100,11 @@ class Design(Study):
     def _check(self, config: Config) -> None:
         """Raise ValueError for a step or a level that a task does not have."""
         for task, method in self.tasks.items():
-            training, last = config.tasks[task].train.steps, config.methods[method].levels
+            training = config.tasks[task].train.steps
             if self.steps[-1] >= training:
                 where = f"the training of task '{task}' ({counted(training, 'steps')})"
                 raise ValueError(f"steps: {self.steps[-1]} is not before the end of {where}")
-            if self.levels and self.levels[-1] > last:
-                raise ValueError(
-                    f"levels: {self.levels[-1]} is beyond the {counted(last, 'levels')} of method '{method}'"
-                )
+            require_levels(config, method, self.levels)
 
     # ------------------------------------------------------------ trainings
 

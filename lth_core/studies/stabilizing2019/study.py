@@ -8,9 +8,8 @@ from typing import Annotated
 from pydantic import Field, PositiveInt, field_validator
 
 from lth_core.config import Branch, Choice, Config, Method, Step
-from lth_core.metrics import counted
 from lth_core.storage.runs import Run
-from lth_core.studies.base import Study, rising
+from lth_core.studies.base import Study, require_levels, rising
 from lth_core.studies.chains import on_order, rewound, rewound_chains
 
 TICKET = "ticket"
@@ -65,10 +64,7 @@ class Design(Study):
         Raises ValueError if a task's method has fewer levels than the study looks at.
         """
         for method in self.tasks.values():
-            if (last := config.methods[method].levels) < self.levels[-1]:
-                raise ValueError(
-                    f"levels: {self.levels[-1]} is beyond the {counted(last, 'levels')} of method '{method}'"
-                )
+            require_levels(config, method, self.levels)
         runs = [Run(task, cohort) for task in self.tasks for cohort in config.tasks[task].cohorts]
         for task, cohort, _, method in self.chains(config):
             runs += [Run(task, cohort, method, level) for level in range(1, self.levels[-1] + 1)]

@@ -1,4 +1,4 @@
-"""The options of the study of Yu et al. 2019, and the trainings and figures that they ask for."""
+"""The options of the study of Yu et al. 2020, and the trainings and figures that they ask for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import PositiveInt
 from lth_core import registry
 from lth_core.config import Choice, Config, Method, Name, Task
 from lth_core.storage.runs import Run
-from lth_core.studies.base import Study
+from lth_core.studies.base import Study, require_reached
 from lth_core.studies.chains import rewound
 
 RANDOM, REINIT = "random-mask-reinit", "reinit"
@@ -76,15 +76,11 @@ class Design(Study):
     def runs(self, config: Config) -> list[Run]:
         """List dense networks, tickets, their controls and the other ways of pruning, of every cohort of every task.
 
-        Raises ValueError if a list of levels holds only levels beyond the last one of the methods.
+        Raises ValueError for levels beyond those of all methods.
         """
-        last = max(config.methods[method].levels for method in self.tasks.values())
         for option in ("control_levels", "one_shot_levels"):
-            chosen = getattr(self, option)
-            if chosen and min(chosen) > last:
-                raise ValueError(
-                    f"{option}: {chosen} must hold a level from 1 to {last}, the last level of the methods"
-                )
+            if option in self.model_fields_set:
+                require_reached(config, self.tasks.values(), getattr(self, option), option)
         return [run for task in self.tasks for run in self._runs_of(config, task)]
 
     def _runs_of(self, config: Config, task: str) -> Iterator[Run]:

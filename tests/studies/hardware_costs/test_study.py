@@ -90,6 +90,8 @@ def test_it_asks_for_tickets_of_all_methods_and_for_their_costs() -> None:
     assert study().runs(config()) == [Run("mini", "0-1"), *tickets]
     assert study().analyses(config()) == [ticket.costs("results") for ticket in tickets]
     assert {run.level for run in study(levels=[2]).tickets(config())} == {2, 1}, "of those with fewer, the last"
+    with pytest.raises(ValueError, match=r"^levels: 4 must be at most 3, the last level of the study's methods$"):
+        study(levels=[2, 4]).tickets(config())
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ def test_a_step_that_leaves_no_training_is_an_error_in_one_line(last: int) -> No
 
 
 def test_a_level_beyond_the_method_is_an_error_in_one_line() -> None:
-    with pytest.raises(ValueError, match=r"^levels: 5 is beyond the 4 levels of method 'imp'$"):
+    with pytest.raises(ValueError, match=r"^levels: 5 must be at most 4, the number of levels of method 'imp'$"):
         study(levels=[2, 5]).runs(config())
 
 

@@ -84,7 +84,7 @@ def test_a_configured_random_mask_keeps_its_draws_on_both_data_orders():
 
 
 def test_levels_beyond_the_method_are_an_error_in_one_line():
-    with pytest.raises(ValueError, match=r"^levels: 5 is beyond the 4 levels of method 'imp'$"):
+    with pytest.raises(ValueError, match=r"^levels: 5 must be at most 4, the number of levels of method 'imp'$"):
         study(levels=[2, 5]).runs(config())
 
 
