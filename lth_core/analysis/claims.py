@@ -125,8 +125,8 @@ def p_value(values: ArrayLike, margin: float, scale: Scale = DIFFERENCES) -> flo
     if len(sample) < 2 or not np.isfinite(sample).all():
         return float("nan")
     if _spread_is_unknown(sample):
-        is_at_margin = _spread_is_unknown(np.array([sample.mean(), scale(margin)]))
-        return float("nan") if is_at_margin else 2.0 ** (1 - len(sample))
+        at_margin = _is_at(margin, np.asarray(values, dtype=float), scale)
+        return float("nan") if at_margin else 2.0 ** (1 - len(sample))
     from scipy.special import stdtr
 
     distance = abs(sample.mean() - float(scale(margin))) / _standard_error(sample)
@@ -167,7 +167,7 @@ def evaluate_claim(
     known = values[np.isfinite(scale(values))]
     unmeasured = len(values) - len(known)
     estimate, low, high = mean_interval(known, scale)
-    p, note = p_value(known, margin, scale), _without_interval(known, scale, unmeasured_because)
+    p, note = p_value(known, margin, scale), _without_interval(values, margin, scale, unmeasured_because)
     if note and p < 1 - CONFIDENCE:  # of the sign test
         low = high = estimate
     needed, least = _power(known, margin, scale)
@@ -204,23 +204,36 @@ def why_unmeasured(claim: Claim) -> str:
     return claim.note.partition(f"{UNMEASURED}: ")[2].removesuffix(".")
 
 
-def _without_interval(known: np.ndarray, scale: Scale, unmeasured_because: str = "") -> str:
+def _without_interval(values: np.ndarray, margin: float, scale: Scale, unmeasured_because: str = "") -> str:
     """Say why these values have no interval; empty where they have one."""
+    known = values[np.isfinite(scale(values))]
     if not len(known):
-        return f"{UNMEASURED}: {unmeasured_because}." if unmeasured_because else f"{UNMEASURED}."
+        if unmeasured_because:
+            return f"{UNMEASURED}: {unmeasured_because}."
+        if not len(values) or np.isnan(values).any():
+            return f"{UNMEASURED}. In each, a training diverged, or what is compared does not exist."
+        return f"{UNMEASURED}. Every ratio is 0, infinite or negative."
     if len(known) == 1:
         return "One replicate shows no spread, so there is no interval."
     if _spread_is_unknown(scale(known)):
+        equal = f"All {len(known)} replicates agree to the last digit"
+        if _is_at(margin, known, scale):
+            return f"{equal} and lie on the margin, so nothing decides."
         return (
-            f"All {len(known)} replicates agree to the last digit: nothing is known of their spread, so there is no "
-            "interval. A sign test decides, from six replicates on."
+            f"{equal}: nothing is known of their spread, so there is no interval. A sign test decides, from six "
+            "replicates on."
         )
     return ""
 
 
+def _is_at(margin: float, known: np.ndarray, scale: Scale) -> bool:
+    """Tell whether the mean of values is equal to the margin, up to rounding."""
+    return _spread_is_unknown(np.array([scale(known).mean(), scale(margin)]))
+
+
 def _power(known: np.ndarray, margin: float, scale: Scale) -> tuple[float, float]:
     """Return `Claim.seeds_needed` and `Claim.detectable`; nan without an interval."""
-    if _without_interval(known, scale):
+    if _without_interval(known, margin, scale):
         return float("nan"), float("nan")
     sample, limit = scale(known), float(scale(margin))
     distance, spread = float(sample.mean()) - limit, float(sample.std(ddof=1))

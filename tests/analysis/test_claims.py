@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from lth_core.analysis.claims import evaluate_claim, mean_interval, verdict, why_unmeasured
+from lth_core.analysis.scales import RATIOS
 
 TEXT = {"study": "s", "task": "t", "claim": "c", "source": "p", "effect": "e", "unit": "u"}
 
@@ -48,13 +49,17 @@ def test_equal_values_are_decided_by_the_sign_test(count: int, expected: str):
 def test_equal_values_at_the_margin_decide_nothing():
     claim = evaluate_claim([0.3] * 9, **TEXT, margin=0.1 + 0.2)
     assert claim.verdict == "inconclusive" and math.isnan(claim.p)
+    assert claim.note == "All 9 replicates agree to the last digit and lie on the margin, so nothing decides."
 
 
 def test_other_claims_say_why_they_have_no_interval_if_they_have_none():
     assert evaluate_claim([1.0, 2.0], **TEXT).note == ""
     assert evaluate_claim([1.0], **TEXT).note == "One replicate shows no spread, so there is no interval."
     lost = evaluate_claim([math.nan], **TEXT)
-    assert lost.note == "No replicate could be measured." and not why_unmeasured(lost)
+    either = "In each, a training diverged, or what is compared does not exist."
+    assert lost.note == f"No replicate could be measured. {either}" and not why_unmeasured(lost)
+    undefined = evaluate_claim([0.0, math.inf], **TEXT, scale=RATIOS, margin=1.0)
+    assert undefined.note == "No replicate could be measured. Every ratio is 0, infinite or negative."
 
 
 def test_claims_without_a_value_say_why_where_that_is_known():

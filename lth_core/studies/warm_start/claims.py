@@ -1,4 +1,4 @@
-"""The claims about warm starts: those of Ash & Adams 2019 about dense networks, and what follows for tickets.
+"""The claims about warm starts: those of Ash & Adams 2020 about dense networks, and what follows for tickets.
 
 Every effect is one number per seed, paired within the seed. Whether the gap grows or shrinks with sparsity has no
 claim: nobody knows. The table of trends estimates it, and the figure of gaps shows it.
@@ -18,7 +18,7 @@ from lth_core.studies.claim_sheet import TaskSheet, with_weights
 from lth_core.studies.warm_start.study import INIT, KNOWN, SHRINK_PERTURB, WARM, WHOLE, Design
 from lth_core.studies.warm_start.tables import CONVERGED, CONVERGED_AT, END, STOPS, TOTAL
 
-PAPER = "Ash & Adams 2019"
+PAPER = "Ash & Adams 2020"
 TICKETS = f"Beyond {PAPER}"
 HALVES = "Morcos et al. 2019, halves of the data"
 WHEN = {
@@ -42,16 +42,24 @@ class TaskClaims(TaskSheet):
     def all(self) -> list[Claim]:
         """Test all claims about the task."""
         for stop in STOPS:
+            self._at(stop)
             self.claim_dense_gap(stop)
+        self._at(CONVERGED)
         self.claim_speed(WARM, "A warm start comes to")
         self.claim_speed(SHRINK_PERTURB, "Shrink-and-perturb keeps the speed: it comes to")
         for stop in (CONVERGED, END):
+            self._at(stop)
             for level in self.study.levels:
                 self.claim_masks_match(level, stop)
             for mask, level in [(DENSE, 0), *((KNOWN, level) for level in self.study.levels)]:
                 self.claim_closes_gap(mask, level, stop)
         self.claim_barriers()
         return self.sheet.claims
+
+    def _at(self, stop: str) -> None:
+        """Say why the next claims have no replicate, if they have none: what they are measured at may not come."""
+        never = f"in no seed do all compared trainings come to {percent_text(CONVERGED_AT)}% training accuracy"
+        self.sheet.unmeasured_because = never if stop == CONVERGED else ""
 
     def rows(self, mask: str, level: int, start: str, stop: str) -> pd.DataFrame:
         """Select the measurements of one network at one stop."""

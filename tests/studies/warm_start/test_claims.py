@@ -38,7 +38,7 @@ def about(known: Known, begins: str, ends: str = "") -> Claim:
 def test_the_dense_gap_is_theta_0_minus_the_warm_start(known: Known, stop: str, gap: float) -> None:
     claim = about(known, "A dense network that was trained on 50% of the examples first is worse", stop)
     assert claim.estimate == pytest.approx(gap, abs=0.02) and claim.verdict == "supported"
-    assert (claim.source, claim.unit, claim.n) == ("Ash & Adams 2019", "percentage points", 4)
+    assert (claim.source, claim.unit, claim.n) == ("Ash & Adams 2020", "percentage points", 4)
     assert claim.effect == f"test accuracy {stop.removesuffix('.')}, theta_0 minus warm start"
 
 
@@ -56,9 +56,9 @@ def test_masks_of_known_examples_match_those_of_all_within_the_tolerance(known: 
 
 def test_shrink_and_perturb_closes_the_gap_of_the_dense_network_and_of_every_ticket(known: Known) -> None:
     for network, source in (
-        ("dense network", "Ash & Adams 2019"),
-        ("the mask of the known examples, with 50% of the weights", "Beyond Ash & Adams 2019"),
-        ("the mask of the known examples, with 25% of the weights", "Beyond Ash & Adams 2019"),
+        ("dense network", "Ash & Adams 2020"),
+        ("the mask of the known examples, with 50% of the weights", "Beyond Ash & Adams 2020"),
+        ("the mask of the known examples, with 25% of the weights", "Beyond Ash & Adams 2020"),
     ):
         begins = f"Shrink-and-perturb matches theta_0 (within 0.2 percentage points), {network}"
         claim = about(known, begins, AT_END)
@@ -98,6 +98,14 @@ def test_trainings_that_never_converge_leave_claims_about_convergence_open(tmp_p
     claim = about(few, "A dense network", AT_99)
     assert (claim.n, claim.unmeasured, claim.verdict) == (3, 1, "inconclusive")
     assert about(few, "A dense network", AT_END).verdict == "supported"
+
+
+def test_claims_that_no_training_comes_to_say_so(tmp_path: Path) -> None:
+    none = write_files(tmp_path, late=lambda network, seed: network.start == "warm")
+    reason = "in no seed do all compared trainings come to 99% training accuracy"
+    for begins, ends in (("A dense network", AT_99), ("A warm start comes to 99%", "")):
+        assert about(none, begins, ends).note == f"No replicate could be measured: {reason}."
+    assert not about(none, "A dense network", AT_END).note
 
 
 def test_few_networks_have_no_correlation(tmp_path: Path) -> None:
