@@ -1,4 +1,4 @@
-"""Warm starts that forget a part of what they know (Ash & Adams 2019, arXiv 1910.08475)."""
+"""Warm starts that forget a part of what they know (Ash & Adams 2020, arXiv 1910.08475)."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,12 @@ def test_figures_are_named_by_kind_and_task_unless_they_are_of_something_else() 
     ):
         sheet.read_from(*arguments)
         assert (sheet.table, sheet.figure) == ("curves", figure)
+
+
+@pytest.mark.parametrize("name", sorted(registry.study.names()))
+def test_claims_cite_the_year_that_the_study_does(name: str) -> None:
+    folder = STUDIES / name.replace("-", "_")
+    cited = re.findall(
+        r'^PAPER(?:, \w+)? = "[^"]*?(\d{4})', "\n".join(p.read_text() for p in folder.glob("*.py")), re.M
+    )
+    assert all(year in registry.study.get(name).citation for year in cited)

@@ -1,4 +1,4 @@
-"""A small config of the study of Yu et al. 2019, and tables and results with effects of known sizes."""
+"""A small config of the study of Yu et al. 2020, and tables and results with effects of known sizes."""
 
 from __future__ import annotations
 

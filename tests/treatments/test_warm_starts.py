@@ -76,7 +76,7 @@ def test_nothing_is_shrunk_and_nothing_added_with_1_and_0() -> None:
 
 @pytest.mark.parametrize("density", [1.0, 0.4])
 def test_shrinking_alone_keeps_the_predictions_of_relu_networks_without_biases(density: float) -> None:
-    """Ash & Adams 2019: every layer multiplies the outputs by `shrink`, here 0.6 to the third power."""
+    """Ash & Adams 2020: every layer multiplies the outputs by `shrink`, here 0.6 to the third power."""
     torch.manual_seed(0)
     network = nn.Sequential(
         nn.Linear(8, 30, bias=False), nn.ReLU(), nn.Linear(30, 30, bias=False), nn.ReLU(), nn.Linear(30, 5, bias=False)

@@ -1,4 +1,4 @@
-"""Ash & Adams 2019, crossed with tickets: do subnetworks suffer from training on a part of the data first?
+"""Ash & Adams 2020, crossed with tickets: do subnetworks suffer from training on a part of the data first?
 
 The paper's networks are dense. What it finds of them is claimed, and so is what would follow for tickets; whether the
 gap grows or shrinks with sparsity is not known, and is estimated without a claim.

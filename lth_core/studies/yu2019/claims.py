@@ -1,4 +1,4 @@
-"""The claims of Yu et al. 2019, tested per task on the study's tables.
+"""The claims of Yu et al. 2020, tested per task on the study's tables.
 
 Every effect is one number per seed (draws are averaged within their seed), a mean over the densities that it names. The
 paper compares below 20% of the weights (language) and below 10% (control), at the end of training.
@@ -28,7 +28,7 @@ from lth_core.studies.claim_sheet import ClaimSheet, TaskSheet, with_weights
 from lth_core.studies.yu2019.study import RANDOM, REINIT, Design, one_shot, with_embeddings
 from lth_core.tasks.metrics import metric_of
 
-PAPER = "Yu et al. 2019"
+PAPER = "Yu et al. 2020"
 SPARSE, SPARSE_CONTROL = 0.20, 0.10
 """The densities below which tickets are compared."""
 A_THIRD, HALF = 1 / 3, 0.5

@@ -1,4 +1,4 @@
-"""The figures of the study of Yu et al. 2019, drawn from its tables, and their captions."""
+"""The figures of the study of Yu et al. 2020, drawn from its tables, and their captions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables of the study of Yu et al. 2019, read from histories and from the headers of masks and weights."""
+"""The tables of the study of Yu et al. 2020, read from histories and from the headers of masks and weights."""
 
 from __future__ import annotations
 
