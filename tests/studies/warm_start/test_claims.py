@@ -101,11 +101,11 @@ def test_trainings_that_never_converge_leave_claims_about_convergence_open(tmp_p
 
 
 def test_claims_that_no_training_comes_to_say_so(tmp_path: Path) -> None:
-    none = write_files(tmp_path, late=lambda network, seed: network.start == "warm")
+    never = write_files(tmp_path, late=lambda network, seed: network.start == "warm")
     reason = "in no seed do all compared trainings come to 99% training accuracy"
     for begins, ends in (("A dense network", AT_99), ("A warm start comes to 99%", "")):
-        assert about(none, begins, ends).note == f"No replicate could be measured: {reason}."
-    assert not about(none, "A dense network", AT_END).note
+        assert about(never, begins, ends).note == f"No replicate could be measured: {reason}."
+    assert not about(never, "A dense network", AT_END).note
 
 
 def test_few_networks_have_no_correlation(tmp_path: Path) -> None:
