@@ -17,7 +17,9 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 LANES = 16
-"""Channels that the kernels take at a time: of other numbers of channels several pixels make one row of them."""
+"""Numbers that the kernels take at a time; so many, or a multiple, are in a row of pixels."""
+WIDE = 1024
+"""Numbers that a row should have, where all pixels can be divided into such rows: a page of memory."""
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -52,7 +54,7 @@ def _suits(images: Tensor, weight: Tensor) -> bool:
     plain = type(images) is Tensor and images.device.type == "cpu" and images.dtype == weight.dtype == torch.float32
     if not plain or images.ndim != 4 or images.numel() <= images.shape[1]:
         return False
-    if images.numel() % (images.shape[1] * _pixels_of_row(images.shape[1])):
+    if images.numel() % (images.shape[1] * _fewest_pixels(images.shape[1])):
         return False
     try:
         return images.is_contiguous(memory_format=torch.channels_last)
@@ -60,9 +62,17 @@ def _suits(images: Tensor, weight: Tensor) -> bool:
         return False
 
 
-def _pixels_of_row(channels: int) -> int:
+def _fewest_pixels(channels: int) -> int:
     """The fewest pixels whose numbers are a multiple of LANES."""
     return LANES // gcd(channels, LANES)
+
+
+def _width_of_row(images: Tensor) -> int:
+    """As many numbers as make a wide row of whole pixels, and divide all into rows."""
+    width, numbers = images.shape[1] * _fewest_pixels(images.shape[1]), images.numel()
+    while width < WIDE and numbers % (2 * width) == 0:
+        width *= 2
+    return width
 
 
 class _Normalized(torch.autograd.Function):
@@ -70,42 +80,29 @@ class _Normalized(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, images: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
-        from lth_core.engine import batch_norm_kernels
+        from lth_core.engine.batch_norm_kernels import normalize
 
-        pixels = _pixels_of_row(images.shape[1])
-        means = np.empty((pixels, images.shape[1]), np.float32)
-        variances = np.empty(means.shape)
-        batch_norm_kernels.moments(_flat(images), means.size, means.reshape(-1), variances.reshape(-1))
-        mean = means.astype(float).mean(0)
-        variance = variances.mean(0) + ((means - mean) ** 2).mean(0)
-        deviation = 1 / np.sqrt(variance + eps)
-        mean, scale = mean.astype(np.float32), (weight.numpy() * deviation).astype(np.float32)
-        outputs = torch.empty_like(images)
-        by_row = (np.tile(values, pixels) for values in (mean, scale, bias.numpy()))
-        batch_norm_kernels.normalize(_flat(images), _flat(outputs), *by_row)
-        ctx.save_for_backward(images)
-        ctx.mean, ctx.deviation, ctx.scale = mean, deviation, scale
-        moments = torch.from_numpy(mean), torch.from_numpy(variance.astype(np.float32))
-        ctx.mark_non_differentiable(*moments)
-        return outputs, *moments
+        outputs, mean, variance = torch.empty_like(images), torch.empty_like(weight), torch.empty_like(weight)
+        deviation, width = np.empty(len(weight)), _width_of_row(images)
+        scale, shift = weight.numpy(), bias.numpy()
+        results = (_flat(outputs), mean.numpy(), variance.numpy(), deviation)
+        normalize(_flat(images), width, scale, shift, eps, *results)
+        ctx.save_for_backward(images, weight)
+        ctx.mean, ctx.deviation, ctx.width = mean.numpy(), deviation, width
+        ctx.mark_non_differentiable(mean, variance)
+        return outputs, mean, variance
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        from lth_core.engine import batch_norm_kernels
+        from lth_core.engine.batch_norm_kernels import normalize_backward
 
-        (images,) = ctx.saved_tensors
+        images, weight = ctx.saved_tensors
         gradient = gradient.contiguous(memory_format=torch.channels_last)
-        count, pixels = images.numel() // images.shape[1], _pixels_of_row(images.shape[1])
-        totals, alongs = (np.zeros((pixels, images.shape[1])) for _ in range(2))
-        mean = np.tile(ctx.mean, pixels)
-        batch_norm_kernels.sums(_flat(images), _flat(gradient), mean, totals.reshape(-1), alongs.reshape(-1))
-        total, along = totals.sum(0), alongs.sum(0)
-        offset, slope = (total / count, along * ctx.deviation**2 / count)
-        by_images = torch.empty_like(images)
-        by_row = (np.tile(array.astype(np.float32), pixels) for array in (ctx.scale, offset, slope))
-        batch_norm_kernels.normalize_backward(_flat(images), _flat(gradient), _flat(by_images), mean, *by_row)
-        by_weight, by_bias = (torch.from_numpy(a.astype(np.float32)) for a in (along * ctx.deviation, total))
+        by_images, by_weight, by_bias = (torch.empty_like(value) for value in (images, weight, weight))
+        results = (_flat(by_images), by_weight.numpy(), by_bias.numpy())
+        given = (ctx.width, weight.numpy(), ctx.mean, ctx.deviation)
+        normalize_backward(_flat(images), _flat(gradient), *given, *results)
         return by_images, by_weight, by_bias, None
 
 

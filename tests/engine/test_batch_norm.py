@@ -52,6 +52,25 @@ def test_it_computes_what_double_precision_does(channels: int, mean: float, opti
         assert error < 1e-6 * max(1.0, mean), name
 
 
+@pytest.mark.parametrize("first", [1, 3, 60])
+@pytest.mark.parametrize("channels", [16, 24, 200])
+def test_it_is_as_precise_where_examples_differ(channels: int, first: int) -> None:
+    """The mean of what comes first says little of the others."""
+    plain, inputs = layer(channels), images(channels, side=8, examples=64)
+    inputs = 0.01 * inputs
+    inputs[first:] += 100.0
+    exact = computed(copy.deepcopy(plain).double(), inputs.double())
+    for name, actual in computed(precise(plain), inputs).items():
+        scale = exact[name].abs().max().clamp(min=1e-3)
+        assert ((actual.double() - exact[name].double()).abs().max() / scale).item() < 1e-5, name
+
+
+def test_inputs_that_are_all_the_same_have_no_variance() -> None:
+    norm = precise(layer(16, momentum=1.0))
+    norm(images(16) * 0 + 0.1)
+    torch.testing.assert_close(norm.running_var, torch.zeros(16), atol=1e-12, rtol=0)
+
+
 @pytest.mark.parametrize("channels", [8, 16, 20])
 def test_it_is_more_precise_than_torch(channels: int) -> None:
     plain, inputs = layer(channels), images(channels, 3.0, side=32, examples=64)
