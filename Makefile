@@ -44,7 +44,7 @@ lint: venv ## check the style of the code, and what can be checked without runni
 faults: venv ## disturb a miniature project with random faults and count what it survives (FAULTS=200 SECONDS=3600 SEED=0)
 	$(in_venv) -m tests.faults.campaign --faults $(FAULTS) --seconds $(SECONDS) --seed $(SEED)
 
-benchmark: venv ## measure speed and cost, next to an ordinary PyTorch loop: docs/benchmarks.md (11 to 18 minutes)
+benchmark: venv ## measure speed and cost, next to an ordinary PyTorch loop: docs/benchmarks.md (about 50 minutes)
 	@$(in_venv) -m benchmarks
 
 gpu: venv ## test and measure on one GPU, in at most 6 minutes: docs/benchmarks.md

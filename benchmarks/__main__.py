@@ -2,8 +2,9 @@
 
     python -m benchmarks [NAME ...] [--root data] [--repetitions N] [--dry]
 
-NAME is a module of this folder. Without names all of them run, in 11 to 18 minutes on 2 cores that do nothing else.
-`--repetitions` replaces the number that each has; `--dry` leaves the document as it is.
+NAME is a module of this folder. Without names all of them run, in about 50 minutes on 2 cores that do nothing else;
+conv_chain takes 19 of them, pipeline 10. `--repetitions` replaces the number that each has; `--dry` leaves the document
+as it is.
 """
 
 from __future__ import annotations
