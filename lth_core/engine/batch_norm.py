@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 LANES = 16
-"""Numbers that the kernels take at a time; so many, or a multiple, are in a row of pixels."""
+"""Numbers that the kernels take at a time: a row of pixels has a multiple of this."""
 WIDE = 1024
 """Numbers that a row should have, where all pixels can be divided into such rows: a page of memory."""
 

@@ -31,16 +31,16 @@ class RowCode(Code):
     """Instructions for a block of rows."""
 
     def each_vector(self, first, rows, width, compute):
-        """Call compute(channel, [index of its LANES channels in a row, for every one of AT_ONCE rows])."""
+        """Call compute(column, [index of its LANES columns in a row, for every one of AT_ONCE rows])."""
         builder, whole = self.builder, self.builder.and_(rows, INDEX(-AT_ONCE))
         for start, end, step in ((INDEX(0), whole, AT_ONCE), (whole, rows, 1)):
             with self.each(start, end, step) as (row, _):
                 at = builder.add(first, builder.mul(row, width))
                 with self.each(INDEX(0), width, LANES) as (column, _):
-                    places = [builder.add(at, column)]
+                    starts = [builder.add(at, column)]
                     for _ in range(step - 1):
-                        places.append(builder.add(places[-1], width))
-                    compute(column, places)
+                        starts.append(builder.add(starts[-1], width))
+                    compute(column, starts)
 
     def at(self, array, index):
         return self.load(self.vector(array, index))
@@ -68,9 +68,9 @@ def add_moments(typing, values, first, rows, width, center, totals, squares):
         code = RowCode(context, builder, signature, arguments)
         values, first, rows, width, center, totals, squares = code.arguments
 
-        def compute(column, places):
+        def compute(column, starts):
             middle = code.at(center, column)
-            distances = [builder.fsub(code.at(values, place), middle) for place in places]
+            distances = [builder.fsub(code.at(values, start), middle) for start in starts]
             code.add_to(totals, column, distances)
             code.add_to(squares, column, [builder.fmul(distance, distance) for distance in distances])
 
@@ -89,10 +89,10 @@ def add_gradients(typing, values, by_results, first, rows, width, center, totals
         code = RowCode(context, builder, signature, arguments)
         values, by_results, first, rows, width, center, totals, alongs = code.arguments
 
-        def compute(column, places):
+        def compute(column, starts):
             middle = code.at(center, column)
-            distances = [builder.fsub(code.at(values, place), middle) for place in places]
-            gradients = [code.at(by_results, place) for place in places]
+            distances = [builder.fsub(code.at(values, start), middle) for start in starts]
+            gradients = [code.at(by_results, start) for start in starts]
             code.add_to(totals, column, gradients)
             code.add_to(alongs, column, [builder.fmul(*pair) for pair in zip(distances, gradients, strict=True)])
 
@@ -111,11 +111,11 @@ def scale_rows(typing, values, results, rows, width, center, scale, shift):
         code = RowCode(context, builder, signature, arguments)
         values, results, rows, width, center, scale, shift = code.arguments
 
-        def compute(column, places):
+        def compute(column, starts):
             middle, factor, offset = (code.at(array, column) for array in (center, scale, shift))
-            loaded = [code.at(values, place) for place in places]
-            for place, value in zip(places, loaded, strict=True):
-                code.put(code.add_product(offset, builder.fsub(value, middle), factor), results, place)
+            loaded = [code.at(values, start) for start in starts]
+            for start, value in zip(starts, loaded, strict=True):
+                code.put(code.add_product(offset, builder.fsub(value, middle), factor), results, start)
 
         code.each_vector(INDEX(0), rows, width, compute)
         return context.get_dummy_value()
@@ -132,12 +132,12 @@ def gradient_rows(typing, values, by_results, by_values, rows, width, center, sc
         code = RowCode(context, builder, signature, arguments)
         values, by_results, by_values, rows, width, center, scale, offset, slope = code.arguments
 
-        def compute(column, places):
+        def compute(column, starts):
             middle, factor, mean, along = (code.at(array, column) for array in (center, scale, offset, slope))
-            loaded = [(code.at(values, place), code.at(by_results, place)) for place in places]
-            for place, (value, gradient) in zip(places, loaded, strict=True):
+            loaded = [(code.at(values, start), code.at(by_results, start)) for start in starts]
+            for start, (value, gradient) in zip(starts, loaded, strict=True):
                 less = code.add_product(builder.fsub(gradient, mean), builder.fsub(middle, value), along)
-                code.put(builder.fmul(less, factor), by_values, place)
+                code.put(builder.fmul(less, factor), by_values, start)
 
         code.each_vector(INDEX(0), rows, width, compute)
         return context.get_dummy_value()
