@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from math import prod
 
@@ -9,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lth_core.engine.convolutions.network import ConvolutionNetwork
+from lth_core.engine.convolutions.network import ConvolutionNetwork, Linear
 from lth_core.engine.convolutions.reading import read_network
 from lth_core.engine.convolutions.replicate import SparseConvolutions
 from lth_core.engine.convolutions.workspace import LANES, Workspace
@@ -20,8 +21,12 @@ DENSEST = 0.5
 """Share of the multiplications that are left up to which a network is trained on its kept weights alone. Measured with
 whole steps of Conv-2, Conv-6, ResNet-20 and VGG-16 on one core. It is one number for all networks: a choice by the
 clock could take the other path, with other roundings, when a run is repeated."""
-NEAR, FAR = 64, 1.5
-"""What is left of layers that read more channels than NEAR counts FAR times: they find less in the nearest cache."""
+NEAR, FAR = 64, 256
+PRICES = {NEAR: 1.0, FAR: 1.5, math.inf: 2.0}
+"""How often a multiplication that is left counts in convolutions that read at most this many channels: more channels
+find less in the nearest cache. Evaluations, of which dense ones gain more than steps do, are not slower either."""
+LINEAR = 2.0
+"""How often it counts in linear layers, whose dense products are faster than those of convolutions."""
 
 
 def sparse_convolutions(
@@ -60,7 +65,8 @@ def pays(
         pixels, weight = prod(network.shapes[step.target][1:]), weights[step.weight]
         mask = pruned.get(step.weight)
         kept = 1 if mask is None else np.count_nonzero(mask) / mask.size
-        price = 1 if network.shapes[step.source][0] <= NEAR else FAR
+        channels = network.shapes[step.source][0]
+        price = LINEAR if isinstance(step, Linear) else next(PRICES[most] for most in PRICES if channels <= most)
         total += pixels * weight.numel()
         left += pixels * weight.numel() * kept * price
     padded = -(-examples // LANES) * LANES
