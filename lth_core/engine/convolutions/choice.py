@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lth_core.engine.convolutions.network import ConvolutionNetwork, Linear
+from lth_core.engine.convolutions.network import BatchNorm, ConvolutionNetwork, Linear
 from lth_core.engine.convolutions.reading import read_network
 from lth_core.engine.convolutions.replicate import SparseConvolutions
 from lth_core.engine.convolutions.workspace import LANES, Workspace
@@ -22,9 +22,12 @@ DENSEST = 0.5
 whole steps of Conv-2, Conv-6, ResNet-20 and VGG-16 on one core. It is one number for all networks: a choice by the
 clock could take the other path, with other roundings, when a run is repeated."""
 NEAR, FAR = 64, 256
-PRICES = {NEAR: 1.0, FAR: 1.5, math.inf: 2.0}
+PRICES = {NEAR: 1.25, FAR: 1.5, math.inf: 2.0}
 """How often a multiplication that is left counts in convolutions that read at most this many channels: more channels
 find less in the nearest cache. Evaluations, of which dense ones gain more than steps do, are not slower either."""
+NORMALIZED = 1.0
+"""How often it counts instead where at most NEAR channels are read, in networks of batch norms: these, too, are faster
+in the layout of the kernels, and those of fewer channels have more of them beside their multiplications."""
 LINEAR = 2.0
 """How often it counts in linear layers, whose dense products are faster than those of convolutions."""
 
@@ -60,13 +63,15 @@ def pays(
 
     A batch is padded to a multiple of LANES examples, whose multiplications are counted.
     """
+    normalized = any(isinstance(step, BatchNorm) for step in network.steps)
+    prices = PRICES | ({NEAR: NORMALIZED} if normalized else {})
     left = total = 0.0
     for step in network.weighted:
         pixels, weight = prod(network.shapes[step.target][1:]), weights[step.weight]
         mask = pruned.get(step.weight)
         kept = 1 if mask is None else np.count_nonzero(mask) / mask.size
         channels = network.shapes[step.source][0]
-        price = LINEAR if isinstance(step, Linear) else next(PRICES[most] for most in PRICES if channels <= most)
+        price = LINEAR if isinstance(step, Linear) else next(prices[most] for most in prices if channels <= most)
         total += pixels * weight.numel()
         left += pixels * weight.numel() * kept * price
     padded = -(-examples // LANES) * LANES

@@ -11,7 +11,7 @@ from torch import nn
 
 from lth_core.engine.cohort import Cohort
 from lth_core.engine.convolutions import choice
-from lth_core.engine.convolutions.choice import DENSEST, LINEAR, pays
+from lth_core.engine.convolutions.choice import DENSEST, LINEAR, NEAR, PRICES, pays
 from lth_core.engine.convolutions.reading import read_network
 from tests.support.small_trainings import initial
 
@@ -34,14 +34,15 @@ def chosen(kept: float, examples: int) -> bool:
 
 
 def test_the_share_of_multiplications_decides() -> None:
-    bound = (DENSEST * (36 * 16 + 12) - LINEAR * 12) / (36 * 16)
+    bound = (DENSEST * (36 * 16 + 12) - LINEAR * 12) / (36 * 16 * PRICES[NEAR])
     assert chosen(bound - 1 / 72, 16) and not chosen(bound + 1 / 72, 16)
 
 
-@pytest.mark.parametrize(("channels", "price"), [(64, 1.0), (65, 1.5), (256, 1.5), (257, 2.0), (512, 2.0)])
-def test_what_is_left_of_layers_of_many_channels_counts_more(channels: int, price: float) -> None:
-    layers = (nn.Conv2d(channels, 8, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    network = read_network(nn.Sequential(*layers), (channels, 6, 6))
+@pytest.mark.parametrize("norm", [False, True])
+@pytest.mark.parametrize(("channels", "price"), [(64, 1.25), (65, 1.5), (256, 1.5), (257, 2.0), (512, 2.0)])
+def test_what_is_left_of_layers_of_many_channels_counts_more(channels: int, price: float, norm: bool) -> None:
+    layers = [nn.Conv2d(channels, 8, 1), *([nn.BatchNorm2d(8)] if norm else []), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    network, price = read_network(nn.Sequential(*layers), (channels, 6, 6)), 1.0 if norm and channels <= 64 else price
     assert network is not None
     masks, most = np.zeros((1, 8, channels, 1, 1), bool), int(8 * channels * DENSEST / price)
     masks.flat[:most] = True
