@@ -29,7 +29,13 @@ class Change:
     """Two-sided, of the t-test that the effects are equal."""
     note: str
     """Why there is no interval; empty where there is one."""
-    is_factor: bool
+    scale: str
+    """The name of the scale of the effects."""
+
+    @property
+    def is_factor(self) -> bool:
+        """Tell whether effects are ratios, so that the estimate is a factor."""
+        return self.scale != DIFFERENCES.name
 
     @property
     def word(self) -> str:
@@ -92,7 +98,7 @@ def _paired(pairs: np.ndarray, scale: Scale) -> Change:
     is_equal = tested.n > 0 and not np.any(pairs[np.isfinite(pairs)])
     note = "Equal in every seed." if is_equal else tested.note
     numbers = _back(scale, tested.estimate, tested.low, tested.high)
-    return Change(*numbers, tested.n, tested.unmeasured, "paired", tested.p, note, scale is not DIFFERENCES)
+    return Change(*numbers, tested.n, tested.unmeasured, "paired", tested.p, note, scale.name)
 
 
 def _independent(first: np.ndarray, second: np.ndarray, scale: Scale) -> Change:
@@ -107,7 +113,7 @@ def _independent(first: np.ndarray, second: np.ndarray, scale: Scale) -> Change:
     note = "One of the runs shows no spread, so there is no interval." if math.isnan(p) else ""
     p = math.nan if unmeasured else p
     numbers = _back(scale, estimate, low, high)
-    return Change(*numbers, count, unmeasured, "independent", p, note, scale is not DIFFERENCES)
+    return Change(*numbers, count, unmeasured, "independent", p, note, scale.name)
 
 
 def _welch(samples: Sequence[np.ndarray], estimate: float) -> tuple[float, float, float]:
@@ -129,4 +135,4 @@ def _back(scale: Scale, estimate: float, low: float, high: float) -> tuple[float
 
 
 def _unknown(note: str) -> Change:
-    return Change(math.nan, math.nan, math.nan, 0, 0, "", math.nan, note, False)
+    return Change(math.nan, math.nan, math.nan, 0, 0, "", math.nan, note, DIFFERENCES.name)

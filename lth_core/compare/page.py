@@ -11,6 +11,7 @@ import yaml
 
 from lth_core.analysis.changes import Change
 from lth_core.analysis.corrections import expected_false_verdicts
+from lth_core.analysis.scales import PERCENT_MORE, PERCENT_SAVED
 from lth_core.compare.claims import STATUSES, Pair
 from lth_core.metrics import counted
 from lth_core.report.numbers import claim_numbers, decimals, number, p_value_words
@@ -100,6 +101,12 @@ def verdict_table(matched: Sequence[Pair]) -> dict[str, dict[str, int]]:
 def chance_words(matched: Sequence[Pair]) -> list[str]:
     """Say how many verdicts and effects would differ by chance alone, beside how many do."""
     said = []
+    if matched and not any(pair.first and pair.second for pair in matched):
+        tasks = [sorted({claim["task"] for claim in side if claim}) for side in _sides(matched)]
+        said.append(
+            "No claim is made in both runs: claims are the same where study, task and sentence are, and the tasks are "
+            f"{', '.join(tasks[0]) or 'none'} in A and {', '.join(tasks[1]) or 'none'} in B"
+        )
     known = [pair for pair in matched if math.isfinite(pair.chance)]
     if known:
         differing = sum(pair.status == STATUSES[0] for pair in known)
@@ -122,6 +129,10 @@ def chance_words(matched: Sequence[Pair]) -> list[str]:
     return said
 
 
+def _sides(matched: Sequence[Pair]) -> tuple[list[Mapping[str, Any] | None], list[Mapping[str, Any] | None]]:
+    return [pair.first for pair in matched], [pair.second for pair in matched]
+
+
 def _have(count: int) -> str:
     return "has" if count == 1 else "have"
 
@@ -137,10 +148,18 @@ def change_numbers(change: Change, unit: str) -> dict[str, str]:
     return {
         "estimate": f"{sign}{number(change.estimate, digits)}",
         "interval": "" if math.isnan(change.low) else interval,
-        "unit": "times the ratio in A" if change.is_factor else unit,
+        "unit": _factor_words(change.scale, unit) if change.is_factor else unit,
         "p": p_value_words(change.p),
         "how": how if change.pairing else "",
     }
+
+
+def _factor_words(scale: str, unit: str) -> str:
+    """Say what a factor is of: of effects in percent the ratio behind them, which rises with the effect."""
+    whole = unit.removeprefix("% of ")
+    if scale == PERCENT_SAVED.name:
+        return f"times the ratio in A of {whole} to what is compared with it"
+    return f"times the ratio in A to {whole}" if scale == PERCENT_MORE.name else "times the ratio in A"
 
 
 def setting_words(value: Any) -> str:
