@@ -48,6 +48,8 @@ onsuccess:
     logger.info(timing.summary(logs, workflow.resource_settings.cores))
     for warning in missing.summary(logs, timing.began(logs)):
         logger.warning(warning)
+    if os.path.exists(page := paths.page_file(reports, config_name)):
+        logger.info(f"page: {page}")
     end_run()
 
 
