@@ -14,6 +14,8 @@ from lth_core.metrics import counted
 
 MOST = 6
 """Panels, and lines of a panel, that are described; of others the number is given."""
+NOTHING = 1e-6
+"""The part of an axis that is as good as no length."""
 
 
 def describe(figure: Figure) -> str:
@@ -38,8 +40,9 @@ def _panel(axes: Axes) -> str:
     """Describe one panel: heat map, bars, lines or points, whichever it has most of."""
     x, y = _plain(axes.get_xlabel()), _plain(axes.get_ylabel())
     against = f"{y} against {x}" if x and y else x or y or "values"
-    if axes.images or any(type(one).__name__ == "QuadMesh" for one in axes.collections):
-        return f"heat map, {against}"
+    meshes = [one for one in axes.collections if type(one).__name__ == "QuadMesh"]
+    if axes.images or meshes:
+        return f"heat map, {against}{_extremes(np.ma.filled([*axes.images, *meshes][0].get_array(), np.nan))}"
     lines = _labelled_lines(axes)
     if lines:
         return f"{against}; from left to right, {_listed(lines)}"
@@ -47,6 +50,13 @@ def _panel(axes: Axes) -> str:
         return f"bars, {against}"
     points = sum(np.shape(one.get_offsets())[0] for one in axes.collections if type(one).__name__ == "PathCollection")
     return f"{counted(points, 'points')}, {against}" if points else against
+
+
+def _extremes(fields: np.ndarray) -> str:
+    """Say between which values the fields of a heat map lie; of colours, and where all diverged, nothing."""
+    known = np.asarray(fields, dtype=float)
+    known = known[np.isfinite(known)] if known.ndim < 3 else known[:0]
+    return f"; fields from {_short(known.min())} to {_short(known.max())}" if known.size else ""
 
 
 def _labelled_lines(axes: Axes) -> list[str]:
@@ -58,18 +68,29 @@ def _labelled_lines(axes: Axes) -> list[str]:
         known = np.isfinite(x) & np.isfinite(y)
         if label.startswith("_") or known.sum() < 2:
             continue
+        if label.endswith("diverged"):  # crosses, on the line of the others
+            described.append(_plain(label))
+            continue
         described.append(f"{_plain(label)} {_course(axes, x[known], y[known])}")
     return described
 
 
 def _course(axes: Axes, x: np.ndarray, y: np.ndarray) -> str:
-    """Say where a line begins and ends, from left to right; where it is, if it is upright or level."""
+    """Say where a line begins and ends, from left to right, and its peak where that is farther off than these are.
+
+    Of an upright or a level line: where it is.
+    """
     if np.ptp(x) == 0:
         return f"at {_value(axes.xaxis, x[0])}"
     if np.ptp(y) == 0:
         return f"at {_value(axes.yaxis, y[0])}"
     first, last = y[np.argsort(x, kind="stable")][[-1, 0] if axes.xaxis_inverted() else [0, -1]]
-    return f"from {_value(axes.yaxis, first)} to {_value(axes.yaxis, last)}"
+    course = f"from {_value(axes.yaxis, first)} to {_value(axes.yaxis, last)}"
+    above, below = y.max() - max(first, last), min(first, last) - y.min()
+    if max(above, below) <= abs(last - first):
+        return course
+    word, peak = ("highest", y.argmax()) if above >= below else ("lowest", y.argmin())
+    return f"{course}, {word} {_value(axes.yaxis, y[peak])} at {_value(axes.xaxis, x[peak])}"
 
 
 def _listed(parts: Sequence[str]) -> str:
@@ -78,12 +99,21 @@ def _listed(parts: Sequence[str]) -> str:
 
 
 def _value(axis: Axis, value: float) -> str:
-    """Write a value in the unit of its axis, in three digits; as the axis does where that writes words."""
+    """Write a value in the unit of its axis, in three digits; as the axis does where that writes words.
+
+    What is nothing beside the length of the axis, up to rounding, is 0.
+    """
+    if abs(value) < NOTHING * abs(np.subtract(*axis.get_view_interval())):
+        value = 0.0
     text = axis.get_major_formatter().format_data_short(value).strip()
     try:
         number = float(text.replace("\N{MINUS SIGN}", "-"))
     except ValueError:
-        return f"{value:.3g}" if not text or "$" in text else text
+        return _short(value) if not text or "$" in text else text
+    return _short(number)
+
+
+def _short(number: float) -> str:
     return f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.3g}"
 
 

@@ -45,3 +45,15 @@ def test_heat_maps_bars_and_points_are_called_so() -> None:
     axes[0, 2].scatter([0, 1, 2], [1, 2, 3])
     text = describe(figure)
     assert all(words in text for words in ("Panel 1: heat map", "Panel 2: bars", "Panel 3: 3 points"))
+    assert "fields from 0 to 1." in text
+
+
+def test_histograms_have_their_peak_and_what_is_nothing_is_0() -> None:
+    figure, axes = panels(1)
+    axes[0, 0].plot([-1, 0, 0.5, 1], [-5e-9, 0.1, 0.3, 0.0002], label="all weights")
+    axes[0, 0].plot([-1, 1], [0.0, 0.1], label="kept: 1 of 3 seeds diverged")
+    axes[0, 0].set(xlabel="initial value", ylabel="share")
+    assert describe(figure) == (
+        "Figure: share against initial value; from left to right, all weights from 0 to 0.0002, highest 0.3 at 0.5; "
+        "kept: 1 of 3 seeds diverged."
+    )
