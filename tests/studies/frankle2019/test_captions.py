@@ -122,6 +122,7 @@ def test_a_network_with_dropout_alone_is_compared_with_none_without() -> None:
 def test_few_levels_promise_no_small_tickets() -> None:
     config, study = default()
     config = config.model_copy(update={"methods": {"imp": config.methods["imp"].model_copy(update={"levels": 4})}})
+    study = study.model_copy(update={"strategy_levels": (3,)})
     caption = drawings(config, study)["fig03-training-digits-lenet"].caption
     assert "tickets with many" in caption and "tickets with few" not in caption
 
