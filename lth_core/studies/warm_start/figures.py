@@ -80,9 +80,9 @@ class View:
         captions = {
             "gaps": f"Gap: how much better the training on all examples ends from initialization than from another "
             f"start with the same mask, in test {metric.label}, against density. Rows: trainings are compared "
-            f"{WHEN[CONVERGED]}; {WHEN['total']}, those on known examples included; {WHEN[END]}. Above each panel: how "
-            "the gap of warm starts changes with each halving of density (least squares, 95% interval over seeds); "
-            f"its sign is not known from any paper. {settings} {note}",
+            f"{WHEN[CONVERGED]}; {WHEN['total']}, those on known examples included; {WHEN[END]}. Above each panel the "
+            "slope: how the gap of warm starts changes with each halving of density (least squares, 95% interval over "
+            f"seeds); its sign is not known from any paper. {settings} {note}",
             "curves": f"Training and test {metric.label} in the training on all examples, of the dense network and of "
             f"subnetworks with the mask of the known examples. {settings} {note}",
             "speed": f"Steps on all examples to the first evaluation with {percent_text(CONVERGED_AT)}% training "
@@ -146,8 +146,8 @@ class View:
         rows = self.tables["trends"]
         row = rows[(rows["mask"] == mask) & (rows["stop"] == stop) & (rows["quantity"] == "slope")].iloc[0]
         if pd.isna(row["estimate"]):
-            return "unknown"
-        return "{estimate:+.2f} [{low:+.2f}, {high:+.2f}]".format(**row).replace("-", "−")
+            return "slope unknown"
+        return "slope {estimate:+.2f} [{low:+.2f}, {high:+.2f}]".format(**row).replace("-", "−")
 
     def draw_curves(self) -> Figure:
         """Draw one column per density, training accuracy above test accuracy."""
@@ -208,6 +208,9 @@ class View:
                 metric.scale * here["barrier_test"], here["gap"], marker=marker, c=[shades[n] for n in here["level"]]
             )
             panel.plot([], [], marker, color=NEUTRAL, label=MASK_LABELS[mask])
+        for level, shade in shades.items():
+            density = percent_text(rows.loc[rows["level"] == level, "density"].mean())
+            panel.plot([], [], "s", color=shade, label=f"{density}% of weights")
         known_values = gap_correlation(rows).dropna()
         number = f"{known_values.mean():.2f}".replace("-", "−") if len(known_values) else "unknown"
         panel.set_title(f"correlation {number}")

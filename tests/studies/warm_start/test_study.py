@@ -256,3 +256,12 @@ def test_figures_mark_what_is_not_measured(tmp_path: Path) -> None:
         figure = drawing.draw()
         labels = {label for panel in figure.axes for label in panel.get_legend_handles_labels()[1]}
         assert "some seeds diverge, or stay below 99% training accuracy" in labels
+
+
+def test_numbers_above_panels_have_names_and_shades_of_points_are_in_the_legend(tmp_path: Path) -> None:
+    study, settings, tables = write_files(tmp_path)
+    drawn = {drawing.name: drawing.draw() for drawing in study.figures(settings, tables)}
+    titles = [panel.get_title().split("\n")[-1] for panel in drawn["gaps-toy"].axes]
+    assert titles and all(title.startswith("slope ") for title in titles)
+    labels = [text.get_text() for text in drawn["barriers-toy"].legends[0].get_texts()]
+    assert {"100% of weights", "50% of weights", "25% of weights"} <= {*labels}
