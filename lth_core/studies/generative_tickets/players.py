@@ -8,6 +8,7 @@ shape (Kalibhat et al. 2021).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from typing import ClassVar
 
 from pydantic import PositiveInt, field_validator
@@ -15,6 +16,7 @@ from pydantic import PositiveInt, field_validator
 from lth_core.config import Branch, Choice, Config, Method, Name
 from lth_core.storage.runs import Run
 from lth_core.studies.base import require_levels, require_reset, rising
+from lth_core.studies.captions import listing
 from lth_core.studies.generative_tickets.study import RANDOM, Design
 from lth_core.studies.judges import GAN, gans
 
@@ -31,9 +33,10 @@ class Players(Design):
     needs: ClassVar = {"transfer_levels": ("transfers",)}
 
     both: dict[Name, Name] = {}
-    """GAN -> a method that prunes its discriminator, too, where that of `tasks` prunes the generator alone."""
+    """GAN -> a method that prunes its discriminator, too, and is otherwise that of `tasks`, which prunes the generator
+    alone (`exclude: [discriminator.*]`), each layer at its rate: generators then have the same density."""
     discriminator_levels: list[PositiveInt] = []
-    """Levels, rising, at which the discriminator of a pruned generator also starts trained, and fresh."""
+    """Levels, rising, at which the discriminator of a generator that is pruned alone also starts trained, and fresh."""
     transfers: dict[Name, Name] = {}
     """Task -> another one with a generator of the same shape, whose tickets it is trained with."""
     transfer_levels: list[PositiveInt] = []
@@ -47,7 +50,7 @@ class Players(Design):
 
     def prunes_generator_alone(self, config: Config, gan: str) -> bool:
         """Tell whether a GAN's own method leaves its discriminator as it is."""
-        return any(pattern.startswith("discriminator") for pattern in config.methods[self.tasks[gan]].exclude)
+        return bool(leaving_out(config.methods[self.tasks[gan]], DISCRIMINATOR))
 
     def methods(self, config: Config) -> dict[str, Method]:
         """Derive methods as the design does, once options fit the tasks. Raises ValueError where they do not."""
@@ -60,18 +63,32 @@ class Players(Design):
                 if name not in known:
                     raise ValueError(f"{key}: '{name}' must be one of {', '.join(known) or 'no tasks'}")
         self._check_transfers(config)
-        for task, method in self.both.items():
-            if method not in config.methods or method == self.tasks[task]:
-                raise ValueError(f"both.{task}: '{method}' must be another method of `methods`")
         if self.discriminator_levels and not self.gans(config):
             raise ValueError("discriminator_levels changes nothing without a GAN under tasks: remove it")
         for task in self.gans(config) if self.discriminator_levels else []:
             require_reset(
                 config, self.tasks[task], "step 0, where one of the discriminators starts", "discriminator_levels"
             )
+        self._check_players(config)
         if self.rewind_step and not self.rewound_tasks(config):
             raise ValueError("rewind_step changes nothing where all tasks are GANs, which are reset only: remove it")
         return super().methods(config)
+
+    def _check_players(self, config: Config) -> None:
+        """Raise ValueError where methods do not prune the players that figures and claims say they do."""
+        for task in dict.fromkeys([*self.gans(config), *self.transfers.values()]):
+            if patterns := leaving_out(config.methods[self.tasks[task]], GENERATOR):
+                remove = f"remove {listing(patterns)} from exclude"
+                raise ValueError(f"tasks.{task}: method '{self.tasks[task]}' must prune the generator: {remove}")
+        for task in self.gans(config):
+            key = f"both.{task}" if task in self.both else "discriminator_levels" if self.discriminator_levels else ""
+            if key and not self.prunes_generator_alone(config, task):
+                alone = f"method '{self.tasks[task]}' of tasks.{task} must prune the generator alone"
+                raise ValueError(f"{key}: {alone}: take one with '{DISCRIMINATOR}' in exclude")
+        for task, method in self.both.items():
+            if method not in config.methods or method == self.tasks[task]:
+                raise ValueError(f"both.{task}: '{method}' must be another method of `methods`")
+            require_both(config, self.tasks[task], method, f"both.{task}")
 
     def _check_transfers(self, config: Config) -> None:
         """Raise ValueError where a task is to have its own generators, or those of seeds that there are not."""
@@ -157,3 +174,32 @@ class Players(Design):
 def transferred(source: str) -> tuple[str, str]:
     """Return the branches that train with the generators of a task's tickets, and with random masks of their counts."""
     return f"generator-from-{source}", f"random-from-{source}"
+
+
+def leaving_out(method: Method, player: str) -> list[str]:
+    """Return the patterns in a method's exclusions that match every weight of a player: GENERATOR or DISCRIMINATOR."""
+    weight = player.replace("*", "any-layer.weight")
+    return [pattern for pattern in method.exclude if fnmatchcase(weight, pattern)]
+
+
+def require_both(config: Config, alone: str, both: str, option: str) -> None:
+    """Check that two methods differ in this alone: the second prunes the discriminator, too, which the first excludes.
+
+    Their generators must have the same density by construction, as layers have that are each pruned at their own rate.
+    Raises ValueError, of an option.
+    """
+    first, second = config.methods[alone], config.methods[both]
+    if patterns := leaving_out(second, DISCRIMINATOR):
+        raise ValueError(
+            f"{option}: method '{both}' must prune the discriminator, too: remove {listing(patterns)} from exclude"
+        )
+    left = {*first.exclude} - {*leaving_out(first, DISCRIMINATOR)}
+    compared = {**dict(first), "exclude": left}, {**dict(second), "exclude": {*second.exclude}}
+    if other := [name for name, value in compared[0].items() if value != compared[1][name]]:
+        same = f"must be '{alone}' but for '{DISCRIMINATOR}' in exclude, so that generators have the same density"
+        raise ValueError(f"{option}: method '{both}' {same}: it differs in {listing(other)}")
+    apart = {"scope 'global'": first.scope == "global", "during": first.during, "search": first.search}
+    apart |= {f"allocation '{first.allocation}'": first.allocation != "rates"}
+    for odd in (name for name, is_given in apart.items() if is_given):
+        rates = "generators have the same density only if each layer is pruned at its rate"
+        raise ValueError(f"{option}: {rates}: remove {odd} from '{alone}' and '{both}'")

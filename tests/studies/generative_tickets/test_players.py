@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from itertools import product
+from typing import Any
 
 import pytest
 
-from lth_core.config import Rewind
+from lth_core.config import Config, Method, Rewind
 from lth_core.storage.runs import Run
-from tests.support.players_results import config, study
+from tests.support.players_results import METHOD, config, study
 
 
 def test_a_generator_is_pruned_alone_and_with_its_discriminator() -> None:
@@ -67,6 +69,94 @@ def test_gans_are_not_rewound() -> None:
 def test_options_that_fit_no_task_are_one_line(options: dict, problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         study(**options).methods(config(**options))
+
+
+ALONE, SAME = {"exclude": ["discriminator.*"]}, "generators have the same density"
+
+
+@pytest.mark.parametrize(
+    ("methods", "line"),
+    [
+        (
+            {"generator": METHOD, "players": METHOD | ALONE},
+            "both.gan: method 'generator' of tasks.gan must prune the generator alone: take one with 'discriminator.*' "
+            "in exclude",
+        ),
+        (
+            {"generator": METHOD | {"exclude": ["discriminator.0.*"]}},
+            "both.gan: method 'generator' of tasks.gan must prune the generator alone: take one with 'discriminator.*' "
+            "in exclude",
+        ),
+        (
+            {"players": METHOD | {"exclude": ["disc*"]}},
+            "both.gan: method 'players' must prune the discriminator, too: remove disc* from exclude",
+        ),
+        (
+            {"players": METHOD | {"exclude": ["generator.*"]}},
+            f"both.gan: method 'players' must be 'generator' but for 'discriminator.*' in exclude, so that {SAME}: it "
+            "differs in exclude",
+        ),
+        (
+            {"players": METHOD | {"levels": 2}},
+            f"both.gan: method 'players' must be 'generator' but for 'discriminator.*' in exclude, so that {SAME}: it "
+            "differs in levels",
+        ),
+        (
+            {"players": {"rate": 0.2, "scope": "global", "levels": 4}},
+            f"both.gan: method 'players' must be 'generator' but for 'discriminator.*' in exclude, so that {SAME}: it "
+            "differs in scope and rate",
+        ),
+        (
+            {"players": METHOD | {"rate_by_kind": {"output": 0.1}}},
+            f"both.gan: method 'players' must be 'generator' but for 'discriminator.*' in exclude, so that {SAME}: it "
+            "differs in rate_by_kind",
+        ),
+        (
+            {"generator": METHOD | ALONE | {"scope": "global"}, "players": METHOD | {"scope": "global"}},
+            f"both.gan: {SAME} only if each layer is pruned at its rate: remove scope 'global' from 'generator' and "
+            "'players'",
+        ),
+        (
+            {"generator": METHOD | ALONE | {"allocation": "lamp"}, "players": METHOD | {"allocation": "lamp"}},
+            f"both.gan: {SAME} only if each layer is pruned at its rate: remove allocation 'lamp' from 'generator' and "
+            "'players'",
+        ),
+    ],
+)
+def test_both_is_the_method_of_the_generator_alone_but_for_the_discriminator(
+    methods: dict[str, Any], line: str
+) -> None:
+    """Otherwise claims would compare generators of other densities, or the opposite of what they say."""
+    with pytest.raises(ValueError, match=f"^{re.escape(line)}$"):
+        study().methods(with_methods(**methods))
+
+
+def test_methods_may_exclude_more_of_both_players() -> None:
+    more: dict[str, Any] = {"generator": METHOD | {"exclude": ["output", "discriminator.*.weight"]}}
+    assert study().methods(with_methods(**more, players=METHOD | {"exclude": ["output"]})) == {}
+
+
+def test_discriminators_start_anew_only_where_the_generator_is_pruned_alone() -> None:
+    line = r"^discriminator_levels: method 'generator' of tasks.gan must prune the generator alone: take one with"
+    with pytest.raises(ValueError, match=line):
+        study(both={}).methods(with_methods(generator=METHOD))
+    bare: dict[str, Any] = {"both": {}, "discriminator_levels": []}
+    assert study(**bare).methods(with_methods(generator=METHOD)) == {}
+
+
+@pytest.mark.parametrize("task", ["gan", "vae"])
+def test_generators_that_are_not_pruned_have_no_tickets_to_compare_or_pass_on(task: str) -> None:
+    method = {"gan": "generator", "vae": "imp"}[task]
+    line = f"^tasks.{task}: method '{method}' must prune the generator: remove generator.* from exclude$"
+    with pytest.raises(ValueError, match=line):
+        study().methods(with_methods(**{method: METHOD | {"exclude": ["generator.*"]}}))
+
+
+def with_methods(**methods: Any) -> Config:
+    """The config with other methods; its study is looked at no more."""
+    settings = config()
+    made = {name: Method.model_validate(method) for name, method in methods.items()}
+    return settings.model_copy(update={"methods": settings.methods | made})
 
 
 @pytest.mark.parametrize("option", ["transfer_levels", "discriminator_levels"])
