@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -202,6 +202,11 @@ def evaluate_claim(
 def why_unmeasured(claim: Claim) -> str:
     """Say why no replicate of a claim was measured, as its note does; empty where that is not known."""
     return claim.note.partition(f"{UNMEASURED}: ")[2].removesuffix(".")
+
+
+def remarked(claim: Claim, said: str) -> Claim:
+    """Return a claim with one more sentence in its remark, which begins with a capital there; empty adds nothing."""
+    return replace(claim, remark=" ".join(filter(None, [claim.remark, said[:1].upper() + said[1:]])))
 
 
 def _without_interval(values: np.ndarray, margin: float, scale: Scale, unmeasured_because: str = "") -> str:

@@ -15,7 +15,7 @@ from typing import Literal
 
 import pandas as pd
 
-from lth_core.analysis.claims import CONFIDENCE, Claim
+from lth_core.analysis.claims import CONFIDENCE, Claim, remarked
 from lth_core.metrics import counted
 
 
@@ -59,18 +59,18 @@ def with_cut_off(claim: Claim, what: str, sides: Iterable[CutOff]) -> Claim:
     against = [side for side in cut if side.effect_is == ("lower" if claim.verdict == "supported" else "higher")]
     everywhere = f"{what} in {' and '.join(side.words for side in cut)}"
     if claim.verdict == "inconclusive":
-        return _remarked(claim, f"{everywhere}: those steps are later than counted.")
+        return remarked(claim, f"{everywhere}: those steps are later than counted.")
     if not against:
         said = f"{everywhere}: those steps are later than counted, which can only strengthen the verdict."
-        return _remarked(claim, said)
+        return remarked(claim, said)
     p = max(claim.p, _sign_test(claim, set().union(*(side.seeds() for side in against))))
     harmful = " and ".join(side.words for side in against)
     if p < 1 - CONFIDENCE:
         said = f"{what} in {harmful}: counted against the verdict, they leave it as it is (sign test)."
-        return _remarked(replace(claim, p=p), said)
+        return remarked(replace(claim, p=p), said)
     unknown = {"seeds_needed": math.nan, "detectable": math.nan}
     said = f"{everywhere}: steps later than counted in {harmful} could reverse the effect, so the claim stays open."
-    return _remarked(replace(claim, verdict="inconclusive", p=p, **unknown), said)
+    return remarked(replace(claim, verdict="inconclusive", p=p, **unknown), said)
 
 
 def _sign_test(claim: Claim, unknown: set[str]) -> float:
@@ -81,8 +81,3 @@ def _sign_test(claim: Claim, unknown: set[str]) -> float:
     known = [one.value for one in claim.replicates if one.seed not in unknown]
     agreeing = sum(direction * (value - claim.margin) > 0 for value in known)
     return min(1.0, 2 * float(bdtrc(agreeing - 1, len(claim.replicates), 0.5))) if agreeing else 1.0
-
-
-def _remarked(claim: Claim, said: str) -> Claim:
-    remark = " ".join(filter(None, [claim.remark, said[:1].upper() + said[1:]]))
-    return replace(claim, remark=remark)

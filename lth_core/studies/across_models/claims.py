@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from lth_core.analysis.claims import remarked
 from lth_core.analysis.matching import matching_halvings
 from lth_core.analysis.measurements import nearest_level
 from lth_core.metrics import Metric
@@ -15,6 +16,7 @@ from lth_core.studies.across_models.study import FIGURE, RANDOM, REINIT, Design
 from lth_core.studies.across_models.tables import View
 from lth_core.studies.claim_sheet import TaskSheet, with_weights
 from lth_core.studies.judges import ACCURACY, why_unfit
+from lth_core.studies.proportions import in_proportion
 
 SURVEY = "after Liu et al. 2024 (arXiv 2403.04861), research question 3"
 HALF = 0.5
@@ -70,6 +72,9 @@ class TaskClaims(TaskSheet):
             self.metric.gain(values[level], self.view.dense),
             {noun: self.metric.gain(one, self.view.dense) for noun, one in controls.items()},
         )
+        row = self.of_task("lowest").iloc[0]
+        margin = in_proportion(self.config, self.task, self.metric, row["dense"], row["simplest"])
+        self.sheet.claims[-1] = remarked(self.sheet.claims[-1], margin)
 
     def nouns(self, control: str) -> tuple[str, str]:
         """Return what sentences call a control, and one of its networks."""

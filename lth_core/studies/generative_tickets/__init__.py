@@ -40,12 +40,14 @@ class GenerativeTickets(Players):
     def figures(self, config: Config, tables: dict[str, pd.DataFrame]) -> list[Drawing]:
         """Draw the figures of every task, with captions that name what is drawn."""
         from lth_core.studies.claim_sheet import with_remarks
+        from lth_core.studies.generative_tickets.players_claims import claims
         from lth_core.studies.generative_tickets.players_figures import drawings
 
-        return with_remarks(drawings(self, config, tables), self.claims(config, tables))
+        return with_remarks(drawings(self, config, tables), claims(self, config, tables))
 
     def claims(self, config: Config, tables: dict[str, pd.DataFrame]) -> list[Claim]:
-        """Test the papers' claims about every task, as far as its levels reach."""
+        """Test the papers' claims about every task, as far as its levels reach; remarks say how much margins are."""
+        from lth_core.studies.generative_tickets.margins import in_proportions
         from lth_core.studies.generative_tickets.players_claims import claims
 
-        return claims(self, config, tables)
+        return in_proportions(self, config, tables, claims(self, config, tables))

@@ -19,9 +19,9 @@ from lth_core.metrics import Metric, percent_text
 from lth_core.storage.runs import DENSE
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import data_note, listing
+from lth_core.studies.generative_tickets.margins import of_metric
 from lth_core.studies.generative_tickets.study import RANDOM, REINIT, Design
 from lth_core.studies.generative_tickets.tables import REAL
-from lth_core.studies.proportions import in_proportion
 from lth_core.studies.task_tables import TaskTables
 from lth_core.tasks.metrics import metrics_of
 
@@ -55,9 +55,7 @@ class View(TaskTables):
     @property
     def proportion(self) -> str:
         """Say how much of what the dense network gains still matches; empty where that is unknown."""
-        dense = select_dense(self.tables["measurements"], self.task)["metric"].mean()
-        other = select_dense(self.tables["samples"], self.task)["simplest"].iloc[0]
-        return in_proportion(self.config, self.task, self.metric, dense, other)
+        return of_metric(self)
 
     @property
     def seeds(self) -> int:

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lth_core.analysis.measurements import seed_means, select, select_dense
+from lth_core.analysis.measurements import select, select_dense
 from lth_core.config import Config
 from lth_core.drawing.axes import density_axis, metric_axis, percent_axis, positive_axis
 from lth_core.drawing.colours import series
@@ -19,9 +19,9 @@ from lth_core.drawing.lines import band, reference, threshold
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import data_note
 from lth_core.studies.generative_tickets.figures import View, against, samples, tickets
+from lth_core.studies.generative_tickets.margins import of_spread
 from lth_core.studies.generative_tickets.players import STARTS, Players, transferred
-from lth_core.studies.judges import ACCURACY, FLOOR, FLOOR_IMAGES, FRECHET, are_fit, frechet_metric, judge_note
-from lth_core.studies.proportions import in_proportion
+from lth_core.studies.judges import ACCURACY, FLOOR, FLOOR_IMAGES, are_fit, judge_note
 
 DISTANCE = "Frechet distance to test images"
 ROLES = (("transferred", "ticket of {}"), ("random-mask", "random mask of its counts"))
@@ -84,10 +84,7 @@ class PlayerView(View):
     @property
     def spread(self) -> str:
         """Say how large the spread of dense networks is, within which distances match; empty where that is unknown."""
-        dense = select_dense(self.tables["judged"], self.task)
-        distances, floor = seed_means(dense, FRECHET.name), dense[FLOOR].mean()
-        about, what = (self.config, self.task), "The spread of dense networks over seeds, "
-        return in_proportion(*about, frechet_metric(distances), distances.mean(), floor, what)
+        return of_spread(self)
 
 
 # ---------------------------------------------------------------- tickets

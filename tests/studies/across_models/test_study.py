@@ -160,6 +160,11 @@ def test_matching_says_which_controls_match_as_well(tables: dict[str, pd.DataFra
     assert {claim.verdict for claim in existence.values()} == {"supported"}
     assert existence["lenet"].remark.startswith("The same holds of random masks (−0.02")
     assert "fresh" not in existence["lenet"].remark and "fresh" in existence["vae"].remark
+    assert "which still matches" not in existence["lenet"].remark  # of which nothing simple is known
+    assert existence["vae"].remark.endswith(
+        "1 nat, which still matches, is 25% of the difference between the dense network (20) and the mean test image "
+        "in place of every image (24)."
+    )
 
 
 def test_the_figure_marks_every_curve_at_its_lowest_density(tables: dict[str, pd.DataFrame]) -> None:

@@ -17,6 +17,10 @@ def claims(task: str, changed: dict[str, pd.DataFrame] | None = None, **options:
     return [claim for claim in made if claim.task == task]
 
 
+IN_PROPORTION = (
+    "1 nat, which still matches, is 40% of the difference between the dense network (25) and the mean test image in "
+    "place of every image (27.5)."
+)
 EXPECTED = [
     ("Tickets match the dense network's {label} (within {tolerance}), with 25% of the weights.", -0.1 * 2, "supported"),
     (
@@ -53,16 +57,26 @@ def test_matching_says_which_controls_match_as_well() -> None:
     """With 25% of the weights fresh weights are worse by 0.8 of what matches, and random masks by 1.6."""
     of_vae, of_diffusion = claims("vae")[0].remark, claims("diffusion")[0].remark
     fresh = "The same holds of masks on fresh weights (−0.8000 nats, [−0.8020, −0.7980])"
-    assert of_vae == f"{fresh}: it does not tell tickets from them."
+    assert of_vae == f"{fresh}: it does not tell tickets from them. {IN_PROPORTION}"
     assert of_diffusion.startswith("The same holds of masks on fresh weights (−0.004000 squared noise, ")
     measured = tables()["measurements"]
     random, ticket = measured["branch"] == "random-mask", measured["branch"] == "ticket"
     both = claims("vae", {"measurements": measured.assign(metric=measured["metric"] - random)})[0].remark
     assert both.startswith("The same holds of random masks (−0.6000 nats, [−0.6040, −0.5960]) and masks")
     worse = claims("vae", {"measurements": measured.assign(metric=measured["metric"] + ticket)})[0]
-    assert (worse.verdict, worse.remark) == ("contradicted", "")
-    assert not claims("vae", controls=["random-mask"])[0].remark
-    assert not any(claim.remark for claim in claims("vae")[1:])
+    assert worse.verdict == "contradicted" and worse.remark.startswith("1 nat, which still matches, is ")
+    assert claims("vae", controls=["random-mask"])[0].remark == IN_PROPORTION
+    assert not any("The same holds" in claim.remark for claim in claims("vae")[1:])
+
+
+def test_claims_with_a_margin_say_how_much_of_what_the_dense_network_gains_it_is() -> None:
+    """Each stands in tables without the captions of its figures, which have that once."""
+    for task, margins in (("vae", 3), ("diffusion", 2)):
+        made = claims(task)
+        said = [claim for claim in made if "which still matches, is " in claim.remark]
+        assert said == [claim for claim in made if claim.margin] and len(said) == margins
+    (tickets, *_) = study().figures(config(), tables())
+    assert tickets.caption.count("which still matches, is ") == 1
 
 
 def test_images_of_tickets_are_nearer_to_real_ones() -> None:
