@@ -8,18 +8,21 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.text import Annotation, Text
 
 from lth_core.metrics import counted
 
 MOST = 6
-"""Panels, and lines of a panel, that are described; of others the number is given."""
+"""Panels, and lines or rows of a panel, that are described; of others the number is given."""
 NOTHING = 1e-6
 """The part of an axis that is as good as no length."""
 
 
 def describe(figure: Figure) -> str:
-    """Say what each panel of a drawn figure shows: its axes, and where its lines begin and end."""
+    """Say what each panel of a drawn figure shows: its axes, and where its lines begin and end, or its marks are."""
     shown = [axes for axes in figure.axes if axes.axison and not hasattr(axes, "_colorbar")]
     several = len(shown) > 1
     panels = [
@@ -37,7 +40,7 @@ def _title(axes: Axes) -> str:
 
 
 def _panel(axes: Axes) -> str:
-    """Describe one panel: heat map, bars, lines or points, whichever it has most of."""
+    """Describe one panel: heat map, bars, lines, rows of marks or points, whichever it has most of."""
     x, y = _plain(axes.get_xlabel()), _plain(axes.get_ylabel())
     against = f"{y} against {x}" if x and y else x or y or "values"
     meshes = [one for one in axes.collections if type(one).__name__ == "QuadMesh"]
@@ -46,6 +49,8 @@ def _panel(axes: Axes) -> str:
     lines = _labelled_lines(axes)
     if lines:
         return f"{against}; from left to right, {_listed(lines)}"
+    if rows := _rows(axes):
+        return f"{against}; row by row, {_listed(rows)}"
     if axes.containers:
         return f"bars, {against}"
     points = sum(np.shape(one.get_offsets())[0] for one in axes.collections if type(one).__name__ == "PathCollection")
@@ -91,6 +96,45 @@ def _course(axes: Axes, x: np.ndarray, y: np.ndarray) -> str:
         return course
     word, peak = ("highest", y.argmax()) if above >= below else ("lowest", y.argmin())
     return f"{course}, {word} {_value(axes.yaxis, y[peak])} at {_value(axes.xaxis, x[peak])}"
+
+
+def _rows(axes: Axes) -> list[str]:
+    """Say of each named row of a panel where its marks are, by the legend, and the lines through them."""
+    ticks, names = axes.get_yticks(), [_plain(label.get_text()) for label in axes.get_yticklabels()]
+    if not all(re.search(r"[^\W\d_]", name) for name in names):  # but numbers
+        return []
+    lines = [(line, np.asarray(line.get_xydata(), dtype=float)) for line in axes.lines]
+    named = {_style(line): _plain(str(line.get_label())) for line, points in lines if not len(points)}
+    marks = [(line, *points[0]) for line, points in lines if len(points) == 1 and _style(line) in named]
+    rows = []
+    for row, (tick, name) in enumerate(zip(ticks, names, strict=True)):
+        here = [(line, x, y) for line, x, y in marks if np.abs(ticks - y).argmin() == row]
+        said = [f"{named[_style(line)]} at {_value(axes.xaxis, x)}{_spanned(axes, line, y)}" for line, x, y in here]
+        said += [
+            _plain(text.get_text()) for text in axes.texts if type(text) is Text and text.get_position()[1] == tick
+        ]
+        rows += [f"{name}: {', '.join(said)}"] if said else []
+    return rows
+
+
+def _style(line: Line2D) -> tuple[str, str]:
+    return to_hex(line.get_color()), str(line.get_marker())
+
+
+def _spanned(axes: Axes, mark: Line2D, y: float) -> str:
+    """Say from where to where the level line through a mark goes, and whether an arrow goes on from there."""
+    for line in axes.lines:
+        points = np.asarray(line.get_xydata(), dtype=float)
+        through = len(points) == 2 and (points[:, 1] == y).all() and np.ptp(points[:, 0]) > 0
+        if through and to_hex(line.get_color()) == to_hex(mark.get_color()):
+            first, last = (_value(axes.xaxis, x) for x in points[:, 0])
+            return f" (from {first} to {last}{_goes_on(axes, y)})"
+    return _goes_on(axes, y)
+
+
+def _goes_on(axes: Axes, y: float) -> str:
+    arrows = [text for text in axes.texts if isinstance(text, Annotation) and text.arrow_patch and not text.get_text()]
+    return " or beyond" if any(arrow.xyann[1] == y for arrow in arrows) else ""
 
 
 def _listed(parts: Sequence[str]) -> str:

@@ -30,6 +30,28 @@ def test_lines_go_from_left_to_right_in_the_units_of_their_axes() -> None:
     )
 
 
+def test_named_rows_have_marks_by_the_legend_and_the_lines_through_them() -> None:
+    figure, ((axes,),) = panels()
+    for colour, label, x, y, (low, high) in (
+        ("#112233", "ticket", 0.2, -0.1, (0.5, 0.1)),
+        ("#445566", "random mask", 0.5, 0.1, (0.5, 0.5)),
+        ("#112233", "ticket", 0.1, 1.9, (0.2, 0.1)),
+    ):
+        axes.plot([], [], "o", color=colour, label=label)
+        axes.plot(x, y, "o", color=colour)
+        axes.plot([low, high], [y, y], color=colour)
+    axes.annotate("", (0.05, 1.9), (0.1, 1.9), arrowprops={"arrowstyle": "->"})
+    axes.plot([0.05, 0.2], [0, 0], "|", color="#778899")  # not in the legend
+    axes.text(1.0, 3, "not measured")
+    axes.annotate("nats", (1, 1), xycoords=("axes fraction", "data"))
+    axes.set_yticks(range(4), ["LeNet\n(digits)", "GRU", "GAN", "VAE"])
+    density_axis(axes, [0.05, 0.1, 0.2, 0.5, 1.0])
+    assert describe(figure) == (
+        "Figure: weights remaining (%); row by row, LeNet (digits): ticket at 20 (from 50 to 10), random mask at 50; "
+        "GAN: ticket at 10 (from 20 to 10 or beyond); VAE: not measured."
+    )
+
+
 def test_of_many_panels_and_lines_the_number_is_given() -> None:
     figure, axes = panels(MOST + 2)
     for line in range(MOST + 3):

@@ -10,6 +10,7 @@ import pytest
 
 from lth_core.config import Config, seeds_of
 from lth_core.drawing.figures import images
+from lth_core.drawing.words import describe
 from lth_core.storage.runs import DENSE, Run
 from lth_core.studies.across_models import AcrossModels, judged
 from lth_core.studies.across_models import tables as across_tables
@@ -198,6 +199,17 @@ def test_a_dense_network_that_is_no_better_than_something_simple_has_no_part(tab
         "still matches: vae unknown, for the dense network is no better (dense network: 25, the mean test image in "
         "place of every image: 24)."
     ) in drawing.caption
+
+
+def test_the_text_of_the_figure_has_the_marks_of_every_task_with_their_intervals(
+    tables: dict[str, pd.DataFrame],
+) -> None:
+    (drawing,) = study().figures(config(), tables)
+    assert describe(drawing.draw()) == (
+        "Figure: weights remaining (%); row by row, fully connected network lenet (lenet): winning ticket at 12.5, "
+        "random mask at 50, random reinitialization at 100; autoencoder vae (vae): winning ticket at 6.2 or beyond, "
+        "random mask at 6.2 or beyond, random reinitialization at 25."
+    )
 
 
 def test_what_each_task_is_measured_by_stands_beside_it_on_the_figure(tables: dict[str, pd.DataFrame]) -> None:
