@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from textwrap import fill
 
 import pandas as pd
@@ -24,6 +24,8 @@ from lth_core.studies.generative_tickets.players import STARTS, Players, transfe
 from lth_core.studies.judges import ACCURACY, FLOOR, FLOOR_IMAGES, are_fit, judge_note
 
 DISTANCE = "Frechet distance to test images"
+ASIDE = (1.07, 1 / 1.07)
+"""Factors of the density at which other discriminators are drawn that have one, so that intervals are side by side."""
 ROLES = (("transferred", "ticket of {}"), ("random-mask", "random mask of its counts"))
 """Role and name of the curves of generators of another task."""
 
@@ -43,7 +45,7 @@ def drawings(study: Players, config: Config, tables: dict[str, pd.DataFrame]) ->
         for kind in study.kinds(config, task):
             drawing = kinds[kind](view)
             reported = kind == "samples" or task not in gans or are_fit(view.judge_accuracy, config)
-            drawn.append(drawing if reported else replace(drawing, draw=view.unreported))
+            drawn.append(drawing if reported else view.unreported(drawing.name))
     return drawn
 
 
@@ -58,12 +60,17 @@ class PlayerView(View):
         """Return the accuracy of the judge, which is the same for all images."""
         return float(self.of_task("judged")[ACCURACY].iloc[0])
 
-    def unreported(self) -> Figure:
-        """Draw, in place of what an unfit judge says, that it is not reported."""
-        figure, ((axes,),) = panels(width=4.6, height=0.8)
-        axes.set(xticks=[], yticks=[], xlabel=fill(self.judge, 60))
-        axes.spines[:].set_visible(False)
-        return figure
+    def unreported(self, name: str) -> Drawing:
+        """Return, in place of a figure of what an unfit judge says, one that says that it is not reported."""
+
+        def draw() -> Figure:
+            figure, ((axes,),) = panels(width=4.6, height=0.8)
+            axes.set(xticks=[], yticks=[], xlabel=fill(self.judge, 60))
+            axes.spines[:].set_visible(False)
+            return figure
+
+        note = data_note(self.config.tasks[self.task], self.seeds)
+        return Drawing(name, f"Nothing that the judge sees in images is drawn. {self.judge} {note}", draw)
 
     @property
     def judge(self) -> str:
@@ -137,8 +144,10 @@ def players(view: PlayerView) -> Drawing:
             curve = view.curve("judged", method=method)
             band(axes, curve, "density", "frechet_distance", colour=colours[0], label="both players pruned")
         starts = STARTS if view.study.discriminator_levels else {}
-        for (branch, weights), colour in zip(starts.items(), colours[1:], strict=False):
+        for (branch, weights), colour, aside in zip(starts.items(), colours[1:], ASIDE, strict=False):
             rows = select(view.tables["judged"], view.task, view.study.tasks[view.task], branch)
+            if rows["density"].nunique() == 1:
+                rows = rows.assign(density=aside * rows["density"])
             label = f"{weights} discriminator"
             band(axes, rows, "density", "frechet_distance", colour=colour, linestyle="--", label=label)
         band(axes, view.curve("judged"), "density", "frechet_distance", role="ticket", label="generator pruned alone")
@@ -150,7 +159,8 @@ def players(view: PlayerView) -> Drawing:
         return figure
 
     starts = ", whose discriminator starts from theta_0, trained by the round before, or fresh"
-    starts = starts if view.study.discriminator_levels else ""
+    at_one = " (beside each other, at one density)" * (len(view.study.discriminator_levels) == 1)
+    starts = f"{starts}{at_one}" if view.study.discriminator_levels else ""
     both = f"{starts and ';'} and with both players pruned" if view.task in view.study.both else ""
     caption = (
         f"The Frechet distance of drawn images to test images, by density: with the generator pruned alone{starts}"

@@ -96,6 +96,16 @@ def test_the_caption_of_players_names_only_what_is_drawn(options: dict, said: st
     assert labels(drawings["players-gan"]) == drawn | always
 
 
+def test_other_discriminators_at_one_density_stand_beside_each_other() -> None:
+    """Their intervals are bars, which would cover each other."""
+    one = {"discriminator_levels": [3]}
+    drawing = {known.name: known for known in study(**one).figures(config(**one), tables(**one))}["players-gan"]
+    (axes,) = drawing.draw().axes
+    at = [line.get_xdata() for line in axes.get_lines() if str(line.get_label()).endswith("discriminator")]
+    assert [float(x[0]) for x in map(list, at)] == pytest.approx([0.125 * 1.07, 0.125 / 1.07])
+    assert "trained by the round before, or fresh (beside each other, at one density); and" in drawing.caption
+
+
 def test_passed_on_generators_are_drawn_in_the_metric_of_their_task(figures: dict[str, Drawing]) -> None:
     assert labels(figures["transfer-vae"]) == {"ticket of gan", "random mask of its counts", "dense network"}
     assert figures["transfer-vae"].draw().axes[0].get_ylabel().replace("\n", " ") == "test negative ELBO (nats)"
@@ -132,6 +142,8 @@ def test_a_judge_that_is_not_good_enough_is_named_in_one_line() -> None:
         figure = drawing.draw()
         figure.draw_without_rendering()
         assert not figure.legends and not figure.axes[0].lines
+        assert drawing.caption.startswith("Nothing that the judge sees in images is drawn. No distances are reported, ")
+        assert not any(words in drawing.caption for words in ("otted", "Drawn:", "by density", "Lower is better"))
         assert describe(figure).startswith("Figure: No distances are reported, because")
         assert describe(figure).endswith("that a judge needs.")
     (passed,) = (drawing for drawing in drawings if drawing.name == "transfer-vae")
