@@ -80,7 +80,7 @@ def test_two_cores_train_side_by_side_with_one_thread_each(finished: Project) ->
 def test_a_run_ends_by_saying_where_its_time_went(finished: Project) -> None:
     said = finished.read("first_run.txt")
     assert " s on 2 cores: training " in said and "% of the cores' time outside both" in said
-    assert "page: reports/mini/index.html" in said.splitlines()
+    assert "page: reports/config/index.html" in said.splitlines()
 
 
 PLAIN = """
