@@ -102,7 +102,8 @@ def chance_words(matched: Sequence[Pair]) -> list[str]:
     """Say how many verdicts and effects would differ by chance alone, beside how many do."""
     said = []
     if matched and not any(pair.first and pair.second for pair in matched):
-        tasks = [sorted({claim["task"] for claim in side if claim}) for side in _sides(matched)]
+        sides = [pair.first for pair in matched], [pair.second for pair in matched]
+        tasks = [sorted({claim["task"] for claim in side if claim}) for side in sides]
         said.append(
             "No claim is made in both runs: claims are the same where study, task and sentence are, and the tasks are "
             f"{', '.join(tasks[0]) or 'none'} in A and {', '.join(tasks[1]) or 'none'} in B"
@@ -127,10 +128,6 @@ def chance_words(matched: Sequence[Pair]) -> list[str]:
             f"{left}"
         )
     return said
-
-
-def _sides(matched: Sequence[Pair]) -> tuple[list[Mapping[str, Any] | None], list[Mapping[str, Any] | None]]:
-    return [pair.first for pair in matched], [pair.second for pair in matched]
 
 
 def _have(count: int) -> str:

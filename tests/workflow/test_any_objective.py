@@ -43,7 +43,7 @@ tasks:
   pole: &pole
     dataset: cartpole
     model: {name: mlp, hidden: [16]}
-    objective: {name: actor-critic, value_weight: 0.01, evaluation_episodes: 4}
+    objective: {name: actor-critic, value_weight: 0.01}
     train: &control {optimizer: {name: adam, learning_rate: 5e-3}, batch_size: 4, steps: 16, evaluate_every: 16}
     cohorts: ["0-1"]
   lstm-drops: {<<: *lstm, train: {<<: *language, schedule: {name: step, drop_steps: [12]}}}

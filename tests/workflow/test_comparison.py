@@ -34,7 +34,7 @@ tasks:
   pole:
     dataset: cartpole
     model: {name: mlp, hidden: [16]}
-    objective: {name: actor-critic, value_weight: 0.01, evaluation_episodes: 4}
+    objective: {name: actor-critic, value_weight: 0.01}
     train: {optimizer: {name: adam, learning_rate: 5e-3}, batch_size: 4, steps: 4, evaluate_every: 4}
     cohorts: ["0-1"]
 methods:
