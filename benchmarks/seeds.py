@@ -1,8 +1,8 @@
 """How many seeds a config needs: in how many draws of n seeds each claim is decided, from a pilot run of other seeds.
 
-A claim is decided when its interval lies above or below its margin, whichever. The pilot has every claim's effect for
-each of its seeds; n of them are drawn with replacement, DRAWS times, and tested as for the page. The verdicts of the
-seeds that a config goes on to use are not looked at.
+A claim is decided when its interval lies above or below its margin, whichever, and runs that training cuts off cannot
+reverse that. The pilot has every claim's effect for each of its seeds; n of them are drawn with replacement, DRAWS
+times, and tested as for the page. The verdicts of the seeds that a config goes on to use are not looked at.
 
     snakemake --cores all --configfile PILOT.yaml -- results/tables/PILOT/claims.csv
     python -m benchmarks.seeds PILOT.yaml [--seeds 5 10 15 20 25 30]
@@ -11,14 +11,16 @@ seeds that a config goes on to use are not looked at.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from unittest import mock
 
 import numpy as np
+import pandas as pd
 
-from lth_core.analysis.claims import Claim, evaluate_claim, mean_interval, verdict
-from lth_core.analysis.scales import DIFFERENCES, Scale
+from lth_core.analysis.claims import Claim, evaluate_claim
+from lth_core.analysis.cut_off import CutOff, with_cut_off
 from lth_core.jobs.support.loading import read_tables
 from lth_core.planning.plan import Plan
 from lth_core.randomness import random_generator
@@ -27,34 +29,64 @@ from lth_core.studies import claim_sheet
 DRAWS = 1000
 
 
-def effects(path: str) -> Iterator[tuple[Claim, np.ndarray, Scale]]:
-    """Go through the claims of a config's studies, with the effect (seeds,) that each is tested on, and on which scale.
+@dataclass
+class PilotClaim:
+    """What a claim is tested on: its effect by seed, as what, and the runs in it that training cut off."""
+
+    effect: pd.Series
+    about: dict[str, Any]
+    sides: Sequence[CutOff] = ()
+
+    @property
+    def sentence(self) -> str:
+        """Return what is claimed."""
+        return self.about["claim"]
+
+    def verdict(self, drawn: Sequence[str]) -> str:
+        """Return the verdict on seeds drawn with replacement: each draw counts as a seed of its own."""
+        claim = evaluate_claim(self.effect.loc[list(drawn)].to_numpy(), **self.about, seeds=range(len(drawn)))
+        if not self.sides:
+            return claim.verdict
+        sides = [replace(side, runs=_of_seeds(side.runs, drawn)) for side in self.sides]
+        return with_cut_off(claim, "cut off", sides).verdict
+
+    def decided(self, seeds: int) -> float:
+        """Return the share of draws of `seeds` seeds that decide the claim."""
+        rng = random_generator(0, "power", seeds)
+        verdicts = [self.verdict(rng.choice(self.effect.index, seeds).tolist()) for _ in range(DRAWS)]
+        return 1 - verdicts.count("inconclusive") / DRAWS
+
+
+def _of_seeds(runs: pd.Series, drawn: Sequence[str]) -> pd.Series:
+    """Return the runs of seeds (there may be several of each), under the place of each in the draw."""
+    parts = [runs.loc[[seed]].to_numpy() for seed in drawn]
+    return pd.Series(np.concatenate(parts), index=np.repeat(range(len(parts)), [len(part) for part in parts]))
+
+
+def tested(path: str) -> list[PilotClaim]:
+    """Return what the claims of a config's studies are tested on, in their order.
 
     The page, too, says how many seeds a claim needs, for one claim alone and values that are normal on its scale.
     """
     plan = Plan.read([path])
-    tested: list[tuple[np.ndarray, Scale]] = []
+    found: list[PilotClaim] = []
 
-    def record(differences: Sequence[float], **about: Any) -> Claim:
-        tested.append((np.asarray(differences, dtype=float), about.get("scale", DIFFERENCES)))
-        return evaluate_claim(differences, **about)
+    def record(differences: Sequence[float], *, seeds: Sequence[str] = (), **about: Any) -> Claim:
+        if len(seeds):  # a control of a claim, which says of whom else it holds, has none
+            found.append(PilotClaim(pd.Series(differences, index=list(seeds), dtype=float), about))
+        return evaluate_claim(differences, seeds=seeds if len(seeds) else None, **about)
 
-    with mock.patch.object(claim_sheet, "evaluate_claim", record):
-        claims = [
-            claim
-            for name, study in plan.studies.items()
-            for claim in study.claims(plan.config, read_tables(plan.config, name, study))
-        ]
-    for claim, (values, scale) in zip(claims, tested, strict=True):
-        yield claim, values, scale
+    def record_cut_off(claim: Claim, what: str, sides: Sequence[CutOff]) -> Claim:
+        found[-1].sides = sides
+        return with_cut_off(claim, what, sides)
 
-
-def decided(claim: Claim, values: np.ndarray, scale: Scale, seeds: int) -> float:
-    """Return the share of draws of `seeds` seeds that decide a claim."""
-    rng = random_generator(0, "power", seeds)
-    draws = (rng.choice(values, seeds) for _ in range(DRAWS))
-    verdicts = [verdict(*mean_interval(draw, scale)[1:], claim.margin) for draw in draws]
-    return 1 - verdicts.count("inconclusive") / DRAWS
+    with (
+        mock.patch.object(claim_sheet, "evaluate_claim", record),
+        mock.patch.object(claim_sheet, "with_cut_off", record_cut_off),
+    ):
+        for name, study in plan.studies.items():
+            study.claims(plan.config, read_tables(plan.config, name, study))
+    return found
 
 
 def main() -> None:
@@ -64,9 +96,9 @@ def main() -> None:
     options = arguments.parse_args()
     shares = []
     print("% of draws that decide the claim, for", *options.seeds, "seeds")
-    for claim, values, scale in effects(options.config):
-        shares.append([decided(claim, values, scale, seeds) for seeds in options.seeds])
-        print(*(f"{100 * share:4.0f}" for share in shares[-1]), f"  {claim.claim}", flush=True)
+    for claim in tested(options.config):
+        shares.append([claim.decided(seeds) for seeds in options.seeds])
+        print(*(f"{100 * share:4.0f}" for share in shares[-1]), f"  {claim.sentence}", flush=True)
     print(*(f"{total:4.1f}" for total in np.sum(shares, axis=0)), f"  of {len(shares)} claims are decided, on average")
 
 
