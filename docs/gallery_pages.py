@@ -43,7 +43,7 @@ that is contradicted on a small network may still hold elsewhere ([What the numb
 `python -m docs.gallery_pages` writes these pages from the tables and figures of a run; nothing is copied by hand.
 
 In brackets is how many verdicts are left after Holm's correction for the number of a study's claims. In a study of many
-claims, some verdicts are expected to be wrong without it.
+claims, some verdicts are expected to be wrong without it ([Many claims at once](../explanation/numbers.md#many-claims-at-once)).
 """
 FIRST = "frankle2019"
 """The study that the gallery begins with: the paper that the others follow."""

@@ -8,8 +8,10 @@ from matplotlib.figure import Figure
 
 from lth_core.config import Config
 from lth_core.drawing.axes import density_axis, follow_means, label_vertical, positive_axis, step_axis
+from lth_core.drawing.colours import role_style
 from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.lines import band, reference
+from lth_core.drawing.multiples import GREY, multiples
 from lth_core.metrics import Metric, percent_text
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import data_note, listing, with_direction
@@ -33,7 +35,7 @@ LINES = {
     LOW_RATE_REWINDING: ("rewind-low-rate", "weight rewinding at the last rate"),
 }
 """Technique -> its role and its label."""
-PRUNINGS = (ONE_SHOT, ITERATIVE)
+PROPOSED = "proposed algorithm"
 
 
 def drawings(study: Design, config: Config, task: str, tables: dict[str, pd.DataFrame]) -> list[Drawing]:
@@ -49,9 +51,9 @@ def drawings(study: Design, config: Config, task: str, tables: dict[str, pd.Data
     below = f"Test {metric.label} at the end of retraining, minus that of the same seed's dense network{_unit(metric)}"
     against_density = (
         f"{below}, against the weights that remain (compression), each technique with the retraining budget t that is "
-        "best on the validation split at that level. Left: one-shot pruning, straight from the dense network; the "
-        "reinitialized masks are trained for all T steps. Right: iterative pruning. The proposed algorithm is "
-        f"iterative learning-rate rewinding with the full budget, t = T = {view.full} steps."
+        "best on the validation split at that level. Solid: iterative pruning. Dashed: one-shot pruning, straight from "
+        "the dense network; the reinitialized masks are trained for all T steps. The proposed algorithm is iterative "
+        f"learning-rate rewinding with the full budget, t = T = {view.full} steps."
     )
     against_budget = (
         f"{below}, against the retraining budget t in steps, with {where} of the weights (columns). Top: one-shot "
@@ -86,29 +88,39 @@ def _no_drops(view: View) -> str:
 
 
 def _against_density(view: View) -> Figure:
-    """Draw one panel per kind of pruning: techniques at their best budgets, against density."""
-    prunings = [pruning for pruning in PRUNINGS if view.budgets(pruning)]
-    figure, axes = panels(len(prunings))
-    for panel, pruning in zip(axes[0], prunings, strict=True):
+    """Draw one panel per technique, at its best budgets, against density: by the kind of pruning."""
+    kinds = {
+        ONE_SHOT: {"label": f"{ONE_SHOT} pruning", "role": "one-shot", "linestyle": "--"},
+        ITERATIVE: {"label": f"{ITERATIVE} pruning", "role": "ticket"},
+        PROPOSED: {"label": PROPOSED, "role": "dense", "linestyle": ":", "markers": False},
+    }
+    lines = {(one, pruning): view.at_best(pruning, one) for one in LINES for pruning in view.prunings()}
+    if view.budgets(ITERATIVE):
+        lines[RATE_REWINDING, PROPOSED] = view.rows(ITERATIVE, RATE_REWINDING, budget=view.full)
+    if view.budgets(ONE_SHOT):
+        lines[REINIT, ONE_SHOT] = view.rows(ONE_SHOT, REINIT)
+    named = {f"{technique}, {kind}": (rows, kinds[kind]) for (technique, kind), rows in lines.items()}
+    titles = {technique: label for technique, (_, label) in LINES.items()} | {REINIT: role_style("reinit").label}
+    groups: dict[str, list[str]] = {}
+    for name, (technique, _) in zip(named, lines, strict=True):
+        groups.setdefault(titles[technique], []).append(name)
+
+    def line(panel: Axes, name: str) -> None:
+        rows, style = named[name]
+        band(panel, rows, "density", "difference", **style)
+
+    figure, row = multiples(groups, line, lambda name: named[name][0].groupby("density")["difference"].mean())
+    for panel in row:
         reference(panel, pd.Series([0.0]))
-        for technique, (role, label) in LINES.items():
-            band(panel, view.at_best(pruning, technique), "density", "difference", role=role, label=label)
-        if pruning == ONE_SHOT:
-            band(panel, view.rows(pruning, REINIT), "density", "difference", role="reinit")
-        else:
-            proposed = view.rows(pruning, RATE_REWINDING, budget=view.full)
-            style = {"role": "dense", "label": "proposed algorithm", "linestyle": ":", "markers": False}
-            band(panel, proposed, "density", "difference", **style)
-        density_axis(panel, view.rows(pruning, RATE_REWINDING)["density"])
-        panel.set_title(f"{pruning} pruning")
+        density_axis(panel, view.table.loc[view.table["technique"].isin(LINES), "density"])
         _difference_axis(panel, view.metric)
-    legend(figure, interval_note(view.table["seed"].nunique()))
+    legend(figure, f"{interval_note(view.table['seed'].nunique())}; {GREY}")
     return figure
 
 
 def _against_budget(view: View) -> Figure:
     """Draw one row per kind of pruning and one column per level: techniques against the budget."""
-    prunings = [pruning for pruning in PRUNINGS if view.budgets(pruning)]
+    prunings = view.prunings()
     figure, axes = panels(len(view.levels), len(prunings), width=2.7, height=2.3)
     for row, pruning in zip(axes, prunings, strict=True):
         for panel, level in zip(row, view.levels, strict=True):
@@ -128,7 +140,7 @@ def _against_budget(view: View) -> Figure:
 
 def _frontier(view: View) -> Figure:
     """Draw one panel per kind of pruning: lossless compression against cost."""
-    prunings = [pruning for pruning in PRUNINGS if view.budgets(pruning)]
+    prunings = view.prunings()
     figure, axes = panels(len(prunings))
     for panel, pruning in zip(axes[0], prunings, strict=True):
         for technique, (role, label) in LINES.items():

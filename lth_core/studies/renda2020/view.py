@@ -14,7 +14,7 @@ from lth_core.analysis.measurements import seed_means
 from lth_core.config import Config
 from lth_core.data.facts import known_facts
 from lth_core.metrics import Metric
-from lth_core.studies.renda2020.study import POLICIES, Design
+from lth_core.studies.renda2020.study import ITERATIVE, ONE_SHOT, POLICIES, Design
 from lth_core.tasks.metrics import metric_of
 
 
@@ -58,6 +58,10 @@ class View:
         """Return the budgets of a kind of pruning, rising to T."""
         here = self.table[(self.table["pruning"] == pruning) & self.table["technique"].isin(POLICIES)]
         return sorted(here["budget"].unique())
+
+    def prunings(self) -> list[str]:
+        """Return the kinds of pruning that the study has."""
+        return [pruning for pruning in (ONE_SHOT, ITERATIVE) if self.budgets(pruning)]
 
     def density(self, level: int) -> float:
         """Return the density of a level, averaged over all trainings at that level."""

@@ -93,6 +93,18 @@ def claims_by_sentence(measured: tuple[Config, pd.DataFrame], table: pd.DataFram
     return sentences
 
 
+def test_each_technique_has_a_panel_with_both_kinds_of_pruning(measured: tuple[Config, pd.DataFrame]) -> None:
+    settings, table = measured
+    panels = study().figures(settings, {"measurements": table})[0].draw().axes
+    shown = {panel.get_title().replace("\n", " "): panel.get_legend_handles_labels()[1] for panel in panels}
+    both = ["fine-tuning", "weight rewinding", "learning-rate rewinding", "weight rewinding at the last rate"]
+    assert list(shown) == [*both, "random reinitialization"]
+    for technique in both:
+        proposed = ["proposed algorithm"] if technique == "learning-rate rewinding" else []
+        assert shown[technique] == ["one-shot pruning", "iterative pruning", *proposed, "dense network"]
+    assert shown["random reinitialization"] == ["one-shot pruning", "dense network"]
+
+
 def test_the_caption_says_at_which_budgets_techniques_are_the_same(measured: tuple[Config, pd.DataFrame]) -> None:
     known, table = measured
     for drop, said in ((85, False), (80, True)):  # budgets are 20, 60 and 100
