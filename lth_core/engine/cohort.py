@@ -17,11 +17,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lth_core.engine import sparse_network
 from lth_core.engine.convolutions.choice import sparse_convolutions
 from lth_core.engine.convolutions.replicate import SparseConvolutions
 from lth_core.engine.linear_network import LinearNetwork
 from lth_core.engine.module_network import Gradient, ModuleNetwork
-from lth_core.engine.sparse_network import SparseNetwork, columns, pays, pieces
+from lth_core.engine.sparse_network import SparseNetwork, columns, kept_share, pieces
 from lth_core.engine.stacking import stacks
 from lth_core.randomness import kept_generators, kept_torch_generators, seed_generators
 from lth_core.storage.tensors import Tensors
@@ -89,7 +90,9 @@ class Cohort:
         """Choose what is trained, and how: from the present values in `parts`, which are 0 where a mask is False."""
         self.trained = [part[name] for part in self.parts for name in self.trainable]
         self.sparse: list[SparseNetwork] = []
-        if self.linear and pruned and pays(self.linear, self._parameters, pruned):
+        share = kept_share(self.linear, self._parameters, pruned) if self.linear and pruned else math.inf
+        self.sparse_evaluation = share <= sparse_network.DENSEST_EVALUATED
+        if self.linear and pruned and share <= sparse_network.DENSEST:
             masks = [{name: kept[r] for name, kept in pruned.items()} for r in range(self.size)]
             self.sparse = [SparseNetwork(self.linear, *tensors) for tensors in zip(self.parts, masks, strict=True)]
             self.trained = [network.trained for network in self.sparse]
@@ -277,7 +280,7 @@ class Cohort:
             self.module.eval()
         if self.together:
             return self._stacked_outputs(inputs).unbind()
-        if self.sparse:
+        if self.sparse and self.sparse_evaluation:
             flat, count = pieces(inputs.flatten(1)), len(inputs)
             return [torch.from_numpy(network.evaluated(flat, count)) for network in self.sparse]
         return [self._output(index, inputs, noise) for index in range(self.size)]
@@ -289,11 +292,13 @@ class Cohort:
 
     def _output(self, index: int, inputs: Shaped[Tensor, "batch ..."], noise: int = 0) -> Float[Tensor, "batch ..."]:
         """One replicate's outputs, computed in turn."""
-        if self.sparse:
+        if self.sparse and self.sparse_evaluation:
             return torch.from_numpy(self.sparse[index].evaluated(pieces(inputs.flatten(1)), len(inputs)))
         if self.convolutions:
             return self.convolutions[index].evaluated(inputs)
         if self.linear:
+            if self.sparse:
+                self.sparse[index].write_into(self.parts[index])
             return self.linear.activations(self._replicate(index), inputs.flatten(1))[-1]
         self._seed(noise)
         buffers = {name: value.clone() for name, value in self._buffers(index).items()}  # modules may change them,

@@ -6,6 +6,7 @@ linear_network.py up to rounding.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,11 +19,13 @@ from lth_core.engine.linear_network import LinearNetwork
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int, UInt32
 
-DENSEST = 0.25
+DENSEST = 1 / 3
 """Share of kept weights up to which a network is trained on them alone. Measured on LeNet-300-100 at batches of 60 and
-128 on one core: at a fifth a step is 1.5 times as fast as a masked dense one and an evaluation of MNIST breaks even
-(benchmarks/linear_step.py), between a third and a half steps do, too. It is one number for all networks: a choice by
-the clock could take the other path, with other roundings, when a run is repeated."""
+128 on one core: steps break even between a third and a half (benchmarks/linear_step.py). It is one number for all
+networks: a choice by the clock could take the other path, with other roundings, when a run is repeated."""
+DENSEST_EVALUATED = 0.2
+"""Share up to which it is evaluated on them alone, too, which breaks even at a fifth: dense products gain more from
+many examples."""
 
 WIDTH = 32
 """Batches are padded with zeros to a multiple of this many examples, as the kernels take them."""
@@ -45,13 +48,16 @@ def pieces(examples: Float[Tensor, "batch features"]) -> list[Float[np.ndarray, 
     return [columns(piece[None])[0] for piece in examples.split(AT_ONCE)]
 
 
-def pays(network: LinearNetwork, weights: Mapping[str, Tensor], mask: Mapping[str, np.ndarray]) -> bool:
-    """Tell whether few enough of a cohort's weights are kept, given its tensors (R, ...) and masks of their shapes."""
+def kept_share(network: LinearNetwork, weights: Mapping[str, Tensor], mask: Mapping[str, np.ndarray]) -> float:
+    """Return the share of a cohort's weights that are kept, given its tensors (R, ...) and masks of their shapes.
+
+    It is infinite where the kernels cannot take them.
+    """
     layers = {name: weights[name] for name, _ in network.layers}
     if any(layer.device.type != "cpu" or layer.dtype != torch.float32 for layer in layers.values()):
-        return False
+        return math.inf
     kept = sum(np.count_nonzero(mask[name]) if name in mask else layer.numel() for name, layer in layers.items())
-    return bool(kept <= DENSEST * sum(layer.numel() for layer in layers.values()))
+    return kept / sum(layer.numel() for layer in layers.values())
 
 
 class CsrMatrices(NamedTuple):

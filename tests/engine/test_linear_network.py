@@ -101,7 +101,13 @@ def test_outputs_and_gradients_equal_those_of_autograd(
 
 @pytest.mark.parametrize(
     ("cpu_info", "worth"),
-    [("vendor_id\t: AuthenticAMD\n", 1_500_000), ("vendor_id\t: GenuineIntel\n", math.inf), (None, math.inf)],
+    [
+        ("processor\t: 0\nvendor_id\t: AuthenticAMD\ncpu family\t: 26\nmodel\t\t: 2\n", 1_500_000),
+        ("processor\t: 0\nvendor_id\t: AuthenticAMD\ncpu family\t: 25\nmodel\t\t: 17\n", 7_000_000),
+        ("vendor_id\t: AuthenticAMD\n", 7_000_000),
+        ("vendor_id\t: GenuineIntel\ncpu family\t: 6\n", math.inf),
+        (None, math.inf),
+    ],
 )
 def test_products_go_through_onednn_where_it_is_faster(tmp_path: Path, cpu_info: str | None, worth: float) -> None:
     if cpu_info:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from torch import nn
 from lth_core.engine import kernels, sparse_network
 from lth_core.engine.cohort import Cohort
 from lth_core.engine.linear_network import LinearNetwork
-from lth_core.engine.sparse_network import AT_ONCE, DENSEST, WIDTH, SparseNetwork, columns, pays, pieces
+from lth_core.engine.sparse_network import AT_ONCE, WIDTH, SparseNetwork, columns, kept_share, pieces
 from lth_core.storage.tensors import Tensors
 from lth_core.tickets.rewinding import apply_mask
 from lth_core.training.loop import train
@@ -102,15 +104,48 @@ def test_a_value_that_is_not_a_number_is_passed_on() -> None:
     assert np.isnan(network.outputs(network.units(columns(torch.ones(1, 5, 4))[0]), 5)).all()
 
 
-@pytest.mark.parametrize(("kept", "expected"), [(int(DENSEST * 200), True), (int(DENSEST * 200) + 1, False)])
-def test_few_kept_weights_of_all_layers_and_replicates_take_this_path(kept: int, expected: bool) -> None:
+def test_the_share_of_kept_weights_counts_all_layers_and_replicates() -> None:
     network = LinearNetwork.of(nn.Sequential(nn.Linear(9, 10, bias=False), nn.ReLU(), nn.Linear(10, 1, bias=False)))
+    assert network is not None
     weights = {"0.weight": torch.zeros(2, 10, 9), "2.weight": torch.zeros(2, 1, 10)}
     mask = np.zeros((2, 10, 9), dtype=bool)
-    mask.flat[: kept - 20] = True  # the other layer has no mask: its 20 are kept
-    assert pays(network, weights, {"0.weight": mask}) == expected
-    assert not pays(network, {name: value.double() for name, value in weights.items()}, {"0.weight": mask})
-    assert not pays(network, weights, {})
+    mask.flat[:30] = True  # the other layer has no mask: its 20 are kept
+    assert kept_share(network, weights, {"0.weight": mask}) == 50 / 200
+    assert kept_share(network, weights, {}) == 1
+    doubled = {name: value.double() for name, value in weights.items()}
+    assert kept_share(network, doubled, {"0.weight": mask}) == math.inf
+
+
+@pytest.mark.parametrize(
+    ("kept", "trained", "evaluated"),
+    [(0.18, True, True), (0.22, True, False), (0.32, True, False), (0.35, False, False)],
+)
+def test_few_kept_weights_are_trained_and_still_fewer_evaluated_by_themselves(
+    make_task: Any, kept: float, trained: bool, evaluated: bool
+) -> None:
+    task = make_task(lenet())
+    weights = {name: torch.from_numpy(value) for name, value in initial(lenet).items()}
+    matrices = [name for name, value in weights.items() if value.ndim == 3]
+    mask = {name: np.arange(weights[name].numel()).reshape(weights[name].shape) % 100 < 100 * kept for name in matrices}
+    for name in matrices:
+        weights[name] *= torch.from_numpy(mask[name])
+    cohort = Cohort(task, weights, mask)
+    assert bool(cohort.sparse) == trained
+    with mock.patch.object(SparseNetwork, "evaluated", autospec=True, side_effect=SparseNetwork.evaluated) as evaluate:
+        cohort.evaluate("validation")
+    assert evaluate.called == evaluated
+
+
+def test_a_dense_evaluation_is_of_the_present_kept_weights(make_task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    task, weights = make_task(lenet(), steps=10, evaluate_every=2), initial(lenet)
+    mask = masks(weights, 0.1)
+    alone = run(task, weights, mask)
+    monkeypatch.setattr(sparse_network, "DENSEST_EVALUATED", -1.0)
+    dense = run(task, weights, mask)
+    assert same_bits(alone.weights, dense.weights)
+    for ours, theirs in zip(alone.history, dense.history, strict=True):
+        assert {**ours, "loss": 0} == {**theirs, "loss": 0}
+        assert ours["loss"] == pytest.approx(theirs["loss"], rel=1e-5)
 
 
 # ---------------------------------------------------------------- training

@@ -118,9 +118,32 @@ def replicate(
 def by_autograd(module: nn.Module, images: Tensor, labels: Tensor) -> tuple[Any, nn.Module]:
     """The outputs, and a copy of the module in double precision that has gradients and new running statistics."""
     exact = copy.deepcopy(module).double().train()
+    for part in exact.modules():
+        if isinstance(part, nn.Conv2d):
+            part.register_forward_hook(_keep_terms)
     outputs = exact(images.double())
     functional.cross_entropy(outputs, labels).backward()
     return outputs.detach(), exact
+
+
+def _keep_terms(part: Any, _: object, outputs: Tensor) -> None:
+    """Keep how large the terms are that the gradient of a convolution's biases is the sum of."""
+
+    def keep(by_outputs: Tensor) -> None:
+        part.terms = by_outputs.abs().sum((0, 2, 3))
+
+    outputs.register_hook(keep)
+
+
+def bias_terms(module: nn.Module, name: str) -> float:
+    """The largest sum of absolute terms of a bias's gradient in `by_autograd`; 0 of what is no convolution's bias.
+
+    Rounding is in proportion to them: before a batch norm, which takes a bias out, they cancel, and it is all that is
+    left.
+    """
+    owner, _, own = name.rpartition(".")
+    part: Any = module.get_submodule(owner)
+    return float(part.terms.max()) if own == "bias" and isinstance(part, nn.Conv2d) else 0.0
 
 
 def fill_gradient(network: SparseConvolutions, outputs: Tensor, labels: Tensor) -> Mapping[str, Tensor]:
