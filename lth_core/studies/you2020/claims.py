@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import pandas as pd
 
 from lth_core.analysis.claims import Claim
+from lth_core.analysis.cut_off import CutOff
 from lth_core.analysis.measurements import seed_means
 from lth_core.config import Config
 from lth_core.metrics import percent_text
@@ -101,6 +102,17 @@ class TaskClaims(TaskSheet):
 
     # ------------------------------------------------------------ claims about masks
 
+    def note_unsettled(self, *sides: tuple[str, int, str, Literal["higher", "lower"]]) -> None:
+        """Let the last claim conclude only what trainings allow in which masks never settle.
+
+        Of each side: its name, level and setting, and where the effect lies if its masks settle later.
+        """
+        searches = [(name, self.detections(level, of).set_index("seed"), lies) for name, level, of, lies in sides]
+        self.sheet.note_cut_off(
+            "masks had not settled by the last epoch",
+            *(CutOff(name, rows["settled"].isna() & rows["reached"].notna(), lies) for name, rows, lies in searches),
+        )
+
     def early_detection(self, level: int, setting: str) -> str:
         """Name the effect of masks that settle early, and how far apart masks are by chance."""
         effect = "a fifth minus the part of training that is over at detection (all of it where masks never settle)"
@@ -118,6 +130,7 @@ class TaskClaims(TaskSheet):
                     100 * (EARLY - self.detected(level)),
                     unit="% of training",
                 )
+                self.note_unsettled(("dense", level, AS_CONFIGURED, "lower"))
             if self.study.small_rate:
                 self.sheet.add(
                     f"a large learning rate lets channel masks settle earlier than a small one, {without(pruned)}",
@@ -126,6 +139,8 @@ class TaskClaims(TaskSheet):
                     100 * (self.detected(level, SMALL_RATE) - self.detected(level)),
                     unit="% of training",
                 )
+                small, large = ("small-rate", level, SMALL_RATE), ("large-rate", level, AS_CONFIGURED)
+                self.note_unsettled((*small, "higher"), (*large, "lower"))
         (first, least), (last, most) = min(self.levels()), max(self.levels())
         if first != last:
             self.sheet.add(
@@ -137,6 +152,8 @@ class TaskClaims(TaskSheet):
                 unit="% of training",
                 margin=-1e-9,
             )
+            most_pruned, least_pruned = ("most pruned", last, AS_CONFIGURED), ("least pruned", first, AS_CONFIGURED)
+            self.note_unsettled((*most_pruned, "higher"), (*least_pruned, "lower"))
 
     def of_two_phases(self) -> None:
         """Claim that masks come close to the last one in the first fifth of training, and change little from there."""
@@ -215,6 +232,7 @@ class TaskClaims(TaskSheet):
                 100 * (EARLY - self.detected(level, LOW_PRECISION)),
                 unit="% of training",
             )
+            self.note_unsettled(("search", level, LOW_PRECISION, "lower"))
             lowered = self.early(LOW_PRECISION_SEARCH, level, setting=LOW_PRECISION)
             self.sheet.add(
                 f"early-bird tickets of a search {words} match those of the search as configured (within {POINT:g} "

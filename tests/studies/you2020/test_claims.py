@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from lth_core.analysis.claims import Claim
-from lth_core.studies.you2020.study import AS_CONFIGURED
+from lth_core.studies.you2020.study import AS_CONFIGURED, SMALL_RATE
 from tests.support.you2020_results import config, study, tables
 
 
@@ -68,6 +69,36 @@ def test_masks_that_never_settle_take_the_whole_training() -> None:
     known["detections"].loc[of_one, ["settled", "drawn"]] = (np.nan, 20)
     claim = about("Channel masks settle in the first fifth of training, without 30%", known)
     assert claim.estimate == pytest.approx(-80) and claim.verdict != "supported"
+
+
+def never_settling(level: int, setting: str, seeds: int) -> dict[str, pd.DataFrame]:
+    """Tables in which the masks of the first seeds never settle."""
+    known = tables()
+    rows = known["detections"]
+    which = (rows["level"] == level) & (rows["setting"] == setting) & (rows["seed"] < rows["seed"].min() + seeds)
+    known["detections"].loc[which, ["settled", "drawn"]] = (np.nan, 20)
+    return known
+
+
+def test_masks_that_never_settle_strengthen_that_they_settle_late() -> None:
+    words = "Channel masks settle in the first fifth of training, without 50%"
+    claim = about(words, never_settling(2, AS_CONFIGURED, 1))
+    assert claim.remark.startswith("Masks had not settled by the last epoch in 1 of 3 dense runs")
+    everywhere = about(words, never_settling(2, AS_CONFIGURED, 3))
+    assert everywhere.verdict != "supported" and "3 of 3 dense runs" in everywhere.remark
+
+
+def test_masks_that_never_settle_are_counted_on_the_side_that_they_are_on() -> None:
+    words = "A large learning rate lets channel masks settle earlier than a small one, without 50%"
+    known = never_settling(2, SMALL_RATE, 1)
+    rows = known["detections"]
+    for setting, first in ((AS_CONFIGURED, 2.0), (SMALL_RATE, 14.0)):
+        which = (rows["level"] == 2) & (rows["setting"] == setting) & rows["settled"].notna()
+        known["detections"].loc[which, "settled"] = first + np.arange(which.sum())
+    claim = about(words, known)
+    assert claim.verdict == "supported"
+    assert "1 of 3 small-rate runs: those steps are later than counted, which can only strengthen" in claim.remark
+    assert "1 of 3 large-rate runs" in about(words, never_settling(2, AS_CONFIGURED, 1)).remark
 
 
 def test_a_ticket_is_not_compared_with_itself() -> None:
