@@ -102,16 +102,16 @@ class TaskClaims(TaskSheet):
 
     # ------------------------------------------------------------ claims about masks
 
-    def note_unsettled(self, *sides: tuple[str, int, str, Literal["higher", "lower"]]) -> None:
-        """Let the last claim conclude only what trainings allow in which masks never settle.
+    def unsettled(
+        self, name: str, level: int, effect_is: Literal["higher", "lower"], setting: str = AS_CONFIGURED
+    ) -> CutOff:
+        """Return which trainings end before their masks settle, by what sentences call them."""
+        rows = self.detections(level, setting).set_index("seed")
+        return CutOff(name, rows["settled"].isna() & rows["reached"].notna(), effect_is)
 
-        Of each side: its name, level and setting, and where the effect lies if its masks settle later.
-        """
-        searches = [(name, self.detections(level, of).set_index("seed"), lies) for name, level, of, lies in sides]
-        self.sheet.note_cut_off(
-            "masks had not settled by the last epoch",
-            *(CutOff(name, rows["settled"].isna() & rows["reached"].notna(), lies) for name, rows, lies in searches),
-        )
+    def note_unsettled(self, *sides: CutOff) -> None:
+        """Let the last claim conclude only what trainings allow in which masks never settle."""
+        self.sheet.note_cut_off("masks had not settled by the last epoch", *sides)
 
     def early_detection(self, level: int, setting: str) -> str:
         """Name the effect of masks that settle early, and how far apart masks are by chance."""
@@ -130,7 +130,7 @@ class TaskClaims(TaskSheet):
                     100 * (EARLY - self.detected(level)),
                     unit="% of training",
                 )
-                self.note_unsettled(("dense", level, AS_CONFIGURED, "lower"))
+                self.note_unsettled(self.unsettled("dense", level, "lower"))
             if self.study.small_rate:
                 self.sheet.add(
                     f"a large learning rate lets channel masks settle earlier than a small one, {without(pruned)}",
@@ -139,8 +139,8 @@ class TaskClaims(TaskSheet):
                     100 * (self.detected(level, SMALL_RATE) - self.detected(level)),
                     unit="% of training",
                 )
-                small, large = ("small-rate", level, SMALL_RATE), ("large-rate", level, AS_CONFIGURED)
-                self.note_unsettled((*small, "higher"), (*large, "lower"))
+                small = self.unsettled("small-rate", level, "higher", SMALL_RATE)
+                self.note_unsettled(small, self.unsettled("large-rate", level, "lower"))
         (first, least), (last, most) = min(self.levels()), max(self.levels())
         if first != last:
             self.sheet.add(
@@ -152,8 +152,8 @@ class TaskClaims(TaskSheet):
                 unit="% of training",
                 margin=-1e-9,
             )
-            most_pruned, least_pruned = ("most pruned", last, AS_CONFIGURED), ("least pruned", first, AS_CONFIGURED)
-            self.note_unsettled((*most_pruned, "higher"), (*least_pruned, "lower"))
+            least_pruned = self.unsettled("least pruned", first, "lower")
+            self.note_unsettled(self.unsettled("most pruned", last, "higher"), least_pruned)
 
     def of_two_phases(self) -> None:
         """Claim that masks come close to the last one in the first fifth of training, and change little from there."""
@@ -232,7 +232,7 @@ class TaskClaims(TaskSheet):
                 100 * (EARLY - self.detected(level, LOW_PRECISION)),
                 unit="% of training",
             )
-            self.note_unsettled(("search", level, LOW_PRECISION, "lower"))
+            self.note_unsettled(self.unsettled("search", level, "lower", LOW_PRECISION))
             lowered = self.early(LOW_PRECISION_SEARCH, level, setting=LOW_PRECISION)
             self.sheet.add(
                 f"early-bird tickets of a search {words} match those of the search as configured (within {POINT:g} "
