@@ -45,7 +45,7 @@ def read_tree(folder: str, part: str) -> Tree:
         for path in files_below(folder, os.path.join(top, name)):
             extension = os.path.splitext(path)[1].lower()
             if extension in EXTENSIONS:
-                tree.names.append(os.path.relpath(path, folder))
+                tree.names.append(path.removeprefix(os.path.join(folder, "")))
                 tree.labels.append(label)
             else:
                 tree.left_out[extension or "no extension"] += 1

@@ -27,13 +27,13 @@ def watched_files(root: str, path: str, stream: bool = False, **_: Any) -> list[
 
     Of a streamed tree, list the class folders only: to list millions of files at every start would take minutes.
     """
-    folder = os.path.join(root, path)
+    folder = os.path.join(root, os.path.normpath(path))
     paths = [path for part in PARTS for path in class_folders(folder, part)]
     try:
         files = paths if stream else [file for path in paths for file in files_below(folder, path)]
     except DataError:  # the job that reads the tree says what is wrong
         files = paths
-    return [os.path.relpath(file, root) for file in files]
+    return [file.removeprefix(os.path.join(root, "")) for file in files]  # relpath takes long for many files
 
 
 def known_of_folder(
