@@ -69,15 +69,15 @@ def tested(path: str) -> list[PilotClaim]:
     The page, too, says how many seeds a claim needs, for one claim alone and values that are normal on its scale.
     """
     plan = Plan.read([path])
-    found: list[PilotClaim] = []
+    claims: list[PilotClaim] = []
 
     def record(differences: Sequence[float], *, seeds: Sequence[str] = (), **about: Any) -> Claim:
         if len(seeds):  # a control of a claim, which says of whom else it holds, has none
-            found.append(PilotClaim(pd.Series(differences, index=list(seeds), dtype=float), about))
+            claims.append(PilotClaim(pd.Series(differences, index=list(seeds), dtype=float), about))
         return evaluate_claim(differences, seeds=seeds if len(seeds) else None, **about)
 
     def record_cut_off(claim: Claim, what: str, sides: Sequence[CutOff]) -> Claim:
-        found[-1].sides = sides
+        claims[-1].sides = sides
         return with_cut_off(claim, what, sides)
 
     with (
@@ -86,7 +86,7 @@ def tested(path: str) -> list[PilotClaim]:
     ):
         for name, study in plan.studies.items():
             study.claims(plan.config, read_tables(plan.config, name, study))
-    return found
+    return claims
 
 
 def main() -> None:

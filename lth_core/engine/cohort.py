@@ -11,9 +11,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,7 +22,7 @@ from lth_core.engine.convolutions.choice import sparse_convolutions
 from lth_core.engine.convolutions.replicate import SparseConvolutions
 from lth_core.engine.linear_network import LinearNetwork
 from lth_core.engine.module_network import Gradient, ModuleNetwork
-from lth_core.engine.sparse_network import SparseNetwork, columns, kept_share, pieces
+from lth_core.engine.sparse_network import SparseNetwork, gradients_of_all, kept_share, outputs_of_all
 from lth_core.engine.stacking import stacks
 from lth_core.randomness import kept_generators, kept_torch_generators, seed_generators
 from lth_core.storage.tensors import Tensors
@@ -90,7 +90,7 @@ class Cohort:
         """Choose what is trained, and how: from the present values in `parts`, which are 0 where a mask is False."""
         self.trained = [part[name] for part in self.parts for name in self.trainable]
         self.sparse: list[SparseNetwork] = []
-        share = kept_share(self.linear, self._parameters, pruned) if self.linear and pruned else math.inf
+        share = kept_share(self.linear, self._parameters, pruned or {})
         self.sparse_evaluation = share <= sparse_network.DENSEST_EVALUATED
         if self.linear and pruned and share <= sparse_network.DENSEST:
             masks = [{name: kept[r] for name, kept in pruned.items()} for r in range(self.size)]
@@ -180,14 +180,8 @@ class Cohort:
         return gradients
 
     def _sparse_gradients(self, batch: Batch, replicates: slice) -> list[Gradient]:
-        count, inputs = batch.inputs.shape[1], columns(batch.inputs.flatten(2))
-        networks = self.sparse[replicates]
-        units = [network.units(piece) for network, piece in zip(networks, inputs, strict=True)]
-        outputs = [network.outputs(values, count) for network, values in zip(networks, units, strict=True)]
-        by_outputs = columns(self.task.output_gradient(torch.from_numpy(np.stack(outputs)), batch))
-        for network, *arguments in zip(networks, inputs, units, by_outputs, strict=True):
-            network.fill_gradient(*arguments)
-        return [network.gradient for network in networks]
+        towards = partial(self.task.output_gradient, batch=batch)
+        return [*gradients_of_all(self.sparse[replicates], batch.inputs.flatten(2), towards)]
 
     def _convolution_gradients(self, batch: Batch) -> list[Gradient]:
         for index, network in enumerate(self.convolutions):
@@ -281,8 +275,7 @@ class Cohort:
         if self.together:
             return self._stacked_outputs(inputs).unbind()
         if self.sparse and self.sparse_evaluation:
-            flat, count = pieces(inputs.flatten(1)), len(inputs)
-            return [torch.from_numpy(network.evaluated(flat, count)) for network in self.sparse]
+            return outputs_of_all(self.sparse, inputs.flatten(1))
         return [self._output(index, inputs, noise) for index in range(self.size)]
 
     def _stacked_outputs(self, inputs: Float[Tensor, "batch ..."]) -> Float[Tensor, "replicate batch ..."]:
@@ -293,7 +286,7 @@ class Cohort:
     def _output(self, index: int, inputs: Shaped[Tensor, "batch ..."], noise: int = 0) -> Float[Tensor, "batch ..."]:
         """One replicate's outputs, computed in turn."""
         if self.sparse and self.sparse_evaluation:
-            return torch.from_numpy(self.sparse[index].evaluated(pieces(inputs.flatten(1)), len(inputs)))
+            return outputs_of_all([self.sparse[index]], inputs.flatten(1))[0]
         if self.convolutions:
             return self.convolutions[index].evaluated(inputs)
         if self.linear:

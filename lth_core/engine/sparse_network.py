@@ -7,7 +7,7 @@ linear_network.py up to rounding.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -48,11 +48,13 @@ def pieces(examples: Float[Tensor, "batch features"]) -> list[Float[np.ndarray, 
     return [columns(piece[None])[0] for piece in examples.split(AT_ONCE)]
 
 
-def kept_share(network: LinearNetwork, weights: Mapping[str, Tensor], mask: Mapping[str, np.ndarray]) -> float:
+def kept_share(network: LinearNetwork | None, weights: Mapping[str, Tensor], mask: Mapping[str, np.ndarray]) -> float:
     """Return the share of a cohort's weights that are kept, given its tensors (R, ...) and masks of their shapes.
 
-    It is infinite where the kernels cannot take them.
+    It is infinite where the kernels cannot take them: without a network, too.
     """
+    if network is None:
+        return math.inf
     layers = {name: weights[name] for name, _ in network.layers}
     if any(layer.device.type != "cpu" or layer.dtype != torch.float32 for layer in layers.values()):
         return math.inf
@@ -149,3 +151,26 @@ class SparseNetwork:
         workspace = np.empty_like(units)
         matrices = (*self.matrices, *self.transposes)
         kernels.backward(self.layers, *matrices, self._values, inputs, units, by_outputs, workspace, self._gradient)
+
+
+def outputs_of_all(
+    networks: Sequence[SparseNetwork], examples: Float[Tensor, "batch features"]
+) -> list[Float[Tensor, "batch outputs"]]:
+    """Compute every network's outputs on the same examples."""
+    flat = pieces(examples)
+    return [torch.from_numpy(network.evaluated(flat, len(examples))) for network in networks]
+
+
+def gradients_of_all(
+    networks: Sequence[SparseNetwork],
+    examples: Float[Tensor, "replicate batch features"],
+    output_gradient: Callable[[Tensor], Tensor],
+) -> list[Tensor]:
+    """Compute every network's gradient on examples of its own; `output_gradient` gives the loss's by the outputs."""
+    count, inputs = examples.shape[1], columns(examples)
+    units = [network.units(piece) for network, piece in zip(networks, inputs, strict=True)]
+    outputs = [network.outputs(values, count) for network, values in zip(networks, units, strict=True)]
+    by_outputs = columns(output_gradient(torch.from_numpy(np.stack(outputs))))
+    for network, *arguments in zip(networks, inputs, units, by_outputs, strict=True):
+        network.fill_gradient(*arguments)
+    return [network.gradient for network in networks]

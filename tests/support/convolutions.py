@@ -141,9 +141,9 @@ def bias_terms(module: nn.Module, name: str) -> float:
     Rounding is in proportion to them: before a batch norm, which takes a bias out, they cancel, and it is all that is
     left.
     """
-    owner, _, own = name.rpartition(".")
+    owner, _, kind = name.rpartition(".")
     part: Any = module.get_submodule(owner)
-    return float(part.terms.max()) if own == "bias" and isinstance(part, nn.Conv2d) else 0.0
+    return float(part.terms.max()) if kind == "bias" and isinstance(part, nn.Conv2d) else 0.0
 
 
 def fill_gradient(network: SparseConvolutions, outputs: Tensor, labels: Tensor) -> Mapping[str, Tensor]:
