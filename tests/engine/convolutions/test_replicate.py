@@ -36,7 +36,7 @@ def compare(module: nn.Module, examples: int, density: float, capacity: int = 0)
     for name, parameter in exact.named_parameters():
         assert parameter.grad is not None
         kept = parameter.grad[torch.from_numpy(masks[name])] if name in masks else parameter.grad
-        atol = max(1e-5 * largest, 1e-6 * bias_terms(exact, name))  # a few units in the last place of each
+        atol = max(1e-5 * largest, 3e-6 * bias_terms(exact, name))  # autograd's own, in float32, come to 1.7e-6
         torch.testing.assert_close(gradients[name].double(), kept.flatten(), rtol=1e-3, atol=atol, msg=name)
     for name, buffer in exact.named_buffers():
         torch.testing.assert_close(network.steps.buffers[name].double(), buffer.double(), rtol=1e-4, atol=1e-5)
@@ -45,6 +45,7 @@ def compare(module: nn.Module, examples: int, density: float, capacity: int = 0)
 
 @settings(deadline=None, max_examples=40)
 @example(name="residual", examples=5, density=0.1, seed=2060)  # a bias whose gradient is rounding alone
+@example(name="residual", examples=10, density=0.1, seed=2060)
 @given(
     name=st.sampled_from(sorted(NETWORKS)),
     examples=st.integers(2, 70),
