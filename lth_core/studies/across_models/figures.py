@@ -99,8 +99,16 @@ def overview(study: Design, tables: dict[str, pd.DataFrame]) -> Figure:
     panel.set_xlim(1.15, least / ARROW**1.3)
     _name_rows(panel, lowest.drop_duplicates("task"))
     figure.set_dpi(FORMATS["png"]["dpi"])  # at which the names on the right are widest: they must fit
-    legend(figure, "lowest density that matches the dense network; line: 95% interval over seeds; arrow: or lower")
+    legend(figure, _note(lowest))
     return figure
+
+
+def _note(lowest: pd.DataFrame) -> str:
+    """Explain marks and lines, and only what some task has."""
+    note = "lowest density that matches the dense network; line: 95% interval over seeds"
+    if (lowest["lowest"] >= 1).any():
+        note += "; hollow: no tested density matches"
+    return f"{note}; arrow: or lower" if (lowest["fewest"] <= lowest["tested"]).any() else note
 
 
 def _mark(axes: Axes, row: pd.Series, y: float, branch: str) -> None:

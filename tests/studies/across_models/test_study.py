@@ -171,7 +171,15 @@ def test_matching_says_which_controls_match_as_well(tables: dict[str, pd.DataFra
 def test_the_figure_marks_every_curve_at_its_lowest_density(tables: dict[str, pd.DataFrame]) -> None:
     (drawing,) = study().figures(config(), tables)
     assert [drawing.name] == study().figure_names(config())
-    (axes,) = drawing.draw().axes
+    figure = drawing.draw()
+    (axes,) = figure.axes
+    assert (
+        figure.legends[0]
+        .get_title()
+        .get_text()
+        .replace("\n", " ")
+        .endswith("hollow: no tested density matches; arrow: or lower")
+    )
     marks = [line for line in axes.get_lines() if np.size(line.get_xdata()) == 1 and line.get_marker() != "|"]
     drawn = sorted(float(np.asarray(line.get_xdata())[0]) for line in marks)
     assert drawn == sorted(0.5**level for level in MATCHED.values())
@@ -242,3 +250,10 @@ def test_what_was_not_measured_is_said_to_be_so_and_has_no_mark(tables: dict[str
     assert "Not measured: trainings, or the images that are drawn, diverged." in drawing.caption
     of_vae = [claim for claim in study().claims(config(), made) if claim.task == "vae"]
     assert of_vae and all(claim.verdict == "inconclusive" for claim in of_vae)
+
+
+def test_the_figure_explains_only_what_it_shows(tables: dict[str, pd.DataFrame]) -> None:
+    lowest = tables["lowest"].assign(lowest=0.5, fewest=0.25)
+    (drawing,) = study().figures(config(), tables | {"lowest": lowest})
+    note = drawing.draw().legends[0].get_title().get_text()
+    assert "hollow" not in note and "arrow" not in note
