@@ -5,8 +5,8 @@
     python -m docs.gallery_pages index
 
 `add` writes docs/gallery/NAME.md from results/tables/NAME/claims.csv and the figures in reports/NAME/ (`--run` names
-another folder of the run): for each study one figure, small, and its claims with their numbers. Both then write
-docs/gallery/index.md: which page has which paper, with counts of verdicts.
+another folder of the run): for each study one figure, small, those of claims that the run contradicts, and all claims
+with their numbers. Both then write docs/gallery/index.md: which page has which paper, with counts of verdicts.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ What these studies find when they are run as they come: one figure for each, and
 that is contradicted on a small network may still hold elsewhere ([What the numbers mean](../explanation/numbers.md)).
 `python -m docs.gallery_pages` writes these pages from the tables and figures of a run; nothing is copied by hand.
 
-In brackets is how many verdicts are left after Holm's correction for the number of a study's claims. In a study of many
-claims, some verdicts are expected to be wrong without it ([Many claims at once](../explanation/numbers.md#many-claims-at-once)).
+In brackets is how many verdicts are left after Holm's correction for the number of a study's claims. In a study of
+[many claims](../explanation/numbers.md#many-claims-at-once), some verdicts are expected to be wrong without it.
 """
 FIRST = "frankle2019"
 """The study that the gallery begins with: the paper that the others follow."""
@@ -66,24 +66,29 @@ def add(
     for study in dict.fromkeys(claim["study"] for claim in claims):
         of_study = [claim for claim in claims if claim["study"] == study]
         captions = json.loads(read_bytes(captions_file(str(run / "reports"), name, study)))
-        figure = figures.get(study, next(iter(captions)))
-        picture = f"{name}-{study}.png"
-        path = figure_file(str(run / "reports"), name, study, figure, "png")
-        (folder / picture).write_bytes(small(read_bytes(path)))
+        first = figures.get(study, next(iter(captions)))
+        contradicting = [claim["figure"] for claim in of_study if claim["verdict"] == "contradicted"]
+        pictures = {}
+        for figure in dict.fromkeys([first, *filter(captions.__contains__, contradicting)]):
+            picture = f"{name}-{study}.png" if figure == first else f"{name}-{study}-{figure}.png"
+            path = figure_file(str(run / "reports"), name, study, figure, "png")
+            (folder / picture).write_bytes(small(read_bytes(path)))
+            pictures[picture] = captions[figure]
         counted = {key: count_verdicts(claim[key] for claim in of_study) for key in ("verdict", "verdict_holm")}
-        studies[study] = {"picture": picture, **counted}
-        parts.append(section(study, picture, captions[figure], of_study))
+        studies[study] = {"picture": next(iter(pictures)), **counted}
+        parts.append(section(study, pictures, of_study))
     front = yaml.safe_dump({**facts, "studies": studies}, sort_keys=False, allow_unicode=True)
     text = f"Made with `{facts['command']}` on {facts['date']}. {facts.get('about', '')}".strip()
     page = "\n\n".join([f"# {facts['title']}", text, *parts])
     (folder / f"{name}.md").write_text(f"---\n{front}---\n\n{page}\n", encoding="utf-8")
 
 
-def section(study: str, picture: str, words: Mapping[str, str], claims: Sequence[Mapping[str, Any]]) -> str:
-    """Markdown: a study's title, its figure with a caption and what is seen, and its claims."""
+def section(study: str, pictures: Mapping[str, Mapping[str, str]], claims: Sequence[Mapping[str, Any]]) -> str:
+    """Markdown: a study's title, its figures with their captions and what is seen in them, and its claims."""
     registered: Any = registry.study.get(study)
     lines = [f'<a id="{study}"></a>', f"## {registered.title}", f"{registered.citation}. Study `{study}`."]
-    lines += [f"![{alt(words['seen'])}]({picture})", f"*{words['caption']}*"]
+    for picture, words in pictures.items():
+        lines += [f"![{alt(words['seen'])}]({picture})", f"*{words['caption']}*"]
     for task in dict.fromkeys(claim["task"] for claim in claims):
         rows = [row(claim) for claim in claims if claim["task"] == task]
         lines += [

@@ -93,6 +93,21 @@ def test_a_page_has_the_figure_and_the_numbers_of_the_run(run: Path, tmp_path: P
     assert (folder / "config-frankle2019.png").stat().st_size <= gallery_pages.LARGEST
 
 
+def test_figures_of_what_is_contradicted_are_shown_too(run: Path, tmp_path: Path) -> None:
+    columns = [*CLAIM_COLUMNS, "p_holm", "verdict_holm"]
+    rows = [
+        (*claim_row(replace(CLAIM, claim=f"{figure}.", verdict=verdict, figure=figure)), 0.01, verdict)
+        for figure, verdict in (("first", "supported"), ("second", "contradicted"), ("not drawn", "contradicted"))
+    ]
+    write_table(claims_file(str(run / "results"), "config"), columns, rows)
+    folder = tmp_path / "gallery"
+    gallery_pages.add("config", run, FACTS, [], folder)
+    page = (folder / "config.md").read_text()
+    assert page.index("](config-frankle2019.png)") < page.index("*Other.*") < page.index("| first.")
+    assert "](config-frankle2019-second.png)" in page and page.count("![") == 2
+    assert (folder / "config-frankle2019-second.png").exists()
+
+
 def test_another_figure_can_be_chosen(run: Path, tmp_path: Path) -> None:
     gallery_pages.add("config", run, FACTS, ["frankle2019/second"], tmp_path / "gallery")
     assert "*Other.*" in (tmp_path / "gallery/config.md").read_text()

@@ -19,14 +19,19 @@ def judges(config: Config) -> list[str]:
         if task is None:
             problems.append(at(location, str(UnknownName("task", name, config.tasks))))
         elif task.objective.name != "classification":
-            problems.append(at(location, f"task '{name}' has objective '{task.objective.name}': a judge classifies"))
+            problems.append(
+                at(location, f"task '{name}' has objective '{task.objective.name}': name one that classifies")
+            )
         elif task.dataset != dataset:
             problems.append(
-                at(location, f"task '{name}' is on '{task.dataset}': a judge knows the data that it judges")
+                at(
+                    location,
+                    f"task '{name}' is on '{task.dataset}': name a task on '{dataset}', whose images it judges",
+                )
             )
         elif (classes := _known(config, dataset, "classes")) and config.judge.least <= 1 / classes:
             chance = f"{config.judge.least:g} is not above 1/{classes}, what chance comes to on '{dataset}'"
-            problems.append(at(("judge", "least"), f"{chance}: a judge must know more"))
+            problems.append(at(("judge", "least"), f"{chance}: set `least` above it"))
     return problems
 
 

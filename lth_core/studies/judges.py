@@ -71,7 +71,7 @@ def why_unfit(config: Config, task: str, accuracy: float) -> str:
     if math.isnan(accuracy):
         return f"the training of {_name(config, task)} diverged"
     needed = f"less than the {percent_text(config.judge.least)}% that a judge needs"
-    return f"{_name(config, task)} knows {percent_text(accuracy)}% of validation images, {needed}"
+    return f"{_name(config, task)} classifies {percent_text(accuracy)}% of validation images correctly, {needed}"
 
 
 def judge_note(config: Config, task: str, accuracy: float) -> str:
@@ -79,7 +79,9 @@ def judge_note(config: Config, task: str, accuracy: float) -> str:
     if reason := why_unfit(config, task, accuracy):
         return f"No distances are reported, because {reason}."
     known, least = percent_text(accuracy), percent_text(config.judge.least)
-    return f"The judge, {_name(config, task)}, knows {known}% of validation images; a judge needs {least}%."
+    return (
+        f"The judge, {_name(config, task)}, classifies {known}% of validation images correctly; a judge needs {least}%."
+    )
 
 
 def _name(config: Config, task: str) -> str:

@@ -51,7 +51,7 @@ def test_studies_that_have_judges_need_one(study: str) -> None:
         ({"judge": {"least": 0}}, "judge.least: must be greater than 0 (got 0)"),
         (
             {"judge": {"least": 0.1}},
-            "judge.least: 0.1 is not above 1/10, what chance comes to on 'digits': a judge must know more",
+            "judge.least: 0.1 is not above 1/10, what chance comes to on 'digits': set `least` above it",
         ),
         (
             {"samples": {"count": 1258}},

@@ -85,7 +85,7 @@ def tickets(view: View) -> Drawing:
     caption = (
         f"Test {view.metric.label}{second}, by density: tickets{against(view.study.controls, rewound)}. Last panel: "
         f"the energy distance of drawn images to test images, of tickets{against(_drawing(view))}; dotted: that of as "
-        "many training images, the floor of what images that are drawn can come to. Lower is better in every panel."
+        "many training images, the floor, which drawn images can at best come to. Lower is better in every panel."
     )
     note = data_note(view.config.tasks[view.task], view.seeds)
     sentences = [caption, view.proportion, _draws(view), note]

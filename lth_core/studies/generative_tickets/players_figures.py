@@ -26,7 +26,7 @@ from lth_core.studies.judges import ACCURACY, FLOOR, FLOOR_IMAGES, are_fit, judg
 DISTANCE = "Frechet distance to test images"
 ASIDE = (1.07, 1 / 1.07)
 """Factors of the density at which other discriminators are drawn that have one, so that intervals are side by side."""
-ROLES = (("transferred", "ticket of {}"), ("random-mask", "random mask of its counts"))
+ROLES = (("transferred", "ticket of {}"), ("random-mask", "random mask, same counts"))
 """Role and name of the curves of generators of another task."""
 
 
@@ -69,8 +69,8 @@ class PlayerView(View):
             axes.spines[:].set_visible(False)
             return figure
 
-        note = data_note(self.config.tasks[self.task], self.seeds)
-        return Drawing(name, f"Nothing that the judge sees in images is drawn. {self.judge} {note}", draw)
+        note = data_note(self.config.tasks[self.task])
+        return Drawing(name, f"This figure would show what the judge says of drawn images. {self.judge} {note}", draw)
 
     @property
     def judge(self) -> str:
@@ -116,10 +116,10 @@ def judged(view: PlayerView) -> Drawing:
         return figure
 
     caption = (
-        "What a classifier sees in drawn images, by density: the Frechet distance of its penultimate features to those "
-        f"of test images (dotted: that of {view.floor}; lower is better), the part of the classes that have at least a "
-        "quarter of an equal share of the images, and the entropy of the classes (of both, higher is better). Drawn: "
-        f"tickets{against(view.study.controls)}."
+        "What a classifier sees in drawn images, by the density of the generator: the Frechet distance of its "
+        f"penultimate features to those of test images (dotted: that of {view.floor}; lower is better), the part of "
+        "the classes that have at least a quarter of an equal share of the images, and the entropy of the classes (of "
+        f"both, higher is better). Drawn: tickets{against(view.study.controls)}."
     )
     note = data_note(view.config.tasks[view.task], view.seeds)
     return Drawing(f"tickets-{view.task}", " ".join(filter(None, [caption, view.judge, view.spread, note])), draw)
@@ -163,8 +163,8 @@ def players(view: PlayerView) -> Drawing:
     starts = f"{starts}{at_one}" if view.study.discriminator_levels else ""
     both = f"{starts and ';'} and with both players pruned" if view.task in view.study.both else ""
     caption = (
-        f"The Frechet distance of drawn images to test images, by density: with the generator pruned alone{starts}"
-        f"{both}. Dotted: that of {view.floor}. Lower is better. {view.judge}"
+        "The Frechet distance of drawn images to test images, by the density of the generator: with the generator "
+        f"pruned alone{starts}{both}. Dotted: that of {view.floor}. Lower is better. {view.judge}"
     )
     return Drawing(f"players-{view.task}", f"{caption} {data_note(view.config.tasks[view.task], view.seeds)}", draw)
 

@@ -26,7 +26,7 @@ LABELS = {
 AGAINST = {
     RANDOM: "random masks with as many weights in each layer, on the pre-trained weights",
     FRESH: "the tickets' masks on fresh weights (at 100%: the dense network without pre-training)",
-    PERMUTED: "the tickets' masks on the pre-trained weights permuted within each pruned layer",
+    PERMUTED: "the tickets' masks on the pre-trained weights permuted within each pruned layer (not trained unpruned)",
 }
 ROLES = {PERMUTED: "shuffle"}
 """Controls that look like another role of the same kind."""
@@ -62,8 +62,7 @@ def _draw_tickets(study: Design, views: list[MaskClaims]) -> Figure:
     for panel, view in zip(axes.flat, views, strict=False):
         reference(panel, view.dense()["metric"], label="dense, pre-trained")
         for role in ("ticket", *study.controls):
-            first = view.dense() if role != FRESH else view.dense_control(FRESH)
-            rows, looks = pd.concat([first, view.rows(role)]), ROLES.get(role, role)
+            rows, looks = pd.concat([_unpruned(view, role), view.rows(role)]), ROLES.get(role, role)
             band(panel, rows, "density", "metric", role=looks, label=LABELS.get(role))
         panel.set_title(view.task)
         density_axis(panel, [1.0, *view.rows()["density"]])
@@ -72,6 +71,13 @@ def _draw_tickets(study: Design, views: list[MaskClaims]) -> Figure:
         panel.remove()
     legend(figure, interval_note(_seeds(views)))
     return figure
+
+
+def _unpruned(view: MaskClaims, role: str) -> pd.DataFrame:
+    """Return the rows that a curve begins with at 100%: none where no such network was trained unpruned."""
+    if role == FRESH:
+        return view.dense_control(FRESH)
+    return view.dense() if role in ("ticket", RANDOM) else view.rows(role).iloc[:0]
 
 
 def _masks(study: Design, config: Config, views: list[MaskClaims]) -> Drawing:
@@ -137,7 +143,7 @@ def _excluded(study: Design, config: Config) -> str:
     """Say in captions which weights are pruned, and which never are."""
     excluded = config.methods[study.method()].exclude
     never = f" Never pruned: {listing(excluded)}, and" if excluded else " Never pruned:"
-    return f"Pruned are weight matrices.{never} what the network does not declare prunable."
+    return f"Only weight matrices are pruned.{never} what the network does not declare prunable."
 
 
 def _seeds(views: list[MaskClaims]) -> int:

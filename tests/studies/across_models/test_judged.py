@@ -108,7 +108,9 @@ def tables(measured: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> Tables:
 def test_the_caption_says_what_gans_are_measured_by_and_how_good_the_judge_is(tables: Tables) -> None:
     (drawing,) = study().figures(config(), tables(config()))
     assert "A GAN is measured by the Frechet distance" in drawing.caption
-    judge = "The judge, the classifier of task 'lenet', knows 96% of validation images; a judge needs 90%."
+    judge = (
+        "The judge, the classifier of task 'lenet', classifies 96% of validation images correctly; a judge needs 90%."
+    )
     assert judge in drawing.caption
     assert "gan 12.5% (dense network: 11, real images in place of drawn ones: 3)." in drawing.caption
     assert "Not measured" not in drawing.caption
@@ -117,7 +119,10 @@ def test_the_caption_says_what_gans_are_measured_by_and_how_good_the_judge_is(ta
 def test_of_a_judge_that_is_not_fit_caption_and_claims_say_so(tables: Tables) -> None:
     strict = config(judge={"tasks": {"digits": "lenet"}, "least": 0.97})
     made = tables(strict)
-    reason = "the classifier of task 'lenet' knows 96% of validation images, less than the 97% that a judge needs"
+    reason = (
+        "the classifier of task 'lenet' classifies 96% of validation images correctly, less than the 97% that a judge "
+        "needs"
+    )
     (drawing,) = study().figures(strict, made)
     assert f"No distances are reported, because {reason}." in drawing.caption and "diverged" not in drawing.caption
     claims = study().claims(strict, made)

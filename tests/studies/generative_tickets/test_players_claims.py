@@ -71,7 +71,11 @@ def test_random_masks_must_be_worse_by_more_than_the_spread_of_seeds() -> None:
 @pytest.mark.parametrize(
     ("accuracy", "reason"),
     [
-        (0.89, "the classifier of task 'judge' knows 89% of validation images, less than the 90% that a judge needs"),
+        (
+            0.89,
+            "the classifier of task 'judge' classifies 89% of validation images correctly, less than the 90% that a "
+            "judge needs",
+        ),
         (float("nan"), "the training of the classifier of task 'judge' diverged"),
     ],
 )

@@ -32,6 +32,8 @@ def test_tickets_are_drawn_against_their_controls_from_all_weights_on(figures: d
     assert {"dense, pre-trained", "ticket", "same mask, fresh weights"} < {*lines}
     fresh, ticket = lines["same mask, fresh weights"], lines["ticket"]
     assert len(ticket.get_xdata()) == 10 and len(fresh.get_xdata()) == 4
+    permuted = lines["same mask, permuted pre-trained weights"]  # has no network without pruning
+    assert max(permuted.get_xdata()) < 1 == max(ticket.get_xdata()) == max(fresh.get_xdata())
     assert max(fresh.get_ydata()) > max(ticket.get_ydata()) and fresh.get_ydata()[-1] != ticket.get_ydata()[-1]
 
 
