@@ -13,7 +13,7 @@ from lth_core.analysis.matching import matching_halvings
 from lth_core.analysis.measurements import nearest_level
 from lth_core.metrics import Metric
 from lth_core.studies.across_models.study import FIGURE, RANDOM, REINIT, Design
-from lth_core.studies.across_models.tables import View
+from lth_core.studies.across_models.tables import UNLEARNED, View, unlearned_note
 from lth_core.studies.claim_sheet import TaskSheet, with_weights
 from lth_core.studies.judges import ACCURACY, why_unfit
 from lth_core.studies.proportions import in_proportion
@@ -41,6 +41,7 @@ class TaskClaims(TaskSheet):
         self.of_existence()
         for control in self.study.controls:
             self.against(control)
+        self.of_learning()
 
     @property
     def metric(self) -> Metric:
@@ -75,6 +76,13 @@ class TaskClaims(TaskSheet):
         row = self.of_task("lowest").iloc[0]
         margin = in_proportion(self.config, self.task, self.metric, row["dense"], row["simplest"])
         self.sheet.claims[-1] = remarked(self.sheet.claims[-1], margin)
+
+    def of_learning(self) -> None:
+        """Remark on every claim how many dense networks learned nothing."""
+        row = self.of_task("lowest").iloc[0]
+        if row[UNLEARNED] > 0:
+            said = f"{unlearned_note(row)}, which nearly every network matches."
+            self.sheet.claims[:] = [remarked(claim, said) for claim in self.sheet.claims]
 
     def nouns(self, control: str) -> tuple[str, str]:
         """Return what sentences call a control, and one of its networks."""

@@ -15,7 +15,7 @@ from lth_core.drawing.figures import legend, panels
 from lth_core.drawing.style import FORMATS, SMALL
 from lth_core.metrics import amount, percent_text
 from lth_core.studies.across_models.study import FIGURE, RANDOM, REINIT, Design
-from lth_core.studies.across_models.tables import branches
+from lth_core.studies.across_models.tables import UNLEARNED, branches, unlearned_note
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import listing
 from lth_core.studies.judges import ACCURACY, are_fit, judge_note
@@ -60,8 +60,14 @@ def caption(study: Design, config: Config, lowest: pd.DataFrame) -> str:
         "differences) to the lowest one that is not shown to fail. Arrows: that is the lowest density that was "
         "tested, so it may be lower. Hollow, at 100%: the mean does not match at the highest tested density either. "
         "Ticks: the tested densities, in percent of the weights (and edges of a graph) that the method prunes."
-        f"{in_proportions(config, lowest)}{judges}{unmeasured}"
+        f"{in_proportions(config, lowest)}{judges}{unmeasured}{_unlearned(lowest)}"
     )
+
+
+def _unlearned(lowest: pd.DataFrame) -> str:
+    """Say of which tasks dense networks learned nothing."""
+    rows = lowest[lowest[UNLEARNED] > 0].drop_duplicates("task").to_dict("records")
+    return "".join(f" {row['task']}: {unlearned_note(row)[:1].lower()}{unlearned_note(row)[1:]}." for row in rows)
 
 
 def in_proportions(config: Config, lowest: pd.DataFrame) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -31,6 +33,7 @@ from lth_core.studies.judges import ACCURACY, FLOOR, frechet_metric
 from lth_core.studies.proportions import simplest
 from lth_core.studies.task_tables import TaskTables
 
+UNLEARNED = "unlearned"
 COLUMNS = (*REPLICATE, "metric", "validation_metric")
 GAINS = ("task", "branch", "level", *OVER_DENSE)
 LOWEST = (
@@ -48,6 +51,7 @@ LOWEST = (
     "unit",
     "dense",
     "simplest",
+    UNLEARNED,
     ACCURACY,
 )
 
@@ -88,14 +92,21 @@ def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
     matches, as do all higher ones (`lowest`; 1: only the dense network), the ends of its 95% interval (`fewest` and
     `most` weights), all three empty where nothing was measured, and the lowest density that was tested (`tested`). Of
     each task it has the mean metric of `dense` networks, to be put in proportion to something simple where that is
-    known (`simplest`: the mean test image, no predicted noise, real images), and the accuracy of a judge.
+    known (`simplest`: the mean test image, no predicted noise, real images), the number of seeds whose dense network
+    ended no better than it began (`unlearned`; empty of GANs), and the accuracy of a judge.
     """
-    ends = final_metrics(read_histories(config, study.runs(config)))[list(COLUMNS)]
+    histories = read_histories(config, study.runs(config))
+    ends = final_metrics(histories)[list(COLUMNS)]
     seen = judged(config, study.sampled_runs(config))
     measured = {"measurements": with_distances(ends, seen)}
     views = [View(study, config, measured, task) for task in study.tasks]
     gains = pd.concat([_gains(view, branch) for view in views for branch in branches(study)], ignore_index=True)
-    return measured | {"gains": gains, "lowest": lowest(views, gains, seen)}
+    return measured | {"gains": gains, "lowest": lowest(views, gains, seen, first_metrics(histories))}
+
+
+def first_metrics(histories: pd.DataFrame) -> pd.DataFrame:
+    """Return what was measured before the first step of every training."""
+    return final_metrics(histories[histories["step"] == histories.groupby(REPLICATE)["step"].transform("min")])
 
 
 def branches(study: Design) -> list[str]:
@@ -109,10 +120,10 @@ def _gains(view: View, branch: str) -> pd.DataFrame:
     return gains.assign(task=view.task, branch=branch)[list(GAINS)]
 
 
-def lowest(views: list[View], gains: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
+def lowest(views: list[View], gains: pd.DataFrame, seen: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
     """Return how few weights match, by task and branch, from the table `gains`; tasks are ordered by kind of model.
 
-    `seen`: what judges see in the images of GANs.
+    `seen`: what judges see in the images of GANs. `starts`: measurements before training.
     """
     rows = []
     for view in views:
@@ -120,10 +131,12 @@ def lowest(views: list[View], gains: pd.DataFrame, seen: pd.DataFrame) -> pd.Dat
         about = {"kind": _kind(view.config, task), "task": task, "model": view.config.tasks[task].model.name}
         measured_by = {"metric": metric.label, "matching": metric.matching, "unit": metric.unit}
         other, accuracy = simplest(view.config, task), math.nan
+        start = seed_means(select_dense(starts, task), "metric")
+        unlearned: float = (metric.gain(view.dense, start) <= metric.matching).sum()
         if task in view.study.gans(view.config):
             of_dense = select_dense(seen, task)
-            other, accuracy = of_dense[FLOOR].mean(), of_dense[ACCURACY].iloc[0]
-        measured_by |= {"dense": view.dense.mean(), "simplest": other, ACCURACY: accuracy}
+            other, accuracy, unlearned = of_dense[FLOOR].mean(), of_dense[ACCURACY].iloc[0], math.nan
+        measured_by |= {"dense": view.dense.mean(), "simplest": other, UNLEARNED: unlearned, ACCURACY: accuracy}
         for branch in branches(view.study):
             curve = gains[(gains["task"] == task) & (gains["branch"] == branch)]
             measured = curve["gain"].notna().any()
@@ -132,6 +145,11 @@ def lowest(views: list[View], gains: pd.DataFrame, seen: pd.DataFrame) -> pd.Dat
             rows.append(about | {"branch": branch, "seeds": curve["seeds"].max()} | interval | measured_by)
     made = pd.DataFrame(rows, columns=list(LOWEST))
     return made.sort_values("kind", key=lambda kinds: kinds.map(KINDS.index), kind="stable", ignore_index=True)
+
+
+def unlearned_note(row: Mapping[Any, Any] | pd.Series) -> str:
+    """Say of how many seeds the dense network of a row of `lowest` learned nothing, without a full stop."""
+    return f"The dense network of {row[UNLEARNED]:.0f} of {row['seeds']} seeds ended no better than it began"
 
 
 def _kind(config: Config, task: str) -> str:

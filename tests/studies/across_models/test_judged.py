@@ -98,6 +98,7 @@ def tables(measured: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> Tables:
     lenet = [of_lenet.assign(branch=branch) for branch in ("ticket", "random-mask")]
     monkeypatch.setattr(across_tables, "read_histories", lambda config, runs: None)
     monkeypatch.setattr(across_tables, "final_metrics", lambda histories: pd.concat([measured, random, *lenet]))
+    monkeypatch.setattr(across_tables, "first_metrics", lambda histories: measured.assign(metric=0.0))
     monkeypatch.setattr(across_tables, "read_header", lambda path: {"layers": {"fc.weight": "hidden"}})
     control = Run("gan", "0-2", "imp", 1, "random-mask")
     known, same = judged.read_table, {control.judged("results"): TICKET.judged("results")}

@@ -64,10 +64,18 @@ def measurements() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(across_tables.COLUMNS))
 
 
+def before_training(unlearned: int = 0) -> pd.DataFrame:
+    """What was measured before training: something worse than later, but of the last seeds of "vae"."""
+    known = measurements()
+    starts = known.assign(metric=known["task"].map({"lenet": 0.1, "vae": 60.0}))
+    return starts.mask((known["task"] == "vae") & (known["seed"] >= 6 - unlearned), known)
+
+
 @pytest.fixture
 def tables(monkeypatch: pytest.MonkeyPatch) -> dict[str, pd.DataFrame]:
     monkeypatch.setattr(across_tables, "read_histories", lambda config, runs: None)
     monkeypatch.setattr(across_tables, "final_metrics", lambda histories: measurements())
+    monkeypatch.setattr(across_tables, "first_metrics", lambda histories: before_training())
     return study().tables(config())
 
 
@@ -241,7 +249,7 @@ def test_what_was_not_measured_is_said_to_be_so_and_has_no_mark(tables: dict[str
     gains = pd.concat(
         [across_tables._gains(view, branch) for view in views for branch in across_tables.branches(study())]
     )
-    lowest = across_tables.lowest(views, gains, judged.judged(config(), []))
+    lowest = across_tables.lowest(views, gains, judged.judged(config(), []), before_training())
     assert lowest.set_index("task")["lowest"].isna().groupby("task").all().to_dict() == {"lenet": False, "vae": True}
     made = {"measurements": measured, "gains": gains, "lowest": lowest}
     (drawing,) = study().figures(config(), made)
@@ -250,6 +258,20 @@ def test_what_was_not_measured_is_said_to_be_so_and_has_no_mark(tables: dict[str
     assert "Not measured: trainings, or the images that are drawn, diverged." in drawing.caption
     of_vae = [claim for claim in study().claims(config(), made) if claim.task == "vae"]
     assert of_vae and all(claim.verdict == "inconclusive" for claim in of_vae)
+
+
+def test_dense_networks_that_learned_nothing_are_counted(
+    tables: dict[str, pd.DataFrame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "he dense network of 2 of 6 seeds ended no better than it began"
+    assert not any("ended no better" in claim.remark for claim in study().claims(config(), tables))
+    monkeypatch.setattr(across_tables, "first_metrics", lambda histories: before_training(unlearned=2))
+    made = study().tables(config())
+    assert made["lowest"].groupby("task")["unlearned"].unique().map(list).to_dict() == {"lenet": [0], "vae": [2]}
+    for claim in study().claims(config(), made):
+        assert (f"T{said}, which nearly every network matches." in claim.remark) == (claim.task == "vae")
+    (drawing,) = study().figures(config(), made)
+    assert drawing.caption.endswith(f" vae: t{said}.")
 
 
 def test_the_figure_explains_only_what_it_shows(tables: dict[str, pd.DataFrame]) -> None:
