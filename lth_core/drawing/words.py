@@ -31,7 +31,14 @@ def describe(figure: Figure) -> str:
     ]
     rest = len(shown) - MOST
     more = [f"And {counted(rest, 'more panels')}."] if rest > 0 else []
-    return " ".join([*panels, *more])
+    return " ".join([*panels, *more, *_blocks(figure)])
+
+
+def _blocks(figure: Figure) -> list[str]:
+    """Name the blocks of a sheet of images, which have no axes."""
+    blocks = [axes for axes in figure.axes if not axes.axison and (axes.images or axes.texts)]
+    names = [_plain(axes.get_title()) + ("" if axes.images else f" ({axes.texts[0].get_text()})") for axes in blocks]
+    return [f"Blocks of images: {'; '.join(names)}."] if names else []
 
 
 def _title(axes: Axes) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 
 from lth_core.drawing.axes import density_axis, percent_axis
 from lth_core.drawing.figures import legend, panels
+from lth_core.drawing.sheets import sheet
 from lth_core.drawing.words import MOST, describe
 
 
@@ -79,3 +80,9 @@ def test_histograms_have_their_peak_and_what_is_nothing_is_0() -> None:
         "Figure: share against initial value; from left to right, all weights from 0 to 0.0002, highest 0.3 at 0.5; "
         "kept: 1 of 3 seeds diverged."
     )
+
+
+def test_of_a_sheet_of_images_the_blocks_are_named() -> None:
+    images = np.zeros((2, 1, 4, 4), np.uint8)
+    figure = sheet([[("test images", images), ("dense network", images)], [("ticket, 5%", None)]])
+    assert describe(figure) == "Blocks of images: test images; dense network; ticket, 5% (diverged)."
