@@ -108,7 +108,8 @@ def _course(axes: Axes, x: np.ndarray, y: np.ndarray) -> str:
 def _rows(axes: Axes) -> list[str]:
     """Say of each named row of a panel where its marks are, by the legend, and the lines through them."""
     ticks, names = axes.get_yticks(), [_plain(label.get_text()) for label in axes.get_yticklabels()]
-    if not all(re.search(r"[^\W\d_]", name) for name in names):  # but numbers
+    numbers = not all(re.search(r"[^\W\d_]", name) for name in names)
+    if numbers or len(names) < len(ticks):  # hidden, as another panel has them
         return []
     lines = [(line, np.asarray(line.get_xydata(), dtype=float)) for line in axes.lines]
     named = {_style(line): _plain(str(line.get_label())) for line, points in lines if not len(points)}

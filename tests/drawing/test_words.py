@@ -86,3 +86,14 @@ def test_of_a_sheet_of_images_the_blocks_are_named() -> None:
     images = np.zeros((2, 1, 4, 4), np.uint8)
     figure = sheet([[("test images", images), ("dense network", images)], [("ticket, 5%", None)]])
     assert describe(figure) == "Blocks of images: test images; dense network; ticket, 5% (diverged)."
+
+
+def test_a_panel_whose_labels_another_one_has_is_described_by_its_points() -> None:
+    figure, axes = panels(2)
+    for panel in axes[0]:
+        panel.scatter([1, 2, 3], [0, 1, 2])
+        panel.set_xlabel("step")
+        panel.set_ylabel("level")
+    axes[0, 1].tick_params(labelleft=False)
+    second = describe(figure).partition("Panel 2")[2]
+    assert second == ": 3 points, level against step."
