@@ -60,16 +60,16 @@ def add(
     """Write the page of a run, and its figures. Raises ArtifactError where the run has no claims or figures."""
     rows = [row for row in read_rows(claims_file(str(run / "results"), name)) if row["study"] not in without]
     claims = [row | {key: float(row[key]) for key in NUMBERS} for row in rows]
-    figures = dict(figure.split("/", 1) for figure in chosen)
     folder.mkdir(exist_ok=True)
     parts, studies = [], {}
     for study in dict.fromkeys(claim["study"] for claim in claims):
         of_study = [claim for claim in claims if claim["study"] == study]
         captions = json.loads(read_bytes(captions_file(str(run / "reports"), name, study)))
-        first = figures.get(study, next(iter(captions)))
+        own = [figure.partition("/")[2] for figure in chosen if figure.startswith(f"{study}/")]
+        first, *more = own or [next(iter(captions))]
         contradicting = [claim["figure"] for claim in of_study if claim["verdict"] == "contradicted"]
         pictures = {}
-        for figure in dict.fromkeys([first, *filter(captions.__contains__, contradicting)]):
+        for figure in dict.fromkeys([first, *more, *filter(captions.__contains__, contradicting)]):
             picture = f"{name}-{study}.png" if figure == first else f"{name}-{study}-{figure}.png"
             path = figure_file(str(run / "reports"), name, study, figure, "png")
             (folder / picture).write_bytes(small(read_bytes(path)))
@@ -178,7 +178,13 @@ def main(words: Sequence[str] | None = None) -> None:
     added.add_argument("--title", required=True, help="of the page: network and data")
     added.add_argument("--command", required=True, help="what made the run")
     added.add_argument("--about", default="", help="sentences about the run: seeds, time, machine")
-    added.add_argument("--figure", action="append", default=[], metavar="STUDY/FIGURE", help="default: the first ones")
+    added.add_argument(
+        "--figure",
+        action="append",
+        default=[],
+        metavar="STUDY/FIGURE",
+        help="may be repeated; default: the first of every study",
+    )
     added.add_argument("--without", action="append", default=[], metavar="STUDY", help="that another page shows")
     options = parser.parse_args(words)
     catalogue.register()

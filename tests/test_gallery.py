@@ -113,6 +113,13 @@ def test_another_figure_can_be_chosen(run: Path, tmp_path: Path) -> None:
     assert "*Other.*" in (tmp_path / "gallery/config.md").read_text()
 
 
+def test_several_figures_can_be_chosen(run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "gallery"
+    gallery_pages.add("config", run, FACTS, ["frankle2019/second", "frankle2019/first"], folder)
+    page = (folder / "config.md").read_text()
+    assert page.index("](config-frankle2019.png)") < page.index("*Other.*") < page.index("*Accuracy of tickets.*")
+
+
 def test_the_index_counts_the_verdicts_of_every_page_and_what_holm_leaves_of_them(run: Path, tmp_path: Path) -> None:
     folder = tmp_path / "gallery"
     gallery_pages.add("config", run, FACTS, [], folder)
