@@ -65,8 +65,8 @@ def add(
     for study in dict.fromkeys(claim["study"] for claim in claims):
         of_study = [claim for claim in claims if claim["study"] == study]
         captions = json.loads(read_bytes(captions_file(str(run / "reports"), name, study)))
-        own = [figure.partition("/")[2] for figure in chosen if figure.startswith(f"{study}/")]
-        first, *more = own or [next(iter(captions))]
+        picked = [figure.partition("/")[2] for figure in chosen if figure.startswith(f"{study}/")]
+        first, *more = picked or [next(iter(captions))]
         contradicting = [claim["figure"] for claim in of_study if claim["verdict"] == "contradicted"]
         pictures = {}
         for figure in dict.fromkeys([first, *more, *filter(captions.__contains__, contradicting)]):

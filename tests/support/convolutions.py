@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.overrides import TorchFunctionMode
 
 from lth_core.engine.convolutions.reading import read_network
 from lth_core.engine.convolutions.replicate import SparseConvolutions
@@ -121,9 +122,30 @@ def by_autograd(module: nn.Module, images: Tensor, labels: Tensor) -> tuple[Any,
     for part in exact.modules():
         if isinstance(part, nn.Conv2d):
             part.register_forward_hook(_keep_terms)
-    outputs = exact(images.double())
+    with _Kinks() as kinks:
+        outputs = exact(images.double())
+    exact.nearest_kink = kinks.nearest
     functional.cross_entropy(outputs, labels).backward()
     return outputs.detach(), exact
+
+
+class _Kinks(TorchFunctionMode):
+    """Watches how near the inputs of ReLUs come to 0, in proportion to the largest of them."""
+
+    nearest = 1.0
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if function in (functional.relu, torch.relu, Tensor.relu):
+            sizes = args[0].detach().abs()
+            inside = sizes[sizes > 1e-12 * sizes.max()]  # what is 0 but for rounding has no weights before it
+            if len(inside):
+                self.nearest = min(self.nearest, float(inside.min() / inside.max()))
+        return function(*args, **(kwargs or {}))
+
+
+def near_a_kink(module: Any) -> bool:
+    """Tell whether rounding may put a value of `by_autograd` on the other side of a ReLU, where gradients jump."""
+    return module.nearest_kink < 1e-6
 
 
 def _keep_terms(part: Any, _: object, outputs: Tensor) -> None:

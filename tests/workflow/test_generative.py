@@ -154,8 +154,8 @@ def test_claims_that_no_fit_judge_can_measure_are_listed_with_the_reason(run: tu
     unmeasured = claims[claims["task"] == "gan"]
     assert (unmeasured["n"] == 0).all() and (unmeasured["verdict"] == "inconclusive").all()
     (note,) = set(unmeasured["note"])
-    assert note.startswith("No replicate could be measured: the classifier of task 'lenet' knows ")
-    assert "of validation images, less than the 90% that a judge needs." in note
+    assert note.startswith("No replicate could be measured: the classifier of task 'lenet' classifies ")
+    assert "of validation images correctly, less than the 90% that a judge needs." in note
     assert "No replicate could be measured: the classifier of task" in ran.read("reports/config/index.html")
     reason = note.removeprefix("No replicate could be measured: ").removesuffix(".")
     assert f"warning: not measured: 3 claims, because {reason}\n" in finished.said

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.colors import to_hex
 
 from lth_core.config import Config
 from lth_core.studies.base import Drawing
@@ -46,7 +48,8 @@ def test_every_method_is_named_in_the_panel_of_its_group_and_grey_in_the_others(
     assert sorted(named) == sorted(LABELS) and len(figure.axes) == 5
     assert max(len(explained(panel)) for panel in figure.axes) <= 7
     for panel in figure.axes:
-        assert sum(line.get_color() == "#C8C8C8" for line in panel.get_lines()) >= len(LABELS) - 5
+        grey = next(lines for lines in panel.collections if isinstance(lines, LineCollection))
+        assert to_hex(grey.get_edgecolor()[0]) == "#c8c8c8" and len(grey.get_segments()) >= len(LABELS) - 5
 
 
 @pytest.mark.parametrize("kind", ["ranks", "search", "equal-cost"])
