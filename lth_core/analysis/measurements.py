@@ -119,6 +119,11 @@ def final_metrics(histories: pd.DataFrame) -> pd.DataFrame:
     return wide.rename(columns={"test": "metric", "validation": "validation_metric"})
 
 
+def first_metrics(histories: pd.DataFrame) -> pd.DataFrame:
+    """Return, in the columns of `final_metrics`, what was measured before the first step of every training."""
+    return final_metrics(histories[histories["step"] == histories.groupby(REPLICATE)["step"].transform("min")])
+
+
 def _selection(steps: pd.DataFrame, metrics: Mapping[str, Metric]) -> pd.Series:
     """Return what is smallest where training would stop: validation loss, or the validation metric's error."""
     selected = steps["validation_loss"].copy()

@@ -67,7 +67,7 @@ def caption(study: Design, config: Config, lowest: pd.DataFrame) -> str:
 def _unlearned(lowest: pd.DataFrame) -> str:
     """Say of which tasks dense networks learned nothing."""
     rows = lowest[lowest[UNLEARNED] > 0].drop_duplicates("task").to_dict("records")
-    return "".join(f" {row['task']}: {unlearned_note(row)[:1].lower()}{unlearned_note(row)[1:]}." for row in rows)
+    return "".join(f" {row['task']}: {unlearned_note(row)}." for row in rows)
 
 
 def in_proportions(config: Config, lowest: pd.DataFrame) -> str:

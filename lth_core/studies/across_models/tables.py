@@ -14,6 +14,7 @@ from lth_core.analysis.matching import OVER_DENSE, gains_over_dense, lowest_dens
 from lth_core.analysis.measurements import (
     REPLICATE,
     final_metrics,
+    first_metrics,
     level_densities,
     per_seed,
     read_histories,
@@ -104,11 +105,6 @@ def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
     return measured | {"gains": gains, "lowest": lowest(views, gains, seen, first_metrics(histories))}
 
 
-def first_metrics(histories: pd.DataFrame) -> pd.DataFrame:
-    """Return what was measured before the first step of every training."""
-    return final_metrics(histories[histories["step"] == histories.groupby(REPLICATE)["step"].transform("min")])
-
-
 def branches(study: Design) -> list[str]:
     """Name what is compared: tickets, then the controls."""
     return ["ticket", *study.controls]
@@ -131,11 +127,13 @@ def lowest(views: list[View], gains: pd.DataFrame, seen: pd.DataFrame, starts: p
         about = {"kind": _kind(view.config, task), "task": task, "model": view.config.tasks[task].model.name}
         measured_by = {"metric": metric.label, "matching": metric.matching, "unit": metric.unit}
         other, accuracy = simplest(view.config, task), math.nan
-        start = seed_means(select_dense(starts, task), "metric")
-        unlearned: float = (metric.gain(view.dense, start) <= metric.matching).sum()
+        unlearned = math.nan
         if task in view.study.gans(view.config):
             of_dense = select_dense(seen, task)
-            other, accuracy, unlearned = of_dense[FLOOR].mean(), of_dense[ACCURACY].iloc[0], math.nan
+            other, accuracy = of_dense[FLOOR].mean(), of_dense[ACCURACY].iloc[0]
+        else:
+            start = seed_means(select_dense(starts, task), "metric")
+            unlearned = (metric.gain(view.dense, start) <= metric.matching).sum()
         measured_by |= {"dense": view.dense.mean(), "simplest": other, UNLEARNED: unlearned, ACCURACY: accuracy}
         for branch in branches(view.study):
             curve = gains[(gains["task"] == task) & (gains["branch"] == branch)]
@@ -148,8 +146,8 @@ def lowest(views: list[View], gains: pd.DataFrame, seen: pd.DataFrame, starts: p
 
 
 def unlearned_note(row: Mapping[Any, Any] | pd.Series) -> str:
-    """Say of how many seeds the dense network of a row of `lowest` learned nothing, without a full stop."""
-    return f"The dense network of {row[UNLEARNED]:.0f} of {row['seeds']} seeds ended no better than it began"
+    """Say of how many seeds the dense network of a row of `lowest` learned nothing, as the beginning of a sentence."""
+    return f"the dense network of {row[UNLEARNED]:.0f} of {row['seeds']} seeds ended no better than it began"
 
 
 def _kind(config: Config, task: str) -> str:

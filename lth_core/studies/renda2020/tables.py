@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from lth_core.analysis.measurements import REPLICATE, final_metrics, read_histories
+from lth_core.analysis.measurements import final_metrics, first_metrics, read_histories
 from lth_core.config import Config
 from lth_core.storage.runs import DENSE
 from lth_core.studies.renda2020.study import ITERATIVE, ONE_SHOT, PRUNED, RATE_REWINDING, REINIT, Design
@@ -23,8 +23,7 @@ def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
     (one-shot masks on a fresh initialization, trained for T steps) and `pruned` (one-shot, before any retraining).
     """
     histories = read_histories(config, study.runs(config))
-    first = histories[histories["step"] == histories.groupby(REPLICATE)["step"].transform("min")]
-    ends, starts = final_metrics(histories), final_metrics(first)
+    ends, starts = final_metrics(histories), first_metrics(histories)
     parts = []
     for task in study.tasks:
         of_task, full = ends[ends["task"] == task], study.full(config, task)
