@@ -60,6 +60,8 @@ DIFFERENCES = "PuOr"
 """The colour map of heat maps: loss is brown, no change white, gain purple; people with any colour vision see it."""
 VALUES = "viridis"
 """The colour map of values from 0 on."""
+DENSITIES = "Blues"
+"""The colour map of densities: the darker, the fewer weights."""
 NO_NUMBER = "#D0D0D0"
 """Fields of a heat map without a number: grey is no colour of the map."""
 

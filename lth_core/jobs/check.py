@@ -7,9 +7,9 @@ Input, on standard input as JSON: `modules` to import, and by name the `tasks`: 
 (`exchanged`), the `methods` that prune it, which of them are `configured` and what the config names where a study
 `derived` others from its own, and the tickets that are `treated`. A network must build, turn what its data
 set holds into what its objective reads, be trained as it is written and have the weights that methods name; criteria
-must score weights (with the network, where they compute with it and the data are there), treatments make tickets of
-tickets, and tickets of other tasks fit; a batch must not be larger than the training split, and each fold needs a test
-example. Ends with one line that names the key of the config, or says nothing.
+must score weights, with the network if they need it and the data are there; tickets of other tasks must fit; a batch
+must not exceed the training split, and each fold needs a test example. Ends with one line that names the key of the
+config, or says nothing.
 """
 
 from __future__ import annotations
@@ -239,11 +239,9 @@ def check_criterion(network: Network, name: str, method: Method) -> Tensors:
     problem = f"methods.{name}.criterion: '{method.criterion.name}' cannot score the weights of '{network.task}'"
 
     def work() -> Tensors:
-        if not is_probed(method):
-            return next_mask(once, pruned, 1, 0, **weights, **about)
-        if not network.data:
-            return next_mask(once, pruned, 1, 0, **weights, **about, ended=True)
-        return next_mask(once, pruned, 1, 0, **weights, **about, probe=probe_of(network, network.data))
+        if is_probed(method):
+            about.update({"probe": probe_of(network, network.data)} if network.data else {"ended": True})
+        return next_mask(once, pruned, 1, 0, **weights, **about)
 
     return attempt(problem, work)
 
@@ -258,7 +256,9 @@ def check_search(network: Network, name: str, method: Method, configured: bool) 
         return
     pruned, chosen = prunable(network.layers, method.exclude), method.search.parametrization
     left = left_by_level(method, pruned, 1, full_mask(network.initial, pruned))
-    weights = {key: torch.from_numpy(np.array(value)) for key, value in network.initial.items()}
+    with kept_torch_generators():
+        parameters = dict(network.factory().named_parameters())  # without buffers, as those of batch norm
+    weights = {key: torch.from_numpy(np.array(network.initial[key])) for key in parameters}
 
     def work() -> dict[str, str]:
         offered = {"layers": tuple(pruned), "left": left, "kinds": pruned}

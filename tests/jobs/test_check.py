@@ -18,7 +18,7 @@ from lth_core.metrics import ACCURACY
 from lth_core.registry import criterion, model, objective, parametrization, treatment
 from lth_core.tickets.rewinding import apply_mask
 from lth_core.training.parametrization import Parametrization
-from lth_core.training.parametrizations import bernoulli_gates, edge_popup, soft_mask  # noqa: F401 (registered)
+from lth_core.training.parametrizations import bernoulli_gates, edge_popup, sampled_mask, soft_mask  # noqa: F401 (registered)
 from lth_core.training.sparsifiers import gradual, rigged_lottery  # noqa: F401 (registered)
 
 TRAIN = {"optimizer": {"name": "adam", "learning_rate": 0.01}, "batch_size": 10, "steps": 20, "evaluate_every": 5}
@@ -327,6 +327,11 @@ def test_a_search_that_returns_weights_of_another_shape_is_refused_before_anythi
     assert "effective weights of 'fc1.weight' must be float32 of shape (300, 36), not float32 of (3,)" in said
     assert "sigma (0) must be above 0" in complaint(search={"parametrization": {"name": "bernoulli-gates", "sigma": 0}})
     assert complaint(search={"parametrization": "edge-popup"}) == ""
+
+
+@pytest.mark.parametrize("name", ["soft-mask", "edge-popup", "sampled-mask", "bernoulli-gates"])
+def test_searches_see_parameters_and_no_buffers_of_batch_norm(complaint: Callable[..., str], name: str) -> None:
+    assert complaint(network={"name": "resnet-8", "width": 0.25}, search={"parametrization": name}) == ""
 
 
 def test_weights_that_are_not_trained_cannot_grow_but_be_pruned(complaint: Callable[..., str]) -> None:

@@ -1,4 +1,4 @@
-"""The figure across kinds of models: for every task, how few weights still match the dense network."""
+"""The figures across kinds of models: for every task, how few weights still match the dense network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from lth_core.drawing.colours import GRID, NEUTRAL, THRESHOLD, role_style
 from lth_core.drawing.figures import legend, panels
 from lth_core.drawing.style import FORMATS, SMALL
 from lth_core.metrics import amount, percent_text
-from lth_core.studies.across_models.study import FIGURE, RANDOM, REINIT, Design
+from lth_core.studies.across_models import grid
+from lth_core.studies.across_models.study import FIGURE, METHODS, RANDOM, REINIT, Design
 from lth_core.studies.across_models.tables import UNLEARNED, branches, unlearned_note
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import listing
@@ -38,8 +39,12 @@ NOUNS = {RANDOM: "random masks with the same counts per layer", REINIT: "the tic
 
 
 def drawings(study: Design, config: Config, tables: dict[str, pd.DataFrame]) -> list[Drawing]:
-    """Return the figure of the study."""
-    return [Drawing(FIGURE, caption(study, config, tables["lowest"]), lambda: overview(study, tables))]
+    """Return the figures of the study."""
+    lowest, gains = (rows[rows["compared"].isin(branches(study))] for rows in (tables["lowest"], tables["gains"]))
+    return [
+        Drawing(FIGURE, caption(study, config, lowest), lambda: overview(study, lowest, gains)),
+        Drawing(METHODS, grid.caption(study, config), lambda: grid.grid(study, config, tables["lowest"])),
+    ]
 
 
 def caption(study: Design, config: Config, lowest: pd.DataFrame) -> str:
@@ -85,18 +90,17 @@ def in_proportions(config: Config, lowest: pd.DataFrame) -> str:
     return f"{what} {'; '.join(said)}." if said else ""
 
 
-def overview(study: Design, tables: dict[str, pd.DataFrame]) -> Figure:
+def overview(study: Design, lowest: pd.DataFrame, gains: pd.DataFrame) -> Figure:
     """Draw a row per task, grouped by kind of model, and in it a mark for tickets and for each control."""
-    lowest, gains = tables["lowest"], tables["gains"]
     tasks = list(dict.fromkeys(lowest["task"]))
     figure, axes = panels(width=6.6, height=0.8 + ROW * len(tasks))
-    panel, compared = axes[0, 0], branches(study)
-    offsets = [APART * (number - (len(compared) - 1) / 2) for number in range(len(compared))]
+    panel, named = axes[0, 0], branches(study)
+    offsets = [APART * (number - (len(named) - 1) / 2) for number in range(len(named))]
     for position, task in enumerate(tasks):
         tested = gains[gains["task"] == task]["density"].unique()
         panel.plot(tested, [position] * len(tested), "|", color=THRESHOLD, alpha=0.5, markersize=13, zorder=1)
-        rows = lowest[lowest["task"] == task].set_index("branch")
-        for offset, branch in zip(offsets, compared, strict=True):
+        rows = lowest[lowest["task"] == task].set_index("compared")
+        for offset, branch in zip(offsets, named, strict=True):
             _mark(panel, rows.loc[branch], position + offset, branch)
         if rows["lowest"].isna().all():
             panel.text(1.0, position, "not measured", va="center", fontsize=SMALL, color=NEUTRAL)

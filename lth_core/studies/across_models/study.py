@@ -6,20 +6,24 @@ Tickets and controls are those that other studies of the same config train, if t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import ClassVar, Self
 
-from pydantic import Field, PositiveInt, field_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
-from lth_core.config import Config, Name
+from lth_core.config import Config, Method, Name
 from lth_core.registry import UnknownName
 from lth_core.storage.paths import initial_file
 from lth_core.storage.runs import Run
 from lth_core.studies.base import Study, require_levels
+from lth_core.studies.contenders import GROUPS, Contender, candidate, contenders
 from lth_core.studies.judges import gans
 from lth_core.studies.proportions import simplest_data
 
 RANDOM, REINIT = "random-mask", "reinit"
-FIGURE = "lowest-density"
+TICKET = "ticket"
+FIGURE, METHODS = "lowest-density", "methods"
+MADE_FOR = "across-models"
+"""Part of the names of the methods that the study derives."""
 
 
 class Design(Study):
@@ -31,6 +35,9 @@ class Design(Study):
     """Branches or treatments to compare tickets with."""
     levels: dict[Name, list[PositiveInt]] = {}
     """Task -> the levels, rising, that are looked at; of tasks that are not named, all."""
+    compare: list[Name] = []
+    """Other methods to find masks, on every task that can have them: built-in ones of study `comparison` and methods of
+    the config. Their masks have the densities that the task's method has at the levels that are looked at."""
 
     @field_validator("levels")
     @classmethod
@@ -40,6 +47,56 @@ class Design(Study):
                 raise ValueError(f"{task}: must rise")
         return levels
 
+    @model_validator(mode="after")
+    def _told_apart(self) -> Self:
+        for name in self.compare:
+            if name in (TICKET, *self.controls) or self.compare.count(name) > 1:
+                raise ValueError(f"compare: '{name}' is compared already")
+        return self
+
+    # ------------------------------------------------------------ methods
+
+    def contenders(self, config: Config, task: str) -> list[Contender]:
+        """Make the other methods that are compared on a task, by groups. Raises ValueError for what they cannot be."""
+        compared, _ = self._contenders(config, task)
+        return sorted(compared, key=lambda one: GROUPS.index(one.group))
+
+    def left_out(self, config: Config, task: str) -> dict[str, str]:
+        """Say why methods are not compared on a task, by name."""
+        return self._contenders(config, task)[1]
+
+    def _contenders(self, config: Config, task: str) -> tuple[list[Contender], dict[str, str]]:
+        if not self.compare:
+            return [], {}
+        densities = self.densities(config, task)
+        return contenders(config, task, self.tasks[task], self.compare, densities, MADE_FOR)
+
+    def densities(self, config: Config, task: str) -> list[float]:
+        """Return the densities of other methods: those that the task's method comes to at its tested levels.
+
+        They are what its rate says, so rates by kind, or rounding to whole weights, make small differences. Raises
+        ValueError where the method prunes by anything but single weights.
+        """
+        name = self.tasks[task]
+        method = config.methods[name]
+        if method.granularity != "weight":
+            raise ValueError(f"compare: needs methods that prune single weights: not '{name}'")
+        return [round(method.density(level), 12) for level in self.tested_levels(config, task)]
+
+    def methods(self, config: Config) -> dict[str, Method]:
+        """Derive the other methods at these densities."""
+        return {one.method: one.settings for task in self.tasks for one in self.contenders(config, task)}
+
+    def considered(self, config: Config) -> list[Method]:
+        """List all methods that are named, those that a task cannot have, too."""
+        return [
+            candidate(name, config, base, self.densities(config, task), MADE_FOR).settings
+            for task, base in self.tasks.items()
+            for name in self.compare
+        ]
+
+    # ------------------------------------------------------------ trainings
+
     def tested_levels(self, config: Config, task: str) -> list[int]:
         """List the levels that are looked at on a task. Raises ValueError for one that its method does not have."""
         method = self.tasks[task]
@@ -47,21 +104,23 @@ class Design(Study):
         return self.levels.get(task) or [*range(1, config.methods[method].levels + 1)]
 
     def runs(self, config: Config) -> list[Run]:
-        """List dense networks, tickets and their controls, of every cohort of every task.
+        """List dense networks, tickets, their controls and those of other methods, of every cohort of every task.
 
         Raises ValueError for levels of tasks that are not looked at, or that methods do not have.
         """
         for task in self.levels:
             if task not in self.tasks:
                 raise ValueError(f"levels: {UnknownName('task of this study', task, self.tasks)}")
-        return [run for task in self.tasks for run in self._runs_of(config, task)]
+        return list(dict.fromkeys(run for task in self.tasks for run in self._runs_of(config, task)))
 
     def _runs_of(self, config: Config, task: str) -> Iterator[Run]:
-        levels = self.tested_levels(config, task)
+        levels, others = self.tested_levels(config, task), self.contenders(config, task)
         for cohort in config.tasks[task].cohorts:
             yield Run(task, cohort)
             for level in levels:
                 yield from (Run(task, cohort, self.tasks[task], level, branch) for branch in (None, *self.controls))
+            for other in others:
+                yield from (other.run(task, cohort, density) for density in self.densities(config, task))
 
     # ------------------------------------------------------------ GANs
 
@@ -84,5 +143,5 @@ class Design(Study):
     # ------------------------------------------------------------ figures
 
     def figure_names(self, config: Config) -> list[str]:
-        """Name the one figure."""
-        return [FIGURE]
+        """Name the figure of tickets and controls, and the grid of all that is compared."""
+        return [FIGURE, METHODS]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -29,19 +30,20 @@ from lth_core.storage.paths import initial_file
 from lth_core.storage.tensors import read_header
 from lth_core.studies.across_models.judged import judged, with_distances
 from lth_core.studies.across_models.kinds import KINDS, kind_of_model
-from lth_core.studies.across_models.study import Design
+from lth_core.studies.across_models.study import TICKET, Design
+from lth_core.studies.contenders import Contender
 from lth_core.studies.judges import ACCURACY, FLOOR, frechet_metric
 from lth_core.studies.proportions import simplest
 from lth_core.studies.task_tables import TaskTables
 
 UNLEARNED = "unlearned"
 COLUMNS = (*REPLICATE, "metric", "validation_metric")
-GAINS = ("task", "branch", "level", *OVER_DENSE)
+GAINS = ("task", "compared", "level", *OVER_DENSE)
 LOWEST = (
     "kind",
     "task",
     "model",
-    "branch",
+    "compared",
     "seeds",
     "lowest",
     "fewest",
@@ -73,13 +75,26 @@ class View(TaskTables):
         """Return the metric of dense networks, by seed."""
         return seed_means(select_dense(self.tables["measurements"], self.task), "metric")
 
-    def rows(self, branch: str) -> pd.DataFrame:
-        """Return the measurements of tickets (`ticket`) or of a control."""
-        return select(self.tables["measurements"], self.task, self.study.tasks[self.task], branch)
+    @cached_property
+    def others(self) -> dict[str, Contender]:
+        """Return the other methods that are compared, by name."""
+        return {one.name: one for one in self.study.contenders(self.config, self.task)}
 
-    def curve(self, branch: str) -> tuple[pd.DataFrame, pd.Series]:
-        """Return the metric of tickets or of a control (seeds x levels), and the densities by level."""
-        rows = self.rows(branch)
+    @property
+    def compared(self) -> list[str]:
+        """Name all that is compared: tickets, controls, other methods."""
+        return [*branches(self.study), *self.others]
+
+    def rows(self, compared: str) -> pd.DataFrame:
+        """Return the measurements of tickets (`ticket`), of a control or of another method."""
+        method, branch = self.study.tasks[self.task], compared
+        if compared in self.others:
+            method, branch = self.others[compared].method, self.others[compared].branch or TICKET
+        return select(self.tables["measurements"], self.task, method, branch)
+
+    def curve(self, compared: str) -> tuple[pd.DataFrame, pd.Series]:
+        """Return the metric of tickets, of a control or of another method (seeds x levels), and densities by level."""
+        rows = self.rows(compared)
         return per_seed(rows, "metric"), level_densities(rows)
 
 
@@ -88,36 +103,37 @@ def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
 
     measurements: one row per run and replicate, at the end of training (`metric` on test data, `validation_metric`;
     of a GAN the Frechet distance of its images to test images).
-    gains: one row per task, branch and level: how much better than the dense network, in the metric's unit, with its
-    95% interval, and the verdict on whether it matches. lowest: one row per task and branch: the lowest density that
-    matches, as do all higher ones (`lowest`; 1: only the dense network), the ends of its 95% interval (`fewest` and
-    `most` weights), all three empty where nothing was measured, and the lowest density that was tested (`tested`). Of
-    each task it has the mean metric of `dense` networks, to be put in proportion to something simple where that is
-    known (`simplest`: the mean test image, no predicted noise, real images), the number of seeds whose dense network
-    ended no better than it began (`unlearned`; empty of GANs), and the accuracy of a judge.
+    gains: one row per task, level and what is `compared` (tickets, a control, another method): how much better than
+    the dense network, in the metric's unit, with its 95% interval, and the verdict on whether it matches. lowest: one
+    row per task and what is compared: the lowest density that matches, as do all higher ones (`lowest`; 1: only the
+    dense network), the ends of its 95% interval (`fewest` and `most` weights), all three empty where nothing was
+    measured, and the lowest density that was tested (`tested`). Of each task it has the mean metric of `dense`
+    networks, to be put in proportion to something simple where that is known (`simplest`: the mean test image, no
+    predicted noise, real images), the number of seeds whose dense network ended no better than it began (`unlearned`;
+    empty of GANs), and the accuracy of a judge.
     """
     histories = read_histories(config, study.runs(config))
     ends = final_metrics(histories)[list(COLUMNS)]
     seen = judged(config, study.sampled_runs(config))
     measured = {"measurements": with_distances(ends, seen)}
     views = [View(study, config, measured, task) for task in study.tasks]
-    gains = pd.concat([_gains(view, branch) for view in views for branch in branches(study)], ignore_index=True)
+    gains = pd.concat([_gains(view, compared) for view in views for compared in view.compared], ignore_index=True)
     return measured | {"gains": gains, "lowest": lowest(views, gains, seen, first_metrics(histories))}
 
 
 def branches(study: Design) -> list[str]:
     """Name what is compared: tickets, then the controls."""
-    return ["ticket", *study.controls]
+    return [TICKET, *study.controls]
 
 
-def _gains(view: View, branch: str) -> pd.DataFrame:
-    values, densities = view.curve(branch)
+def _gains(view: View, compared: str) -> pd.DataFrame:
+    values, densities = view.curve(compared)
     gains = gains_over_dense(values, view.dense, densities, view.metric).reset_index()
-    return gains.assign(task=view.task, branch=branch)[list(GAINS)]
+    return gains.assign(task=view.task, compared=compared)[list(GAINS)]
 
 
 def lowest(views: list[View], gains: pd.DataFrame, seen: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
-    """Return how few weights match, by task and branch, from the table `gains`; tasks are ordered by kind of model.
+    """Return how few weights match, by task and method, from the table `gains`; tasks are ordered by kind of model.
 
     `seen`: what judges see in the images of GANs. `starts`: measurements before training.
     """
@@ -135,12 +151,12 @@ def lowest(views: list[View], gains: pd.DataFrame, seen: pd.DataFrame, starts: p
             start = seed_means(select_dense(starts, task), "metric")
             unlearned = (metric.gain(view.dense, start) <= metric.matching).sum()
         measured_by |= {"dense": view.dense.mean(), "simplest": other, UNLEARNED: unlearned, ACCURACY: accuracy}
-        for branch in branches(view.study):
-            curve = gains[(gains["task"] == task) & (gains["branch"] == branch)]
+        for compared in view.compared:
+            curve = gains[(gains["task"] == task) & (gains["compared"] == compared)]
             measured = curve["gain"].notna().any()
             estimate, fewest, most = lowest_density(curve) if measured else [math.nan] * 3
             interval = {"lowest": estimate, "fewest": fewest, "most": most, "tested": curve["density"].min()}
-            rows.append(about | {"branch": branch, "seeds": curve["seeds"].max()} | interval | measured_by)
+            rows.append(about | {"compared": compared, "seeds": curve["seeds"].max()} | interval | measured_by)
     made = pd.DataFrame(rows, columns=list(LOWEST))
     return made.sort_values("kind", key=lambda kinds: kinds.map(KINDS.index), kind="stable", ignore_index=True)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from lth_core import registry
 from lth_core.config import Method, Recipe, Task
 from lth_core.pruning.moments import scored_step, starts_dense, waits_for_training
-from lth_core.studies.comparison.contenders import Contender
+from lth_core.studies.contenders import Contender
 
 SHORTEST = 1.02
 """Trainings that would be longer by less than this stay as they are."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from lth_core.metrics import counted, percent_text
 from lth_core.studies.captions import data_note, listing, with_direction
-from lth_core.studies.comparison.contenders import LEARNED, label_of
 from lth_core.studies.comparison.study import TOTAL
 from lth_core.studies.comparison.view import View
+from lth_core.studies.contenders import LEARNED, label_of
 
 CONVENTION = (
     "Costs are counted, not timed: a training step as three forward passes with the weights that are kept (Gale et al. "

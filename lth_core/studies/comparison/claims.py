@@ -17,9 +17,9 @@ from lth_core.analysis.claims import Claim, mean_interval
 from lth_core.config import Config
 from lth_core.metrics import counted
 from lth_core.studies.claim_sheet import TaskSheet, with_weights
-from lth_core.studies.comparison.contenders import BEFORE, CONTROL
 from lth_core.studies.comparison.study import TOTAL, TRAINING, Design
 from lth_core.studies.comparison.view import View
+from lth_core.studies.contenders import BEFORE, CONTROL
 
 SPARSE, MODERATE = 0.05, 0.1
 """The densities from which methods are said to differ: sparsities of 95% and of 90%."""

@@ -20,9 +20,9 @@ from lth_core.drawing.style import SMALL
 from lth_core.metrics import counted, percent_text
 from lth_core.studies.base import Drawing
 from lth_core.studies.comparison.captions import captions
-from lth_core.studies.comparison.contenders import CONTROL, GROUPS, LEARNED
 from lth_core.studies.comparison.study import TOTAL, TRAINING, Design
 from lth_core.studies.comparison.view import View
+from lth_core.studies.contenders import CONTROL, GROUPS, LEARNED
 
 TITLES = {group: f"masks made {group}" for group in GROUPS} | {LEARNED: "learned masks", CONTROL: CONTROL}
 """Of the groups' panels."""

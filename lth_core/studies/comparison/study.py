@@ -16,9 +16,9 @@ from lth_core.config import Branch, Choice, Config, Method, Name, Task
 from lth_core.config.sections import Rate
 from lth_core.storage.runs import Run
 from lth_core.studies.base import Study
+from lth_core.studies.catalogue import CATALOGUE
 from lth_core.studies.comparison.budgets import longer_steps, stretched
-from lth_core.studies.comparison.catalogue import CATALOGUE
-from lth_core.studies.comparison.contenders import Contender, candidate, contenders
+from lth_core.studies.contenders import Contender, candidate, contenders
 
 TRAINING, TOTAL = "training", "total"
 """The two budgets: every ticket is trained as the recipe says; or search and training cost the same."""

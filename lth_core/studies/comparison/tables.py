@@ -14,10 +14,10 @@ from lth_core.analysis.measurements import (
 )
 from lth_core.config import Config
 from lth_core.storage.runs import DENSE, Run
-from lth_core.studies.comparison.contenders import label_of
 from lth_core.studies.comparison.measured import Meter
 from lth_core.studies.comparison.study import TOTAL, TRAINING, Design, Entry
 from lth_core.studies.comparison.view import View
+from lth_core.studies.contenders import label_of
 
 ENTRY = ["task", "budget", "method", "density", "seed"]
 """`budget`: `training`, every ticket is trained as the recipe says, or `total`, search and training cost the same;

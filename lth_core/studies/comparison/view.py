@@ -10,8 +10,8 @@ import pandas as pd
 from lth_core.analysis.measurements import seed_means
 from lth_core.analysis.ranking import ranking
 from lth_core.storage.runs import DENSE
-from lth_core.studies.comparison.contenders import GROUPS, Contender
 from lth_core.studies.comparison.study import TRAINING, Design
+from lth_core.studies.contenders import GROUPS, Contender
 from lth_core.studies.task_tables import TaskTables
 
 

@@ -107,7 +107,7 @@ def tables(measured: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> Tables:
 
 
 def test_the_caption_says_what_gans_are_measured_by_and_how_good_the_judge_is(tables: Tables) -> None:
-    (drawing,) = study().figures(config(), tables(config()))
+    drawing, _ = study().figures(config(), tables(config()))
     assert "A GAN is measured by the Frechet distance" in drawing.caption
     judge = (
         "The judge, the classifier of task 'lenet', classifies 96% of validation images correctly; a judge needs 90%."
@@ -124,7 +124,7 @@ def test_of_a_judge_that_is_not_fit_caption_and_claims_say_so(tables: Tables) ->
         "the classifier of task 'lenet' classifies 96% of validation images correctly, less than the 97% that a judge "
         "needs"
     )
-    (drawing,) = study().figures(strict, made)
+    drawing, _ = study().figures(strict, made)
     assert f"No distances are reported, because {reason}." in drawing.caption and "diverged" not in drawing.caption
     claims = study().claims(strict, made)
     notes = {claim.note for claim in claims if claim.task == "gan"}

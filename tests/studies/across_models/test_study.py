@@ -139,7 +139,7 @@ def test_the_table_holds_the_lowest_density_of_every_curve_ordered_by_kind(table
     assert list(lowest["task"]) == ["lenet"] * 3 + ["vae"] * 3  # not the order of the config
     assert list(lowest["kind"].unique()) == [MLP, "autoencoder"]
     for row in lowest.to_dict("records"):
-        density = 0.5 ** MATCHED[row["task"], row["branch"]]
+        density = 0.5 ** MATCHED[row["task"], row["compared"]]
         assert (row["lowest"], row["fewest"], row["most"], row["seeds"]) == (density, density, density, 6)
     assert len(tables["gains"]) == 2 * 3 * LEVELS
 
@@ -177,8 +177,8 @@ def test_matching_says_which_controls_match_as_well(tables: dict[str, pd.DataFra
 
 
 def test_the_figure_marks_every_curve_at_its_lowest_density(tables: dict[str, pd.DataFrame]) -> None:
-    (drawing,) = study().figures(config(), tables)
-    assert [drawing.name] == study().figure_names(config())
+    drawing, _ = study().figures(config(), tables)
+    assert [drawing.name, _.name] == study().figure_names(config())
     figure = drawing.draw()
     (axes,) = figure.axes
     assert (
@@ -201,7 +201,7 @@ def test_the_figure_marks_every_curve_at_its_lowest_density(tables: dict[str, pd
 
 
 def test_the_caption_puts_what_matches_in_proportion_where_that_is_known(tables: dict[str, pd.DataFrame]) -> None:
-    (drawing,) = study().figures(config(), tables)
+    drawing, _ = study().figures(config(), tables)
     assert (
         "How much of the difference between the dense network and something simple still matches: vae 25% (dense "
         "network: 20, the mean test image in place of every image: 24)."
@@ -210,7 +210,7 @@ def test_the_caption_puts_what_matches_in_proportion_where_that_is_known(tables:
 
 def test_a_dense_network_that_is_no_better_than_something_simple_has_no_part(tables: dict[str, pd.DataFrame]) -> None:
     worse = tables["lowest"].assign(dense=25.0)
-    (drawing,) = study().figures(config(), tables | {"lowest": worse})
+    drawing, _ = study().figures(config(), tables | {"lowest": worse})
     assert (
         "still matches: vae unknown, for the dense network is no better (dense network: 25, the mean test image in "
         "place of every image: 24)."
@@ -220,7 +220,7 @@ def test_a_dense_network_that_is_no_better_than_something_simple_has_no_part(tab
 def test_the_text_of_the_figure_has_the_marks_of_every_task_with_their_intervals(
     tables: dict[str, pd.DataFrame],
 ) -> None:
-    (drawing,) = study().figures(config(), tables)
+    drawing, _ = study().figures(config(), tables)
     assert describe(drawing.draw()) == (
         "Figure: weights remaining (%); row by row, fully connected network lenet (lenet): winning ticket at 12.5, "
         "random mask at 50, random reinitialization at 100; autoencoder vae (vae): winning ticket at 6.2 or beyond, "
@@ -229,11 +229,11 @@ def test_the_text_of_the_figure_has_the_marks_of_every_task_with_their_intervals
 
 
 def test_what_each_task_is_measured_by_stands_beside_it_on_the_figure(tables: dict[str, pd.DataFrame]) -> None:
-    (drawing,) = study().figures(config(), tables)
+    drawing, _ = study().figures(config(), tables)
     texts = [text.get_text() for text in drawing.draw().axes[0].texts if text.get_text()]
     assert texts == ["accuracy,\nwithin 0.2 points", "negative ELBO,\nwithin 1 nat"]
     longest = tables["lowest"].assign(metric="denoising loss", matching=0.005, unit="squared noise")
-    (drawing,) = study().figures(config(), tables | {"lowest": longest})
+    drawing, _ = study().figures(config(), tables | {"lowest": longest})
     figure = drawing.draw()
     images(figure)
     figure.set_dpi(200)  # as it is written
@@ -252,7 +252,7 @@ def test_what_was_not_measured_is_said_to_be_so_and_has_no_mark(tables: dict[str
     lowest = across_tables.lowest(views, gains, judged.judged(config(), []), before_training())
     assert lowest.set_index("task")["lowest"].isna().groupby("task").all().to_dict() == {"lenet": False, "vae": True}
     made = {"measurements": measured, "gains": gains, "lowest": lowest}
-    (drawing,) = study().figures(config(), made)
+    drawing, _ = study().figures(config(), made)
     (axes,) = drawing.draw().axes
     assert [text.get_text() for text in axes.texts].count("not measured") == 1
     assert "Not measured: trainings, or the images that are drawn, diverged." in drawing.caption
@@ -270,12 +270,12 @@ def test_dense_networks_that_learned_nothing_are_counted(
     assert made["lowest"].groupby("task")["unlearned"].unique().map(list).to_dict() == {"lenet": [0], "vae": [2]}
     for claim in study().claims(config(), made):
         assert (f"T{said}, which nearly every network matches." in claim.remark) == (claim.task == "vae")
-    (drawing,) = study().figures(config(), made)
+    drawing, _ = study().figures(config(), made)
     assert drawing.caption.endswith(f" vae: t{said}.")
 
 
 def test_the_figure_explains_only_what_it_shows(tables: dict[str, pd.DataFrame]) -> None:
     lowest = tables["lowest"].assign(lowest=0.5, fewest=0.25)
-    (drawing,) = study().figures(config(), tables | {"lowest": lowest})
+    drawing, _ = study().figures(config(), tables | {"lowest": lowest})
     note = drawing.draw().legends[0].get_title().get_text()
     assert "hollow" not in note and "arrow" not in note

@@ -13,7 +13,7 @@ from lth_core.studies.comparison.budgets import (
     total_cost,
     training_density,
 )
-from lth_core.studies.comparison.contenders import Contender
+from lth_core.studies.contenders import Contender
 from tests.support.comparison_results import LADDER, STEPS, TASK, config, study
 
 RECIPE = Task.model_validate(TASK).train

@@ -10,8 +10,8 @@ from matplotlib.colors import to_hex
 
 from lth_core.config import Config
 from lth_core.studies.base import Drawing
+from lth_core.studies.catalogue import CATALOGUE
 from lth_core.studies.comparison import Comparison
-from lth_core.studies.comparison.catalogue import CATALOGUE
 from tests.support.comparison_results import known
 
 Known = tuple[Comparison, Config, dict[str, pd.DataFrame]]

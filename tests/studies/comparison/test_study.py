@@ -15,8 +15,8 @@ from lth_core import registry
 from lth_core.config import Branch, Choice
 from lth_core.planning.plan import Plan
 from lth_core.storage.runs import DENSE, Run
+from lth_core.studies.catalogue import CATALOGUE
 from lth_core.studies.comparison import Comparison
-from lth_core.studies.comparison.catalogue import CATALOGUE
 from tests.support.comparison_results import DENSITIES, METHOD, RIGL, SET, STEPS, TASK, config, study
 
 # ---------------------------------------------------------------- trainings

@@ -1,4 +1,4 @@
-"""The methods that a task's comparison consists of, made to have masks of exactly the same densities."""
+"""Methods that are compared on a task, made to have masks of exactly the same densities: for several studies."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ from lth_core.metrics import counted
 from lth_core.pruning.moments import unsuited, waits_for_training, without_update
 from lth_core.registry import UnknownName
 from lth_core.storage.runs import Run
-from lth_core.studies.comparison.catalogue import CATALOGUE, Recipe
+from lth_core.studies.catalogue import CATALOGUE, Recipe
 
 AFTER, BEFORE, WHILE, LEARNED, CONTROL = "after training", "before training", "while training", "learned", "controls"
 GROUPS = (AFTER, BEFORE, WHILE, LEARNED, CONTROL)
 """When masks are made, or how, in the order of figures."""
+MADE_FOR = "compared"
+"""Part of the names of the methods of study `comparison`."""
 
 
 @dataclass(frozen=True)
@@ -86,17 +88,17 @@ def ladder(densities: Sequence[float], rate: float) -> list[float]:
 
 
 def contenders(
-    config: Config, task: str, base: str, names: Iterable[str], densities: Sequence[float]
+    config: Config, task: str, base: str, names: Iterable[str], densities: Sequence[float], made_for: str = MADE_FOR
 ) -> tuple[list[Contender], dict[str, str]]:
     """Make the methods that `names` lists, and say why those that the task cannot have are left out.
 
-    `base` names the task's method, `densities` are the wanted ones, falling. Raises ValueError for a name that is
-    unknown and a method that cannot have densities.
+    `base` names the task's method, `densities` are the wanted ones, falling; `made_for` is part of the names of the
+    methods that are trained. Raises ValueError for a name that is unknown and a method that cannot have densities.
     """
     settings, made = config.tasks[task], dict[str, Contender]()
     facts, left_out = _facts(config, settings), {}
     for name in names:
-        contender = candidate(name, config, base, densities)
+        contender = candidate(name, config, base, densities, made_for)
         why = _unfit(contender, facts, settings) or _repeated(contender, made.values(), settings)
         if why:
             left_out[name] = why
@@ -105,32 +107,32 @@ def contenders(
     return list(made.values()), left_out
 
 
-def candidate(name: str, config: Config, base: str, densities: Sequence[float]) -> Contender:
+def candidate(name: str, config: Config, base: str, densities: Sequence[float], made_for: str = MADE_FOR) -> Contender:
     """Make a method of the config or, by default, of the catalogue. Raises ValueError as `contenders` does."""
     if name in config.methods:
-        return _configured(name, config.methods[name], densities)
+        return _configured(name, config.methods[name], densities, made_for)
     if name not in CATALOGUE:
         raise ValueError(f"compare: {UnknownName('method', name, {*CATALOGUE, *config.methods})}")
     recipe = CATALOGUE[name]
     if recipe.of:
-        treated = candidate(recipe.of, config, base, densities)
+        treated = candidate(recipe.of, config, base, densities, made_for)
         return replace(treated, name=name, label=recipe.label, branch=recipe.branch)
-    return _derived(name, recipe, base, config.methods[base], densities)
+    settings = _derived(name, recipe, config.methods[base], densities)
+    return Contender(name, recipe.label, f"{base}-{made_for}-{name}", settings)
 
 
-def _derived(name: str, recipe: Recipe, base: str, method: Method, densities: Sequence[float]) -> Contender:
-    """An entry of the catalogue, for tasks whose method is `base`."""
+def _derived(name: str, recipe: Recipe, method: Method, densities: Sequence[float]) -> Method:
+    """The settings of an entry of the catalogue, for tasks that have a method."""
     shared = method.model_dump(mode="json", include={"scope", "allocation", "exclude"})
     settings = shared | {"rewind": _rewind(recipe.rewind, method.rewind.step), **recipe.settings}
-    settings = _with_densities(settings, method.rate, densities, f"compare: '{name}'")
-    return Contender(name, recipe.label, f"{base}-compared-{name}", settings)
+    return _with_densities(settings, method.rate, densities, f"compare: '{name}'")
 
 
-def _configured(name: str, method: Method, densities: Sequence[float]) -> Contender:
+def _configured(name: str, method: Method, densities: Sequence[float], made_for: str) -> Contender:
     """A method of the config, at the wanted densities instead of its own levels."""
     kept = method.model_dump(mode="json", exclude={"rate", "rate_by_kind", "densities", "levels"})
     settings = _with_densities(kept, method.rate, densities, f"compare: '{name}'")
-    return Contender(name, label_of(name), f"{name}-compared", settings)
+    return Contender(name, label_of(name), f"{name}-{made_for}", settings)
 
 
 def _with_densities(settings: Mapping[str, Any], rate: float, densities: Sequence[float], what: str) -> Method:

@@ -1,7 +1,7 @@
-"""The methods that are compared unless the config names others: one entry each, as changes of the task's method.
+"""The built-in methods that studies compare: one entry each, as changes of the task's method.
 
-To compare one more by default, add an entry. A method of the config is compared when the study's option `methods` names
-it; one that is named like an entry takes its position.
+Study `comparison` compares all unless the config names others: to compare one more by default, add an entry. A method
+of the config is compared when the study's option `compare` names it; one with the name of an entry takes its position.
 """
 
 from __future__ import annotations

@@ -9,9 +9,9 @@ import pytest
 
 from lth_core.config import Method
 from lth_core.pruning.moments import scored_step
+from lth_core.studies.catalogue import CATALOGUE
 from lth_core.studies.comparison.budgets import dense_steps
-from lth_core.studies.comparison.catalogue import CATALOGUE
-from lth_core.studies.comparison.contenders import AFTER, BEFORE, CONTROL, LEARNED, WHILE, Contender, ladder
+from lth_core.studies.contenders import AFTER, BEFORE, CONTROL, LEARNED, WHILE, Contender, ladder
 from tests.support.comparison_results import DENSITIES, LADDER, METHOD, RIGL, STEPS, TASK, config, study
 
 
