@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,12 @@ VERDICTS = ("supported", "contradicted", "inconclusive")
 
 
 def short_citation(citation: str, title: str) -> str:
-    """Shorten "A, B & C, ICLR 2020 (arXiv ...)" to "A et al., ICLR 2020"; a citation of another form to the title."""
+    """Shorten "A, B & C, ICLR 2020 (arXiv ...)" to "A et al., ICLR 2020", and "After A et al., ... 2020" to its year.
+
+    A citation of another form is shortened to the title.
+    """
+    if after := re.match(r"After (?:the call of )?([^ ,]+ et al\.).*?\b(\d{4})\b", citation):
+        return f"After {after[1]}, {after[2]}"
     *authors, venue = citation.split(" (")[0].split(", ")
     last = authors.pop().split(" & ") if authors else []
     if not last or (authors and len(last) == 1):

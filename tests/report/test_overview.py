@@ -19,7 +19,8 @@ from tests.support.pages import claim, invented_page
         ("Frankle & Carbin, ICLR 2019", "Frankle & Carbin, ICLR 2019"),
         ("Renda, Frankle & Carbin, ICLR 2020 (arXiv 2003.02389)", "Renda et al., ICLR 2020"),
         ("Nobody, 2019", "Nobody, 2019"),
-        ("After the call of Liu et al., A Survey, 2024 (arXiv 2403.04861); and others", "The title"),
+        ("After the call of Liu et al., A Survey, 2024 (arXiv 2403.04861); and others", "After Liu et al., 2024"),
+        ("After Liu et al., ICLR 2019 (arXiv 1810.05270), and Chen et al., ICML 2022", "After Liu et al., 2019"),
         ("One sentence", "The title"),
     ],
 )

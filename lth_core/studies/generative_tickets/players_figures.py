@@ -139,7 +139,7 @@ def players(view: PlayerView) -> Drawing:
 
     def draw() -> Figure:
         figure, ((axes,),) = panels(width=4.6)
-        colours = series(len(STARTS) + 1, besides=["ticket"])
+        colours = series(len(STARTS) + 1, besides=["ticket", *view.study.controls])
         if method := view.study.both.get(view.task):
             curve = view.curve("judged", method=method)
             band(axes, curve, "density", "frechet_distance", colour=colours[0], label="both players pruned")
@@ -191,17 +191,19 @@ def transfer(view: PlayerView) -> Drawing:
         reference(axes, dense[quantity])
         density_axis(axes, densities)
         if is_judged:
+            _floor(axes, view)
             positive_axis(axes, DISTANCE)
         else:
             metric_axis(axes.yaxis, view.metric, f"test {view.metric.label}")
         legend(figure, interval_note(view.seeds))
         return figure
 
+    of_judge = f" Dotted: that of {view.floor}. {view.judge}" if is_judged else ""
     what = "Frechet distance of drawn images to test images" if is_judged else f"test {view.metric.label}"
     caption = (
         f"The {what} of networks whose generator is that of a ticket of task '{source}', mask and weights, against "
         "random masks of the same counts on these weights, by the density of the generator; all else is not pruned. "
-        f"{_own_ticket(view) if is_judged else ''}Lower is better.{f' {view.judge}' if is_judged else ''}"
+        f"{_own_ticket(view) if is_judged else ''}Lower is better.{of_judge}"
     )
     return Drawing(f"transfer-{view.task}", f"{caption} {data_note(view.config.tasks[view.task], view.seeds)}", draw)
 

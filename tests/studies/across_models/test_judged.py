@@ -145,3 +145,9 @@ def test_images_of_all_runs_of_gans_are_judged() -> None:
     ]
     assert [run.judged("results") for run in study().sampled_runs(config())] == judged_files
     assert "results/gan/0-2/imp/level_1/samples.safetensors" in study().analyses(config())  # which may have diverged
+
+
+def test_images_of_other_methods_are_judged_as_well() -> None:
+    other = AcrossModels.model_validate({"tasks": {"gan": "imp"}, "controls": ["random-mask"], "compare": ["snip"]})
+    assert Run("gan", "0-2", "imp-across-models-snip", 1) in other.sampled_runs(config())
+    assert "results/gan/0-2/imp-across-models-snip/level_1/judged.csv" in other.analyses(config())

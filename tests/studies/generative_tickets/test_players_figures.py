@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from matplotlib.colors import to_hex
 
+from lth_core.drawing.colours import role_style
 from lth_core.drawing.words import describe
 from lth_core.studies.base import Drawing
 from tests.support.players_results import config, study, tables
@@ -73,6 +75,15 @@ def test_other_discriminators_are_drawn_beside_the_generator_alone(figures: dict
     }
 
 
+def test_no_discriminator_has_the_colour_of_a_control(figures: dict[str, Drawing]) -> None:
+    lines = figures["players-gan"].draw().axes[0].get_lines()
+    colours = {
+        to_hex(line.get_color()) for line in lines if str(line.get_label()).endswith(("discriminator", "pruned"))
+    }
+    assert len(colours) == 3
+    assert not colours & {role_style(role).colour.lower() for role in ("ticket", "random-mask", "reinit")}
+
+
 @pytest.mark.parametrize(
     ("options", "said", "drawn"),
     [
@@ -112,7 +123,9 @@ def test_other_discriminators_at_one_density_stand_beside_each_other() -> None:
 def test_passed_on_generators_are_drawn_in_the_metric_of_their_task(figures: dict[str, Drawing]) -> None:
     assert labels(figures["transfer-vae"]) == {"ticket of gan", "random mask, same counts", "dense network"}
     assert figures["transfer-vae"].draw().axes[0].get_ylabel().replace("\n", " ") == "test negative ELBO (nats)"
-    assert labels(figures["transfer-gan"]) > {"ticket of vae", "ticket of its own"}
+    assert labels(figures["transfer-gan"]) > {"ticket of vae", "ticket of its own", "training images (floor)"}
+    assert "Dotted: that of as many training images" in figures["transfer-gan"].caption
+    assert "Dotted" not in figures["transfer-vae"].caption
 
 
 def test_the_caption_of_transfers_says_what_becomes_of_the_discriminator_of_a_gans_own_ticket() -> None:
