@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.transforms import ScaledTranslation
 
+from lth_core.drawing.marks import say_all_diverged
 from lth_core.drawing.style import FORMATS
 from lth_core.storage.files import write_whole
 
@@ -104,10 +105,12 @@ def legend(figure: Figure, note: str = "") -> None:
 
     `note` is printed above the entries, in lines no wider than the figure. Where there are more than `MOST_ENTRIES`,
     lines that most panels do not draw are explained below those that do. Call it last: rows of panels that share their
-    vertical axis are labelled once, and long titles are broken.
+    vertical axis are labelled once, long titles are broken, and panels of which all diverged say so.
     """
     _label_rows(figure)
     _break_lines(figure)
+    for axes in figure.axes:
+        say_all_diverged(axes)
     drawn = {axes: dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True)) for axes in figure.axes}
     count = Counter(label for entries in drawn.values() for label in entries)
     common = [label for label in count if len(count) <= MOST_ENTRIES or 2 * count[label] > len(drawn)]

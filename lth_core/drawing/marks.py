@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
@@ -21,6 +22,15 @@ def mark_diverged(axes: Axes, x: ArrayLike, y: ArrayLike, label: str, diverged: 
     """Draw crosses at the points that lack seeds and say in the legend how many `diverged`; draw none if none did."""
     if any(diverged):
         axes.plot(x, y, "x", color=DIVERGED, markersize=7, label=f"{label}: {how_many(diverged, ' seeds')}")
+
+
+def say_all_diverged(axes: Axes) -> None:
+    """Say so in a panel of which every point diverged: empty, it would look like missing data."""
+    drawn = [line for line in axes.lines if line.get_transform() == axes.transData]  # not those across the panel
+    shown = any(np.isfinite(np.asarray(line.get_ydata(), dtype=float)).any() for line in drawn)
+    if not shown and any(str(line.get_label()).endswith(" diverged") for line in drawn):
+        middle = {"ha": "center", "va": "center", "transform": axes.transAxes}
+        axes.text(0.5, 0.5, "all diverged", color=DIVERGED, fontsize=SMALL, **middle)
 
 
 def mark_field(axes: Axes, column: int, row: int, diverged: Collection[bool]) -> None:

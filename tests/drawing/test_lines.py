@@ -8,8 +8,8 @@ import pytest
 
 from lth_core.analysis.claims import mean_interval
 from lth_core.drawing.colours import ROLES
-from lth_core.drawing.figures import panels
-from lth_core.drawing.lines import band
+from lth_core.drawing.figures import legend, panels
+from lth_core.drawing.lines import band, threshold
 from tests.support.replicates import replicates
 
 
@@ -93,6 +93,15 @@ def test_the_legend_says_of_each_line_how_many_seeds_diverged_and_curves_are_mar
     labels = axes.get_legend_handles_labels()[1]
     assert labels == ["a", "a: 1 of 3 seeds diverged", "b"]
     assert axes.get_lines()[1].get_xdata().tolist() == [2]
+
+
+@pytest.mark.parametrize(("last", "said"), [(float("nan"), ["all diverged"]), (5.0, [])])
+def test_a_panel_of_which_all_diverged_says_so(last: float, said: list[str]) -> None:
+    figure, ((axes,),) = panels()
+    band(axes, replicates({1.0: [float("nan")] * 2, 2.0: [float("nan"), last]}), "x", "y")
+    threshold(axes, 3.0, "chance")
+    legend(figure)
+    assert [text.get_text() for text in axes.texts] == said
 
 
 def test_one_replicate_has_a_line_and_no_band():
