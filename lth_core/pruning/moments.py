@@ -63,7 +63,7 @@ def update_options(method: Method) -> dict[str, float]:
 def without_update(method: Method, steps: int) -> str | None:
     """Say that no update of the mask falls in a training of some steps, or None."""
     options = update_options(method) if method.during else {}
-    if "begin" in options or options.get("every", 0) < (last := options.get("until", 1) * steps):
+    if "every" not in options or "begin" in options or options["every"] < (last := options.get("until", 1) * steps):
         return None
     period = amount(f"{options['every']:g}", "steps")
     return f"no update every {period} falls before step {last:g} of {steps}"

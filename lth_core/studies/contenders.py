@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from pydantic import ValidationError
@@ -23,8 +24,18 @@ from lth_core.studies.catalogue import CATALOGUE, Recipe
 AFTER, BEFORE, WHILE, LEARNED, CONTROL = "after training", "before training", "while training", "learned", "controls"
 GROUPS = (AFTER, BEFORE, WHILE, LEARNED, CONTROL)
 """When masks are made, or how, in the order of figures."""
-MADE_FOR = "compared"
-"""Part of the names of the methods of study `comparison`."""
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What all methods that are compared on a task have in common."""
+
+    method: str
+    """The task's method, whose scope, allocation, exclusions, rate and rewind step they share."""
+    densities: Sequence[float]
+    """The densities of all masks, falling."""
+    made_for: str = "compared"
+    """Part of the names of the methods that are trained."""
 
 
 @dataclass(frozen=True)
@@ -88,18 +99,18 @@ def ladder(densities: Sequence[float], rate: float) -> list[float]:
 
 
 def contenders(
-    config: Config, task: str, base: str, names: Iterable[str], densities: Sequence[float], made_for: str = MADE_FOR
+    config: Config, task: str, basis: Basis, names: Iterable[str], besides: Iterable[Contender] = ()
 ) -> tuple[list[Contender], dict[str, str]]:
-    """Make the methods that `names` lists, and say why those that the task cannot have are left out.
+    """Make the methods that `names` lists, and say why those are left out that the task cannot have, or has already.
 
-    `base` names the task's method, `densities` are the wanted ones, falling; `made_for` is part of the names of the
-    methods that are trained. Raises ValueError for a name that is unknown and a method that cannot have densities.
+    `besides` are compared with them, too. Raises ValueError for a name that is unknown and a method that cannot have
+    densities.
     """
     settings, made = config.tasks[task], dict[str, Contender]()
     facts, left_out = _facts(config, settings), {}
     for name in names:
-        contender = candidate(name, config, base, densities, made_for)
-        why = _unfit(contender, facts, settings) or _repeated(contender, made.values(), settings)
+        contender = candidate(name, config, basis)
+        why = _unfit(contender, facts, settings) or _repeated(contender, [*besides, *made.values()], settings)
         if why:
             left_out[name] = why
         else:
@@ -107,32 +118,43 @@ def contenders(
     return list(made.values()), left_out
 
 
-def candidate(name: str, config: Config, base: str, densities: Sequence[float], made_for: str = MADE_FOR) -> Contender:
+def candidate(name: str, config: Config, basis: Basis) -> Contender:
     """Make a method of the config or, by default, of the catalogue. Raises ValueError as `contenders` does."""
     if name in config.methods:
-        return _configured(name, config.methods[name], densities, made_for)
+        return _configured(name, config.methods[name], basis)
     if name not in CATALOGUE:
         raise ValueError(f"compare: {UnknownName('method', name, {*CATALOGUE, *config.methods})}")
     recipe = CATALOGUE[name]
     if recipe.of:
-        treated = candidate(recipe.of, config, base, densities, made_for)
+        treated = candidate(recipe.of, config, basis)
         return replace(treated, name=name, label=recipe.label, branch=recipe.branch)
-    settings = _derived(name, recipe, config.methods[base], densities)
-    return Contender(name, recipe.label, f"{base}-{made_for}-{name}", settings)
+    settings = _derived(name, recipe, config.methods[basis.method], basis.densities)
+    return Contender(name, recipe.label, f"{basis.method}-{basis.made_for}-{name}", settings)
 
 
 def _derived(name: str, recipe: Recipe, method: Method, densities: Sequence[float]) -> Method:
     """The settings of an entry of the catalogue, for tasks that have a method."""
     shared = method.model_dump(mode="json", include={"scope", "allocation", "exclude"})
     settings = shared | {"rewind": _rewind(recipe.rewind, method.rewind.step), **recipe.settings}
-    return _with_densities(settings, method.rate, densities, f"compare: '{name}'")
+    return _with_densities(settings, _rate(method), densities, f"compare: '{name}'")
 
 
-def _configured(name: str, method: Method, densities: Sequence[float], made_for: str) -> Contender:
+def _configured(name: str, method: Method, basis: Basis) -> Contender:
     """A method of the config, at the wanted densities instead of its own levels."""
+    if method.granularity == "channel":
+        raise ValueError(
+            f"compare: '{name}' cannot be compared at densities: those of channels are not those of weights"
+        )
     kept = method.model_dump(mode="json", exclude={"rate", "rate_by_kind", "densities", "levels"})
-    settings = _with_densities(kept, method.rate, densities, f"compare: '{name}'")
-    return Contender(name, label_of(name), f"{name}-{made_for}", settings)
+    settings = _with_densities(kept, _rate(method), basis.densities, f"compare: '{name}'")
+    return Contender(name, label_of(name), f"{name}-{basis.made_for}", settings)
+
+
+def _rate(method: Method) -> float:
+    """The fraction that a round prunes, or the largest one where a method lists its densities."""
+    if not method.densities:
+        return method.rate
+    return max(1 - after / before for before, after in pairwise([1.0, *method.densities]))
 
 
 def _with_densities(settings: Mapping[str, Any], rate: float, densities: Sequence[float], what: str) -> Method:

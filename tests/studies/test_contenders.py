@@ -153,6 +153,11 @@ def test_treated_tickets_are_those_of_a_method_of_the_config_that_takes_a_built_
             r"compare: 'filters' cannot be compared at densities: granularity 'filter' prunes by fractions",
         ),
         (
+            "wide",
+            {"wide": {"granularity": "channel", "levels": 2}},
+            r"compare: 'wide' cannot be compared at densities: those of channels are not those of weights",
+        ),
+        (
             "slow",
             {"slow": {"rate": 0.01, "levels": 2}},
             r"compare: 'slow' needs 299 levels at rate 0\.01, at most 200: raise its rate",
@@ -190,6 +195,12 @@ def test_rewinding_to_step_0_is_resetting() -> None:
 def test_synflow_needs_numbers_as_inputs() -> None:
     text = TASK | {"dataset": "english", "model": "lstm", "objective": "language"}
     assert left_out(text) == {"synflow": "'synflow' needs inputs that are numbers, not tokens"}
+
+
+def test_a_rewind_step_beyond_the_training_is_left_to_the_line_that_says_so() -> None:
+    """It left no step for sparsifiers: looking for their updates failed on methods that have none."""
+    late = METHOD | {"rewind": {"policy": "rewind", "step": STEPS + 1}}
+    assert set(left_out(TASK, {"imp": late})) <= {"gradual", "set", "rigl"}
 
 
 def test_methods_whose_masks_never_change_in_a_training_are_left_out() -> None:

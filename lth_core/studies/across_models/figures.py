@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,14 +11,12 @@ from lth_core.drawing.axes import density_axis
 from lth_core.drawing.colours import GRID, NEUTRAL, THRESHOLD, role_style
 from lth_core.drawing.figures import legend, panels
 from lth_core.drawing.style import FORMATS, SMALL
-from lth_core.metrics import amount, percent_text
-from lth_core.studies.across_models import grid
-from lth_core.studies.across_models.study import FIGURE, METHODS, RANDOM, REINIT, Design
-from lth_core.studies.across_models.tables import UNLEARNED, branches, unlearned_note
+from lth_core.metrics import amount
+from lth_core.studies.across_models.captions import of_grid, of_marks
+from lth_core.studies.across_models.grid import grid
+from lth_core.studies.across_models.study import FIGURE, METHODS, Design
+from lth_core.studies.across_models.tables import branches, has_arrow
 from lth_core.studies.base import Drawing
-from lth_core.studies.captions import listing
-from lth_core.studies.judges import ACCURACY, are_fit, judge_note
-from lth_core.studies.proportions import COMPARED, distance, no_better
 
 ROW = 0.46
 """Inches for each task."""
@@ -30,64 +26,15 @@ ARROW = 1.4
 """The factor of density by which arrows point beyond what was tested."""
 ROUND = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
 """Densities that may be ticks of the axis: those that are tested differ by task."""
-OF_GANS = (
-    " A GAN is measured by the Frechet distance of its images to test images, in the features of a classifier; what is "
-    "worse by the standard deviation of dense networks over seeds still matches."
-)
-UNMEASURED = " Not measured: trainings, or the images that are drawn, diverged."
-NOUNS = {RANDOM: "random masks with the same counts per layer", REINIT: "the tickets' masks on fresh weights"}
 
 
 def drawings(study: Design, config: Config, tables: dict[str, pd.DataFrame]) -> list[Drawing]:
     """Return the figures of the study."""
     lowest, gains = (rows[rows["compared"].isin(branches(study))] for rows in (tables["lowest"], tables["gains"]))
     return [
-        Drawing(FIGURE, caption(study, config, lowest), lambda: overview(study, lowest, gains)),
-        Drawing(METHODS, grid.caption(study, config), lambda: grid.grid(study, config, tables["lowest"])),
+        Drawing(FIGURE, of_marks(study, config, lowest), lambda: overview(study, lowest, gains)),
+        Drawing(METHODS, of_grid(study, config, tables["lowest"]), lambda: grid(study, config, tables["lowest"])),
     ]
-
-
-def caption(study: Design, config: Config, lowest: pd.DataFrame) -> str:
-    """Say what is drawn, what matches, what the marks at the ends of the scale mean, and how good judges are."""
-    compared = listing(["tickets", *(NOUNS.get(name, f"branch {name}") for name in study.controls)])
-    fewest, most = lowest["seeds"].min(), lowest["seeds"].max()
-    seeds = f"{most}" if fewest == most else f"{fewest} to {most}"
-    gans = lowest[lowest["task"].isin(study.gans(config))].drop_duplicates("task")
-    notes = {judge_note(config, row["task"], row[ACCURACY]) for row in gans.to_dict("records")}
-    judges = "".join([OF_GANS, *(f" {note}" for note in sorted(notes))]) if notes else ""
-    lacking = lowest["lowest"].isna() & ~(lowest["task"].isin(gans["task"]) & ~are_fit(lowest[ACCURACY], config))
-    unmeasured = UNMEASURED if lacking.any() else ""
-    return (
-        f"How few weights still match the dense network: for {compared}, the lowest tested density at which the mean "
-        "test metric at the end of training matches that of the dense network, as it does at all higher tested "
-        "densities. On the right: the metric of each task, and how much worse still matches. Lines: 95% interval over "
-        f"{amount(seeds, 'seeds')}, from the lowest density down to which all are shown to match (t test of the paired "
-        "differences) to the lowest one that is not shown to fail. Arrows: that is the lowest density that was "
-        "tested, so it may be lower. Hollow, at 100%: the mean does not match at the highest tested density either. "
-        "Ticks: the tested densities, in percent of the weights (and edges of a graph) that the method prunes."
-        f"{in_proportions(config, lowest)}{judges}{unmeasured}{_unlearned(lowest)}"
-    )
-
-
-def _unlearned(lowest: pd.DataFrame) -> str:
-    """Say of which tasks dense networks learned nothing."""
-    rows = lowest[lowest[UNLEARNED] > 0].drop_duplicates("task").to_dict("records")
-    return "".join(f" {row['task']}: {unlearned_note(row)}." for row in rows)
-
-
-def in_proportions(config: Config, lowest: pd.DataFrame) -> str:
-    """Say how much of the difference between the dense network and something simple still matches, where known."""
-    said = []
-    for row in lowest.drop_duplicates("task").to_dict("records"):
-        apart = distance(config, row["task"], row["dense"], row["simplest"])
-        if not math.isnan(apart) and row["matching"] > 0:
-            objective = config.tasks[row["task"]].objective.name
-            values = f"dense network: {row['dense']:.4g}, {COMPARED[objective]}: {row['simplest']:.4g}"
-            unknown = f"unknown, for the dense network is {no_better(objective)}"
-            part = f"{percent_text(row['matching'] / apart)}%" if apart > 0 else unknown
-            said.append(f"{row['task']} {part} ({values})")
-    what = " How much of the difference between the dense network and something simple still matches:"
-    return f"{what} {'; '.join(said)}." if said else ""
 
 
 def overview(study: Design, lowest: pd.DataFrame, gains: pd.DataFrame) -> Figure:
@@ -115,10 +62,12 @@ def overview(study: Design, lowest: pd.DataFrame, gains: pd.DataFrame) -> Figure
 
 def _note(lowest: pd.DataFrame) -> str:
     """Explain marks and lines, and only what some task has."""
-    note = "lowest density that matches the dense network; line: 95% interval over seeds"
+    note = "lowest density that matches the dense network"
+    if lowest["fewest"].notna().any():
+        note += "; line: 95% interval over seeds"
     if (lowest["lowest"] >= 1).any():
         note += "; hollow: no tested density matches"
-    return f"{note}; arrow: or lower" if (lowest["fewest"] <= lowest["tested"]).any() else note
+    return f"{note}; arrow: or lower" if has_arrow(lowest).any() else note
 
 
 def _mark(axes: Axes, row: pd.Series, y: float, branch: str) -> None:
@@ -128,8 +77,9 @@ def _mark(axes: Axes, row: pd.Series, y: float, branch: str) -> None:
     axes.plot([], [], style.marker, color=style.colour, markersize=6, label=label)
     if pd.isna(row["lowest"]):
         return
-    axes.plot([row["most"], row["fewest"]], [y, y], color=style.colour, linewidth=1.6, alpha=0.55)
-    if row["fewest"] <= row["tested"]:
+    if pd.notna(row["fewest"]):
+        axes.plot([row["most"], row["fewest"]], [y, y], color=style.colour, linewidth=1.6, alpha=0.55)
+    if has_arrow(row):
         head = {"arrowstyle": "->", "color": style.colour, "linewidth": 1.2, "shrinkA": 0, "shrinkB": 0}
         axes.annotate("", (row["tested"] / ARROW, y), (row["tested"], y), arrowprops=head)
     hollow = row["lowest"] >= 1

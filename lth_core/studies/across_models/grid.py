@@ -14,21 +14,23 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from lth_core.config import Config
+from lth_core.drawing.axes import even_lines
 from lth_core.drawing.colours import DENSITIES, NEUTRAL, NO_NUMBER, role_style
 from lth_core.drawing.figures import MOST_WIDTH, legend, panels
 from lth_core.drawing.style import SMALL
 from lth_core.metrics import percent_text
 from lth_core.studies.across_models.study import Design
 from lth_core.studies.across_models.tables import branches
-from lth_core.studies.captions import listing
-from lth_core.studies.contenders import GROUPS, label_of
+from lth_core.studies.contenders import GROUPS
 
-FIELD, ROW = 0.62, 0.36
-"""Inches of a field, at most, and of its row."""
+FIELD, ROW, LEAST = 0.62, 0.36, 2.4
+"""Inches of a field, at most where there are several, of its row, and of all fields of a row at least."""
 NAMES, BESIDE, BELOW = 1.65, 0.6, 1.5
 """Inches for names of methods, for those of their groups, and for those of tasks."""
-FONT = 7.0
-"""Points of the numbers: an interval fits into its field where there are nine tasks."""
+FONT, FITTING = 7.0, 0.5
+"""Points of the numbers, and inches of a field into which an interval fits then: those of nine tasks."""
+LETTER = 0.08
+"""Inches of a letter of the title."""
 DARK = 0.55
 """Beyond this part of the colour map text is white."""
 
@@ -42,39 +44,11 @@ def compared(study: Design, config: Config) -> dict[str, tuple[str, str]]:
     return rows | {one.name: (one.label, one.group) for one in ordered}
 
 
-def caption(study: Design, config: Config) -> str:
-    """Say what a field holds, and what is left out."""
-    return (
-        "The lowest tested density that matches the dense network, in percent, as in the other figure, for all that is "
-        "compared. Below it the ends of its 95% interval over seeds, where there are two; darker: fewer weights. None: "
-        "the mean does not match at the highest tested density either. ≤: that is the lowest tested density. A column "
-        "has one task, with the same densities, data and seeds for all methods, and the same training of what they "
-        "leave; what it costs to find masks is not counted here (study `comparison`)."
-        f"{_untrained(study, config)}{_left_out(study, config)}"
-    )
-
-
-def _untrained(study: Design, config: Config) -> str:
-    """Name the methods whose weights are not trained."""
-    others = [one for task in study.tasks for one in study.contenders(config, task) if not one.trains_weights]
-    labels = dict.fromkeys(one.label for one in others)
-    return f" Subnetworks of untrained weights stay as they are: {'; '.join(labels)}." if labels else ""
-
-
-def _left_out(study: Design, config: Config) -> str:
-    """Name the methods that tasks cannot have, and why."""
-    reasons: dict[str, list[str]] = {}
-    for task in study.tasks:
-        for name, why in study.left_out(config, task).items():
-            reasons.setdefault(f"{label_of(name)} ({why})", []).append(task)
-    said = [f"{reason} on {listing(tasks)}" for reason, tasks in reasons.items()]
-    return f" Grey, left out: {'; '.join(said)}." if said else ""
-
-
 def grid(study: Design, config: Config, lowest: pd.DataFrame) -> Figure:
     """Draw a column per task, a row for all that is compared, and in each field the lowest density that matches."""
     rows, tasks = compared(study, config), lowest.drop_duplicates("task")
-    width = min(FIELD * len(tasks), MOST_WIDTH - NAMES - BESIDE)
+    width = min(max(FIELD * len(tasks), LEAST), MOST_WIDTH - NAMES - BESIDE)
+    font = FONT * min(1.0, width / len(tasks) / FITTING)
     figure, axes = panels(width=NAMES + width + BESIDE, height=BELOW + ROW * len(rows))
     panel, norm = axes[0, 0], LogNorm(min(100 * lowest["tested"].min(), 99.0), 100)
     known = lowest.pivot(index="compared", columns="task", values="lowest").reindex([*rows], columns=[*tasks["task"]])
@@ -85,10 +59,13 @@ def grid(study: Design, config: Config, lowest: pd.DataFrame) -> Figure:
         column, row = known.columns.get_loc(of["task"]), known.index.get_loc(of["compared"])
         is_dark = norm(100 * of["lowest"]) < 1 - DARK
         panel.text(
-            column, row, _field(of), ha="center", va="center", color="white" if is_dark else "black", fontsize=FONT,
+            column, row, _field(of), ha="center", va="center", color="white" if is_dark else "black", fontsize=font,
             linespacing=1.05,
         )  # fmt: skip
     _name(panel, rows, tasks)
+    intervals = ", and its 95% interval" if lowest["fewest"].notna().any() else ""
+    title = f"lowest density that matches the dense network (%){intervals}"
+    panel.set_title(even_lines(title, int(width / LETTER)))
     legend(figure)
     return figure
 
@@ -97,9 +74,14 @@ def _field(of: Mapping[Any, Any]) -> str:
     """Write a lowest density and the ends of its interval, from a row of the table."""
     if pd.isna(of["lowest"]):
         return "not\nmeasured"
-    beyond = "≤" if of["lowest"] <= of["tested"] else ""
-    text = beyond + percent_text(of["lowest"]) if of["lowest"] < 1 else "none"
-    return text if of["most"] == of["fewest"] else f"{text}\n{percent_text(of['most'])}–{percent_text(of['fewest'])}"
+    ends = [_percent(of, end) for end in ("most", "fewest") if not pd.isna(of[end])]
+    text = _percent(of, "lowest") if of["lowest"] < 1 else "none"
+    return text if len(set(ends)) < 2 else f"{text}\n{'–'.join(ends)}"
+
+
+def _percent(of: Mapping[Any, Any], end: str) -> str:
+    """Write a density in percent: of the lowest tested one, nobody knows whether it could be lower."""
+    return "≤" * bool(of[end] <= of["tested"]) + percent_text(of[end])
 
 
 def _name(panel: Axes, rows: dict[str, tuple[str, str]], tasks: pd.DataFrame) -> None:
@@ -109,7 +91,6 @@ def _name(panel: Axes, rows: dict[str, tuple[str, str]], tasks: pd.DataFrame) ->
         range(len(tasks)), [f"{one.kind}\n{one.task}" for one in tasks.itertuples()], rotation=45, ha="right",
         rotation_mode="anchor", fontsize=SMALL,
     )  # fmt: skip
-    panel.set_title("lowest density that matches the dense network (%), and its 95% interval")
     panel.set_xlabel("task")
     panel.set_ylabel("masks")
     panel.tick_params(length=0)

@@ -6,24 +6,23 @@ Tickets and controls are those that other studies of the same config train, if t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar, Self
+from dataclasses import replace
+from typing import ClassVar
 
-from pydantic import Field, PositiveInt, field_validator, model_validator
+from pydantic import Field, PositiveInt, ValidationInfo, field_validator
 
 from lth_core.config import Config, Method, Name
 from lth_core.registry import UnknownName
 from lth_core.storage.paths import initial_file
 from lth_core.storage.runs import Run
 from lth_core.studies.base import Study, require_levels
-from lth_core.studies.contenders import GROUPS, Contender, candidate, contenders
+from lth_core.studies.contenders import GROUPS, Basis, Contender, candidate, contenders
 from lth_core.studies.judges import gans
 from lth_core.studies.proportions import simplest_data
 
 RANDOM, REINIT = "random-mask", "reinit"
 TICKET = "ticket"
 FIGURE, METHODS = "lowest-density", "methods"
-MADE_FOR = "across-models"
-"""Part of the names of the methods that the study derives."""
 
 
 class Design(Study):
@@ -37,22 +36,28 @@ class Design(Study):
     """Task -> the levels, rising, that are looked at; of tasks that are not named, all."""
     compare: list[Name] = []
     """Other methods to find masks, on every task that can have them: built-in ones of study `comparison` and methods of
-    the config. Their masks have the densities that the task's method has at the levels that are looked at."""
+    the config. Their masks have the densities that the task's method comes to at the levels that are looked at;
+    iterative ones come to them at its rate or, where it lists densities, at the largest of its steps."""
 
     @field_validator("levels")
     @classmethod
     def _rising(cls, levels: dict[str, list[int]]) -> dict[str, list[int]]:
         for task, of_task in levels.items():
-            if not of_task or of_task != sorted(set(of_task)):
+            if not of_task:
+                raise ValueError(f"{task}: needs a level")
+            if of_task != sorted(set(of_task)):
                 raise ValueError(f"{task}: must rise")
         return levels
 
-    @model_validator(mode="after")
-    def _told_apart(self) -> Self:
-        for name in self.compare:
-            if name in (TICKET, *self.controls) or self.compare.count(name) > 1:
-                raise ValueError(f"compare: '{name}' is compared already")
-        return self
+    @field_validator("compare")
+    @classmethod
+    def _told_apart(cls, compare: list[str], info: ValidationInfo) -> list[str]:
+        known = [TICKET, *info.data.get("controls", [])]
+        for name in compare:
+            if name in known:
+                raise ValueError(f"'{name}' is compared already")
+            known.append(name)
+        return compare
 
     # ------------------------------------------------------------ methods
 
@@ -68,31 +73,32 @@ class Design(Study):
     def _contenders(self, config: Config, task: str) -> tuple[list[Contender], dict[str, str]]:
         if not self.compare:
             return [], {}
-        densities = self.densities(config, task)
-        return contenders(config, task, self.tasks[task], self.compare, densities, MADE_FOR)
+        basis = self._basis(config, task)
+        tickets = replace(candidate(basis.method, config, basis), label="the tickets")
+        return contenders(config, task, basis, self.compare, besides=[tickets])
 
-    def densities(self, config: Config, task: str) -> list[float]:
-        """Return the densities of other methods: those that the task's method comes to at its tested levels.
+    def _basis(self, config: Config, task: str) -> Basis:
+        """What other methods share: the densities that the task's method comes to at its levels.
 
-        They are what its rate says, so rates by kind, or rounding to whole weights, make small differences. Raises
-        ValueError where the method prunes by anything but single weights.
+        Raises ValueError where these do not follow from the config: without the network nobody knows them then.
         """
         name = self.tasks[task]
         method = config.methods[name]
         if method.granularity != "weight":
             raise ValueError(f"compare: needs methods that prune single weights: not '{name}'")
-        return [round(method.density(level), 12) for level in self.tested_levels(config, task)]
+        if method.rate_by_kind:
+            raise ValueError(f"compare: needs methods that prune all weights at one rate: not '{name}'")
+        densities = [round(method.density(level), 12) for level in range(1, method.levels + 1)]
+        return Basis(name, densities, made_for="across-models")
 
     def methods(self, config: Config) -> dict[str, Method]:
-        """Derive the other methods at these densities."""
+        """Derive the other methods at the densities of the tasks' methods."""
         return {one.method: one.settings for task in self.tasks for one in self.contenders(config, task)}
 
     def considered(self, config: Config) -> list[Method]:
         """List all methods that are named, those that a task cannot have, too."""
         return [
-            candidate(name, config, base, self.densities(config, task), MADE_FOR).settings
-            for task, base in self.tasks.items()
-            for name in self.compare
+            candidate(name, config, self._basis(config, task)).settings for task in self.tasks for name in self.compare
         ]
 
     # ------------------------------------------------------------ trainings
@@ -111,16 +117,17 @@ class Design(Study):
         for task in self.levels:
             if task not in self.tasks:
                 raise ValueError(f"levels: {UnknownName('task of this study', task, self.tasks)}")
-        return list(dict.fromkeys(run for task in self.tasks for run in self._runs_of(config, task)))
+        return [run for task in self.tasks for run in self._runs_of(config, task)]
 
     def _runs_of(self, config: Config, task: str) -> Iterator[Run]:
         levels, others = self.tested_levels(config, task), self.contenders(config, task)
+        densities = [self._basis(config, task).densities[level - 1] for level in levels] if others else []
         for cohort in config.tasks[task].cohorts:
             yield Run(task, cohort)
             for level in levels:
                 yield from (Run(task, cohort, self.tasks[task], level, branch) for branch in (None, *self.controls))
             for other in others:
-                yield from (other.run(task, cohort, density) for density in self.densities(config, task))
+                yield from (other.run(task, cohort, density) for density in densities)
 
     # ------------------------------------------------------------ GANs
 

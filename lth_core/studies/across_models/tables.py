@@ -106,11 +106,11 @@ def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
     gains: one row per task, level and what is `compared` (tickets, a control, another method): how much better than
     the dense network, in the metric's unit, with its 95% interval, and the verdict on whether it matches. lowest: one
     row per task and what is compared: the lowest density that matches, as do all higher ones (`lowest`; 1: only the
-    dense network), the ends of its 95% interval (`fewest` and `most` weights), all three empty where nothing was
-    measured, and the lowest density that was tested (`tested`). Of each task it has the mean metric of `dense`
-    networks, to be put in proportion to something simple where that is known (`simplest`: the mean test image, no
-    predicted noise, real images), the number of seeds whose dense network ended no better than it began (`unlearned`;
-    empty of GANs), and the accuracy of a judge.
+    dense network), the ends of its 95% interval (`fewest` and `most` weights; empty with one seed), all three empty
+    where nothing was measured, and the lowest density that was tested (`tested`). Of each task it has the mean metric
+    of `dense` networks, to be put in proportion to something simple where that is known (`simplest`: the mean test
+    image, no predicted noise, real images), the number of seeds whose dense network ended no better than it began
+    (`unlearned`; empty of GANs), and the accuracy of a judge.
     """
     histories = read_histories(config, study.runs(config))
     ends = final_metrics(histories)[list(COLUMNS)]
@@ -155,10 +155,17 @@ def lowest(views: list[View], gains: pd.DataFrame, seen: pd.DataFrame, starts: p
             curve = gains[(gains["task"] == task) & (gains["compared"] == compared)]
             measured = curve["gain"].notna().any()
             estimate, fewest, most = lowest_density(curve) if measured else [math.nan] * 3
+            if curve["seeds"].max() < 2:
+                fewest = most = math.nan
             interval = {"lowest": estimate, "fewest": fewest, "most": most, "tested": curve["density"].min()}
             rows.append(about | {"compared": compared, "seeds": curve["seeds"].max()} | interval | measured_by)
     made = pd.DataFrame(rows, columns=list(LOWEST))
     return made.sort_values("kind", key=lambda kinds: kinds.map(KINDS.index), kind="stable", ignore_index=True)
+
+
+def has_arrow(lowest: Any) -> Any:
+    """Tell of rows of the table `lowest`, or of one, whether lower densities than the tested ones may match, too."""
+    return (lowest["lowest"] <= lowest["tested"]) | (lowest["fewest"] <= lowest["tested"])
 
 
 def unlearned_note(row: Mapping[Any, Any] | pd.Series) -> str:

@@ -18,7 +18,7 @@ from lth_core.storage.runs import Run
 from lth_core.studies.base import Study
 from lth_core.studies.catalogue import CATALOGUE
 from lth_core.studies.comparison.budgets import longer_steps, stretched
-from lth_core.studies.contenders import Contender, candidate, contenders
+from lth_core.studies.contenders import Basis, Contender, candidate, contenders
 
 TRAINING, TOTAL = "training", "total"
 """The two budgets: every ticket is trained as the recipe says; or search and training cost the same."""
@@ -69,7 +69,7 @@ class Design(Study):
         return self._contenders(config, task)[1]
 
     def _contenders(self, config: Config, task: str) -> tuple[list[Contender], dict[str, str]]:
-        return contenders(config, task, self.tasks[task], self.compare, self.densities)
+        return contenders(config, task, Basis(self.tasks[task], self.densities), self.compare)
 
     def methods(self, config: Config) -> dict[str, Method]:
         """Derive every compared method at the densities."""
@@ -78,7 +78,9 @@ class Design(Study):
     def considered(self, config: Config) -> list[Method]:
         """List all methods that are named, those that a task cannot have, too."""
         candidates = (
-            candidate(name, config, base, self.densities) for base in self.tasks.values() for name in self.compare
+            candidate(name, config, Basis(base, self.densities))
+            for base in self.tasks.values()
+            for name in self.compare
         )
         return [one.settings for one in candidates]
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 
 from lth_core.config import Config, seeds_of
 from lth_core.drawing.figures import images
@@ -14,6 +15,7 @@ from lth_core.drawing.words import describe
 from lth_core.storage.runs import DENSE, Run
 from lth_core.studies.across_models import AcrossModels
 from lth_core.studies.across_models import tables as across_tables
+from lth_core.studies.across_models.grid import grid
 
 TRAIN = {"optimizer": {"name": "adam", "learning_rate": 0.01}, "batch_size": 8, "steps": 40, "evaluate_every": 20}
 TASKS: dict[str, Any] = {
@@ -83,17 +85,36 @@ def test_other_methods_are_trained_at_the_densities_of_the_tasks_method() -> Non
     assert Run("vae", "0-3", "imp-across-models-synflow", 3) in runs
 
 
-def test_where_levels_are_named_other_methods_have_masks_of_theirs_alone() -> None:
-    named = {"levels": {"vae": [1, 3], "text": [1, 3]}}
-    derived = study(**named).methods(config(**named))["imp-across-models-gradual"]
-    assert derived.densities == [0.5, 0.125] and derived.levels == 2
+def test_where_levels_are_named_other_methods_are_trained_at_these_alone_and_keep_their_paths() -> None:
+    named = {"levels": {"vae": [1, 3], "text": [3]}}
+    assert study(**named).methods(config(**named)) == study().methods(config())
+    runs = study(**named).runs(config(**named))
+    assert {run.level for run in runs if run.method == "imp-across-models-gradual" and run.task == "vae"} == {1, 3}
+    assert set(runs) < set(study().runs(config()))
 
 
-def test_iterative_methods_prune_at_the_rate_of_the_tasks_method_and_in_no_more_rounds() -> None:
-    odd = {"rate": 0.4, "levels": 8}  # powers of 0.6 are no round numbers
-    for name in ("imp-lr-rewind", "soft-mask"):
-        derived = study(compare=[name]).methods(config(odd, compare=[name]))[f"imp-across-models-{name}"]
-        assert derived.levels == 8 and derived.densities == [pytest.approx(0.6**level) for level in range(1, 9)]
+@pytest.mark.parametrize(
+    ("method", "densities"),
+    [
+        ({"rate": 0.4, "levels": 8}, [0.6**level for level in range(1, 9)]),  # no round numbers
+        ({"rate": 0.2, "densities": [0.5, 0.2], "levels": 2}, [0.5, 0.2]),
+    ],
+)
+@pytest.mark.parametrize("name", ["imp-lr-rewind", "soft-mask"])
+def test_iterative_methods_come_to_each_density_in_one_round_as_tickets_do(
+    name: str, method: dict[str, Any], densities: list[float]
+) -> None:
+    derived = study(compare=[name]).methods(config(method, compare=[name]))[f"imp-across-models-{name}"]
+    assert derived.densities == pytest.approx(densities)
+
+
+def test_what_the_tickets_are_already_is_left_out() -> None:
+    """`imp-rewind` and the task's own method would train the tickets again."""
+    own = {"rewind": {"policy": "rewind", "step": 5}}
+    for name in ("imp-rewind", "imp"):
+        settings = config(own, compare=[name])
+        assert study(compare=[name]).left_out(settings, "vae") == {name: "the same as the tickets here"}
+        assert study(compare=["imp-reset"]).left_out(settings, "vae") == {}
 
 
 def test_what_a_task_cannot_have_is_left_out_of_it_alone() -> None:
@@ -104,8 +125,10 @@ def test_what_a_task_cannot_have_is_left_out_of_it_alone() -> None:
 
 @pytest.mark.parametrize("compare", [["random-mask"], ["ticket"], ["snip", "snip"]])
 def test_nothing_is_compared_twice(compare: list[str]) -> None:
-    with pytest.raises(ValueError, match=f"compare: '{compare[0]}' is compared already"):
+    with pytest.raises(ValidationError) as error:
         study(compare=compare)
+    (problem,) = error.value.errors()
+    assert problem["loc"] == ("compare",) and f"'{compare[0]}' is compared already" in problem["msg"]
 
 
 def test_an_unknown_method_is_named() -> None:
@@ -113,11 +136,23 @@ def test_an_unknown_method_is_named() -> None:
         study(compare=["snap"]).runs(config())
 
 
-def test_densities_of_filters_are_not_those_of_weights() -> None:
-    filters = {"granularity": "channel", "scope": "layer"}
-    with pytest.raises(ValueError, match="compare: needs methods that prune single weights: not 'imp'"):
-        study().runs(config(filters))
-    assert study(compare=[]).runs(config(filters))
+@pytest.mark.parametrize(
+    ("method", "reason"),
+    [
+        ({"granularity": "channel", "scope": "layer"}, "prune single weights: not 'imp'"),
+        ({"rate_by_kind": {"output": 0.1}}, "prune all weights at one rate: not 'imp'"),
+    ],
+)
+def test_densities_that_do_not_follow_from_the_config_are_refused(method: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValueError, match=f"compare: needs methods that {reason}"):
+        study().runs(config(method))
+    assert study(compare=[]).runs(config(method))
+
+
+def test_a_control_twice_is_not_lost() -> None:
+    """Planning says that the same training is asked for twice."""
+    runs = study(controls=["random-mask", "random-mask"]).runs(config())
+    assert len(runs) > len(set(runs))
 
 
 # ---------------------------------------------------------------- tables, figures and claims
@@ -131,8 +166,8 @@ def test_the_table_has_what_every_method_still_matches_with(tables: dict[str, pd
 def test_other_methods_are_on_the_grid_and_neither_in_the_first_figure_nor_among_claims(
     tables: dict[str, pd.DataFrame],
 ) -> None:
-    first, grid = study().figures(config(), tables)
-    assert [first.name, grid.name] == study().figure_names(config())
+    first, second = study().figures(config(), tables)
+    assert [first.name, second.name] == study().figure_names(config())
     assert "SynFlow" not in describe(first.draw()) and "gradual" not in first.caption
     claimed = [(claim.task, claim.claim) for claim in study().claims(config(), tables)]
     assert claimed == [(claim.task, claim.claim) for claim in study(compare=[]).claims(config(compare=[]), tables)]
@@ -164,7 +199,42 @@ def test_ends_of_an_interval_are_printed_where_they_differ(tables: dict[str, pd.
     _, drawing = study().figures(config(), tables | {"lowest": wide})
     figure = drawing.draw()
     texts = [text.get_text() for text in figure.axes[0].texts]
-    assert "25\n100–25" in texts and "≤12.5\n100–12.5" in texts and texts.count("not\nmeasured") == 3
+    assert "25\n100–25" in texts and "≤12.5\n100–≤12.5" in texts and texts.count("not\nmeasured") == 3
+    assert drawing.caption.endswith("Not measured: trainings, or the images that are drawn, diverged.")
+
+
+def test_one_seed_has_no_intervals(tables: dict[str, pd.DataFrame], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(across_tables, "final_metrics", lambda histories: measurements().query("seed == 0"))
+    made = study().tables(config())
+    assert made["lowest"][["fewest", "most"]].isna().all(axis=None)
+    marks, fields = study().figures(config(), made)
+    for drawing in (marks, fields):
+        assert "interval over" not in drawing.caption and "95%" not in drawing.draw().axes[0].get_title()
+    assert "One seed shows no spread, so there are no intervals." in marks.caption
+    assert "≤12.5" in [text.get_text() for text in fields.draw().axes[0].texts]
+    assert "(from" not in describe(marks.draw())
+
+
+def test_captions_explain_only_what_is_drawn(tables: dict[str, pd.DataFrame]) -> None:
+    plain = tables["lowest"].assign(lowest=0.5, fewest=0.5, most=0.5)
+    for drawing in study().figures(config(), tables | {"lowest": plain}):
+        assert not any(word in drawing.caption for word in ("Arrows", "Hollow", "None:", "≤", "Not measured"))
+
+
+@pytest.mark.parametrize("count", [1, 3, 12])
+def test_title_and_numbers_fit_whatever_the_number_of_tasks(tables: dict[str, pd.DataFrame], count: int) -> None:
+    some = tables["lowest"].query("task == 'vae'").assign(lowest=0.216, fewest=0.25, most=1.0)
+    many = pd.concat([some.assign(task=f"task-{number}") for number in range(count)])
+    figure = grid(study(), config(), many)
+    images(figure)
+    figure.set_dpi(200)  # as it is written
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    title = axes.title.get_window_extent()
+    assert title.x0 >= 0 and title.x1 <= figure.bbox.width
+    field = axes.get_window_extent().width / count
+    numbers = [text for text in axes.texts if "–" in text.get_text()]
+    assert len(numbers) == count * 4 and all(text.get_window_extent().width < field for text in numbers)
 
 
 def test_the_text_of_the_grid_says_between_what_its_fields_are(tables: dict[str, pd.DataFrame]) -> None:

@@ -102,7 +102,7 @@ def test_levels_are_those_of_the_task_where_it_names_some() -> None:
         ({"vae": [5]}, "levels: 5 must be at most 4, the number of levels of method 'imp'"),
         ({"vea": [1]}, "levels: unknown task of this study 'vea'"),
         ({"vae": [2, 1]}, "vae: must rise"),
-        ({"vae": []}, "vae: must rise"),
+        ({"vae": []}, "vae: needs a level"),
     ],
 )
 def test_levels_that_cannot_be_are_refused(levels: dict[str, list[int]], message: str) -> None:
