@@ -110,9 +110,9 @@ def test_iterative_methods_come_to_each_density_in_one_round_as_tickets_do(
 
 def test_what_the_tickets_are_already_is_left_out() -> None:
     """`imp-rewind` and the task's own method would train the tickets again."""
-    own = {"rewind": {"policy": "rewind", "step": 5}}
+    rewound = {"rewind": {"policy": "rewind", "step": 5}}
     for name in ("imp-rewind", "imp"):
-        settings = config(own, compare=[name])
+        settings = config(rewound, compare=[name])
         assert study(compare=[name]).left_out(settings, "vae") == {name: "the same as the tickets here"}
         assert study(compare=["imp-reset"]).left_out(settings, "vae") == {}
 
