@@ -52,7 +52,8 @@ def _panel(axes: Axes) -> str:
     against = f"{y} against {x}" if x and y else x or y or "values"
     meshes = [one for one in axes.collections if type(one).__name__ == "QuadMesh"]
     if axes.images or meshes:
-        return f"heat map, {against}{_extremes(np.ma.filled([*axes.images, *meshes][0].get_array(), np.nan))}"
+        values = np.ma.filled([*axes.images, *meshes][0].get_array(), np.nan)
+        return f"heat map, {against}{_printed(axes, np.shape(values)) or _extremes(values)}"
     lines = _labelled_lines(axes)
     if lines:
         return f"{against}; from left to right, {_listed(lines)}"
@@ -62,6 +63,19 @@ def _panel(axes: Axes) -> str:
         return f"bars, {against}"
     points = sum(np.shape(one.get_offsets())[0] for one in axes.collections if type(one).__name__ == "PathCollection")
     return f"{counted(points, 'points')}, {against}" if points else against
+
+
+def _printed(axes: Axes, shape: Sequence[int]) -> str:
+    """Say what is printed in the fields of a heat map, row by row, after the names of its columns."""
+    columns, rows = (
+        [_plain(label.get_text()) for label in labels] for labels in (axes.get_xticklabels(), axes.get_yticklabels())
+    )
+    printed = {text.get_position(): _plain(text.get_text().replace("\n", ", ")) for text in axes.texts}
+    fields = [[printed.get((column, row), "nothing") for column in range(len(columns))] for row in range(len(rows))]
+    if (len(rows), len(columns)) != tuple(shape[:2]) or all(set(row) == {"nothing"} for row in fields):
+        return ""
+    listed = _listed([f"{name}: {' | '.join(row)}".removeprefix(": ") for name, row in zip(rows, fields, strict=True)])
+    return f"; columns {' | '.join(columns)}; row by row, {listed}"
 
 
 def _extremes(fields: np.ndarray) -> str:

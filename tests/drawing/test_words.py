@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from lth_core.drawing.axes import density_axis, percent_axis
 from lth_core.drawing.figures import legend, panels
+from lth_core.drawing.heatmaps import heatmaps
 from lth_core.drawing.sheets import sheet
 from lth_core.drawing.words import MOST, describe
 
@@ -97,3 +99,13 @@ def test_a_panel_whose_labels_another_one_has_is_described_by_its_points() -> No
     axes[0, 1].tick_params(labelleft=False)
     second = describe(figure).partition("Panel 2")[2]
     assert second == ": 3 points, level against step."
+
+
+def test_heat_maps_with_numbers_are_described_field_by_field() -> None:
+    table = pd.DataFrame([[[1.0, 2.0], [0.1, 0.3]], [[-1.0], []]], index=["a", "b"], columns=["x", "y"])
+    figure = heatmaps({"one": table, "two": table}, "networks", "points")
+    figure.draw_without_rendering()
+    assert describe(figure) == (
+        "Panel 1, one: heat map, networks; columns x | y; row by row, a: +1.5 | +0.2; b: −1.0 | nothing. "
+        "Panel 2, two: heat map, networks; columns x | y; row by row, +1.5 | +0.2; −1.0 | nothing."
+    )
