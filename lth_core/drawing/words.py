@@ -70,7 +70,8 @@ def _printed(axes: Axes, shape: Sequence[int]) -> str:
     columns, rows = (
         [_plain(label.get_text()) for label in labels] for labels in (axes.get_xticklabels(), axes.get_yticklabels())
     )
-    printed = {text.get_position(): _plain(text.get_text().replace("\n", ", ")) for text in axes.texts}
+    texts = [text for text in axes.texts if type(text) is Text]  # no notes beside the fields
+    printed = {text.get_position(): _plain(text.get_text().replace("\n", ", ")) for text in texts}
     fields = [[printed.get((column, row), "nothing") for column in range(len(columns))] for row in range(len(rows))]
     if (len(rows), len(columns)) != tuple(shape[:2]) or all(set(row) == {"nothing"} for row in fields):
         return ""

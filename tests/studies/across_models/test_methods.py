@@ -235,6 +235,7 @@ def test_title_and_numbers_fit_whatever_the_number_of_tasks(tables: dict[str, pd
     field = axes.get_window_extent().width / count
     numbers = [text for text in axes.texts if "–" in text.get_text()]
     assert len(numbers) == count * 4 and all(text.get_window_extent().width < field for text in numbers)
+    assert "training" not in describe(figure)  # groups are beside the fields, not in one
 
 
 def test_the_text_of_the_grid_has_what_is_in_its_fields(tables: dict[str, pd.DataFrame]) -> None:
