@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import product
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -37,6 +38,8 @@ SHOWN = (INIT, WARM, SHRINK_PERTURB)
 MASK_LABELS = {DENSE: "dense network", "known": "mask of known examples", "whole": "mask of all examples"}
 MASK_LABELS["random"] = "random mask"
 UNMEASURED = f"some seeds diverge, or stay below {percent_text(CONVERGED_AT)}% training accuracy"
+BOTTOM = 0.04
+"""Of a panel's height: where crosses are that have no height of their own."""
 SHORT = {CONVERGED: f"at {percent_text(CONVERGED_AT)}% training accuracy", "total": "equal steps in total"}
 SHORT[END] = "equal steps on all examples"
 
@@ -122,7 +125,7 @@ class View:
                 panel.axhline(0, color=NEUTRAL, linewidth=0.8, zorder=1)
                 for start in (REWOUND, WARM, SHRINK_PERTURB, FRESH):
                     rows = self.curve("gaps", mask, start, stop)
-                    self._band(panel, rows, "gap", start, 0.0)
+                    self._band(panel, rows, "gap", start)
                 density_axis(panel, self.curve("gaps", mask, WARM, stop)["density"])
                 panel.set_title(f"{MASK_LABELS[mask]}\n" * (row == 0) + self._trend(mask, stop))
             follow_means(axes[row, 0])
@@ -132,14 +135,20 @@ class View:
         return figure
 
     @staticmethod
-    def _band(axes: Axes, rows: pd.DataFrame, quantity: str, start: str, unknown: float) -> None:
-        """Draw a start's line over the seeds that are measured; crosses where there are others (`unknown`: height)."""
+    def _band(axes: Axes, rows: pd.DataFrame, quantity: str, start: str, unknown: float = np.nan) -> None:
+        """Draw a start's line over the seeds that are measured, and crosses where there are others.
+
+        Where none is measured, crosses have the height `unknown` or, without one, lie at the bottom.
+        """
         measured = rows.dropna(subset=[quantity])
         band(axes, measured, "density", quantity, role=ROLES[start], label=LABELS[start])
         lacking = rows.loc[rows[quantity].isna(), "density"].unique()
         if len(lacking):
             means = measured.groupby("density")[quantity].mean().reindex(lacking).fillna(unknown)
             axes.plot(means.index, means, "x", color=DIVERGED, markersize=7, label=UNMEASURED)
+            nowhere = means.index[means.isna()]
+            bottom = [BOTTOM] * len(nowhere)
+            axes.plot(nowhere, bottom, "x", color=DIVERGED, markersize=7, transform=axes.get_xaxis_transform())
 
     def _trend(self, mask: str, stop: str) -> str:
         """Write how the gap of warm starts changes with density."""

@@ -258,6 +258,15 @@ def test_figures_mark_what_is_not_measured(tmp_path: Path) -> None:
         assert "some seeds diverge, or stay below 99% training accuracy" in labels
 
 
+def test_where_no_gap_is_measured_crosses_lie_at_the_bottom_and_not_at_a_gap_of_0(tmp_path: Path) -> None:
+    the_study, settings, tables = write_files(tmp_path, late=lambda network, seed: network.start == "warm")
+    panel = the_study.figures(settings, tables)[0].draw().axes[0]  # at 99% training accuracy
+    crosses = [line for line in panel.get_lines() if line.get_marker() == "x"]
+    of_data = [line for line in crosses if line.get_transform() == panel.transData]
+    assert crosses and not any(np.isfinite(np.asarray(line.get_ydata(), float)).any() for line in of_data)
+    assert {tuple(line.get_ydata()) for line in crosses if line not in of_data} == {(0.04,) * 3}
+
+
 def test_numbers_above_panels_have_names_and_shades_of_points_are_in_the_legend(tmp_path: Path) -> None:
     study, settings, tables = write_files(tmp_path)
     drawn = {drawing.name: drawing.draw() for drawing in study.figures(settings, tables)}
