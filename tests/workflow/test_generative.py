@@ -116,13 +116,13 @@ def test_there_are_claims_and_figures_of_both(ran: Project) -> None:
     assert claims == of_both | {("across-models", "gan"): 3}
     drawn = {path.name for path in (ran.folder / "reports/config").rglob("*.svg")}
     of_tasks = {f"{kind}-{task}.svg" for kind in ("tickets", "samples") for task in ("vae", "diffusion")}
-    assert drawn == {*of_tasks, "lowest-density.svg"}
+    assert drawn == {*of_tasks, "lowest-density.svg", "methods.svg"}
 
 
 def test_a_study_across_models_reads_the_trainings_of_the_other(ran: Project) -> None:
     rows = ran.table("across-models/lowest")
     assert list(rows["kind"]) == ["autoencoder"] * 3 + ["diffusion model"] * 3 + ["GAN"] * 3
-    assert set(rows["branch"]) == {"ticket", "random-mask", "reinit"} and (rows["seeds"] == 2).all()
+    assert set(rows["compared"]) == {"ticket", "random-mask", "reinit"} and (rows["seeds"] == 2).all()
     across, other = (ran.table(f"{study}/measurements") for study in ("across-models", "generative-tickets"))
     across = across[across["task"] != "gan"]
     keys = ["task", "method", "level", "branch", "seed", "draw", "metric"]
