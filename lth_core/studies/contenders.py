@@ -85,6 +85,12 @@ def label_of(name: str) -> str:
     return CATALOGUE[name].label if name in CATALOGUE else name
 
 
+def untrained_note(compared: Iterable[Contender]) -> str:
+    """Name in a caption the methods whose weights are not trained; empty where all are."""
+    labels = dict.fromkeys(one.label for one in compared if not one.trains_weights)
+    return f"Subnetworks of untrained weights stay as they are: {'; '.join(labels)}." if labels else ""
+
+
 def ladder(densities: Sequence[float], rate: float) -> list[float]:
     """List densities of iterative pruning: the wanted ones, falling, and what lies between.
 

@@ -11,7 +11,7 @@ from lth_core.metrics import amount, percent_text
 from lth_core.studies.across_models.study import RANDOM, REINIT, Design
 from lth_core.studies.across_models.tables import UNLEARNED, has_arrow, unlearned_note
 from lth_core.studies.captions import listing
-from lth_core.studies.contenders import label_of
+from lth_core.studies.contenders import label_of, untrained_note
 from lth_core.studies.judges import ACCURACY, are_fit, judge_note
 from lth_core.studies.proportions import COMPARED, distance, no_better
 
@@ -55,7 +55,7 @@ def of_grid(study: Design, config: Config, lowest: pd.DataFrame) -> str:
         "≤: that is the lowest tested density, so it may be lower." * bool(has_arrow(lowest).any()),
         "All methods of a column have the same densities, data and seeds, and their tickets the same training; what it "
         "costs to find masks is not counted here, but in study 'comparison'." * bool(study.compare),
-        _untrained(study, config),
+        untrained_note(one for task in study.tasks for one in study.contenders(config, task)),
         _left_out(study, config),
         *_unmeasured(study, config, lowest),
     ]
@@ -99,13 +99,6 @@ def _in_proportions(config: Config, lowest: pd.DataFrame) -> str:
             said.append(f"{row['task']} {part} ({values})")
     what = "How much of the difference between the dense network and something simple still matches:"
     return f"{what} {'; '.join(said)}." if said else ""
-
-
-def _untrained(study: Design, config: Config) -> str:
-    """Name the methods whose weights are not trained."""
-    others = [one for task in study.tasks for one in study.contenders(config, task) if not one.trains_weights]
-    labels = dict.fromkeys(one.label for one in others)
-    return f"Subnetworks of untrained weights stay as they are: {'; '.join(labels)}." if labels else ""
 
 
 def _left_out(study: Design, config: Config) -> str:

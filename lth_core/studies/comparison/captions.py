@@ -6,7 +6,7 @@ from lth_core.metrics import counted, percent_text
 from lth_core.studies.captions import data_note, listing, with_direction
 from lth_core.studies.comparison.study import TOTAL
 from lth_core.studies.comparison.view import View
-from lth_core.studies.contenders import LEARNED, label_of
+from lth_core.studies.contenders import LEARNED, label_of, untrained_note
 
 CONVENTION = (
     "Costs are counted, not timed: a training step as three forward passes with the weights that are kept (Gale et al. "
@@ -16,10 +16,11 @@ CONVENTION = (
 
 def captions(view: View) -> dict[str, str]:
     """Write the caption of every figure of a task, by kind."""
+    untrained = f" {untrained_note(view.contenders.values())}".rstrip()
     tested = f"Test {view.metric.label} at the end of training"
     kinds = {
         "densities": f"{tested} against density, a panel for each way of making masks; grey: the methods of the "
-        f"other panels. Every ticket is trained as the recipe says, after its mask is found.{_untrained(view)}"
+        f"other panels. Every ticket is trained as the recipe says, after its mask is found.{untrained}"
         f"{_left_out(view)}",
         "flops": f"{tested} against what search and training cost together, in trainings of the dense network; the "
         f"density falls along each line from {percent_text(view.study.densities[0])}%.{_diamonds(view)} {CONVENTION}.",
@@ -30,7 +31,7 @@ def captions(view: View) -> dict[str, str]:
         f"down from dense, or gradients by all weights.{_learned(view)} {CONVENTION}.{_control(view)}",
         "equal-cost": f"Search and training at the same cost for all methods: what a method leaves of what the most "
         f"expensive one costs goes into longer training, up to {view.study.longest:g} times the recipe's steps, with a "
-        f"stretched schedule.{_capped(view)}{_untrained(view)} Steps are planned by density. Left: what they came to; "
+        f"stretched schedule.{_capped(view)}{untrained} Steps are planned by density. Left: what they came to; "
         f"middle: test {view.metric.label}; right: ranks. {_intervals(view)}",
     }
     notes = {"densities": data_note(view.config.tasks[view.task], view.seeds)}
@@ -83,12 +84,6 @@ def _learned(view: View) -> str:
         "before left (soft masks) or, where weights stay as they are (edge-popup), two passes with the kept ones and "
         "one with all."
     )
-
-
-def _untrained(view: View) -> str:
-    """Name the methods whose weights are not trained, and could not be trained for longer."""
-    labels = [one.label for one in view.contenders.values() if not one.trains_weights]
-    return f" Subnetworks of untrained weights stay as they are: {'; '.join(labels)}." if labels else ""
 
 
 def _control(view: View) -> str:

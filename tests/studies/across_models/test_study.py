@@ -177,8 +177,8 @@ def test_matching_says_which_controls_match_as_well(tables: dict[str, pd.DataFra
 
 
 def test_the_figure_marks_every_curve_at_its_lowest_density(tables: dict[str, pd.DataFrame]) -> None:
-    drawing, _ = study().figures(config(), tables)
-    assert [drawing.name, _.name] == study().figure_names(config())
+    drawing, grid = study().figures(config(), tables)
+    assert [drawing.name, grid.name] == study().figure_names(config())
     figure = drawing.draw()
     (axes,) = figure.axes
     assert (
