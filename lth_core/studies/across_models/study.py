@@ -11,12 +11,13 @@ from typing import ClassVar
 
 from pydantic import Field, PositiveInt, ValidationInfo, field_validator
 
-from lth_core.config import Config, Method, Name
+from lth_core.config import Config, Name
 from lth_core.registry import UnknownName
 from lth_core.storage.paths import initial_file
 from lth_core.storage.runs import Run
-from lth_core.studies.base import Study, require_levels
-from lth_core.studies.contenders import GROUPS, Basis, Contender, candidate, contenders
+from lth_core.studies.base import require_levels
+from lth_core.studies.comparing import Comparing
+from lth_core.studies.contenders import GROUPS, Basis, Contender, candidate
 from lth_core.studies.judges import gans
 from lth_core.studies.proportions import simplest_data
 
@@ -25,7 +26,7 @@ TICKET = "ticket"
 FIGURE, METHODS = "lowest-density", "methods"
 
 
-class Design(Study):
+class Design(Comparing):
     """The options of the study, and what they ask for."""
 
     judges_images: ClassVar[bool] = True
@@ -63,21 +64,14 @@ class Design(Study):
 
     def contenders(self, config: Config, task: str) -> list[Contender]:
         """Make the other methods that are compared on a task, by groups. Raises ValueError for what they cannot be."""
-        compared, _ = self._contenders(config, task)
-        return sorted(compared, key=lambda one: GROUPS.index(one.group))
+        return sorted(super().contenders(config, task), key=lambda one: GROUPS.index(one.group))
 
-    def left_out(self, config: Config, task: str) -> dict[str, str]:
-        """Say why methods are not compared on a task, by name."""
-        return self._contenders(config, task)[1]
+    def besides(self, config: Config, task: str) -> list[Contender]:
+        """List the tickets, which are not trained again under another name."""
+        basis = self.basis(config, task)
+        return [replace(candidate(basis.method, config, basis), label="the tickets")]
 
-    def _contenders(self, config: Config, task: str) -> tuple[list[Contender], dict[str, str]]:
-        if not self.compare:
-            return [], {}
-        basis = self._basis(config, task)
-        tickets = replace(candidate(basis.method, config, basis), label="the tickets")
-        return contenders(config, task, basis, self.compare, besides=[tickets])
-
-    def _basis(self, config: Config, task: str) -> Basis:
+    def basis(self, config: Config, task: str) -> Basis:
         """What other methods share: the densities that the task's method comes to at its levels.
 
         Raises ValueError where these do not follow from the config: without the network nobody knows them then.
@@ -90,16 +84,6 @@ class Design(Study):
             raise ValueError(f"compare: needs methods that prune all weights at one rate: not '{name}'")
         densities = [round(method.density(level), 12) for level in range(1, method.levels + 1)]
         return Basis(name, densities, made_for="across-models")
-
-    def methods(self, config: Config) -> dict[str, Method]:
-        """Derive the other methods at the densities of the tasks' methods."""
-        return {one.method: one.settings for task in self.tasks for one in self.contenders(config, task)}
-
-    def considered(self, config: Config) -> list[Method]:
-        """List all methods that are named, those that a task cannot have, too."""
-        return [
-            candidate(name, config, self._basis(config, task)).settings for task in self.tasks for name in self.compare
-        ]
 
     # ------------------------------------------------------------ trainings
 
@@ -121,7 +105,7 @@ class Design(Study):
 
     def _runs_of(self, config: Config, task: str) -> Iterator[Run]:
         levels, others = self.tested_levels(config, task), self.contenders(config, task)
-        densities = [self._basis(config, task).densities[level - 1] for level in levels] if others else []
+        densities = [self.basis(config, task).densities[level - 1] for level in levels] if others else []
         for cohort in config.tasks[task].cohorts:
             yield Run(task, cohort)
             for level in levels:

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 from pydantic import Field, PositiveFloat, field_validator
 
-from lth_core.config import Branch, Choice, Config, Method, Name, Task
+from lth_core.config import Branch, Choice, Config, Name, Task
 from lth_core.config.sections import Rate
 from lth_core.storage.runs import Run
-from lth_core.studies.base import Study
 from lth_core.studies.catalogue import CATALOGUE
+from lth_core.studies.comparing import Comparing
 from lth_core.studies.comparison.budgets import longer_steps, stretched
-from lth_core.studies.contenders import Basis, Contender, candidate, contenders
+from lth_core.studies.contenders import Basis, Contender
 
 TRAINING, TOTAL = "training", "total"
 """The two budgets: every ticket is trained as the recipe says; or search and training cost the same."""
@@ -35,7 +35,7 @@ class Entry:
     run: Run
 
 
-class Design(Study):
+class Design(Comparing):
     """The options of the study, and what they ask for."""
 
     compare: list[Name] = Field(default=[*CATALOGUE], min_length=2)
@@ -60,29 +60,9 @@ class Design(Study):
 
     # ------------------------------------------------------------ methods
 
-    def contenders(self, config: Config, task: str) -> list[Contender]:
-        """Make the methods that are compared on a task. Raises ValueError as `contenders.contenders` does."""
-        return self._contenders(config, task)[0]
-
-    def left_out(self, config: Config, task: str) -> dict[str, str]:
-        """Say why methods are not compared on a task, by name."""
-        return self._contenders(config, task)[1]
-
-    def _contenders(self, config: Config, task: str) -> tuple[list[Contender], dict[str, str]]:
-        return contenders(config, task, Basis(self.tasks[task], self.densities), self.compare)
-
-    def methods(self, config: Config) -> dict[str, Method]:
-        """Derive every compared method at the densities."""
-        return {one.method: one.settings for task in self.tasks for one in self.contenders(config, task)}
-
-    def considered(self, config: Config) -> list[Method]:
-        """List all methods that are named, those that a task cannot have, too."""
-        candidates = (
-            candidate(name, config, Basis(base, self.densities))
-            for base in self.tasks.values()
-            for name in self.compare
-        )
-        return [one.settings for one in candidates]
+    def basis(self, config: Config, task: str) -> Basis:
+        """Return what the compared methods of a task have in common."""
+        return Basis(self.tasks[task], self.densities)
 
     # ------------------------------------------------------------ longer trainings
 
