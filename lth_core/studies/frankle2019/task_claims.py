@@ -6,6 +6,7 @@ their seed). Densities and margins are the papers'; a claim whose densities were
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -34,6 +35,8 @@ EARLY_METRIC = "test_metric_early_stop"
 TO_DENSE = "steps_to_dense"
 MODERATE, SPARSE = 0.21, 0.05
 """The densities at which the paper compares tickets with controls, and at which all LeNets still fit their data."""
+NOUNS = {"reinit": "reinitialized tickets", "random-mask": "random masks"}
+"""What sentences call controls, by their treatment."""
 
 
 @dataclass(frozen=True)
@@ -82,22 +85,23 @@ class TaskClaims(TaskSheet):
         self.sheet.read_from("measurements", "fig05-early-stop")
         rows, metric = self.rows(), self.sheet.metric
         tickets, dense = per_seed(rows, EARLY_METRIC), self.dense(EARLY_METRIC)
+
+        def mean_gain(values: pd.DataFrame) -> pd.Series:
+            return values.apply(metric.gain, second=dense).mean(axis="columns", skipna=False)
+
         levels = levels_between(rows, 0.50, 0.10)
         if levels:
-            gain = tickets[levels].apply(metric.gain, second=dense)
             self.sheet.match(
                 f"Winning tickets {self.kept(rows, levels[0], levels[-1])} match (within {metric.tolerance}) or "
                 f"{metric.directed('exceed', 'undercut')} the dense network's test {metric.label}",
                 f"{PAPER}, Figures 4 and 5",
-                f"{self.early('ticket', 'dense')}, mean over densities "
-                f"{spanned(*(density(rows, level) for level in levels))}",
-                gain.mean(axis="columns", skipna=False),
+                f"{self.early('ticket', 'dense')}, {mean_over(level_densities(rows)[levels])}",
+                mean_gain(tickets[levels]),
+                {noun: mean_gain(values) for noun, values in self._controls(levels).items()},
             )
-        level = nearest_level(rows, MODERATE)
-        if level:
+        if level := nearest_level(rows, MODERATE):
             self._faster(rows[rows["level"] == level], level)
-        level = nearest_level(rows, 0.02)
-        if level:
+        if level := nearest_level(rows, 0.02):
             self.sheet.read_from("measurements", "fig05-early-stop")
             self.sheet.add(
                 f"Tickets {self.kept(rows, level)} no longer reach the dense network's {metric.label}",
@@ -105,6 +109,12 @@ class TaskClaims(TaskSheet):
                 f"{self.early('dense', 'ticket')}, {self.at(rows, level)}",
                 metric.gain(dense, tickets[level]),
             )
+
+    def _controls(self, levels: Sequence[int]) -> dict[str, pd.DataFrame]:
+        """Return the metric (seeds x levels) of every control that is trained at all of these levels, by its noun."""
+        values = {name: per_seed(self.rows(name), EARLY_METRIC) for name in self.study.controls}
+        nouns = {name: NOUNS.get(treatment(self.config, name), f"branch '{name}'") for name in values}
+        return {nouns[name]: one[levels] for name, one in values.items() if set(levels) <= set(one)}
 
     def _faster(self, rows: pd.DataFrame, level: int) -> None:
         """Make two claims: by early stopping as in the paper, and by the step that comes to the dense network."""

@@ -33,6 +33,8 @@ SPARSE, SPARSE_CONTROL = 0.20, 0.10
 """The densities below which tickets are compared."""
 A_THIRD, HALF = 1 / 3, 0.5
 EMBEDDING = "embedding"
+NOUNS = {RANDOM: "random tickets", REINIT: "the same masks on fresh weights"}
+"""What sentences call the controls."""
 
 
 def claims(study: Design, config: Config, tables: dict[str, pd.DataFrame]) -> list[Claim]:
@@ -97,7 +99,7 @@ class TaskClaims(TaskSheet):
     def against_controls(self) -> None:
         """Compare tickets with random tickets, and with their masks on fresh weights."""
         self.sheet.read_from("measurements", "tickets")
-        for control, noun in ((RANDOM, "random tickets"), (REINIT, "the same masks on fresh weights")):
+        for control, noun in NOUNS.items():
             if control in self.study.controls:
                 name = noun.removesuffix("s") if control == RANDOM else "mask on fresh weights"
                 gain = self.gain(self.rows(), self.rows(control))
@@ -138,6 +140,11 @@ class TaskClaims(TaskSheet):
             f"{PAPER}, abstract",
             f"test {metric.label} at the end of training, {metric.minus('ticket', 'dense')}",
             metric.gain(per_seed(rows, "metric")[level], dense),
+            {
+                NOUNS.get(control, f"branch '{control}'"): metric.gain(values[level], dense)
+                for control, values in ((name, per_seed(self.rows(name), "metric")) for name in self.study.controls)
+                if level in values
+            },
         )
 
     def of_embeddings(self) -> None:

@@ -91,6 +91,21 @@ def with_changes(results, *changes: tuple[str, str, Any]) -> dict[str, Any]:
     return {claim.claim: claim for claim in claims if claim.task == "plain"}
 
 
+def test_that_tickets_match_says_of_which_controls_the_same_holds(results):
+    words = "match (within 0.2 percentage points)"
+    assert not find(claims_of(results, "plain"), words).remark
+    equal = [("branch in ('ticket', 'random-mask')", "test_metric_early_stop", 1.0)]
+    remark = find(with_changes(results, *equal), words).remark
+    assert remark.startswith("The same holds of random masks (") and "reinitialized" not in remark
+    config, study, tables = results
+    fewer = (
+        tables["measurements"].query("branch != 'random-mask' or level < 5").copy()
+    )  # not at all densities of the claim
+    fewer.loc[fewer["branch"] != "dense", "test_metric_early_stop"] = 1.0
+    remarks = [one.remark for one in study.claims(config, tables | {"measurements": fewer}) if words in one.claim]
+    assert remarks and all("reinitialized" in one and "random" not in one for one in remarks)
+
+
 TICKET_7 = "method == 'imp' and branch == 'ticket' and level == 7"
 
 

@@ -120,13 +120,13 @@ def test_a_seed_that_diverged_leaves_its_claims_open(three: Known) -> None:
 # ---------------------------------------------------------------- a third of the weights
 
 
-def with_a_third(task: dict[str, Any], shift: float) -> Claim | None:
+def with_a_third(task: dict[str, Any], shift: float, branches: tuple[str, ...] = ("ticket",)) -> Claim | None:
     study, config, tables = known({"task": task})
     table = tables["measurements"].copy()
     table["density"] = table["density"].replace(0.25, 0.33)
     of_dense = table[(table["task"] == "task") & (table["level"] == 0)].set_index("seed")["metric"]
     ticket = (
-        (table["task"] == "task") & (table["level"] == 2) & (table["branch"] == "ticket") & (table["method"] == "imp")
+        (table["task"] == "task") & (table["level"] == 2) & table["branch"].isin(branches) & (table["method"] == "imp")
     )
     noise = 1e-5 * (table["seed"] - 1)
     table.loc[ticket, "metric"] = table["seed"].map(of_dense)[ticket] + shift + noise[ticket]
@@ -141,6 +141,12 @@ def test_a_third_of_the_weights_may_be_a_hundredth_of_a_bit_worse(shift: float, 
     assert claim.estimate == pytest.approx(-shift)
     assert claim.effect == "test bits per character at the end of training, dense minus ticket"
     assert "(within 0.01 bits per character): tickets with 33% of the weights match or undercut the" in claim.claim
+
+
+def test_a_third_of_the_weights_says_of_which_controls_the_same_holds() -> None:
+    alone, both = with_a_third(TEXT, 0.0), with_a_third(TEXT, 0.0, ("ticket", RANDOM))
+    assert alone and both and not alone.remark
+    assert both.remark.startswith("The same holds of random tickets (") and "fresh weights" not in both.remark
 
 
 def test_a_third_of_the_weights_is_not_claimed_of_control_nor_without_such_a_level(three: Known) -> None:
