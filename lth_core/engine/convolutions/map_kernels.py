@@ -1,8 +1,7 @@
 """Batch norm, sums and pooling of maps, and their gradients, compiled; layer_kernels.py says how maps lie in memory.
 
-`layout` of a map: channels, rows, columns, numbers between chunks, planes and rows, the first number, and the chunks
-and examples of all. `kept` has a vector of ones, one that is 0 for the examples by which the last chunk that has any is
-padded, and one of zeros for chunks that have none.
+`layout` of a map: channels, rows, columns, numbers between chunks, planes and rows, the first number, and how many
+examples there are. `kept` has a vector of ones, and one that is 0 for the examples by which the last chunk is padded.
 Sums over a batch are those of rows, in float32, added up in float64; variances are of the distances from the mean.
 """
 
@@ -36,34 +35,33 @@ def at_row(layout, chunk, channel, row):
 @numba.njit(**OPTIONS)
 def weights_of(layout, chunk):
     """Where the weights of a chunk's examples begin."""
-    left = layout[8] - chunk * LANES
-    return 0 if left >= LANES else LANES if left > 0 else 2 * LANES
+    return 0 if layout[7] - chunk * LANES >= LANES else LANES
 
 
 @numba.njit(**OPTIONS)
 def examples_of(layout, chunk):
     """How many examples of a chunk count."""
-    return min(max(layout[8] - chunk * LANES, 1), LANES)
+    return min(layout[7] - chunk * LANES, LANES)
 
 
 @numba.njit(**OPTIONS)
 def pixels_of(layout):
     """How many pixels there are in one channel of all examples."""
-    return np.float64(layout[8] * layout[1] * layout[2])
+    return np.float64(layout[7] * layout[1] * layout[2])
 
 
 @compiled("void(i8[::1], f4[:,:,:,:], f4[::1])")
 def pack(layout, images, maps):
-    """Lay out images (examples, channels, rows, columns), and fill up with zeros."""
-    for chunk in range(layout[7]):
-        lanes = min(LANES, len(images) - chunk * LANES)
+    """Lay out images (examples, channels, rows, columns), and fill up the last chunk with zeros."""
+    for chunk in range((len(images) + LANES - 1) // LANES):
+        lanes = examples_of(layout, chunk)
         for channel in range(layout[0]):
             for row in range(layout[1]):
                 for column in range(layout[2]):
                     at = at_row(layout, chunk, channel, row) + column * LANES
                     for lane in range(lanes):
                         maps[at + lane] = images[chunk * LANES + lane, channel, row, column]
-                    for lane in range(max(lanes, 0), LANES):
+                    for lane in range(lanes, LANES):
                         maps[at + lane] = ZERO
 
 

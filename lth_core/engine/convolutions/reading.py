@@ -126,7 +126,7 @@ class _Reader:
             else:
                 step = Linear(source, self.next, f"{name}weight", bias, False)
                 self._add(node, step, (layer.out_features, 1, 1), flat=True)
-        elif kind in (nn.BatchNorm2d, PreciseBatchNorm) and _has_all(layer) and not read.flat:
+        elif kind in (nn.BatchNorm2d, PreciseBatchNorm) and self._reads(layer) and not read.flat:
             self._add(node, BatchNorm(source, self.next, path, None, False), self.shapes[source])
         elif kind is nn.Flatten and (layer.start_dim, layer.end_dim) == (1, -1):
             self.values[node] = replace(read, flat=True)
@@ -171,6 +171,10 @@ class _Reader:
             self._pool(node, read, nn.AdaptiveAvgPool2d, {**_arguments(arguments, ["output_size"]), **options})
         else:
             raise _NotUnderstood(node)
+
+    def _reads(self, norm: nn.BatchNorm2d) -> bool:
+        """Whether a batch norm has scales, shifts and running statistics, and is trained when the module is."""
+        return norm.affine and norm.track_running_stats and norm.training == self.module.training
 
     # ------------------------------------------------------------ steps
 
@@ -240,11 +244,6 @@ class _Reader:
                 raise _NotUnderstood(node)
             return self._average(node, read, flat=False)
         self._add(node, MaxPool(read.number, self.next, window), (channels, rows // window[0], columns // window[1]))
-
-
-def _has_all(norm: nn.BatchNorm2d) -> bool:
-    """Whether a batch norm has scales, shifts and running statistics."""
-    return norm.affine and norm.track_running_stats
 
 
 def _arguments(arguments: Sequence[Any], names: Sequence[str]) -> dict[str, Any]:

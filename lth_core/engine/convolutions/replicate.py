@@ -78,7 +78,7 @@ class SparseConvolutions:
         work.hold(len(images))
         map_kernels.pack(work.maps[0].layout(len(images)), images.numpy(), work.values[0])
         self._run(stage for step in work.network.steps for stage in self.steps.forward(step, training))
-        outputs = self._scores(work.values[-1]).transpose(0, 2, 1).reshape(work.capacity, -1)
+        outputs = self._scores(work.values[-1]).transpose(0, 2, 1).reshape(work.used * LANES, -1)
         return torch.from_numpy(outputs[: len(images)].copy())
 
     def evaluated(self, images: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch outputs"]:
@@ -89,19 +89,19 @@ class SparseConvolutions:
     def fill_gradient(self, by_outputs: Float[Tensor, "batch outputs"]) -> None:
         """Fill `gradient`, given the loss's gradient by the outputs that were computed last."""
         work = self.workspace
-        padded = np.zeros((work.capacity, by_outputs.shape[1]), np.float32)
+        padded = np.zeros((work.used * LANES, by_outputs.shape[1]), np.float32)
         padded[: len(by_outputs)] = by_outputs.numpy()
         by_scores = self._scores(work.turns[0].by_target)
-        by_scores[:] = padded.reshape(work.chunks, LANES, -1).transpose(0, 2, 1)
+        by_scores[:] = padded.reshape(work.used, LANES, -1).transpose(0, 2, 1)
         if work.network.is_relu[-1]:
             by_scores[self._scores(work.values[-1]) <= 0] = 0
         self._run(stage for turn in work.turns for stage in self.steps.backward(turn))
 
-    def _scores(self, maps: np.ndarray) -> Float[np.ndarray, "chunks outputs lanes"]:
+    def _scores(self, maps: np.ndarray) -> Float[np.ndarray, "used outputs lanes"]:
         """The outputs, which are maps of one pixel."""
         last, work = self.workspace.maps[-1], self.workspace
         first = last.at(0, 0)
-        return maps.reshape(work.chunks, last.channels, last.plane)[:, :, first : first + LANES]
+        return maps.reshape(work.chunks, last.channels, last.plane)[: work.used, :, first : first + LANES]
 
     def _run(self, stages: Iterable[Stage]) -> None:
         """Do stages in their order; between those that need all examples, chunk by chunk."""
@@ -115,7 +115,7 @@ class SparseConvolutions:
         self._work(waiting)
 
     def _work(self, stages: list[Stage]) -> None:
-        chunks, at_once = self.workspace.chunks, max([stage.at_least for stage in stages], default=1)
+        chunks, at_once = self.workspace.used, max([stage.at_least for stage in stages], default=1)
         for first in range(0, chunks, at_once):
             for stage in stages:
                 for work in stage.works:

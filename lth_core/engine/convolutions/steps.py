@@ -77,14 +77,14 @@ class Steps:
         weight, shift, scale = self.values[f"{path}weight"], self.values[f"{path}bias"], np.empty_like(mean)
         layer = self.norms[step.path]
         running = [self.buffers[f"{path}running_{what}"] for what in ("mean", "var")]
-        sums = np.empty((2, work.chunks, len(mean)))
+        sums = np.empty((2, work.used, len(mean)))
 
         def measure() -> None:
             pixels = prod(work.network.shapes[step.source][1:])
-            counts = pixels * np.clip(work.examples - LANES * np.arange(work.chunks), 0, LANES)[:, None]
+            counts = pixels * np.minimum(work.examples - LANES * np.arange(work.used), LANES)[:, None]
             number, (means, squares) = counts.sum(), sums
             mean[:] = (counts * means).sum(axis=0) / number
-            squared = np.where(counts, squares + counts * (means - mean) ** 2, 0).sum(axis=0)
+            squared = (squares + counts * (means - mean) ** 2).sum(axis=0)
             deviation[:] = 1 / np.sqrt(squared / number + layer.eps)
             scale[:] = weight * deviation
             self._track(layer, f"{path}num_batches_tracked", running, mean, squared / max(number - 1, 1))
@@ -151,7 +151,7 @@ class Steps:
         layout, source = self._layout(step.source), work.values[step.source]
         by_scale, by_shift = (self.gradients[f"{path}{what}"] for what in ("weight", "bias"))
         mean, deviation = work.moments[step.path]
-        sums = np.empty((2, work.chunks, len(mean)))
+        sums = np.empty((2, work.used, len(mean)))
 
         def add_up() -> None:
             by_shift[:], along = sums.sum(axis=1)

@@ -51,7 +51,7 @@ class Maps:
     def layout(self, examples: int) -> np.ndarray:
         """Say it as map_kernels.py takes it."""
         sizes = (self.channels, self.rows, self.columns, self.chunk, self.plane, self.row, self.at(0, 0))
-        return np.array([*sizes, self.chunks, examples], np.int64)
+        return np.array([*sizes, examples], np.int64)
 
     def zeros(self) -> Float[np.ndarray, " numbers"]:
         """Make maps of zeros; nothing else is ever written into their borders."""
@@ -64,14 +64,17 @@ class Workspace:
     def __init__(self, network: ConvolutionNetwork, examples: int):
         self.network = network
         self.chunks = -(-examples // LANES)
-        self.maps = [Maps(self.chunks, *shape, border_of(network)) for shape in network.shapes]
+        self.maps = [
+            Maps(self.chunks, *shape, border) for shape, border in zip(network.shapes, borders(network), strict=True)
+        ]
         self.values = [maps.zeros() for maps in self.maps]
         norms = {step.path: network.shapes[step.source][0] for step in network.steps if isinstance(step, BatchNorm)}
         self.moments = {path: np.empty((2, channels), np.float32) for path, channels in norms.items()}
         """Mean of a batch norm's inputs and inverse of their standard deviation, by its path."""
         units = [prod(network.shapes[step.source]) for step in network.steps if isinstance(step, Linear)]
         self.nothing = np.zeros(max([*units, *(shape[0] for shape in network.shapes)]), np.float32)
-        self.kept = np.repeat(np.array([1, 1, 0], np.float32), LANES)
+        self.kept = np.ones(2 * LANES, np.float32)
+        """Ones, then 1 for each example of a last chunk that is not full, and 0 for what fills it up."""
         self.examples = 0
         self.turns = list(turns(self))
 
@@ -79,29 +82,43 @@ class Workspace:
     def capacity(self) -> int:
         return self.chunks * LANES
 
+    @property
+    def used(self) -> int:
+        """Return how many chunks hold the present examples."""
+        return -(-self.examples // LANES)
+
     def hold(self, examples: int) -> None:
-        """Say how many examples there are, from 1 to `capacity`; the others count for nothing."""
+        """Say how many examples there are, from 1 to `capacity`."""
         self.examples = examples
-        self.kept[LANES : 2 * LANES] = np.arange(LANES) < examples % LANES
+        self.kept[LANES:] = np.arange(LANES) < examples % LANES
 
 
-def border_of(network: ConvolutionNetwork) -> tuple[int, int]:
-    """Return how many pixels of zeros around maps the convolutions and their gradients reach: rows and columns."""
-    widest = [0, 0]
-    for step in network.convolutions:
-        for axis in range(2):
-            widest[axis] = max(widest[axis], _reach(step, network, axis))
-    return widest[0], widest[1]
+def borders(network: ConvolutionNetwork) -> list[tuple[int, int]]:
+    """Return how many pixels of zeros are around the maps of each value: rows and columns.
+
+    As many as the convolutions reach that take a value, and those that make it, with its gradient. What a sum or a
+    batch norm combines pixel by pixel has the same border.
+    """
+    widest, group = np.zeros((len(network.shapes), 2), int), np.arange(len(network.shapes))
+    for step in network.steps:
+        if isinstance(step, Convolution):
+            widest[step.source] = np.maximum(widest[step.source], step.padding)
+            reach = [_gradient_reach(step, network, axis) for axis in range(2)]
+            widest[step.target] = np.maximum(widest[step.target], reach)
+        elif isinstance(step, BatchNorm | Sum):
+            for value in operands(step):
+                group[group == group[value]] = group[step.target]
+    of_groups = [widest[group == one].max(axis=0) for one in group]
+    return [(int(rows), int(columns)) for rows, columns in of_groups]
 
 
-def _reach(step: Convolution, network: ConvolutionNetwork, axis: int) -> int:
-    """How far beyond the map one convolution reads its inputs, or its gradient by outputs."""
+def _gradient_reach(step: Convolution, network: ConvolutionNetwork, axis: int) -> int:
+    """How far beyond its results a convolution reads their gradient, for the gradient by its inputs."""
     side, results = network.shapes[step.source][axis + 1], network.shapes[step.target][axis + 1]
-    stride, padding, kernel = step.stride[axis], step.padding[axis], step.kernel[axis]
-    reach = padding
+    stride, padding, reach = step.stride[axis], step.padding[axis], 0
     for first in range(min(stride, side)):
         last = (side - 1 - first) // stride
-        for tap in range(kernel):
+        for tap in range(step.kernel[axis]):
             if (first + padding - tap) % stride == 0:
                 at = (first + padding - tap) // stride
                 reach = max(reach, -at, at + last - (results - 1))

@@ -191,6 +191,21 @@ def test_layers_with_hooks_are_left_to_autograd() -> None:
     assert read_network(module, SHAPE) is None
 
 
+class NormedInEvaluation(nn.Sequential):
+    """Trains everything but its batch norm, as one does with few examples in a batch."""
+
+    def train(self, mode: bool = True) -> NormedInEvaluation:
+        super().train(mode)
+        self[1].eval()
+        return self
+
+
+def test_a_batch_norm_that_stays_in_evaluation_is_left_to_autograd() -> None:
+    layers = [nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 2)]
+    assert read_network(nn.Sequential(*layers), SHAPE) is not None
+    assert read_network(NormedInEvaluation(*layers), SHAPE) is None
+
+
 def test_shared_weights_are_left_to_autograd() -> None:
     more = nn.Conv2d(4, 4, 1)
     module = Body(lambda part, x: part.other(part.more(x)), more=more, other=nn.Conv2d(4, 4, 1))

@@ -17,8 +17,10 @@ from torch import nn
 
 from lth_core.engine import instructions
 from lth_core.engine.convolutions import layer_kernels
+from lth_core.engine.convolutions.network import BatchNorm, Sum, operands
+from lth_core.engine.convolutions.reading import read_network
 from lth_core.engine.convolutions.steps import TILE
-from lth_core.engine.convolutions.workspace import LANES
+from lth_core.engine.convolutions.workspace import LANES, borders
 from tests.support.convolutions import (
     IMAGE,
     NETWORKS,
@@ -31,7 +33,14 @@ from tests.support.convolutions import (
 )
 
 
-def compare(module: nn.Module, examples: int, density: float, capacity: int = 0, any_values: bool = False) -> None:
+def compare(
+    module: nn.Module,
+    examples: int,
+    density: float,
+    capacity: int = 0,
+    any_values: bool = False,
+    images: torch.Tensor | None = None,
+) -> None:
     """Outputs, gradients, running statistics and an evaluation of a network, but for rounding.
 
     Of `any_values`, those are left out of which rounding may decide on which side of a ReLU they are.
@@ -39,7 +48,8 @@ def compare(module: nn.Module, examples: int, density: float, capacity: int = 0,
     masks = pruned(module, density)
     network = replicate(module, masks, max(capacity, examples))
     network.outputs(100 * torch.randn(max(capacity, examples), *IMAGE), training=False)  # which may not be left
-    images, labels = torch.randn(examples, *IMAGE), torch.randint(0, 3, (examples,))
+    images = torch.randn(examples, *IMAGE) if images is None else images
+    labels = torch.randint(0, 3, (examples,))
     expected, exact = by_autograd(module, images, labels)
     if any_values:
         assume(not near_a_kink(exact))
@@ -135,6 +145,56 @@ def test_a_value_that_is_not_a_number_is_passed_on(name: str) -> None:
     evaluated = network.evaluated(images)
     assert evaluated[1].isnan().all() and evaluated[[0, 2]].isfinite().all()
     assert network.outputs(images)[1].isnan().all()
+
+
+def test_a_part_of_a_batch_costs_what_it_holds() -> None:
+    """Nothing is computed of what the memory could hold besides, forward or backward."""
+    torch.manual_seed(0)
+    module = NETWORKS["normalized"]()
+    network = replicate(module, pruned(module, 0.5), 64)
+    work = network.workspace
+    for maps, values in zip(work.maps, work.values, strict=True):
+        values[2 * maps.chunk :] = np.nan
+    outputs = network.outputs(torch.randn(17, *IMAGE))
+    gradients = fill_gradient(network, outputs, torch.randint(0, 3, (17,)))
+    assert outputs.isfinite().all() and all(gradient.isfinite().all() for gradient in gradients.values())
+    for maps, values in zip(work.maps, work.values, strict=True):
+        assert np.isfinite(values[: 2 * maps.chunk]).all() and np.isnan(values[2 * maps.chunk :]).all()
+
+
+def test_maps_have_the_borders_that_their_convolutions_reach() -> None:
+    stem = [nn.Conv2d(2, 4, 7, stride=2, padding=3), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2)]
+    body = [nn.Conv2d(4, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 4, (1, 3), padding=(0, 1))]
+    module = nn.Sequential(*stem, *body, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
+    network = read_network(module, (2, 16, 16))
+    assert network is not None
+    images, filtered, normalized, pooled, inner, outer, mean, scores = borders(network)
+    assert images == (3, 3)
+    assert filtered == normalized == (2, 2)  # how far beyond the outputs gradients are read
+    assert (pooled, inner, outer, mean, scores) == ((1, 1), (1, 1), (0, 1), (0, 0), (0, 0))
+
+
+def test_what_a_sum_adds_has_one_border() -> None:
+    network = read_network(NETWORKS["tangled"](), IMAGE)
+    assert network is not None
+    by_value = borders(network)
+    for step in network.steps:
+        if isinstance(step, BatchNorm | Sum):
+            assert len({by_value[value] for value in (step.target, *operands(step))}) == 1
+
+
+def test_of_equal_pixels_in_a_window_the_first_has_the_gradient() -> None:
+    """As in torch: images with plain backgrounds, such as MNIST's, are full of them."""
+    torch.manual_seed(0)
+    compare(NETWORKS["plain"](), 5, 0.5, images=torch.randn(5, 2, 1, 1).expand(5, *IMAGE).contiguous())
+
+
+def test_outputs_of_a_relu_pass_no_gradient_where_they_are_0() -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv2d(2, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3), nn.ReLU())
+    images = torch.randn(20, *IMAGE)
+    assert 0 < int((module(images) == 0).sum()) < 60
+    compare(module, 20, 1.0, images=images)
 
 
 def test_weights_that_the_module_freezes_are_used_and_have_no_gradient() -> None:
