@@ -24,6 +24,7 @@ from lth_core.engine.convolutions.network import (
 )
 from lth_core.engine.convolutions.reading import read_network
 from lth_core.registry import model
+from tests.support.zoo.buffers import NormedInEvaluation
 
 SHAPE = (3, 8, 8)
 
@@ -189,15 +190,6 @@ def test_layers_with_hooks_are_left_to_autograd() -> None:
     module = Body(lambda _, x: x)
     module.first.register_forward_hook(lambda *_: None)
     assert read_network(module, SHAPE) is None
-
-
-class NormedInEvaluation(nn.Sequential):
-    """Trains everything but its batch norm, as one does with few examples in a batch."""
-
-    def train(self, mode: bool = True) -> NormedInEvaluation:
-        super().train(mode)
-        self[1].eval()
-        return self
 
 
 def test_a_batch_norm_that_stays_in_evaluation_is_left_to_autograd() -> None:

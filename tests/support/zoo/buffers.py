@@ -76,6 +76,22 @@ def batch_norm_without_statistics() -> nn.Module:
     )
 
 
+class NormedInEvaluation(nn.Sequential):
+    """Trains everything but its batch norm, as one does with few examples in a batch."""
+
+    def train(self, mode: bool = True) -> NormedInEvaluation:
+        super().train(mode)
+        self[1].eval()
+        return self
+
+
+@animal
+def batch_norm_that_stays_in_evaluation() -> nn.Module:
+    return NormedInEvaluation(
+        nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)
+    )
+
+
 # ---------------------------------------------------------------- in place
 
 
