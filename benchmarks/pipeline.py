@@ -1,9 +1,9 @@
 """The default run: what it takes outside training and evaluation, and what a second core gains.
 
-Wall time of `snakemake` on config.yaml (digits) from nothing to the page, on two cores and, once, on one. Results of
-before 2026-11-29 are of an earlier default of 75 trainings of 5 seeds; now there are 150, of 5 and of 15 seeds. The
-share outside is a share of the cores' time: 1 - (training + evaluation) / (wall time x cores), as in the run's last
-line.
+Wall time of `snakemake` on config.yaml (digits) from nothing to the page, on two cores and, once, on one. Results from
+before 2026-11-29 are of an earlier default with 75 trainings of 5 seeds; now there are 150, of 5 and of 15 seeds. The
+share outside is a share of the cores' time: 1 - (training + evaluation) / (wall time x cores), as in the last line that
+the run prints.
 
     python -m benchmarks pipeline [--repetitions 2]
 """

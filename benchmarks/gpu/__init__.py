@@ -9,8 +9,8 @@ it (NVML).
 
 Fig. 4 has a dense network, 25 levels of tickets, their reinitializations (3 per seed), and both again for one-shot
 pruning: 101 trainings of 5 or 15 replicates. They are trained one after the other, for 500 iterations each, on MNIST
-where ROOT has it, on random images of its shape elsewhere. What 50,000 iterations take is the sum over the trainings of
-what each takes besides, of its iterations, and of an evaluation of 20,000 images every 100 of them.
+where ROOT has it, on random images of its shape elsewhere. The time for 50,000 iterations is a sum over
+the trainings: the fixed time of each, its iterations, and an evaluation of 20,000 images every 100 of them.
 
     make gpu
     python -m benchmarks.gpu [--root data] [--parts tests speed figure4] [--dry]
