@@ -4,9 +4,10 @@ A ticket has a task, cohort, method and level; here each has the two counterfact
 processor time of the whole `snakemake --dry-run`, including imports. docs/scale.md has larger plans.
 
 Results from before 2026-11-28 are of earlier code, which let Python look for dead objects. Compared with it in turns
-(`--dry-run --quiet`, which lists no jobs), a plan of 9,806 jobs now takes 0.68 of the time, and one of 98,006 jobs 0.66:
-68 s and 2.6 GB on an AMD EPYC (aims: 60 s and 1.5 GB, both missed). A quarter of the earlier time was the end of the
-process, which took millions of objects apart. Of what is left, about a twentieth is the project's, the rest Snakemake's.
+(`--dry-run --quiet`, which lists no jobs), a plan of 9,806 jobs now takes 0.68 of the time, and one of 98,006 jobs
+0.66: 68 s and 2.6 GB on an AMD EPYC (aims: 60 s and 1.5 GB, both missed). A quarter of the earlier time was the end of
+the process, which took millions of objects apart. Of what is left, about a twentieth is the project's, the rest
+Snakemake's.
 
     python -m benchmarks plan [--repetitions 2]
 """
