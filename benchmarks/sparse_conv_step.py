@@ -3,8 +3,8 @@
 The project's loop (`lth_core.training.loop.train`, from its data file, float32) trains a pruned network as it does by
 default, and as a masked dense one. Every measurement runs in a new process, which inherits the data; the two take
 turns. Times are processor times; memory is the most that training adds to what the process holds with all kernels
-imported. Masks are random and equally dense in all layers but the output layer and shortcuts, which are not pruned. The images
-are CIFAR-10's if ROOT has them, otherwise random ones of the same shape.
+imported. Masks are random and equally dense in all layers but the output layer and shortcuts, which are not pruned. The
+images are CIFAR-10's if ROOT has them, otherwise random ones of the same shape.
 
     python -m benchmarks sparse_conv_step [--root data] [--repetitions 3]
 """

@@ -45,7 +45,7 @@ class Design(Study):
     shrink: Annotated[float, Field(gt=0, le=1)] = 0.6
     """What shrink-and-perturb multiplies the trained weights by."""
     noise: Annotated[float, Field(ge=0)] = 0.01
-    """What it multiplies the fresh initialization by that it adds to them."""
+    """What shrink-and-perturb multiplies the fresh initialization by before adding it to the weights."""
 
     _rising = field_validator("levels")(rising)
 
