@@ -52,7 +52,7 @@ def test_the_document_has_the_results_of_every_benchmark(name: str) -> None:
     for results in processors:
         processor, *lines = results.splitlines()
         values = [line for line in lines if line.startswith("| ") and " ---" not in line][1:]
-        assert len(values) > 3 and all(re.search(r"\| [\d.,]+( s| MB|%)? \|", line) for line in values)
+        assert len(values) > 3 and all(re.search(r"\| [\d.,]+( s| MB| points|%)? \|", line) for line in values)
         ran_on = rf"`python -m benchmarks {name}`, \d{{4}}-\d\d-\d\d: {re.escape(processor)} .*cores.*Python.*PyTorch"
         assert any(re.match(ran_on, line) for line in lines)
 
