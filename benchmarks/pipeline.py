@@ -1,7 +1,7 @@
 """The default run: what it takes outside training and evaluation, and what a second core gains.
 
 Wall time of `snakemake` on config.yaml (digits) from nothing to the page, on two cores and, once, on one. Results from
-before 2026-11-29 are of an earlier default with 75 trainings of 5 seeds; now there are 150, of 5 and of 15 seeds. The
+before 2026-11-29 are of an earlier default with 75 trainings of 5 seeds; now there are 150, of 5 and of 20 seeds. The
 share outside is a share of the cores' time: 1 - (training + evaluation) / (wall time x cores), as in the last line that
 the run prints.
 
