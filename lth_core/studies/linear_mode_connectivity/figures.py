@@ -57,8 +57,20 @@ def _paths_caption(view: View) -> str:
         "are trained on with different data orders, from one end (α = 0) to the other (α = 1). Left: dense network "
         f"(section 3); then subnetworks found by {_pruning(view)} and rewound to step k (section 4). The barrier is "
         f"{_barrier(view, 'the line')}: between ends of unequal {error} it is at least half of their difference, even "
-        f"on a line that falls or dips. {_statistics(view)}"
+        f"on a line that falls or dips. {_statistics(view)}{_undrawn(view)}"
     )
+
+
+def _splits(view: View) -> list[str]:
+    """List the splits that are drawn: a training error that is 0 on all lines shows nothing."""
+    training = view.paths.loc[view.paths["split"] == "train", "error"]
+    perfect = view.metric.percent and (training == 0).all()
+    return [split for split in SPLITS if split == "test" or not perfect]
+
+
+def _undrawn(view: View) -> str:
+    """Say of training errors that are not drawn what they are."""
+    return "" if "train" in _splits(view) else f" The training {view.metric.error} is 0 on all lines and not drawn."
 
 
 def _barrier(view: View, line: str) -> str:
@@ -89,7 +101,7 @@ def _statistics(view: View) -> str:
 def _paths(view: View) -> Figure:
     """Draw a column for the dense network and one per level, a row per split and statistics; one curve per k."""
     columns = [(DENSE, 0), *((TICKET, level) for level in view.levels())]
-    rows = [(split, statistics) for statistics in view.statistics() for split in SPLITS]
+    rows = [(split, statistics) for statistics in view.statistics() for split in _splits(view)]
     figure, axes = panels(len(columns), len(rows), height=2.0)
     colours = dict(zip(view.study.steps, ramp(len(view.study.steps)), strict=True))
     for row, (split, statistics) in zip(axes, rows, strict=True):

@@ -45,6 +45,21 @@ def test_a_level_where_a_seed_diverged_does_not_match() -> None:
     assert view(table).last_matching("ticket", 20) == 2
 
 
+@pytest.mark.parametrize(("error", "rows"), [(0.0, 1), (1e-4, 2), (np.nan, 2)])
+def test_a_training_error_that_is_0_on_all_lines_is_said_and_not_drawn(error: float, rows: int) -> None:
+    table = known_instability()
+    paths = known_paths(table)
+    trained = paths["split"] == "train"
+    paths.loc[trained, "error"] = 0.0
+    paths.loc[paths[trained].index[-1], "error"] = error
+    (drawing,) = (
+        one for one in study().figures(config(), {"instability": table, "paths": paths}) if one.name == "paths-digits"
+    )
+    labels = [axes.get_ylabel() for axes in drawing.draw().axes if axes.get_ylabel()]
+    assert labels == ["test error (%)", "training error (%)"][:rows]
+    assert (" The training error is 0 on all lines and not drawn." in drawing.caption) == (rows == 1)
+
+
 @pytest.fixture(scope="module", params=[("interpolated",), ("interpolated", "estimated")], ids=["plain", "batch-norm"])
 def drawn(request: pytest.FixtureRequest) -> list[tuple[Drawing, list[Axes]]]:
     """Every figure's drawing and panels, of a network without and with batch norm."""
