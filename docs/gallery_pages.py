@@ -62,7 +62,7 @@ def add(
     claims = [row | {key: float(row[key]) for key in NUMBERS} for row in rows]
     folder.mkdir(exist_ok=True)
     parts, studies = [], {}
-    for study in dict.fromkeys(claim["study"] for claim in claims):
+    for study in dict.fromkeys([*(claim["study"] for claim in claims), *drawn(run, name, without)]):
         of_study = [claim for claim in claims if claim["study"] == study]
         captions = json.loads(read_bytes(captions_file(str(run / "reports"), name, study)))
         picked = [figure.partition("/")[2] for figure in chosen if figure.startswith(f"{study}/")]
@@ -83,12 +83,20 @@ def add(
     (folder / f"{name}.md").write_text(f"---\n{front}---\n\n{page}\n", encoding="utf-8")
 
 
+def drawn(run: Path, name: str, without: Sequence[str]) -> list[str]:
+    """Name the studies that have figures in a run, those that claim nothing, too."""
+    captions = {study: captions_file(str(run / "reports"), name, study) for study in registry.study.names()}
+    return [study for study, path in captions.items() if Path(path).exists() and study not in without]
+
+
 def section(study: str, pictures: Mapping[str, Mapping[str, str]], claims: Sequence[Mapping[str, Any]]) -> str:
     """Markdown: a study's title, its figures with their captions and what is seen in them, and its claims."""
     registered: Any = registry.study.get(study)
     lines = [f'<a id="{study}"></a>', f"## {registered.title}", f"{registered.citation}. Study `{study}`."]
     for picture, words in pictures.items():
         lines += [f"![{alt(words['seen'])}]({picture})", f"*{words['caption']}*"]
+    if not claims:
+        lines.append("This study measures, and claims nothing.")
     for task in dict.fromkeys(claim["task"] for claim in claims):
         rows = [row(claim) for claim in claims if claim["task"] == task]
         lines += [
@@ -158,7 +166,12 @@ def count_verdicts(verdicts: Iterable[str]) -> dict[str, int]:
 
 
 def counts(entry: Mapping[str, Any]) -> tuple[str, ...]:
-    """The numbers of verdicts of each kind and, where it is another one, what Holm's correction leaves of it."""
+    """The numbers of verdicts of each kind and, where it is another one, what Holm's correction leaves of it.
+
+    Dashes for a study that claims nothing.
+    """
+    if not any(entry["verdict"].values()):
+        return ("–",) * len(VERDICTS)
     pairs = [(entry["verdict"][verdict], entry["verdict_holm"][verdict]) for verdict in VERDICTS]
     return tuple(f"{plain}" if plain == left else f"{plain} ({left})" for plain, left in pairs)
 

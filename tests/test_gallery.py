@@ -93,6 +93,17 @@ def test_a_page_has_the_figure_and_the_numbers_of_the_run(run: Path, tmp_path: P
     assert (folder / "config-frankle2019.png").stat().st_size <= gallery_pages.LARGEST
 
 
+def test_a_study_that_claims_nothing_has_its_figure(run: Path, tmp_path: Path) -> None:
+    write_table(claims_file(str(run / "results"), "config"), [*CLAIM_COLUMNS, "p_holm", "verdict_holm"], [])
+    folder = tmp_path / "gallery"
+    gallery_pages.add("config", run, FACTS, [], folder)
+    gallery_pages.index(folder)
+    page = (folder / "config.md").read_text()
+    assert page.index("*Accuracy of tickets.*") < page.index("This study measures, and claims nothing.")
+    row = "| [LeNet on digits](config.md#frankle2019) | – | – | – | `make figures` |"
+    assert row in (folder / "index.md").read_text()
+
+
 def test_figures_of_what_is_contradicted_are_shown_too(run: Path, tmp_path: Path) -> None:
     columns = [*CLAIM_COLUMNS, "p_holm", "verdict_holm"]
     rows = [

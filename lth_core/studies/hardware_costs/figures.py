@@ -92,12 +92,13 @@ def _against(
     label: str,
 ) -> Figure:
     figure, axes = panels(len(titles), width=3.8, height=3.2)
-    methods = study.compared(task)
+    colours = study_colours(study)
     shown = [form for form in forms if rows.loc[rows["form"] == form, list(titles)].notna().any(axis=None)]
     for panel, (column, title) in zip(axes[0], titles.items(), strict=True):
         reference(panel, rows.loc[rows["method"] == DENSE, "metric"])
         threshold(panel, 1, "as the dense network", vertical=True)
-        for method, colour in zip(methods, series(len(methods)), strict=True):
+        for method in study.compared(task):
+            colour = colours[method]
             panel.plot([], [], color=colour, linewidth=3, label=method)
             for form in shown:
                 _points(panel, rows[(rows["method"] == method) & (rows["form"] == form)], column, form, colour)
@@ -110,6 +111,12 @@ def _against(
         metric_axis(panel.yaxis, metric, f"test {metric.label}")
     legend(figure)
     return figure
+
+
+def study_colours(study: Design) -> dict[str, str]:
+    """Return the colour of every method, which is the same in the figures of all tasks."""
+    methods = list(dict.fromkeys(method for task in study.tasks for method in study.compared(task)))
+    return dict(zip(methods, series(len(methods)), strict=True))
 
 
 def _points(axes: Axes, rows: pd.DataFrame, column: str, form: str, colour: str) -> None:

@@ -16,7 +16,7 @@ from lth_core.storage.runs import Run
 from lth_core.storage.tables import write_table
 from lth_core.storage.tensors import write_tensors
 from lth_core.studies.hardware_costs import HardwareCosts
-from lth_core.studies.hardware_costs.figures import FORMS, left_out
+from lth_core.studies.hardware_costs.figures import FORMS, left_out, study_colours
 from lth_core.studies.hardware_costs.tables import COLUMNS
 
 RECIPE = {
@@ -136,6 +136,12 @@ def test_figures_are_those_that_were_promised_and_show_the_forms_that_there_are(
     lines = [list(line.get_xdata()) for line in left.get_lines()]
     assert [0.5, 0.25, 0.125] in lines and [1, 1, 1] in lines
     assert counts.draw().axes[0].get_title() == "operations"
+
+
+def test_a_method_has_one_colour_in_the_figures_of_all_tasks() -> None:
+    several = study(tasks={"mini": "weights", "other": "groups"}, compare={"mini": ["groups"], "other": ["channels"]})
+    colours = study_colours(several)
+    assert list(colours) == ["weights", "groups", "channels"] and len(set(colours.values())) == 3
 
 
 def test_there_is_no_claim_about_times(table: pd.DataFrame) -> None:
