@@ -14,7 +14,7 @@ from lth_core.config import HOW_TO_COMPUTE, Config, seeds_of
 from lth_core.drawing.figures import images
 from lth_core.drawing.words import describe
 from lth_core.report.images import image_uri
-from lth_core.report.overview import short_citation
+from lth_core.report.overview import study_names
 from lth_core.storage.files import write_text
 from lth_core.storage.tables import write_table
 from lth_core.tasks.metrics import metric_of
@@ -62,8 +62,7 @@ def study_pair(name: str, runs: Sequence[RecordedRun], matched: Sequence[Pair]) 
         for one in shared_curves(name, table, runs[0].table(name, table), runs[1].table(name, table))
     ]
     of_study = [pair for pair in matched if pair.claim["study"] == name]
-    label = short_citation(study.citation, study.title)
-    return StudyPair(name, label, study.title, of_study, [drawn(one, config) for one in curves])
+    return StudyPair(name, *study_names(study.citation, study.title), of_study, [drawn(one, config) for one in curves])
 
 
 def drawn(curves: Curves, config: Config) -> CurvesEntry:

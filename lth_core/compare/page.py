@@ -31,11 +31,11 @@ class CurvesEntry:
 
 @dataclass(frozen=True)
 class StudyPair:
-    """A study that both runs have: how lists call it, its title, claims and figures."""
+    """A study that both runs have: how lists call it, what they say beside it, its claims and figures."""
 
     name: str
     label: str
-    title: str
+    besides: str
     pairs: Sequence[Pair]
     figures: Sequence[CurvesEntry]
 

@@ -27,6 +27,15 @@ def short_citation(citation: str, title: str) -> str:
     return f"{names[0]} et al., {venue}" if len(names) > 2 else f"{' & '.join(names)}, {venue}"
 
 
+def study_names(citation: str, title: str) -> tuple[str, str]:
+    """Return what lists call a study, and what they say beside it: the paper, and its title.
+
+    Of a study after a survey, the title comes first: several of them can be after the same one.
+    """
+    short = short_citation(citation, title)
+    return (title, short) if short.startswith("After ") else (short, title)
+
+
 def anchored(study: str, claims: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Add to claims `id`, by which links find them, and `clarity`, by which they are sorted."""
     return [

@@ -24,7 +24,7 @@ from lth_core.report.costs import CostLine
 from lth_core.report.images import LARGEST_PLAIN, PACKED, packed
 from lth_core.report.methods import choice_words, method_words
 from lth_core.report.numbers import claim_numbers, decimals, interval_bar, number, ratio, values_by_seed
-from lth_core.report.overview import VERDICTS, anchored, short_citation, sorted_marks
+from lth_core.report.overview import VERDICTS, anchored, sorted_marks, study_names
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -64,8 +64,13 @@ class StudyEntry:
 
     @property
     def label(self) -> str:
-        """Return the name by which lists call the paper."""
-        return short_citation(self.citation, self.title)
+        """Return the name by which lists call the study."""
+        return study_names(self.citation, self.title)[0]
+
+    @property
+    def besides(self) -> str:
+        """Return what lists say beside it."""
+        return study_names(self.citation, self.title)[1]
 
 
 def render(

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from lth_core.analysis.claims import Replicate
-from lth_core.report.overview import anchored, clarity, short_citation, sorted_marks
+from lth_core.report.overview import anchored, clarity, short_citation, sorted_marks, study_names
 from lth_core.report.page import TEMPLATES
 from tests.support.pages import claim, invented_page
 
@@ -26,6 +26,14 @@ from tests.support.pages import claim, invented_page
 )
 def test_a_paper_is_called_by_its_first_author_and_venue_or_by_its_title(citation: str, short: str) -> None:
     assert short_citation(citation, "The title") == short
+
+
+def test_studies_after_one_survey_are_told_apart_by_their_titles() -> None:
+    assert study_names("Frankle & Carbin, ICLR 2019.", "The title") == ("Frankle & Carbin, ICLR 2019.", "The title")
+    assert study_names("After Liu et al., A Survey, 2024", "Do tickets exist?") == (
+        "Do tickets exist?",
+        "After Liu et al., 2024",
+    )
 
 
 def test_clarity_counts_halves_of_the_interval_and_is_unknown_without_one() -> None:
