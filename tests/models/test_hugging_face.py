@@ -305,7 +305,7 @@ def test_weights_of_another_config_are_refused_instead_of_drawn(
 
 def test_weights_that_are_no_numbers_are_one_line(folder: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(folder, tmp_path / "copy")
-    weights = load_file(copy / "model.safetensors")
+    weights = load_file(folder / "model.safetensors")
     name = "bert.encoder.layer.0.output.dense.weight"
     weights[name][0, 0] = float("nan")
     save_file(weights, copy / "model.safetensors", {"format": "pt"})
@@ -324,10 +324,9 @@ def test_layers_that_the_config_does_not_count_are_refused_instead_of_left_out(t
 
 def test_weights_of_a_model_without_head_and_pooler_are_taken(folder: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(folder, tmp_path / "copy")
-    safetensors = pytest.importorskip("safetensors.torch")
-    weights = safetensors.load_file(copy / "model.safetensors")
+    weights = load_file(folder / "model.safetensors")  # not of the copy: before 0.8 they change with their file
     kept = {name: value for name, value in weights.items() if "pooler" not in name and "classifier" not in name}
-    safetensors.save_file(kept, copy / "model.safetensors", metadata={"format": "pt"})
+    save_file(kept, copy / "model.safetensors", metadata={"format": "pt"})
     built = build(copy).state_dict()
     assert all((built[f"network.{name}"] == value).all() for name, value in kept.items())
 
