@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pandas as pd
 
 from lth_core.analysis.measurements import nearest_level
@@ -20,7 +18,7 @@ def percent(rows: pd.DataFrame, level: int) -> str:
     return spanned(density(rows, level))
 
 
-def levels_between(rows: pd.DataFrame, high: float, low: float) -> Sequence[int]:
+def levels_between(rows: pd.DataFrame, high: float, low: float) -> list[int]:
     """List the levels from the one nearest to density `high` to the one nearest to `low`; none if either is missing."""
     first, last = nearest_level(rows, high), nearest_level(rows, low)
     if first is None or last is None:
