@@ -15,11 +15,11 @@ from functools import partial
 from pathlib import Path
 from statistics import mean, stdev
 
-import numpy as np
 import torch
 from torch import nn
 
 from benchmarks.rows import Row, in_new_process
+from benchmarks.sparse_conv_step import masks
 from lth_core.config import Initialization, Recipe
 from lth_core.data.reading import open_data
 from lth_core.data.sets.digits import digits
@@ -27,7 +27,6 @@ from lth_core.engine.batch_norm import precise
 from lth_core.engine.convolutions import choice
 from lth_core.jobs.support.trainings import prepare
 from lth_core.models.initialization import initialize_cohort
-from lth_core.models.layers import prunable_layers
 from lth_core.planning import catalogue
 from lth_core.registry import model
 from lth_core.storage.tensors import write_tensors
@@ -52,9 +51,8 @@ def accuracies(data: str, seeds: list[int], dense: bool) -> list[float]:
     prepare(torch.device("cpu"))
     recipe = Recipe(optimizer=SGD, batch_size=64, steps=STEPS, evaluate_every=STEPS)
     task = build_task(precise(network()), open_data(data), recipe, torch.device("cpu"))
-    weights, random = initialize_cohort(partial(network), Initialization(), seeds), np.random.default_rng(0)
-    layers = [name for name, kind in prunable_layers(task.module, SHAPE).items() if kind != "output"]
-    mask = {name: random.random(weights[name].shape) < DENSITY for name in layers if "shortcut" not in name}
+    weights = initialize_cohort(network, Initialization(), seeds)
+    mask = masks(task.module, DENSITY, SHAPE, len(seeds))
     state = start_state(task, {name: value * mask.get(name, 1) for name, value in weights.items()}, mask)
     if bool(state.cohort.convolutions) == dense:
         raise RuntimeError("the other path was taken")

@@ -69,12 +69,12 @@ class Spent:
     memory: float
 
 
-def masks(module: nn.Module, density: float) -> Tensors:
-    """Random masks (1, ...) of all layers but the output layer and shortcuts."""
+def masks(module: nn.Module, density: float, shape: tuple[int, ...] = SHAPE, replicates: int = 1) -> Tensors:
+    """Random masks (R, ...) of all layers but the output layer and shortcuts."""
     random, weights = np.random.default_rng(0), dict(module.named_parameters())
-    layers = [name for name, kind in prunable_layers(module, SHAPE).items() if kind != "output"]
+    layers = [name for name, kind in prunable_layers(module, shape).items() if kind != "output"]
     pruned = [name for name in layers if "shortcut" not in name]
-    return {name: random.random((1, *weights[name].shape)) < density for name in pruned}
+    return {name: random.random((replicates, *weights[name].shape)) < density for name in pruned}
 
 
 def spent(contest: SparseContest, data: str, density: float, dense: bool) -> Spent:

@@ -210,7 +210,7 @@ def test_a_network_that_torch_cannot_export_is_one_line_with_its_cause(
         export_onnx(module, SHAPE, tmp_path / "ticket.onnx")
     assert not set("\n\x1b") & set(str(caught.value)) and not any(tmp_path.iterdir())
     assert capfd.readouterr() == ("", "")
-    assert not [record for record in caplog.records if record.levelno > logging.DEBUG]  # torch 2.14 traces below that
+    assert {record.name for record in caplog.records} <= {"torch.__trace"}  # of torch 2.14, which no terminal shows
     caplog.clear()
     logging.getLogger("torch").warning("heard")
     assert caplog.messages == ["heard"]

@@ -133,6 +133,7 @@ class TaskClaims(TaskSheet):
         if level is None or metric.selects:
             return
         dense = per_seed(select_dense(self.tables["measurements"], self.task), "metric")[0]
+        controls = {name: per_seed(self.rows(name), "metric") for name in self.study.controls}
         self.sheet.match(
             f"Two thirds of the weights go without loss (within {metric.tolerance}): tickets "
             f"{with_weights(level_densities(rows)[level])} match or {metric.directed('exceed', 'undercut')} the dense "
@@ -141,8 +142,8 @@ class TaskClaims(TaskSheet):
             f"test {metric.label} at the end of training, {metric.minus('ticket', 'dense')}",
             metric.gain(per_seed(rows, "metric")[level], dense),
             {
-                NOUNS.get(control, f"branch '{control}'"): metric.gain(values[level], dense)
-                for control, values in ((name, per_seed(self.rows(name), "metric")) for name in self.study.controls)
+                NOUNS.get(name, f"branch '{name}'"): metric.gain(values[level], dense)
+                for name, values in controls.items()
                 if level in values
             },
         )
