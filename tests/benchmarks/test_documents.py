@@ -85,6 +85,50 @@ def test_the_document_has_the_targets() -> None:
         assert re.search(rf"\| {re.escape(target)}: (met|missed) \|", text), target
 
 
+STEP = "masked dense / kept weights alone"
+OF_AIMS = {
+    "dense LeNet, batch 128": ["linear_step: ordinary loop / dense step, batch 128"],
+    "LeNet with 5%": [f"linear_step: step, batch 60, density 0.05: {STEP}"],
+    "a dense step of LeNet": [
+        "linear_step: dense step, batch 128 / its matrix products alone (the faster of torch.mm and oneDNN)"
+    ],
+    "ResNet-20 with 5% and 10%": [
+        f"sparse_conv_step: ResNet-20, batch 128, {share} of the weights: a step" for share in ("5%", "10%")
+    ],
+    "Conv-2 with 5%": [
+        "sparse_conv_step: Conv-2, batch 60, 5% of the weights: a step",
+        "sparse_conv_step: VGG-16, batch 64, 3% of the weights: a step",
+    ],
+    "ResNet-20 with half": ["channels: ResNet-20, batch 128, 50% of the channels / dense"],
+    "12 levels of ResNet-20": [
+        f"conv_chain: 12 levels that prune {share} each: the chain / masked dense" for share in ("20%", "36%")
+    ],
+}
+"""Beginning of an aim -> the benchmarks and measures that it is about."""
+
+
+def measured(benchmark: str, processor: str) -> dict[str, tuple[float, str]]:
+    """Measure -> median on one processor, and whether the target was met."""
+    results = sections()[benchmark].partition(f"\n\n### {processor}")[2].partition("\n\n### ")[0]
+    rows = re.findall(r"^\| (.+?) \| ([\d.]+) \| .* \| (.*) \|$", results, re.MULTILINE)
+    return {measure: (float(median), verdict.rpartition(" ")[2]) for measure, median, verdict in rows}
+
+
+@pytest.mark.parametrize("aim", OF_AIMS)
+def test_the_table_of_aims_has_the_medians_and_verdicts_of_the_last_runs(aim: str) -> None:
+    table_of_aims = (ROOT / "docs/benchmarks.md").read_text().partition("## Aims")[2].partition("\n\n## ")[0]
+    ((*cells, verdict),) = re.findall(rf"^\| {aim}.*? \| (.*?) \| (.*?) \| (\w+) \|$", table_of_aims, re.MULTILINE)
+    met = set()
+    for processor, cell in zip(("AMD EPYC", "Intel"), cells, strict=True):
+        named = [measure.split(": ", 1) for measure in OF_AIMS[aim]]
+        rows = [row for benchmark, measure in named if (row := measured(benchmark, processor).get(measure))]
+        said = re.findall(r"\d+\.\d+", cell)
+        digits = [len(text.partition(".")[2]) for text in said]
+        assert said == [f"{median:.{places}f}" for places, (median, _) in zip(digits, rows, strict=True)]
+        met |= {verdict for _, verdict in rows}
+    assert verdict == ("met" if met == {"met"} else "missed")
+
+
 def test_a_row_compares_its_median_with_its_target() -> None:
     values = [7.0, 9.0, 7.9]
     slow = Row("speed", values, at_least=8)
