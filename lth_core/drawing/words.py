@@ -17,6 +17,8 @@ from lth_core.metrics import counted
 
 MOST = 6
 """Panels, and lines or rows of a panel, that are described; of others the number is given."""
+IN_WORDS_ONLY = "_: "
+"""Begins the label of a line of which the legend has the colour and the marker as entries of their own."""
 NOTHING = 1e-6
 """The part of an axis that is as good as no length."""
 
@@ -87,19 +89,28 @@ def _extremes(fields: np.ndarray) -> str:
 
 
 def _labelled_lines(axes: Axes) -> list[str]:
-    """Say of each line in the legend where it begins and ends."""
+    """Say of each line that has a name where it begins and ends."""
     described = []
     for line in axes.lines:
         label = str(line.get_label())
         x, y = np.asarray(line.get_xydata(), dtype=float).T
         known = np.isfinite(x) & np.isfinite(y)
-        if label.startswith("_") or known.sum() < 2:
+        if label.startswith(IN_WORDS_ONLY) and known.any():
+            described.append(f"{_plain(label.removeprefix(IN_WORDS_ONLY))} {_ends(axes, x[known], y[known])}")
+        elif label.startswith("_") or known.sum() < 2:
             continue
-        if label.endswith("diverged"):  # crosses, on the line of the others
+        elif label.endswith("diverged"):  # crosses, on the line of the others
             described.append(_plain(label))
-            continue
-        described.append(f"{_plain(label)} {_course(axes, x[known], y[known])}")
+        else:
+            described.append(f"{_plain(label)} {_course(axes, x[known], y[known])}")
     return described
+
+
+def _ends(axes: Axes, x: np.ndarray, y: np.ndarray) -> str:
+    """Say where the leftmost and the rightmost point of a line are."""
+    ends = (int(x.argmin()), int(x.argmax()))
+    first, last = (f"{_value(axes.yaxis, y[end])} at {_value(axes.xaxis, x[end])}" for end in ends)
+    return first if len(x) == 1 else f"from {first} to {last}"
 
 
 def _course(axes: Axes, x: np.ndarray, y: np.ndarray) -> str:

@@ -9,7 +9,7 @@ from lth_core.drawing.axes import density_axis, percent_axis
 from lth_core.drawing.figures import legend, panels
 from lth_core.drawing.heatmaps import heatmaps
 from lth_core.drawing.sheets import sheet
-from lth_core.drawing.words import MOST, describe
+from lth_core.drawing.words import IN_WORDS_ONLY, MOST, describe
 
 
 def test_lines_go_from_left_to_right_in_the_units_of_their_axes() -> None:
@@ -31,6 +31,21 @@ def test_lines_go_from_left_to_right_in_the_units_of_their_axes() -> None:
         "80. Panel 2: 10^-3 step against layer; from left to right, steps from 1 to 12,000; the last but one at 4; "
         "dense at 70."
     )
+
+
+def test_lines_whose_colour_and_marker_the_legend_explains_apart_are_described_by_both() -> None:
+    figure, ((axes,),) = panels()
+    axes.plot([], [], color="#112233", label="imp")
+    axes.plot([], [], marker="s", label="sparse kernels")
+    axes.plot([0.9, 0.2], [95, 93], "s", color="#112233", label=f"{IN_WORDS_ONLY}imp, sparse kernels,")
+    axes.plot([0.4], [94], "o", color="#112233", label=f"{IN_WORDS_ONLY}imp, smaller layers,")
+    axes.set(xlabel="latency", ylabel="accuracy")
+    legend(figure)
+    assert describe(figure) == (
+        "Figure: accuracy against latency; from left to right, imp, sparse kernels, from 93 at 0.2 to 95 at 0.9; "
+        "imp, smaller layers, 94 at 0.4."
+    )
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["imp", "sparse kernels"]
 
 
 def test_named_rows_have_marks_by_the_legend_and_the_lines_through_them() -> None:

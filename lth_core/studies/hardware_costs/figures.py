@@ -16,6 +16,7 @@ from lth_core.drawing.axes import metric_axis
 from lth_core.drawing.colours import NEUTRAL, series
 from lth_core.drawing.figures import legend, panels
 from lth_core.drawing.lines import reference, threshold
+from lth_core.drawing.words import IN_WORDS_ONLY
 from lth_core.metrics import Metric, counted
 from lth_core.storage.runs import DENSE
 from lth_core.studies.base import Drawing
@@ -93,6 +94,7 @@ def _against(
 ) -> Figure:
     figure, axes = panels(len(titles), width=3.8, height=3.2)
     colours = study_colours(study)
+    names = {form: KEPT if form == "sparse" and forms is COUNTED else FORMS[form][0] for form in forms}
     shown = [form for form in forms if rows.loc[rows["form"] == form, list(titles)].notna().any(axis=None)]
     for panel, (column, title) in zip(axes[0], titles.items(), strict=True):
         reference(panel, rows.loc[rows["method"] == DENSE, "metric"])
@@ -101,11 +103,11 @@ def _against(
             colour = colours[method]
             panel.plot([], [], color=colour, linewidth=3, label=method)
             for form in shown:
-                _points(panel, rows[(rows["method"] == method) & (rows["form"] == form)], column, form, colour)
+                points = rows[(rows["method"] == method) & (rows["form"] == form)]
+                _points(panel, points, column, form, colour, f"{IN_WORDS_ONLY}{method}, {names[form]},")
         for form in shown:
-            name, marker, line = FORMS[form]
-            name = KEPT if form == "sparse" and forms is COUNTED else name
-            panel.plot([], [], marker=marker, linestyle=line, color=NEUTRAL, label=name)
+            _, marker, line = FORMS[form]
+            panel.plot([], [], marker=marker, linestyle=line, color=NEUTRAL, label=names[form])
         panel.set_title(title)
         _relative_axis(panel, label)
         metric_axis(panel.yaxis, metric, f"test {metric.label}")
@@ -119,7 +121,7 @@ def study_colours(study: Design) -> dict[str, str]:
     return dict(zip(methods, series(len(methods)), strict=True))
 
 
-def _points(axes: Axes, rows: pd.DataFrame, column: str, form: str, colour: str) -> None:
+def _points(axes: Axes, rows: pd.DataFrame, column: str, form: str, colour: str, label: str) -> None:
     """Draw the levels of a method in one form: means over the seeds that have this form."""
     points = [
         (group[column].mean(), *mean_interval(group["metric"]))
@@ -129,7 +131,7 @@ def _points(axes: Axes, rows: pd.DataFrame, column: str, form: str, colour: str)
         return
     x, y, low, high = np.array(points).T
     _, marker, line = FORMS[form]
-    axes.plot(x, y, marker=marker, linestyle=line, color=colour, markersize=4, linewidth=0.9)
+    axes.plot(x, y, marker=marker, linestyle=line, color=colour, markersize=4, linewidth=0.9, label=label)
     bounded = np.isfinite(low) & np.isfinite(high)
     axes.vlines(x[bounded], low[bounded], high[bounded], color=colour, linewidth=0.7, alpha=0.5)
 

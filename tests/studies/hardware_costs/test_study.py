@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from lth_core.config import Config
+from lth_core.drawing.words import describe
 from lth_core.engine.forms import Cost
 from lth_core.jobs.costs import COLUMNS as COST_COLUMNS
 from lth_core.storage.runs import Run
@@ -135,7 +136,9 @@ def test_figures_are_those_that_were_promised_and_show_the_forms_that_there_are(
     assert FORMS["csr"][0] not in labels and FORMS["2:4"][0] not in labels
     lines = [list(line.get_xdata()) for line in left.get_lines()]
     assert [0.5, 0.25, 0.125] in lines and [1, 1, 1] in lines
-    assert counts.draw().axes[0].get_title() == "operations"
+    operations = counts.draw()
+    assert operations.axes[0].get_title() == "operations"
+    assert "weights, what the mask keeps, from" in describe(operations)
 
 
 def test_a_method_has_one_colour_in_the_figures_of_all_tasks() -> None:
