@@ -27,14 +27,14 @@ class Progress:
         self._started = clock()
         self._said: float | None = None
 
-    def report(self, step: int, text: str = "") -> None:
-        """Report that `step` steps are done, and `text`, unless a line was written within the interval."""
+    def report(self, step: int, describe: Callable[[], str] = str) -> None:
+        """Report that `step` steps are done, and a description, unless a line was written within the interval."""
         now = self._clock()
         last = step >= self._total
         if not last and self._said is not None and now - self._said < self._interval:
             return
         self._said = now
-        line = f"step {step}/{self._total} {text}".rstrip()
+        line = f"step {step}/{self._total} {describe()}".rstrip()
         if last:
             line += f", {now - self._started:.1f} s"
         self._write(line, last)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import partial
 
 from lth_core.runtime.progress import Progress
 
@@ -27,7 +28,7 @@ def run(stream: io.StringIO, seconds_per_step: float, steps: int) -> str:
     progress = Progress(steps, interval=3.0, stream=stream, clock=clock)
     for step in range(1, steps + 1):
         clock.seconds += seconds_per_step
-        progress.report(step, f"validation accuracy {90 + step}%")
+        progress.report(step, partial("validation accuracy {}%".format, 90 + step))
     return stream.getvalue()
 
 

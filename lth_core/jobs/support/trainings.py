@@ -196,11 +196,11 @@ def train_resumably(
     if resume.restore(state):
         print(f"resumed at step {state.step}", flush=True)
     agree(task.share, state.step, "the step that they resume at")
-    progress, evaluations = Progress(last), Evaluations(task.recipe.evaluate_every, last)
+    progress, evaluations = Progress(last, interval=5.0), Evaluations(task.recipe.evaluate_every, last)
 
     def report(state: TrainingState) -> None:
-        if state.step > state.first_step and state.step % task.recipe.evaluate_every == 0:
-            progress.report(state.step, latest_metric(state))
+        if state.step > state.first_step:
+            progress.report(state.step, lambda: latest_metric(state))
 
     def save(state: TrainingState) -> None:
         if task.share.first and state.step > state.first_step:  # what has not begun needs no state to resume from
@@ -215,14 +215,15 @@ def train_resumably(
 
 
 def latest_metric(state: TrainingState) -> str:
-    """Describe the task's first metric on validation data, averaged over replicates, for the progress line."""
+    """Describe the task's first metric on validation data when it was last measured, averaged over replicates."""
     metric, rows = state.cohort.task.metrics[0], state.history[-3 * state.cohort.size :]
     values = [float(row[metric.name]) for row in rows if row["split"] == "validation"]
     known = [value for value in values if math.isfinite(value)]
     words = [f"validation {metric.label} {metric.text(float(np.mean(known)))}"] if known else []
     lost = len(values) - len(known)
     words += [f"{lost} of {len(values)} diverged"] if lost else []
-    return ", ".join(words)
+    earlier = rows and rows[-1]["step"] < state.step
+    return ", ".join(words) + (f" at step {rows[-1]['step']:,}" if words and earlier else "")
 
 
 def write_history(path: Path, rows: list[dict[str, Any]], seeds: Sequence[int], draws: int) -> None:
