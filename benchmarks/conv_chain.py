@@ -3,7 +3,7 @@
 The chain runs as it does by default, on the kept weights alone from some level on, and as masked dense trainings
 throughout. Both are `snakemake` from nothing to the ticket of level 12: 13 trainings of 100 steps of 128 random images
 of CIFAR-10's shape, with crops and flips, evaluated at the ends. Times are wall times; the two take turns. Levels prune
-20% of the weights, as Frankle & Carbin do, or 36%, as config/cifar10-night.yaml does.
+20% of the weights, as Frankle & Carbin do, or 36%, as config/cifar10-small.yaml does.
 
     python -m benchmarks conv_chain [--repetitions 1]
 """
