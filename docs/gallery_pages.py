@@ -6,7 +6,8 @@
 
 `add` writes docs/gallery/NAME.md from results/tables/NAME/claims.csv and the figures in reports/NAME/ (`--run` names
 another folder of the run): for each study one figure, small, those of claims that the run contradicts, and all claims
-with their numbers. Both then write docs/gallery/index.md: which page has which paper, with counts of verdicts.
+with their numbers. Both then write docs/gallery/index.md: which page has which paper, with counts of verdicts; and
+docs/gallery/contradicted.md: what contradicts a paper, of all pages.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import yaml
 from PIL import Image
 
 from lth_core import registry
+from lth_core.metrics import counted
 from lth_core.planning import catalogue
 from lth_core.planning.markdown import table
 from lth_core.report.numbers import claim_numbers
@@ -45,6 +47,22 @@ that is contradicted on a small network may still hold elsewhere ([What the numb
 In brackets is how many verdicts are left after Holm's correction for the number of a study's claims. In a study of
 [many claims](../explanation/numbers.md#many-claims-at-once), some verdicts are expected to be wrong without it.
 """
+CONTRADICTED = """# What contradicts the papers
+
+All claims of the gallery whose 95% interval lies on the other side of what the paper says. These are small networks,
+most of them trained for minutes: a claim may still hold at the paper's scale
+([What the numbers mean](../explanation/numbers.md)).
+"""
+CORRECTED = """## After Holm's correction
+
+These verdicts are left when all claims of a study are judged together.
+"""
+UNCORRECTED = """## Without the correction only
+
+In a study of [many claims](../explanation/numbers.md#many-claims-at-once), some such verdicts are expected by chance.
+"""
+OF_ALL = ("index.md", "contradicted.md")
+"""The files that are about all pages."""
 FIRST = "frankle2019"
 """The study that the gallery begins with: the paper that the others follow."""
 
@@ -74,8 +92,8 @@ def add(
             path = figure_file(str(run / "reports"), name, study, figure, "png")
             (folder / picture).write_bytes(small(read_bytes(path)))
             pictures[picture] = captions[figure]
-        counted = {key: count_verdicts(claim[key] for claim in of_study) for key in ("verdict", "verdict_holm")}
-        studies[study] = {"picture": next(iter(pictures)), **counted}
+        by_verdict = {key: count_verdicts(claim[key] for claim in of_study) for key in ("verdict", "verdict_holm")}
+        studies[study] = {"picture": next(iter(pictures)), **by_verdict}
         parts.append(section(study, pictures, of_study))
     front = yaml.safe_dump({**facts, "studies": studies}, sort_keys=False, allow_unicode=True)
     text = f"Made with `{facts['command']}` on {facts['date']}. {facts.get('about', '')}".strip()
@@ -140,9 +158,9 @@ def small(png: bytes, width: int = 1100) -> bytes:
 
 
 def index(folder: Path = FOLDER) -> None:
-    """Write the index of the pages: for each study, the pages that have it and their verdicts."""
-    pages = {path.name: front_of(path) for path in sorted(folder.glob("*.md")) if path.name != "index.md"}
-    parts = [INDEX.rstrip(), *([] if pages else ["No run has been added yet."])]
+    """Write what is about all pages: for each study the pages that have it and their verdicts; what is contradicted."""
+    pages = {path.name: front_of(path) for path in sorted(folder.glob("*.md")) if path.name not in OF_ALL}
+    parts = [INDEX.rstrip(), total(pages) if pages else "No run has been added yet."]
     for name in sorted(registry.study.names(), key=lambda name: name != FIRST):
         having = {page: front for page, front in pages.items() if name in front["studies"]}
         if having:
@@ -157,12 +175,46 @@ def index(folder: Path = FOLDER) -> None:
             picture = f"[![{registered.title}]({picture})]({first})"
             parts.append(f"## {registered.title}\n\n{registered.citation}.\n\n{picture}\n\n{table(head, rows)}")
     (folder / "index.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    (folder / "contradicted.md").write_text(contradicted(folder, pages), encoding="utf-8")
+
+
+def total(pages: Mapping[str, Mapping[str, Any]]) -> str:
+    """Say how many claims of how many studies and runs have which verdict."""
+    entries = [(study, entry) for front in pages.values() for study, entry in front["studies"].items()]
+    verdicts = {
+        key: {verdict: sum(entry[key][verdict] for _, entry in entries) for verdict in VERDICTS}
+        for key in ("verdict", "verdict_holm")
+    }
+    supported, against, undecided = counts(verdicts)
+    about = [counted(len(pages), "runs"), counted(len(dict(entries)), "studies")]
+    claims = counted(sum(verdicts["verdict"].values()), "claims")
+    return (
+        f"In all: {' of '.join(about)}, {claims}; {supported} supported, [{against} contradicted](contradicted.md), "
+        f"{undecided} inconclusive."
+    )
+
+
+def contradicted(folder: Path, pages: Mapping[str, Mapping[str, Any]]) -> str:
+    """Markdown: the claims of all pages that are contradicted, those first that Holm's correction leaves so."""
+    rows: dict[bool, list[tuple[str, ...]]] = {True: [], False: []}
+    for page, front in pages.items():
+        study = task = ""
+        for line in (folder / page).read_text(encoding="utf-8").splitlines():
+            study = line.removeprefix('<a id="').removesuffix('"></a>') if line.startswith("<a id=") else study
+            task = line.removeprefix("### ") if line.startswith("### ") else task
+            *columns, verdict = line.removeprefix("| ").removesuffix(" |").split(" | ")
+            if verdict.startswith(VERDICTS["contradicted"]):
+                run = f"{task}: [{front['title']}]({page}#{study})"
+                rows[verdict == VERDICTS["contradicted"]].append((*columns, run))
+    head = ("claim", "effect", "95% interval", "seeds", "task and run")
+    parts = [CONTRADICTED, *(f"{CORRECTED if left else UNCORRECTED}\n{table(head, rows[left])}\n" for left in rows)]
+    return "\n".join(parts)
 
 
 def count_verdicts(verdicts: Iterable[str]) -> dict[str, int]:
     """The numbers of verdicts of each kind."""
-    counted = Counter(verdicts)
-    return {verdict: counted[verdict] for verdict in VERDICTS}
+    numbers = Counter(verdicts)
+    return {verdict: numbers[verdict] for verdict in VERDICTS}
 
 
 def counts(entry: Mapping[str, Any]) -> tuple[str, ...]:

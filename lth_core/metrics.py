@@ -17,7 +17,7 @@ of the same examples in another order differ in their last ones."""
 
 def amount(number: str, unit: str) -> str:
     """Write a number with its unit, which is singular for 1: "1 nat", "0.5 nats"."""
-    one = re.sub(r"(?<=ss)es\b|s\b", "", unit, count=1)
+    one = re.sub(r"ies\b|(?<=ss)es\b|s\b", lambda end: "y" if end[0] == "ies" else "", unit, count=1)
     return f"{number} {one if number == '1' else unit}"
 
 

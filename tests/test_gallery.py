@@ -140,6 +140,27 @@ def test_the_index_counts_the_verdicts_of_every_page_and_what_holm_leaves_of_the
     assert index.count("\n## ") == 1  # studies that no page has are not listed
 
 
+def test_what_is_contradicted_is_on_a_page_of_its_own_first_what_holm_leaves_so(run: Path, tmp_path: Path) -> None:
+    columns, folder = [*CLAIM_COLUMNS, "p_holm", "verdict_holm"], tmp_path / "gallery"
+    rows = [
+        (*claim_row(replace(CLAIM, claim=f"{verdict}, {corrected}", verdict=verdict)), 0.01, corrected)
+        for verdict, corrected in (
+            ("contradicted", "inconclusive"), ("contradicted", "contradicted"), ("supported", "supported"),
+        )
+    ]  # fmt: skip
+    write_table(claims_file(str(run / "results"), "config"), columns, rows)
+    gallery_pages.add("config", run, FACTS, [], folder)
+    gallery_pages.index(folder)
+    _, corrected, uncorrected = (folder / "contradicted.md").read_text().split("\n## ")
+    effect = "**0.43** percentage points: ticket minus dense | [0.10, 0.80] | 25"
+    link = "digits-lenet: [LeNet on digits](config.md#frankle2019) |"
+    assert f"| contradicted, contradicted (Frankle & Carbin 2019) | {effect} | {link}" in corrected
+    assert f"| contradicted, inconclusive (Frankle & Carbin 2019) | {effect} | {link}" in uncorrected
+    assert corrected.count(link) == uncorrected.count(link) == 1
+    said = "1 run of 1 study, 3 claims; 1 supported, [2 (1) contradicted](contradicted.md), 0 (1) inconclusive."
+    assert said in (folder / "index.md").read_text()
+
+
 def test_pictures_stay_small() -> None:
     noise = np.random.default_rng(0).integers(0, 255, (900, 900, 3), dtype=np.uint8)  # which compresses badly
     assert len(gallery_pages.small(picture(noise))) <= gallery_pages.LARGEST
@@ -166,7 +187,8 @@ def test_the_index_is_up_to_date(tmp_path: Path) -> None:
     for path in gallery_pages.FOLDER.glob("*.md"):
         (tmp_path / path.name).write_text(path.read_text())
     gallery_pages.index(tmp_path)
-    assert (tmp_path / "index.md").read_text() == (gallery_pages.FOLDER / "index.md").read_text()
+    for name in gallery_pages.OF_ALL:
+        assert (tmp_path / name).read_text() == (gallery_pages.FOLDER / name).read_text()
 
 
 def test_the_numbers_of_the_readme_are_those_of_the_gallery() -> None:

@@ -90,6 +90,7 @@ def test_metrics_are_imported_without_numerical_libraries() -> None:
         (1, "seeds", "1 seed"),
         (1, "classes", "1 class"),
         (1, "passes", "1 pass"),
+        (1, "studies", "1 study"),
         (1, "processes", "1 process"),
         (1, "training examples", "1 training example"),
         (1, "pairs of seeds", "1 pair of seeds"),

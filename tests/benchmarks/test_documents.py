@@ -117,14 +117,14 @@ def measured(benchmark: str, processor: str) -> dict[str, tuple[float, str]]:
 @pytest.mark.parametrize("aim", OF_AIMS)
 def test_the_table_of_aims_has_the_medians_and_verdicts_of_the_last_runs(aim: str) -> None:
     table_of_aims = (ROOT / "docs/benchmarks.md").read_text().partition("## Aims")[2].partition("\n\n## ")[0]
-    ((*cells, verdict),) = re.findall(rf"^\| {aim}.*? \| (.*?) \| (.*?) \| (\w+) \|$", table_of_aims, re.MULTILINE)
+    ((*results, verdict),) = re.findall(rf"^\| {aim}.*? \| (.*?) \| (.*?) \| (\w+) \|$", table_of_aims, re.MULTILINE)
     met = set()
-    for processor, cell in zip(("AMD EPYC", "Intel"), cells, strict=True):
+    for processor, result in zip(("AMD EPYC", "Intel"), results, strict=True):
         named = [measure.split(": ", 1) for measure in OF_AIMS[aim]]
         rows = [row for benchmark, measure in named if (row := measured(benchmark, processor).get(measure))]
-        said = re.findall(r"\d+\.\d+", cell)
+        said = re.findall(r"\d+\.\d+", result)
         digits = [len(text.partition(".")[2]) for text in said]
-        assert said == [f"{median:.{places}f}" for places, (median, _) in zip(digits, rows, strict=True)]
+        assert said == [f"{median:.{count}f}" for count, (median, _) in zip(digits, rows, strict=True)]
         met |= {verdict for _, verdict in rows}
     assert verdict == ("met" if met == {"met"} else "missed")
 
