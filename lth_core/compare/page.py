@@ -136,7 +136,7 @@ def _have(count: int) -> str:
 
 def change_numbers(change: Change, unit: str) -> dict[str, str]:
     """Write the numbers of a change: a signed difference in the claim's unit, or a factor."""
-    digits = decimals({"low": change.low, "high": change.high, "estimate": change.estimate})
+    digits = decimals({"low": change.low, "high": change.high, "estimate": change.estimate, "margin": 0.0})
     digits = max(digits, 2) if change.is_factor else digits
     sign = "+" if change.estimate > 0 and not change.is_factor else ""
     interval = f"[{number(change.low, digits)}, {number(change.high, digits)}]"

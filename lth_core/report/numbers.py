@@ -8,6 +8,8 @@ from typing import Any
 
 from lth_core.metrics import amount
 
+ENDS = ("low", "high")
+
 
 def number(value: float, decimals: int | None = None) -> str:
     """Write a number for readers: with that many decimals, or as short as it is; an unknown one is a dash."""
@@ -25,10 +27,23 @@ def ratio(part: float, whole: float) -> str:
 
 
 def decimals(claim: Mapping[str, Any]) -> int:
-    """Count the decimals of a claim's numbers that mean something: two digits of half its interval's width."""
+    """Count the decimals of a claim's numbers that mean something: two digits of half its interval's width.
+
+    They are more where an end of the interval would be printed as the margin, or beyond it: then readers see why the
+    verdict is what it is.
+    """
     half = (claim["high"] - claim["low"]) / 2
     digits = half if math.isfinite(half) and half > 0 else abs(claim["estimate"])
-    return min(6, max(0, 1 - math.floor(math.log10(digits)))) if math.isfinite(digits) and digits > 0 else 0
+    count = min(6, max(0, 1 - math.floor(math.log10(digits)))) if math.isfinite(digits) and digits > 0 else 0
+    while count < 6 and not all(_side(round(claim[end], count), claim) == _side(claim[end], claim) for end in ENDS):
+        count += 1
+    return count
+
+
+def _side(value: float, claim: Mapping[str, Any]) -> int:
+    """Return on which side of the margin, as it is printed, a value lies: -1, 0 or 1; 0 where either is unknown."""
+    margin = _rounded(claim["margin"])
+    return (value > margin) - (value < margin)
 
 
 def interval_bar(claim: Mapping[str, Any]) -> dict[str, float] | None:
@@ -79,7 +94,11 @@ def _margin(margin: float, unit: str) -> str:
     """
     if math.isnan(margin):
         return "a margin that is not known"
-    return amount(number(float(f"{margin:.3g}")), unit) if margin else "0"
+    return amount(number(_rounded(margin)), unit) if margin else "0"
+
+
+def _rounded(margin: float) -> float:
+    return float(f"{margin:.3g}")
 
 
 def p_value_words(p: float) -> str:

@@ -41,7 +41,24 @@ def test_numbers_are_written_as_readers_write_them(value: float, digits: int | N
     ],
 )
 def test_decimals_follow_the_width_of_the_interval(estimate: float, half: float, digits: int):
-    assert decimals({"estimate": estimate, "low": estimate - half, "high": estimate + half}) == digits
+    claim = {"estimate": estimate, "low": estimate - half, "high": estimate + half, "margin": math.nan}
+    assert decimals(claim) == digits
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "margin", "interval"),
+    [
+        (0.4, 25.3, 0.0, "[0.4, 25.3]"),  # not [0, 25]
+        (-0.4, 25.3, 0.0, "[-0.4, 25.3]"),
+        (0.0, 25.3, 0.0, "[0, 25]"),  # it does touch
+        (-1.2041, -0.2004, -0.2, "[-1.2041, -0.2004]"),
+        (-25.3, -0.6, -0.2, "[-25, -1]"),
+    ],
+)
+def test_ends_of_intervals_are_not_rounded_onto_the_margin(low: float, high: float, margin: float, interval: str):
+    claim = {"estimate": (low + high) / 2, "low": low, "high": high, "margin": margin}
+    count = decimals(claim)
+    assert f"[{low:.{count}f}, {high:.{count}f}]" == interval
 
 
 def test_the_drawn_interval_is_to_scale_and_holds_the_margin():
@@ -56,7 +73,7 @@ def test_an_interval_without_bounds_is_not_drawn():
 
 def replicated(*replicates: tuple[str, float]) -> dict:
     listed = [Replicate(seed, value, "difference") for seed, value in replicates]
-    return {"estimate": 0.5, "low": 0.0, "high": 1.0, "replicates": listed}
+    return {"estimate": 0.5, "low": 0.0, "high": 1.0, "margin": 0.0, "replicates": listed}
 
 
 def test_values_by_seed_have_as_many_decimals_as_the_interval_and_stay_beside_their_seed() -> None:
