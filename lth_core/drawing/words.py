@@ -19,6 +19,8 @@ MOST = 6
 """Panels, and lines or rows of a panel, that are described; of others the number is given."""
 IN_WORDS_ONLY = "_: "
 """Begins the label of a line of which the legend has the colour and the marker as entries of their own."""
+POWER = re.compile(r"\$10\^\{(.+)\}\$")
+"""What an axis of logarithms writes at a number."""
 NOTHING = 1e-6
 """The part of an axis that is as good as no length."""
 
@@ -50,12 +52,12 @@ def _title(axes: Axes) -> str:
 
 def _panel(axes: Axes) -> str:
     """Describe one panel: heat map, bars, lines, rows of marks or points, whichever it has most of."""
-    x, y = _plain(axes.get_xlabel()), _plain(axes.get_ylabel())
+    x, y = _horizontal(axes), _vertical(axes)
     against = f"{y} against {x}" if x and y else x or y or "values"
     meshes = [one for one in axes.collections if type(one).__name__ == "QuadMesh"]
     if axes.images or meshes:
         values = np.ma.filled([*axes.images, *meshes][0].get_array(), np.nan)
-        return f"heat map, {against}{_printed(axes, np.shape(values)) or _extremes(values)}"
+        return f"heat map, {against}{_fields(axes, values) or _extremes(values)}"
     lines = _labelled_lines(axes)
     if lines:
         return f"{against}; from left to right, {_listed(lines)}"
@@ -67,16 +69,40 @@ def _panel(axes: Axes) -> str:
     return f"{counted(points, 'points')}, {against}" if points else against
 
 
-def _printed(axes: Axes, shape: Sequence[int]) -> str:
-    """Say what is printed in the fields of a heat map, row by row, after the names of its columns."""
+def _horizontal(axes: Axes) -> str:
+    """Name the horizontal axis; where only the last panel of a column is labelled, as that one does."""
+    column = [one for one in axes.figure.axes if _columns(one) == _columns(axes)]
+    return next((label for panel in [axes, *column] if (label := _plain(panel.get_xlabel()))), "")
+
+
+def _columns(axes: Axes) -> range | None:
+    spec = axes.get_subplotspec()
+    return spec.colspan if spec else None
+
+
+def _vertical(axes: Axes) -> str:
+    """Name the vertical axis; where panels share it, as the one that is labelled does."""
+    panels = [axes, *axes.get_shared_y_axes().get_siblings(axes)]
+    return next((label for panel in panels if (label := _plain(panel.get_ylabel()))), "")
+
+
+def _fields(axes: Axes, values: np.ndarray) -> str:
+    """Say what is in the fields of a heat map, row by row, after the names of its columns.
+
+    That is what is printed in them or, where nothing is and the columns are few and have names, their values.
+    """
     columns, rows = (
         [_plain(label.get_text()) for label in labels] for labels in (axes.get_xticklabels(), axes.get_yticklabels())
     )
+    if np.shape(values) != (len(rows), len(columns)):
+        return ""
     texts = [text for text in axes.texts if type(text) is Text]  # no notes beside the fields
     printed = {text.get_position(): _plain(text.get_text().replace("\n", ", ")) for text in texts}
     fields = [[printed.get((column, row), "nothing") for column in range(len(columns))] for row in range(len(rows))]
-    if (len(rows), len(columns)) != tuple(shape[:2]) or all(set(row) == {"nothing"} for row in fields):
-        return ""
+    if all(set(row) == {"nothing"} for row in fields):
+        if len(columns) > MOST or not all(columns):
+            return ""
+        fields = [[_short(value) if np.isfinite(value) else "nothing" for value in row] for row in values]
     listed = _listed([f"{name}: {' | '.join(row)}".removeprefix(": ") for name, row in zip(rows, fields, strict=True)])
     return f"; columns {' | '.join(columns)}; row by row, {listed}"
 
@@ -184,6 +210,8 @@ def _value(axis: Axis, value: float) -> str:
     if abs(value) < NOTHING * abs(np.subtract(*axis.get_view_interval())):
         value = 0.0
     text = axis.get_major_formatter().format_data_short(value).strip()
+    if power := POWER.fullmatch(text):
+        return _short(10.0 ** float(power[1]))
     try:
         number = float(text.replace("\N{MINUS SIGN}", "-"))
     except ValueError:

@@ -88,6 +88,39 @@ def test_heat_maps_bars_and_points_are_called_so() -> None:
     assert "fields from 0 to 1." in text
 
 
+def test_small_heat_maps_with_names_and_without_numbers_have_their_values() -> None:
+    figure, axes = panels(2)
+    for panel, size in zip(axes[0], (2, MOST + 1), strict=True):
+        panel.imshow(np.full((2, size), 0.25) * [[1], [-1]])
+        panel.set_xticks(range(size), [f"task {number}" for number in range(size)])
+        panel.set_yticks(range(2), ["own", "other"])
+    assert describe(figure) == (
+        "Panel 1: heat map, values; columns task 0 | task 1; row by row, own: 0.25 | 0.25; other: -0.25 | -0.25. "
+        "Panel 2: heat map, values; fields from -0.25 to 0.25."
+    )
+
+
+def test_panels_whose_axes_are_labelled_elsewhere_have_their_names() -> None:
+    figure, axes = panels(2, 2)
+    for row in axes:
+        row[1].sharey(row[0])
+    for panel in axes.flat:
+        panel.plot([0, 1], [1, 2], label="tickets")
+    axes[0, 0].set_ylabel("loss")
+    axes[1, 0].set_ylabel("accuracy")
+    for panel in axes[1]:
+        panel.set_xlabel("step")
+    text = describe(figure)
+    assert text.count("loss against step") == text.count("accuracy against step") == 2
+
+
+def test_an_axis_of_logarithms_has_the_numbers_themselves() -> None:
+    figure, ((axes,),) = panels()
+    axes.plot([1, 2], [-0.5, -4.0], label="error")
+    axes.yaxis.set_major_formatter(lambda power, position: f"$10^{{{power:g}}}$")
+    assert describe(figure) == "Figure: values; from left to right, error from 0.316 to 0.0001."
+
+
 def test_histograms_have_their_peak_and_what_is_nothing_is_0() -> None:
     figure, axes = panels(1)
     axes[0, 0].plot([-1, 0, 0.5, 1], [-5e-9, 0.1, 0.3, 0.0002], label="all weights")
