@@ -26,14 +26,18 @@ KINDS = {
     "blur": "blurred images",
     "blur-rotation": "rotation of blurred images",
 }
-SHIFT = 1.02
-"""Kinds of pretraining are drawn side by side: each at the square of this factor times the x of the one before."""
+SHIFT, FAR = 1.02, 1.2
+"""Kinds of pretraining are drawn side by side: each at the square of this factor times the x of the one before.
+
+Of a single length of pretraining they are drawn far apart, across the panel.
+"""
 MOST_LEVELS = 3
 """How many levels the figure shows at most."""
 
 
 def pretraining_drawing(study: Design, task: str, k: int, tables: Mapping[str, pd.DataFrame], data: str) -> Drawing:
     """Draw accuracy against the length of pretraining."""
+    dotted = "Dotted: as many steps of pretraining as the ticket has had of the task. "
     perturbed, pretrained = (tables[name][tables[name]["k"] == k] for name in ("measurements", "pretraining"))
     return Drawing(
         f"pretraining-{task}-k{k}",
@@ -43,7 +47,7 @@ def pretraining_drawing(study: Design, task: str, k: int, tables: Mapping[str, p
         "all seeds), on telling by how many quarter turns an image is rotated (that output layer is dropped), on "
         "images blurred by a factor of 4, or on rotations of those. Dense: the whole network is pretrained, then "
         "masked; sparse: it is masked first. Dashed: the ticket rewound to k, its mask reset to initialization, and "
-        f"reinitialized. Dotted: as many steps of pretraining as the ticket has had of the task. {bars_note(data)}",
+        f"reinitialized. {dotted if len(study.pretraining_steps) > 1 else ''}{bars_note(data)}",
         lambda: _pretraining(study, k, perturbed, pretrained),
     )
 
@@ -52,6 +56,8 @@ def _pretraining(study: Design, k: int, perturbed: pd.DataFrame, pretrained: pd.
     """Draw a row per level and a column per pretrained network."""
     levels, kinds = _spread(study.levels), [kind for kind in KINDS if kind in study.pretraining]
     colours, last = series(len(kinds), besides=REFERENCES), len(kinds) - 1
+    first_length, *others = study.pretraining_steps
+    shift, ends = (SHIFT, (k, *others)) if others else (FAR, (first_length / FAR**last, first_length * FAR**last))
     figure, axes = panels(len(study.pretrained_networks), len(levels), height=2.5)
     for row, level in zip(axes, levels, strict=True):
         for panel, network in zip(row, study.pretrained_networks, strict=True):
@@ -61,16 +67,19 @@ def _pretraining(study: Design, k: int, perturbed: pd.DataFrame, pretrained: pd.
                 reference(panel, values["metric"], role, label)
             here = pretrained[(pretrained["level"] == level) & (pretrained["network"] == network)]
             for index, kind in enumerate(kinds):
-                rows, shift = here[here["pretraining"] == kind], SHIFT ** (2 * index - last)
-                _line(panel, rows, KINDS[kind], colours[index], shift)
-            threshold(panel, k, "k steps", vertical=True)
+                rows = here[here["pretraining"] == kind]
+                _line(panel, rows, KINDS[kind], colours[index], shift ** (2 * index - last))
+            if others:
+                threshold(panel, k, "k steps", vertical=True)
             step_axis(panel, study.pretraining_steps)
-            panel.set_xlim(min(k, study.pretraining_steps[0]) / 1.3, max(k, study.pretraining_steps[-1]) * 1.2)
+            if not others:
+                panel.set_xticks([])  # how far apart points are means nothing
+            panel.set_xlim(min(first_length, *ends) / 1.3, max(first_length, *ends) * 1.2)
             panel.set_title(f"{network} pretraining, {percent_text(here['density'].mean())}% of weights")
         percent_axis(row[0].yaxis, "test accuracy")
     label_columns(axes)
     for panel in axes[-1]:
-        panel.set_xlabel("steps of pretraining")
+        panel.set_xlabel("steps of pretraining" if others else f"{first_length:,} steps of pretraining")
     legend(figure, bars_note(interval_note(perturbed["seed"].nunique())))
     return figure
 

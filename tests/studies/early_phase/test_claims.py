@@ -106,6 +106,16 @@ def claims(the_study: EarlyPhase | None = None, tables: dict[str, pd.DataFrame] 
 # ---------------------------------------------------------------- figures
 
 
+def test_points_of_a_single_length_of_pretraining_take_the_whole_panel():
+    the_study = study(pretraining_steps=[200])
+    drawing = next(one for one in the_study.figures(config(), known_tables(the_study)) if "pretraining" in one.name)
+    panel = drawing.draw().axes[-1]
+    points = [container.lines[0].get_xdata()[0] for container in panel.containers]
+    left, right = np.log(panel.get_xlim())
+    assert len(points) == len(PRETRAINING) and np.ptp(np.log(points)) > 0.6 * (right - left)
+    assert "Dotted" not in drawing.caption and panel.get_xlabel() == "200 steps of pretraining"
+
+
 @pytest.mark.parametrize(
     "options",
     [
