@@ -39,6 +39,20 @@ def test_its_code_reads_loads_and_plots(
     assert (folder / "mine.png").stat().st_size > 5000 and (folder / "reports/first/index.html").exists()
 
 
+def test_a_ticket_has_the_accuracy_of_its_history(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder)
+    page = (ROOT / "docs/how-to/use-a-ticket.md").read_text()
+    load, evaluate, *_ = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    load = load.replace("digits-lenet/0-4/imp/level_7", "digits/0-1/imp/level_2")
+    names: dict = {}
+    for part in (load, evaluate):
+        exec(part, names)  # noqa: S102 (our own document)
+    ours, logged = map(float, capsys.readouterr().out.split())
+    assert ours == logged > 0.5
+
+
 def test_the_density_that_it_names_is_that_of_level_7() -> None:
     page = " ".join((ROOT / "docs/tutorial.md").read_text().split())
     assert "`level_7` is the ticket after seven rounds, which keeps 21.5% of the weights" in page

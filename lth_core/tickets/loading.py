@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
+from safetensors import safe_open
 from torch import Tensor, nn
 
 from lth_core import registry
@@ -45,23 +46,46 @@ class Inputs:
     mean: Tensor | None = None
     """Of images: per channel (C, 1, 1), in the pixels' units as the data set stores them."""
     std: Tensor | None = None
+    white: int | None = None
+    """Of images that are stored as whole numbers: where their scale ends, 255 of most, 16 of `digits`."""
 
     def normalise(self, inputs: Num[Tensor, "*examples"]) -> Num[Tensor, "*examples"]:
-        """Turn pixels (..., C, H, W) into what the network was trained on, float32; other data are that already."""
+        """Turn pixels (..., C, H, W) into what the network was trained on, float32; other data are that already.
+
+        The pixels are on the scale on which the data set stores them: mostly from 0 to 255, those of `digits` from 0
+        to 16, as whole numbers or floats. Raises TicketError for floats that are fractions of that, 0 to 1, as image
+        libraries make them: `white` is what to multiply them by.
+        """
         if self.mean is None or self.std is None:
             return inputs
+        if self.white and inputs.is_floating_point() and inputs.numel() and 0 < (largest := inputs.max().item()) <= 1:
+            raise TicketError(
+                f"the largest of these pixels is {largest:.3g}, but the data set stores pixels on a scale from 0 to "
+                f"{self.white}: multiply fractions of 1 by {self.white}"
+            )
         return inputs * (1 / self.std) - self.mean / self.std
 
 
 def load_inputs(folder: str | Path) -> Inputs:
-    """Read what the networks of a folder take, from the header of their data file."""
+    """Read what the networks of a folder take, from their data file."""
     results, run = run_of(folder)
-    facts = _facts(results, _spec(run.trained(results)))
+    spec = _spec(run.trained(results))
+    facts = _facts(results, spec)
     kind, shape = kind_of_data(facts), example_shape(facts)
     if kind == IMAGES:
         mean, std = (torch.tensor(facts[key])[:, None, None] for key in ("mean", "std"))
-        return Inputs(facts["classes"], shape, mean, std)
+        return Inputs(facts["classes"], shape, mean, std, _white(data_file(results, spec["task"]["dataset"]), facts))
     return Inputs(outputs_of(facts), TokenShape(shape) if kind in WHOLE_NUMBERS else shape)
+
+
+def _white(path: str, facts: Mapping[str, Any]) -> int | None:
+    """Where the scale of the pixels ends; None where these are not whole numbers, or 0 and 1 alone."""
+    if "streamed" in facts:
+        return 255
+    with safe_open(path, framework="pt") as opened:
+        pixels = opened.get_slice("train_images")[:1000]
+    brightest = 0 if pixels.is_floating_point() else int(pixels.max())
+    return (255 if brightest > 127 else brightest) if brightest > 1 else None
 
 
 def load_characters(folder: str | Path) -> str:

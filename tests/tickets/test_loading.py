@@ -34,6 +34,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SHAPE = (1, 8, 8)
 SEEDS = [0, 1, 2, 3, 4]
 FACTS = {"classes": 10, "input_shape": list(SHAPE), "mean": [4.0], "std": [2.0]}
+PIXELS = np.arange(320).reshape(5, *SHAPE).astype(np.uint8) % 17
 TICKET = Run("digits-lenet", "0-4", "imp", 7)
 
 
@@ -62,7 +63,7 @@ def write_weights(path: str, header: dict, replicates: int = len(SEEDS), shift: 
 def results(tmp_path: Path) -> str:
     """theta_0, theta_3 and the dense run of five seeds; tickets of level 7 that reset, rewind to step 3 or continue."""
     folder = str(tmp_path / "results")
-    write_tensors(f"{folder}/data/digits.safetensors", {"x": np.zeros(1)}, FACTS)
+    write_tensors(f"{folder}/data/digits.safetensors", {"train_images": PIXELS}, FACTS)
     dense = Run(TICKET.task, TICKET.cohort)
     initial = write_weights(f"{folder}/digits-lenet/0-4/init.safetensors", spec())
     write_weights(dense.checkpoint(folder, 3), spec(), shift=0.03)
@@ -219,6 +220,34 @@ def test_images_are_normalised_as_in_training(results: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("pixels", "more", "white"),
+    [
+        (PIXELS, {}, 16),
+        (15 * PIXELS, {}, 255),  # up to 240: pixels of 8 bits
+        ((PIXELS > 8).astype(np.uint8), {}, None),  # black and white, 0 and 1
+        (PIXELS.astype(np.float32), {}, None),  # whatever the scale of floats is
+        (None, {"streamed": {}}, 255),
+    ],
+)
+def test_fractions_of_pixels_are_refused_where_the_data_set_stores_whole_numbers(
+    results: str, pixels: np.ndarray | None, more: dict[str, Any], white: int | None
+) -> None:
+    """They would be normalised to almost black images, and tickets be right by chance."""
+    stored = {"file_names": np.zeros(1)} if pixels is None else {"train_images": pixels}
+    write_tensors(f"{results}/data/digits.safetensors", stored, FACTS | more)
+    inputs, fractions = load_inputs(TICKET.folder(results)), torch.rand(2, *SHAPE).clamp(max=0.5)
+    assert inputs.white == white
+    if white is None:
+        assert torch.equal(inputs.normalise(fractions), fractions * 0.5 - 2)
+        return
+    said = f"the largest of these pixels is 0.5, but .* a scale from 0 to {white}: multiply fractions of 1 by {white}$"
+    with pytest.raises(ValueError, match=said):
+        inputs.normalise(fractions)
+    for taken in (fractions * white, 0 * fractions, fractions[:0], torch.ones(1, *SHAPE, dtype=torch.uint8)):
+        assert torch.equal(inputs.normalise(taken), taken * 0.5 - 2)
+
+
+@pytest.mark.parametrize(
     ("facts", "outputs", "shape"),
     [
         ({"kind": "text", "vocabulary": 12, "context": 20}, 12, TokenShape((20,))),
@@ -284,14 +313,21 @@ def test_a_folder_names_its_run(run: Run) -> None:
     assert run_of(run.folder("some/results")) == ("some/results", run)
 
 
-def test_the_examples_of_using_a_ticket_run(results: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_examples_of_using_a_ticket_run(
+    results: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(Path(results).parent)
     page = (ROOT / "docs/how-to/use-a-ticket.md").read_text()
-    example, of_language, of_costs, of_export = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    example, of_test, of_language, of_costs, of_export = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     names: dict = {}
     exec(example, names)  # noqa: S102 (our own document)
     assert names["scores"].shape == (1, 10) and parametrize.is_parametrized(names["start"].fc1)
     assert torch.allclose(names["small"](torch.ones(2, *SHAPE)), names["trained"](torch.ones(2, *SHAPE)), atol=1e-4)
+    data = {f"{split}_images": PIXELS for split in ("train", "test")} | {"test_labels": np.zeros(5, np.int64)}
+    write_tensors(f"{results}/data/digits.safetensors", data, FACTS)
+    Path(TICKET.folder(results), "history.csv").write_text("seed,split,accuracy\n0,test,0.25\n0,test,0.75\n1,test,0\n")
+    exec(of_test, names)  # noqa: S102 (tests/test_tutorial.py compares the accuracies of a run)
+    assert len(names["right"]) == 5 and capsys.readouterr().out.endswith(" 0.75\n")
     exec(of_costs, names)  # noqa: S102
     assert torch.allclose(names["sparse"](torch.ones(2, *SHAPE)), names["trained"](torch.ones(2, *SHAPE)), atol=1e-4)
     assert names["form"] == "csr" and names["cost"].seconds_1 > 0 and Path("small.pt").exists()
