@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from lth_core.analysis.claims import CONFIDENCE
 from lth_core.metrics import amount
 
 ENDS = ("low", "high")
@@ -66,11 +67,25 @@ def claim_numbers(claim: Mapping[str, Any]) -> dict[str, str]:
         "interval": "" if claim["note"] else f"[{number(claim['low'], digits)}, {number(claim['high'], digits)}]",
         "with_examples": _with_examples(claim, digits),
         "margin": _margin(claim["margin"], claim["unit"]),
-        "p": p_value_words(claim["p"]),
+        "p": p_value_words(claim["p"]) + (" (sign test)" if _overrules_interval(claim) else ""),
         "p_holm": p_value_words(claim["p_holm"]),
         "detectable": number(claim["detectable"], digits),
         "seeds_needed": "more than 10,000" if unbounded else number(claim["seeds_needed"], 0),
+        "why_unknown": _why_seeds_are_unknown(claim),
     }
+
+
+def _overrules_interval(claim: Mapping[str, Any]) -> bool:
+    """Tell whether the interval excludes the margin and p does not: it is that of a sign test (`with_cut_off`)."""
+    excludes = claim["low"] > claim["margin"] or claim["high"] < claim["margin"]
+    return excludes and claim["p"] >= 1 - CONFIDENCE
+
+
+def _why_seeds_are_unknown(claim: Mapping[str, Any]) -> str:
+    """Say why it is not known how many seeds a claim needs; empty where it is."""
+    if not math.isnan(claim["seeds_needed"]):
+        return ""
+    return "no interval" if claim["note"] else "trainings end too soon: longer ones decide, not more seeds"
 
 
 def _with_examples(claim: Mapping[str, Any], digits: int) -> str:

@@ -82,6 +82,22 @@ def test_a_folded_table_says_how_many_seeds_claims_need():
     assert "digitsThis is inconclusive must exceed 05 1.301.00 pp more than 10,000" in text
 
 
+def test_a_p_value_of_a_sign_test_that_overrules_the_interval_is_named():
+    cut_off = claim("inconclusive", low=-21.3, estimate=-12.6, high=-4.5, p=1.0, p_holm=1.0)
+    assert "p = 1 (sign test), corrected = 1" in words(page([cut_off]))
+    assert "p = 0.2, corrected" in words(page([cut_off | {"high": 4.5, "p": 0.2}]))
+    assert "p can then be as large as 1 though the interval excludes the margin" in words(page())
+    assert "with a probability of at least 95%, none of a study's corrected verdicts is false" in words(page())
+
+
+def test_where_it_is_unknown_how_many_seeds_a_claim_needs_the_table_says_why():
+    unknown = dict.fromkeys(("seeds_needed", "detectable"), math.nan)
+    text = words(page([claim("inconclusive", **unknown), claim("inconclusive", **unknown, note="One replicate.")]))
+    assert "– trainings end too soon: longer ones decide, not more seeds" in text and "– no interval" in text
+    text = words(page([claim("supported")]))
+    assert "– no interval" not in text and "not more seeds" not in text
+
+
 def test_a_study_without_claims_or_figures_still_makes_a_page():
     assert "0 claims tested" in words(page(claims=[]))
 

@@ -22,8 +22,8 @@ def censored(view: View) -> str:
     if view.too_short():
         return (
             f"The step of early stopping is not drawn: {100 * view.stops_last():.0f}% of the networks are best at "
-            f"their last step, when {still_improving(view.metric)}. Claims count such a run only where it cannot "
-            "change the verdict."
+            f"their last step, when {still_improving(view.metric)}. In claims, such a run stops at its "
+            "last step; a claim stays open where a later one could reverse its verdict."
         )
     return f"Early stopping at the last step means that {still_improving(view.metric)}."
 

@@ -117,7 +117,7 @@ def test_where_most_networks_are_best_at_their_last_step_figures_do_not_show_whe
         note = figure.legends[0].get_title().get_text().replace("\n", " ")
         assert "early-stop step not drawn: 100% of the networks are best at their last step" in note
         assert "is not drawn: 100% of the networks are best at their last step" in drawing.caption
-        assert "Claims count such a run only where it cannot change the verdict." in drawing.caption
+        assert "a claim stays open where a later one could reverse its verdict." in drawing.caption
         assert "too short to tell" not in drawing.caption  # which claims would belie
         assert (
             "(a)" not in drawing.caption
