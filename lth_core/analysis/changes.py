@@ -12,6 +12,11 @@ from lth_core.analysis.claims import CONFIDENCE, Replicate, evaluate_claim
 from lth_core.analysis.power import supporting
 from lth_core.analysis.scales import DIFFERENCES, SCALES, Scale
 
+EQUAL = "Equal in every seed."
+"""The note of a change that is none."""
+DECIDED = ("larger", "smaller")
+"""What the effect in the second run is, where the interval decides it."""
+
 
 @dataclass(frozen=True)
 class Change:
@@ -39,10 +44,10 @@ class Change:
 
     @property
     def word(self) -> str:
-        """Return `larger`, `smaller` or `undecided`: the effect in the second run, if the interval decides it."""
+        """Return what the effect in the second run is: `larger`, `smaller`, `equal` in every seed, or `undecided`."""
         if self.unmeasured or not self.p < 1 - CONFIDENCE:
-            return "undecided"
-        return "larger" if self.estimate > (1 if self.is_factor else 0) else "smaller"
+            return "equal" if self.note == EQUAL and not self.unmeasured else "undecided"
+        return DECIDED[0] if self.estimate > (1 if self.is_factor else 0) else DECIDED[1]
 
 
 def change(first: Sequence[Replicate], second: Sequence[Replicate]) -> Change:
@@ -96,7 +101,7 @@ def _paired(pairs: np.ndarray, scale: Scale) -> Change:
     words = dict.fromkeys(("study", "task", "claim", "source", "effect", "unit"), "")
     tested = evaluate_claim(pairs.tolist(), **words)
     is_equal = tested.n > 0 and not np.any(pairs[np.isfinite(pairs)])
-    note = "Equal in every seed." if is_equal else tested.note
+    note = EQUAL if is_equal else tested.note
     numbers = _back(scale, tested.estimate, tested.low, tested.high)
     return Change(*numbers, tested.n, tested.unmeasured, "paired", tested.p, note, scale.name)
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lth_core.analysis.changes import Change, chance_of_other_verdict, change
+from lth_core.analysis.changes import DECIDED, Change, chance_of_other_verdict, change
 from lth_core.analysis.claims import CONFIDENCE
 from lth_core.analysis.corrections import holm
 from lth_core.compare.runs import ClaimKey, RecordedRun
 
-STATUSES = ("verdict differs", "effect differs", "no clear difference", "only in A", "only in B")
+STATUSES = ("verdict differs", "effect differs", "no clear difference", "equal in every seed", "only in A", "only in B")
 """What became of a claim, in the order of the page."""
 COLUMNS = ("study", "task", "claim", "status")
 OF_RUN = ("verdict", "estimate", "low", "high", "n", "unit", "margin", "effect")
@@ -43,7 +43,9 @@ class Pair:
             return "only in B" if self.first is None else "only in A"
         if self.first["verdict"] != self.second["verdict"]:
             return "verdict differs"
-        return "no clear difference" if self.word == "undecided" else "effect differs"
+        if self.word == "equal":
+            return "equal in every seed"
+        return "effect differs" if self.word in DECIDED else "no clear difference"
 
     @property
     def is_changed(self) -> bool:
@@ -52,13 +54,14 @@ class Pair:
 
     @property
     def word(self) -> str:
-        """Return what the change says of the effect: larger, smaller, undecided."""
+        """Return what the change says of the effect: larger, smaller, equal, undecided."""
         return self.change.word if self.change else "undecided"
 
     @property
     def word_holm(self) -> str:
         """Return the same after correction for many claims."""
-        return self.word if self.p_holm < 1 - CONFIDENCE else "undecided"
+        is_left = self.p_holm < 1 - CONFIDENCE or self.word not in DECIDED
+        return self.word if is_left else "undecided"
 
 
 def pairs(first: RecordedRun, second: RecordedRun) -> list[Pair]:

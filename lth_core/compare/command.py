@@ -67,10 +67,11 @@ def study_pair(name: str, runs: Sequence[RecordedRun], matched: Sequence[Pair]) 
 
 def drawn(curves: Curves, config: Config) -> CurvesEntry:
     """Draw a figure for the page."""
-    picture = figure(curves, metric_of(config.tasks[curves.task]))
+    metric = metric_of(config.tasks[curves.task])
+    picture = figure(curves, metric)
     contents = images(picture)
     image = image_uri(contents["svg"], contents["png"])
-    return CurvesEntry(curves.name, curves.caption(), describe(picture), image)
+    return CurvesEntry(curves.name, curves.title(metric), curves.caption(metric), describe(picture), image)
 
 
 def side(letter: str, run: RecordedRun, other_studies: Sequence[str]) -> Side:

@@ -61,16 +61,24 @@ class Curves:
         names = dict.fromkeys(name for counts in counted for name in counts.index[counts > 1])
         return sorted((name for name in names if name != DENSE), key=lambda name: not name.endswith("ticket"))
 
-    def caption(self) -> str:
+    def title(self, metric: Metric) -> str:
+        """Say in a few words what is drawn, and from which table: a study may have several for a task."""
+        return f"{self._label(metric)} of {self.task} (table {self.table})"
+
+    def _label(self, metric: Metric) -> str:
+        label = METRICS[self.column].format(metric.label)
+        return label[:1].upper() + label[1:]
+
+    def caption(self, metric: Metric) -> str:
         """Say what is drawn, from what data, and what is not."""
         source = f"From {self.study}, table {self.table}, column {self.column}."
         seeds = " and ".join(f"{counted(rows['seed'].nunique(), 'seeds')} in {run}" for run, rows in self.runs.items())
-        label, treatments = METRICS[self.column].format("metric"), self.treatments()
+        treatments = self.treatments()
         left_out = f" Not drawn: {counted(more, 'more treatments')}." if (more := len(treatments) - MOST) > 0 else ""
         has_dense = any((rows["treatment"] == DENSE).any() for rows in self.runs.values())
         dense = " Thin grey lines: the dense networks." if has_dense else ""
         return (
-            f"{label.capitalize()} of {self.task} against density, for each treatment: A solid, B dashed, each panel "
+            f"{self._label(metric)} of {self.task} against density, for each treatment: A solid, B dashed, each panel "
             f"with an axis of its own; means and 95% t intervals over {seeds}.{dense} {source}{left_out}"
         )
 
@@ -147,7 +155,7 @@ def _panel(axes: Axes, curves: Curves, treatment: str, colour: str) -> None:
         if len(dense):
             label = f"dense network, {run}"
             axes.axhline(dense.mean(), color=NEUTRAL, linestyle=LINES[run], linewidth=0.9, label=label)
-    axes.set_title(treatment)
+    axes.set_title(", ".join(ROLES[word].label if word in ROLES else word for word in treatment.split(", ")))
 
 
 def _role(treatment: str) -> str:

@@ -9,14 +9,21 @@ from typing import Any
 
 import yaml
 
-from lth_core.analysis.changes import Change
+from lth_core.analysis.changes import DECIDED, Change
 from lth_core.analysis.corrections import expected_false_verdicts
-from lth_core.analysis.scales import PERCENT_MORE, PERCENT_SAVED
+from lth_core.analysis.scales import PERCENT_MORE, PERCENT_SAVED, RATIOS
 from lth_core.compare.claims import STATUSES, Pair
 from lth_core.metrics import counted
 from lth_core.report.numbers import claim_numbers, decimals, number, p_value_words
 from lth_core.report.overview import VERDICTS
 from lth_core.report.page import templates
+
+FACTOR_WORDS = {
+    RATIOS.name: "times the ratio in A",
+    PERCENT_SAVED.name: "times the ratio in A (a ratio of 2: 50% saved)",
+    PERCENT_MORE.name: "times the ratio in A (a ratio of 2: 100% more)",
+}
+"""What a factor is of, by scale: of effects in percent the ratio behind them, which rises with the effect."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +31,7 @@ class CurvesEntry:
     """A figure as the page shows it; `image` is a data URI."""
 
     name: str
+    title: str
     caption: str
     alt: str
     image: str
@@ -87,7 +95,7 @@ def _ordered(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         pair = row["pair"]
         either = {claim["verdict"] for claim in (pair.first, pair.second) if claim}
         p = pair.change.p if pair.change else math.nan
-        return either != {"supported", "contradicted"}, pair.word == "undecided", 2.0 if math.isnan(p) else p
+        return either != {"supported", "contradicted"}, pair.word not in DECIDED, 2.0 if math.isnan(p) else p
 
     return sorted(rows, key=rank)
 
@@ -119,8 +127,8 @@ def chance_words(matched: Sequence[Pair]) -> list[str]:
         )
     tested = [pair for pair in matched if pair.change and math.isfinite(pair.change.p)]
     if tested:
-        decided = sum(pair.word != "undecided" for pair in tested)
-        left = sum(pair.word_holm != "undecided" for pair in tested)
+        decided = sum(pair.word in DECIDED for pair in tested)
+        left = sum(pair.word_holm in DECIDED for pair in tested)
         expected = number(expected_false_verdicts(len(tested)), 1)
         said.append(
             f"{decided} of {counted(len(tested), 'claims')} whose change has a p-value {_have(decided)} a larger or "
@@ -145,18 +153,10 @@ def change_numbers(change: Change, unit: str) -> dict[str, str]:
     return {
         "estimate": f"{sign}{number(change.estimate, digits)}",
         "interval": "" if math.isnan(change.low) else interval,
-        "unit": _factor_words(change.scale, unit) if change.is_factor else unit,
+        "unit": FACTOR_WORDS[change.scale] if change.is_factor else unit,
         "p": p_value_words(change.p),
         "how": how if change.pairing else "",
     }
-
-
-def _factor_words(scale: str, unit: str) -> str:
-    """Say what a factor is of: of effects in percent the ratio behind them, which rises with the effect."""
-    whole = unit.removeprefix("% of ")
-    if scale == PERCENT_SAVED.name:
-        return f"times the ratio in A of {whole} to what is compared with it"
-    return f"times the ratio in A to {whole}" if scale == PERCENT_MORE.name else "times the ratio in A"
 
 
 def setting_words(value: Any) -> str:

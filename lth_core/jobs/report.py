@@ -19,6 +19,7 @@ from lth_core.jobs.support.command import command
 from lth_core.jobs.support.loading import load, parser, read_claims, read_effects
 from lth_core.report.costs import cost_line, shrunk_tickets
 from lth_core.report.images import image_uri
+from lth_core.report.overview import figure_titles
 from lth_core.report.page import FigureEntry, StudyEntry, drawing_library, render
 from lth_core.storage.files import read_bytes, write_text
 from lth_core.storage.paths import (
@@ -99,12 +100,14 @@ def used_methods(config: Config, studies: dict[str, Study]) -> dict[str, Method]
 def study_entry(config: Config, name: str, study: Study, claims: list[dict[str, Any]]) -> StudyEntry:
     """Collect a study's part of the page. Raises ArtifactError when a figure or the captions cannot be read."""
     captions = json.loads(read_bytes(captions_file(config.reports, config.name, name)))
-    figures = []
-    for figure in study.figure_names(config):
+    names, figures = study.figure_names(config), []
+    titles = figure_titles(names, [*config.tasks, *getattr(study, "groups", [])])
+    for figure in names:
         paths = {extension: figure_file(config.reports, config.name, name, figure, extension) for extension in FORMATS}
         image = image_uri(read_bytes(paths["svg"]), read_bytes(paths["png"]))
         links = {extension: link(config, path) for extension, path in paths.items()}
-        figures.append(FigureEntry(figure, captions[figure]["caption"], captions[figure]["seen"], image, links))
+        said = captions[figure]
+        figures.append(FigureEntry(figure, titles[figure], said["caption"], said["seen"], image, links))
     tables = {
         table: table_links(config, table_file(config.results, config.name, name, table)) for table in study.table_names
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lth_core.analysis.scales import DIFFERENCES, SCALES
@@ -34,6 +34,35 @@ def study_names(citation: str, title: str) -> tuple[str, str]:
     """
     short = short_citation(citation, title)
     return (title, short) if short.startswith("After ") else (short, title)
+
+
+def figure_titles(names: Sequence[str], subjects: Iterable[str]) -> dict[str, str]:
+    """Make titles of the names of a study's figures: "fig05-early-stop-digits" is "Figure 5: early stop (digits)".
+
+    `subjects` are what names end with: tasks, or groups of them. One that all figures have is left out of the titles.
+    """
+    parts = {name: _kind_and_subject(name, subjects) for name in names}
+    common = len({subject for _, subject, _ in parts.values()}) == 1
+    titles = {}
+    for name, (kind, subject, detail) in parts.items():
+        about = ", ".join(filter(None, ["" if common else subject, re.sub(r"^k(\d+)$", r"k = \1", detail)]))
+        titles[name] = _kind_words(kind) + (f" ({about})" if about else "")
+    return titles
+
+
+def _kind_and_subject(name: str, subjects: Iterable[str]) -> tuple[str, str, str]:
+    """Split the name of a figure: its kind, the longest subject that follows it, and what follows that."""
+    for subject in sorted(subjects, key=len, reverse=True):
+        if match := re.fullmatch(rf"(.+?)-{re.escape(subject)}(?:-(.+))?", name):
+            return match[1], subject, match[2] or ""
+    return name, "", ""
+
+
+def _kind_words(kind: str) -> str:
+    """Write a kind of figure as words, and of one that is named after a figure of the paper its number."""
+    number, rest = re.fullmatch(r"(?:fig0*(\d+)(?:-|$))?(.*)", kind, re.DOTALL).groups()  # type: ignore[union-attr]
+    words = rest.replace("-", " ")
+    return f"Figure {number}{': ' if words else ''}{words}" if number else words[:1].upper() + words[1:]
 
 
 def anchored(study: str, claims: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -33,10 +33,12 @@ TEMPLATES = Path(__file__).with_name("templates")
 class FigureEntry:
     """A figure as the page shows it.
 
-    `alt` says in words what is seen, `image` is a data URI, `links` lead to the files by extension.
+    `name` is that of its files, `alt` says in words what is seen, `image` is a data URI, `links` lead to the files by
+    extension.
     """
 
     name: str
+    title: str
     caption: str
     alt: str
     image: str

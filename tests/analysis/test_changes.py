@@ -68,7 +68,9 @@ def test_a_replicate_that_diverged_leaves_the_change_undecided() -> None:
 
 def test_what_is_equal_in_every_seed_says_so() -> None:
     compared = change(replicates(FIRST), replicates(FIRST))
-    assert (compared.estimate, compared.note, compared.word) == (0.0, "Equal in every seed.", "undecided")
+    assert (compared.estimate, compared.note, compared.word) == (0.0, "Equal in every seed.", "equal")
+    compared = change(replicates([*FIRST, math.nan]), replicates([*FIRST, 1.0]))
+    assert (compared.unmeasured, compared.word) == (1, "undecided")
 
 
 def test_what_cannot_be_compared_says_why() -> None:

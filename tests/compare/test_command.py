@@ -78,9 +78,9 @@ def test_settings_that_differ_are_listed_with_both_values(text: str) -> None:
 
 
 def test_claims_come_in_the_order_of_what_became_of_them(text: str) -> None:
-    positions = [text.index(f'<section id="{name}"') for name in ("settings", "verdicts", "effects", "same", "only-a")]
+    positions = [text.index(f'<section id="{name}"') for name in ("settings", "verdicts", "effects", "equal", "only-a")]
     assert positions == sorted(positions) and 'id="only-b"' not in text
-    listed = ("verdicts", SENTENCES[0]), ("effects", SENTENCES[1]), ("same", SENTENCES[2]), ("only-a", SENTENCES[3])
+    listed = ("verdicts", SENTENCES[0]), ("effects", SENTENCES[1]), ("equal", SENTENCES[2]), ("only-a", SENTENCES[3])
     for name, sentence in listed:
         said = section(text, name)
         assert sentence in said and not any(other in said for other in SENTENCES if other != sentence)
@@ -90,7 +90,25 @@ def test_a_claim_shows_both_verdicts_and_its_change_with_an_interval(text: str) 
     said = section(text, "effects")
     assert said.count("supported") == 2 and "larger" in said and "5 seeds paired" in said
     assert "+1.0620 [1.0581, 1.0659] points" in said
-    assert "Equal in every seed." in section(text, "same")
+    said = section(text, "equal")
+    assert "Equal in every seed." in said and "undecided" not in said and "<strong>equal" not in text
+
+
+def test_a_mark_has_an_arrow_where_verdicts_differ_and_a_letter_where_one_run_makes_the_claim(text: str) -> None:
+    grid = text.partition('<table class="grid">')[2].partition("</table>")[0]
+    marks = {re.findall(r"in B: ([^(]+) \(", mark)[0]: mark for mark in grid.split('<a class="mark pair"')[1:]}
+    assert [sentence for sentence, mark in marks.items() if "→" in mark] == [f"{SENTENCES[0]}"]
+    assert [sentence for sentence, mark in marks.items() if 'class="alone" aria-hidden="true">A<' in mark] == [
+        SENTENCES[3]
+    ]
+
+
+def test_a_change_that_is_not_decided_is_listed_apart_from_what_is_equal(runs: tuple[Path, Path]) -> None:
+    moved = [value + shift for value, shift in zip(UNSURE, (1.0, -1.0, 0.5, -0.4, 0.1), strict=True)]
+    other = write_run(Path("other"), [claim(SENTENCES[2], moved)])
+    text = page(runs[0], other)
+    assert SENTENCES[2] in section(text, "same") and "undecided" in section(text, "same")
+    assert 'id="equal"' not in text and "<strong>undecided" not in text
 
 
 def test_seeds_that_the_runs_do_not_share_are_said_to_be_independent(tmp_path: Path, runs: tuple[Path, Path]) -> None:
@@ -116,8 +134,10 @@ def test_curves_of_both_runs_are_drawn_and_described(text: str) -> None:
     assert text.count("<figure ") == 1 and "data:image/svg+xml;base64," in text
     said = section(text, STUDY)
     assert "5 seeds in A and 5 seeds in B" in said and "column test_metric_end" in said
+    assert said.count("Final test accuracy of letters (table measurements)") == 1
+    assert "Final test accuracy of letters against density" in said and "measurements-letters" not in said
     (alt,) = re.findall(r'alt="([^"]+)"', text)
-    assert "Panel 1, ticket" in alt and "Panel 2, reinit" in alt and "dense network, B" in alt
+    assert "Panel 1, winning ticket" in alt and "Panel 2, random reinitialization" in alt and "dense network, B" in alt
     assert "A from 89.2 to 88.2" in alt and "B from 92.2 to 91.2" in alt
 
 
@@ -130,12 +150,13 @@ def test_the_table_has_a_row_for_each_claim(compared: Path) -> None:
     with open(compared / "claims.csv", newline="") as file:
         rows = {row["claim"]: row for row in csv.DictReader(file)}
     assert [row["status"] for row in rows.values()] == [
-        *("verdict differs", "effect differs", "no clear difference", "only in A")
+        *("verdict differs", "effect differs", "equal in every seed", "only in A")
     ]
     turned, alone = rows[SENTENCES[0]], rows[SENTENCES[3]]
     assert (turned["verdict_a"], turned["verdict_b"], turned["change"]) == ("supported", "contradicted", "smaller")
     assert float(turned["change_estimate"]) == pytest.approx(-5.969) and turned["change_pairing"] == "paired"
     assert alone["verdict_b"] == alone["change"] == ""
+    assert rows[SENTENCES[2]]["change"] == rows[SENTENCES[2]]["change_holm"] == "equal"
 
 
 def test_the_same_runs_give_the_same_bytes_and_a_page_of_ours_is_written_over(runs: tuple[Path, Path]) -> None:

@@ -20,10 +20,11 @@ def curves(first: pd.DataFrame, second: pd.DataFrame) -> list[Curves]:
 def test_each_treatment_has_a_panel_with_both_runs_in_its_colour() -> None:
     (shown,) = curves(measurements(0.9), measurements(0.93))
     drawn = figure(shown, ACCURACY)
-    assert [panel.get_title() for panel in drawn.axes] == ["ticket", "reinit"]
+    assert [panel.get_title() for panel in drawn.axes] == ["winning ticket", "random reinitialization"]
+    colours = {style.label: style.colour for style in ROLES.values()}
     for panel in drawn.axes:
         first, second, dense_first, dense_second = panel.get_lines()
-        assert {first.get_color(), second.get_color()} == {ROLES[panel.get_title()].colour}
+        assert {first.get_color(), second.get_color()} == {colours[panel.get_title()]}
         assert (first.get_linestyle(), second.get_linestyle()) == ("-", "--")
         assert list(first.get_ydata()) == pytest.approx([0.882, 0.892]) and len(panel.collections) == 2
         assert (dense_first.get_ydata()[0], dense_second.get_ydata()[0]) == pytest.approx((0.902, 0.932))

@@ -17,8 +17,8 @@ from tests.support.two_runs import claim, config, write_run
 @pytest.mark.parametrize(
     ("unit", "scale", "words"),
     [
-        ("% of dense", PERCENT_SAVED, "times the ratio in A of dense to what is compared with it"),
-        ("% of pruned", PERCENT_MORE, "times the ratio in A to pruned"),
+        ("% of dense", PERCENT_SAVED, "times the ratio in A (a ratio of 2: 50% saved)"),
+        ("% of pruned", PERCENT_MORE, "times the ratio in A (a ratio of 2: 100% more)"),
         ("times", RATIOS, "times the ratio in A"),
         ("points", DIFFERENCES, "points"),
     ],

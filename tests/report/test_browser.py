@@ -98,7 +98,7 @@ def test_words_find_figures_too(page: Browser) -> None:
     choose(page, words="figure 1;", study="paper2")
     assert status(page).endswith("1 of 6 figures")
     link = "#matching-figures a"
-    assert page.run(f"return document.querySelector('{link}').textContent") == "fig01-curves-paper2"
+    assert page.run(f"return document.querySelector('{link}').textContent") == "Figure 1: curves"
     page.click(link)
     assert page.run("return location.hash") == "#paper2-fig01-curves-paper2"
 
@@ -138,11 +138,11 @@ def test_a_figure_is_enlarged_by_a_click_and_escape_closes_it(page: Browser) -> 
     assert page.run(is_open) is False
     page.click("#paper1-fig00-curves-paper1 a.enlarge")
     assert page.run(is_open) is True
-    assert page.run("return document.getElementById('enlarged-name').textContent") == "fig00-curves-paper1"
+    assert page.run("return document.getElementById('enlarged-name').textContent") == "Figure 0: curves"
     image = "const i = document.querySelector('dialog img'); return [i.alt, i.naturalWidth > 0]"
     assert page.comes_to(image, ["Line chart 0", True])
     page.click("dialog .step[data-step='1']")
-    assert page.run("return document.getElementById('enlarged-name').textContent") == "fig01-curves-paper1"
+    assert page.run("return document.getElementById('enlarged-name').textContent") == "Figure 1: curves"
     page.press(ESCAPE)
     assert page.run(is_open) is False
     assert page.comes_to("return document.activeElement.closest('figure')?.id", "paper1-fig01-curves-paper1")

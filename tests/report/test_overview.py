@@ -8,7 +8,7 @@ import re
 import pytest
 
 from lth_core.analysis.claims import Replicate
-from lth_core.report.overview import anchored, clarity, short_citation, sorted_marks, study_names
+from lth_core.report.overview import anchored, clarity, figure_titles, short_citation, sorted_marks, study_names
 from lth_core.report.page import TEMPLATES
 from tests.support.pages import claim, invented_page
 
@@ -34,6 +34,23 @@ def test_studies_after_one_survey_are_told_apart_by_their_titles() -> None:
         "Do tickets exist?",
         "After Liu et al., 2024",
     )
+
+
+def test_titles_of_figures_are_words_with_the_task_where_there_are_several() -> None:
+    kinds = {"fig05-early-stop": "Figure 5: early stop", "kept-weights": "Kept weights", "fig12": "Figure 12"}
+    assert figure_titles([f"{kind}-digits" for kind in kinds], ["digits"]) == {
+        f"{kind}-digits": title for kind, title in kinds.items()
+    }
+    names = ["telemetry-digits", "perturbations-digits-lenet-k50", "effective-std-digits-lenet", "advantage"]
+    assert [*figure_titles(names, ["digits", "digits-lenet"]).values()] == [
+        *("Telemetry (digits)", "Perturbations (digits-lenet, k = 50)", "Effective std (digits-lenet)", "Advantage")
+    ]
+
+
+def test_the_title_of_a_figure_stands_where_readers_look_and_its_file_name_beside_the_links() -> None:
+    page = invented_page(1, 1, 1)
+    assert page.count("fig00-curves-paper0</code>: ") + page.count("fig00-curves-paper0</code>:\n") == 1
+    assert page.count(">Figure 0: curves<") == 3  # contents, the claim's evidence, the heading
 
 
 def test_clarity_counts_halves_of_the_interval_and_is_unknown_without_one() -> None:

@@ -61,7 +61,9 @@ def figure(study: str, index: int) -> FigureEntry:
     name = f"fig0{index}-curves-{study}"
     links = {kind: f"{study}/{name}.{kind}" for kind in ("svg", "png", "pdf")}
     caption = f"Test accuracy by density, as in Figure {index}; mean of 5 seeds."
-    return FigureEntry(name, caption, f"Line chart {index}", image_uri(svg.encode(), b""), links)
+    return FigureEntry(
+        name, f"Figure {index}: curves", caption, f"Line chart {index}", image_uri(svg.encode(), b""), links
+    )
 
 
 def invented_page(papers: int = 3, claims: int = 8, figures: int = 2) -> str:

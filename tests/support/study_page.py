@@ -54,7 +54,7 @@ def page(
 ) -> str:
     claims = [claim("supported"), claim("contradicted")] if claims is None else claims
     links = {kind: f"study2019/fig01.{kind}" for kind in ("svg", "png", "pdf")}
-    figure = FigureEntry("fig01", caption, "A curve that falls.", image_uri(SVG, b""), links)
+    figure = FigureEntry("fig01", "Figure 1", caption, "A curve that falls.", image_uri(SVG, b""), links)
     tables = {"measurements": {"csv": "../results/tables/m.csv", "json": "../results/tables/m.json"}}
     study = StudyEntry("study2019", title, "A & B, 2019", claims, [figure], tables)
     made = {"task": "digits", "cohort": "0-4", "device": "cpu", "versions": {"torch": "2.12"}, "git_commit": None}

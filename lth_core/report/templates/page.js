@@ -90,7 +90,7 @@ function findClaims(section) {
     if (ORDERS[sort]) rows.sort((a, b) => ORDERS[sort](a.dataset, b.dataset));
     results.querySelector("tbody").replaceChildren(...rows.map(copyOf));
     results.hidden = !rows.length;
-    const drawn = wanted.length ? figures.filter((figure) => says(`${nameOf(figure)} ${captionOf(figure)}`) && (!study || figure.closest(".study").id === study)) : [];
+    const drawn = wanted.length ? figures.filter((figure) => says(`${titleOf(figure)} ${captionOf(figure)} ${figure.id}`) && (!study || figure.closest(".study").id === study)) : [];
     figureList.replaceChildren(...drawn.map(linkTo));
     const ofFigures = wanted.length ? `, ${drawn.length} of ${counted(figures, "figure")}` : "";
     status.textContent = isUsed ? `${rows.length} of ${counted(claims, "claim")}${ofFigures}` : `${counted(claims, "claim")} and ${counted(figures, "figure")}, all of them below.`;
@@ -124,7 +124,7 @@ function copyOf(row) {
   return copy;
 }
 
-function nameOf(figure) {
+function titleOf(figure) {
   return figure.querySelector("figcaption strong").textContent;
 }
 
@@ -135,7 +135,7 @@ function captionOf(figure) {
 function linkTo(figure) {
   const [item, link] = [document.createElement("li"), document.createElement("a")];
   link.href = `#${figure.id}`;
-  link.textContent = nameOf(figure);
+  link.textContent = titleOf(figure);
   item.append(link);
   return item;
 }
@@ -150,7 +150,7 @@ function enlargeFigures(dialog) {
     const [from, to] = [links[shown].querySelector("img"), dialog.querySelector("img")];
     const figure = links[shown].closest("figure");
     [to.src, to.alt] = [from.src, from.alt];
-    document.getElementById("enlarged-name").textContent = nameOf(figure);
+    document.getElementById("enlarged-name").textContent = titleOf(figure);
     document.getElementById("enlarged-caption").textContent = captionOf(figure);
     dialog.querySelector(".scroll").scrollTo(0, 0);
   };
