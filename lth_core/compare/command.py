@@ -13,7 +13,7 @@ from lth_core.compare.runs import CompareError, RecordedRun, differences, open_b
 from lth_core.config import HOW_TO_COMPUTE, Config, seeds_of
 from lth_core.drawing.figures import images
 from lth_core.drawing.words import describe
-from lth_core.report.images import image_uri
+from lth_core.report.images import image_uri, width_of
 from lth_core.report.overview import study_names
 from lth_core.storage.files import write_text
 from lth_core.storage.tables import write_table
@@ -71,7 +71,9 @@ def drawn(curves: Curves, config: Config) -> CurvesEntry:
     picture = figure(curves, metric)
     contents = images(picture)
     image = image_uri(contents["svg"], contents["png"])
-    return CurvesEntry(curves.name, curves.title(metric), curves.caption(metric), describe(picture), image)
+    return CurvesEntry(
+        curves.name, curves.title(metric), curves.caption(metric), describe(picture), image, width_of(contents["svg"])
+    )
 
 
 def side(letter: str, run: RecordedRun, other_studies: Sequence[str]) -> Side:

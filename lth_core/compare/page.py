@@ -28,13 +28,14 @@ FACTOR_WORDS = {
 
 @dataclass(frozen=True)
 class CurvesEntry:
-    """A figure as the page shows it; `image` is a data URI."""
+    """A figure as the page shows it; `image` is a data URI, `width` in pixels."""
 
     name: str
     title: str
     caption: str
     alt: str
     image: str
+    width: int
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from lth_core.data.kinds import counted_by_batches
 from lth_core.jobs.support.command import command
 from lth_core.jobs.support.loading import load, parser, read_claims, read_effects
 from lth_core.report.costs import cost_line, shrunk_tickets
-from lth_core.report.images import image_uri
+from lth_core.report.images import image_uri, width_of
 from lth_core.report.overview import figure_titles
 from lth_core.report.page import FigureEntry, StudyEntry, drawing_library, render
 from lth_core.storage.files import read_bytes, write_text
@@ -104,10 +104,11 @@ def study_entry(config: Config, name: str, study: Study, claims: list[dict[str, 
     titles = figure_titles(names, [*config.tasks, *getattr(study, "groups", [])])
     for figure in names:
         paths = {extension: figure_file(config.reports, config.name, name, figure, extension) for extension in FORMATS}
-        image = image_uri(read_bytes(paths["svg"]), read_bytes(paths["png"]))
+        svg = read_bytes(paths["svg"])
+        image = image_uri(svg, read_bytes(paths["png"]))
         links = {extension: link(config, path) for extension, path in paths.items()}
         said = captions[figure]
-        figures.append(FigureEntry(figure, titles[figure], said["caption"], said["seen"], image, links))
+        figures.append(FigureEntry(figure, titles[figure], said["caption"], said["seen"], image, links, width_of(svg)))
     tables = {
         table: table_links(config, table_file(config.results, config.name, name, table)) for table in study.table_names
     }

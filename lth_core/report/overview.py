@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lth_core.analysis.scales import DIFFERENCES, SCALES
+from lth_core.config import Task
 
 VERDICTS = ("supported", "contradicted", "inconclusive")
 
@@ -25,6 +26,18 @@ def short_citation(citation: str, title: str) -> str:
         return title
     names = [*authors, *last]
     return f"{names[0]} et al., {venue}" if len(names) > 2 else f"{' & '.join(names)}, {venue}"
+
+
+def trained_words(tasks: Iterable[Task]) -> str:
+    """Name the networks and data sets of tasks: "lenet on digits, lstm on text, conv on cifar10 and 2 more"."""
+    return some([*dict.fromkeys(f"{task.model.name} on {task.dataset}" for task in tasks)], "more")
+
+
+def some(words: Sequence[str], others: str, most: int = 3) -> str:
+    """List the first words as a sentence does, and count the others."""
+    rest = len(words) - most
+    *first, last = [*words[:most], f"{rest} {others}"] if rest > 0 else words
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def study_names(citation: str, title: str) -> tuple[str, str]:

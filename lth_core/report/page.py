@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import math
 import re
 from collections import Counter
@@ -24,7 +25,7 @@ from lth_core.report.costs import CostLine
 from lth_core.report.images import LARGEST_PLAIN, PACKED, packed
 from lth_core.report.methods import choice_words, method_words
 from lth_core.report.numbers import claim_numbers, decimals, interval_bar, number, ratio, values_by_seed
-from lth_core.report.overview import VERDICTS, anchored, sorted_marks, study_names
+from lth_core.report.overview import VERDICTS, anchored, some, sorted_marks, study_names, trained_words
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -34,7 +35,7 @@ class FigureEntry:
     """A figure as the page shows it.
 
     `name` is that of its files, `alt` says in words what is seen, `image` is a data URI, `links` lead to the files by
-    extension.
+    extension; `width` is in pixels, 0 where it is not known.
     """
 
     name: str
@@ -43,6 +44,7 @@ class FigureEntry:
     alt: str
     image: str
     links: Mapping[str, str]
+    width: int = 0
 
     @property
     def is_packed(self) -> bool:
@@ -123,6 +125,16 @@ def render(
         interval_bar=interval_bar,
         decimals=decimals,
         name=config.name,
+        trained=trained_words(tasks.values()),
+        papers=some([study.label for study in studies], "other papers"),
+        facts=json.dumps(
+            {
+                "trained": trained_words(tasks.values()),
+                "papers": [study.label for study in studies],
+                "verdicts": verdicts if every_claim else {},
+            },
+            ensure_ascii=False,
+        ),
         description=f"{', '.join(tasks)}. Claims of {', '.join(study.citation for study in studies)}: {counted}.",
         verdicts=verdicts,
         corrected=corrected,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -138,12 +139,20 @@ def test_the_jobs_make_tables_figures_claims_and_the_page(run: Callable[..., Non
 def test_the_index_links_to_the_page_of_each_config_and_says_what_it_shows(run: Callable[..., None], project: Path):
     run_all(run)
     other = project / "reports/mnist/index.html"
-    write_text(other, (project / "reports/config/index.html").read_text().replace("1 supported", "7 supported"))
+    write_text(
+        other, (project / "reports/config/index.html").read_text().replace("supported&#34;: 1", "supported&#34;: 7")
+    )
     run("index", "--pages", "reports/config/index.html", "reports/mnist/index.html", "--output", "reports/index.html")
     index = (project / "reports/index.html").read_text()
     for name, supported in (("config", 1), ("mnist", 7)):
         entry = index.split(f'<a href="{name}/index.html">{name}</a>')[1].partition("</dd>")[0]
-        assert f"1. Claims of Nobody, 2019: {supported} supported, 0 contradicted, 0 inconclusive." in entry
+        said = " ".join(re.sub(r"<[^>]*>", " ", entry).split())
+        assert said == f"lenet on digits Nobody, 2019 {supported} supported 0 contradicted 0 inconclusive"
+    older = re.sub(r'<meta name="facts".*', "", (project / "reports/config/index.html").read_text())
+    write_text(other, older)
+    run("index", "--pages", "reports/mnist/index.html", "--output", "reports/index.html")
+    of_tasks = "1. Claims of Nobody, 2019: 1 supported, 0 contradicted, 0 inconclusive."
+    assert of_tasks in (project / "reports/index.html").read_text()
     other.write_text("damaged")
     run("index", "--pages", "reports/mnist/index.html", "--output", "reports/index.html")
     assert "This page cannot be read: run its config again." in (project / "reports/index.html").read_text()

@@ -231,6 +231,25 @@ def test_no_screen_scrolls_sideways(page: Browser, address: str, width: int) -> 
     assert page.run("return document.documentElement.scrollWidth <= innerWidth"), "wider than the screen"
 
 
+def test_on_a_telephone_only_figures_of_several_panels_scroll_and_text_can_be_read(page: Browser, address: str) -> None:
+    page.open(address, width=400)
+    images = "[...document.querySelectorAll('figure img')]"
+    assert page.comes_to(f"return {images}.every((image) => image.naturalWidth)", True)
+    scrolls = "(image) => { const box = image.closest('.scroll'); return box.scrollWidth > box.clientWidth; }"
+    assert page.run(f"return {images}.map({scrolls})") == PAPERS * [True, False]
+    shrunk = page.run(f"return {images}.map((image) => image.clientWidth / image.naturalWidth)")
+    assert all(0.65 < scale < 0.8 for scale in shrunk)
+    tables = "return [...document.querySelectorAll('.stacked')].map((table) => table.parentElement)"
+    assert page.run(f"{tables}.map((box) => box.scrollWidth - box.clientWidth)") == [0, 0]
+    label = "return getComputedStyle(document.querySelector('#provenance td'), '::before').content"
+    assert page.run(label) == '"seeds: "'
+
+
+def test_on_a_wide_screen_figures_have_their_own_size(page: Browser) -> None:
+    sizes = "[...document.querySelectorAll('figure img')].map((image) => image.clientWidth - image.naturalWidth)"
+    assert page.comes_to(f"return Math.max(...{sizes}.map(Math.abs)) <= 1", True)
+
+
 def test_contents_are_folded_on_narrow_screens(page: Browser, address: str) -> None:
     shown = "return document.getElementById('list-of-contents').checkVisibility()"
     assert page.run(shown) is True

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from lth_core.analysis.claims import Replicate
-from lth_core.report.overview import anchored, clarity, figure_titles, short_citation, sorted_marks, study_names
+from lth_core.report.overview import anchored, clarity, figure_titles, short_citation, some, sorted_marks, study_names
 from lth_core.report.page import TEMPLATES
 from tests.support.pages import claim, invented_page
 
@@ -34,6 +34,11 @@ def test_studies_after_one_survey_are_told_apart_by_their_titles() -> None:
         "Do tickets exist?",
         "After Liu et al., 2024",
     )
+
+
+def test_of_many_things_the_first_are_named_and_the_others_counted() -> None:
+    assert some(["a"], "more") == "a" and some(["a", "b", "c"], "more") == "a, b and c"
+    assert some([*"abcde"], "other papers") == "a, b, c and 2 other papers"
 
 
 def test_titles_of_figures_are_words_with_the_task_where_there_are_several() -> None:

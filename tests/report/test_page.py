@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lth_core.report.images import LARGEST_SVG, image_uri, packed
+from lth_core.report.images import LARGEST_SVG, image_uri, packed, width_of
 from tests.support.study_page import EVIL, SVG, Reader, claim, page, words
 
 
@@ -75,6 +75,16 @@ def test_figures_are_inlined_as_svg_or_as_png_where_that_is_large():
     assert base64.b64decode(image_uri(SVG, b"png").removeprefix("data:image/svg+xml;base64,")) == SVG
     large = b"<svg>" + b" " * LARGEST_SVG
     assert base64.b64decode(image_uri(large, b"png").removeprefix("data:image/png;base64,")) == b"png"
+
+
+def test_the_width_of_a_figure_is_that_of_its_svg_in_pixels():
+    assert width_of(b'<?xml?><svg height="9pt" viewBox="0 0 1 1" width="331.2pt" x="y"><g width="1pt"/></svg>') == 442
+    assert width_of(SVG) == 0 and "--width" not in page().partition("<body>")[2]
+
+
+def test_the_heading_says_what_was_trained_and_whose_claims_are_tested():
+    text = words(page())
+    assert "Lottery tickets: lenet on digits Config config: claims of A & B, 2019, tested on" in text
 
 
 def test_a_figure_is_compressed_to_the_same_bytes_every_time_and_a_png_not_at_all():

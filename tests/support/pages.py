@@ -6,7 +6,7 @@ import math
 
 from lth_core.analysis.claims import Replicate
 from lth_core.config import Config
-from lth_core.report.images import image_uri
+from lth_core.report.images import image_uri, width_of
 from lth_core.report.overview import VERDICTS
 from lth_core.report.page import FigureEntry, StudyEntry, render
 
@@ -53,17 +53,18 @@ def claim(study: str, task: str, index: int) -> dict:
 
 
 def figure(study: str, index: int) -> FigureEntry:
-    """Invent a figure as wide as three panels."""
+    """Invent a figure as wide as three panels, or with an odd index as one."""
+    width = 331 if index % 2 else 734
     svg = (
-        "<svg xmlns='http://www.w3.org/2000/svg' width='734pt' height='230pt' viewBox='0 0 734 230'>"
-        f"<rect width='734' height='230' fill='white'/><text x='20' y='60' font-size='9'>figure {index}</text></svg>"
-    )
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}pt" height="230pt" viewBox="0 0 {width} 230">'
+        f"<rect width='{width}' height='230' fill='white'/>"
+        f"<text x='20' y='60' font-size='9'>figure {index}</text></svg>"
+    ).encode()
     name = f"fig0{index}-curves-{study}"
     links = {kind: f"{study}/{name}.{kind}" for kind in ("svg", "png", "pdf")}
     caption = f"Test accuracy by density, as in Figure {index}; mean of 5 seeds."
-    return FigureEntry(
-        name, f"Figure {index}: curves", caption, f"Line chart {index}", image_uri(svg.encode(), b""), links
-    )
+    title, seen = f"Figure {index}: curves", f"Line chart {index}"
+    return FigureEntry(name, title, caption, seen, image_uri(svg, b""), links, width_of(svg))
 
 
 def invented_page(papers: int = 3, claims: int = 8, figures: int = 2) -> str:
