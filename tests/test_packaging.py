@@ -188,3 +188,8 @@ def test_an_interrupted_installation_starts_over_and_a_finished_one_is_left_alon
     assert make_venv().stdout == ""
     (tmp_path / "requirements.txt").write_text("# another list\n")
     assert "Installing" in make_venv().stdout
+
+
+def test_what_commands_make_in_a_clone_is_ignored() -> None:
+    ignored = (ROOT / ".gitignore").read_text().splitlines()
+    assert {"/build/", "/compared/"} <= {*ignored}  # of `pip install .` and `lth compare`
