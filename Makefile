@@ -14,7 +14,7 @@ python := .venv/bin/python
 # Commands that start other commands: these come from .venv, too.
 in_venv := PATH="$(CURDIR)/.venv/bin:$$PATH" $(python)
 pip := $(python) -m pip install --quiet --disable-pip-version-check
-snakemake := $(python) -m snakemake --logger lth --cores $(CORES)
+run := $(python) -m lth_core run
 
 .PHONY: help figures everything test test-slurm lint faults benchmark gpu docs cluster hugging-face venv
 
@@ -22,10 +22,10 @@ help: ## list these commands
 	@awk -F ': .*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 figures: venv ## make the figures, claims and page of the default config: reports/index.html
-	@$(if $(CONFIG),$(python) -m lth_core check $(CONFIG) && )$(snakemake) $(if $(CONFIG),--configfile $(CONFIG))
+	@$(run) $(CONFIG) --cores $(CORES)
 
 everything: venv ## run every study on the default data
-	@$(snakemake) --configfile config.yaml config/everything.yaml
+	@$(run) config.yaml config/everything.yaml --cores $(CORES)
 
 test: venv ## run the whole test suite
 	@$(in_venv) -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder

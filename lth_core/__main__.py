@@ -6,19 +6,18 @@ import argparse
 import importlib.util
 import os
 import re
+import runpy
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import lth_core
-from lth_core.planning import configdoc
-from lth_core.planning.configfile import ConfigError, load
-from lth_core.planning.plan import Plan
-from lth_core.planning.precheck import complaint, everything
+from lth_core.runtime import interruption
 from lth_core.runtime.installation import PACKAGE, is_clone, workflow_folder
 
 DEFAULT = "config.yaml"
+KEYS_EXPLAINED = "docs/reference/config.md"
 IN_A_CLONE = re.compile(
     r"^#     (CONFIG=\S+ make figures|make everything"
     r"|python -m snakemake --logger lth --configfile \S+(?P<options>.*))$",
@@ -29,6 +28,10 @@ IN_A_CLONE = re.compile(
 
 def check(files: Sequence[str]) -> int:
     """Print what is wrong with config files, merged, or with the networks that they name; returns 1 if anything is."""
+    from lth_core.planning.configfile import ConfigError
+    from lth_core.planning.plan import Plan
+    from lth_core.planning.precheck import complaint, everything
+
     try:
         plan = Plan.read(files or [configured_here() or workflow_folder() / DEFAULT])
     except ConfigError as error:
@@ -42,15 +45,24 @@ def check(files: Sequence[str]) -> int:
 
 def run(files: Sequence[str], options: Sequence[str] = ()) -> int:
     """Become the Snakemake that runs the workflow on config files, in this folder; `options` are Snakemake's own."""
+    from lth_core.planning.configfile import ConfigError, read
+
     if importlib.util.find_spec("snakemake") is None:
         return refuse(f"{sys.executable} has no snakemake: install lth with its dependencies (pip install lth)")
     files = files or [*filter(None, [configured_here()])]
-    snakefile = str(workflow_folder() / "Snakefile")
-    words = [sys.executable, "-m", "snakemake", "--logger", "lth", "--snakefile", snakefile]
-    if is_clone():  # Snakemake looks for `--logger lth` where Python looks for modules
+    try:
+        for file in files:
+            read(file)  # Snakemake, which does so first, would not say which is broken, and where
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 1
+    if is_clone():  # Snakemake, for its jobs as well, looks for `--logger lth` where Python looks for modules
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
-    sys.stdout.flush()
-    os.execv(sys.executable, [*words, *(["--configfile", *files] if files else []), *options])
+    snakefile = str(workflow_folder() / "Snakefile")
+    sys.argv[1:] = ["--logger", "lth", "--snakefile", snakefile, *(["--configfile", *files] if files else []), *options]
+    sys.path.insert(0, str(Path.cwd()))  # as for `python -m snakemake`
+    runpy.run_module("snakemake", run_name="__main__", alter_sys=True)
+    return 0  # which is not reached: Snakemake exits
 
 
 def configured_here() -> str | None:
@@ -83,6 +95,8 @@ def init(name: str | None) -> int:
 def is_laid_over_the_default(config: Path) -> bool:
     """Tell whether a ready-made config is no whole one by itself, and is one together with the default."""
 
+    from lth_core.planning.configfile import ConfigError, load
+
     def is_whole(*files: Path) -> bool:
         try:
             load(files)
@@ -94,11 +108,16 @@ def is_laid_over_the_default(config: Path) -> bool:
 
 
 def _begun(text: str, command: str) -> str:
-    """A ready-made config as it is copied: its schema where editors find it, and the command that runs the copy."""
+    """A ready-made config as it is copied: its schema where editors find it, and the command that runs the copy.
+
+    Its keys are explained in the documents of a clone, and in the schema everywhere.
+    """
     first, _, rest = text.partition("\n")
     modeline, _, _ = first.partition("$schema=")  # from which editors complete keys
     schema = workflow_folder() / "config" / "schema.json"
     rest = IN_A_CLONE.sub(lambda line: f"#     {command}{line['options'] or ''}", rest, count=1)
+    explained = workflow_folder() / KEYS_EXPLAINED
+    rest = rest.replace(KEYS_EXPLAINED, str(explained if explained.is_file() else schema))
     return f"{modeline}$schema={schema}\n{rest}"
 
 
@@ -112,6 +131,8 @@ def reference(check: bool) -> int:
     """Write the reference of the config, which is part of the repository's documents, or only `check` it."""
     if not is_clone():
         return refuse("the reference is written in a clone of the repository; here, see `lth init` and its comments")
+    from lth_core.planning import configdoc
+
     return configdoc.write(check)
 
 
@@ -135,6 +156,12 @@ def refuse(reason: str) -> int:
     """Print one line; returns 1."""
     print(f"error: {reason}", file=sys.stderr)
     return 1
+
+
+def command() -> None:
+    """Be the command `lth`. What takes long to import is imported by the commands, once Ctrl-C is known."""
+    interruption.stop_when_told()
+    sys.exit(main())
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -201,4 +228,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command()

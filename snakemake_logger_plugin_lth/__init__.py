@@ -11,17 +11,16 @@ overwritten on a terminal.
 from __future__ import annotations
 
 import logging
-import signal
 import sys
 import threading
 import time
-from types import FrameType
 from typing import Any
 
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from lth_core.runtime import interruption
+from snakemake_logger_plugin_lth.configs import unreadable
 from snakemake_logger_plugin_lth.forecast import Forecast, in_words
 from snakemake_logger_plugin_lth.jobs import Job, duration
 from snakemake_logger_plugin_lth.screen import Screen
@@ -46,6 +45,8 @@ FAREWELL = (
     "Terminating processes on user request",
     "WorkflowError:\nAt least one job did not complete successfully",
 )
+# What is to be done with the results: Snakemake says where its log is after that.
+LAST = "page: "
 STOPPED = "stopped; the same command goes on where it was"
 SILENT_EVENTS = (LogEvent.JOB_STARTED, LogEvent.RESOURCES_INFO, LogEvent.SHELLCMD, LogEvent.WORKFLOW_STARTED)
 
@@ -62,26 +63,10 @@ class LogHandler(LogHandlerBase):
         self._done, self._total, self._failed = 0, 0, 0
         self._started = time.monotonic()
         self._forecast = Forecast({}, self._started)
-        self._said_left = ""
+        self._said_left = self._last = ""
         self._stop = threading.Event()
         self._ticker: threading.Thread | None = None
-        if not self._standing_back:
-            self._watch_for_interrupts()
-
-    def _watch_for_interrupts(self) -> None:
-        """Notice Ctrl-C at once: it ends the jobs as well, and these may be reported before Snakemake says why.
-
-        `stop_when_told`, which replaces Snakemake's reaction to `kill` when the run begins, notices that.
-        """
-        react = signal.getsignal(signal.SIGINT)
-        if not callable(react) or threading.current_thread() is not threading.main_thread():
-            return
-
-        def notice(number: int, frame: FrameType | None) -> None:
-            interruption.stopping = True
-            react(number, frame)
-
-        signal.signal(signal.SIGINT, notice)
+        interruption.stop_when_told()  # at once: jobs that end with it may be reported before Snakemake says why
 
     @property
     def writes_to_stream(self) -> bool:
@@ -131,7 +116,11 @@ class LogHandler(LogHandlerBase):
             self._report_failure(facts)
         elif event not in SILENT_EVENTS:
             text = self.format(record)
-            if text and not text.startswith(CHATTER + FAREWELL * interruption.stopping):
+            if event == LogEvent.ERROR and not self._total:
+                text = unreadable(sys.argv[1:]) or text
+            if text.startswith(LAST):
+                self._last = text
+            elif text and not text.startswith(CHATTER + FAREWELL * interruption.stopping):
                 self._screen.say(text)
         self._draw()
 
@@ -205,9 +194,13 @@ class LogHandler(LogHandlerBase):
             self._ticker.join(timeout=1)
             self._ticker = None
         self._running.clear()
-        if interruption.stopping:
-            interruption.stopping = False
-            self._screen.say(STOPPED)
         self._draw()
+        self._screen.keep()
         self._total = 0
+        if interruption.stopping and not self._standing_back:
+            interruption.stopping = False
+            self._last = STOPPED
+        if self._last:
+            self._screen.say(self._last)
+            self._last = ""
         super().close()

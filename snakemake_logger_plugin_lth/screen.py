@@ -34,6 +34,10 @@ class Screen:
         self._write(self._erase() + "".join(f"{line}\n" for line in fitting))
         self._height = len(fitting)
 
+    def keep(self) -> None:
+        """Let the block stay, too."""
+        self._height = 0
+
     def _erase(self) -> str:
         return f"\r\033[{self._height}A\033[J" if self._height else ""
 

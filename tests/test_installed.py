@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -123,6 +124,22 @@ def test_a_copied_config_runs_by_the_command_that_it_names(
     load([Path(file) for file in files])
 
 
+def named_in(text: str) -> list[str]:
+    return re.findall(r"^# (\S+) explains all keys", text, re.MULTILINE)
+
+
+def test_a_copied_config_says_where_its_keys_are_explained(
+    lth: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert call(lth, "init", folder=tmp_path)[0] == 0
+    (installed,) = named_in((tmp_path / "config.yaml").read_text())
+    (tmp_path / "config.yaml").unlink()
+    monkeypatch.chdir(tmp_path)
+    main(["init"])
+    (in_a_clone,) = named_in(Path("config.yaml").read_text())
+    assert Path(installed).is_file() and in_a_clone == str(ROOT / "docs/reference/config.md")
+
+
 def test_a_config_that_is_laid_over_the_default_leaves_a_default_of_the_user(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -148,6 +165,11 @@ def test_mistakes_are_one_line(lth: Path, tmp_path: Path) -> None:
     status, said = call(lth, "init", "mnist", folder=tmp_path)
     assert status == 1 and said == "error: mnist.yaml is here already: remove it, or work in another folder\n"
     assert (tmp_path / "mnist.yaml").read_text() == "mine\n"
+    (tmp_path / "broken.yaml").write_text("tasks:\n\tmini: 1\n")
+    broken = (1, "broken.yaml:2: broken YAML: found character '\\t' that cannot start any token\n")
+    for command in ("check", "run"):
+        assert call(lth, command, "nothere.yaml", folder=tmp_path) == (1, "nothere.yaml: no such file\n")
+        assert call(lth, command, "broken.yaml", folder=tmp_path) == broken
     status, said = call(lth, "reference", folder=tmp_path)
     assert status == 1 and said.startswith("error: the reference is written in a clone of the repository")
 

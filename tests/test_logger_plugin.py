@@ -1,111 +1,31 @@
-"""Snakemake's progress (`--logger lth`): on a terminal, in a log file, on failure, on Ctrl-C and `kill`."""
+"""Snakemake's progress (`--logger lth`): on a terminal, in a log file, on failure. How it stops: test_stopping.py."""
 
 from __future__ import annotations
 
 import io
-import logging
-import os
-import pty
 import re
 import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
-import psutil
 import pytest
 
-from lth_core.runtime.interruption import stop_when_told
-from snakemake_logger_plugin_lth import LogHandler
 from snakemake_logger_plugin_lth.jobs import Job, duration, last_lines
 from snakemake_logger_plugin_lth.screen import Screen
-
-ROOT = Path(__file__).parent.parent
-SNAKEFILE = """
-from snakemake.logging import logger
-from lth_core.runtime.interruption import stop_when_told
-
-rule all:
-    input: "out/digits_1", "out/digits_2", "out/mnist_3",
-
-rule train:
-    output: "out/{task}_{level}",
-    log: "logs/{task}_{level}.log",
-    shell:
-        '''(echo "step 1/2 accuracy 97.9%"; sleep {config[seconds]}; test {wildcards.task} != {config[broken]} ||
-        {{ echo "error: no such data set"; exit 1; }}; touch {output}) < /dev/null > {log} 2>&1'''
-
-onstart:
-    stop_when_told()
-
-onsuccess:
-    logger.info("summary of the run")
-"""
-
-
-def command(folder: Path, *arguments: str, seconds: float = 0.1, broken: str = "none") -> list[str]:
-    (folder / "Snakefile").write_text(SNAKEFILE)
-    config = ["--config", f"seconds={seconds}", f"broken={broken}"]
-    return [sys.executable, "-m", "snakemake", "--cores", "2", "--logger", "lth", *arguments, *config]
-
-
-def environment() -> dict[str, str]:
-    return os.environ | {"PYTHONPATH": str(ROOT), "TERM": "xterm"}
-
-
-def run_piped(folder: Path, *arguments: str, **config: object) -> subprocess.CompletedProcess[str]:
-    """Snakemake with its output in a pipe; jobs take next to no time."""
-    started = command(folder, *arguments, **config)
-    return subprocess.run(started, cwd=folder, env=environment(), capture_output=True, text=True, timeout=60)
-
-
-def run_on_terminal(
-    folder: Path, stop_at: str = "(?!)", stop: Callable[[int], None] | None = None, **config: object
-) -> tuple[int, str]:
-    """Snakemake on a pseudo-terminal: exit status and all output. `stop` gets its id once that pattern is on screen."""
-    ours, theirs = pty.openpty()
-    started = command(folder, **config)
-    process = subprocess.Popen(
-        started, cwd=folder, env=environment(), stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
-    )
-    os.close(theirs)
-    written = b""
-    try:
-        while chunk := os.read(ours, 4096):
-            written += chunk
-            if stop and re.search(stop_at, written.decode(errors="ignore")):
-                stop(process.pid)
-                stop = None
-    except OSError:  # how Linux says that the other side has closed
-        pass
-    os.close(ours)
-    status = process.wait(timeout=60)
-    with suppress(ProcessLookupError):  # no job's `sleep` goes on
-        os.killpg(process.pid, signal.SIGKILL)
-    return status, written.decode()
-
-
-def lines_left(written: str) -> list[str]:
-    """What a terminal shows after `written`: a cursor that moves up and clears downwards."""
-    lines, row = [""], 0
-    for part in re.findall(r"\033\[\d*[A-Za-z]|\r|\n|[^\033\r\n]+", written):
-        if part == "\n":
-            row += 1
-            lines += [""] * (row == len(lines))
-        elif part.endswith("A") and part.startswith("\033"):
-            row -= int(part[2:-1])
-        elif part == "\033[J":
-            del lines[row:]
-            lines.append("")
-        elif part != "\r":
-            assert not part.startswith("\033"), f"unknown control sequence {part!r}"
-            lines[row] = part
-    return [line for line in lines if line]
+from tests.support.terminal import (
+    SNAKEFILE,
+    Terminal,
+    command,
+    environment,
+    handler_on,
+    lines_left,
+    record,
+    run_on_terminal,
+    run_piped,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -114,11 +34,6 @@ def _signals_as_before() -> Iterator[None]:
     yield
     for number, reaction in before.items():
         signal.signal(number, reaction)
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
 
 
 # ---------------------------------------------------------------- whole runs
@@ -130,7 +45,7 @@ def test_replicates_that_diverge_get_a_line_of_their_own(tmp_path: Path, how: st
     command(tmp_path)
     (tmp_path / "Snakefile").write_text(lost.replace("; diverged", '"; echo "diverged'))
     words = [sys.executable, "-m", "snakemake", "out/digits_1", "--cores", "1", "--logger", "lth"]
-    words += ["--config", "seconds=0.1", "broken=none"]
+    words += ["--config", "seconds=0.1", "broken=none", "waits=nowhere"]
     done = subprocess.run(words, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60)
     assert f"\ntrain digits level 1: {how}: 1 of 2 replicates (seed 1)\n" in done.stderr, done.stderr
 
@@ -143,7 +58,9 @@ def test_a_log_file_gets_one_line_per_finished_job(tmp_path: Path) -> None:
     assert [line.split(":")[0] for line in lines[1:5]] == [f"{done} of 4 jobs" for done in (1, 2, 3, 4)]
     named = sorted(line.split(": ")[1].split(",")[0] for line in lines[1:4])
     assert named == ["train digits level 1", "train digits level 2", "train mnist level 3"]
-    assert "summary of the run" in lines[5:] and len(lines) == 7  # the other one is the place of the complete log
+    assert (
+        lines[5] == "summary of the run" and lines[6].startswith("Complete log") and lines[7:] == ["page: index.html"]
+    )
     assert "\033" not in done.stderr
     assert "Nothing to be done" in run_piped(tmp_path).stderr
 
@@ -164,30 +81,7 @@ def test_a_terminal_shows_running_jobs_with_their_last_log_line_and_keeps_none_o
     left = lines_left(written)
     assert left[0] == "4 jobs to run: 3 train, 1 all"
     assert "summary of the run" in left[1:3]  # the other one is the place of the complete log
-    assert re.fullmatch(r"4 of 4 jobs, \d\.\d s", left[3]) and len(left) == 4
-
-
-def control_c(process: int) -> None:
-    os.killpg(process, signal.SIGINT)
-
-
-def kill(process: int) -> None:
-    os.kill(process, signal.SIGTERM)
-
-
-@pytest.mark.parametrize("stop", [control_c, kill])
-def test_jobs_of_a_run_that_is_stopped_have_not_failed(tmp_path: Path, stop: Callable[[int], None]) -> None:
-    began = time.monotonic()
-    both_jobs_running = r"step 1/2.*\n.*step 1/2"
-    status, written = run_on_terminal(tmp_path, both_jobs_running, stop, seconds=30)
-    assert status != 0 and time.monotonic() - began < 20
-    left = lines_left(written)
-    assert not any(line.startswith("train ") for line in left), left
-    stopped = [line for line in left if re.fullmatch(r"stopped: train \w+ level \d, after \d\.\d s", line)]
-    assert len(stopped) == 2
-    assert left[-2] == "stopped; the same command goes on where it was" and left[-1].startswith("0 of 4 jobs,")
-    assert not re.search("fail|[Ee]rror|Terminating|KeyboardInterrupt", written), "the user's wish is not a failure"
-    assert "\033[?25l" not in written, "the cursor is never hidden"
+    assert re.fullmatch(r"4 of 4 jobs, \d\.\d s", left[3]) and left[4:] == ["page: index.html"]
 
 
 def test_a_closed_output_does_not_stop_the_run(tmp_path: Path) -> None:
@@ -195,6 +89,16 @@ def test_a_closed_output_does_not_stop_the_run(tmp_path: Path) -> None:
     done = subprocess.run(["bash", "-c", shell], cwd=tmp_path, env=environment(), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out/mnist_3").exists()
+
+
+def test_a_config_that_snakemake_cannot_read_is_one_line_that_says_where(tmp_path: Path) -> None:
+    (tmp_path / "fine.yaml").write_text("device: cpu\n")
+    (tmp_path / "broken.yaml").write_text("tasks:\n\tmini: 1\n")
+    done = run_piped(tmp_path, "--configfile", "fine.yaml", "broken.yaml")
+    said = "broken.yaml:2: broken YAML: found character '\\t' that cannot start any token\n"
+    assert (done.returncode, done.stderr) == (1, said)
+    done = run_piped(tmp_path, "--configfile", "nothere.yaml")
+    assert (done.returncode, done.stderr) == (1, "nothere.yaml: no such file\n")
 
 
 def test_dry_runs_keep_the_output_of_snakemake(tmp_path: Path) -> None:
@@ -254,16 +158,6 @@ class ClosedPipe(Terminal):
         raise BrokenPipeError
 
 
-def handler_on(monkeypatch: pytest.MonkeyPatch, stream: io.StringIO) -> LogHandler:
-    monkeypatch.setattr(sys, "stderr", stream)
-    off = dict.fromkeys(("dryrun", "verbose", "printshellcmds", "debug_dag", "stdout"), False)
-    return LogHandler(SimpleNamespace(**off), None)
-
-
-def record(event: str, **facts: object) -> logging.LogRecord:
-    return logging.makeLogRecord({"msg": f"record of {event}", "event": event, **facts})
-
-
 def test_closing_ends_the_thread_and_takes_unfinished_jobs_off_the_screen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     stream = Terminal()
@@ -276,23 +170,6 @@ def test_closing_ends_the_thread_and_takes_unfinished_jobs_off_the_screen(monkey
     assert len(threads) == 1 and not threads[0].is_alive()
     handler.close()
     assert [line.split(",")[0] for line in lines_left(stream.getvalue())] == ["2 jobs to run: 2 train", "0 of 2 jobs"]
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_what_fails_before_a_run_is_stopped_has_failed(monkeypatch: pytest.MonkeyPatch, number: signal.Signals) -> None:
-    monkeypatch.setattr(psutil.Process, "children", lambda self: [])
-    stream = io.StringIO()
-    handler = handler_on(monkeypatch, stream)
-    stop_when_told()
-    handler.handle(record("job_error", jobid=1, rule_name="train", log=[]))
-    with pytest.raises(KeyboardInterrupt):
-        signal.raise_signal(number)
-    handler.handle(record("job_error", jobid=2, rule_name="prune", log=[]))
-    handler.close()
-    handler.close()
-    first, second, *others = stream.getvalue().splitlines()
-    assert first.startswith("failed: train, after") and second.startswith("stopped: prune, after")
-    assert others == ["stopped; the same command goes on where it was"]
 
 
 @pytest.mark.parametrize("stream", [io.StringIO(), ClosedPipe()])

@@ -13,8 +13,11 @@ imported = not workflow.modifier.is_main_snakefile()
 sys.path.insert(0, root)
 
 from lth_core.runtime import collector
+from lth_core.runtime.interruption import stop_when_told
 
 collector.postpone()
+if not imported:
+    stop_when_told()
 
 from lth_core.planning.configfile import ConfigError
 from lth_core.planning.plan import Plan

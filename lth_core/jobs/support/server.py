@@ -47,6 +47,8 @@ REPORTING = (
     "lth_core.jobs.report",
 )
 """What the jobs that make tables, figures and pages import."""
+FOR_JOBS = (signal.SIGINT, signal.SIGTERM)
+"""Signals that end jobs, and the server only before there are any."""
 SLOWEST_REQUEST = 10.0
 """Seconds after which a client that has not said what it wants is given up."""
 
@@ -195,7 +197,9 @@ def start_server(lock: int, computes: bool, reports: bool) -> str | None:
     first, later = (COMPUTING, REPORTING if reports else ()) if computes else (REPORTING, ())
     modules = [" ".join(first), " ".join(later)]
     command = [sys.executable, "-m", "lth_core.jobs.support.server", address, str(lock), *modules]
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, FOR_JOBS)  # until the server is ready for them
     server = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[lock])
+    signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
     while not os.path.exists(address) and server.poll() is None:
         time.sleep(0.005)
     return f"{os.getpid()}:{os.path.dirname(sys.executable)}:{address}"
@@ -209,12 +213,20 @@ def main() -> None:
     """
     address, lock, first, later = sys.argv[1:]
     gc.disable()  # what is imported lives to the end; jobs look for dead objects among their own
-    for number in (signal.SIGINT, signal.SIGTERM):  # this is for the jobs
-        signal.signal(number, signal.SIG_IGN)
     server = JobServer(address, int(lock), later.split())
+
+    def leave(*_: Any) -> None:  # at once: what is being imported might catch an exception
+        shutil.rmtree(Path(address).parent, ignore_errors=True)
+        os._exit(1)
+
     try:
+        for number in FOR_JOBS:
+            signal.signal(number, leave)  # no job is there yet
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, FOR_JOBS)
         for module in first.split():
             importlib.import_module(module)
+        for number in FOR_JOBS:
+            signal.signal(number, signal.SIG_IGN)
         server.serve()
     finally:
         for process in server.jobs:

@@ -221,3 +221,16 @@ print("torch" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stdout == "False\n", done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_ends_jobs_ends_a_server_that_is_not_ready_for_them(tmp_path: Path, number: signal.Signals) -> None:
+    (tmp_path / "slow_module.py").write_text("import time\nprint('importing', flush=True)\ntime.sleep(60)\n")
+    address = tmp_path / "socket" / "jobs"
+    address.parent.mkdir()
+    command = [sys.executable, "-m", "lth_core.jobs.support.server", str(address), "0", "slow_module", ""]
+    variables = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(tmp_path)])}
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=variables)
+    assert process.stdout.readline() == b"importing\n"
+    process.send_signal(number)
+    assert process.wait(timeout=20) == 1 and not address.parent.exists()
