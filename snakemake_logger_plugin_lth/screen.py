@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TextIO
 
+DOTS = "..."
+
 
 class Screen:
     """Print messages, which scroll, and a block (`show`), which is replaced in place.
@@ -30,7 +32,7 @@ class Screen:
         if not self.live:
             return
         columns, rows = self._size()
-        fitting = [line[: columns - 1] for line in lines[-(rows - 1) :]]
+        fitting = [shortened(line, columns - 1) for line in lines[-(rows - 1) :]]
         self._write(self._erase() + "".join(f"{line}\n" for line in fitting))
         self._height = len(fitting)
 
@@ -60,3 +62,12 @@ class Screen:
         """Nobody reads any more: what is still buffered would make Python end with an error."""
         with suppress(OSError, ValueError), open(os.devnull, "w") as nothing:
             os.dup2(nothing.fileno(), self._stream.fileno())
+
+
+def shortened(line: str, width: int) -> str:
+    """Cut a line that is longer than `width` between two words, with dots to say so; one long word is cut anywhere."""
+    if len(line) <= width:
+        return line
+    room = max(width - len(DOTS), 0)
+    words = line[:room] if line[room].isspace() else line[:room].rpartition(" ")[0]
+    return ((words.rstrip() or line[:room]) + DOTS)[:width]

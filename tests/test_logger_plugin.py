@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from snakemake_logger_plugin_lth.jobs import Job, duration, last_lines
-from snakemake_logger_plugin_lth.screen import Screen
+from snakemake_logger_plugin_lth.screen import Screen, shortened
 from tests.support.terminal import (
     SNAKEFILE,
     Terminal,
@@ -150,7 +150,24 @@ def test_the_block_fits_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     screen.say("a message")
     screen.show(["total"])
     assert lines_left(stream.getvalue()) == ["a message", "total"]
-    assert "a line that is long" in stream.getvalue() and "longer" not in stream.getvalue()
+    assert "a line that is...\n" in stream.getvalue() and "longer" not in stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [
+        (80, "retrain mini level 3   4.2 s  step 1/600 validation accuracy 9%"),
+        (63, "retrain mini level 3   4.2 s  step 1/600 validation accuracy 9%"),
+        (62, "retrain mini level 3   4.2 s  step 1/600 validation..."),
+        (54, "retrain mini level 3   4.2 s  step 1/600 validation..."),
+        (53, "retrain mini level 3   4.2 s  step 1/600..."),
+        (32, "retrain mini level 3   4.2 s..."),
+        (8, "retra..."),
+        (2, ".."),
+    ],
+)
+def test_a_line_that_is_too_long_is_cut_between_words(width: int, shown: str) -> None:
+    assert shortened("retrain mini level 3   4.2 s  step 1/600 validation accuracy 9%", width) == shown
 
 
 class ClosedPipe(Terminal):

@@ -50,9 +50,12 @@ def _written_since(logs: str, began: float) -> Iterator[tuple[Path, str]]:
 def _diverged(noun: str, counts: Sequence[tuple[int, int, Path]]) -> str:
     """Say in how many jobs replicates diverged, from how many did in each, how many it has, and its log."""
     whole = sum(lost == size for lost, size, _ in counts)
-    every = f", every one in {whole} of these" if whole else ""
+    if whole == len(counts):
+        all_lost = " (all replicates in each)" if whole > 1 else " (all replicates)"
+    else:
+        all_lost = f" (all replicates in {whole} of them)" if whole else ""
     where = f"see 'Divergence' on the page, and {counts[0][2]}"
-    return f"replicates diverged in {_counted(len(counts), noun)}{every}: {where}"
+    return f"replicates diverged in {_counted(len(counts), noun)}{all_lost}: {where}"
 
 
 def _counted(count: int, noun: str) -> str:

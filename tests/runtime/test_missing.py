@@ -25,9 +25,20 @@ def test_a_run_says_how_many_trainings_lost_replicates_and_which_log_to_read(tmp
     write(tmp_path / "c/dense.log", divergence_line([True, False], [0, 1]) + "\n", when=50)  # of an earlier run
     write(tmp_path / "d/dense.log", "step 40/40, 0.1 s\n", when=200)
     assert summary(str(tmp_path), began=100) == [
-        "warning: replicates diverged in 2 trainings, every one in 1 of these: see 'Divergence' on the page, and "
+        "warning: replicates diverged in 2 trainings (all replicates in 1 of them): see 'Divergence' on the page, and "
         f"{tmp_path}/a/dense.log"
     ]
+
+
+def test_trainings_of_which_nothing_is_left_are_told_apart(tmp_path: Path) -> None:
+    write(tmp_path / "a/dense.log", divergence_line([True, True], [0, 1]) + "\n", when=200)
+    assert summary(str(tmp_path), began=100)[0].startswith(
+        "warning: replicates diverged in 1 training (all replicates): see"
+    )
+    write(tmp_path / "b/dense.log", divergence_line([True, True], [0, 1]) + "\n", when=200)
+    assert summary(str(tmp_path), began=100)[0].startswith(
+        "warning: replicates diverged in 2 trainings (all replicates in each): see"
+    )
 
 
 def test_images_that_diverged_and_claims_without_a_value_have_lines_of_their_own(tmp_path: Path) -> None:
