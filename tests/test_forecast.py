@@ -47,6 +47,17 @@ def test_one_odd_job_does_not_make_it_jump() -> None:
         assert after < 1.25 * before + 10
 
 
+def test_jobs_that_take_less_and_less_time_are_forecast_within_a_factor_of_two_in_the_second_half() -> None:
+    falling = [("retrain", 40.0 - 35.0 * number / 159) for number in range(160)]  # from 40 s to 5 s
+    for left, forecast in run(falling, at_once=2)[80:-10]:
+        assert forecast is not None and left / 2 < forecast < 2 * left
+
+
+def test_the_first_job_of_a_rule_does_not_stand_for_all_others() -> None:
+    quick, slow = [("retrain", 8.0)] * 30, [("branch", 68.0), *[("branch", 12.0)] * 29]
+    assert run([*quick, *slow])[30][1] < 3 * 29 * 12.0
+
+
 def test_it_counts_down_with_the_clock_and_never_below_0() -> None:
     forecast = Forecast({"retrain": 20}, began=0.0)
     for number in range(1, 6):
