@@ -68,6 +68,6 @@ def shortened(line: str, width: int) -> str:
     """Cut a line that is longer than `width` between two words, with dots to say so; one long word is cut anywhere."""
     if len(line) <= width:
         return line
-    room = max(width - len(DOTS), 0)
-    words = line[:room] if line[room].isspace() else line[:room].rpartition(" ")[0]
-    return ((words.rstrip() or line[:room]) + DOTS)[:width]
+    end = max(width - len(DOTS), 0)
+    words = line[:end] if line[end].isspace() else line[:end].rpartition(" ")[0]
+    return ((words.rstrip() or line[:end]) + DOTS)[:width]
