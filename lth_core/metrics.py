@@ -50,7 +50,7 @@ class Metric:
     selects: bool = False
     """Whether early stopping goes by this metric on validation data, rather than by the validation loss."""
     adjective: str = ""
-    """What a network is that does well ("accurate"); without one it is "better in" the metric."""
+    """What a network is that does well ("accurate"); without one, the value is higher, or lower."""
 
     def without(self, fold: int) -> str:
         """Name the column of histories that has this metric without one fold of the test examples."""

@@ -23,15 +23,20 @@ def claims_of(folder: Path, name: str) -> list[dict[str, str]]:
 
 
 def test_the_examples_of_additions_run_as_they_stand(tmp_path: Path) -> None:
-    for language, file in (("python", "my_lab.py"), ("yaml", "config.yaml")):
+    for language, file in (("python", "my_lab.py"), ("yaml", "mine.yaml")):
         examples = [blocks(language, f"docs/how-to/{page}.md", start="(?!# diabetes)") for page in ADDITIONS]
         (tmp_path / file).write_text("\n".join(examples))
-    run(tmp_path, "config.yaml")
-    (claim,) = claims_of(tmp_path, "config")
+    run(tmp_path, "mine.yaml")
+    (claim,) = claims_of(tmp_path, "mine")
     assert claim["verdict"] in ("supported", "contradicted", "inconclusive") and claim["n"] == "2"
-    page = (tmp_path / "reports/config/index.html").read_text()
+    page = (tmp_path / "reports/mine/index.html").read_text()
     assert "Tickets under noise" in page and "stripes: generated 8x8 images" in page
-    assert (tmp_path / "reports/config/noise-study/noise-stripes-mine.svg").stat().st_size > 1000
+    assert (tmp_path / "reports/mine/noise-study/noise-stripes-mine.svg").stat().st_size > 1000
+
+
+def test_no_page_has_the_default_config_of_the_clone_overwritten() -> None:
+    for page in sorted((ROOT / "docs/how-to").glob("*.md")):
+        assert not re.search(r"(\b[Aa]s|[Ii]nto|[Ss]ave \w+ as) `config\.yaml`", page.read_text()), page.name
 
 
 OBJECTIVE = "docs/how-to/objective.md"

@@ -133,6 +133,14 @@ def test_the_papers_of_all_studies_are_cited() -> None:
         assert all(author["family-names"] in study.citation for author in entry["authors"])
 
 
+def test_the_project_has_one_tagline() -> None:
+    tagline = PROJECT["description"]
+    heading = (ROOT / "README.md").read_text().partition("\n")[0].removeprefix("# ")
+    assert heading == yaml.safe_load((ROOT / "CITATION.cff").read_text())["title"]
+    assert heading.lower() == f"lth: {tagline.lower()}"
+    assert f"\nsite_description: {tagline}\n" in (ROOT / "mkdocs.yml").read_text()
+
+
 def test_templates_of_issues_and_the_catalog_of_workflows_are_well_formed() -> None:
     for path in sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml")):
         form = yaml.safe_load(path.read_text())

@@ -64,7 +64,7 @@ class Claim:
     figure: str
     """The study's figure that shows it; there is none where the config does not ask for it."""
     remark: str = ""
-    """What else bears on what the sentence says, such as a control that it also holds of; mostly empty."""
+    """What else bears on what the sentence says, such as a control that it also holds for; mostly empty."""
     replicates: tuple[Replicate, ...] = field(repr=False, default=())
     """What the estimate is the mean of. They are the rows of effects.csv, not part of that of claims.csv."""
 

@@ -1,4 +1,4 @@
-"""The Frechet distance of two samples of features (Heusel et al. 2017), and how a sample spreads over classes."""
+"""The Fréchet distance of two samples of features (Heusel et al. 2017), and how a sample spreads over classes."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ class Judge(Section):
 
     tasks: dict[Name, Name] = {}
     """Data set -> a task of classification on it. The dense network of its first seed looks at drawn and at real
-    images: it says how far its penultimate features are apart (Frechet distance), and which classes they show."""
+    images: it says how far its penultimate features are apart (Fréchet distance), and which classes they show."""
     least: Rate = 0.9
     """The validation accuracy below which it is no judge, so that no distance is reported; above that of chance."""
 

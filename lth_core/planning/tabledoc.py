@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import re
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
@@ -27,10 +27,16 @@ the words.
 Tables are CSV files with a header. `seed` names a replicate, and `draw` one of several draws of a random treatment.
 Densities and accuracies are fractions; other metrics have the unit of the task's objective.
 """
+REPLICATES = """Many tables have columns that name a run, or one replicate of it:
+
+- {run}: a run. `branch` is `dense` at level 0, and `ticket` where the ticket itself is trained.
+- {replicate}: a replicate, with the density at which it is trained.
+
+What is measured of a replicate:"""
 STUDIES = """## Tables of studies
 
-Each lies in `<results>/tables/<config>/<study>/`. `measurements`, where nothing else is said, has the columns of a
-replicate and those listed below [Replicates](#replicates).
+Each lies in `<results>/tables/<config>/<study>/`. Columns that a table shares with others are explained under
+[Replicates](#replicates). `metric` is what the task is measured by, on test data unless something else is said.
 """
 CORRECTED = "`p_holm`, `verdict_holm`: what is left of both after Holm's correction over the claims of the study."
 
@@ -58,21 +64,28 @@ def _files() -> list[tuple[str, str]]:
         if locate.__module__ == paths.__name__ and name.endswith(("_file", "_files", "_folder")) and name != "sum_file":
             options = inspect.signature(locate).parameters.values()
             where = locate(*(f"<{option.name}>" for option in options if option.default is option.empty))
-            meaning = (locate.__doc__ or "").partition("\n")[0].removeprefix("Locate ")
-            meaning = meaning[:1].upper() + meaning[1:]
-            if isinstance(where, dict):
-                rows += [(f"`{file}`", f"{meaning} This is `{key}`.") for key, file in where.items()]
+            meaning = " ".join((locate.__doc__ or "").partition("\n\n")[0].split()).removeprefix("Locate ")
+            if isinstance(where, dict):  # whose docstring names each of them in brackets
+                said = re.findall(r"([^()]+) \(`(\w+)`\)", meaning)
+                rows += [(f"`{where[key]}`", _sentence(text.strip(" ,").removeprefix("and "))) for text, key in said]
             else:
-                rows.append((f"`{where}`", meaning))
+                rows.append((f"`{where}`", _sentence(meaning)))
     return sorted(rows)
 
 
-def _replicates() -> str:
-    from lth_core.analysis import measurements
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
-    said = inspect.getdoc(measurements.measure) or ""
-    listed = "\n".join(_constants(measurements))
-    return f"{listed}\n\n{said.partition('Args:')[0].partition(chr(10) * 2)[2].strip()}"
+
+def _replicates() -> str:
+    from lth_core.analysis.measurements import REPLICATE, RUN, measure
+
+    measured = (inspect.getdoc(measure) or "").partition("Args:")[0].partition("\n\n")[2].strip()
+    return f"{REPLICATES.format(run=_listed(RUN), replicate=_listed(REPLICATE))}\n\n{measured}"
+
+
+def _listed(columns: Sequence[str]) -> str:
+    return ", ".join(f"`{column}`" for column in columns)
 
 
 def _claims() -> str:
@@ -100,29 +113,48 @@ def _claims() -> str:
 
 
 def _study(study: Any) -> str:
-    """What a study says of its tables, and the columns that it lists."""
+    """A line for each table of a study, with what it says of it and its columns, and what it says of several."""
     module = importlib.import_module(f"{study.__module__.removesuffix('.study')}.tables")
-    function = getattr(module, "tables", None) or getattr(module, study.table_names[0])
-    names = ", ".join(f"`{name}`" for name in study.table_names)
-    said = inspect.getdoc(function) or ""
-    first, _, rest = said.partition("\n\n")
-    text = rest if first.startswith("Make ") and rest and "`" not in first else said
-    return "\n\n".join([f"Tables: {names}.", text.strip(), "\n".join(_constants(module, study.table_names))]).strip()
+    names = study.table_names
+    function = getattr(module, "tables", None) or getattr(module, names[0])
+    said, general = _by_table(inspect.getdoc(function) or "", names)
+    columns = _columns(module, names)
+    lines = [f"- `{name}`: {' '.join([*said.get(name, []), *columns.get(name, [])])}" for name in names]
+    return "\n\n".join(["\n".join(lines), *general])
 
 
-def _constants(module: ModuleType, tables: Sequence[str] = ()) -> list[str]:
-    """A line for each tuple or list of column names that a module defines, with the string below it."""
+def _by_table(said: str, names: Sequence[str]) -> tuple[dict[str, list[str]], list[str]]:
+    """Take a docstring apart: what follows the name of a table and a colon, by table; paragraphs about all of them."""
+    name = re.compile(rf"(?:^|(?<=\. )|(?<=Make ))`?({'|'.join(names)})`?: ")
+    by_table: dict[str, list[str]] = {}
+    general = []
+    for paragraph in said.split("\n\n"):
+        before, *parts = name.split(" ".join(paragraph.split()))
+        for table_name, text in zip(parts[::2], parts[1::2], strict=True):
+            by_table.setdefault(table_name, []).append(_sentence(text.strip()))
+        if before and not before.startswith("Make "):
+            general.append(before.strip())
+    return by_table, general
+
+
+def _columns(module: ModuleType, tables: Sequence[str]) -> dict[str, list[str]]:
+    """By table: its columns, from the constant of its name, and what the string below says of them.
+
+    A constant is named after one row of the table, or all of them, or `COLUMNS`: that is the first table.
+    """
     body = ast.parse(inspect.getsource(module)).body
-    meanings, lines = _meanings(body), []
+    meanings, found = _meanings(body), {}
     for name in _assigned(body):
         value = getattr(module, name)
         if name.isupper() and isinstance(value, tuple | list) and len(value) > 2 and all(map(_is_column, value)):
-            said = name.removesuffix("COLUMNS").strip("_").lower()
-            of = get_close_matches(said, tables, 1, 0.5) if said else tables[:1]
-            title = f"`{of[0]}`" if of else f"`{name}`"
-            meaning = f". {meanings[name]}" if name in meanings else ""
-            lines.append(f"- {title}: {', '.join(f'`{column}`' for column in value)}{meaning}")
-    return lines
+            one = name.removesuffix("COLUMNS").strip("_").lower()
+            of = {one, f"{one}s", f"{one[:-1]}ies"}.intersection(tables) if one else tables[:1]
+            found |= {table_name: [f"Columns: {_listed(value)}.", *_meaning(meanings, name)] for table_name in of}
+    return found
+
+
+def _meaning(meanings: dict[str, str], name: str) -> list[str]:
+    return [meanings[name]] if name in meanings else []
 
 
 def _is_column(value: Any) -> bool:

@@ -46,7 +46,10 @@ def construction_file(results: str, task: str, cohort: str) -> str:
 
 
 def evolution_files(results: str, task: str, cohort: str) -> dict[str, str]:
-    """Locate what an evolution came to (`output`), its `generations` and its `topologies`, by argument of the job."""
+    """Locate the performance of evolved networks and of the task's own (`output`), the performance of the best
+    network of every generation (`generations`), and the nodes of the evolved networks (`topologies`), by argument of
+    the job.
+    """
     folder = dense_folder(results, task, cohort)
     names = {"output": "evolved", "generations": "generations", "topologies": "topologies"}
     return {argument: f"{folder}/{name}.csv" for argument, name in names.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from lth_core.config import Task
 from lth_core.metrics import Metric
@@ -36,6 +37,24 @@ def with_direction(caption: str, metric: Metric) -> str:
     if metric.higher_is_better or metric.label not in caption:
         return caption
     return f"{caption} Lower {metric.label} is better."
+
+
+def better(metric: Metric, verb: Literal["are", "is", "are not"] = "are") -> str:
+    """Say that networks do better than others: that they "are more accurate", or "have a lower negative ELBO"."""
+    if metric.adjective:
+        return f"{verb} {metric.better}"
+    return f"{ {'are': 'have', 'is': 'has', 'are not': 'do not have'}[verb] } {_better_value(metric)}"
+
+
+def makes_better(metric: Metric, what: str) -> str:
+    """Say that something has networks do better: it "makes tickets more accurate", or "gives tickets a lower loss"."""
+    return f"makes {what} {metric.better}" if metric.adjective else f"gives {what} {_better_value(metric)}"
+
+
+def _better_value(metric: Metric) -> str:
+    """The value of what does better: "a higher return", "lower bits per character"."""
+    article = "" if metric.label.partition(" ")[0].endswith("s") else "a "
+    return f"{article}{metric.directed('higher', 'lower')} {metric.label}"
 
 
 def early_stopping(metric: Metric) -> str:

@@ -149,7 +149,7 @@ def _also_holds(claim: Claim, controls: Mapping[str, Claim], subject: str) -> st
             numbers = claim_numbers(vars(one) | {"p_holm": one.p})
             measured = amount(numbers["estimate"], one.unit), numbers["interval"]
             same.append(f"{name} ({', '.join(filter(None, measured))})")
-    return f"The same holds of {listing(same)}: it does not tell {subject} from them." if same else ""
+    return f"The same holds for {listing(same)}: it does not tell {subject} from them." if same else ""
 
 
 def with_remarks(drawings: Sequence[Drawing], claims: Sequence[Claim]) -> list[Drawing]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 GAN = "gan"
 """The objective whose metric says nothing of how good images are."""
-FRECHET = Metric("frechet_distance", "Frechet distance", "points", higher_is_better=False)
+FRECHET = Metric("frechet_distance", "Fréchet distance", "points", higher_is_better=False)
 """Of drawn images to test images, by the features of the task's judge."""
 FLOOR, FLOOR_IMAGES = "frechet_floor", "floor_images"
 """The columns of what real images come to, and of which these are: validation or training images."""

@@ -1,4 +1,4 @@
-"""The Frechet distance against closed forms, and the spread of samples over classes."""
+"""The Fréchet distance against closed forms, and the spread of samples over classes."""
 
 import numpy as np
 import pytest

@@ -46,7 +46,7 @@ def test_a_margin_of_one_is_singular():
 
 
 def test_what_a_claim_remarks_stands_beside_its_interval_and_an_unknown_margin_is_said_to_be_one():
-    same = "The same holds of random masks: it does not tell tickets from them."
+    same = "The same holds for random masks: it does not tell tickets from them."
     assert f"[1.00, 2.00] pp {same}" in words(page([claim("supported", remark=same)]))
     assert "must exceed a margin that is not known" in words(page([claim("inconclusive", margin=math.nan)]))
 

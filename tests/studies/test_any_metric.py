@@ -17,8 +17,10 @@ from matplotlib.text import Text
 
 from lth_core.analysis.claims import Claim
 from lth_core.config import Config
-from lth_core.metrics import BITS_PER_CHARACTER, RETURN, Metric
+from lth_core.metrics import ACCURACY, BITS_PER_CHARACTER, RETURN, Metric
 from lth_core.studies.base import Study
+from lth_core.studies.captions import better, makes_better
+from lth_core.tasks.objectives.vae import NEGATIVE_ELBO
 from tests.studies.test_diverged_studies import (
     Tables,
     comparison,
@@ -133,14 +135,29 @@ def test_sentences_and_effects_say_which_way_is_better(tmp_path: Path, measured_
     assert about(claims, "finds masks that reach lower bits per character, below 10%")
 
 
-def test_a_network_without_an_adjective_is_better_in_the_metric(
+def test_a_network_without_an_adjective_has_a_higher_or_lower_value(
     tmp_path: Path, measured_by: Callable[[Metric], None]
 ) -> None:
     study, config, tables = stabilizing(tmp_path)
     measured_by(BITS)
     claims = study.claims(config, mirrored(tables))
-    assert about(claims, "are better in bits per character than random ones")
+    assert about(claims, "have lower bits per character than random ones")
     assert about(claims, "Rewinding too late raises bits per character")
+
+
+@pytest.mark.parametrize(
+    ("metric", "are", "is_not", "makes"),
+    [
+        (ACCURACY, "are more accurate", "are not more accurate", "makes tickets more accurate"),
+        (RETURN, "have a higher return", "do not have a higher return", "gives tickets a higher return"),
+        (NEGATIVE_ELBO, "have a lower negative ELBO", "do not have a lower negative ELBO", "gives tickets a lower "),
+        (BITS_PER_CHARACTER, "have lower bits per", "do not have lower bits per", "gives tickets lower bits per "),
+    ],
+    ids=lambda metric: getattr(metric, "name", ""),
+)
+def test_sentences_say_in_words_what_does_better(metric: Metric, are: str, is_not: str, makes: str) -> None:
+    assert better(metric).startswith(are) and better(metric, "are not").startswith(is_not)
+    assert makes_better(metric, "tickets").startswith(makes)
 
 
 def test_stability_is_ten_times_what_matches(tmp_path: Path, measured_by: Callable[[Metric], None]) -> None:

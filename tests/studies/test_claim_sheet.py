@@ -56,7 +56,7 @@ def test_a_claim_that_holds_of_controls_too_says_so() -> None:
         sheet.match("Tickets match", "A paper", "ticket minus dense", 0.01 * GAINS + shift, controls)
     sheet.add("Tickets win", "A paper", "ticket minus dense", GAINS + 3, controls=controls, subject="the winner")
     sheet.add("Tickets win", "A paper", "ticket minus dense", GAINS + 3)
-    same = "The same holds of fresh weights (3.0 percentage points, [0.5, 5.5]): it does not tell"
+    same = "The same holds for fresh weights (3.0 percentage points, [0.5, 5.5]): it does not tell"
     assert [claim.remark for claim in sheet.claims] == [
         f"{same} tickets from them.",
         "",
@@ -74,7 +74,7 @@ def test_captions_have_the_remarks_of_what_their_figures_show() -> None:
     sheet.match("Tickets match", "A paper", "effect", 0.01 * GAINS, controls)
     drawings = [Drawing(name, "Two lines.", Figure) for name in ("tickets-digits", "tickets-others")]
     said = (
-        "Tickets match. The same holds of random masks (0.020 percentage points, [−0.005, 0.045]) and fresh weights "
+        "Tickets match. The same holds for random masks (0.020 percentage points, [−0.005, 0.045]) and fresh weights "
         "(0.040 percentage points, [−0.010, 0.090])"
     )
     assert [drawing.caption for drawing in with_remarks(drawings, sheet.claims)] == [

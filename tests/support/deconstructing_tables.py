@@ -7,7 +7,7 @@ import pandas as pd
 from lth_core.config import Config
 from lth_core.studies.deconstructing import Deconstructing
 from lth_core.studies.deconstructing.study import CRITERIA
-from lth_core.studies.deconstructing.tables import ACCURACY_COLUMNS, LEARNED_COLUMNS, SUPERMASK_COLUMNS
+from lth_core.studies.deconstructing.tables import ACCURACY_COLUMNS, LEARNED_SUPERMASK_COLUMNS, SUPERMASK_COLUMNS
 
 LEVELS = [2, 3]
 SEEDS = 3
@@ -83,7 +83,7 @@ def known_learned() -> pd.DataFrame:
             for seed in range(SEEDS):
                 reached = accuracy - less + (seed - 1) * len(values + scaling) / 1e6
                 rows.append(("digits", values, scaling, mask, 0.5, seed, reached, reached))
-    return pd.DataFrame(rows, columns=list(LEARNED_COLUMNS))
+    return pd.DataFrame(rows, columns=list(LEARNED_SUPERMASK_COLUMNS))
 
 
 def tables(accuracies: pd.DataFrame | None = None) -> dict[str, pd.DataFrame]:

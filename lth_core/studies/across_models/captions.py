@@ -16,7 +16,7 @@ from lth_core.studies.judges import ACCURACY, are_fit, judge_note
 from lth_core.studies.proportions import COMPARED, distance, no_better
 
 OF_GANS = (
-    "A GAN is measured by the Frechet distance of its images to test images, in the features of a classifier; what is "
+    "A GAN is measured by the Fréchet distance of its images to test images, in the features of a classifier; what is "
     "worse by the standard deviation of dense networks over seeds still matches."
 )
 UNMEASURED = "Not measured: trainings, or the images that are drawn, diverged."

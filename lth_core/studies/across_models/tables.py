@@ -102,7 +102,7 @@ def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
     """Make the tables.
 
     measurements: one row per run and replicate, at the end of training (`metric` on test data, `validation_metric`;
-    of a GAN the Frechet distance of its images to test images).
+    of a GAN the Fréchet distance of its images to test images).
     gains: one row per task, level and what is `compared` (tickets, a control, another method): how much better than
     the dense network, in the metric's unit, with its 95% interval, and the verdict on whether it matches. lowest: one
     row per task and what is compared: the lowest density that matches, as do all higher ones (`lowest`; 1: only the

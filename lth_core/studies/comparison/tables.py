@@ -20,17 +20,17 @@ from lth_core.studies.comparison.view import View
 from lth_core.studies.contenders import label_of
 
 ENTRY = ["task", "budget", "method", "density", "seed"]
-"""`budget`: `training`, every ticket is trained as the recipe says, or `total`, search and training cost the same;
-`method`: as the study's option `compare` names it, or `dense`."""
 
 COLUMNS = (*ENTRY, "draw", "steps", "kept", "metric", "validation_metric", "diverged")
 """`steps` of the ticket's training; `kept`: the fraction of the weights in its mask at the end."""
 
 COSTS = (*ENTRY, "steps", "search_flops", "training_flops", "total_flops", "search", "training", "total")
-"""The last three: as multiples of one training of the dense network."""
+"""`search`, `training` and `total`: as multiples of one training of the dense network; `steps` of the ticket's
+training."""
 
 METHODS = ("task", "method", "label", "group", "left_out")
-"""Why a method is `left_out`; empty where it is compared."""
+"""`left_out`: why a method is not compared; empty where it is. `group`: the kind of method, which figures show by
+colour."""
 
 RANKS = ("task", "budget", "density", "method", "gain", "rank", "best", "worst", "seeds")
 
@@ -40,8 +40,11 @@ def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
 
     measurements: one row per task, budget, method, density and replicate, at the last step (nan where it diverged).
     costs: what search and training cost each of these. ranks: the methods of each task, budget and density by the
-    metric on test data, in its unit (`gain`, compared with the dense network), with simultaneous 95% intervals.
-    methods: what is compared and what is left out.
+    metric on test data: the mean difference from the dense network in its unit (`gain`), the `rank`, and the ends of
+    its simultaneous 95% interval (`best`, `worst`). methods: what is compared and what is left out.
+
+    `budget`: `training`, every ticket is trained as the recipe says, or `total`, search and training cost the same;
+    empty of dense networks. `method`: as the study's option `compare` names it, or `dense`.
     """
     entries = list(study.entries(config))
     measurements = measured(study, config, entries)

@@ -16,6 +16,7 @@ from lth_core.drawing.lines import band, reference
 from lth_core.drawing.multiples import GREY, multiples
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import data_note
+from lth_core.studies.deconstructing import captions
 from lth_core.studies.deconstructing.study import KEPT_ACTIONS, PRUNED_ACTIONS, REWIND, ZERO, Design
 
 CRITERION_STYLES = {
@@ -75,32 +76,19 @@ ACTION_COLOURS = dict(zip([ZERO, *PRUNED_ACTIONS], SERIES, strict=False)) | {
     "constant": SERIES[3],
 }
 
-CAPTIONS = {
-    "criteria": "Test accuracy at early stopping of chains that find their masks by different criteria (section 2), "
-    "against density. w_i: weights at the start of a level's training; w_f: those at its end. Panels: |w_f| (large "
-    "final), |w_i| (large init), both, |w_f| - |w_i| (magnitude increase) and |w_f - w_i| (movement), and opposites; "
-    "by sign: kept only where the sign of w_i is that of w_f, or only where it is not.",
-    "kept-weights": "Test accuracy at early stopping by what kept weights start from (mask-1 actions, section 3), "
-    "against density: their own starting values, values redrawn from the layer's whole starting tensor, their values "
-    "reshuffled, or plus or minus the layer's standard deviation. Solid: every weight keeps its sign. Dashed: signs "
-    "change, too. The action is applied at every level.",
-    "pruned-weights": "Test accuracy at early stopping by what becomes of pruned weights (mask-0 actions, section 4), "
-    "against density: set to 0; frozen at their starting values; 0 where their magnitude fell in training and frozen "
-    "elsewhere, with or without kept weights of falling magnitude starting from 0, too; and two controls.",
-}
-
 
 def drawings(study: Design, config: Config, task: str, accuracies: pd.DataFrame) -> list[Drawing]:
     """Draw the figures of one task."""
     table = accuracies[accuracies["task"] == task]
     chains = study.chains(config, study.tasks[task])
+    criteria, kept, pruned = (chains[part] for part in ("criteria", "kept", "pruned"))
     draw = {
-        "criteria": lambda: _criteria(table, chains["criteria"]),
-        "kept-weights": lambda: _kept(table, chains["kept"]),
-        "pruned-weights": lambda: _pruned(table, chains["pruned"]),
+        "criteria": (captions.criteria(criteria), lambda: _criteria(table, criteria)),
+        "kept-weights": (captions.kept_weights(kept), lambda: _kept(table, kept)),
+        "pruned-weights": (captions.pruned_weights(pruned), lambda: _pruned(table, pruned)),
     }
     data = data_note(config.tasks[task], table["seed"].nunique())
-    return [Drawing(f"{kind}-{task}", f"{CAPTIONS[kind]} {data}", draw[kind]) for kind in draw]
+    return [Drawing(f"{kind}-{task}", f"{caption} {data}", drawn) for kind, (caption, drawn) in draw.items()]
 
 
 def _criteria(table: pd.DataFrame, chains: dict[str, str]) -> Figure:

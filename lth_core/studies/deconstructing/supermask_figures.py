@@ -13,6 +13,7 @@ from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.lines import band
 from lth_core.studies.base import Drawing
 from lth_core.studies.captions import bars_note, data_note
+from lth_core.studies.deconstructing.captions import by_sign
 from lth_core.studies.deconstructing.figures import criterion_families, criterion_label
 from lth_core.studies.deconstructing.study import Design
 from lth_core.studies.deconstructing.tables import FOUND, TRAINED, at_best_level, by_seed, supermask_kinds
@@ -35,8 +36,7 @@ CAPTIONS = {
     "their initial values, or the layer's standard deviation with their sign.",
     "supermask-densities": "Test accuracy of untrained networks under masks that are found from the trained dense "
     "network by different criteria, against density (section 5). Solid: kept weights have their initial values. "
-    "Dashed: the layer's standard deviation with their sign. By sign: kept only where the sign after training is the "
-    "initial one, or only where it is not.",
+    "Dashed: the layer's standard deviation with their sign.",
     "learned-supermasks": "Test accuracy without and with training: the best mask that a criterion finds (criterion "
     "and density by validation accuracy); masks that are learned while no weight changes, and drawn once, "
     "without and with dynamic weight rescaling; likely masks, which keep the weights that are drawn more often than "
@@ -54,11 +54,9 @@ def supermask_drawings(study: Design, config: Config, task: str, tables: dict[st
         "learned-supermasks": lambda: _learned(tables, task),
     }
     data = data_note(config.tasks[task], supermasks["seed"].nunique())
-    of_bars = bars_note(data, "bar: mean, line")
-    return [
-        Drawing(f"{kind}-{task}", f"{CAPTIONS[kind]} {data if kind == 'supermask-densities' else of_bars}", draw[kind])
-        for kind in draw
-    ]
+    notes = dict.fromkeys(draw, f" {bars_note(data, 'bar: mean, line')}")
+    notes |= {"supermask-densities": f"{by_sign(study.criteria)} {data}"}
+    return [Drawing(f"{kind}-{task}", f"{CAPTIONS[kind]}{notes[kind]}", draw[kind]) for kind in draw]
 
 
 def _bars(supermasks: pd.DataFrame, criteria: list[str]) -> Figure:

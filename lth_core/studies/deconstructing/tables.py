@@ -22,16 +22,17 @@ SUPERMASK_COLUMNS = (
     *("task", "criterion", "level", "density", "values", "seed"),
     *("validation_accuracy", "test_accuracy"),
 )
-"""Supermasks found by a criterion; `values`: kept weights are `initial` values or signed `constant`s."""
+"""`values`: kept weights are `initial` values or signed `constant`s."""
 
-LEARNED_COLUMNS = (
+LEARNED_SUPERMASK_COLUMNS = (
     *("task", "values", "scaling", "mask", "density", "seed"),
     *("validation_accuracy", "test_accuracy"),
 )
-"""Learned supermasks; `scaling`: plain or rescaled; `mask`: drawn or likely."""
+"""`scaling`: plain or rescaled; `mask`: drawn, or the likely one."""
 
-COMPARISON_COLUMNS = ("task", "kind", "values", "chosen", "mean", "low", "high", "seeds")
-"""Kinds of supermasks compared with training, by test accuracy: its mean and 95% t interval over seeds."""
+SUPERMASK_COMPARISON_COLUMNS = ("task", "kind", "values", "chosen", "mean", "low", "high", "seeds")
+"""`mean`, `low` and `high`: the mean test accuracy, and its 95% t interval over seeds; `chosen`: by
+validation accuracy, the criterion and level of masks that a criterion finds."""
 
 VALUES = ("initial", "constant")
 FOUND, TRAINED = "found", "trained"
@@ -45,12 +46,15 @@ LEARNED_KINDS = {
 
 
 def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
-    """Make the four tables of the study; the last three are empty in a study without supermasks.
+    """Make the tables.
 
     accuracies: one row per task, method, level (0: the dense network, method `dense`) and seed: test accuracies at
     early stopping (minimum validation loss) and at the end; nan where training diverged. supermasks: one row per task,
-    criterion, level (0: no mask), values and seed. learned_supermasks: one row per task, values, scaling, mask and
-    seed. supermask_comparison: one row per task and kind of supermask, means over seeds, and the trained dense network.
+    criterion, level (0: no mask), values and seed, of masks that a criterion finds. learned_supermasks: one row per
+    task, values, scaling, mask and seed. supermask_comparison: one row per task and kind of supermask, and the trained
+    dense network.
+
+    In a study without supermasks, all tables but `accuracies` are empty.
     """
     names = {"test_metric_early_stop": "accuracy", "test_metric_end": "final_accuracy"}
     histories = read_histories(config, study.runs(config))
@@ -71,7 +75,7 @@ def learned_supermasks(study: Design, histories: pd.DataFrame) -> pd.DataFrame:
     ends = ends.rename(columns={"metric": "test_accuracy", "validation_metric": "validation_accuracy"})
     for index, column in enumerate(("values", "scaling", "mask")):
         ends[column] = [kinds[method][index] for method in ends["method"]]
-    return ends[list(LEARNED_COLUMNS)] if kinds else pd.DataFrame(columns=list(LEARNED_COLUMNS))
+    return ends[list(LEARNED_SUPERMASK_COLUMNS)] if kinds else pd.DataFrame(columns=list(LEARNED_SUPERMASK_COLUMNS))
 
 
 def _learned_kinds(study: Design) -> dict[str, tuple[str, str, str]]:
@@ -158,4 +162,4 @@ def comparison(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         for task in tables["supermasks"]["task"].unique()
         for kind, values, chosen, accuracies in supermask_kinds(tables, task)
     ]
-    return pd.DataFrame(rows, columns=list(COMPARISON_COLUMNS))
+    return pd.DataFrame(rows, columns=list(SUPERMASK_COMPARISON_COLUMNS))

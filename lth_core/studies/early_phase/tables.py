@@ -35,8 +35,8 @@ def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
     """Make the three tables of the study.
 
     measurements: one row per task, rewind step k, level, network and replicate, dense networks at level 0. pretraining:
-    one row per task, k, level, kind of pretraining, pretrained network, its steps and replicate. telemetry: one row per
-    task, seed, step and quantity.
+    one row per task, k, level, kind of pretraining, pretrained network, its steps and replicate. telemetry: what is
+    measured in the first steps of dense training, one row per task, seed, step and quantity.
 
     `metric` (test accuracy) and `validation_metric` are those of the last step, nan where training diverged.
     `effective_std` is the standard deviation of what was added to the ticket's kept weights.

@@ -13,6 +13,7 @@ from typing import ClassVar
 import pandas as pd
 
 from lth_core.analysis.measurements import level_densities, nearest_level, per_seed, seed_means, select, select_dense
+from lth_core.studies.captions import better
 from lth_core.studies.claim_sheet import TaskSheet, with_weights
 from lth_core.studies.generative_tickets.study import RANDOM, REINIT, Design
 
@@ -100,7 +101,7 @@ class TaskClaims(TaskSheet):
         visible = self.objective in BY_WHAT_MATCHES
         by = f" by more than {self.metric.tolerance}" if visible else ""
         self.sheet.add(
-            f"Tickets are {self.metric.better} than random masks{by}, {self.at(level)}",
+            f"Tickets {better(self.metric)} than random masks{by}, {self.at(level)}",
             self.source,
             f"{self.label}, {self.metric.minus('ticket', 'random mask')}",
             self._gain(level, RANDOM),
@@ -112,7 +113,7 @@ class TaskClaims(TaskSheet):
         level = self.level(SPARSE)
         if level is not None and REINIT in self.study.controls:
             self.sheet.add(
-                f"Tickets are {self.metric.better} than their masks on fresh weights, {self.at(level)}",
+                f"Tickets {better(self.metric)} than their masks on fresh weights, {self.at(level)}",
                 self.source,
                 f"{self.label}, {self.metric.minus('ticket', 'mask on fresh weights')}",
                 self._gain(level, REINIT),

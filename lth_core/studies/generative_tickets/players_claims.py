@@ -1,6 +1,6 @@
 """The claims about GANs, whose images a classifier judges, and about generators that pass between tasks.
 
-A Frechet distance is not compared with those of papers, only between networks of one task (protocol: ordering alone).
+A Fréchet distance is not compared with those of papers, only between networks of one task (protocol: ordering alone).
 Where a claim speaks of the spread of seeds, that is the standard deviation of the dense networks' distances.
 """
 
@@ -23,7 +23,7 @@ from lth_core.studies.judges import ACCURACY, why_unfit
 CHEN, KALIBHAT = "Chen et al. 2021", "Kalibhat et al. 2021"
 DENSEST = 0.3
 """The density at which Chen et al. find tickets that match: 26% to 33% of a generator's weights."""
-DISTANCE, UNIT = "Frechet distance of drawn images to test images", "points of Frechet distance"
+DISTANCE, UNIT = "Fréchet distance of drawn images to test images", "points of Fréchet distance"
 
 
 def claims(study: Players, config: Config, tables: dict[str, pd.DataFrame]) -> list[Claim]:

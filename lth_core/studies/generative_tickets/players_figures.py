@@ -23,7 +23,7 @@ from lth_core.studies.generative_tickets.margins import of_spread
 from lth_core.studies.generative_tickets.players import STARTS, Players, transferred
 from lth_core.studies.judges import ACCURACY, FLOOR, FLOOR_IMAGES, are_fit, judge_note
 
-DISTANCE = "Frechet distance to test images"
+DISTANCE = "Fréchet distance to test images"
 ASIDE = (1.07, 1 / 1.07)
 """Factors of the density at which other discriminators are drawn that have one, so that intervals are side by side."""
 ROLES = (("transferred", "ticket of {}"), ("random-mask", "random mask, same counts"))
@@ -116,7 +116,7 @@ def judged(view: PlayerView) -> Drawing:
         return figure
 
     caption = (
-        "What a classifier sees in drawn images, by the density of the generator: the Frechet distance of its "
+        "What a classifier sees in drawn images, by the density of the generator: the Fréchet distance of its "
         f"penultimate features to those of test images (dotted: that of {view.floor}; lower is better), the part of "
         "the classes that have at least a quarter of an equal share of the images, and the entropy of the classes (of "
         f"both, higher is better). Drawn: tickets{against(view.study.controls)}."
@@ -163,7 +163,7 @@ def players(view: PlayerView) -> Drawing:
     starts = f"{starts}{at_one}" if view.study.discriminator_levels else ""
     both = f"{starts and ';'} and with both players pruned" if view.task in view.study.both else ""
     caption = (
-        "The Frechet distance of drawn images to test images, by the density of the generator: with the generator "
+        "The Fréchet distance of drawn images to test images, by the density of the generator: with the generator "
         f"pruned alone{starts}{both}. Dotted: that of {view.floor}. Lower is better. {view.judge}"
     )
     return Drawing(f"players-{view.task}", f"{caption} {data_note(view.config.tasks[view.task], view.seeds)}", draw)
@@ -199,7 +199,7 @@ def transfer(view: PlayerView) -> Drawing:
         return figure
 
     of_judge = f" Dotted: that of {view.floor}. {view.judge}" if is_judged else ""
-    what = "Frechet distance of drawn images to test images" if is_judged else f"test {view.metric.label}"
+    what = "Fréchet distance of drawn images to test images" if is_judged else f"test {view.metric.label}"
     caption = (
         f"The {what} of networks whose generator is that of a ticket of task '{source}', mask and weights, against "
         "random masks of the same counts on these weights, by the density of the generator; all else is not pruned. "

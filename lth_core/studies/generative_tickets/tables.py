@@ -14,23 +14,30 @@ from lth_core.config import Config
 from lth_core.storage.runs import DENSE, Run
 from lth_core.storage.tensors import read_header, read_tensors
 from lth_core.studies.generative_tickets.study import Design
+from lth_core.studies.judges import ACCURACY, FLOOR, FLOOR_IMAGES, FRECHET
 from lth_core.studies.proportions import simplest
 from lth_core.tasks.metrics import metrics_of
 
 REAL = "real"
-DISTANCES = ("validation_distance", "test_distance", "validation_floor", "test_floor")
+MEASUREMENTS = (*REPLICATE, "metric", "validation_metric", "second_metric")
+SAMPLES = (*REPLICATE, "validation_distance", "test_distance", "validation_floor", "test_floor", "simplest")
+JUDGED_COLUMNS = (*REPLICATE, FRECHET.name, FLOOR, "coverage", "entropy", ACCURACY, FLOOR_IMAGES)
 IMAGES = ("task", "network", "level", "density", "seed", "image", "shape", "pixels")
 
 
 def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
-    """Make the tables.
+    """Make the tables but `judged` (judged.py).
 
     `measurements`: one row per run and replicate, with the task's metric at the end of training (`metric` on test data,
-    `validation_metric`) and its second metric on test data (`second_metric`, nan where there is none). `samples`: the
-    energy distances of drawn images to held-out ones, the floors, and the metric of something simple on test data, to
-    put what matches in proportion (`simplest`: of the mean test image, of no predicted noise; nan of a GAN). `images`:
-    a few images of one seed's networks, at the levels that are shown, and real test images (network `real`): the shape
-    (channels x height x width), and the pixels, 00 to ff.
+    `validation_metric`) and its second metric on test data (`second_metric`, nan where there is none). `samples`: one
+    row per replicate that draws images: the energy distances of these to held-out ones, those of as many training
+    images (the floors), and the metric of something simple on test data, to put what matches in proportion
+    (`simplest`: of the mean test image, of no predicted noise; nan of a GAN). `images`: a few images of one seed's
+    networks, at the levels that are shown, and real test images (network `real`): the shape (channels x height x
+    width), and the pixels, 00 to ff. `judged`: one row per replicate whose images a classifier has judged: the Fréchet
+    distance of the images to all test images, that of real images (`frechet_floor`; `floor_images` says which), how the
+    images spread over the classes (`coverage`, `entropy`), and the accuracy of the judge on validation images; where
+    that is below `judge.least`, what the judge says is left out (nan).
     """
     runs = study.runs(config)
     measured = final_metrics(read_histories(config, runs))
@@ -41,8 +48,8 @@ def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
     distances["simplest"] = distances["task"].map({task: simplest(config, task) for task in study.tasks})
     images = pd.DataFrame([row for task in study.tasks for row in _images(study, config, task)], columns=list(IMAGES))
     return {
-        "measurements": measured[[*REPLICATE, "metric", "validation_metric", "second_metric"]],
-        "samples": distances[[*REPLICATE, *DISTANCES, "simplest"]],
+        "measurements": measured[list(MEASUREMENTS)],
+        "samples": distances[list(SAMPLES)],
         "images": images,
     }
 

@@ -13,12 +13,13 @@ from lth_core.studies.hardware_costs.study import Design
 TICKET = ["task", "cohort", "method", "level"]
 COSTS = ["parameters", "flops", "bytes", "seconds_1", "seconds_256"]
 COLUMNS = [*TICKET, "density", "seed", "form", "metric", *COSTS, *(f"relative_{cost}" for cost in COSTS), "reason"]
-"""`metric` (test): at the end of training; `form` and COSTS: see lth_core/engine/forms.py; `relative_`: divided by
-those of the dense form, which was timed in turns with the others."""
+"""`metric` (test): at the end of training; `form`: how the network is evaluated, as the job `costs` lists them; `flops`
+of one input; `seconds_1` and `seconds_256`: for batches of 1 and of 256 inputs; `relative_`: divided by those of the
+dense form, which was timed in turns with the others; `reason`: why a form cannot be used, where costs are nan."""
 
 
 def measurements(study: Design, config: Config) -> pd.DataFrame:
-    """Measure every form of every ticket: one row per task, method, level, seed and form; method `dense`: no ticket."""
+    """Make `measurements`: one row per task, method, level, seed and form of a ticket; method `dense`: no ticket."""
     ends = final_metrics(read_histories(config, study.runs(config)))[[*TICKET, "density", "seed", "metric"]]
     tickets = study.tickets(config)
     costs = pd.concat(

@@ -20,6 +20,7 @@ from lth_core.analysis.claims import ROUNDING, Claim
 from lth_core.analysis.measurements import seed_means
 from lth_core.config import Config
 from lth_core.storage.runs import DENSE
+from lth_core.studies.captions import better
 from lth_core.studies.claim_sheet import ClaimSheet, with_weights
 from lth_core.studies.linear_mode_connectivity.study import (
     NAME,
@@ -217,7 +218,8 @@ class TaskClaims:
         if self.stable or self.study.rewinds()[0] != 0 or RANDOM not in self.study.controls:
             return
         self.sheet.match(
-            f"{self.started(0)} are not {metric.better} than random ones by more than {metric.tolerance}, {weights}",
+            f"{self.started(0)} {better(metric, 'are not')} than random ones by more than {metric.tolerance}, "
+            f"{weights}",
             SECTION_4,
             f"{self.gain_of('random', self.subnetworks)}, at k=0",
             self.gain((RANDOM, 0, level), (TICKET, 0, level)),
@@ -230,8 +232,10 @@ class TaskClaims:
         if len(subnetworks[["k", "level", "network"]].drop_duplicates()) < FEWEST:
             return
         by_seed = subnetworks.groupby("seed")[["barrier", "success"]]
+        higher = metric.directed("higher", "lower")
+        the_better = f"the {metric.better} it is" if metric.adjective else f"the {higher} its {metric.label}"
         self.sheet.add(
-            f"The more stable a subnetwork, the {metric.better} it is",
+            f"The more stable a subnetwork, {the_better}",
             SECTION_4,
             f"{metric.directed('minus the', 'the')} rank correlation of barrier and test {metric.label} over all "
             "steps, levels and kinds of subnetworks",

@@ -24,10 +24,10 @@ COLUMNS = (
     *("barrier_train", "barrier_test", "loss_barrier_train", "loss_barrier_test"),
     *("l2", "angle", "disagreement_train", "disagreement_test", "metric", "validation_metric"),
 )
-"""Of the table of instability: barriers of error as the metric is measured (of accuracy: fractions), disagreements as
-fractions, losses in nats, angles in radians."""
+"""Barriers of error are in the metric as it is measured (of accuracy: fractions), disagreements are fractions, losses
+in nats, angles in radians."""
 PATH_COLUMNS = ("task", "k", "level", "density", "network", "statistics", "split", "alpha", "seed", "error")
-"""Of the table of paths; `error`: the metric turned so that more is worse (`Metric.errors`), as measured."""
+"""`error`: the metric, as measured, turned so that more is worse (of accuracy: 1 − accuracy)."""
 ORDER = {"pair": "order", "matching": "none", "statistics": "interpolated"}
 """The lines that stability is about: between copies on two data orders, as they are."""
 FEWEST = 6
@@ -37,9 +37,11 @@ FEWEST = 6
 def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
     """Make both tables of the study, all tasks together.
 
-    instability: one row per line (PAIR and LINE), with the metrics of its end on data order 0 (test and validation)
-    at the last step. paths: errors on the lines between copies of dense networks and of tickets, at the levels that the
-    figures show, averaged over data orders.
+    instability: one row per line between two trained networks: a pair of trainings (`task` to `order`), a replicate,
+    and how the ends are matched and batch statistics made (`matching`, `statistics`); with the metrics of its end on
+    data order 0 at the last step (`metric` on test data, `validation_metric`). paths: errors on the lines between
+    copies of dense networks and of tickets, at the levels that the figures show, averaged over data orders; `alpha`
+    goes from 0 to 1.
     """
     pairs = list(study.pairs(config))
     ends = final_metrics(read_histories(config, dict.fromkeys(pair.run for pair in pairs)))

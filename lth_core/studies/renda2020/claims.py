@@ -15,6 +15,7 @@ from lth_core.analysis.choices import best
 from lth_core.analysis.claims import Claim
 from lth_core.analysis.measurements import nearest_level
 from lth_core.config import Config
+from lth_core.studies.captions import better, makes_better
 from lth_core.studies.claim_sheet import ClaimSheet, with_weights
 from lth_core.studies.renda2020.study import (
     FINE_TUNING,
@@ -64,10 +65,9 @@ class PruningClaims:
         """Return the name of the metric."""
         return self.sheet.metric.label
 
-    @property
-    def better(self) -> str:
-        """Return what sentences call a network that does better."""
-        return self.sheet.metric.better
+    def better(self, technique: str, other: str) -> str:
+        """Say that networks do better after one technique than after another."""
+        return f"{technique} {better(self.sheet.metric, 'is')} than {other}"
 
     def effect(self, first: str, second: str) -> str:
         """Name how much better the first networks are in the test, for effects."""
@@ -103,13 +103,13 @@ class PruningClaims:
         fine_tuned, after = f"fine-tuning (t={fine_t})", f"after {self.pruning} pruning"
         chosen = f"each at its best t by validation {self.label}"
         self.sheet.add(
-            self.at_level(f"Learning-rate rewinding is {self.better} than fine-tuning {after}", level),
+            self.at_level(f"{self.better('Learning-rate rewinding', 'fine-tuning')} {after}", level),
             TECHNIQUES,
             f"{self.effect(rewound_rate, fine_tuned)}, {chosen}",
             rate - fine,
         )
         self.sheet.add(
-            self.at_level(f"Weight rewinding is {self.better} than fine-tuning {after}", level),
+            self.at_level(f"{self.better('Weight rewinding', 'fine-tuning')} {after}", level),
             TECHNIQUES,
             f"{self.effect(rewound, fine_tuned)}, {chosen}",
             weight - fine,
@@ -145,7 +145,7 @@ class PruningClaims:
         if shortest < full:
             for technique, label in ((RATE_REWINDING, "learning-rate rewinding"), (FINE_TUNING, "fine-tuning")):
                 self.sheet.add(
-                    self.at_level(f"Longer retraining makes {label} {self.better} {after}", level),
+                    self.at_level(f"Longer retraining {makes_better(self.sheet.metric, label)} {after}", level),
                     TECHNIQUES,
                     f"test {self.label} of {label}, {self.sheet.metric.minus(f't={full}', f't={shortest}')}",
                     at(technique, full) - at(technique, shortest),
@@ -159,7 +159,7 @@ class PruningClaims:
                 f"test {self.label} of weight rewinding, {self.sheet.metric.minus(best_later, f't={full}')}",
                 later - at(WEIGHT_REWINDING, full),
             )
-        sentence = f"With the full budget, learning-rate rewinding is {self.better} than weight rewinding {after}"
+        sentence = f"With the full budget, {self.better('learning-rate rewinding', 'weight rewinding')} {after}"
         self.sheet.add(
             self.at_level(sentence, level),
             TECHNIQUES,
@@ -203,7 +203,7 @@ class PruningClaims:
         rival = best(self.validation(level), self.sheet.metric)
         rival_t, gain = self.best(rival, level)
         self.sheet.add(
-            self.at_level(f"{proposed} is {self.better} than one-shot pruning", level),
+            self.at_level(self.better(proposed, "one-shot pruning"), level),
             PROPOSED,
             f"{self.effect('proposed algorithm', f'one-shot {rival} (t={rival_t})')}, best by validation",
             view.values(ITERATIVE, RATE_REWINDING, level, full) - gain,

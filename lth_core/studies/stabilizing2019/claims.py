@@ -17,6 +17,7 @@ from lth_core.analysis.choices import best
 from lth_core.analysis.claims import Claim
 from lth_core.analysis.measurements import seed_means
 from lth_core.config import Config
+from lth_core.studies.captions import better, makes_better
 from lth_core.studies.claim_sheet import ClaimSheet, with_weights
 from lth_core.studies.published import trains_lenet_as_published
 from lth_core.studies.stabilizing2019.study import Design
@@ -94,7 +95,7 @@ class LevelClaims:
                 above=LEAST_RATIO,
             )
         self.sheet.add(
-            self.sentence(f"IMP subnetworks {start} are {self.sheet.metric.better} than random ones"),
+            self.sentence(f"IMP subnetworks {start} {better(self.sheet.metric)} than random ones"),
             f"{PAPER}, Figure 3",
             f"{self.effect('IMP', 'random')}, {at}",
             self.gain(("ticket", k), ("random-mask", k)),
@@ -128,7 +129,7 @@ class LevelClaims:
             )
         else:
             self.sheet.add(
-                self.sentence(f"Rewinding makes IMP subnetworks {metric.better}"),
+                self.sentence(f"Rewinding {makes_better(metric, 'IMP subnetworks')}"),
                 f"{PAPER}, Figure 4",
                 self.effect(f"k={chosen} (best {self.by_validation})", "k=0"),
                 gain,

@@ -13,7 +13,8 @@ COLUMNS = (
     *("task", "k", "level", "density", "network", "seed", "draw", "metric", "validation_metric"),
     *("order_l2", "order_angle", "pruning_l2", "pruning_angle"),
 )
-"""Of the table of measurements; angles in radians."""
+"""Distances between copies on two data orders (`order_`), and of a ticket from the dense network (`pruning_`): L2
+norms, and angles in radians."""
 
 
 def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:

@@ -18,17 +18,19 @@ COLUMNS = (
     *("task", "kind", "weights", "method", "level", "density", "seed"),
     *("metric", "validation_metric"),
 )
-"""`weights` below the mask: initial, constant, or trained; `metric` (test) and `validation_metric`."""
+"""`weights` below the mask: initial, constant, or trained."""
 
 WIDTH_COLUMNS = ("task", "width", "kind", "density", "seed", "metric", "validation_metric")
 
 
 def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
-    """Make the tables; metrics are nan where a search or a training diverged.
+    """Make the tables.
 
     `subnetworks`: one row per task, kind, weights, method, level and seed: subnetworks that are searched for, random
     masks of as many weights in each layer (the first step of edge-popup's search), masks by a criterion, and the whole
     network, untrained and trained. `widths`: one row per task, width, kind (edge-popup, dense) and seed.
+
+    `metric` (test) and `validation_metric` are nan where a search or a training diverged.
     """
     ends = final_metrics(read_histories(config, study.runs(config)))
     parts = [*_searched(study, config, ends), *_random(study, config), *_by_criterion(study, config)]

@@ -15,6 +15,7 @@ import pandas as pd
 
 from lth_core.analysis.measurements import seed_means
 from lth_core.storage.runs import DENSE
+from lth_core.studies.captions import better
 from lth_core.studies.claim_sheet import TaskSheet, with_weights
 from lth_core.studies.structured_tickets.study import REINIT, Design, is_early
 
@@ -87,7 +88,7 @@ class TaskClaims(TaskSheet):
             others = self.single_weights(self.measured(method, level, equal), equal)
             if others is not None:
                 self.sheet.add(
-                    f"tickets of single weights with as many {words} are {metric.better} than {what}",
+                    f"tickets of single weights with as many {words} {better(metric)} than {what}",
                     COARSENING,
                     f"test {metric.label} at the end of training, single weights minus channels, at equal {words}",
                     metric.gain(others, self.measured(method, level)),

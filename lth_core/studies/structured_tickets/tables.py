@@ -22,7 +22,7 @@ the dense network's; `metric` (test) at the end of training; `cost` of search an
 
 
 def measurements(study: Design, config: Config) -> pd.DataFrame:
-    """Measure every training: one row per task, method, network, level and seed; method `dense`: no ticket."""
+    """Make `measurements`: one row per task, method, network, level and seed; method `dense`: no ticket."""
     runs = study.runs(config)
     ends = final_metrics(read_histories(config, runs)).drop(columns="density")
     known = [(*_columns(run), *measured) for run in runs for measured in _measured(config, run)]

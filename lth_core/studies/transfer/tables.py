@@ -15,18 +15,19 @@ MEASUREMENT_COLUMNS = (
     *("group", "target", "network", "source", "level", "density", "seed", "draw"),
     *("metric", "validation_metric"),
 )
-"""`metric` (test) and `validation_metric`: at the end of training; `network`: dense, ticket or one of CONTROLS;
+"""`metric` (test) and `validation_metric`: at the end of training; `network`: dense, ticket, or a control;
 `source`: the task of the ticket, which may be the target itself."""
 
 OVERLAP_COLUMNS = (
     *("task", "other", "level", "density", "seed", "layer"),
     *("weights", "kept", "kept_other", "common"),
 )
-"""`density` of `task`'s ticket, over all its layers; the counts are those of `lth_core.analysis.overlap`."""
+"""`density` of `task`'s ticket, over all its layers; of the layer how many `weights` it has, and how many are kept by
+this ticket's mask (`kept`), by the other one's and by both (`common`)."""
 
 
 def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
-    """Make the two tables of the study.
+    """Make the tables.
 
     measurements: one row per group, target, network, level and replicate, at the last step (nan where it diverged).
     overlap: one row per two tasks of a group, level, seed and layer that both networks have in the same shape.

@@ -39,7 +39,7 @@ CONVERGED_AT = 0.99
 NETWORK = ["task", "mask", "start", "level", "density", "seed"]
 MEASUREMENT_COLUMNS = (*NETWORK, "draw", "stop", "step", "metric", "validation_metric", "train_metric")
 GAP_COLUMNS = (*NETWORK, "stop", "gap")
-TREND_COLUMNS = ("mask", "stop", "quantity", "estimate", "low", "high", "n")
+TREND_COLUMNS = ("task", "mask", "stop", "quantity", "estimate", "low", "high", "n")
 KNOWN_COLUMNS = (*(name for name in NETWORK if name != "start"), "step", "metric", "train_metric")
 CURVE_COLUMNS = (*NETWORK, "split", "step", "metric")
 BARRIER_COLUMNS = (
@@ -52,14 +52,20 @@ OVERLAP_COLUMNS = ("task", "other", "level", "density", "seed", "layer", "weight
 def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
     """Make the tables of the study.
 
-    measurements: one row per network (mask, start, level), replicate and stop (STOPS), with the step of the training on
-    all examples and the metric there; nan where the training diverged, or never comes to CONVERGED_AT. The training
-    metric is that of as many training examples as validation has.
+    measurements: one row per network (mask, start, level), replicate and `stop`, with the step of the training on all
+    examples and the metric there; nan where the training diverged, or never converged. The training metric is that of
+    as many training examples as validation has.
     gaps: how much better theta_0 is than another start with the same mask, per seed, in the metric's unit.
-    trends: how the gap of warm starts depends on density, as estimates with 95% intervals over seeds.
+    trends: how the gap of warm starts depends on density, as estimates with 95% intervals over seeds: the `slope` per
+    halving of density, and the `difference` of the gaps at the lowest density and of the dense network.
     known: the trainings on the known examples, at their end. curves: the histories of dense networks and of tickets of
     the known examples. barriers: on the line between warm and cold networks, with the gap at the end of training.
-    overlap: what the masks of all and of the known examples share, per layer.
+    overlap: per layer, how many weights it has and how many of them the mask of all examples (`kept`), that of the
+    known examples (`kept_other`) and both (`common`) keep.
+
+    `stop` is where trainings are compared: `converged`, at the first evaluation with 99% of the training examples
+    right; `total`, after equal steps on the known and on all examples together; `end`, after equal steps on all
+    examples.
     """
     parts = [_of_task(study, config, task) for task in study.tasks]
     return {name: pd.concat([part[name] for part in parts], ignore_index=True) for name in parts[0]}
@@ -73,7 +79,7 @@ def _of_task(study: Design, config: Config, task: str) -> dict[str, pd.DataFrame
     made = {
         "measurements": measured[list(MEASUREMENT_COLUMNS)],
         "gaps": gap,
-        "trends": pd.DataFrame(trends(gap), columns=list(TREND_COLUMNS)),
+        "trends": pd.DataFrame([(task, *row) for row in trends(gap)], columns=list(TREND_COLUMNS)),
         "known": _ends(_read(config, study.first_trainings(config, task))),
         "curves": _curves(history),
         "barriers": _barriers(study, config, task, gap),

@@ -18,6 +18,7 @@ from lth_core.analysis.measurements import seed_means
 from lth_core.config import Config
 from lth_core.metrics import percent_text
 from lth_core.storage.runs import DENSE
+from lth_core.studies.captions import better
 from lth_core.studies.claim_sheet import TaskSheet
 from lth_core.studies.you2020.study import (
     AS_CONFIGURED,
@@ -211,7 +212,7 @@ class TaskClaims(TaskSheet):
         for level, pruned in self.levels():
             if pruned >= SPARSE - ROUNDED:
                 self.sheet.add(
-                    f"early-bird tickets are {self.sheet.metric.better} than random channels, {without(pruned)}",
+                    f"early-bird tickets {better(self.sheet.metric)} than random channels, {without(pruned)}",
                     PAPER,
                     f"test {self.sheet.metric.label} after the whole schedule, early-bird minus random channels (as "
                     "many in every layer)",

@@ -23,6 +23,7 @@ from lth_core.analysis.measurements import (
 )
 from lth_core.config import Config
 from lth_core.metrics import percent_text
+from lth_core.studies.captions import better
 from lth_core.studies.chains import rewound
 from lth_core.studies.claim_sheet import ClaimSheet, TaskSheet, with_weights
 from lth_core.studies.yu2019.study import RANDOM, REINIT, Design, one_shot, with_embeddings
@@ -163,8 +164,8 @@ class TaskClaims(TaskSheet):
             metric, levels = self.sheet.metric, list(at_equal.columns)
             weights = with_weights(*wanted[levels], of="all weights, embeddings included")
             self.sheet.add(
-                f"Embeddings are better left alone: {weights}, tickets that keep all of their embeddings are "
-                f"{metric.better} than tickets whose embeddings are pruned, too",
+                f"Embeddings are better left alone: {weights}, tickets that keep all of their embeddings "
+                f"{better(metric)} than tickets whose embeddings are pruned, too",
                 f"{PAPER}, which leaves embeddings out",
                 f"test {metric.label} at the end of training, {metric.minus('embeddings kept', 'embeddings pruned')} "
                 f"(interpolated){_mean_over(len(levels), 'densities')}",

@@ -27,8 +27,8 @@ def tables(study: Design, config: Config) -> dict[str, pd.DataFrame]:
     `measurements`: one row per run and replicate: the task's metric at the end of training (`metric` on test data,
     `validation_metric`) and, of dense networks, before it (`untrained`); `median`: where the metric is a mean over
     episodes, their median; `remaining`: the fraction of all matrices' weights that is left, including those that are
-    never pruned. `layers`: the fraction that is `kept` of every pruned layer of every ticket, with its kind; nan where
-    a chain has ended.
+    never pruned; `diverged`: whether training did. `layers`: the fraction that is `kept` of every pruned layer of every
+    ticket, with its kind; nan where a chain has ended.
     """
     runs = study.runs(config)
     histories = read_histories(config, runs)

@@ -81,7 +81,7 @@ def test_a_judge_that_is_not_fit_measures_nothing(measured: pd.DataFrame) -> Non
 def test_what_is_worse_by_the_spread_of_dense_networks_matches(measured: pd.DataFrame) -> None:
     made = with_distances(measured, seen(config()))
     metric = View(study(), config(), {"measurements": made}, "gan").metric
-    assert (metric.label, metric.matching) == ("Frechet distance", 1.0)
+    assert (metric.label, metric.matching) == ("Fréchet distance", 1.0)
     assert metric.matches(11.9, 11.0) and not metric.matches(12.1, 11.0)
     assert frechet_metric(pd.Series([3.0])).matching == 0.0
     assert View(study(), config(), {"measurements": made}, "lenet").metric.label == "accuracy"
@@ -108,7 +108,7 @@ def tables(measured: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> Tables:
 
 def test_the_caption_says_what_gans_are_measured_by_and_how_good_the_judge_is(tables: Tables) -> None:
     drawing, _ = study().figures(config(), tables(config()))
-    assert "A GAN is measured by the Frechet distance" in drawing.caption
+    assert "A GAN is measured by the Fréchet distance" in drawing.caption
     judge = (
         "The judge, the classifier of task 'lenet', classifies 96% of validation images correctly; a judge needs 90%."
     )
@@ -129,9 +129,9 @@ def test_of_a_judge_that_is_not_fit_caption_and_claims_say_so(tables: Tables) ->
     claims = study().claims(strict, made)
     notes = {claim.note for claim in claims if claim.task == "gan"}
     assert notes == {f"No replicate could be measured: {reason}."}
-    assert "Frechet distance (within the spread of seeds)." in next(c.claim for c in claims if c.task == "gan")
+    assert "Fréchet distance (within the spread of seeds)." in next(c.claim for c in claims if c.task == "gan")
     texts = [text.get_text() for text in drawing.draw().axes[0].texts]
-    assert "Frechet distance" in texts and "not measured" in texts  # without a spread
+    assert "Fréchet distance" in texts and "not measured" in texts  # without a spread
     assert not any(reason in claim.note for claim in claims if claim.task == "lenet")
 
 

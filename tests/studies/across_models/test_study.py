@@ -167,7 +167,7 @@ def test_matching_says_which_controls_match_as_well(tables: dict[str, pd.DataFra
         claim.task: claim for claim in study().claims(config(), tables) if claim.claim.startswith("Winning tickets")
     }
     assert {claim.verdict for claim in existence.values()} == {"supported"}
-    assert existence["lenet"].remark.startswith("The same holds of random masks (−0.02")
+    assert existence["lenet"].remark.startswith("The same holds for random masks (−0.02")
     assert "fresh" not in existence["lenet"].remark and "fresh" in existence["vae"].remark
     assert "which still matches" not in existence["lenet"].remark  # of which nothing simple is known
     assert existence["vae"].remark.endswith(

@@ -53,7 +53,7 @@ def test_no_worse_says_which_random_masks_are_no_worse_as_well(everything: Known
     rows = tables["measurements"].copy()
     lost = rows["metric"].where(rows["method"] != "random", rows["metric"] + 0.5)
     claim = about((study, config, tables | {"measurements": rows.assign(metric=lost)}), "Gradual")
-    assert claim.remark.startswith("The same holds of uniform random masks (")
+    assert claim.remark.startswith("The same holds for uniform random masks (")
     assert claim.remark.endswith("]): it does not tell gradual (GMP) from them.")
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
-from lth_core.studies.deconstructing.tables import COMPARISON_COLUMNS, comparison
+from lth_core.studies.deconstructing import captions
+from lth_core.studies.deconstructing.study import CRITERIA, KEPT_ACTIONS, PRUNED_ACTIONS, RANDOM
+from lth_core.studies.deconstructing.tables import SUPERMASK_COMPARISON_COLUMNS, comparison
 from tests.support.deconstructing_tables import LEVELS, SEEDS, config, known_accuracies, known_learned, study, tables
 
 # ---------------------------------------------------------------- figures and claims
@@ -25,6 +29,42 @@ def test_figures_have_the_names_that_were_promised_and_say_what_they_are_drawn_f
         assert drawing.draw().axes
     without = study(supermasks=False)
     assert [drawing.name for drawing in without.figures(config(), tables())] == without.figure_names(config())
+
+
+def test_captions_describe_what_the_config_has_drawn_and_nothing_else():
+    chosen = {
+        "criteria": ["large-final", "magnitude-increase-same-sign"],
+        "kept_actions": ["redraw-signed", "constant-signed"],
+        "pruned_actions": ["freeze-init"],
+    }
+    everything, some = (
+        {one.name.removesuffix("-digits"): one.caption for one in study(**options).figures(config(), tables())}
+        for options in ({}, chosen)
+    )
+    for kind, said in (
+        ("criteria", ("|w_i| (init)", "movement", "small: the smallest", "other sign", "Random")),
+        ("kept-weights", ("reshuffled", "Dashed")),
+        ("pruned-weights", ("magnitude fell", "control")),
+        ("supermask-densities", ("other sign",)),
+    ):
+        for text in said:
+            assert text in everything[kind] and text not in some[kind], (kind, text)
+    assert "Masks go by |w_f| (final) and |w_f| - |w_i| (magnitude increase). Large: the largest" in some["criteria"]
+    assert "redrawn" in some["kept-weights"] and "Weights keep their signs." in some["kept-weights"]
+    assert "set to 0; frozen at their starting values." in some["pruned-weights"]
+    assert "Same sign: kept only where" in some["supermask-densities"]
+
+
+@pytest.mark.parametrize(
+    ("names", "meanings"),
+    [
+        (PRUNED_ACTIONS, captions.PRUNED),
+        ([name.removesuffix("-signed") for name in KEPT_ACTIONS], captions.KEPT),
+        ([captions._stem(name) for name in CRITERIA if name != RANDOM], captions.SCORES),
+    ],
+)
+def test_captions_know_all_that_a_config_can_name(names: Iterable[str], meanings: Mapping[str, str]):
+    assert {*names} <= meanings.keys()
 
 
 def test_bars_show_the_density_that_validation_chooses():
@@ -188,7 +228,7 @@ def test_what_is_compared_is_chosen_by_validation_accuracy_and_never_by_test_acc
 
 def test_the_comparison_of_supermasks_has_means_and_intervals_of_what_validation_chooses():
     table = comparison(disagreeing())
-    assert list(table.columns) == list(COMPARISON_COLUMNS)
+    assert list(table.columns) == list(SUPERMASK_COMPARISON_COLUMNS)
     by_kind = table.set_index(["kind", "values"])
     assert by_kind.index.is_unique and set(table["task"]) == {"digits"} and set(table["seeds"]) == {SEEDS}
     assert (100 * by_kind["mean"]).round(2).to_dict() == {

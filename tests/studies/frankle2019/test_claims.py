@@ -96,7 +96,7 @@ def test_that_tickets_match_says_of_which_controls_the_same_holds(results):
     assert not find(claims_of(results, "plain"), words).remark
     equal = [("branch in ('ticket', 'random-mask')", "test_metric_early_stop", 1.0)]
     remark = find(with_changes(results, *equal), words).remark
-    assert remark.startswith("The same holds of random masks (") and "reinitialized" not in remark
+    assert remark.startswith("The same holds for random masks (") and "reinitialized" not in remark
     config, study, tables = results
     # random masks at some densities of the claim only
     fewer = tables["measurements"].query("branch != 'random-mask' or level < 5").copy()

@@ -24,11 +24,11 @@ IN_PROPORTION = (
 EXPECTED = [
     ("Tickets match the dense network's {label} (within {tolerance}), with 25% of the weights.", -0.1 * 2, "supported"),
     (
-        "Tickets are better in {label} than random masks{margin}, with 12.5% of the weights.",
+        "Tickets have a lower {label} than random masks{margin}, with 12.5% of the weights.",
         (0.8 - 0.1) * 3,
         "supported",
     ),
-    ("Tickets are better in {label} than their masks on fresh weights, with 12.5% of the weights.", 0.9, "supported"),
+    ("Tickets have a lower {label} than their masks on fresh weights, with 12.5% of the weights.", 0.9, "supported"),
     (
         "Tickets that are reset to step 0 match those rewound to step 5 (within {tolerance}), with 12.5% of",
         0.3,
@@ -56,13 +56,13 @@ def test_lower_is_better_and_each_kind_of_network_has_its_margin(task: str, word
 def test_matching_says_which_controls_match_as_well() -> None:
     """With 25% of the weights fresh weights are worse by 0.8 of what matches, and random masks by 1.6."""
     of_vae, of_diffusion = claims("vae")[0].remark, claims("diffusion")[0].remark
-    fresh = "The same holds of masks on fresh weights (−0.8000 nats, [−0.8020, −0.7980])"
+    fresh = "The same holds for masks on fresh weights (−0.8000 nats, [−0.8020, −0.7980])"
     assert of_vae == f"{fresh}: it does not tell tickets from them. {IN_PROPORTION}"
-    assert of_diffusion.startswith("The same holds of masks on fresh weights (−0.004000 squared noise, ")
+    assert of_diffusion.startswith("The same holds for masks on fresh weights (−0.004000 squared noise, ")
     measured = tables()["measurements"]
     random, ticket = measured["branch"] == "random-mask", measured["branch"] == "ticket"
     both = claims("vae", {"measurements": measured.assign(metric=measured["metric"] - random)})[0].remark
-    assert both.startswith("The same holds of random masks (−0.6000 nats, [−0.6040, −0.5960]) and masks")
+    assert both.startswith("The same holds for random masks (−0.6000 nats, [−0.6040, −0.5960]) and masks")
     worse = claims("vae", {"measurements": measured.assign(metric=measured["metric"] + ticket)})[0]
     assert worse.verdict == "contradicted" and worse.remark.startswith("1 nat, which still matches, is ")
     assert claims("vae", controls=["random-mask"])[0].remark == IN_PROPORTION

@@ -108,7 +108,7 @@ def test_matching_within_the_spread_of_seeds_says_which_controls_match_as_well()
         if "match" in name
     )
     assert claim.verdict == "supported" and claim.remark == (
-        "The same holds of random masks (−0.50 points of Frechet distance, [−0.75, −0.25]): it does not tell tickets "
+        "The same holds for random masks (−0.50 points of Fréchet distance, [−0.75, −0.25]): it does not tell tickets "
         "from them. The spread of dense networks over seeds, 1 point, which still matches, is 14.3% of the difference "
         "between the dense network (10) and real images in place of drawn ones (3)."
     )

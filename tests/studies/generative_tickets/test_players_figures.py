@@ -31,7 +31,7 @@ def test_a_gan_is_shown_by_what_its_judge_sees(figures: dict[str, Drawing]) -> N
     panels = figures["tickets-gan"].draw().axes
     axes = [panel.get_ylabel().replace("\n", " ") for panel in panels]
     assert axes == [
-        "Frechet distance to test images",
+        "Fréchet distance to test images",
         "classes that images cover (%)",
         "entropy of the images' classes (nats)",
     ]

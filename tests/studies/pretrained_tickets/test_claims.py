@@ -64,7 +64,7 @@ def test_matching_says_which_controls_match_as_well(whole: Known) -> None:
         same = changed(same, f"task == 'words' and branch == 'ticket' and seed == {seed}", 2e-4 * seed)
     for sentence, subject in sentences.items():
         remark = about(same, "words", sentence).remark
-        assert remark.startswith("The same holds of random masks (") and "fresh" not in remark
+        assert remark.startswith("The same holds for random masks (") and "fresh" not in remark
         assert remark.endswith(f"]): it does not tell {subject} from them.")
 
 

@@ -146,7 +146,7 @@ def test_a_third_of_the_weights_may_be_a_hundredth_of_a_bit_worse(shift: float, 
 def test_a_third_of_the_weights_says_of_which_controls_the_same_holds() -> None:
     alone, both = with_a_third(TEXT, 0.0), with_a_third(TEXT, 0.0, ("ticket", RANDOM))
     assert alone and both and not alone.remark
-    assert both.remark.startswith("The same holds of random tickets (") and "fresh weights" not in both.remark
+    assert both.remark.startswith("The same holds for random tickets (") and "fresh weights" not in both.remark
 
 
 def test_a_third_of_the_weights_is_not_claimed_of_control_nor_without_such_a_level(three: Known) -> None:
