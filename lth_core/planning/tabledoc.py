@@ -143,14 +143,14 @@ def _columns(module: ModuleType, tables: Sequence[str]) -> dict[str, list[str]]:
     A constant is named after one row of the table, or all of them, or `COLUMNS`: that is the first table.
     """
     body = ast.parse(inspect.getsource(module)).body
-    meanings, found = _meanings(body), {}
+    meanings, by_table = _meanings(body), {}
     for name in _assigned(body):
         value = getattr(module, name)
         if name.isupper() and isinstance(value, tuple | list) and len(value) > 2 and all(map(_is_column, value)):
             one = name.removesuffix("COLUMNS").strip("_").lower()
             of = {one, f"{one}s", f"{one[:-1]}ies"}.intersection(tables) if one else tables[:1]
-            found |= {table_name: [f"Columns: {_listed(value)}.", *_meaning(meanings, name)] for table_name in of}
-    return found
+            by_table |= {table_name: [f"Columns: {_listed(value)}.", *_meaning(meanings, name)] for table_name in of}
+    return by_table
 
 
 def _meaning(meanings: dict[str, str], name: str) -> list[str]:

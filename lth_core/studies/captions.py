@@ -39,11 +39,11 @@ def with_direction(caption: str, metric: Metric) -> str:
     return f"{caption} Lower {metric.label} is better."
 
 
-def better(metric: Metric, verb: Literal["are", "is", "are not"] = "are") -> str:
+def better(metric: Metric, are: Literal["are", "is", "are not"] = "are") -> str:
     """Say that networks do better than others: that they "are more accurate", or "have a lower negative ELBO"."""
     if metric.adjective:
-        return f"{verb} {metric.better}"
-    return f"{ {'are': 'have', 'is': 'has', 'are not': 'do not have'}[verb] } {_better_value(metric)}"
+        return f"{are} {metric.better}"
+    return f"{ {'are': 'have', 'is': 'has', 'are not': 'do not have'}[are] } {_better_value(metric)}"
 
 
 def makes_better(metric: Metric, what: str) -> str:
