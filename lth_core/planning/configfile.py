@@ -40,7 +40,7 @@ class Loaded:
 def load(paths: Sequence[str | Path], overrides: Mapping[str, Any] | None = None) -> Loaded:
     """Read, merge and check config files. Raises ConfigError with one line per error.
 
-    References between parts of the config are looked at only when each part is valid.
+    What parts of the config say of one another is looked at only when each part is valid, except for names.
     """
     data: dict[str, Any] = {}
     for part in [*map(read, paths), _reread(overrides or {})]:
@@ -65,7 +65,7 @@ def load(paths: Sequence[str | Path], overrides: Mapping[str, Any] | None = None
         if not any(problem.startswith(f"{dotted(location)}:") for problem in problems)
     ]
     if problems:
-        raise ConfigError(problems)
+        raise ConfigError(problems + (crosscheck.mentions(data, studies) if names_known else []))
     problems = _folders(config) + references(config, studies)
     if problems:
         raise ConfigError(problems)

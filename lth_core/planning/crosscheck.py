@@ -156,3 +156,27 @@ def build_studies(data: Mapping[str, Any]) -> tuple[dict[str, Study], list[str]]
         except ValidationError as error:
             problems += explain(error, kind, ("studies", name))
     return studies, problems
+
+
+# ---------------------------------------------------------------- names of other entries
+
+
+def mentions(data: Mapping[str, Any], studies: Mapping[str, Study]) -> list[str]:
+    """Unknown data sets, tasks and methods that the entries of a (raw) config mention, which may have other errors."""
+    tasks, methods, own = (data.get(section, {}) for section in ("tasks", "methods", "datasets"))
+    if not tasks or not methods:
+        return []
+    if not (isinstance(tasks, Mapping) and isinstance(methods, Mapping) and isinstance(own, Mapping)):
+        return []
+    mentioned, datasets = [], {*own, *registry.dataset.names()}
+    for name, task in _entries(data, "tasks"):
+        mentioned.append((("tasks", name, "dataset"), "data set", task.get("dataset"), datasets))
+    for name, study in studies.items():
+        for task, method in study.tasks.items():
+            location = ("studies", name, "tasks", task)
+            mentioned += [(location, "task", task, {*tasks}), (location, "method", method, {*methods})]
+    return [
+        at(location, str(UnknownName(noun, word, known)))
+        for location, noun, word, known in mentioned
+        if isinstance(word, str) and word not in known
+    ]

@@ -231,3 +231,15 @@ def test_a_cohort_that_validates_has_seeds_and_one_spelling(text: str) -> None:
         return
     seeds = seeds_of(cohort)
     assert seeds == list(range(seeds[0], seeds[-1] + 1)) and cohort == f"{seeds[0]}-{seeds[-1]}"
+
+
+def test_unknown_names_are_reported_beside_other_mistakes() -> None:
+    wrong = "{dataset: digit, model: lenett, cohorts: [0-x]}"
+    changes = f"{{tasks: {{digits-lenet: {wrong}}}, studies: {{toy: {{tasks: {{digits: imp, digits-lenet: ipm}}}}}}}}"
+    lines = errors_of(GOOD, changes)
+    found = ["cohorts[0]: must be seeds", "model: unknown model 'lenett'", "dataset: unknown data set 'digit'"]
+    found += ["toy.tasks.digits: unknown task 'digits'", "toy.tasks.digits-lenet: unknown method 'ipm'"]
+    assert [[words in line for line in lines].count(True) for words in found] == [1] * 5 and len(lines) == 5
+    assert errors_of(GOOD, "{datasets: 5, tasks: {digits-lenet: {dataset: digit}}}") == [
+        "datasets: must be a map of keys (got 5)"
+    ]
