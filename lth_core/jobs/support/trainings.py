@@ -222,7 +222,7 @@ def latest_metric(state: TrainingState) -> str:
     words = [f"validation {metric.label} {metric.text(float(np.mean(known)))}"] if known else []
     lost = len(values) - len(known)
     words += [f"{lost} of {len(values)} diverged"] if lost else []
-    earlier = rows and rows[-1]["step"] < state.step
+    earlier = rows and rows[-1]["step"] != state.step
     return ", ".join(words) + (f" at step {rows[-1]['step']:,}" if words and earlier else "")
 
 
