@@ -163,12 +163,12 @@ def build_studies(data: Mapping[str, Any]) -> tuple[dict[str, Study], list[str]]
 
 def mentions(data: Mapping[str, Any], studies: Mapping[str, Study]) -> list[str]:
     """Unknown data sets, tasks and methods that the entries of a (raw) config mention, which may have other errors."""
-    tasks, methods, own = (data.get(section, {}) for section in ("tasks", "methods", "datasets"))
+    tasks, methods, configured = (data.get(section, {}) for section in ("tasks", "methods", "datasets"))
     if not tasks or not methods:
         return []
-    if not (isinstance(tasks, Mapping) and isinstance(methods, Mapping) and isinstance(own, Mapping)):
+    if not (isinstance(tasks, Mapping) and isinstance(methods, Mapping) and isinstance(configured, Mapping)):
         return []
-    mentioned, datasets = [], {*own, *registry.dataset.names()}
+    mentioned, datasets = [], {*configured, *registry.dataset.names()}
     for name, task in _entries(data, "tasks"):
         mentioned.append((("tasks", name, "dataset"), "data set", task.get("dataset"), datasets))
     for name, study in studies.items():
