@@ -114,7 +114,7 @@ def section(study: str, pictures: Mapping[str, Mapping[str, str]], claims: Seque
     for picture, words in pictures.items():
         lines += [f"![{alt(words['seen'])}]({picture})", f"*{words['caption']}*"]
     if not claims:
-        lines.append("This study measures, and claims nothing.")
+        lines.append("In this run, the study measures and claims nothing.")
     for task in dict.fromkeys(claim["task"] for claim in claims):
         rows = [row(claim) for claim in claims if claim["task"] == task]
         lines += [
@@ -162,7 +162,8 @@ def index(folder: Path = FOLDER) -> None:
     pages = {path.name: front_of(path) for path in sorted(folder.glob("*.md")) if path.name not in OF_ALL}
     parts = [INDEX.rstrip(), total(pages) if pages else "No run has been added yet."]
     for name in sorted(registry.study.names(), key=lambda name: name != FIRST):
-        having = {page: front for page, front in pages.items() if name in front["studies"]}
+        those = {page: front for page, front in pages.items() if name in front["studies"]}
+        having = dict(sorted(those.items(), key=lambda entry: not any(entry[1]["studies"][name]["verdict"].values())))
         if having:
             registered: Any = registry.study.get(name)
             picture = next(iter(having.values()))["studies"][name]["picture"]

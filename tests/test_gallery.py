@@ -99,7 +99,7 @@ def test_a_study_that_claims_nothing_has_its_figure(run: Path, tmp_path: Path) -
     gallery_pages.add("config", run, FACTS, [], folder)
     gallery_pages.index(folder)
     page = (folder / "config.md").read_text()
-    assert page.index("*Accuracy of tickets.*") < page.index("This study measures, and claims nothing.")
+    assert page.index("*Accuracy of tickets.*") < page.index("In this run, the study measures and claims nothing.")
     row = "| [LeNet on digits](config.md#frankle2019) | – | – | – | `make figures` |"
     assert row in (folder / "index.md").read_text()
 

@@ -237,9 +237,9 @@ def test_unknown_names_are_reported_beside_other_mistakes() -> None:
     wrong = "{dataset: digit, model: lenett, cohorts: [0-x]}"
     changes = f"{{tasks: {{digits-lenet: {wrong}}}, studies: {{toy: {{tasks: {{digits: imp, digits-lenet: ipm}}}}}}}}"
     lines = errors_of(GOOD, changes)
-    found = ["cohorts[0]: must be seeds", "model: unknown model 'lenett'", "dataset: unknown data set 'digit'"]
-    found += ["toy.tasks.digits: unknown task 'digits'", "toy.tasks.digits-lenet: unknown method 'ipm'"]
-    assert [[words in line for line in lines].count(True) for words in found] == [1] * 5 and len(lines) == 5
+    mistakes = ["cohorts[0]: must be seeds", "model: unknown model 'lenett'", "dataset: unknown data set 'digit'"]
+    mistakes += ["toy.tasks.digits: unknown task 'digits'", "toy.tasks.digits-lenet: unknown method 'ipm'"]
+    assert [[words in line for line in lines].count(True) for words in mistakes] == [1] * 5 and len(lines) == 5
     assert errors_of(GOOD, "{datasets: 5, tasks: {digits-lenet: {dataset: digit}}}") == [
         "datasets: must be a map of keys (got 5)"
     ]
