@@ -13,9 +13,10 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 FLAGS = (
     *("headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking"),
@@ -63,6 +64,17 @@ class Browser:
                 return False
             time.sleep(0.05)
         return True
+
+    def has(self, selector: str, seconds: float = 20) -> bool:
+        """Tell whether the page comes to have an element, without running a script in it."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            with suppress(HTTPError):  # while another document takes the place of this one
+                root = self.devtools("DOM.getDocument")["root"]["nodeId"]
+                if self.devtools("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]:
+                    return True
+            time.sleep(0.05)
+        return False
 
     def press(self, *keys: str) -> None:
         """Press and release keys, by WebDriver's names for the special ones."""
