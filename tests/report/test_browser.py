@@ -173,7 +173,7 @@ def test_the_figures_of_a_large_page_are_unpacked(
 
 def test_the_first_stop_of_the_keyboard_skips_to_the_content(page: Browser) -> None:
     page.press(TAB)
-    assert page.run("return document.activeElement.textContent") == "Skip to the content"
+    assert page.comes_to("return document.activeElement.textContent", "Skip to the content")
     outline = "const style = getComputedStyle(document.activeElement); return style.outlineStyle + style.outlineWidth"
     assert page.run(outline) == "solid3px"
 
