@@ -1,38 +1,57 @@
-"""What a training job says while it runs."""
+"""Numbers below 1.2e-38 are 0 in a job: processors compute with them many times as slowly as with others."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
-from functools import partial
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from torch import nn
+import torch
 
-from lth_core.jobs.support import trainings
-from lth_core.runtime.progress import Progress
-from lth_core.training.resume import Resume
-from lth_core.training.state import start_state
+from lth_core.jobs.support.trainings import open_task
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_they_are_0_in_every_thread_of_a_job() -> None:
+    script = """
+import torch
+from lth_core.jobs.support.trainings import prepare
+torch.set_num_threads(2)
+prepare(torch.device("cpu"))
+print(int(torch.full((2**20,), 1e-20).mul_(1e-19).count_nonzero()))  # enough elements for both threads
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "0\n"
 
 
 @pytest.fixture
-def said(make_task: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The progress of a training of 4 steps that is evaluated at every second one, on a slow machine."""
-    stream, seconds = io.StringIO(), iter(range(0, 1000, 100))
-    monkeypatch.setattr(trainings, "Progress", partial(Progress, stream=stream, clock=partial(next, seconds)))
-    task = make_task(nn.Sequential(nn.Flatten(), nn.Linear(36, 3)), steps=4, evaluate_every=2)
-    state = start_state(task, {name: value[None].numpy() for name, value in task.module.state_dict().items()}, {})
-    trainings.train_resumably(state, [0], 4, Resume(tmp_path / "trained", "x"))
-    return stream.getvalue().splitlines()
+def spec() -> dict[str, Any]:
+    train = {"optimizer": {"name": "adam", "learning_rate": 0.01}, "batch_size": 10, "steps": 20, "evaluate_every": 5}
+    task = {"dataset": "digits", "model": {"name": "lenet", "hidden": [4]}, "train": train, "cohorts": ["0-0"]}
+    return {"modules": [], "task": task}
 
 
-def test_a_long_training_reports_between_evaluations_too(said: list[str]) -> None:
-    assert [line.split()[1] for line in said] == ["1/4", "2/4", "3/4", "4/4"]
+def test_a_training_job_is_prepared_so(data_file: Path, spec: dict[str, Any]) -> None:
+    assert (torch.tensor(1e-20) * 1e-19).item() > 0
+    open_task(spec, str(data_file))
+    assert (torch.tensor(1e-20) * 1e-19).item() == 0
 
 
-def test_a_report_says_when_its_metric_was_measured_unless_it_was_just_now(said: list[str]) -> None:
-    first, second, third, _ = said
-    assert first.endswith("at step 0") and third.endswith("% at step 2")
-    assert "validation accuracy" in second and second.endswith("%")
+def test_threads_that_a_plugin_starts_are_prepared_so(tmp_path: Path, data_file: Path, spec: dict[str, Any]) -> None:
+    (tmp_path / "busy.py").write_text("import torch\ntorch.arange(2**20).float().sqrt()\n")
+    modules = ["lth_core.models.networks.lenet", "lth_core.tasks.objectives.classification", "busy"]
+    script = f"""
+import torch
+from lth_core.jobs.support.trainings import open_task
+torch.set_num_threads(2)
+open_task({spec | {"modules": modules}!r}, {str(data_file)!r})
+print(int(torch.full((2**20,), 1e-20).mul_(1e-19).count_nonzero()))
+"""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.splitlines()[-1] == "0"
