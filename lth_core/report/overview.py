@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from lth_core.analysis.scales import DIFFERENCES, SCALES
@@ -49,7 +49,7 @@ def study_names(citation: str, title: str) -> tuple[str, str]:
     return (title, short) if short.startswith("After ") else (short, title)
 
 
-def figure_titles(names: Sequence[str], subjects: Iterable[str]) -> dict[str, str]:
+def figure_titles(names: Sequence[str], subjects: Collection[str]) -> dict[str, str]:
     """Make titles of the names of a study's figures: "fig05-early-stop-digits" is "Figure 5: early stop (digits)".
 
     `subjects` are what names end with: tasks, or groups of them. One that all figures have is left out of the titles.
@@ -63,7 +63,7 @@ def figure_titles(names: Sequence[str], subjects: Iterable[str]) -> dict[str, st
     return titles
 
 
-def _kind_and_subject(name: str, subjects: Iterable[str]) -> tuple[str, str, str]:
+def _kind_and_subject(name: str, subjects: Collection[str]) -> tuple[str, str, str]:
     """Split the name of a figure: its kind, the longest subject that follows it, and what follows that."""
     for subject in sorted(subjects, key=len, reverse=True):
         if match := re.fullmatch(rf"(.+?)-{re.escape(subject)}(?:-(.+))?", name):

@@ -108,6 +108,7 @@ def render(
     verdicts, corrected = _counts(every_claim, "verdict"), _counts(every_claim, "verdict_holm")
     counted = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
     counted = counted if every_claim else "none could be tested"
+    trained = trained_words(tasks.values())
     return environment.get_template("index.html.j2").render(
         tasks=[
             {
@@ -125,11 +126,11 @@ def render(
         interval_bar=interval_bar,
         decimals=decimals,
         name=config.name,
-        trained=trained_words(tasks.values()),
+        trained=trained,
         papers=some([study.label for study in studies], "other papers"),
         facts=json.dumps(
             {
-                "trained": trained_words(tasks.values()),
+                "trained": trained,
                 "papers": [study.label for study in studies],
                 "verdicts": verdicts if every_claim else {},
             },
