@@ -132,7 +132,8 @@ def row(claim: Mapping[str, Any]) -> tuple[str, ...]:
     margin = f"; must exceed {numbers['margin']}" if claim["margin"] else ""
     measured = f"**{numbers['estimate']}** {claim['unit']}: {claim['effect']}{margin}"
     sentence = " ".join(filter(None, [f"{claim['claim']} ({claim['source']})", claim["remark"]]))
-    return sentence, measured, numbers["interval"] or claim["note"], claim["n"], verdict
+    seeds = claim["n"] + (f" and {claim['unmeasured']} unmeasured" if claim["unmeasured"] != "0" else "")
+    return sentence, measured, numbers["interval"] or claim["note"], seeds, verdict
 
 
 def alt(seen: str) -> str:

@@ -15,7 +15,7 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 from docs import gallery_pages
-from lth_core.analysis.claims import CLAIM_COLUMNS, Claim, claim_row
+from lth_core.analysis.claims import CLAIM_COLUMNS, Claim, claim_row, verdict
 from lth_core.drawing.colours import SERIES
 from lth_core.storage.files import write_text
 from lth_core.storage.paths import captions_file, claims_file, figure_file
@@ -91,6 +91,14 @@ def test_a_page_has_the_figure_and_the_numbers_of_the_run(run: Path, tmp_path: P
     assert "| [0.10, 0.80] | 25 | ✓ supported; after Holm inconclusive |" in page
     assert "ticket minus dense; must exceed −0.5 percentage points | [−2.00, −1.00] | 25 | ✗ contradicted |" in page
     assert (folder / "config-frankle2019.png").stat().st_size <= gallery_pages.LARGEST
+
+
+def test_replicates_that_are_unmeasured_are_counted(run: Path, tmp_path: Path) -> None:
+    columns = [*CLAIM_COLUMNS, "p_holm", "verdict_holm"]
+    partly = replace(CLAIM, unmeasured=2, verdict="inconclusive")
+    write_table(claims_file(str(run / "results"), "config"), columns, [(*claim_row(partly), 0.08, "inconclusive")])
+    gallery_pages.add("config", run, FACTS, [], tmp_path / "gallery")
+    assert "| [0.10, 0.80] | 25 and 2 unmeasured | ? inconclusive |" in (tmp_path / "gallery/config.md").read_text()
 
 
 def test_a_study_that_claims_nothing_has_its_figure(run: Path, tmp_path: Path) -> None:
@@ -203,3 +211,31 @@ def test_the_numbers_of_the_readme_are_those_of_the_gallery() -> None:
 def same_row(pages: str, *texts: str) -> bool:
     """Tell whether a row of a table has all the texts."""
     return any(all(text in line for text in texts) for line in pages.splitlines())
+
+
+CLAIMED = re.compile(
+    r"\| (?P<claim>.+) \| (?P<effect>.+) \| \[(?P<low>\S+), (?P<high>\S+)\] "
+    r"\| \d+(?P<unmeasured> and \d+ unmeasured)? \| . (?P<verdict>\w+)(;.*)? \|"
+)
+"""A claim in a row of a page, with its interval."""
+
+
+@pytest.mark.parametrize("page", sorted(gallery_pages.FOLDER.glob("*.md")), ids=lambda page: page.stem)
+def test_a_reader_can_follow_every_verdict(page: Path) -> None:
+    """The printed interval and margin decide as the verdict says, or the row says why the claim stays open."""
+    claims = [match for line in page.read_text().splitlines() if (match := CLAIMED.fullmatch(line))]
+    for claim in claims:
+        low, high = map(printed_number, claim.group("low", "high"))
+        decided = verdict(low, high, must_exceed(claim["effect"]))
+        stays_open = "so the claim stays open." in claim["claim"] or claim["unmeasured"]
+        assert claim["verdict"] == ("inconclusive" if stays_open else decided), claim[0]
+
+
+def must_exceed(effect: str) -> float:
+    """The margin that the words about an effect name; 0 where they name none."""
+    margin = re.search(r"must exceed (\S+)", effect)
+    return printed_number(margin[1]) if margin else 0.0
+
+
+def printed_number(text: str) -> float:
+    return float(text.replace("\N{MINUS SIGN}", "-").replace("∞", "inf"))
