@@ -40,12 +40,12 @@ LARGEST = 60_000
 """Bytes of a figure, at most."""
 INDEX = """# Gallery
 
-What these studies find when they are run as they come: one figure for each, and all claims with their numbers. A claim
+What these studies find when they are run as shipped: one figure for each, and all claims with their numbers. A claim
 that is contradicted on a small network may still hold elsewhere ([What the numbers mean](../explanation/numbers.md)).
 `python -m docs.gallery_pages` writes these pages from the tables and figures of a run; nothing is copied by hand.
 
-In brackets is how many verdicts are left after Holm's correction for the number of a study's claims. In a study of
-[many claims](../explanation/numbers.md#many-claims-at-once), some verdicts are expected to be wrong without it.
+In brackets: the number after Holm's correction for the number of a study's claims, where it is another one. In a study
+of [many claims](../explanation/numbers.md#many-claims-at-once), some verdicts are expected to be wrong without it.
 """
 CONTRADICTED = """# What contradicts the papers
 
@@ -114,7 +114,7 @@ def section(study: str, pictures: Mapping[str, Mapping[str, str]], claims: Seque
     for picture, words in pictures.items():
         lines += [f"![{alt(words['seen'])}]({picture})", f"*{words['caption']}*"]
     if not claims:
-        lines.append("In this run, the study measures and claims nothing.")
+        lines.append("The study makes no claims in this run: its measurements are in the figures.")
     for task in dict.fromkeys(claim["task"] for claim in claims):
         rows = [row(claim) for claim in claims if claim["task"] == task]
         lines += [
@@ -129,8 +129,8 @@ def row(claim: Mapping[str, Any]) -> tuple[str, ...]:
     numbers = claim_numbers(claim)
     changed = claim["verdict_holm"] != claim["verdict"]
     verdict = VERDICTS[claim["verdict"]] + (f"; after Holm {claim['verdict_holm']}" if changed else "")
-    margin = f"; must exceed {numbers['margin']}" if claim["margin"] else ""
-    measured = f"**{numbers['estimate']}** {claim['unit']}: {claim['effect']}{margin}"
+    requirement = f"; {numbers['requirement']}" if claim["margin"] else ""
+    measured = f"**{numbers['estimate']}** {claim['unit']}: {claim['effect']}{requirement}"
     sentence = " ".join(filter(None, [f"{claim['claim']} ({claim['source']})", claim["remark"]]))
     seeds = claim["n"] + (f" and {claim['unmeasured']} unmeasured" if claim["unmeasured"] != "0" else "")
     return sentence, measured, numbers["interval"] or claim["note"], seeds, verdict
@@ -164,7 +164,7 @@ def index(folder: Path = FOLDER) -> None:
     parts = [INDEX.rstrip(), total(pages) if pages else "No run has been added yet."]
     for name in sorted(registry.study.names(), key=lambda name: name != FIRST):
         those = {page: front for page, front in pages.items() if name in front["studies"]}
-        having = dict(sorted(those.items(), key=lambda entry: not any(entry[1]["studies"][name]["verdict"].values())))
+        having = dict(sorted(those.items(), key=lambda entry: shown_late(name, *entry)))
         if having:
             registered: Any = registry.study.get(name)
             picture = next(iter(having.values()))["studies"][name]["picture"]
@@ -178,6 +178,11 @@ def index(folder: Path = FOLDER) -> None:
             parts.append(f"## {registered.title}\n\n{registered.citation}.\n\n{picture}\n\n{table(head, rows)}")
     (folder / "index.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     (folder / "contradicted.md").write_text(contradicted(folder, pages), encoding="utf-8")
+
+
+def shown_late(study: str, page: str, front: Mapping[str, Any]) -> tuple[bool, bool]:
+    """Order the pages of a study, the first of which has the picture: those with claims, and those on MNIST, first."""
+    return not any(front["studies"][study]["verdict"].values()), not page.startswith("mnist")
 
 
 def total(pages: Mapping[str, Mapping[str, Any]]) -> str:

@@ -48,7 +48,7 @@ def run(files: Sequence[str], options: Sequence[str] = ()) -> int:
     from lth_core.planning.configfile import ConfigError, read
 
     if importlib.util.find_spec("snakemake") is None:
-        return refuse(f"{sys.executable} has no snakemake: install lth with its dependencies (pip install lth)")
+        return refuse(f"{sys.executable} has no snakemake: install lth with it (in its clone: pip install .)")
     files = files or [*filter(None, [configured_here()])]
     try:
         for file in files:

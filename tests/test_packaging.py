@@ -124,6 +124,8 @@ def test_the_papers_of_all_studies_are_cited() -> None:
     studies = [registry.study.get(name) for name in registry.study.names()]
     studies = [study for study in studies if study.__module__.startswith("lth_core.")]  # other tests register theirs
     papers = [study for study in studies if not study.citation.startswith("After ")]  # others have no single one
+    numbers = {number for study in studies for number in re.findall(r"arXiv (\d+\.\d+)", study.citation)}
+    assert not numbers - {entry.get("notes", "").removeprefix("arXiv:") for entry in references}
     assert not {study.title for study in papers} - set(cited), "CITATION.cff: add the papers of these studies"
     assert len(cited) == len(references)
     for study in papers:

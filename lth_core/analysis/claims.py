@@ -15,6 +15,8 @@ from lth_core.analysis.scales import DIFFERENCES, Scale
 CONFIDENCE = 0.95
 UNMEASURED = "No replicate could be measured"
 """What the note of a claim without a value says."""
+NO_LESS = -1e-9
+"""The margin of claims that hold as well where all replicates are 0."""
 ROUNDING = 1e-6
 """Values that differ by less, in proportion to 1 + the largest of them, are equal: tables hold nine digits."""
 

@@ -18,7 +18,7 @@ from lth_core.metrics import counted
 MOST = 6
 """Panels, and lines or rows of a panel, that are described; of others the number is given."""
 IN_WORDS_ONLY = "_: "
-"""Begins the label of a line of which the legend has the colour and the marker as entries of their own."""
+"""Begins the label of a line that is described with both its ends, and that the legend has under another label."""
 POWER = re.compile(r"\$10\^\{(.+)\}\$")
 """What an axis of logarithms writes at a number."""
 NOTHING = 1e-6

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from lth_core.analysis.claims import CONFIDENCE
+from lth_core.analysis.claims import CONFIDENCE, NO_LESS
 from lth_core.metrics import amount
 
 ENDS = ("low", "high")
@@ -59,14 +59,14 @@ def interval_bar(claim: Mapping[str, Any]) -> dict[str, float] | None:
 
 
 def claim_numbers(claim: Mapping[str, Any]) -> dict[str, str]:
-    """Write a claim's numbers: its estimate and interval, margin, p-values, and what its number of seeds decides."""
+    """Write a claim's numbers: estimate and interval, what is required, p-values, what its number of seeds decides."""
     digits = decimals(claim)
     unbounded = claim["seeds_needed"] == math.inf
     return {
         "estimate": number(claim["estimate"], digits),
         "interval": "" if claim["note"] else f"[{number(claim['low'], digits)}, {number(claim['high'], digits)}]",
         "with_examples": _with_examples(claim, digits),
-        "margin": _margin(claim["margin"], claim["unit"]),
+        "requirement": _requirement(claim["margin"], claim["unit"]),
         "p": p_value_words(claim["p"]) + (" (sign test)" if _overrules_interval(claim) else ""),
         "p_holm": p_value_words(claim["p_holm"]),
         "detectable": number(claim["detectable"], digits),
@@ -102,14 +102,16 @@ def values_by_seed(claim: Mapping[str, Any]) -> str:
     return f"seed {text}" if any(seed for seed, _ in listed) else text
 
 
-def _margin(margin: float, unit: str) -> str:
+def _requirement(margin: float, unit: str) -> str:
     """Say what the effect must exceed, in three digits, as a spread over seeds has many: no unit where that is 0.
 
     A spread that was not measured is not known.
     """
     if math.isnan(margin):
-        return "a margin that is not known"
-    return amount(number(_rounded(margin)), unit) if margin else "0"
+        return "must exceed a margin that is not known"
+    if margin == NO_LESS:
+        return "must be at least 0"
+    return f"must exceed {amount(number(_rounded(margin)), unit) if margin else '0'}"
 
 
 def _rounded(margin: float) -> float:

@@ -19,12 +19,12 @@ def seeds_note(seeds: int) -> str:
     """Say what lines and bands show, and what becomes of the band where nothing is known of the spread."""
     from lth_core.drawing.figures import interval_note  # with matplotlib, which the workflow's start does without
 
-    return interval_note(seeds) + (" (the line where all seeds are equal)" if seeds > 1 else "")
+    return interval_note(seeds) + (" (no band where all seeds are equal)" if seeds > 1 else "")
 
 
 def bars_note(note: str, bar: str = "bar") -> str:
     """Change a note on bands to one on bars, which equal seeds do not have."""
-    return note.replace("band: ", f"{bar}: ").replace("(the line where", "(none where")
+    return note.replace("band: ", f"{bar}: ").replace("(no band where", "(none where")
 
 
 def listing(words: Sequence[str]) -> str:

@@ -36,7 +36,7 @@ def of_marks(study: Design, config: Config, lowest: pd.DataFrame) -> str:
         "densities. On the right: the metric of each task, and how much worse still matches.",
         intervals if lowest["fewest"].notna().any() else "One seed shows no spread, so there are no intervals.",
         "Arrows: that is the lowest density that was tested, so it may be lower." * bool(has_arrow(lowest).any()),
-        "Hollow, at 100%: the mean does not match at the highest tested density either." * _has_none(lowest),
+        "Hollow, at 100%: the mean does not match even at the highest tested density." * _has_none(lowest),
         "Ticks: the tested densities, in percent of the weights (and edges of a graph) that the method prunes.",
         _in_proportions(config, lowest),
         *_unmeasured(study, config, lowest),
@@ -51,7 +51,7 @@ def of_grid(study: Design, config: Config, lowest: pd.DataFrame) -> str:
     said = [
         "The lowest tested density that matches the dense network, in percent, as in the figure of tickets and "
         f"controls, for all that is compared; {spread if lowest['fewest'].notna().any() else ''}darker: fewer weights.",
-        "None: the mean does not match at the highest tested density either." * _has_none(lowest),
+        "None: the mean does not match even at the highest tested density." * _has_none(lowest),
         "≤: that is the lowest tested density, so it may be lower." * bool(has_arrow(lowest).any()),
         "All methods of a column have the same densities, data and seeds, and their tickets the same training; what it "
         "costs to find masks is not counted here, but in study 'comparison'." * bool(study.compare),

@@ -66,7 +66,7 @@ def _note(lowest: pd.DataFrame) -> str:
     if lowest["fewest"].notna().any():
         note += "; line: 95% interval over seeds"
     if (lowest["lowest"] >= 1).any():
-        note += "; hollow: no tested density matches"
+        note += "; hollow: not matched at the highest tested density"
     return f"{note}; arrow: or lower" if has_arrow(lowest).any() else note
 
 

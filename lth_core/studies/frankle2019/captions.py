@@ -14,7 +14,14 @@ from lth_core.tasks.metrics import data_of
 def caption(kind: str, view: View) -> str:
     """Say what a kind of figure shows of these tasks, on what data and for how many seeds."""
     text = with_direction(CAPTIONS[kind](view), view.metric)
-    return f"{text} {data_note(view.config.tasks[view.task], view.seeds())}"
+    note = data_note(view.config.tasks[view.task], view.seeds())
+    return " ".join(filter(None, [text, rewound(view), note]))
+
+
+def rewound(view: View) -> str:
+    """Say where tickets start, if it is not the initialization, as it is in the paper."""
+    rewind = view.config.methods[view.method].rewind
+    return f"Tickets are rewound to step {rewind.step}; the paper resets them." if rewind.policy == "rewind" else ""
 
 
 def censored(view: View) -> str:

@@ -41,10 +41,11 @@ class View:
         return self.study.tasks[self.task]
 
     def curve(self, branch: str = "ticket", *, task: str | None = None, method: str | None = None) -> pd.DataFrame:
-        """Return the measurements over densities, from the dense network on."""
+        """Return the measurements over densities, from the dense network on unless level 1 was not trained."""
         task = task or self.task
         rows = self.tables["measurements"]
-        return pd.concat([select_dense(rows, task), select(rows, task, method or self.study.tasks[task], branch)])
+        pruned = select(rows, task, method or self.study.tasks[task], branch)
+        return pd.concat([select_dense(rows, task), pruned]) if (pruned["level"] == 1).any() else pruned
 
     def densities(self) -> pd.Series:
         """Return the densities of the tickets and of the dense network, one per measurement."""

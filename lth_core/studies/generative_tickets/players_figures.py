@@ -85,8 +85,8 @@ class PlayerView(View):
     @property
     def floor(self) -> str:
         """Say of which images the floor is, and whether the judge was trained on them."""
-        seen = ", on which the judge was trained, as there are too few others" * (self.floor_images == "training")
-        return f"as many {self.floor_images} images, the floor{seen}"
+        seen = ", which the judge was trained on (others are too few)" * (self.floor_images == "training")
+        return f"the floor, that of as many {self.floor_images} images{seen}"
 
     @property
     def spread(self) -> str:
@@ -117,7 +117,7 @@ def judged(view: PlayerView) -> Drawing:
 
     caption = (
         "What a classifier sees in drawn images, by the density of the generator: the Fréchet distance of its "
-        f"penultimate features to those of test images (dotted: that of {view.floor}; lower is better), the part of "
+        f"penultimate features to those of test images (lower is better; dotted: {view.floor}), the part of "
         "the classes that have at least a quarter of an equal share of the images, and the entropy of the classes (of "
         f"both, higher is better). Drawn: tickets{against(view.study.controls)}."
     )
@@ -164,7 +164,7 @@ def players(view: PlayerView) -> Drawing:
     both = f"{starts and ';'} and with both players pruned" if view.task in view.study.both else ""
     caption = (
         "The Fréchet distance of drawn images to test images, by the density of the generator: with the generator "
-        f"pruned alone{starts}{both}. Dotted: that of {view.floor}. Lower is better. {view.judge}"
+        f"pruned alone{starts}{both}. Dotted: {view.floor}. Lower is better. {view.judge}"
     )
     return Drawing(f"players-{view.task}", f"{caption} {data_note(view.config.tasks[view.task], view.seeds)}", draw)
 
@@ -198,7 +198,7 @@ def transfer(view: PlayerView) -> Drawing:
         legend(figure, interval_note(view.seeds))
         return figure
 
-    of_judge = f" Dotted: that of {view.floor}. {view.judge}" if is_judged else ""
+    of_judge = f" Dotted: {view.floor}. {view.judge}" if is_judged else ""
     what = "Fréchet distance of drawn images to test images" if is_judged else f"test {view.metric.label}"
     caption = (
         f"The {what} of networks whose generator is that of a ticket of task '{source}', mask and weights, against "

@@ -13,7 +13,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 from lth_core.analysis.claims import mean_interval
 from lth_core.config import Config
 from lth_core.drawing.axes import metric_axis
-from lth_core.drawing.colours import NEUTRAL, series
+from lth_core.drawing.colours import series
 from lth_core.drawing.figures import legend, panels
 from lth_core.drawing.lines import reference, threshold
 from lth_core.drawing.words import IN_WORDS_ONLY
@@ -25,13 +25,13 @@ from lth_core.studies.hardware_costs.study import Design
 from lth_core.tasks.metrics import metric_of
 
 FORMS = {
-    "shrunk": ("without superfluous units", "o", "-"),
-    "sparse": ("sparse kernels", "s", "--"),
-    "csr": ("torch's compressed rows", "^", ":"),
-    "half": ("dense, half precision", "P", "-"),
-    "2:4": ("2:4 tensor cores", "D", "-"),
+    "shrunk": "without superfluous units",
+    "sparse": "sparse kernels",
+    "csr": "torch's compressed rows",
+    "half": "dense, half precision",
+    "2:4": "2:4 tensor cores",
 }
-"""Form -> its name in legends, marker and line."""
+"""Form -> its name in figures."""
 COUNTED = ("shrunk", "sparse")
 """The forms whose counts are drawn: the others leave out no more than these."""
 KEPT = "what the mask keeps"
@@ -65,7 +65,7 @@ def left_out(rows: pd.DataFrame) -> str:
     """Say which forms of which methods could not be timed, and why: "Left out: 2:4 tensor cores of 'groups' (...)."."""
     missing = rows[rows["form"].isin([*FORMS]) & rows["seconds_1"].isna()]
     parts = [
-        f"{FORMS[str(form)][0]} of {', '.join(repr(method) for method in about['method'].unique())} ({reason})"
+        f"{FORMS[str(form)]} of {', '.join(repr(method) for method in about['method'].unique())} ({reason})"
         for (form, reason), about in missing.groupby(["form", "reason"], sort=False)  # pyright: ignore[reportGeneralTypeIssues] (pandas calls every key a scalar)
     ]
     return f"Left out: {'; '.join(parts)}." if parts else ""
@@ -92,25 +92,25 @@ def _against(
     forms: list[str] | tuple[str, ...],
     label: str,
 ) -> Figure:
-    figure, axes = panels(len(titles), width=3.8, height=3.2)
-    colours = study_colours(study)
-    names = {form: KEPT if form == "sparse" and forms is COUNTED else FORMS[form][0] for form in forms}
+    names = {form: KEPT if form == "sparse" and forms is COUNTED else FORMS[form] for form in forms}
     shown = [form for form in forms if rows.loc[rows["form"] == form, list(titles)].notna().any(axis=None)]
-    for panel, (column, title) in zip(axes[0], titles.items(), strict=True):
-        reference(panel, rows.loc[rows["method"] == DENSE, "metric"])
-        threshold(panel, 1, "as the dense network", vertical=True)
-        for method in study.compared(task):
-            colour = colours[method]
-            panel.plot([], [], color=colour, linewidth=3, label=method)
-            for form in shown:
+    figure, axes = panels(len(titles), max(1, len(shown)), width=3.8, height=2.0)
+    colours = study_colours(study)
+    for column, panels_of_column in zip(titles, axes.T, strict=True):
+        for panel, form in zip(panels_of_column, shown, strict=False):
+            panel.sharex(panels_of_column[0])
+            panel.sharey(axes[0, 0])
+            reference(panel, rows.loc[rows["method"] == DENSE, "metric"])
+            threshold(panel, 1, "as the dense network", vertical=True)
+            for method in study.compared(task):
                 points = rows[(rows["method"] == method) & (rows["form"] == form)]
-                _points(panel, points, column, form, colour, f"{IN_WORDS_ONLY}{method}, {names[form]},")
-        for form in shown:
-            _, marker, line = FORMS[form]
-            panel.plot([], [], marker=marker, linestyle=line, color=NEUTRAL, label=names[form])
-        panel.set_title(title)
-        _relative_axis(panel, label)
-        metric_axis(panel.yaxis, metric, f"test {metric.label}")
+                panel.plot([], [], marker="o", color=colours[method], label=method)
+                _points(panel, points, column, colours[method], f"{IN_WORDS_ONLY}{method},")
+            panel.set_title(f"{titles[column]}: {names[form]}")
+        _relative_axis(panels_of_column[0])
+        panels_of_column[-1].set_xlabel(label)
+    for row in axes:
+        metric_axis(row[0].yaxis, metric, f"test {metric.label}")
     legend(figure)
     return figure
 
@@ -121,7 +121,7 @@ def study_colours(study: Design) -> dict[str, str]:
     return dict(zip(methods, series(len(methods)), strict=True))
 
 
-def _points(axes: Axes, rows: pd.DataFrame, column: str, form: str, colour: str, label: str) -> None:
+def _points(axes: Axes, rows: pd.DataFrame, column: str, colour: str, label: str) -> None:
     """Draw the levels of a method in one form: means over the seeds that have this form."""
     points = [
         (group[column].mean(), *mean_interval(group["metric"]))
@@ -130,13 +130,12 @@ def _points(axes: Axes, rows: pd.DataFrame, column: str, form: str, colour: str,
     if not points:
         return
     x, y, low, high = np.array(points).T
-    _, marker, line = FORMS[form]
-    axes.plot(x, y, marker=marker, linestyle=line, color=colour, markersize=4, linewidth=0.9, label=label)
+    axes.plot(x, y, marker="o", color=colour, markersize=4, linewidth=0.9, label=label)
     bounded = np.isfinite(low) & np.isfinite(high)
     axes.vlines(x[bounded], low[bounded], high[bounded], color=colour, linewidth=0.7, alpha=0.5)
 
 
-def _relative_axis(axes: Axes, label: str) -> None:
+def _relative_axis(axes: Axes) -> None:
     axes.set_xscale("log")
     low, high = axes.get_xlim()
     axes.xaxis.set_major_locator(
@@ -144,4 +143,3 @@ def _relative_axis(axes: Axes, label: str) -> None:
     )
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(lambda value, position: f"{value:g}")
-    axes.set_xlabel(label)

@@ -54,7 +54,7 @@ def _paths_caption(view: View) -> str:
     error = view.metric.error
     return (
         f"{error[0].upper()}{error[1:]} on the straight line between two copies of a network that part at step k and "
-        "are trained on with different data orders, from one end (α = 0) to the other (α = 1). Left: dense network "
+        "are trained on with different data orders, from one end (α = 0) to the other (α = 1). First: dense network "
         f"(section 3); then subnetworks found by {_pruning(view)} and rewound to step k (section 4). The barrier is "
         f"{_barrier(view, 'the line')}: between ends of unequal {error} it is at least half of their difference, even "
         f"on a line that falls or dips. {_statistics(view)}{_undrawn(view)}"

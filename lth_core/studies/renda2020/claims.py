@@ -31,6 +31,8 @@ from lth_core.studies.renda2020.view import View
 
 TECHNIQUES = "Renda et al. 2020, section 4"
 PROPOSED = "Renda et al. 2020, section 5"
+LOW_COMPRESSION = 0.5
+"""The density from which on all techniques tie: with 21% of ResNet-20's weights, fine-tuning is 1.1 points worse."""
 LOSSLESS_DENSITY = 0.168
 """The density (5.96 times fewer weights) down to which the proposed algorithm is lossless on ResNet-20 (section 5)."""
 
@@ -123,6 +125,8 @@ class PruningClaims:
 
     def claim_tie(self, level: int) -> None:
         """Claim that at low compression fine-tuning is as good as rewinding (section 4)."""
+        if self.view.density(level) < LOW_COMPRESSION:
+            return
         self.sheet.read_from("measurements", "delta-density")
         (fine_t, fine), (rate_t, rate) = (self.best(technique, level) for technique in (FINE_TUNING, RATE_REWINDING))
         sentence = f"At low compression fine-tuning matches learning-rate rewinding after {self.pruning} pruning"
@@ -155,7 +159,7 @@ class PruningClaims:
             sentence = f"Rewinding weights to initialization is worse than rewinding them to a later step {after}"
             self.sheet.add(
                 self.at_level(sentence, level),
-                TECHNIQUES,
+                f"{TECHNIQUES}, on deep networks with batch norm",
                 f"test {self.label} of weight rewinding, {self.sheet.metric.minus(best_later, f't={full}')}",
                 later - at(WEIGHT_REWINDING, full),
             )

@@ -17,6 +17,7 @@ from lth_core.analysis.choices import best
 from lth_core.analysis.claims import Claim
 from lth_core.analysis.measurements import seed_means
 from lth_core.config import Config
+from lth_core.storage.runs import DENSE
 from lth_core.studies.captions import better, makes_better
 from lth_core.studies.claim_sheet import ClaimSheet, with_weights
 from lth_core.studies.published import trains_lenet_as_published
@@ -39,8 +40,9 @@ def claims(study: Design, config: Config, task: str, measurements: pd.DataFrame)
     table = measurements[measurements["task"] == task]
     sheet = ClaimSheet("stabilizing2019", task, metric_of(config.tasks[task]))
     for level in study.levels:
-        about = LevelClaims(sheet, table[table["level"] == level], study.rewind_steps, stable)
+        about = LevelClaims(sheet, table[table["level"].isin([0, level])], study.rewind_steps, stable)
         about.against_random()
+        about.against_dense()
         about.of_stability()
         about.of_rewinding()
     return sheet.claims
@@ -68,6 +70,19 @@ class LevelClaims:
         return self.sheet.metric.gain(self.values(*first, "metric"), self.values(*second, "metric"))
 
     @property
+    def density(self) -> float:
+        """Return the density of the subnetworks."""
+        return self.table.loc[self.table["network"] != DENSE, "density"].mean()
+
+    @property
+    def start(self) -> tuple[int, str, str]:
+        """Return the step k at which subnetworks are compared with others, and how sentences and effects name it."""
+        if self.stable:
+            return 0, "reset to initialization", "at k=0"
+        k = self.best(self.steps[1:])
+        return k, f"rewound to step {k}", f"at k={k} (best {self.by_validation})"
+
+    @property
     def by_validation(self) -> str:
         """Say how a best k is chosen."""
         return f"by validation {self.sheet.metric.label}"
@@ -78,18 +93,16 @@ class LevelClaims:
 
     def sentence(self, text: str) -> str:
         """Return a sentence about this level."""
-        return f"{text}, {with_weights(self.table['density'].mean())}"
+        return f"{text}, {with_weights(self.density)}"
 
     def against_random(self) -> None:
         """Compare stability and the test metric with random subnetworks of the same layerwise counts (Figure 3)."""
         self.sheet.read_from("measurements", "fig04-stability")
-        k = 0 if self.stable else self.best(self.steps[1:])
-        start = "reset to initialization" if self.stable else f"rewound to step {k}"
-        at = f"at k={k}" if self.stable else f"at k={k} (best {self.by_validation})"
+        k, start, at = self.start
         for column, (noun, distance) in DISTANCES.items():
             self.sheet.ratio(
                 self.sentence(f"IMP subnetworks {start} are more stable to {noun} than random ones"),
-                f"{PAPER}, Figure 3",
+                f"{PAPER}, Figure 3; by how much: this project",
                 f"{distance}, random divided by IMP, {at}",
                 self.values("random-mask", k, column) / self.values("ticket", k, column),
                 above=LEAST_RATIO,
@@ -99,6 +112,17 @@ class LevelClaims:
             f"{PAPER}, Figure 3",
             f"{self.effect('IMP', 'random')}, {at}",
             self.gain(("ticket", k), ("random-mask", k)),
+        )
+
+    def against_dense(self) -> None:
+        """Compare the test metric with that of the dense network (Figure 3)."""
+        self.sheet.read_from("measurements", "fig04-stability")
+        metric, (k, start, at) = self.sheet.metric, self.start
+        self.sheet.match(
+            self.sentence(f"IMP subnetworks {start} match the dense network (within {metric.tolerance})"),
+            f"{PAPER}, Figure 3",
+            f"{self.effect('IMP', 'dense')}, {at}",
+            self.gain(("ticket", k), (DENSE, 0)),
         )
 
     def of_stability(self) -> None:

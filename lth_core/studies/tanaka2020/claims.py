@@ -14,9 +14,10 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from lth_core.analysis.claims import Claim
+from lth_core.analysis.claims import Claim, remarked
 from lth_core.analysis.measurements import per_seed, seed_means
 from lth_core.config import Config
+from lth_core.report.numbers import number
 from lth_core.studies.claim_sheet import TaskSheet, with_weights
 from lth_core.studies.tanaka2020.study import (
     GRASP,
@@ -99,12 +100,21 @@ class TaskClaims(TaskSheet):
         if not levels:
             return
         metric = self.sheet.metric
-        gain = metric.gain(pair[0][levels], pair[1][levels]).mean(axis="columns", skipna=False)
+        gains = metric.gain(pair[0][levels], pair[1][levels])
         mean = f", mean over {len(levels)} densities" * (len(levels) > 1)
         effect = f"test {metric.label} at the end of training, {metric.minus(*sides)}{mean}"
         tolerance = f" (within {metric.tolerance})" * same
         claim = self.sheet.match if same else self.sheet.add
+        gain = gains.mean(axis="columns", skipna=False)
         claim(f"{sentence}{tolerance}, {self.with_densities(levels)}", source, effect, gain)
+        if len(levels) > 1:
+            self.note_each(gains.mean())
+
+    def note_each(self, means: pd.Series) -> None:
+        """Let the last claim, a mean over densities, name the effect at each: one density can decide it."""
+        named = [f"{number(mean, 1)} {self.with_densities([int(level)])}" for level, mean in means.items()]
+        each = ", ".join(text.removesuffix(" of the weights") for text in named)
+        self.sheet.claims[-1] = remarked(self.sheet.claims[-1], f"The effects are {each}.")
 
     # ------------------------------------------------------------ claims without training
 

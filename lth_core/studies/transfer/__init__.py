@@ -20,7 +20,7 @@ class Transfer(Design):
     """Tickets of one task trained on other tasks."""
 
     title: ClassVar[str] = "One Ticket to Win Them All: Generalizing Lottery Ticket Initializations"
-    citation: ClassVar[str] = "Morcos, Yu, Paganini & Tian, 2019 (arXiv 1906.02773)"
+    citation: ClassVar[str] = "Morcos, Yu, Paganini & Tian, NeurIPS 2019 (arXiv 1906.02773)"
     table_names: ClassVar[tuple[str, ...]] = ("measurements", "overlap")
 
     def tables(self, config: Config) -> dict[str, pd.DataFrame]:

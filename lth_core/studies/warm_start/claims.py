@@ -77,7 +77,7 @@ class TaskClaims(TaskSheet):
     def network(self, mask: str, level: int) -> str:
         """Name a network by its density, for sentences."""
         if mask == DENSE:
-            return "dense network"
+            return "the dense network"
         return f"the mask of the known examples, {with_weights(self.rows(mask, level, INIT, END)['density'].mean())}"
 
     def effect(self, first: str, second: str, stop: str) -> str:
@@ -125,8 +125,8 @@ class TaskClaims(TaskSheet):
         """Claim that shrink-and-perturb is as good as theta_0."""
         self.sheet.read_from("measurements", "gaps")
         self.sheet.match(
-            f"Shrink-and-perturb matches theta_0 (within {self.sheet.metric.tolerance}), {self.network(mask, level)}, "
-            f"{WHEN[stop]}",
+            f"For {self.network(mask, level)}, shrunk and perturbed weights are as good a start as theta_0 (within "
+            f"{self.sheet.metric.tolerance}), {WHEN[stop]}",
             PAPER if mask == DENSE else TICKETS,
             self.effect("shrink-and-perturb", "theta_0", stop),
             self.gain((mask, SHRINK_PERTURB), (mask, INIT), level, stop),

@@ -12,7 +12,7 @@ from typing import ClassVar, Literal
 
 import pandas as pd
 
-from lth_core.analysis.claims import Claim
+from lth_core.analysis.claims import NO_LESS, Claim
 from lth_core.analysis.cut_off import CutOff
 from lth_core.analysis.measurements import seed_means
 from lth_core.config import Config
@@ -125,7 +125,7 @@ class TaskClaims(TaskSheet):
         for level, pruned in self.levels():
             if pruned <= MODERATE + ROUNDED:
                 self.sheet.add(
-                    f"channel masks settle in the first fifth of training, {without(pruned)}",
+                    f"channel masks settle in the first fifth of training, {with_pruned(pruned)}",
                     f"{PAPER}, section 3.2",
                     self.early_detection(level, AS_CONFIGURED),
                     100 * (EARLY - self.detected(level)),
@@ -134,7 +134,7 @@ class TaskClaims(TaskSheet):
                 self.note_unsettled(self.unsettled("dense", level, "lower"))
             if self.study.small_rate:
                 self.sheet.add(
-                    f"a large learning rate lets channel masks settle earlier than a small one, {without(pruned)}",
+                    f"a large learning rate lets channel masks settle earlier than a small one, {with_pruned(pruned)}",
                     f"{PAPER}, section 3.1",
                     "part of training that is over at detection, small learning rate minus large",
                     100 * (self.detected(level, SMALL_RATE) - self.detected(level)),
@@ -151,7 +151,7 @@ class TaskClaims(TaskSheet):
                 f"part of training over at detection, {percent_text(most)}% pruned minus {percent_text(least)}%",
                 100 * (self.detected(last) - self.detected(first)),
                 unit="% of training",
-                margin=-1e-9,
+                margin=NO_LESS,
             )
             least_pruned = self.unsettled("least pruned", first, "lower")
             self.note_unsettled(self.unsettled("most pruned", last, "higher"), least_pruned)
@@ -168,7 +168,8 @@ class TaskClaims(TaskSheet):
             first, left = (at[at["epoch"] == epoch].set_index("seed")["last"] for epoch in ends)
             seeds = self.detected(level).index
             self.sheet.add(
-                f"masks come closer to the last one in the first fifth of training than in the rest, {without(pruned)}",
+                "masks come closer to the last one in the first fifth of training than in the rest, "
+                f"{with_pruned(pruned)}",
                 f"{PAPER}, Figure 3",
                 "mask distance to the last mask, its fall in the first fifth minus what is left of it then",
                 100 * (first - 2 * left).reindex(seeds),
@@ -191,7 +192,7 @@ class TaskClaims(TaskSheet):
             gain = self.sheet.metric.gain(self.early(RETRAINED, level), self.measured(RETRAINED, level, last))
             self.sheet.add(
                 f"early-bird tickets match those drawn at epoch {last} (within {POINT:g} percentage point), "
-                f"{without(pruned)}",
+                f"{with_pruned(pruned)}",
                 f"{PAPER}, Figure 1",
                 f"test {label} after the whole schedule, early-bird minus late-drawn",
                 gain.where(is_early),
@@ -199,7 +200,7 @@ class TaskClaims(TaskSheet):
             )
             self.sheet.add(
                 f"early-bird tickets that train on match the dense network (within {POINT:g} percentage point), "
-                f"{without(pruned)}",
+                f"{with_pruned(pruned)}",
                 f"{PAPER}, section 4.3",
                 f"test {label} at the end of training, early-bird minus dense",
                 self.sheet.metric.gain(self.early(CONTINUED, level), self.measured(DENSE, 0, 0)),
@@ -212,7 +213,7 @@ class TaskClaims(TaskSheet):
         for level, pruned in self.levels():
             if pruned >= SPARSE - ROUNDED:
                 self.sheet.add(
-                    f"early-bird tickets {better(self.sheet.metric)} than random channels, {without(pruned)}",
+                    f"early-bird tickets {better(self.sheet.metric)} than random channels, {with_pruned(pruned)}",
                     PAPER,
                     f"test {self.sheet.metric.label} after the whole schedule, early-bird minus random channels (as "
                     "many in every layer)",
@@ -227,7 +228,7 @@ class TaskClaims(TaskSheet):
             if pruned > MODERATE + ROUNDED:
                 continue
             self.sheet.add(
-                f"channel masks of a search {words} settle in the first fifth of training, {without(pruned)}",
+                f"channel masks of a search {words} settle in the first fifth of training, {with_pruned(pruned)}",
                 f"{PAPER}, low-precision training",
                 self.early_detection(level, LOW_PRECISION),
                 100 * (EARLY - self.detected(level, LOW_PRECISION)),
@@ -237,7 +238,7 @@ class TaskClaims(TaskSheet):
             lowered = self.early(LOW_PRECISION_SEARCH, level, setting=LOW_PRECISION)
             self.sheet.add(
                 f"early-bird tickets of a search {words} match those of the search as configured (within {POINT:g} "
-                f"percentage point), {without(pruned)}",
+                f"percentage point), {with_pruned(pruned)}",
                 f"{PAPER}, low-precision training",
                 f"test {self.sheet.metric.label} after the whole schedule as configured, search {words} minus other",
                 self.sheet.metric.gain(lowered, self.early(RETRAINED, level)),
@@ -249,13 +250,13 @@ class TaskClaims(TaskSheet):
         self.sheet.read_from("measurements", "costs")
         for level, pruned in self.levels():
             cost = self.early(CONTINUED, level, "cost")
-            others = {
-                "the dense network": self.measured(DENSE, 0, 0, "cost"),
-                "iterative pruning of channels": self.measured(ITERATIVE, level, 0, "cost"),
-            }
-            for other, values in others.items():
+            for training, other, values in (
+                ("training ", "the dense network", self.measured(DENSE, 0, 0, "cost")),
+                ("", "iterative pruning of channels", self.measured(ITERATIVE, level, 0, "cost")),
+            ):
                 self.sheet.saved(
-                    f"to find early-bird tickets and train them on costs less than {other}, {without(pruned)}",
+                    f"finding early-bird tickets and training them further costs less than {training}{other}, "
+                    f"{with_pruned(pruned)}",
                     f"{PAPER}, section 4.3",
                     "floating-point operations of search and training saved by early-bird tickets",
                     cost / values,
@@ -263,6 +264,6 @@ class TaskClaims(TaskSheet):
                 )
 
 
-def without(pruned: float) -> str:
-    """Return how sentences name the part of channels that goes: "without 30% of the channels"."""
-    return f"without {percent_text(pruned)}% of the channels"
+def with_pruned(pruned: float) -> str:
+    """Return how sentences name the part of channels that goes: "with 30% of the channels pruned"."""
+    return f"with {percent_text(pruned)}% of the channels pruned"

@@ -129,7 +129,7 @@ def _draws(measured: pd.DataFrame, detections: pd.DataFrame, metric: Metric) -> 
             threshold(panel, epochs.mean(), "detection", vertical=True)
         panel.set_title(f"{percent_text(pruned)}% of channels pruned")
         panel.set_xlabel("epoch of the draw")
-        whole_axis(panel.xaxis)
+        panel.set_xticks(sorted(here.loc[here["network"].isin(DRAWN), "epoch"].unique()))
     metric_axis(axes[0, 0].yaxis, metric, f"test {metric.label}")
     legend(figure, interval_note(measured["seed"].nunique()))
     return figure

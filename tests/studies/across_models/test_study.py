@@ -186,7 +186,7 @@ def test_the_figure_marks_every_curve_at_its_lowest_density(tables: dict[str, pd
         .get_title()
         .get_text()
         .replace("\n", " ")
-        .endswith("hollow: no tested density matches; arrow: or lower")
+        .endswith("hollow: not matched at the highest tested density; arrow: or lower")
     )
     marks = [line for line in axes.get_lines() if np.size(line.get_xdata()) == 1 and line.get_marker() != "|"]
     drawn = sorted(float(np.asarray(line.get_xdata())[0]) for line in marks)

@@ -24,7 +24,7 @@ def test_figures_have_the_names_that_were_promised_and_say_what_they_are_drawn_f
     for drawing in drawings:
         note = "Data: digits, network: lenet; mean of 3 seeds"
         in_bars = drawing.name in ("supermask-bars-digits", "learned-supermasks-digits")
-        shown = ("bar: mean, line", "none") if in_bars else ("band", "the line")
+        shown = ("bar: mean, line", "none") if in_bars else ("band", "no band")
         assert drawing.caption.endswith("{}; {}: 95% t interval ({} where all seeds are equal).".format(note, *shown))
         assert drawing.draw().axes
     without = study(supermasks=False)

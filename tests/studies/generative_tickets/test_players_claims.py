@@ -94,7 +94,8 @@ def test_a_spread_that_an_unfit_judge_has_not_measured_is_no_margin() -> None:
     unfit = {sentence: one for sentence, one in claims("gan", accuracy=0.5).items() if "spread of seeds" in sentence}
     assert len(unfit) == 4 and all(math.isnan(claim.margin) for claim in unfit.values())
     assert (
-        claim_numbers(vars(next(iter(unfit.values()))) | {"p_holm": math.nan})["margin"] == "a margin that is not known"
+        claim_numbers(vars(next(iter(unfit.values()))) | {"p_holm": math.nan})["requirement"]
+        == "must exceed a margin that is not known"
     )
 
 

@@ -44,8 +44,8 @@ def test_a_gan_is_shown_by_what_its_judge_sees(figures: dict[str, Drawing]) -> N
 
 
 def test_the_floor_is_said_to_be_of_held_out_images_or_of_those_that_the_judge_has_seen() -> None:
-    seen = "as many training images, the floor, on which the judge was trained, as there are too few others; lower is"
-    for images, said in (("training", seen), ("validation", "as many validation images, the floor; lower is")):
+    seen = "the floor, that of as many training images, which the judge was trained on (others are too few)), the part"
+    for images, said in (("training", seen), ("validation", "the floor, that of as many validation images), the part")):
         known = tables()
         known["judged"] = known["judged"].assign(floor_images=images)
         drawing = {one.name: one for one in study().figures(config(), known)}["tickets-gan"]
@@ -62,7 +62,7 @@ def test_the_spread_of_seeds_is_put_in_proportion(figures: dict[str, Drawing]) -
 
 def test_every_judged_panel_says_which_way_is_better(figures: dict[str, Drawing]) -> None:
     caption = figures["tickets-gan"].caption
-    assert "; lower is better)" in caption
+    assert "(lower is better; dotted: the floor" in caption
     assert "the entropy of the classes (of both, higher is better)" in caption
     for name in ("players-gan", "transfer-gan", "transfer-vae"):
         assert "Lower is better." in figures[name].caption
@@ -103,8 +103,8 @@ def test_no_discriminator_has_the_colour_of_a_control(figures: dict[str, Drawing
 )
 def test_the_caption_of_players_names_only_what_is_drawn(options: dict, said: str, drawn: set[str]) -> None:
     drawings = {drawing.name: drawing for drawing in study(**options).figures(config(**options), tables())}
-    seen = "on which the judge was trained, as there are too few others"
-    said = said.replace(" Lower", f" Dotted: that of as many training images, the floor, {seen}. Lower")
+    seen = "which the judge was trained on (others are too few)"
+    said = said.replace(" Lower", f" Dotted: the floor, that of as many training images, {seen}. Lower")
     assert f"with the generator pruned {said} is better." in drawings["players-gan"].caption
     always = {"generator pruned alone", "dense network", "training images (floor)"}
     assert labels(drawings["players-gan"]) == drawn | always
@@ -124,7 +124,7 @@ def test_passed_on_generators_are_drawn_in_the_metric_of_their_task(figures: dic
     assert labels(figures["transfer-vae"]) == {"ticket of gan", "random mask, same counts", "dense network"}
     assert figures["transfer-vae"].draw().axes[0].get_ylabel().replace("\n", " ") == "test negative ELBO (nats)"
     assert labels(figures["transfer-gan"]) > {"ticket of vae", "ticket of its own", "training images (floor)"}
-    assert "Dotted: that of as many training images" in figures["transfer-gan"].caption
+    assert "Dotted: the floor, that of as many training images" in figures["transfer-gan"].caption
     assert "Dotted" not in figures["transfer-vae"].caption
 
 

@@ -71,7 +71,7 @@ def drawn(request: pytest.FixtureRequest) -> list[tuple[Drawing, list[Axes]]]:
 def test_figures_have_the_names_that_were_promised_and_say_what_they_are_drawn_from(drawn: list) -> None:
     assert [drawing.name for drawing, _ in drawn] == study().figure_names(config())
     for drawing, axes in drawn:
-        interval = "; mean of 3 seeds; band: 95% t interval (the line where all seeds are equal)"
+        interval = "; mean of 3 seeds; band: 95% t interval (no band where all seeds are equal)"
         bands = "" if drawing.name == "success-digits" else interval
         assert drawing.caption.endswith(f"Data: digits, network: resnet-20{bands}.")
         assert all(panel.get_lines() for panel in axes)

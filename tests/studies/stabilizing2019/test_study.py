@@ -218,7 +218,7 @@ def test_figures_have_the_names_that_were_promised_and_say_what_they_are_drawn_f
     assert [drawing.name for drawing in drawings] == study().figure_names(config())
     for drawing in drawings:
         data = (
-            "Data: digits, network: lenet; mean of 3 seeds; band: 95% t interval (the line where all seeds are equal)."
+            "Data: digits, network: lenet; mean of 3 seeds; band: 95% t interval (no band where all seeds are equal)."
         )
         assert drawing.caption.endswith(data)
         stability_to_pruning = "dense network, trained on the same data order" in drawing.caption
@@ -229,7 +229,7 @@ def test_figures_have_the_names_that_were_promised_and_say_what_they_are_drawn_f
 def claims_by_sentence(model: str, table: pd.DataFrame | None = None, **recipe) -> dict[str, object]:
     table = known_measurements() if table is None else table
     claims = study().claims(config(model=model, **recipe), {"measurements": table})
-    assert len(claims) == 7 * len(LEVELS)
+    assert len(claims) == 8 * len(LEVELS)
     return {claim.claim.partition(", with ")[0]: claim for claim in claims if "41%" in claim.claim}
 
 
@@ -239,6 +239,8 @@ def test_claims_on_a_network_that_is_stable_at_initialization():
     assert ratio.estimate == pytest.approx(2) and ratio.margin == 1.3 and ratio.verdict == "supported"
     gap = claims["IMP subnetworks reset to initialization are more accurate than random ones"]
     assert gap.estimate == pytest.approx(3) and gap.unit == "percentage points"
+    dense = claims["IMP subnetworks reset to initialization match the dense network (within 0.2 percentage points)"]
+    assert dense.estimate == pytest.approx(-1, abs=1e-3) and dense.verdict == "contradicted"
     fall = claims["Later rewinding makes IMP subnetworks more stable to pruning"]
     assert fall.estimate == pytest.approx(40) and fall.unit == "% of k=0"
     needless = claims["IMP subnetworks need no rewinding"]
@@ -251,6 +253,8 @@ def test_claims_on_other_networks_are_made_at_the_step_that_validation_chooses()
     claims = claims_by_sentence("resnet-20")
     assert "IMP subnetworks rewound to step 20 are more stable to data order than random ones" in claims
     assert claims["Rewinding makes IMP subnetworks more accurate"].estimate == pytest.approx(1)
+    dense = claims["IMP subnetworks rewound to step 20 match the dense network (within 0.2 percentage points)"]
+    assert dense.estimate == pytest.approx(0, abs=1e-3) and dense.verdict == "supported"
 
 
 @pytest.mark.parametrize("optimizer", [{"name": "sgd", "learning_rate": 0.05}, {"name": "adam", "learning_rate": 0.01}])

@@ -193,3 +193,13 @@ def test_a_seed_that_diverged_leaves_its_claims_open(mini: Known) -> None:
     table.loc[(table["pruning"] == "imp") & (table["check"] == "reinit") & (table["seed"] == 1), "metric"] = np.nan
     claim = about(mini, "Fresh weights harm iterative magnitude pruning", measurements=table)
     assert (claim.n, claim.unmeasured, claim.verdict) == (2, 1, "inconclusive")
+
+
+def test_a_mean_over_densities_names_the_effect_at_each(mini: Known) -> None:
+    sentence = "Shuffling masks within layers costs SNIP no accuracy"
+    table = mini[2]["measurements"].copy()
+    shuffled = (table["pruning"] == "snip") & (table["check"] == "random-mask")
+    table.loc[shuffled & (table["level"] == 2), "metric"] += 0.03
+    table.loc[shuffled & (table["level"] == 4), "metric"] -= 0.5
+    said = "The effects are 3.0 with 10%, −50.0 with 1%."
+    assert about(mini, sentence, measurements=table).remark == said

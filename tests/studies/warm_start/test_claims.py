@@ -56,11 +56,11 @@ def test_masks_of_known_examples_match_those_of_all_within_the_tolerance(known: 
 
 def test_shrink_and_perturb_closes_the_gap_of_the_dense_network_and_of_every_ticket(known: Known) -> None:
     for network, source in (
-        ("dense network", "Ash & Adams 2020"),
+        ("the dense network", "Ash & Adams 2020"),
         ("the mask of the known examples, with 50% of the weights", "Beyond Ash & Adams 2020"),
         ("the mask of the known examples, with 25% of the weights", "Beyond Ash & Adams 2020"),
     ):
-        begins = f"Shrink-and-perturb matches theta_0 (within 0.2 percentage points), {network}"
+        begins = f"For {network}, shrunk and perturbed weights are as good a start as theta_0"
         claim = about(known, begins, AT_END)
         assert claim.estimate == pytest.approx(-0.05) and claim.verdict == "supported" and claim.source == source
         assert about(known, begins, AT_99).estimate == pytest.approx(-0.05 - 1)

@@ -25,16 +25,16 @@ def about(words: str, known: dict | None = None) -> Claim:
 @pytest.mark.parametrize(
     ("words", "estimate"),
     [
-        ("Channel masks settle in the first fifth of training, without 30%", 20 - 25.05),
-        ("A large learning rate lets channel masks settle earlier than a small one, without 70%", 20),
+        ("Channel masks settle in the first fifth of training, with 30%", 20 - 25.05),
+        ("A large learning rate lets channel masks settle earlier than a small one, with 70%", 20),
         ("Masks settle no later if 30% of the channels are pruned", 15),
-        ("Early-bird tickets match those drawn at epoch 20 (within 1 percentage point), without 50%", 0),
-        ("Early-bird tickets that train on match the dense network (within 1 percentage point), without 30%", -0.202),
-        ("Early-bird tickets are more accurate than random channels, without 70%", 2.929),
-        ("Channel masks of a search in 8 bits settle in the first fifth of training, without 50%", 20 - 40.05),
+        ("Early-bird tickets match those drawn at epoch 20 (within 1 percentage point), with 50%", 0),
+        ("Early-bird tickets that train on match the dense network (within 1 percentage point), with 30%", -0.202),
+        ("Early-bird tickets are more accurate than random channels, with 70%", 2.929),
+        ("Channel masks of a search in 8 bits settle in the first fifth of training, with 50%", 20 - 40.05),
         (
             "Early-bird tickets of a search in 8 bits match those of the search as configured (within 1 percentage "
-            "point), without 50%",
+            "point), with 50%",
             -0.303,
         ),
     ],
@@ -45,21 +45,18 @@ def test_effects(words: str, estimate: float) -> None:
 
 def test_thresholds_are_those_of_the_protocol() -> None:
     made = claims()
-    assert not any("without 70%" in sentence and "match" in sentence for sentence in made)
-    assert not any("without 50%" in sentence and "random" in sentence for sentence in made)
+    assert not any("with 70%" in sentence and "match" in sentence for sentence in made)
+    assert not any("with 50%" in sentence and "random" in sentence for sentence in made)
     assert not any(
-        "without 70%" in sentence and "fifth of training, without" in sentence and "settle" in sentence
-        for sentence in made
+        "with 70%" in sentence and "fifth of training, with" in sentence and "settle" in sentence for sentence in made
     )
 
 
 def test_costs_are_compared_with_the_dense_network_and_with_iterative_pruning() -> None:
     cost = 6 / 20 + 0.49 * 14 / 20
-    words = "To find early-bird tickets and train them on costs less than "
-    assert about(f"{words}the dense network, without 30%").estimate == pytest.approx(100 * (1 - cost))
-    assert about(f"{words}iterative pruning of channels, without 30%").estimate == pytest.approx(
-        100 * (1 - cost / 1.49)
-    )
+    words = "Finding early-bird tickets and training them further costs less than "
+    assert about(f"{words}training the dense network, with 30%").estimate == pytest.approx(100 * (1 - cost))
+    assert about(f"{words}iterative pruning of channels, with 30%").estimate == pytest.approx(100 * (1 - cost / 1.49))
 
 
 def test_masks_that_never_settle_take_the_whole_training() -> None:
@@ -67,7 +64,7 @@ def test_masks_that_never_settle_take_the_whole_training() -> None:
     rows = known["detections"]
     of_one = (rows["level"] == 1) & (rows["setting"] == AS_CONFIGURED)
     known["detections"].loc[of_one, ["settled", "drawn"]] = (np.nan, 20)
-    claim = about("Channel masks settle in the first fifth of training, without 30%", known)
+    claim = about("Channel masks settle in the first fifth of training, with 30%", known)
     assert claim.estimate == pytest.approx(-80) and claim.verdict != "supported"
 
 
@@ -81,7 +78,7 @@ def never_settling(level: int, setting: str, seeds: int) -> dict[str, pd.DataFra
 
 
 def test_masks_that_never_settle_strengthen_that_they_settle_late() -> None:
-    words = "Channel masks settle in the first fifth of training, without 50%"
+    words = "Channel masks settle in the first fifth of training, with 50%"
     claim = about(words, never_settling(2, AS_CONFIGURED, 1))
     assert claim.remark.startswith("Masks had not settled by the last epoch in 1 of 3 dense runs")
     everywhere = about(words, never_settling(2, AS_CONFIGURED, 3))
@@ -89,7 +86,7 @@ def test_masks_that_never_settle_strengthen_that_they_settle_late() -> None:
 
 
 def test_masks_that_never_settle_are_counted_on_the_side_that_they_are_on() -> None:
-    words = "A large learning rate lets channel masks settle earlier than a small one, without 50%"
+    words = "A large learning rate lets channel masks settle earlier than a small one, with 50%"
     known = never_settling(2, SMALL_RATE, 1)
     rows = known["detections"]
     for setting, first in ((AS_CONFIGURED, 2.0), (SMALL_RATE, 14.0)):
@@ -106,7 +103,7 @@ def test_a_ticket_is_not_compared_with_itself() -> None:
     rows = known["detections"]
     late = (rows["level"] == 1) & (rows["setting"] == AS_CONFIGURED) & (rows["seed"] == rows["seed"].min())
     known["detections"].loc[late, "drawn"] = study().draw_epochs[-1]
-    claim = about("Early-bird tickets match those drawn at epoch 20 (within 1 percentage point), without 30%", known)
+    claim = about("Early-bird tickets match those drawn at epoch 20 (within 1 percentage point), with 30%", known)
     assert (claim.unmeasured, claim.verdict) == (1, "inconclusive")
 
 
@@ -122,7 +119,7 @@ def test_a_seed_that_diverged_is_counted_and_leaves_claims_open() -> None:
 
 
 def test_claims_of_settling_say_how_far_apart_masks_are_by_chance() -> None:
-    words = "Channel masks settle in the first fifth of training, without 50%"
+    words = "Channel masks settle in the first fifth of training, with 50%"
     expected = "; independent masks with as many channels of each layer differ in 25%"
     assert about(words).effect.endswith(expected)
     known = tables()
