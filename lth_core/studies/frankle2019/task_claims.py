@@ -94,7 +94,7 @@ class TaskClaims(TaskSheet):
             self.sheet.match(
                 f"Winning tickets {self.kept(rows, levels[0], levels[-1])} match (within {metric.tolerance}) or "
                 f"{metric.directed('exceed', 'undercut')} the dense network's test {metric.label}",
-                f"{PAPER}, Figures 4 and 5",
+                f"{PAPER}, Figures 4 and 5; LeNet with 13.5%: 0.3 points more accurate",
                 f"{self.early('ticket', 'dense')}, {mean_over(level_densities(rows)[levels])}",
                 mean_gain(tickets[levels]),
                 {noun: mean_gain(values) for noun, values in self._controls(levels).items()},
@@ -123,7 +123,7 @@ class TaskClaims(TaskSheet):
         self._read_early_stop()
         self.sheet.saved(
             sentence,
-            f"{PAPER}, Figure 4a",
+            f"{PAPER}, Figure 4a; LeNet with 21.1%: 38%",
             f"steps to early stop saved by the ticket {at}",
             seed_means(rows, STEP) / self.dense(STEP),
             of="dense",
@@ -180,7 +180,7 @@ class TaskClaims(TaskSheet):
         gain = self.gain(self.rows(), rows)
         self._at_both_densities(
             "The initialization matters: tickets beat the same masks reinitialized",
-            "Figures 4 and 5",
+            "Figures 4 and 5; LeNet with 21%: 0.5 points",
             ("ticket", "reinitialized ticket"),
             rows,
             gain,
