@@ -7,7 +7,7 @@ is about.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -108,11 +108,11 @@ class TaskClaims(TaskSheet):
         gain = gains.mean(axis="columns", skipna=False)
         claim(f"{sentence}{tolerance}, {self.with_densities(levels)}", source, effect, gain)
         if len(levels) > 1:
-            self.note_each(gains.mean())
+            self.note_each({level: gains[level].mean() for level in levels})
 
-    def note_each(self, means: pd.Series) -> None:
+    def note_each(self, means: Mapping[int, float]) -> None:
         """Let the last claim, a mean over densities, name the effect at each: one density can decide it."""
-        named = [f"{number(mean, 1)} {self.with_densities([int(level)])}" for level, mean in means.items()]
+        named = [f"{number(mean, 1)} {self.with_densities([level])}" for level, mean in means.items()]
         each = ", ".join(text.removesuffix(" of the weights") for text in named)
         self.sheet.claims[-1] = remarked(self.sheet.claims[-1], f"The effects are {each}.")
 
