@@ -13,6 +13,16 @@ from lth_core.config import COHORT_PATTERN, FOLDER_PATTERN, NAME_PATTERN
 from lth_core.registry import suggestion
 
 Location = tuple[str | int, ...]
+OTHER_WORDS = {
+    "gpu": "cuda",
+    "bfloat16": "bf16",
+    "float16": "bf16",
+    "epochs": "steps",
+    "lr": "learning_rate",
+    "seed": "cohorts",
+    "seeds": "cohorts",
+}
+"""What other projects call it -> what it is called here."""
 
 
 class ConfigError(ValueError):
@@ -60,8 +70,15 @@ def shown(value: Any) -> str:
 def unknown_key(key: str, known: Iterable[str], noun: str = "key") -> str:
     """The nearest known key, or all of them when none is near."""
     names = sorted(known)
-    hint = suggestion(key, names) or (f" (known: {', '.join(names)})" if names else "")
+    hint = _near(key, names) or (f" (known: {', '.join(names)})" if names else "")
     return f"unknown {noun}{hint}"
+
+
+def _near(word: str, known: Iterable[str]) -> str:
+    """`"; did you mean 'x'?"` for what other projects call `word`, or for the nearest known name."""
+    if word not in OTHER_WORDS:
+        return suggestion(word, known)
+    return f"; did you mean '{OTHER_WORDS[word]}'?" if OTHER_WORDS[word] in known else ""
 
 
 def explain(error: ValidationError, model: type[BaseModel] | None = None, root: Location = ()) -> list[str]:
@@ -104,7 +121,7 @@ def _no_seeds(detail: Mapping[str, Any]) -> str:
 def _one_of(detail: Mapping[str, Any]) -> str:
     known = detail["ctx"]["expected"].replace(" or ", ", ")
     names = re.findall(r"'([^']*)'", known)
-    hint = suggestion(detail["input"], names) if isinstance(detail["input"], str) else ""
+    hint = _near(detail["input"], names) if isinstance(detail["input"], str) else ""
     choice = f"one of {known}" if "," in known else known
     return f"must be {choice} (got {shown(detail['input'])}){hint}"
 
@@ -183,7 +200,7 @@ def _fields(section: type[BaseModel]) -> dict[str, Any]:
 
 
 def _meant(model: Any, location: Location) -> Location:
-    nearest = re.search(r"did you mean '(.*)'", suggestion(str(location[-1]), _keys(model, location[:-1])))
+    nearest = re.search(r"did you mean '(.*)'", _near(str(location[-1]), _keys(model, location[:-1])))
     return (*location[:-1], nearest[1]) if nearest else ()
 
 

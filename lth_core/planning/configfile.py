@@ -187,6 +187,24 @@ def _reread(value: Any) -> Any:
         return value
 
 
+def _broken(path: str | Path, error: yaml.MarkedYAMLError) -> str:
+    """Say what is wrong at which line: that of the mistake, which YAML may notice only in a later one."""
+    mark, begun, context = error.problem_mark or error.context_mark, error.context_mark, error.context or ""
+    problem = " ".join(str(error.problem or context).split())
+    suspect = -1
+    if begun and context.startswith("while scanning a simple key"):
+        suspect = begun.line
+    elif mark and problem.startswith("mapping values are not allowed"):
+        suspect = mark.line - 1  # a text that goes on in this line, unless it was meant to be a key
+    text = Path(path).read_text(encoding="utf-8").splitlines()[suspect].strip() if suspect >= 0 else ""
+    if text and not re.search(r":(\s|$)", text):
+        return f"{path}:{suspect + 1}: broken YAML: {shown(text)} is no key with a value: ': ' is missing"
+    if begun and mark and context.startswith("while parsing a flow") and begun.line < mark.line:
+        problem += f"; the bracket of line {begun.line + 1} is still open"
+    where = f"{path}:{mark.line + 1}" if mark else str(path)
+    return f"{where}: broken YAML: {problem}"
+
+
 def read(path: str | Path) -> dict[str, Any]:
     """The map that a YAML file holds. Raises ConfigError, with the line where there is one."""
     try:
@@ -200,9 +218,7 @@ def read(path: str | Path) -> dict[str, Any]:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise ConfigError([f"{path}:{line}: not UTF-8 text (byte 0x{error.object[error.start]:02x})"]) from None
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise ConfigError([f"{where}: broken YAML: {' '.join(str(error.problem or error.context).split())}"]) from None
+        raise ConfigError([_broken(path, error)]) from None
     except yaml.YAMLError as error:
         raise ConfigError([f"{path}: broken YAML: {' '.join(str(error).split())}"]) from None
     except (RecursionError, ValueError):

@@ -27,7 +27,18 @@ BAD_FILES = {
     "duplicate in one line": ("tasks: {a: 1, a: 2}\n", "0.yaml:1: broken YAML: duplicate key 'a'"),
     "a key that is a list": ("? [a]\n: 1\n", "0.yaml:1: broken YAML: a key must be text"),
     "not UTF-8": ("tasks:\n  größe: 1\n".encode("latin-1"), "0.yaml:2: not UTF-8 text (byte 0xf6)"),
-    "unclosed bracket": ("tasks: [a\nmethods: {}\n", "0.yaml:2: broken YAML: expected ',' or ']', but got ':'"),
+    "unclosed bracket": (
+        "tasks: [a\nmethods: {}\n",
+        "0.yaml:2: broken YAML: expected ',' or ']', but got ':'; the bracket of line 1 is still open",
+    ),
+    "no blank after a colon": (
+        "tasks:\n  digits:60\n  model: lenet\n",
+        "0.yaml:2: broken YAML: 'digits:60' is no key with a value: ': ' is missing",
+    ),
+    "no colon": (
+        "tasks:\n  digits: {}\ncohorts ['0-1']\nmethods: {}\n",
+        "0.yaml:3: broken YAML: \"cohorts ['0-1']\" is no key with a value: ': ' is missing",
+    ),
     "tab": ("tasks:\n\ta: 1\n", "0.yaml:2: broken YAML: found character '\\t' that cannot start any token"),
     "python object": (
         "tasks: !!python/object/apply:os.system [ls]\n",

@@ -57,6 +57,11 @@ BAD = [
     ("branches: {reinit: {treatment: {name: reinit, draws: 3}}}", "branches.reinit.treatment.draws: unknown option of treatment 'reinit'"),
     ("branches: {noise: {treatment: noisy}}", "branches.noise.treatment.scale: missing: treatment 'noisy' needs it as an option (what it is given: channels, checkpoints, layers, rng, ticket)"),
     (METHOD % "criterion: of-weights", "methods.imp.criterion.weights: missing: criterion 'of-weights' needs it as an option (what it is given: channels, initial, mask, probe, rng, trained, trained_from)"),
+    # what other projects call it
+    ("device: gpu", "device: must be one of 'auto', 'cpu', 'cuda' (got 'gpu'); did you mean 'cuda'?"),
+    (TASK % "train: {precision: bfloat16}", "tasks.digits-lenet.train.precision: must be one of 'float32', 'bf16', 'int8-simulated' (got 'bfloat16'); did you mean 'bf16'?"),
+    (TASK % "train: {epochs: 3}", "tasks.digits-lenet.train.epochs: unknown key; did you mean 'steps'?"),
+    (TASK % "seeds: 3", "tasks.digits-lenet.seeds: unknown key; did you mean 'cohorts'?"),
     # transforms
     ("datasets: {mine: {source: digits, transforms: [blurr]}}", "datasets.mine.transforms[0]: unknown transform 'blurr'; did you mean 'blur'? (known: {transform})"),
     ("datasets: {mine: {source: digits, transforms: [blur, {name: half, part: c}]}}", "datasets.mine.transforms[1].part: must be one of 'a', 'b' (got 'c')"),
