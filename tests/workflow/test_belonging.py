@@ -70,11 +70,26 @@ def test_a_second_config_has_tables_and_a_page_of_its_own_and_shares_what_is_tra
     before = project.files()
     run = project.run("--configfile", "second.yaml")
     after_training = {job.replace(PAGE, "reports/second/index.html") for job in AFTER_TRAINING}
-    assert run.jobs == after_training
+    assert run.jobs == after_training and "warning: " not in run.said
     assert touched(before, project.files()) & before.keys() == {INDEX, sum_file(INDEX).as_posix()}
     assert all(f'<a href="{name}/index.html">' in project.read(INDEX) for name in ("config", "second"))
     assert project.run("--dry-run").nothing_to_do
     assert project.run("--dry-run", "--configfile", "second.yaml").nothing_to_do
+
+
+def test_a_config_that_replaces_what_another_one_has_trained_says_so(project: Project) -> None:
+    (project.folder / "second.yaml").write_text(MINIATURE.replace("steps: 40", "steps: 20"))
+    run = project.run("--configfile", "second.yaml")
+    warnings = [line for line in run.said.splitlines() if line.startswith("warning: ")]
+    assert warnings == [
+        "warning: tasks.mini: means something else in config 'config', whose files of it in results/ this run "
+        "replaces; to keep both, choose another name here, or other `results`"
+    ]
+    project.edit("second.yaml", ("steps: 20", "steps: 10"), ("evaluate_every: 20", "evaluate_every: 10"))
+    (project.folder / "results/tables/config").rename(project.folder / "removed")
+    assert (
+        "warning: " not in project.run("--configfile", "second.yaml").said
+    )  # its own: that is what it is run again for
 
 
 def test_a_config_that_cannot_run_costs_no_finished_file(project: Project) -> None:

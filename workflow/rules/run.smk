@@ -5,6 +5,7 @@ import sys
 from lth_core.jobs.support.checkpoints import CHECKPOINTS_VARIABLE, by_training
 from lth_core.jobs.support.server import start_server
 from lth_core.planning.precheck import complaint
+from lth_core.planning.replacing import replaced as replaced_by
 from lth_core.runtime import missing, timing
 from lth_core.runtime.interruption import stop_when_told
 from lth_core.runtime.lock import LockError, lock_run
@@ -50,6 +51,13 @@ def refuse_what_cannot_run():
             sys.exit(problem)
 
 
+def warn_of_what_is_replaced():
+    """Say which files of other configs this run replaces, as it gives their names to something else."""
+    tasks = sorted({job.wildcards.task for job in jobs_of_this_run() if hasattr(job.wildcards, "task")})
+    for line in replaced_by(config_name, plan.specs.config_of([]), tasks, results):
+        print(f"warning: {line}", file=sys.stderr)
+
+
 def what_is_made():
     """Tell whether this run `computes` with networks, and whether it `reports`: makes tables, figures or pages.
 
@@ -83,6 +91,7 @@ def begin_run():
         refuse_others_inputs()
     except (LockError, ArtifactError) as error:
         sys.exit(f"error: {error}")
+    warn_of_what_is_replaced()
     os.environ[RUNNING_VARIABLE] = str(os.getpid())
     stop_when_told()
     look_once_per_job()

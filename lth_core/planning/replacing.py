@@ -1,0 +1,62 @@
+"""What a run replaces of another config's: files under the same names, made from other settings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from glob import escape, glob
+from pathlib import Path
+from typing import Any
+
+from lth_core.planning.configerrors import at
+
+MEANS = "means something else in config '{}', whose files of it in {}/ this run replaces; to keep both, choose another "
+MEANS += "name here, or other `results`"
+
+
+def replaced(name: str, own: Mapping[str, Any], tasks: Iterable[str], results: str) -> list[str]:
+    """Name, one line each, what another config with tables in this folder means otherwise by the same name.
+
+    Trainings lie under the names of task, cohort and method: configs share what they mean alike, and each makes anew
+    what it means otherwise.
+
+    Args:
+        name: of the config.
+        own: its settings, as specs have them.
+        tasks: those of which this run makes something.
+        results: the folder.
+    """
+    lines = {}
+    for other, settings in sorted(_with_tables(results).items()):
+        if other == name:
+            continue
+        shared = [task for task in tasks if _cohorts(own, task) & _cohorts(settings, task)]
+        entries = [("tasks", task) for task in shared]
+        entries += [("datasets", own["tasks"][task]["dataset"]) for task in shared]
+        entries += [("methods", method) for method in own.get("methods", {}) if shared]
+        for section, entry in entries:
+            mine, its = (_meaning(one.get(section, {}).get(entry)) for one in (own, settings))
+            if mine and its and mine != its:
+                lines[at((section, entry), MEANS.format(other, results))] = None
+    return list(lines)
+
+
+def _with_tables(results: str) -> dict[str, dict[str, Any]]:
+    """The settings of the configs that have tables in this folder, by name; what cannot be read is left out."""
+    known: dict[str, dict[str, Any]] = {}
+    for path in sorted(glob(f"{escape(results)}/tables/*/*/*.json")):
+        try:
+            settings = json.loads(Path(path).read_text(encoding="utf-8"))["spec"]["config"]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        known[Path(path).parent.parent.name] = settings
+    return known
+
+
+def _cohorts(settings: Mapping[str, Any], task: str) -> set[str]:
+    return set(settings.get("tasks", {}).get(task, {}).get("cohorts", []))
+
+
+def _meaning(entry: Any) -> Any:
+    """What files depend on; those of one cohort do not depend on the others."""
+    return {key: value for key, value in entry.items() if key != "cohorts"} if isinstance(entry, dict) else entry
