@@ -145,8 +145,10 @@ class Design(Study):
             if self.rewind_step >= steps:
                 where = f"{steps}, the steps on the examples that task '{task}' knows first"
                 raise ValueError(f"rewind_step: {self.rewind_step} must be less than {where}")
-            if method.during or method.granularity != "weight":
-                odd = "changes masks in training" if method.during else f"has granularity '{method.granularity}'"
+            odd = "learns its masks by a search" if method.search else ""  # which would make the random ones as well
+            odd = odd or ("changes masks in training" if method.during else "")
+            odd = odd or (f"has granularity '{method.granularity}'" if method.granularity != "weight" else "")
+            if odd:
                 raise ValueError(f"tasks.{task}: method '{name}' {odd}: choose one that scores single weights")
             require_levels(config, name, self.levels)
         networks = [

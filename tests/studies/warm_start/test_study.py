@@ -163,6 +163,11 @@ def test_warm_starts_continue_the_training_of_the_same_subnetwork_on_the_known_e
             "method 'imp' has granularity 'filter'",
         ),
         ({}, {"during": "gradual", "densities": [0.5, 0.2], "rate": 0.2}, "method 'imp' changes masks in training"),
+        (
+            {"levels": [1]},
+            {"search": {"parametrization": "edge-popup"}},
+            "^tasks.toy: method 'imp' learns its masks by a search: choose one that scores single weights$",
+        ),
     ],
 )
 def test_impossible_designs_are_one_line(options: dict[str, Any], method: dict[str, Any], says: str) -> None:
