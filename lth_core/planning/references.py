@@ -12,6 +12,7 @@ from lth_core.data.facts import known_facts
 from lth_core.data.kinds import IMAGES, OFFERED, kind_of_data
 from lth_core.planning.configerrors import Location, at, of_study
 from lth_core.planning.crosscheck import missing_options, needed_by
+from lth_core.planning.derived import collisions, impossible_methods
 from lth_core.planning.effects import without_effect
 from lth_core.planning.exchange import misfit
 from lth_core.planning.judges import judges, samples
@@ -53,8 +54,8 @@ def _expanded(config: Config, studies: Mapping[str, Study]) -> tuple[Config, lis
         except ValueError as error:
             problems.append(of_study(name, type(study).model_fields, error))
             continue
-        problems += _collisions(("datasets",), name, derived_datasets, datasets)
-        problems += _collisions(("tasks",), name, derived_tasks, tasks)
+        problems += collisions(("datasets",), name, derived_datasets, datasets)
+        problems += collisions(("tasks",), name, derived_tasks, tasks)
         datasets |= derived_datasets
         tasks |= derived_tasks
     return config.model_copy(update={"datasets": datasets, "tasks": tasks}), problems
@@ -71,11 +72,12 @@ def _studies(config: Config, studies: Mapping[str, Study]) -> list[str]:
         except ValueError as error:
             problems.append(of_study(name, type(study).model_fields, error))
             continue
-        problems += _collisions(("methods",), name, derived_methods, methods)
-        problems += _collisions(("branches",), name, derived_branches, branches)
+        problems += collisions(("methods",), name, derived_methods, methods)
+        problems += collisions(("branches",), name, derived_branches, branches)
         methods |= derived_methods
         branches |= derived_branches
-        problems += _runs(config, name, study, runs, methods, branches)
+        impossible = impossible_methods(name, study, derived_methods)
+        problems += impossible or _runs(config, name, study, runs, methods, branches)
         problems += samples(config, {run.task for run in study.sampled_runs(config)})
     return list(dict.fromkeys(problems))  # of two tasks that exchange tickets, once for both
 
@@ -192,15 +194,6 @@ def _objective(task: Task, study: Study, location: Location) -> list[str]:
         return []
     needed = " or ".join(f"'{objective}'" for objective in study.objectives)
     return [at(location, f"this study needs tasks with objective {needed}, not '{name}': leave the task out of it")]
-
-
-def _collisions(section: Location, name: str, derived: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
-    """Names that a study derives for something else than they stand for already."""
-    return [
-        at((*section, key), f"study '{name}' derives something else under this name: choose another")
-        for key, value in derived.items()
-        if known.get(key, value) != value
-    ]
 
 
 def _runs(
