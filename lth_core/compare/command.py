@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from lth_core.drawing.figures import images
 from lth_core.drawing.words import describe
 from lth_core.report.images import image_uri, width_of
 from lth_core.report.overview import study_names
-from lth_core.storage.files import write_text
+from lth_core.storage.files import read_bytes, write_text
 from lth_core.storage.tables import write_table
 from lth_core.tasks.metrics import metric_of
 
@@ -37,9 +38,8 @@ def compare(results: Sequence[str], names: Sequence[str], output: str) -> str:
         CompareError, ArtifactError: when the runs cannot be compared, or a file cannot be read or written. Nothing is
             written then, but for a full disk.
     """
+    refuse_what_is_not_ours(results, output)
     page = Path(output, "index.html")
-    if page.exists() and MARK not in page.read_text(encoding="utf-8", errors="replace"):
-        raise CompareError(f"{page}: is here already and was not made by lth compare; choose another --output")
     runs = open_both(results, names)
     matched = pairs(*runs)
     studies = [study_pair(name, runs, matched) for name in runs[0].studies if name in runs[1].studies]
@@ -49,6 +49,18 @@ def compare(results: Sequence[str], names: Sequence[str], output: str) -> str:
     write_table(Path(output, "claims.csv"), *rows(matched))
     write_text(page, text)
     return str(page)
+
+
+def refuse_what_is_not_ours(results: Sequence[str], output: str) -> None:
+    """Raise CompareError where files would be written among a run's own, or over files that compare did not make."""
+    for folder in results:
+        if Path(output).resolve().is_relative_to(Path(folder).resolve()):
+            raise CompareError(f"{output}: is in {folder}, the results of a run; choose another --output")
+    page, table = Path(output, "index.html"), Path(output, "claims.csv")
+    if page.is_file() and MARK in read_bytes(page).decode(errors="replace"):
+        return
+    if there := list(filter(os.path.lexists, (page, table))):
+        raise CompareError(f"{there[0]}: is here already and was not made by lth compare; choose another --output")
 
 
 def study_pair(name: str, runs: Sequence[RecordedRun], matched: Sequence[Pair]) -> StudyPair:

@@ -256,6 +256,26 @@ def test_a_page_that_is_not_ours_stays(runs: tuple[Path, Path], capsys: pytest.C
     assert Path("reports/index.html").read_text() == "the page of a run"
 
 
+def test_a_table_that_is_not_ours_stays(runs: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    Path("mine").mkdir()
+    Path("mine/claims.csv").write_text("my own")
+    said = error(capsys, *runs, "--output", "mine")
+    assert said == "mine/claims.csv: is here already and was not made by lth compare; choose another --output"
+    Path("mine/claims.csv").unlink()
+    Path("mine/index.html").mkdir()
+    assert error(capsys, *runs, "--output", "mine").startswith("mine/index.html: is here already and was not made by")
+
+
+@pytest.mark.parametrize("output", ["before", "before/tables/config", "after/compared", "link/new"])
+def test_nothing_is_written_into_the_results_of_a_run(
+    runs: tuple[Path, Path], capsys: pytest.CaptureFixture[str], output: str
+) -> None:
+    Path("link").symlink_to("after")
+    run = "before" if output.startswith("before") else "after"
+    said = error(capsys, *runs, "--output", output)
+    assert said == f"{output}: is in {run}, the results of a run; choose another --output"
+
+
 def test_an_output_that_cannot_be_written_is_named(runs: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
     shutil.copy("before/tables/config/claims.csv", "file")
     assert error(capsys, *runs, "--output", "file").startswith("file/claims.csv: cannot be written")
