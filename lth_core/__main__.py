@@ -45,10 +45,13 @@ def check(files: Sequence[str]) -> int:
 
 def run(files: Sequence[str], options: Sequence[str] = ()) -> int:
     """Become the Snakemake that runs the workflow on config files, in this folder; `options` are Snakemake's own."""
+    from lth_core.planning.commandline import misused
     from lth_core.planning.configfile import ConfigError, read
 
     if importlib.util.find_spec("snakemake") is None:
         return refuse(f"{sys.executable} has no snakemake: install lth with it (in its clone: pip install .)")
+    if problem := misused(options):
+        return refuse(problem)
     files = files or [*filter(None, [configured_here()])]
     try:
         for file in files:

@@ -79,8 +79,16 @@ def look_once_per_job():
         workflow.scheduler.job_rate_limiter = None
 
 
+def refuse_too_few():
+    """End with one line where no job could ever start, or Snakemake takes a number for another."""
+    for option, count in (("cores", workflow.resource_settings.cores), ("jobs", workflow.resource_settings.nodes)):
+        if count is not None and count < 1:
+            sys.exit(f"error: --{option} {count}: must be at least 1")
+
+
 def begin_run():
     """Get ready for jobs, or end with one line."""
+    refuse_too_few()
     try:
         # Snakemake's own lock, which the profiles switch off, is of this folder and has to be removed by hand after a
         # crash. Results may be shared by several folders.
