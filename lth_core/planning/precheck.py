@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Collection, Sequence
@@ -18,12 +19,25 @@ CHECK = (sys.executable, "-m", "lth_core.jobs.check")
 
 
 def complaint(plan: Plan, tasks: Collection[str], made: Collection[str], command: Sequence[str] = CHECK) -> str | None:
-    """Ask, and return the line that says what cannot work, or None; see `questions`."""
+    """Ask, and return the line that says what cannot work or that the check itself failed, or None; see `questions`."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     asked = questions(plan, tasks, made)
     done = subprocess.run(command, input=asked, env=environment, capture_output=True, text=True, check=False)
-    *_, last = ["", *done.stderr.splitlines()]
-    return last if done.returncode and last.startswith("error: ") else None
+    if not done.returncode:
+        return None
+    *_, last = ["", *filter(str.strip, done.stderr.splitlines())]
+    return last if last.startswith("error: ") else f"error: {_failure(done.returncode, last.strip())}"
+
+
+def _failure(status: int, said: str) -> str:
+    """Say how a check ended that found nothing wrong, and did not come to its end."""
+    number = -status if status < 0 else status - 128  # as `lth-job` and shells report signals
+    is_signal = number in {*signal.Signals}
+    how = f"was ended by {signal.Signals(number).name}" if is_signal else f"ended with status {status}"
+    if number == signal.SIGKILL:
+        return f"the check of the config {how}, as happens when memory runs out: free some, and run the command again"
+    last = f"its last words: {said}" if said else "it said nothing"
+    return f"the check of the config {how} ({last}): look for the cause in your plugins, or report it if you have none"
 
 
 def everything(plan: Plan) -> set[str]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from lth_core.planning.plan import Plan
-from lth_core.planning.precheck import questions
+from lth_core.planning.precheck import complaint, questions
 from tests.support.example_plan import plan_of  # noqa: F401 (a fixture)
 from tests.support.you2020_results import config, study
 
@@ -71,3 +74,31 @@ def test_a_method_that_a_study_derives_is_named_as_the_task_and_method_of_the_co
     assert asked["configured"] == []
     assert set(asked["derived"]) == set(asked["methods"]) and "channels-drawn-at-60" in asked["derived"]
     assert set(asked["derived"].values()) == {"studies.you2020.tasks.mini: methods.channels"}
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("", None),
+        ("print('a warning', file=sys.stderr)", None),
+        ("sys.exit('error: methods.imp: no')", "error: methods.imp: no"),
+        (
+            "os._exit(3)",
+            "ended with status 3 (it said nothing): look for the cause in your plugins, or report it if you have none",
+        ),
+        ("1 / 0", "ended with status 1 (its last words: ZeroDivisionError: division by zero): look for the cause"),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "was ended by SIGSEGV (it said nothing): look for the cause in your"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "was ended by SIGKILL, as happens when memory runs out: free some"),
+        ("sys.exit(137)", "was ended by SIGKILL, as happens when memory runs out: free some"),
+    ],
+)
+def test_a_check_that_fails_is_no_check_that_found_nothing(
+    plan_of: Callable[..., Plan],  # noqa: F811
+    code: str,
+    expected: str | None,
+) -> None:
+    line = complaint(plan_of(controls), ["mini"], (), [sys.executable, "-c", f"import os, signal, sys\n{code}"])
+    if expected is None or expected.startswith("error: "):
+        assert line == expected
+    else:
+        assert line and line.startswith(f"error: the check of the config {expected}") and "\n" not in line
