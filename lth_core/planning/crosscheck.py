@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
 
 from lth_core import registry
-from lth_core.config import Choice
+from lth_core.config import RESERVED_BRANCH_NAMES, Choice
 from lth_core.planning.configerrors import Location, at, explain, shown, unknown_key
 from lth_core.planning.registrations import misregistered_objective
 from lth_core.registry import Registry, UnknownName
@@ -53,7 +53,22 @@ def choices(data: Mapping[str, Any]) -> list[str]:
                 continue  # not even a choice: validation of the whole config says so
             if choice:
                 problems += _choice(known, choice, (section, name, *outer, key))
-    return problems + _transforms(data)
+    return problems + _transforms(data) + _names_of_treatments(data)
+
+
+def _names_of_treatments(data: Mapping[str, Any]) -> list[str]:
+    """Branches that are called like a treatment and have another one: studies look for treatments by these names."""
+    problems, known = [], registry.treatment
+    for name, entry in _entries(data, "branches"):
+        try:
+            chosen = Choice.model_validate(entry.get("treatment")).name
+        except ValidationError:
+            continue
+        named = {name, chosen} <= {*known.names()} and name not in RESERVED_BRANCH_NAMES
+        if named and known.get(name) is not known.get(chosen):
+            taken = f"this is the name of another treatment than '{chosen}': choose another name"
+            problems.append(at(("branches", name), taken))
+    return problems
 
 
 def _transforms(data: Mapping[str, Any]) -> list[str]:

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from lth_core import registry
 from lth_core.config import Branch, Config, Method
+from lth_core.data.facts import known_facts
 from lth_core.planning.configerrors import at
 from lth_core.storage.runs import Run
 
@@ -50,6 +51,11 @@ def _problems(method: Method, config: Config, task: str) -> Iterator[tuple[tuple
         reason = error.errors()[0]["msg"].removeprefix("Value error, ")
         yield ("train",), f"does not go with the recipe of task '{task}': {reason}"
         return
-    if recipe.batch_size % settings.processes:
+    dataset = config.dataset(settings.dataset)
+    examples = known_facts(dataset.source, dataset.transforms, config.data_root).get("train_examples")
+    if examples is not None and recipe.batch_size > examples:
+        larger = f"{recipe.batch_size} is more than the {examples} training examples of '{settings.dataset}'"
+        yield ("train", "batch_size"), larger
+    elif recipe.batch_size % settings.processes:
         shared = f"{recipe.batch_size} must be a multiple of the {settings.processes} processes of task '{task}'"
         yield ("train", "batch_size"), shared

@@ -33,6 +33,7 @@ BAD = [
         "branches: {ticket: {treatment: reinit}}",
         "branches.ticket: this name is reserved for folders and tables: choose another",
     ),
+    ("branches: {random-mask: {treatment: reinit}}", "branches.random-mask: this is the name of another treatment than 'reinit': choose another name"),
     ("branches: {'re init': {treatment: reinit}}", f"branches.'re init': {NAMES} (got 're init')"),
     # registered names
     (TASK % "model: lenett", "tasks.digits-lenet.model: unknown model 'lenett'; did you mean 'lenet'? (known: {model})"),
@@ -126,6 +127,7 @@ BAD = [
     (SEARCH % "search: {parametrization: soft-mask, retrain: false}", "methods.search.search.retrain: 'soft-mask' trains weights with its masks, which do not fit untrained ones: remove retrain: false"),
     (SEARCH % "search: {parametrization: edge-popup, weights: constant}", "methods.search: search.weights 'constant' is for subnetworks that stay untrained: add retrain: false, or remove it"),
     (SEARCH % "search: {parametrization: edge-popup, train: {steps: 5}}", "methods.search.search.train: does not go with the recipe of task 'digits-lenet': evaluate_every (20) must be at most steps (5)"),
+    (SEARCH % "search: {parametrization: edge-popup, train: {batch_size: 5000}}", "methods.search.search.train.batch_size: 5000 is more than the 1257 training examples of 'digits'"),
     ("{methods: {search: {levels: 2, search: {parametrization: sampled-mask}}}, studies: {toy: {tasks: {digits-lenet: search}}}}", "methods.search.search.parametrization: 'sampled-mask' finds one density, whatever the level asks for: set levels: 1"),
     ("studies: {toy: {rewind_steps: [20, 300]}}", "studies.toy: step 300 of method 'imp-at-300' must be less than 200, the last step of task 'digits-lenet', in study 'toy'"),
     (TRAIN % "batch_size: 1258", "tasks.digits-lenet.train.batch_size: 1258 is more than the 1257 training examples of 'digits'"),
