@@ -14,14 +14,15 @@ from lth_core.storage.runs import DENSE, Run
 
 
 def scored(config: Config, study: str, runs: Iterable[Run], methods: Mapping[str, Method]) -> list[str]:
-    """Say what is wrong with the methods of a study's runs; those that it derives are its own."""
-    problems = {}
+    """Say what is wrong with the methods of a study's runs: of those that it derives where they alone are wrong."""
+    configured, derived = {}, {}
     for task, method in sorted({(run.task, run.method) for run in runs if run.method != DENSE}):
-        known = method in config.methods
-        location, whose = (("methods", method), "") if known else (("studies", study), f"method '{method}': ")
         for key, problem in _problems(config, task, methods[method]):
-            problems[at((*location, *(key if known else ())), whose + problem)] = None
-    return list(problems)
+            if method in config.methods:
+                configured[at(("methods", method, *key), problem)] = None
+            else:
+                derived[at(("studies", study), f"method '{method}': {problem}")] = None
+    return list(configured or derived)
 
 
 def _problems(config: Config, task: str, method: Method) -> Iterable[tuple[tuple[str, ...], str]]:

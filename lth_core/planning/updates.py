@@ -14,17 +14,20 @@ from lth_core.storage.runs import Run
 
 
 def updates(config: Config, runs: Iterable[Run], methods: Mapping[str, Method], derived_from: Location) -> list[str]:
-    """What is wrong with the updates of masks in the runs' trainings; `derived_from` derives what is not configured."""
-    problems = {}
+    """Say what is wrong with the updates of masks in the runs' trainings: of `derived_from` where methods that it
+    derives alone are wrong."""
+    configured, derived = {}, {}
     for task, name in sorted({(run.task, run.method) for run in runs if run.level}):
         method = methods[name]
         if method.during is None:
             continue
-        location = ("methods", name) if name in config.methods else derived_from
         steps = config.tasks[task].train.steps - method.rewind.step
         for keys, problem in [*_problems(method, task, steps), *_epochs(config, method, task, steps)]:
-            problems[at((*location, *keys) if location[0] == "methods" else location, problem)] = None
-    return list(problems)
+            if name in config.methods:
+                configured[at(("methods", name, *keys), problem)] = None
+            else:
+                derived[at(derived_from, problem)] = None
+    return list(configured or derived)
 
 
 def _problems(method: Method, task: str, steps: int) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -36,6 +36,13 @@ def test_what_does_not_go_together_is_one_line(config: str, fragment: str, expec
     assert errors_of(config, fragment) == [expected]
 
 
+def test_a_mistake_that_a_study_hands_on_to_its_methods_is_one_line() -> None:
+    expected = ["methods.imp.prune_at: 5000 must be at most 200, the last step of task 'digits-lenet'"]
+    study = "studies: {toy: {rewind_steps: [5, 10]}}"
+    assert errors_of(GOOD, IMP % "prune_at: 5000", study) == expected
+    assert errors_of(GOOD, IMP % "prune_at: 200", study) == []
+
+
 @pytest.mark.parametrize("criterion", ["snip", "grasp", "synflow", "taylor", "obd"])
 def test_every_criterion_goes_with_images(criterion: str) -> None:
     assert errors_of(GOOD, IMP % f"criterion: {criterion}") == []
