@@ -14,9 +14,8 @@ from typing import Any
 
 import lth_core
 from lth_core.runtime import interruption
-from lth_core.runtime.installation import PACKAGE, is_clone, workflow_folder
+from lth_core.runtime.installation import DEFAULT, PACKAGE, RUN, is_clone, workflow_folder
 
-DEFAULT = "config.yaml"
 KEYS_EXPLAINED = "docs/reference/config.md"
 IN_A_CLONE = re.compile(
     r"^#     (CONFIG=\S+ make figures|make everything"
@@ -78,36 +77,30 @@ def init(name: str | None) -> int:
 
     The default one comes with configs that are laid over it, unless this folder has one.
     """
+    from lth_core.planning.configfile import is_laid_over_the_default
+    from lth_core.registry import suggestion
+
     configs = ready_made()
-    if (name or "config") not in configs:
-        return refuse(f"no ready-made config is called '{name}': choose one of {', '.join(sorted(configs))}")
-    source = configs[name or "config"]
+    wanted = (name or "config").removeprefix("./").removeprefix("config/").removesuffix(".yaml")
+    if wanted not in configs:
+        listed = ", ".join(sorted(configs))
+        return refuse(f"no ready-made config is called '{name}': choose one of {listed}{suggestion(wanted, configs)}")
+    source = configs[wanted]
     target = Path(source.name)
-    if target.exists():
+    if os.path.lexists(target):
         return refuse(f"{target} is here already: remove it, or work in another folder")
     files = [configs["config"], source] if is_laid_over_the_default(source) else [source]
-    command = " ".join(["lth run" if not is_clone() else "python -m lth_core run", *(file.name for file in files)])
+    command = " ".join([RUN, *(file.name for file in files)])
     for file in files:
         if not Path(file.name).exists():
-            Path(file.name).write_text(_begun(file.read_text(encoding="utf-8"), command), encoding="utf-8")
+            try:
+                with open(file.name, "x", encoding="utf-8") as copy:
+                    copy.write(_begun(file.read_text(encoding="utf-8"), command))
+            except OSError as error:  # a link that leads nowhere is one as well
+                return refuse(f"{file.name} cannot be written ({error.strerror}): work in another folder")
             print(f"{file.name}: written")
     print(f"edit {target}, then: {command}")
     return 0
-
-
-def is_laid_over_the_default(config: Path) -> bool:
-    """Tell whether a ready-made config is no whole one by itself, and is one together with the default."""
-
-    from lth_core.planning.configfile import ConfigError, load
-
-    def is_whole(*files: Path) -> bool:
-        try:
-            load(files)
-        except ConfigError:
-            return False
-        return True
-
-    return not is_whole(config) and is_whole(workflow_folder() / DEFAULT, config)
 
 
 def _begun(text: str, command: str) -> str:

@@ -150,6 +150,35 @@ def test_a_config_that_is_laid_over_the_default_leaves_a_default_of_the_user(
     assert Path("config.yaml").read_text() == MINIATURE
 
 
+@pytest.mark.parametrize("name", ["mnist.yaml", "config/mnist.yaml", "./config/mnist.yaml", "config/mnist"])
+def test_a_ready_made_config_may_be_named_by_its_file(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["init", name]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["mnist.yaml"]
+
+
+def test_what_keeps_a_config_from_being_written_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mnist.yaml").symlink_to("nowhere")
+    Path("config.yaml").symlink_to("nowhere/too")
+    assert main(["init", "mnist"]) == main(["init", "everything"]) == main(["init", "mnst"]) == 1
+    here, nowhere, unknown = capsys.readouterr().err.splitlines()
+    assert here == "error: mnist.yaml is here already: remove it, or work in another folder"
+    assert nowhere == "error: config.yaml cannot be written (File exists): work in another folder"
+    assert unknown.endswith("; did you mean 'mnist'?")
+    monkeypatch.setattr(
+        "builtins.open", lambda *_, **__: (_ for _ in ()).throw(PermissionError(13, "Permission denied"))
+    )
+    assert main(["init", "graphs"]) == 1
+    assert (
+        capsys.readouterr().err == "error: graphs.yaml cannot be written (Permission denied): work in another folder\n"
+    )
+
+
 def test_a_config_here_is_the_default_one(lth: Path, tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(MINIATURE.replace("mini", "tiny"))
     status, said = call(lth, "run", "--dry-run", folder=tmp_path)

@@ -26,6 +26,7 @@ from lth_core.planning import catalogue, crosscheck
 from lth_core.planning.configerrors import ConfigError, Location, at, dotted, explain, shown
 from lth_core.planning.references import references
 from lth_core.registry import one_line
+from lth_core.runtime.installation import DEFAULT, RUN, is_clone, workflow_folder
 from lth_core.studies.base import Study
 
 
@@ -42,6 +43,38 @@ def load(paths: Sequence[str | Path], overrides: Mapping[str, Any] | None = None
 
     What parts of the config say of one another is looked at only when each part is valid, except for names.
     """
+    try:
+        return _load(paths, overrides)
+    except ConfigError:
+        if advice := _laid_alone(paths):
+            raise ConfigError([advice]) from None
+        raise
+
+
+def is_laid_over_the_default(config: Path) -> bool:
+    """Tell whether a ready-made config is no whole one by itself, and is one together with the default."""
+
+    def is_whole(*files: Path) -> bool:
+        try:
+            _load(files)
+        except ConfigError:
+            return False
+        return True
+
+    return not is_whole(config) and is_whole(workflow_folder() / DEFAULT, config)
+
+
+def _laid_alone(paths: Sequence[str | Path]) -> str | None:
+    """Say of a ready-made config, or a copy of one, that it is laid over the default one, and how; or None."""
+    ready = workflow_folder() / "config" / Path(paths[0]).name if len(paths) == 1 else None
+    if not ready or not ready.is_file() or not is_laid_over_the_default(Path(paths[0])):
+        return None
+    file = os.path.relpath(paths[0])
+    makes = f" (make {ready.stem})" if is_clone() and os.path.samefile(file, ready) else ""
+    return f"{file}: is no config by itself, but is laid over the default one: {RUN} {DEFAULT} {file}{makes}"
+
+
+def _load(paths: Sequence[str | Path], overrides: Mapping[str, Any] | None = None) -> Loaded:
     data: dict[str, Any] = {}
     for part in [*map(read, paths), _reread(overrides or {})]:
         data = merge(data, part)
@@ -205,13 +238,22 @@ def _broken(path: str | Path, error: yaml.MarkedYAMLError) -> str:
     return f"{where}: broken YAML: {problem}"
 
 
+def _meant(path: str | Path) -> str:
+    """Suggest the file of this name that has the ending of a config, or lies where the ready-made ones do."""
+    for folder in ("", "config"):
+        for file in (os.path.join(folder, f"{path}{ending}") for ending in ("", ".yaml", ".yml")):
+            if os.path.isfile(file):
+                return f"; did you mean {file}?"
+    return ""
+
+
 def read(path: str | Path) -> dict[str, Any]:
     """The map that a YAML file holds. Raises ConfigError, with the line where there is one."""
     try:
         data = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a SafeLoader)
         json.dumps(data, default=str)
     except FileNotFoundError:
-        raise ConfigError([f"{path}: no such file"]) from None
+        raise ConfigError([f"{path}: no such file{_meant(path)}"]) from None
     except OSError as error:
         raise ConfigError([f"{path}: cannot be read ({error.strerror})"]) from None
     except UnicodeDecodeError as error:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
+DEFAULT = "config.yaml"
+"""The default config, in the folder of the Snakefile."""
 
 
 def workflow_folder(package: Path = PACKAGE) -> Path:
@@ -16,6 +18,10 @@ def workflow_folder(package: Path = PACKAGE) -> Path:
 def is_clone(package: Path = PACKAGE) -> bool:
     """Tell whether the package is used from a clone of the repository, with its documents beside it."""
     return workflow_folder(package) == package.parent and (package.parent / "pyproject.toml").is_file()
+
+
+RUN = "python -m lth_core run" if is_clone() else "lth run"
+"""The command that runs the workflow."""
 
 
 def missing_package(package: str, extra: str, error: ImportError) -> str:

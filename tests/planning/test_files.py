@@ -64,6 +64,28 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         assert str(caught.value) == expected
 
 
+@pytest.mark.parametrize("written", ["mine", "mine.yaml", "config/mine"])
+def test_a_file_that_may_be_meant_is_named(written: str) -> None:
+    Path("config").mkdir()
+    Path("config/mine.yaml").write_text(GOOD)
+    with pytest.raises(ConfigError) as caught:
+        load([written])
+    assert str(caught.value) == f"{written}: no such file; did you mean config/mine.yaml?"
+
+
+def test_a_config_that_is_laid_over_the_default_is_none_by_itself() -> None:
+    ready = Path(__file__).parents[2] / "config/everything.yaml"
+    Path("everything.yaml").write_text(ready.read_text())
+    for file, makes in (("everything.yaml", ""), (os.path.relpath(ready), " (make everything)")):
+        with pytest.raises(ConfigError) as caught:
+            load([Path(file).resolve()])
+        command = f"python -m lth_core run config.yaml {file}{makes}"
+        assert str(caught.value) == f"{file}: is no config by itself, but is laid over the default one: {command}"
+    Path("everything.yaml").write_text(ready.read_text() + "\ndevice: gpu\n")
+    with pytest.raises(ConfigError, match="device: must be one of"):
+        load(["everything.yaml"])
+
+
 def test_a_plugin_that_does_not_exist_is_one_line() -> None:
     reason = "ModuleNotFoundError: No module named 'no_such_module'"
     expected = f"plugins[0]: module 'no_such_module' does not import ({reason})"
