@@ -41,7 +41,7 @@ NAMES = {
 """What code must not call a variable, parameter, attribute, function or class, and what to call it instead."""
 
 ORDINARY = {
-    "lth_core/config/methods.py": {"policy continue"},  # refused with its new name
+    "lth_core/config/rewinding.py": {"policy continue"},  # refused with its new name
     "tests/planning/test_values.py": {"policy continue"},
     "lth_core/planning/configdoc.py": {"cell", "room"},
     "lth_core/training/kept.py": {"cell"},  # of a closure, as Python calls it

@@ -13,7 +13,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PositiveInt, PrivateAttr, model_validator
 
 from lth_core.config.branches import Branch, StartingWeights
-from lth_core.config.methods import Method, Policy, Rewind
+from lth_core.config.methods import Method
+from lth_core.config.rewinding import Policy, Rewind
 from lth_core.config.searches import Search, SearchRecipe
 from lth_core.config.sections import (
     COHORT_PATTERN,

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 from pydantic import PositiveInt, field_serializer, field_validator, model_serializer, model_validator
 
 from lth_core.config.patterns import Block, NOfM
+from lth_core.config.rewinding import Rewind
 from lth_core.config.searches import Search
 from lth_core.config.sections import Choice, Density, Kind, Rate, Section, Step
 from lth_core.metrics import amount
@@ -16,41 +17,7 @@ from lth_core.registry import suggestion
 MAX_LEVELS = 200
 """Snakemake follows a chain of jobs by recursion and fails at about 230 levels of two jobs each."""
 
-Policy = Literal["reset", "rewind", "rewind-low-rate", "lr-rewind", "fine-tune"]
 Allocation = Literal["rates", "uniform", "uniform-plus", "erdos-renyi", "erdos-renyi-kernel", "lamp"]
-
-
-class Rewind(Section):
-    """The weights and the learning rate that a ticket starts from."""
-
-    policy: Policy = "reset"
-    """Start from theta_0 (`reset`), from step k (`rewind`, `rewind-low-rate`) or from the trained weights (`lr-rewind`,
-    `fine-tune`)."""
-    step: Step = 0
-    """The step k at which the schedule starts again; `rewind-low-rate` and `fine-tune` keep its last learning rate."""
-
-    @field_validator("policy", mode="before")
-    @classmethod
-    def _has_its_new_name(cls, policy: Any) -> Any:
-        if policy == "continue":
-            raise ValueError("'continue' is now called 'lr-rewind'")
-        return policy
-
-    @model_validator(mode="after")
-    def _reset_is_to_step_0(self) -> Rewind:
-        if self.policy == "reset" and self.step:
-            raise ValueError("policy 'reset' goes back to step 0: remove step, or use policy 'rewind'")
-        return self
-
-    @property
-    def keeps_trained(self) -> bool:
-        """Whether tickets start from trained weights."""
-        return self.policy in ("lr-rewind", "fine-tune")
-
-    @property
-    def last_rate(self) -> bool:
-        """Whether tickets are trained at the schedule's last learning rate throughout."""
-        return self.policy in ("fine-tune", "rewind-low-rate")
 
 
 class Method(Section):

@@ -147,6 +147,13 @@ def test_a_rewind_step_that_a_study_hands_on_to_many_methods_is_one_line_per_stu
     assert sorted(lines) == [f"{where} 'deconstructing'", f"{where} 'toy'"]
 
 
+def test_an_update_that_a_study_hands_on_to_its_methods_is_one_line() -> None:
+    expected = ["methods.imp.during.until: 1.5 must be more than 0 and at most 1, the end of training"]
+    study = "studies: {toy: {rewind_steps: [5, 10]}}"
+    assert errors_of(GOOD, METHOD % "during: {name: rigl, until: 1.5}", study) == expected
+    assert errors_of(GOOD, METHOD % "during: {name: rigl, until: 0.9}", study) == []
+
+
 def second_task(**keys: str) -> str:
     """Another task, `second`, like the first but for some keys."""
     settings = {"cohorts": "['0-1']", "initialization": "{}", **keys}

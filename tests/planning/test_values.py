@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 
+from lth_core.config import Method
 from tests.support.config_samples import GOOD, METHOD, OPTIMIZER, TASK, TRAIN, errors_of
 
 ALL_LAYERS = "methods: {all: {levels: 3, %s}}"
@@ -126,6 +127,8 @@ BAD = [
     (ALL_LAYERS % "densities: [0.2, 0.5, 0.1]", "methods.all: densities must fall from each level to the next (0.2 is followed by 0.5)"),
     (ALL_LAYERS % "allocation: lamp, granularity: filter, fractions: {'*': 0.5}", "methods.all: granularity 'filter' prunes by fractions: remove densities and allocation"),
     (ALL_LAYERS % "during: gradual, scope: global, rate_by_kind: {output: 0.1}", "methods.all: during ranks layers one by one or all together: remove rate_by_kind or scope 'global'"),
+    (METHOD % "rewind: {policy: rewind}", "methods.imp.rewind: policy 'rewind' goes back to a step of training: add step (0: theta_0)"),
+    (METHOD % "rewind: {policy: rewind-low-rate}", "methods.imp.rewind: policy 'rewind-low-rate' goes back to a step of training: add step (0: theta_0)"),
     (METHOD % "rewind: {step: 5}", "methods.imp.rewind: policy 'reset' goes back to step 0: remove step, or use policy 'rewind'"),
     # values that have a new name
     (METHOD % "rewind: {policy: continue}", "methods.imp.rewind.policy: 'continue' is now called 'lr-rewind'"),
@@ -144,6 +147,13 @@ def test_a_good_config_has_no_errors() -> None:
 @pytest.mark.parametrize("scope", ["scope: global", "allocation: erdos-renyi", "allocation: lamp, iterative: false"])
 def test_densities_go_with_a_global_ranking_or_an_allocation(scope: str) -> None:
     assert errors_of(GOOD, ALL_LAYERS % f"densities: [0.5, 0.2, 0.1], {scope}") == []
+
+
+@pytest.mark.parametrize("policy", ["rewind", "rewind-low-rate"])
+def test_step_0_may_be_given_and_jobs_are_told_of_it(policy: str) -> None:
+    assert errors_of(GOOD, METHOD % f"rewind: {{policy: {policy}, step: 0}}") == []
+    method = Method.model_validate({"levels": 1, "rewind": {"policy": policy, "step": 0}})
+    assert Method.model_validate(method.model_dump(mode="json", exclude_defaults=True)) == method
 
 
 def test_missing_keys_are_named() -> None:

@@ -40,7 +40,7 @@ def treated(name: str, seed: int = 3) -> object:
     [
         (Rewind(), 0),
         (Rewind(policy="rewind", step=5), 5),
-        (Rewind(policy="rewind"), 0),
+        (Rewind(policy="rewind", step=0), 0),
         (Rewind(policy="lr-rewind"), 0),
     ],
 )
