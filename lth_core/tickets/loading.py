@@ -68,8 +68,7 @@ class Inputs:
 
 def load_inputs(folder: str | Path) -> Inputs:
     """Read what the networks of a folder take, from their data file."""
-    results, run = run_of(folder)
-    spec = _spec(run.trained(results))
+    results, _, spec = _training(folder)
     facts = _facts(results, spec)
     kind, shape = kind_of_data(facts), example_shape(facts)
     if kind == IMAGES:
@@ -94,8 +93,7 @@ def load_characters(folder: str | Path) -> str:
     Such a model takes tokens (N, T), of which a Transformer takes at most `context`, and returns scores (N, T,
     vocabulary) of the token that follows each. Raises TicketError where the folder's data are no text.
     """
-    results, run = run_of(folder)
-    spec = _spec(run.trained(results))
+    results, _, spec = _training(folder)
     facts = _facts(results, spec)
     if kind_of_data(facts) != "text":
         raise TicketError(f"{spec['task']['dataset']} holds no text but {kind_of_data(facts)}: see its file's header")
@@ -114,8 +112,7 @@ def load_module(
     """
     if weights not in ("trained", "start"):
         raise TicketError(f"weights are 'trained' or 'start', not '{weights}'")
-    results, run = run_of(folder)
-    spec = _spec(run.trained(results))
+    results, run, spec = _training(folder)
     index = _replicate(folder, spec, seed, draw)
     module = _network(folder, spec, _facts(results, spec))
     treated = Path(run.folder(results), "start.safetensors")
@@ -135,12 +132,24 @@ def load_mask(folder: str | Path, seed: int, draw: int = 0) -> dict[str, Tensor]
 
     Raises TicketError for a seed or draw that is not there, or whose chain has ended.
     """
-    results, run = run_of(folder)
-    index = _replicate(folder, _spec(run.trained(results)), seed, draw)
+    results, run, spec = _training(folder)
+    index = _replicate(folder, spec, seed, draw)
     return {name: torch.from_numpy(kept.copy()) for name, kept in _mask(results, run, index).items()}
 
 
 # ---------------------------------------------------------------- what the files say
+
+
+def _training(folder: str | Path) -> tuple[str, Run, dict[str, Any]]:
+    """Find the results folder, the run and the spec of a training; a TicketError lists those that are beside it."""
+    results, run = run_of(folder)
+    path = Path(run.trained(results))
+    if not path.is_file():
+        beside = [other.parent.name for other in path.parent.parent.glob("*/trained.safetensors")]
+        listed = ", ".join(sorted(beside, key=lambda name: (len(name), name)))
+        where = f"there are {listed}" if beside else f"looked for {path.absolute()}"
+        raise TicketError(f"{folder}: holds no training; {where}")
+    return results, run, _spec(str(path))
 
 
 def _spec(path: str) -> dict[str, Any]:
@@ -151,7 +160,7 @@ def _replicate(folder: str | Path, spec: Mapping[str, Any], seed: int, draw: int
     """The index of a seed's draw in the stacked tensors, which hold the draws of a seed one after the other."""
     draws = Branch(**spec["branch"]).draws if "branch" in spec else 1
     if seed not in spec["seeds"]:
-        raise TicketError(f"{folder}: has no seed {seed} (seeds: {', '.join(map(str, spec['seeds']))})")
+        raise TicketError(f"{folder}: has no seed {seed!r} (seeds: {', '.join(map(str, spec['seeds']))})")
     if not 0 <= draw < draws:
         raise TicketError(f"{folder}: has no draw {draw} (draws: 0 to {draws - 1})")
     return spec["seeds"].index(seed) * draws + draw

@@ -293,6 +293,15 @@ def test_a_header_has_no_other_code_imported(results: str) -> None:
 def test_wrong_folders_seeds_and_plugins_are_one_clear_line(results: str, tmp_path: Path) -> None:
     with pytest.raises(TicketError, match=r"level_7: has no seed 9 \(seeds: 0, 1, 2, 3, 4\)$"):
         load_module(TICKET.folder(results), seed=9)
+    with pytest.raises(TicketError, match=r"level_7: has no seed '0' \(seeds: 0, 1, 2, 3, 4\)$"):
+        load_module(TICKET.folder(results), seed="0")
+    missing = Run("digits-lenet", "0-4", "imp", 99).folder(results)
+    with pytest.raises(TicketError, match=r"level_99: holds no training; there are level_\d+(, level_\d+)*$"):
+        load_module(missing, seed=0)
+    with pytest.raises(
+        TicketError, match=r"^a/b/0-1/imp/level_1: holds no training; looked for /.*/trained.safetensors$"
+    ):
+        load_inputs("a/b/0-1/imp/level_1")
     with pytest.raises(TicketError, match=r"^weights are 'trained' or 'start', not 'strat'$"):
         load_module(TICKET.folder(results), seed=0, weights="strat")
     with pytest.raises(ArtifactError, match="is no training's folder"):
