@@ -96,19 +96,19 @@ class Registry:
     def facts(self, name: str) -> dict[str, Any]:
         """What is known before the function is called, as said at registration.
 
-        Of a data set its `kind` (images unless it says so), `train_examples`, `input_shape`, `classes` and the
-        like, and whether any plugin may have a part in it (`of_any_plugin`); of an objective the kind of `data` that it
-        takes, its `metrics` and how images are drawn (`generates`); of a transform how it `changes` facts, of a model
-        `least_side`, whether it takes images of `any_size` and is built with weights that are `pretrained`, of a study
-        when its paper was `published` (year-month); of a criterion at which step it looks unless the config says so
-        (`prune_at`), in how many rounds (`iterations`), whether it needs `inputs` that are numbers, whether its scores
-        may be below 0 (`signed`), and how many forward passes an example costs it (`passes`: unless it says so 3, those
-        of a gradient; a Hessian product costs 9, the gradient and twice as many to go back through it); of a sparsifier
-        whether training starts `dense`, whether a change takes a `dense_gradient` and whether it counts `epochs`; of a
-        parametrization whether its masks keep as many weights as a level asks for (`exact`), whether steps of a search
-        use these weights alone (`masked`), and whether a search may go on from the mask of the level before (`nested`);
-        of a treatment whether it needs weights that are drawn anew (`fresh`); of all but studies the files that they
-        read (`reads`).
+        Of a data set its `kind` (images unless it says so), `train_examples`, `input_shape`, `classes` and the like,
+        whether any plugin may have a part in it (`of_any_plugin`), and how to `look` for what it reads before jobs
+        start; of an objective the kind of `data` that it takes, its `metrics` and how images are drawn (`generates`);
+        of a transform how it `changes` facts, of a model `least_side`, whether it takes images of `any_size` and is
+        built with weights that are `pretrained`, of a study when its paper was `published` (year-month); of a criterion
+        at which step it looks unless the config says so (`prune_at`), in how many rounds (`iterations`), whether it
+        needs `inputs` that are numbers, whether its scores may be below 0 (`signed`), and how many forward passes an
+        example costs it (`passes`: unless it says so 3, those of a gradient; a Hessian product costs 9, the gradient
+        and twice as many to go back through it); of a sparsifier whether training starts `dense`, whether a change
+        takes a `dense_gradient` and whether it counts `epochs`; of a parametrization whether its masks keep as many
+        weights as a level asks for (`exact`), whether steps of a search use these weights alone (`masked`), and whether
+        a search may go on from the mask of the level before (`nested`); of a treatment whether it needs weights that
+        are drawn anew (`fresh`); of all but studies the files that they read (`reads`).
         """
         self.get(name)
         return self._facts[name]

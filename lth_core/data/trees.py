@@ -34,12 +34,7 @@ def read_tree(folder: str, part: str) -> Tree:
     Raises DataError when there are no classes, a class has no image, or a link leads out of `folder`.
     """
     top = os.path.join(folder, part)
-    try:
-        tree = Tree(_visible_folders(folder, top))
-    except OSError as error:
-        raise DataError(f"{top}: must hold one folder of images per class ({error.strerror})") from error
-    if not tree.classes:
-        raise DataError(f"{top}: must hold one folder of images per class, and has no folder")
+    tree = Tree(visible_classes(folder, part))
     for label, name in enumerate(tree.classes):
         before = len(tree.names)
         for path in files_below(folder, os.path.join(top, name)):
@@ -50,11 +45,49 @@ def read_tree(folder: str, part: str) -> Tree:
             else:
                 tree.left_out[extension or "no extension"] += 1
         if len(tree.names) == before:
-            extensions = ", ".join(EXTENSIONS)
-            raise DataError(f"{top}: must hold one folder of images per class ({name}/ has none: {extensions})")
+            raise _without_images(os.path.join(top, name))
     if loose := sum(os.path.isfile(path) for path in _visible(top)):
         tree.left_out["in no class folder"] = loose
     return tree
+
+
+def visible_classes(folder: str, part: str) -> list[str]:
+    """List the names of a part's classes. Raises DataError where there are none, or a link leads out of `folder`."""
+    top = os.path.join(folder, part)
+    try:
+        classes = _visible_folders(folder, top)
+    except OSError as error:
+        raise DataError(f"{top}: must hold one folder of images per class ({error.strerror})") from error
+    if not classes:
+        raise DataError(f"{top}: must hold one folder of images per class, and has no folder")
+    return classes
+
+
+def check_class(folder: str, path: str) -> None:
+    """Look for one image of the class in `path`, in it or below. Raises DataError where it has none."""
+    try:
+        with os.scandir(path) as entries:
+            if any(_is_image(entry.name) for entry in entries if not entry.name.startswith(".") and entry.is_file()):
+                return
+    except OSError as error:
+        _refuse(error)
+    if not any(True for _ in images_below(folder, path)):
+        raise _without_images(path)
+
+
+def images_below(folder: str, top: str) -> Iterator[str]:
+    """Go through the images in `top` and below, as `files_below` does through all files."""
+    return filter(_is_image, files_below(folder, top))
+
+
+def _is_image(name: str) -> bool:
+    return name.lower().endswith(EXTENSIONS)
+
+
+def _without_images(path: str) -> DataError:
+    top, name = os.path.split(path)
+    extensions = ", ".join(EXTENSIONS)
+    return DataError(f"{top}: must hold one folder of images per class ({name}/ has none: {extensions})")
 
 
 def class_folders(folder: str, part: str) -> list[str]:

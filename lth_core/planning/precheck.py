@@ -9,9 +9,12 @@ import sys
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from lth_core import registry
 from lth_core.config import Task
 from lth_core.data.facts import known_facts
+from lth_core.data.splits import DataError
 from lth_core.planning.canonical import canonical
+from lth_core.planning.configerrors import at
 from lth_core.planning.plan import Plan
 from lth_core.storage.paths import data_file, initial_file
 
@@ -20,6 +23,8 @@ CHECK = (sys.executable, "-m", "lth_core.jobs.check")
 
 def complaint(plan: Plan, tasks: Collection[str], made: Collection[str], command: Sequence[str] = CHECK) -> str | None:
     """Ask, and return the line that says what cannot work or that the check itself failed, or None; see `questions`."""
+    if missing := _missing_data(plan, tasks, made):
+        return f"error: {missing}"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     asked = questions(plan, tasks, made)
     done = subprocess.run(command, input=asked, env=environment, capture_output=True, text=True, check=False)
@@ -27,6 +32,19 @@ def complaint(plan: Plan, tasks: Collection[str], made: Collection[str], command
         return None
     *_, last = ["", *filter(str.strip, done.stderr.splitlines())]
     return last if last.startswith("error: ") else f"error: {_failure(done.returncode, last.strip())}"
+
+
+def _missing_data(plan: Plan, tasks: Collection[str], made: Collection[str]) -> str | None:
+    """Look for what data files are about to be made from, where a data set says how to (`look`)."""
+    for name in dict.fromkeys(plan.config.tasks[task].dataset for task in tasks):
+        source, path = plan.config.dataset(name).source, data_file(plan.config.results, name)
+        look = registry.dataset.facts(source.name).get("look")
+        if look and (path in made or not os.path.exists(path)):
+            try:
+                look(plan.config.data_root, **source.options)
+            except DataError as error:
+                return at(("datasets", name, "source"), str(error))
+    return None
 
 
 def _failure(status: int, said: str) -> str:

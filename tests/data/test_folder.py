@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from PIL import Image
 
 from lth_core.data.files import decode
 from lth_core.data.reading import open_data
-from lth_core.data.sets.image_folder import image_folder, known_of_folder
+from lth_core.data.sets.image_folder import image_folder, known_of_folder, look
 from lth_core.data.splits import DataError
 from lth_core.data.trees import below_root
 from lth_core.jobs.prepare_data import prepare
@@ -245,6 +246,66 @@ def test_classes_of_train_and_test_must_agree(root: Path) -> None:
 def test_numbers_that_hold_nothing_out_are_refused_before_anything_is_read(validation: float) -> None:
     with pytest.raises(DataError, match=r"validation \(.*\) must be a number of images, or a fraction between 0 and 1"):
         known_of_folder(SIZE, validation=validation)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"path": "pest"},
+            "ROOT/pest is not there: name a folder in data_root (ROOT); it needs the folders ",
+        ),
+        (
+            {"path": "NAME/pets/"},
+            "ROOT/NAME/pets is not there: paths are relative to data_root (ROOT), so write 'pets",
+        ),
+        (
+            {"path": "pets/train/ant/0.png"},
+            "ROOT/pets/train/ant/0.png is no folder: name a folder in data_root (ROOT);",
+        ),
+        ({"path": "pets/train/"}, "ROOT/pets/train is a part of a data set: name the folder that it is in, 'pets'"),
+        (
+            {"path": "."},
+            "has no folder train/: it needs the folders train/ and test/, each with a folder of images per",
+        ),
+        (
+            {"path": "half"},
+            "ROOT/half has no folder test/: it needs the folders train/ and test/, each with a folder of",
+        ),
+        ({"path": "flat"}, "ROOT/flat/train: must hold one folder of images per class, and has no folder"),
+        ({"path": "empty"}, "ROOT/empty/test: must hold one folder of images per class (ant/ has none: .jpg, .jpeg, "),
+        (
+            {"path": "other"},
+            "ROOT/other: train and test must have the same class folders; only in one of them: bee, cat",
+        ),
+        ({"validation": 18}, "ROOT/pets: validation 18 takes 18 of the 18 images in train/: set a number below that"),
+        ({"validation": 5000}, "ROOT/pets: validation 5000 takes 5000 of the 18 images in train/"),
+        ({"validation": 0.001}, "ROOT/pets: validation 0.001 takes 0 of the 18 images in train/"),
+        ({"validation": 0.999}, "ROOT/pets: validation 0.999 takes 18 of the 18 images in train/"),
+    ],
+)
+def test_what_is_not_there_is_found_before_jobs_start(options: dict[str, Any], message: str, root: Path) -> None:
+    for folder in ("half/train/ant", "flat/train", "flat/test", "empty/train/ant", "empty/test/ant", "other/test"):
+        (root / folder).mkdir(parents=True)
+    shutil.copy(root / "pets/train/ant/0.png", root / "empty/train/ant/0.PNG")
+    shutil.copytree(root / "pets/train", root / "other/train")
+    shutil.copytree(root / "pets/test/ant", root / "other/test/ant")
+    names = {"ROOT": str(root), "NAME": root.name}
+    for name, value in names.items():
+        options = {key: text.replace(name, value) if isinstance(text, str) else text for key, text in options.items()}
+        message = message.replace(name, value)
+    with pytest.raises(DataError) as caught:
+        look(str(root), **{"path": "pets", "size": SIZE, "validation": 6, **options})
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("validation", [1, 17, 0.1, 0.5, 0.9])
+def test_what_can_be_read_passes_the_look(validation: int | float, root: Path) -> None:
+    (root / "pets/train/ant/deep").mkdir()
+    for path in (root / "pets/train/ant").glob("*.*"):
+        path.rename(path.parent / "deep" / path.name)
+    look(str(root), "./pets/", validation)
+    assert image_folder(str(root), "pets", SIZE, validation=validation).classes == 3
 
 
 @pytest.mark.parametrize("stream", [False, True])

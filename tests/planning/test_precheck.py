@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lth_core.__main__ import main
 from lth_core.planning.plan import Plan
 from lth_core.planning.precheck import complaint, questions
 from tests.support.example_plan import plan_of  # noqa: F401 (a fixture)
+from tests.support.project import MINIATURE
 from tests.support.you2020_results import config, study
 
 
@@ -74,6 +77,26 @@ def test_a_method_that_a_study_derives_is_named_as_the_task_and_method_of_the_co
     assert asked["configured"] == []
     assert set(asked["derived"]) == set(asked["methods"]) and "channels-drawn-at-60" in asked["derived"]
     assert set(asked["derived"].values()) == {"studies.you2020.tasks.mini: methods.channels"}
+
+
+def test_data_that_are_not_there_are_named_where_their_file_is_to_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    images = "{name: image-folder, path: data/pets, size: 8}"
+    config = MINIATURE.replace("dataset: digits", "dataset: pets") + f"datasets: {{pets: {{source: {images}}}}}\n"
+    Path("config.yaml").write_text(config)
+    assert main(["check"]) == 1
+    missing = (
+        "datasets.pets.source: data/data/pets is not there: paths are relative to data_root (data), so write 'pets'"
+    )
+    assert capsys.readouterr().err == f"{missing}\n"
+    plan, file = Plan.read(["config.yaml"]), Path("results/data/pets.safetensors")
+    file.parent.mkdir(parents=True)
+    file.touch()
+    nothing = [sys.executable, "-c", ""]
+    assert complaint(plan, ["mini"], (), nothing) is None
+    assert complaint(plan, ["mini"], [str(file)], nothing) == f"error: {missing}"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +15,17 @@ from pydantic import AfterValidator, PositiveInt
 
 from lth_core.data.files import Files, StreamedSplits, dark_note, decode_all
 from lth_core.data.splits import SPLITS, DataError, Images, Splits, hold_out
-from lth_core.data.trees import EXTENSIONS, Tree, below_root, class_folders, files_below, read_tree
+from lth_core.data.trees import (
+    EXTENSIONS,
+    Tree,
+    below_root,
+    check_class,
+    class_folders,
+    files_below,
+    images_below,
+    read_tree,
+    visible_classes,
+)
 from lth_core.metrics import counted
 from lth_core.randomness import random_generator
 from lth_core.registry import dataset
@@ -52,7 +63,47 @@ def known_of_folder(
     return {"input_shape": (1 if grey else 3, size, size), "streamed": stream}
 
 
-@dataset("image-folder", watched=watched_files, known=known_of_folder)
+def look(root: str, path: str, validation: int | float = 5000, **_: Any) -> None:
+    """Look for what `image_folder` is about to read, without listing all images. Raises DataError as it does."""
+    folder = os.path.join(root, os.path.normpath(path))
+    _check_folders(folder, root, path)
+    classes = {part: visible_classes(folder, part) for part in PARTS}
+    for part, names in classes.items():
+        for name in names:
+            check_class(folder, os.path.join(folder, part, name))
+    _check_classes(folder, *classes.values())
+    enough = validation + 1 if isinstance(validation, int) else math.ceil(1 / min(validation, 1 - validation))
+    train = (image for name in classes["train"] for image in images_below(folder, os.path.join(folder, "train", name)))
+    if (count := sum(1 for _ in islice(train, enough))) < enough:
+        _held_out(folder, validation, count)
+
+
+def _check_folders(folder: str, root: str, path: str) -> None:
+    """Check that a data set has its parts. Raises DataError, with the folder that may be meant instead."""
+    if not os.path.isdir(folder):
+        problem = "is no folder" if os.path.exists(folder) else "is not there"
+        advice = _written_from_elsewhere(root, path) or f"name a folder in data_root ({root}); {NEEDED}"
+        raise DataError(f"{folder} {problem}: {advice}")
+    lacking = [part for part in PARTS if not os.path.isdir(os.path.join(folder, part))]
+    if lacking and os.path.basename(folder) in PARTS:
+        parent = os.path.dirname(os.path.normpath(path))
+        raise DataError(f"{folder} is a part of a data set: name the folder that it is in, '{parent}'")
+    if lacking:
+        raise DataError(f"{folder} has no folder {lacking[0]}/: {NEEDED}")
+
+
+NEEDED = "it needs the folders train/ and test/, each with a folder of images per class"
+
+
+def _written_from_elsewhere(root: str, path: str) -> str | None:
+    """Advise on a path that was written from the working folder, or from the one that data_root is in."""
+    for top in (root, os.path.basename(os.path.normpath(root))):
+        if Path(path).is_relative_to(top):
+            return f"paths are relative to data_root ({root}), so write '{Path(path).relative_to(top)}'"
+    return None
+
+
+@dataset("image-folder", watched=watched_files, known=known_of_folder, look=look)
 def image_folder(
     root: str,
     path: Annotated[str, AfterValidator(below_root)],
@@ -76,19 +127,10 @@ def image_folder(
     folder = str(Path(root, path))
     trees = [read_tree(folder, part) for part in PARTS]
     classes, test_classes = (tree.classes for tree in trees)
-    if classes != test_classes:
-        differing = ", ".join(sorted(set(classes) ^ set(test_classes)))
-        raise DataError(f"{folder}: train and test must have the same class folders; only in one of them: {differing}")
+    _check_classes(folder, classes, test_classes)
     train, test = (Files(tree.names, np.array(tree.labels, dtype=np.int64)) for tree in trees)
     total = len(train.names) + len(test.names)
-    count = validation
-    if isinstance(count, float):
-        count = round(count * len(train.names)) if math.isfinite(count) else 0
-    if not 0 < count < len(train.names):
-        raise DataError(
-            f"{folder}: validation {validation} takes {count} of the {counted(len(train.names), 'images')} in train/: "
-            "set a number below that, or a fraction between 0 and 1"
-        )
+    count = _held_out(folder, validation, len(train.names))
     kept, held = hold_out(train.labels, count, random_generator(0, "split", "image-folder"), stratified=True)
     source = f"{Path(folder).resolve().name}: {total:,} {size}x{size} images" + _left_out(folder, trees)
     streamed = StreamedSplits(
@@ -102,6 +144,25 @@ def image_folder(
     decoded = [Images(decode_all(folder, part.names, size, resize, grey), part.labels) for part in parts]
     source += dark_note(folder, [part.images for part in decoded])
     return Splits(*decoded, classes=len(classes), source=source)
+
+
+def _check_classes(folder: str, train: Sequence[str], test: Sequence[str]) -> None:
+    if train != test:
+        differing = ", ".join(sorted(set(train) ^ set(test)))
+        raise DataError(f"{folder}: train and test must have the same class folders; only in one of them: {differing}")
+
+
+def _held_out(folder: str, validation: int | float, images: int) -> int:
+    """Return how many of the training images are held out. Raises DataError for none, or all of them."""
+    count = validation
+    if isinstance(count, float):
+        count = round(count * images) if math.isfinite(count) else 0
+    if not 0 < count < images:
+        raise DataError(
+            f"{folder}: validation {validation} takes {count} of the {counted(images, 'images')} in train/: "
+            "set a number below that, or a fraction between 0 and 1"
+        )
+    return count
 
 
 def _left_out(folder: str, trees: Iterable[Tree]) -> str:
