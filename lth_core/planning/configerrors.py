@@ -96,6 +96,9 @@ def explain(error: ValidationError, model: type[BaseModel] | None = None, root: 
             message = _message(detail)
         if location and location[-1] == "[key]":
             location = location[:-1]
+        key = message.partition(": ")[0]
+        if key != message and not location and root and key in _keys(model, ()):  # of several options, named by one
+            location, message = (key,), message.removeprefix(f"{key}: ")
         lines.append(at((*root, *location), message))
     return lines
 
@@ -128,6 +131,8 @@ def _one_of(detail: Mapping[str, Any]) -> str:
 
 def _no_map(detail: Mapping[str, Any]) -> str:
     wanted = "a name, or a map with a name" if detail["ctx"]["class_name"] == "Choice" else "a map of keys"
+    if detail["ctx"]["class_name"] in ("Optimizer", "Schedule") and isinstance(detail["input"], str):
+        wanted += f", such as {{name: {_plain(detail['input'])}}}"
     return f"must be {wanted} (got {shown(detail['input'])})"
 
 

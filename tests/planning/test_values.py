@@ -28,7 +28,8 @@ BAD = [
     ("branches: {reinit: {draw: 2}}", "branches.reinit.draw: unknown key; did you mean 'draws'?"),
     (METHOD % "rewind: {steps: 3}", "methods.imp.rewind.steps: unknown key; did you mean 'step'?"),
     (METHOD % "rewind: {xyz: 3}", "methods.imp.rewind.xyz: unknown key (known: policy, step)"),
-    (OPTIMIZER % "lr: 0.1", "tasks.digits-lenet.train.optimizer.lr: unknown key (known: betas, epsilon, learning_rate, momentum, name, nesterov, smoothing, weight_decay)"),
+    (OPTIMIZER % "lr: 0.1", "tasks.digits-lenet.train.optimizer.lr: unknown key; did you mean 'learning_rate'?"),
+    (OPTIMIZER % "rho: 0.1", "tasks.digits-lenet.train.optimizer.rho: unknown key (known: betas, epsilon, learning_rate, momentum, name, nesterov, smoothing, weight_decay)"),
     (TASK % "no: 3", "tasks.digits-lenet.no: unknown key (known: cohorts, dataset, initialization, model, nodes, objective, processes, train)"),
     # wrong types
     (TRAIN % "steps: many", "tasks.digits-lenet.train.steps: must be a whole number (got 'many')"),
@@ -41,6 +42,11 @@ BAD = [
     (METHOD % "exclude: output", "methods.imp.exclude: must be a list (got 'output')"),
     (METHOD % "criterion: [magnitude]", "methods.imp.criterion: must be a name, or a map with a name (got a list)"),
     ("tasks: [digits-lenet]", "tasks: must be a map of keys (got a list)"),
+    (TASK % "train: {schedule: cosine}", "tasks.digits-lenet.train.schedule: must be a map of keys, such as {name: cosine} (got 'cosine')"),
+    (
+        "studies: {linear-mode-connectivity: {tasks: {digits-lenet: imp}, steps: [0, 5], rewind_steps: [7]}}",
+        "studies.linear-mode-connectivity.rewind_steps: 7 must be one of `steps` [0, 5]",
+    ),
     ("tasks: {digits-lenet: digits}", "tasks.digits-lenet: must be a map of keys (got 'digits')"),
     ("studies: {toy: [digits-lenet]}", "studies.toy: must be a map of keys (got a list)"),
     ("plugins: my_plugin", "plugins: must be a list (got 'my_plugin')"),

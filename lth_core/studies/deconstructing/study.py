@@ -116,11 +116,12 @@ class Design(Study):
     def methods(self, config: Config) -> dict[str, Method]:
         """Derive the tasks' methods with other criteria and other actions.
 
-        Raises ValueError for methods that start from trained weights, have a treatment or make masks at other moments.
+        Raises ValueError for methods that start otherwise than from theta_0 or theta_k with the whole schedule, have a
+        treatment or make masks at other moments.
         """
         for base in self.tasks.values():
             if (policy := config.methods[base].rewind.policy) not in ("reset", "rewind"):
-                raise ValueError(f"method '{base}' starts from trained weights (rewind policy '{policy}'): use 'reset'")
+                raise ValueError(f"method '{base}' has rewind policy '{policy}': this study needs 'reset' or 'rewind'")
             odd = next(
                 (name for name in ("prune_at", "during", "search") if getattr(config.methods[base], name) is not None),
                 "",

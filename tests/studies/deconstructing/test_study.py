@@ -72,7 +72,9 @@ def test_without_criteria_there_is_nothing_to_compare():
 def test_methods_that_cannot_be_varied_and_levels_that_are_not_there_are_refused_in_one_line():
     with pytest.raises(ValueError, match=r"^levels: 5 must be at most 4, the number of levels of method 'imp'$"):
         study(levels=[2, 5]).runs(config())
-    with pytest.raises(ValueError, match=r"^method 'imp' starts from trained weights \(rewind policy 'lr-rewind'\)"):
+    with pytest.raises(
+        ValueError, match=r"^method 'imp' has rewind policy 'lr-rewind': this study needs 'reset' or 'rewind'$"
+    ):
         study().methods(config(rewind=Rewind(policy="lr-rewind")))
     with pytest.raises(ValueError, match=r"^method 'imp' has a treatment: name a method without one"):
         study().methods(config(treatment="constant"))
