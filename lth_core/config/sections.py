@@ -42,17 +42,24 @@ def _plain_folder(path: str) -> str:
 
     A folder below the working directory is relative to it.
     """
+    if path != path.strip():
+        raise ValueError(f"'{path}' begins or ends with a blank: remove it")
     expanded = os.path.expanduser(path)
     if expanded.startswith("~"):
         raise ValueError(f"'{path}' names no user of this machine: give the folder itself")
-    plain = PurePath(expanded)
+    plain = PurePath(os.path.normpath(expanded))
     below = [here for here in (os.getcwd(), os.path.realpath(os.getcwd())) if plain.is_relative_to(here)]
     return str(plain.relative_to(below[0]) if below else plain)
 
 
+def mixed(path: str) -> str:
+    """Say why files cannot be computed into a folder that has others."""
+    return f"'{path}' would mix what is computed with other files: name a folder in it"
+
+
 def _with_name(path: str) -> str:
-    if not PurePath(path).name:
-        raise ValueError(f"'{path}' would mix what is computed with other files: name a folder in it")
+    if PurePath(path).name in ("", ".."):
+        raise ValueError(mixed(path))
     return path
 
 

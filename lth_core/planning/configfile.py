@@ -22,6 +22,7 @@ import yaml
 from pydantic import ValidationError
 
 from lth_core.config import Config
+from lth_core.config.sections import mixed
 from lth_core.planning import catalogue, crosscheck
 from lth_core.planning.configerrors import ConfigError, Location, at, dotted, explain, shown
 from lth_core.planning.references import references
@@ -106,12 +107,14 @@ def _load(paths: Sequence[str | Path], overrides: Mapping[str, Any] | None = Non
 
 
 def _folders(config: Config) -> list[str]:
-    """One line per folder that cannot be there, because something else has its name."""
+    """One line per folder that cannot be there: something else has its name, or it holds all that the user has."""
     problems = []
     for key in ("results", "reports", "data_root"):
         path = Path(getattr(config, key))
         blocking = [str(part) for part in (path, *path.parents) if os.path.lexists(part) and not part.is_dir()]
         problems += [at((key,), f"'{part}' is no folder: name another, or remove it") for part in blocking[:1]]
+        if key != "data_root" and path.resolve() in (Path.home().resolve(), Path.cwd(), *Path.cwd().parents):
+            problems.append(at((key,), mixed(str(path))))
     return problems
 
 

@@ -300,6 +300,7 @@ def test_a_folder_is_one_folder_however_it_is_written(key: str, monkeypatch: pyt
         "./mine//here/": "mine/here",
         "~/here/": "/home/me/here",
         "../here/.": "../here",
+        "mine/../here": "here",
         f"{Path.cwd()}/mine/here": "mine/here",
         f"{Path.cwd()}-not/here": f"{Path.cwd()}-not/here",
     }
@@ -307,6 +308,20 @@ def test_a_folder_is_one_folder_however_it_is_written(key: str, monkeypatch: pyt
         file = Path(f"{index}.yaml")
         file.write_text(f"{GOOD}{key}: {written}\n")
         assert getattr(load([file]).config, key) == expected
+
+
+@pytest.mark.parametrize("key", ["results", "reports"])
+def test_a_folder_of_all_that_the_user_has_is_one_line(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = Path.cwd()
+    monkeypatch.setenv("HOME", f"{here}/home")
+    Path("home").mkdir()
+    Path("link").symlink_to(here)
+    Path("below").mkdir()
+    monkeypatch.chdir("below")
+    line = f"{key}: '%s' would mix what is computed with other files: name a folder in it"
+    for written, shown in (("~", f"{here}/home"), ("../home", "../home"), (here, here), ("../link", "../link")):
+        assert errors_of(GOOD, f"{key}: '{written}'") == [line % shown]
+    assert errors_of(GOOD, f"{key}: ~/mine\ndata_root: '~'") == errors_of(GOOD, f"{key}: ../mine") == []
 
 
 @pytest.mark.parametrize("key", ["results", "reports", "data_root"])
