@@ -20,9 +20,9 @@ from typing import Any, TypeVar
 Registered = TypeVar("Registered", bound=Callable[..., Any])
 
 
-def suggestion(name: str, known: Iterable[str]) -> str:
+def suggestion(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     """`"; did you mean 'x'?"` for the nearest known name, or an empty string when nothing is near."""
-    nearest = difflib.get_close_matches(name, sorted(known), n=1)
+    nearest = difflib.get_close_matches(name, sorted(known), n=1, cutoff=cutoff)
     return f"; did you mean '{nearest[0]}'?" if nearest else ""
 
 

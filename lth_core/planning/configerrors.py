@@ -78,7 +78,8 @@ def _near(word: str, known: Iterable[str]) -> str:
     """`"; did you mean 'x'?"` for what other projects call `word`, or for the nearest known name."""
     if word not in OTHER_WORDS:
         return suggestion(word, known)
-    return f"; did you mean '{OTHER_WORDS[word]}'?" if OTHER_WORDS[word] in known else ""
+    meant = OTHER_WORDS[word]
+    return f"; did you mean '{meant}'?" if meant in known else suggestion(word, known, cutoff=0.7)
 
 
 def explain(error: ValidationError, model: type[BaseModel] | None = None, root: Location = ()) -> list[str]:

@@ -257,3 +257,8 @@ def test_unknown_names_are_reported_beside_other_mistakes() -> None:
     assert errors_of(GOOD, "{datasets: 5, tasks: {digits-lenet: {dataset: digit}}}") == [
         "datasets: must be a map of keys (got 5)"
     ]
+
+
+def test_what_is_called_otherwise_in_another_section_suggests_nothing_far_off() -> None:
+    (error,) = errors_of(GOOD, "epochs: 3")
+    assert error.startswith("epochs: unknown key (known: branches, ")  # not "did you mean 'reports'?"
