@@ -67,6 +67,10 @@ class Registry:
         self._facts: dict[str, dict[str, Any]] = {}
 
     def __call__(self, name: str, **facts: Any) -> Callable[[Registered], Registered]:
+        if not isinstance(name, str) or not name:
+            mine = getattr(name, "__name__", "my").strip("<>").replace("_", "-")
+            raise ValueError(f'write @{self.noun.replace(" ", "")}("{mine}"), with the name that configs use')
+
         def register(function: Registered) -> Registered:
             known = self._functions.get(name)
             if known is not None and (known.__module__, known.__qualname__) != (
@@ -116,11 +120,16 @@ class Registry:
     def reads(self, name: str, options: Mapping[str, Any]) -> list[str]:
         """The files, besides data sets, that the function reads with these options: said at registration (`reads`).
 
-        That is a list of paths, or a function of the options that returns one.
+        That is a list of paths, or a function of the options that returns one. Raises PluginError when it is neither.
         """
-        declared = self.facts(name).get("reads", ())
+        declared, says = self.facts(name).get("reads", ()), f"{self.noun} '{name}': its `reads`"
         if callable(declared):
-            declared: Any = declared(**options)
+            try:
+                declared: Any = declared(**options)
+            except Exception as error:  # a plugin may fail in any way
+                raise PluginError(f"{says} failed{failure(declared, error)}") from error
+        if isinstance(declared, str) or not isinstance(declared, Iterable):
+            raise PluginError(f"{says} must be a list of paths, or return one (got {declared!r:.60})")
         return [str(path) for path in declared]
 
     def options(self, name: str) -> dict[str, inspect.Parameter]:

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from lth_core.config import COHORT_PATTERN, FOLDER_PATTERN, NAME_PATTERN
-from lth_core.registry import suggestion
+from lth_core.registry import failure, suggestion
 
 Location = tuple[str | int, ...]
 OTHER_WORDS = {
@@ -45,6 +45,13 @@ def of_study(name: str, options: Container[str], error: ValueError) -> str:
     key, colon, _ = text.partition(": ")
     names_option = colon and key.partition(".")[0] in options
     return f"studies.{name}.{text}" if names_option else at(("studies", name), text)
+
+
+def of_failed_study(name: str, study: BaseModel, error: Exception) -> str:
+    """Whatever a study cannot work with, which it says by a ValueError, or the line of a plugin in which it failed."""
+    if isinstance(error, ValueError):
+        return of_study(name, type(study).model_fields, error)
+    return at(("studies", name), f"the study failed{failure(type(study), error)}")
 
 
 def dotted(location: Location) -> str:

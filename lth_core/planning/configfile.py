@@ -153,6 +153,9 @@ def _import_plugins(names: Any, folders: Sequence[Path]) -> list[str]:
     sys.path[:0] = [folder for folder in dict.fromkeys(map(str, folders)) if folder not in sys.path]
     problems = []
     for index, name in enumerate(names):
+        if name.endswith(".py") or "/" in name:
+            problems.append(at(("plugins", index), f"'{name}' is a file: write the module's name, {_module_of(name)}"))
+            continue
         try:
             importlib.import_module(name)
         except (Exception, SystemExit) as error:  # a plugin may fail in any way
@@ -161,6 +164,12 @@ def _import_plugins(names: Any, folders: Sequence[Path]) -> list[str]:
                 reason += "; CHANGELOG.md says what has moved"
             problems.append(at(("plugins", index), f"module '{name}' does not import ({reason})"))
     return problems
+
+
+def _module_of(file: str) -> str:
+    """The name of the module in a file: of one that is not below this folder, as if it lay beside the config."""
+    path = Path(os.path.normpath(file)).with_suffix("")
+    return path.name if path.is_absolute() or ".." in path.parts else ".".join(path.parts)
 
 
 # ---------------------------------------------------------------- YAML

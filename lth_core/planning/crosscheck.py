@@ -20,7 +20,7 @@ from lth_core import registry
 from lth_core.config import RESERVED_BRANCH_NAMES, Choice
 from lth_core.planning.configerrors import Location, at, explain, shown, unknown_key
 from lth_core.planning.registrations import misregistered_objective
-from lth_core.registry import Registry, UnknownName
+from lth_core.registry import PluginError, Registry, UnknownName
 from lth_core.studies.base import Study
 
 VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -115,7 +115,10 @@ def _choice(known: Registry, choice: Choice, location: Location) -> list[str]:
 
 def _unread(known: Registry, choice: Choice, location: Location) -> list[str]:
     """The files that the function says it reads, and that are not there."""
-    missing = [path for path in known.reads(choice.name, choice.options) if not os.path.isfile(path)]
+    try:
+        missing = [path for path in known.reads(choice.name, choice.options) if not os.path.isfile(path)]
+    except PluginError as error:
+        return [at(location, str(error))]
     return [at(location, f"{known.noun} '{choice.name}' reads '{path}', which is no file here") for path in missing]
 
 
@@ -165,6 +168,9 @@ def build_studies(data: Mapping[str, Any]) -> tuple[dict[str, Study], list[str]]
             kind: Any = registry.study.get(name)
         except UnknownName as error:
             problems.append(at(("studies", name), str(error)))
+            continue
+        if not (isinstance(kind, type) and issubclass(kind, Study)):
+            problems.append(at(("studies", name), f"'{name}' of {kind.__module__} must be a class that extends Study"))
             continue
         try:
             studies[name] = kind.model_validate_json(json.dumps(options, default=str), strict=True)

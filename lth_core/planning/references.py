@@ -10,7 +10,7 @@ from lth_core import registry
 from lth_core.config import RESERVED_BRANCH_NAMES, Branch, Config, Dataset, Method, Task
 from lth_core.data.facts import known_facts
 from lth_core.data.kinds import IMAGES, OFFERED, kind_of_data
-from lth_core.planning.configerrors import Location, at, of_study
+from lth_core.planning.configerrors import Location, at, of_failed_study
 from lth_core.planning.crosscheck import missing_options, needed_by
 from lth_core.planning.derived import collisions, impossible_methods
 from lth_core.planning.effects import without_effect
@@ -51,8 +51,8 @@ def _expanded(config: Config, studies: Mapping[str, Study]) -> tuple[Config, lis
     for name, study in studies.items():
         try:
             derived_datasets, derived_tasks = study.datasets(config), study.derived_tasks(config)
-        except ValueError as error:
-            problems.append(of_study(name, type(study).model_fields, error))
+        except Exception as error:  # of any type: it may be a plugin's
+            problems.append(of_failed_study(name, study, error))
             continue
         problems += collisions(("datasets",), name, derived_datasets, datasets)
         problems += collisions(("tasks",), name, derived_tasks, tasks)
@@ -68,9 +68,9 @@ def _studies(config: Config, studies: Mapping[str, Study]) -> list[str]:
     for name, study in studies.items():
         try:
             derived_methods, derived_branches = study.methods(config), study.branches(config)
-            runs = study.runs(config)
-        except ValueError as error:
-            problems.append(of_study(name, type(study).model_fields, error))
+            runs, sampled = study.runs(config), study.sampled_runs(config)
+        except Exception as error:  # of any type: it may be a plugin's
+            problems.append(of_failed_study(name, study, error))
             continue
         problems += collisions(("methods",), name, derived_methods, methods)
         problems += collisions(("branches",), name, derived_branches, branches)
@@ -78,7 +78,7 @@ def _studies(config: Config, studies: Mapping[str, Study]) -> list[str]:
         branches |= derived_branches
         impossible = impossible_methods(name, study, derived_methods)
         problems += impossible or _runs(config, name, study, runs, methods, branches)
-        problems += samples(config, {run.task for run in study.sampled_runs(config)})
+        problems += samples(config, {run.task for run in sampled})
     return list(dict.fromkeys(problems))  # of two tasks that exchange tickets, once for both
 
 
