@@ -113,7 +113,8 @@ def _folders(config: Config) -> list[str]:
         path = Path(getattr(config, key))
         blocking = [str(part) for part in (path, *path.parents) if os.path.lexists(part) and not part.is_dir()]
         problems += [at((key,), f"'{part}' is no folder: name another, or remove it") for part in blocking[:1]]
-        if key != "data_root" and path.resolve() in (Path.home().resolve(), Path.cwd(), *Path.cwd().parents):
+        home = Path(os.path.expanduser("~"))  # Path.home() fails in a container whose user has none
+        if key != "data_root" and path.resolve() in (home.resolve(), Path.cwd(), *Path.cwd().parents):
             problems.append(at((key,), mixed(str(path))))
     return problems
 

@@ -324,6 +324,15 @@ def test_a_folder_of_all_that_the_user_has_is_one_line(key: str, monkeypatch: py
     assert errors_of(GOOD, f"{key}: ~/mine\ndata_root: '~'") == errors_of(GOOD, f"{key}: ../mine") == []
 
 
+def test_a_user_without_a_home_has_no_folder_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(number: int) -> None:
+        raise KeyError(number)
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    assert errors_of(GOOD, "results: mine") == []
+
+
 @pytest.mark.parametrize("key", ["results", "reports", "data_root"])
 def test_a_folder_whose_name_is_taken_is_one_line(key: str) -> None:
     Path("taken").write_text("a file")
