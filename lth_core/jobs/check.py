@@ -7,9 +7,9 @@ Input, on standard input as JSON: `modules` to import, and by name the `tasks`: 
 (`exchanged`), the `methods` that prune it, which of them are `configured` and what the config names where a study
 `derived` others from its own, and the tickets that are `treated`. A network must build, turn what its data
 set holds into what its objective reads, be trained as it is written and have the weights that methods name; criteria
-must score weights, with the network if they need it and the data are there; tickets of other tasks must fit; a batch
-must not exceed the training split, and each fold needs a test example. Ends with one line that names the key of the
-config, or says nothing.
+must score weights, with the network if they need it and the data are there; every level must prune some weights;
+tickets of other tasks must fit; a batch must not exceed the training split, and each fold needs a test example. Ends
+with one line that names the key of the config, or says nothing.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from lth_core.jobs.branch import Replicate, check_masks, treat
 from lth_core.jobs.initialize import check_methods, check_model, check_prunable, listed_channels, proof_of, start_from
 from lth_core.jobs.support.command import command, import_modules
 from lth_core.jobs.support.complaints import CheckError, as_configured, attempt
+from lth_core.jobs.support.methods import check_growth, check_levels
 from lth_core.jobs.support.stacking import stack
 from lth_core.jobs.support.trainings import model_factory
 from lth_core.metrics import counted
@@ -41,7 +42,7 @@ from lth_core.models.outputs import check_single_examples
 from lth_core.models.requirements import ModelError
 from lth_core.models.shrinking import consumers_of
 from lth_core.pruning.exclusions import prunable
-from lth_core.pruning.moments import is_probed, starts_dense
+from lth_core.pruning.moments import is_probed
 from lth_core.pruning.prune import full_mask
 from lth_core.pruning.rounds import left_by_level, next_mask
 from lth_core.randomness import kept_torch_generators, random_generator
@@ -160,6 +161,7 @@ def built(
     check_methods(layers, stack([initial]), plain, consumers, without_filters, channels)
     for method, of_method in methods.items():
         check_growth(name, module, layers, method, of_method)
+        check_levels(name, initial, layers, method, of_method)
     return Network(name, settings, factory, initial, other, layers, consumers or {}, channels, data)
 
 
@@ -217,16 +219,6 @@ def check_batch_norm(task: str, module: nn.Module, settings: Task) -> None:
         )
 
 
-def check_growth(task: str, module: nn.Module, layers: Mapping[str, str], name: str, method: Method) -> None:
-    """Check that weights which a method's sparsifier may grow are trained: they grow from 0."""
-    if method.during is None or starts_dense(method):
-        return
-    for layer, kind in prunable(layers, method.exclude).items():
-        if not module.get_parameter(layer).requires_grad:
-            untrained = f"'{layer}' of '{task}', which is not trained, would stay 0: exclude: [{kind}]"
-            raise CheckError(f"methods.{name}.during: '{method.during.name}' grows weights from 0, and {untrained}")
-
-
 def check_criterion(network: Network, name: str, method: Method) -> Tensors:
     """Check that a method's criterion scores the network's weights, and return its first mask.
 
@@ -254,6 +246,10 @@ def check_search(network: Network, name: str, method: Method, configured: bool) 
     """
     if method.search is None:
         return
+    examples, batch = open_data(network.data).size("train") if network.data else None, method.search.train.batch_size
+    if examples and batch and batch > examples:
+        problem = f"{batch} must be at most the {counted(examples, 'training examples')} of task '{network.task}'"
+        raise CheckError(f"methods.{name}.search.train.batch_size: {problem}")
     pruned, chosen = prunable(network.layers, method.exclude), method.search.parametrization
     left = left_by_level(method, pruned, 1, full_mask(network.initial, pruned))
     with kept_torch_generators():

@@ -329,6 +329,13 @@ def test_a_search_that_returns_weights_of_another_shape_is_refused_before_anythi
     assert complaint(search={"parametrization": "edge-popup"}) == ""
 
 
+def test_a_batch_of_a_search_is_no_larger_than_the_data(complaint: Callable[..., str]) -> None:
+    search = {"parametrization": "edge-popup", "train": {"batch_size": 91}}
+    key = "error: methods.imp.search.train.batch_size"
+    assert complaint(search=search) == f"{key}: 91 must be at most the 90 training examples of task 'mini'\n"
+    assert complaint(search=search, data=False) == complaint(search=search | {"train": {"batch_size": 90}}) == ""
+
+
 @pytest.mark.parametrize("name", ["soft-mask", "edge-popup", "sampled-mask", "bernoulli-gates"])
 def test_searches_see_parameters_and_no_buffers_of_batch_norm(complaint: Callable[..., str], name: str) -> None:
     assert complaint(network={"name": "resnet-8", "width": 0.25}, search={"parametrization": name}) == ""
@@ -379,3 +386,43 @@ def test_a_network_without_weights_to_prune_is_named_and_no_exclusion(complaint:
         "error: tasks.mini.model: its network has no weights that method 'imp' could prune: no convolution or linear "
         "layer is trained, and no module declares other weights `prunable`\n"
     )
+
+
+LEVELS = "error: methods.imp.levels: level "
+
+
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [
+        ({"rate": 0.5, "levels": 60}, f"{LEVELS}15 prunes no weight of task 'mini' any more: set levels: 14"),
+        (
+            {"rate": 0.9, "levels": 9, "scope": "global"},
+            f"{LEVELS}5 does not keep one weight of each of the 3 layers of",
+        ),
+        (
+            {"rate": 0.99, "levels": 10},
+            f"{LEVELS}2 does not keep one weight of 'fc3.weight' of task 'mini': set levels: 1",
+        ),
+        ({"rate": 0.99, "levels": 10, "iterative": False}, f"{LEVELS}2 does not keep one weight of 'fc3.weight'"),
+        ({"rate": 1e-9, "levels": 3}, "error: methods.imp.rate: level 1 prunes no weight of task 'mini': set a higher"),
+        ({"rate": 1e-9, "levels": 3, "iterative": False}, "error: methods.imp.rate: level 1 prunes no weight of task"),
+        ({"rate": 0.9999, "levels": 1}, "error: methods.imp.rate: level 1 does not keep one weight of 'fc3.weight' of"),
+        ({"rate": 1e-9, "levels": 2, "allocation": "uniform"}, "error: methods.imp.rate: level 1 prunes no weight of"),
+        (
+            {"rate": 0.5, "levels": 60, "granularity": "block", "block": {"height": 4, "width": 4}},
+            f"{LEVELS}11 prunes no block of task 'mini' any more: set levels: 10",
+        ),
+    ],
+)
+def test_a_level_that_prunes_or_keeps_nothing_is_one_line(
+    complaint: Callable[..., str], method: dict[str, Any], said: str
+) -> None:
+    line = complaint(**method)
+    assert line.startswith(said) and line.count("\n") == 1
+
+
+def test_layers_that_no_longer_fall_while_others_do_are_no_mistake(complaint: Callable[..., str]) -> None:
+    tiny = {"name": "lenet", "hidden": [8, 2]}  # the output layer has 6 weights
+    assert complaint(network=tiny, rate=0.2, levels=10) == ""
+    assert complaint(rate=0.5, levels=14) == complaint(rate=0.9, levels=4, scope="global") == ""
+    assert complaint(rate=0.001, rate_by_kind={"output": 0.0001}, levels=3) == ""
