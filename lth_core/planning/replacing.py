@@ -14,7 +14,7 @@ MEANS = "means something else in config '{}', whose files of it in {}/ this run 
 MEANS += "name here, or other `results`"
 
 
-def replaced(name: str, own: Mapping[str, Any], tasks: Iterable[str], results: str) -> list[str]:
+def replaced(name: str, settings: Mapping[str, Any], tasks: Iterable[str], results: str) -> list[str]:
     """Name, one line each, what another config with tables in this folder means otherwise by the same name.
 
     Trainings lie under the names of task, cohort and method: configs share what they mean alike, and each makes anew
@@ -22,20 +22,20 @@ def replaced(name: str, own: Mapping[str, Any], tasks: Iterable[str], results: s
 
     Args:
         name: of the config.
-        own: its settings, as specs have them.
+        settings: those of the config, as specs have them.
         tasks: those of which this run makes something.
         results: the folder.
     """
     lines = {}
-    for other, settings in sorted(_with_tables(results).items()):
+    for other, theirs in sorted(_with_tables(results).items()):
         if other == name:
             continue
-        shared = [task for task in tasks if _cohorts(own, task) & _cohorts(settings, task)]
+        shared = [task for task in tasks if _cohorts(settings, task) & _cohorts(theirs, task)]
         entries = [("tasks", task) for task in shared]
-        entries += [("datasets", own["tasks"][task]["dataset"]) for task in shared]
-        entries += [("methods", method) for method in own.get("methods", {}) if shared]
+        entries += [("datasets", settings["tasks"][task]["dataset"]) for task in shared]
+        entries += [("methods", method) for method in settings.get("methods", {}) if shared]
         for section, entry in entries:
-            mine, its = (_meaning(one.get(section, {}).get(entry)) for one in (own, settings))
+            mine, its = (_meaning(one.get(section, {}).get(entry)) for one in (settings, theirs))
             if mine and its and mine != its:
                 lines[at((section, entry), MEANS.format(other, results))] = None
     return list(lines)
