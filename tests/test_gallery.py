@@ -218,14 +218,9 @@ CLAIMED = re.compile(
     r"\| \d+(?P<unmeasured> and \d+ unmeasured)? \| . (?P<verdict>\w+)(;.*)? \|"
 )
 """A claim in a row of a page, with its interval."""
-OLD = pytest.mark.xfail(strict=True, reason="made before ends of intervals were never printed as the margin")
-PAGES = [
-    pytest.param(page, id=page.stem, marks=[OLD] * (page.stem == "config-everything"))
-    for page in sorted(gallery_pages.FOLDER.glob("*.md"))
-]
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", sorted(gallery_pages.FOLDER.glob("*.md")), ids=lambda page: page.stem)
 def test_a_reader_can_follow_every_verdict(page: Path) -> None:
     """The printed interval and margin decide as the verdict says, or the row says why the claim stays open."""
     claims = [match for line in page.read_text().splitlines() if (match := CLAIMED.fullmatch(line))]
