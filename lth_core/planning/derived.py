@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
 from lth_core.config import Method
-from lth_core.planning.configerrors import Location, at, explain
+from lth_core.planning.configerrors import Location, at, dotted, explain
 from lth_core.studies.base import Study
 
 
@@ -19,6 +19,22 @@ def collisions(section: Location, name: str, derived: Mapping[str, Any], known: 
         for key, value in derived.items()
         if known.get(key, value) != value
     ]
+
+
+def at_their_studies(problems: Iterable[str], deriving: Mapping[Location, str]) -> list[str]:
+    """Say of problems with tasks and data sets that studies derive which study that is: no key of the config has them.
+
+    `deriving`: section and name -> study.
+    """
+    nouns, lines = {"tasks": "task", "datasets": "data set"}, []
+    for problem in problems:
+        for (section, entry), study in deriving.items():
+            key = f"{dotted((section, entry))}."
+            if problem.startswith(key):
+                its = f"derives {nouns[str(section)]} '{entry}', whose {problem.removeprefix(key)}"
+                problem = at(("studies", study), its)
+        lines.append(problem)
+    return lines
 
 
 def impossible_methods(name: str, study: Study, derived: Mapping[str, Method]) -> list[str]:

@@ -12,7 +12,7 @@ from lth_core.data.facts import known_facts
 from lth_core.data.kinds import IMAGES, OFFERED, kind_of_data
 from lth_core.planning.configerrors import Location, at, of_failed_study
 from lth_core.planning.crosscheck import missing_options, needed_by
-from lth_core.planning.derived import collisions, impossible_methods
+from lth_core.planning.derived import at_their_studies, collisions, impossible_methods
 from lth_core.planning.effects import without_effect
 from lth_core.planning.exchange import misfit
 from lth_core.planning.judges import judges, samples
@@ -37,17 +37,19 @@ def references(config: Config, studies: Mapping[str, Study]) -> list[str]:
         problems += unknown
         if not unknown:
             usable[name] = study
-    expanded, more = _expanded(config, usable)
+    expanded, more, deriving = _expanded(config, usable)
     derived = expanded.tasks.keys() - config.tasks.keys()  # from wrong tasks come wrong ones, of which nothing is said
-    problems += more + (_datasets(expanded, config.tasks) or _datasets(expanded, sorted(derived)))
+    problems += more + (
+        _datasets(expanded, config.tasks) or at_their_studies(_datasets(expanded, sorted(derived)), deriving)
+    )
     problems = problems or judges(config) or starts(expanded, config.tasks)  # which look at the data
     problems = problems or starts(expanded, sorted(derived))
     return problems or _studies(expanded, usable)
 
 
-def _expanded(config: Config, studies: Mapping[str, Study]) -> tuple[Config, list[str]]:
-    """The config with the data sets and tasks that studies derive, and what is wrong with these."""
-    problems, tasks, datasets = [], dict(config.tasks), dict(config.datasets)
+def _expanded(config: Config, studies: Mapping[str, Study]) -> tuple[Config, list[str], dict[Location, str]]:
+    """The config with the data sets and tasks that studies derive, what is wrong with these, and who derives them."""
+    problems, tasks, datasets, deriving = [], dict(config.tasks), dict(config.datasets), {}
     for name, study in studies.items():
         try:
             derived_datasets, derived_tasks = study.datasets(config), study.derived_tasks(config)
@@ -56,9 +58,11 @@ def _expanded(config: Config, studies: Mapping[str, Study]) -> tuple[Config, lis
             continue
         problems += collisions(("datasets",), name, derived_datasets, datasets)
         problems += collisions(("tasks",), name, derived_tasks, tasks)
+        deriving |= {("datasets", key): name for key in derived_datasets.keys() - datasets.keys()}
+        deriving |= {("tasks", key): name for key in derived_tasks.keys() - tasks.keys()}
         datasets |= derived_datasets
         tasks |= derived_tasks
-    return config.model_copy(update={"datasets": datasets, "tasks": tasks}), problems
+    return config.model_copy(update={"datasets": datasets, "tasks": tasks}), problems, deriving
 
 
 def _studies(config: Config, studies: Mapping[str, Study]) -> list[str]:

@@ -41,9 +41,7 @@ def export_onnx(module: nn.Module, input_shape: Sequence[int], path: str | Path)
     if not isinstance(module, nn.Module):
         raise TicketError(f"export_onnx takes a module, as load_module returns one, not a {type(module).__name__}")
     if not isinstance(input_shape, Sequence):
-        raise TicketError(
-            f"input_shape is that of one example, such as ({input_shape},), not {input_shape}"
-        )
+        raise TicketError(f"input_shape is that of one example, such as ({input_shape},), not {input_shape}")
     if missing := [package for package in ONNX_PACKAGES if find_spec(package) is None]:
         raise TicketError(f"export to ONNX needs packages that are not installed: pip install {' '.join(missing)}")
     try:

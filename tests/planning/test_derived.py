@@ -36,3 +36,10 @@ def test_a_derived_method_that_cannot_be_is_one_line(study: str, derived: str, r
 
 def test_a_study_without_that_variant_has_the_method() -> None:
     assert errors(LEARNED, "frankle2019: {tasks: {digits-lenet: imp}, continued: false}") == []
+
+
+def test_a_derived_task_that_cannot_be_names_its_study_and_no_key_that_the_config_does_not_have() -> None:
+    whose = "train.batch_size: 60 is more than the 5 training examples of 'digits-known'"
+    options = "tasks: {digits-lenet: imp}, rewind_step: 50, levels: [1], fraction: 0.004"
+    expected = [f"studies.warm-start: derives task 'digits-lenet-known', whose {whose}"]
+    assert errors("levels: 1", f"warm-start: {{{options}}}") == expected
