@@ -10,9 +10,6 @@ from typing import Any
 
 from lth_core.planning.configerrors import at
 
-MEANS = "means something else in config '{}', whose files of it in {}/ this run replaces; to keep both, choose another "
-MEANS += "name here, or other `results`"
-
 
 def replaced(name: str, settings: Mapping[str, Any], tasks: Iterable[str], results: str) -> list[str]:
     """Name, one line each, what another config with tables in this folder means otherwise by the same name.
@@ -37,7 +34,12 @@ def replaced(name: str, settings: Mapping[str, Any], tasks: Iterable[str], resul
         for section, entry in entries:
             mine, its = (_meaning(one.get(section, {}).get(entry)) for one in (settings, theirs))
             if mine and its and mine != its:
-                lines[at((section, entry), MEANS.format(other, results))] = None
+                replaces = (
+                    f"means something else in config '{other}', whose files of it in {results}/ this run replaces"
+                )
+                lines[
+                    at((section, entry), f"{replaces}; to keep both, choose another name here, or other `results`")
+                ] = None
     return list(lines)
 
 

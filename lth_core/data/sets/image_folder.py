@@ -63,6 +63,10 @@ def known_of_folder(
     return {"input_shape": (1 if grey else 3, size, size), "streamed": stream}
 
 
+NEEDED = "it needs the folders train/ and test/, each with a folder of images per class"
+"""What a data set needs, for messages."""
+
+
 def look(root: str, path: str, validation: int | float = 5000, **_: Any) -> None:
     """Look for what `image_folder` is about to read, without listing all images. Raises DataError as it does."""
     folder = os.path.join(root, os.path.normpath(path))
@@ -90,9 +94,6 @@ def _check_folders(folder: str, root: str, path: str) -> None:
         raise DataError(f"{folder} is a part of a data set: name the folder that it is in, '{parent}'")
     if lacking:
         raise DataError(f"{folder} has no folder {lacking[0]}/: {NEEDED}")
-
-
-NEEDED = "it needs the folders train/ and test/, each with a folder of images per class"
 
 
 def _written_from_elsewhere(root: str, path: str) -> str | None:

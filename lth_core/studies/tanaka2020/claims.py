@@ -112,8 +112,8 @@ class TaskClaims(TaskSheet):
 
     def note_each(self, means: Mapping[int, float]) -> None:
         """Let the last claim, a mean over densities, name the effect at each: one density can decide it."""
-        named = [f"{number(mean, 1)} {self.with_densities([level])}" for level, mean in means.items()]
-        each = ", ".join(text.removesuffix(" of the weights") for text in named)
+        densities = {level: self.with_densities([level]).removesuffix(" of the weights") for level in means}
+        each = ", ".join(f"{number(mean, 1)} {densities[level]}" for level, mean in means.items())
         self.sheet.claims[-1] = remarked(self.sheet.claims[-1], f"The effects are {each}.")
 
     # ------------------------------------------------------------ claims without training
