@@ -15,10 +15,11 @@ import pytest
 from tests.support.project import heed_interrupts
 
 ROOT = Path(__file__).parents[2]
+# Popen returns when the child is `sleep`; a Python would still be starting, and says more when interrupted then.
 RUN = """
-import subprocess, sys, threading
+import subprocess, threading
 from lth_core.runtime.interruption import stop_when_told
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+child = subprocess.Popen(["sleep", "60"])
 stop_when_told()
 try:
     print(child.pid, flush=True)
