@@ -29,17 +29,17 @@ def check(files: Sequence[str]) -> int:
     """Print what is wrong with config files, merged, or with the networks that they name; returns 1 if anything is."""
     from lth_core.planning.configfile import ConfigError
     from lth_core.planning.plan import Plan
-    from lth_core.planning.precheck import complaint, everything
+    from lth_core.planning.precheck import complaints, everything
 
     try:
         plan = Plan.read(files or [configured_here() or workflow_folder() / DEFAULT])
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 1
-    problem = complaint(plan, [*plan.config.tasks], everything(plan))
-    if problem:
-        print(problem.removeprefix("error: "), file=sys.stderr)
-    return int(problem is not None)
+    problems = complaints(plan, [*plan.config.tasks], everything(plan))
+    for line in problems:
+        print(line, file=sys.stderr)
+    return int(bool(problems))
 
 
 def run(files: Sequence[str], options: Sequence[str] = ()) -> int:

@@ -21,21 +21,23 @@ from lth_core.storage.paths import data_file, initial_file
 CHECK = (sys.executable, "-m", "lth_core.jobs.check")
 
 
-def complaint(plan: Plan, tasks: Collection[str], made: Collection[str], command: Sequence[str] = CHECK) -> str | None:
-    """Ask, and return the line that says what cannot work or that the check itself failed, or None; see `questions`."""
+def complaints(plan: Plan, tasks: Collection[str], made: Collection[str], command: Sequence[str] = CHECK) -> list[str]:
+    """Ask, and return the lines that say what cannot work, or one that the check itself failed; see `questions`."""
     if missing := _missing_data(plan, tasks, made):
-        return f"error: {missing}"
+        return missing
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     asked = questions(plan, tasks, made)
     done = subprocess.run(command, input=asked, env=environment, capture_output=True, text=True, check=False)
     if not done.returncode:
-        return None
-    *_, last = ["", *filter(str.strip, done.stderr.splitlines())]
-    return last if last.startswith("error: ") else f"error: {_failure(done.returncode, last.strip())}"
+        return []
+    *_, last = said = ["", *filter(str.strip, done.stderr.splitlines())]
+    mistakes = [line.removeprefix("error: ") for line in said if line.startswith("error: ")]
+    return mistakes or [_failure(done.returncode, last.strip())]
 
 
-def _missing_data(plan: Plan, tasks: Collection[str], made: Collection[str]) -> str | None:
+def _missing_data(plan: Plan, tasks: Collection[str], made: Collection[str]) -> list[str]:
     """Look for what data files are about to be made from, where a data set says how to (`look`)."""
+    missing = []
     for name in dict.fromkeys(plan.config.tasks[task].dataset for task in tasks):
         source, path = plan.config.dataset(name).source, data_file(plan.config.results, name)
         look = registry.dataset.facts(source.name).get("look")
@@ -43,8 +45,8 @@ def _missing_data(plan: Plan, tasks: Collection[str], made: Collection[str]) -> 
             try:
                 look(plan.config.data_root, **source.options)
             except DataError as error:
-                return at(("datasets", name, "source"), str(error))
-    return None
+                missing.append(at(("datasets", name, "source"), str(error)))
+    return missing
 
 
 def _failure(status: int, said: str) -> str:

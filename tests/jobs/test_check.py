@@ -112,6 +112,7 @@ def complaint(data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
         other: dict | None = None,
         configured: Sequence[str] = ("imp",),
         derived: dict[str, str] | None = None,
+        others: dict[str, dict] | None = None,
         **method: Any,
     ) -> str:
         task = {
@@ -123,7 +124,11 @@ def complaint(data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
             "initialization": {"batchnorm": batchnorm},
         }
         asked = {"task": task, "data": str(data_file) if data else None, "facts": facts or ({} if data else FACTS)}
-        asked |= {"proved": ["0-0"], "methods": {"imp": {"rate": 0.2, "levels": 1} | method}, "treated": treated}
+        asked |= {
+            "proved": ["0-0"],
+            "methods": {"imp": {"rate": 0.2, "levels": 1} | method} | (others or {}),
+            "treated": treated,
+        }
         asked |= {"configured": configured, "derived": derived or {}}
         if other:
             exchanged = {"name": "other", "key": "branches.b.source", "data": None, "facts": FACTS}
@@ -364,6 +369,27 @@ def test_errors_of_derived_methods_name_what_the_config_has(complaint: Callable[
     key = "studies.you2020.tasks.mini: methods.channels"
     said = complaint(**of_channels, configured=(), derived={"imp": key})
     assert said.startswith(f"error: {key}.criterion: 'batch-norm-scale' cannot score the weights of 'mini'")
+
+
+def test_all_mistakes_are_told_at_once(complaint: Callable[..., str]) -> None:
+    """Also of methods; what cannot be looked at because of one, as tickets of a method without masks, is not."""
+    wrong = {"rate": 0.5, "levels": 60}
+    asked = {"batch_size": 91, "penalty": 1e-4, "treated": [ticket("raises"), ticket("raises", "other")]}
+    said = complaint(**asked, criterion="no", others={"other": wrong}, configured=("imp", "other")).splitlines()
+    assert [line.partition(" (")[0].partition(": 'no")[0] for line in said] == [
+        "error: tasks.mini.train.batch_size: 91 must be at most the 90 training examples",
+        "error: tasks.mini.train.penalty: this network has no scales of batch norm to penalize: remove penalty",
+        "error: methods.imp.criterion",
+        "error: methods.other.levels: level 15 prunes no weight of task 'mini' any more: set levels: 14",
+    ]
+
+
+def test_what_is_wrong_with_a_method_is_not_repeated_of_those_that_studies_derive(complaint) -> None:
+    wrong, derived = {"rate": 0.5, "levels": 60}, {"imp-at-30": "studies.s.tasks.mini: methods.imp"}
+    of_study = {"imp-at-30": wrong, "imp-at-60": wrong}
+    assert complaint(**wrong, others=of_study, derived=derived).count("\n") == 1
+    assert complaint(others=of_study, derived=derived).startswith("error: studies.s.tasks.mini: methods.imp.levels")
+    assert complaint(others=of_study, derived=derived).count("\n") == 1
 
 
 @model("test-check-fixed")

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lth_core.config import Method
-from lth_core.jobs.initialize import check_methods
+from lth_core.jobs.support.prunable import check_methods
 from lth_core.pruning.allocated import lamp_scores
 from lth_core.pruning.allocation import (
     AllocationError,

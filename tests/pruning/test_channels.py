@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from lth_core.config import Method
-from lth_core.jobs.initialize import check_methods
+from lth_core.jobs.support.prunable import check_methods
 from lth_core.planning.plan import canonical
 from lth_core.pruning.channels import channels_of
 from lth_core.pruning.filters import FilterError

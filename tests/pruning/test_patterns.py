@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from lth_core.config import Method
 from lth_core.config.patterns import Block
-from lth_core.jobs.initialize import check_methods
+from lth_core.jobs.support.prunable import check_methods
 from lth_core.planning.plan import canonical
 from lth_core.pruning.fitting import PatternError
 from lth_core.pruning.patterns import block_scores, keep_n_of_m, weights_of_blocks

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from lth_core.config import Method
-from lth_core.jobs.initialize import check_methods
+from lth_core.jobs.support.prunable import check_methods
 from lth_core.planning.plan import canonical
 from lth_core.pruning.exclusions import ExclusionError
 from lth_core.pruning.filters import FilterError, check_filters, filter_fractions

@@ -4,7 +4,7 @@ import sys
 
 from lth_core.jobs.support.checkpoints import CHECKPOINTS_VARIABLE, by_training
 from lth_core.jobs.support.server import start_server
-from lth_core.planning.precheck import complaint
+from lth_core.planning.precheck import complaints
 from lth_core.planning.replacing import replaced as replaced_by
 from lth_core.runtime import missing, timing
 from lth_core.runtime.interruption import stop_when_told
@@ -46,9 +46,9 @@ def refuse_what_cannot_run():
     """End with one line where a job would lose its finished files to a mistake that only it would find."""
     tasks = sorted({job.wildcards.task for job in jobs_of_this_run() if hasattr(job.wildcards, "task")})
     if tasks:
-        problem = complaint(plan, tasks, made_by_this_run(), ["lth-job", "check"])
-        if problem:
-            sys.exit(problem)
+        problems = complaints(plan, tasks, made_by_this_run(), ["lth-job", "check"])
+        if problems:
+            sys.exit("\n".join(f"error: {line}" for line in problems))
 
 
 def warn_of_what_is_replaced():

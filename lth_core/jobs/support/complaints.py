@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from lth_core.registry import one_line
@@ -24,7 +26,28 @@ def attempt(problem: str, work: Callable[[], Value]) -> Value:
         raise CheckError(f"{problem} ({reason})") from None
 
 
-def as_configured(line: str, derived: Mapping[str, str]) -> str | None:
-    """Name the key of the config where an error names a method that a study derives; None for other errors."""
-    prefixes = {f"methods.{method}.": key for method, key in derived.items()}
-    return next((f"{key}.{line[len(start) :]}" for start, key in prefixes.items() if line.startswith(start)), None)
+@dataclass
+class Mistakes:
+    """What cannot work of a task, one line each."""
+
+    derived: Mapping[str, str]
+    """Method that a study derives -> what the config names in its place."""
+    lines: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """Note an error written for users; others are bugs, and go on."""
+        try:
+            yield
+        except ValueError as error:
+            if not type(error).__module__.startswith("lth_core."):
+                raise
+            line = self._as_configured(" ".join(str(error).split()))
+            if line not in self.lines:
+                self.lines.append(line)
+
+    def _as_configured(self, line: str) -> str:
+        """Name the key of the config where an error names a method that a study derives."""
+        prefixes = {f"methods.{method}.": key for method, key in self.derived.items()}
+        named = (f"{key}.{line[len(start) :]}" for start, key in prefixes.items() if line.startswith(start))
+        return next(named, line)
