@@ -55,7 +55,7 @@ def main() -> None:
     lines: dict[str, None] = {}
     for name, task in asked["tasks"].items():
         mistakes = Mistakes(task["derived"])
-        with mistakes.noted():
+        with mistakes.collected():
             check_task(name, task, mistakes)
         lines |= dict.fromkeys(mistakes.lines)
     for line in lines:
@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def check_task(name: str, asked: Mapping[str, Any], mistakes: Mistakes) -> None:
-    """Check what a task, the methods that prune it and the treatments of its tickets name, and note mistakes.
+    """Check what a task, the methods that prune it and the treatments of its tickets name, and add to the mistakes.
 
     Raises CheckError or ModelError where there is nothing more to look at.
     """
@@ -77,19 +77,19 @@ def check_task(name: str, asked: Mapping[str, Any], mistakes: Mistakes) -> None:
             ("batch_size", "train", "training examples"),
             ("test_folds", "test", "test examples"),
         ):
-            with mistakes.noted():
+            with mistakes.collected():
                 check_at_most(f"tasks.{name}.train.{key}", getattr(settings.train, key), data.size(split), examples)
     if not are_known(facts):
         return  # known when the data are there
     methods = {method: Method(**of_method) for method, of_method in asked["methods"].items()}
     network = built(name, settings, facts, path, mistakes)
-    with mistakes.noted():
+    with mistakes.collected():
         if asked.get("source"):
             check_source(network, facts, asked["source"])
     for other in asked.get("exchanged", ()):
-        with mistakes.noted():
+        with mistakes.collected():
             check_exchange(network, facts, other)
-    with mistakes.noted():
+    with mistakes.collected():
         if path and asked["proved"] and settings.train.batch_size <= open_data(path).size("train"):
             seed = int(asked["proved"][0].partition("-")[0])
             proof_of(name, network.factory, settings, open_data(path), seed)
@@ -98,7 +98,7 @@ def check_task(name: str, asked: Mapping[str, Any], mistakes: Mistakes) -> None:
         method = treated["method"]
         if method is None or method in masks:
             rewinding, mask = (methods[method].rewind, masks[method]) if method else (Rewind(), {})
-            with mistakes.noted():
+            with mistakes.collected():
                 check_treatment(network, treated, rewind(rewinding, network.initial, mask))
 
 
@@ -130,13 +130,13 @@ def built(name: str, settings: Task, facts: Mapping[str, Any], data: str | None,
     with kept_torch_generators():
         shape = input_shape(facts, factory())
         module = factory()
-        with mistakes.noted():
+        with mistakes.collected():
             if settings.train.batch_size == 1:
                 check_batches_of_one(name, factory(), shape)
-        with mistakes.noted():
+        with mistakes.collected():
             if settings.train.penalty:
                 check_penalty(name, module)
-        with mistakes.noted():
+        with mistakes.collected():
             check_batch_norm(name, module, settings)
         layers = attempt(f"{key} cannot be pruned", lambda: prunable_layers(module, shape))
         consumers, without_filters = consumers_of(module, shape), weights_without_filters(module)

@@ -4,29 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from lth_core import registry
-from lth_core.config import RESERVED_BRANCH_NAMES, Branch, Config, Dataset, Method, Task
-from lth_core.data.facts import known_facts
-from lth_core.data.kinds import IMAGES, OFFERED, kind_of_data
+from lth_core.config import RESERVED_BRANCH_NAMES, Branch, Config, Method, Task
 from lth_core.planning.configerrors import Location, at, of_failed_study
-from lth_core.planning.crosscheck import missing_options, needed_by
+from lth_core.planning.crosscheck import missing_options
+from lth_core.planning.datasets import of_datasets
 from lth_core.planning.derived import at_their_studies, collisions, impossible_methods
 from lth_core.planning.effects import without_effect
 from lth_core.planning.exchange import misfit
 from lth_core.planning.judges import judges, samples
-from lth_core.planning.registrations import kind_advice, misregistered_dataset
 from lth_core.planning.scored import scored
 from lth_core.planning.searched import searched
 from lth_core.planning.starts import never_fresh, starts
 from lth_core.planning.updates import updates
-from lth_core.registry import UnknownName, one_line
+from lth_core.registry import UnknownName
 from lth_core.storage.runs import DENSE, Run
 from lth_core.studies.base import Study
-from lth_core.studies.captions import listing
 from lth_core.studies.judges import without_judge
-from lth_core.tasks.metrics import data_of
 
 
 def references(config: Config, studies: Mapping[str, Study]) -> list[str]:
@@ -40,11 +35,11 @@ def references(config: Config, studies: Mapping[str, Study]) -> list[str]:
     expanded, more, deriving = _expanded(config, usable)
     derived = expanded.tasks.keys() - config.tasks.keys()  # from wrong tasks come wrong ones, of which nothing is said
     problems += more + (
-        _datasets(expanded, config.tasks) or at_their_studies(_datasets(expanded, sorted(derived)), deriving)
+        of_datasets(expanded, config.tasks) or at_their_studies(of_datasets(expanded, sorted(derived)), deriving)
     )
     problems = problems or judges(config) or starts(expanded, config.tasks)  # which look at the data
     problems = problems or starts(expanded, sorted(derived))
-    return problems or _studies(expanded, usable)
+    return problems + _studies(expanded, usable, names_only=bool(problems))
 
 
 def _expanded(config: Config, studies: Mapping[str, Study]) -> tuple[Config, list[str], dict[Location, str]]:
@@ -65,8 +60,11 @@ def _expanded(config: Config, studies: Mapping[str, Study]) -> tuple[Config, lis
     return config.model_copy(update={"datasets": datasets, "tasks": tasks}), problems, deriving
 
 
-def _studies(config: Config, studies: Mapping[str, Study]) -> list[str]:
-    """What is wrong with what studies derive and train."""
+def _studies(config: Config, studies: Mapping[str, Study], names_only: bool) -> list[str]:
+    """What is wrong with what studies derive and train.
+
+    Where there are other mistakes, the rest may come from them: unknown names are told then, and no more.
+    """
     problems = []
     methods, branches = dict(config.methods), dict(config.branches)
     for name, study in studies.items():
@@ -74,106 +72,21 @@ def _studies(config: Config, studies: Mapping[str, Study]) -> list[str]:
             derived_methods, derived_branches = study.methods(config), study.branches(config)
             runs, sampled = study.runs(config), study.sampled_runs(config)
         except Exception as error:  # of any type: it may be a plugin's
-            problems.append(of_failed_study(name, study, error))
+            problems += [] if names_only else [of_failed_study(name, study, error)]
+            continue
+        unknown = _names(config, name, study, runs, methods | derived_methods, branches | derived_branches)
+        problems += unknown
+        if names_only:
             continue
         problems += collisions(("methods",), name, derived_methods, methods)
         problems += collisions(("branches",), name, derived_branches, branches)
         methods |= derived_methods
         branches |= derived_branches
         impossible = impossible_methods(name, study, derived_methods)
-        problems += impossible or _runs(config, name, study, runs, methods, branches)
+        if not unknown:
+            problems += impossible or _runs(config, name, study, runs, methods, branches)
         problems += samples(config, {run.task for run in sampled})
     return list(dict.fromkeys(problems))  # of two tasks that exchange tickets, once for both
-
-
-def _datasets(config: Config, tasks: Iterable[str]) -> list[str]:
-    problems = []
-    for name in tasks:
-        task = config.tasks[name]
-        location, dataset = ("tasks", name, "dataset"), config.dataset(task.dataset)
-        source = dataset.source
-        if source.name not in registry.dataset.names():
-            known = {*config.datasets, *registry.dataset.names()}
-            problems.append(at(location, str(UnknownName("data set", task.dataset, known))))
-            continue
-        if problem := misregistered_dataset(source.name):
-            problems.append(at(location, problem))
-            continue
-        missing = [key for key in missing_options(registry.dataset, source.name) if key not in source.options]
-        if missing:
-            needs = f"data set '{source.name}' needs {', '.join(missing)}: give it an entry under datasets"
-            problems.append(at(location, needs))
-            continue
-        if unusable := _transformed(task.dataset, dataset):
-            problems += unusable
-            continue
-        key = "source"
-        try:
-            known_facts(source, root=config.data_root)
-            key = "transforms"
-            facts = known_facts(source, dataset.transforms, config.data_root)
-        except Exception as error:  # of any type: it may be a plugin's
-            reason = str(error) if isinstance(error, ValueError) else f"'{source.name}' failed: {one_line(error)}"
-            problems.append(at(("datasets", task.dataset, key), reason))
-            continue
-        problems += _kinds(name, task, source.name, facts) or _facts(name, task, facts)
-    return list(dict.fromkeys(problems))  # of a data set, once for all of its tasks
-
-
-def _transformed(name: str, dataset: Dataset) -> list[str]:
-    """Transforms of what are no images."""
-    kind = kind_of_data(registry.dataset.facts(dataset.source.name))
-    if kind == IMAGES or not dataset.transforms:
-        return []
-    return [
-        at(("datasets", name, "transforms"), f"transforms are of images, and '{dataset.source.name}' is of kind {kind}")
-    ]
-
-
-def _kinds(name: str, task: Task, source: str, facts: Mapping[str, Any]) -> list[str]:
-    """Objectives and networks that do not take this kind of data."""
-    kind, location, train = kind_of_data(facts), ("tasks", name), ("tasks", name, "train")
-    problems = []
-    wanted = data_of(task.objective.name)
-    if kind not in wanted:
-        fitting = [one for one in registry.objective.names() if kind in data_of(one)]
-        advice = kind_advice(source, wanted) or (f", which goes with {listing(fitting)}" if fitting else "")
-        other = f"'{task.objective.name}' takes {' or '.join(wanted)}, but '{task.dataset}' is of kind {kind}{advice}"
-        problems.append(at((*location, "objective"), other))
-    lacking = sorted(needed_by(registry.model, task.model.name) - {*OFFERED[kind]})
-    if lacking:
-        needs = f"'{task.model.name}' needs {listing(lacking)}, which '{task.dataset}' ({kind}) does not have"
-        problems.append(at((*location, "model"), needs))
-    if task.train.label_smoothing and not registry.objective.uses(task.objective.name, "label_smoothing"):
-        problems.append(at((*train, "label_smoothing"), f"'{task.objective.name}' has no labels to smooth: remove it"))
-    whole = {"environment": "the episodes of a policy", "graph": "a graph"}
-    if kind in whole and task.processes > 1:
-        problems.append(at((*location, "processes"), f"{task.processes} cannot share {whole[kind]}: set 1"))
-    if kind == "environment" and task.train.test_folds:
-        problems.append(at((*train, "test_folds"), "episodes are no test examples: remove it"))
-    if kind != IMAGES and task.train.augment != "none":
-        problems.append(at((*train, "augment"), f"'{task.train.augment}' is for images, not {kind}"))
-    return problems
-
-
-def _facts(name: str, task: Task, images: Mapping[str, Any]) -> list[str]:
-    """What does not go together with what is known of the images before they are read."""
-    problems = []
-    examples, (_, *sides) = images.get("train_examples"), images.get("input_shape", (None,))
-    if examples is not None and task.train.batch_size > examples:
-        larger = f"{task.train.batch_size} is more than the {examples} training examples of '{task.dataset}'"
-        problems.append(at(("tasks", name, "train", "batch_size"), larger))
-    if task.train.augment == "resized-crop-flip" and not images.get("streamed", False):
-        cut = (
-            f"'resized-crop-flip' cuts parts out of image files: '{task.dataset}' is no image-folder with stream: true"
-        )
-        problems.append(at(("tasks", name, "train", "augment"), cut))
-    least = registry.model.facts(task.model.name).get("least_side", 1)
-    if any(side < least for side in sides):
-        size, model = "x".join(map(str, sides)), task.model.name
-        small = f"'{model}' needs images of at least {least}x{least} pixels, not {size} as in '{task.dataset}'"
-        problems.append(at(("tasks", name, "model"), small))
-    return problems
 
 
 def _tasks_of_study(config: Config, name: str, study: Study) -> list[str]:
@@ -200,6 +113,26 @@ def _objective(task: Task, study: Study, location: Location) -> list[str]:
     return [at(location, f"this study needs tasks with objective {needed}, not '{name}': leave the task out of it")]
 
 
+def _names(
+    config: Config,
+    name: str,
+    study: Study,
+    runs: Iterable[Run],
+    methods: Mapping[str, Method],
+    branches: Mapping[str, Branch],
+) -> list[str]:
+    """Unknown names in the trainings that a study asks for."""
+    return [
+        at(_mention(name, study, word), str(UnknownName(noun, word, known)))
+        for noun, used, known in (
+            ("task", {run.task for run in runs}, config.tasks),
+            ("method", {run.method for run in runs} - {DENSE}, methods),
+            ("branch", {run.branch for run in runs if run.branch}, {*branches, *registry.treatment.names()}),
+        )
+        for word in sorted(used - set(known))
+    ]
+
+
 def _runs(
     config: Config,
     name: str,
@@ -208,18 +141,9 @@ def _runs(
     methods: Mapping[str, Method],
     branches: Mapping[str, Branch],
 ) -> list[str]:
-    """Names, levels and steps of the trainings that a study asks for."""
+    """Levels and steps of the trainings that a study asks for, whose names are known."""
     problems = []
     used_branches = {run.branch for run in runs if run.branch}
-    for noun, used, known in (
-        ("task", {run.task for run in runs}, config.tasks),
-        ("method", {run.method for run in runs} - {DENSE}, methods),
-        ("branch", used_branches, {*branches, *registry.treatment.names()}),
-    ):
-        for word in sorted(used - set(known)):
-            problems.append(at(_mention(name, study, word), str(UnknownName(noun, word, known))))
-    if problems:
-        return problems
     for word in sorted(used_branches & set(RESERVED_BRANCH_NAMES)):
         problems.append(at(_mention(name, study, word), f"'{word}' is reserved (artifact folders and tables use it)"))
     repeated = [run for run, count in Counter(runs).items() if count > 1]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lth_core.planning.configerrors import at
+from lth_core.storage.paths import method_folder
 
 
 def replaced(name: str, settings: Mapping[str, Any], tasks: Iterable[str], results: str) -> list[str]:
@@ -27,10 +28,12 @@ def replaced(name: str, settings: Mapping[str, Any], tasks: Iterable[str], resul
     for other, theirs in sorted(_with_tables(results).items()):
         if other == name:
             continue
-        shared = [task for task in tasks if _cohorts(settings, task) & _cohorts(theirs, task)]
+        shared = {task: cohorts for task in tasks if (cohorts := _cohorts(settings, task) & _cohorts(theirs, task))}
         entries = [("tasks", task) for task in shared]
         entries += [("datasets", settings["tasks"][task]["dataset"]) for task in shared]
-        entries += [("methods", method) for method in settings.get("methods", {}) if shared]
+        entries += [
+            ("methods", method) for method in settings.get("methods", {}) if _has_files(method, shared, results)
+        ]
         for section, entry in entries:
             mine, its = (_meaning(one.get(section, {}).get(entry)) for one in (settings, theirs))
             if mine and its and mine != its:
@@ -57,6 +60,12 @@ def _with_tables(results: str) -> dict[str, dict[str, Any]]:
 
 def _cohorts(settings: Mapping[str, Any], task: str) -> set[str]:
     return set(settings.get("tasks", {}).get(task, {}).get("cohorts", []))
+
+
+def _has_files(method: str, shared: Mapping[str, set[str]], results: str) -> bool:
+    """Whether a method has pruned one of the tasks: the other config may use it for other ones."""
+    folders = (method_folder(results, task, cohort, method) for task, cohorts in shared.items() for cohort in cohorts)
+    return any(Path(folder).is_dir() for folder in folders)
 
 
 def _meaning(entry: Any) -> Any:

@@ -24,15 +24,20 @@ def dense_folder(results: str, task: str, cohort: str, branch: str | None = None
     return f"{folder}/{branch}" if branch else folder
 
 
+def method_folder(results: str, task: str, cohort: str, method: str) -> str:
+    """Locate what a method finds in a task's networks."""
+    return f"{results}/{task}/{cohort}/{method}"
+
+
 def level_folder(results: str, task: str, cohort: str, method: str, level: int | str, branch: str | None = None) -> str:
     """Locate a ticket's folder, or the folder of a counterfactual retraining of it."""
-    folder = f"{results}/{task}/{cohort}/{method}/level_{level}"
+    folder = f"{method_folder(results, task, cohort, method)}/level_{level}"
     return f"{folder}/{branch}" if branch else folder
 
 
 def supermasks_file(results: str, task: str, cohort: str, method: str) -> str:
     """Locate the accuracies of theta_0 under the masks of a method's criterion."""
-    return f"{results}/{task}/{cohort}/{method}/supermasks.csv"
+    return f"{method_folder(results, task, cohort, method)}/supermasks.csv"
 
 
 def subset_sums_file(results: str, task: str, cohort: str) -> str:
@@ -57,7 +62,7 @@ def evolution_files(results: str, task: str, cohort: str) -> dict[str, str]:
 
 def collapse_file(results: str, task: str, cohort: str, method: str, rungs: int | str) -> str:
     """Locate the counts of a criterion's masks of theta_0 at rising compressions, `rungs` per power of ten."""
-    return f"{results}/{task}/{cohort}/{method}/collapse_{rungs}.csv"
+    return f"{method_folder(results, task, cohort, method)}/collapse_{rungs}.csv"
 
 
 def channel_masks_file(results: str, task: str, cohort: str, method: str, every: int | str) -> str:

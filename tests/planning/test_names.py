@@ -140,6 +140,11 @@ def test_a_bad_name_is_one_line(fragment: str, expected: str) -> None:
     assert errors_of(GOOD, fragment) == [with_known_names(expected)]
 
 
+def test_unknown_names_are_told_beside_mistakes_about_data_and_what_may_come_of_these_is_not() -> None:
+    lines = errors_of(GOOD, TOY % "reinitt", TRAIN % "batch_size: 1258", METHOD % "rewind: {policy: rewind, step: 200}")
+    assert [line.partition(":")[0] for line in lines] == ["tasks.digits-lenet.train.batch_size", "studies.toy.branch"]
+
+
 def test_a_rewind_step_that_a_study_hands_on_to_many_methods_is_one_line_per_study() -> None:
     step = METHOD % "rewind: {policy: rewind, step: 400}"
     lines = errors_of(GOOD, step, "studies: {deconstructing: {tasks: {digits-lenet: imp}, levels: [2]}}")

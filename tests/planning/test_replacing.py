@@ -26,11 +26,14 @@ def results(tmp_path: Path) -> str:
     return str(tmp_path / "results")
 
 
-def lines(results: str, settings: dict[str, Any], name: str = "other", tasks: tuple[str, ...] = ("mini",)) -> list[str]:
-    """What a run of `OWN` says beside the tables of a config with these settings."""
+def lines(
+    results: str, settings: dict[str, Any], name: str = "other", tasks: tuple[str, ...] = ("mini",), pruned: str = "0-1"
+) -> list[str]:
+    """What a run of `OWN` says beside the tables of a config with these settings, of which a cohort is `pruned`."""
     path = Path(results, "tables", name, "frankle2019", "curves.json")
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps({"spec": {"config": settings}}))
+    Path(results, f"mini/{pruned}/imp/level_1").mkdir(parents=True)
     return [line.partition(":")[0] for line in replaced("own", OWN, tasks, results)]
 
 
@@ -47,6 +50,16 @@ def test_names_with_another_meaning_are_listed_where_a_cohort_is_shared(results:
 def test_other_cohorts_lie_in_other_folders(results: str) -> None:
     tasks = {"mini": {"dataset": "dots", "cohorts": ["4-5"], "train": {"steps": 20}}}
     assert lines(results, other(tasks=tasks)) == []
+
+
+def test_a_method_is_named_where_it_has_pruned_a_shared_task(results: str) -> None:
+    """Another config may use the name for tasks that are its own."""
+    changed = other(methods={"imp": {"levels": 3}})
+    assert lines(results, changed, pruned="2-3") == ["methods.imp"]
+
+
+def test_a_method_of_other_tasks_is_not_named(results: str) -> None:
+    assert lines(results, other(methods={"imp": {"levels": 3}}), pruned="8-9") == []
 
 
 def test_a_config_may_replace_what_it_has_made_itself(results: str) -> None:

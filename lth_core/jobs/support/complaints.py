@@ -35,8 +35,8 @@ class Mistakes:
     lines: list[str] = field(default_factory=list)
 
     @contextmanager
-    def noted(self) -> Iterator[None]:
-        """Note an error written for users; others are bugs, and go on."""
+    def collected(self) -> Iterator[None]:
+        """Add the error written for users that comes up here; others are bugs, and go on."""
         try:
             yield
         except ValueError as error:

@@ -43,13 +43,13 @@ def check_all_methods(
     Those that a study derives repeat what is wrong with the `configured` ones: they are looked at where these can work.
     """
     masks = {}
-    with mistakes.noted():
+    with mistakes.collected():
         check_prunable(network.task, network.layers, methods)
         before = len(mistakes.lines)
         for name in sorted(methods, key=lambda name: name not in configured):
             if name not in configured and len(mistakes.lines) > before:
                 break
-            with mistakes.noted():
+            with mistakes.collected():
                 masks[name] = check_method(network, name, methods[name], name in configured)
     return masks
 
