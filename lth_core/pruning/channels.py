@@ -20,7 +20,7 @@ import numpy as np
 from lth_core import registry
 from lth_core.config import Method
 from lth_core.metrics import counted
-from lth_core.pruning.filters import FilterError
+from lth_core.pruning.filters import FilterError, check_smaller
 from lth_core.storage.tensors import Tensors
 
 if TYPE_CHECKING:
@@ -178,7 +178,6 @@ def channels_left(method: Method, groups: Sequence[Channels], surviving: Sequenc
 
     Raises FilterError for a group that would lose all.
     """
-    key = "densities" if method.densities else "fractions" if method.fractions else "rate"
     if method.densities:
         density = method.density(level)
         left = [min(count, round(density * group.size)) for group, count in zip(groups, surviving, strict=True)]
@@ -188,8 +187,8 @@ def channels_left(method: Method, groups: Sequence[Channels], surviving: Sequenc
     for group, before, after in zip(groups, surviving, left, strict=True):
         if before and not after:
             raise FilterError(
-                f"{key}: level {level} would leave none of {counted(before, 'channels')} of {group.producers[0]}: "
-                "prune less, or fewer levels"
+                f"{_key(method)}: level {level} would leave none of {counted(before, 'channels')} of "
+                f"{group.producers[0]}: prune less, or fewer levels"
             )
     return left
 
@@ -202,12 +201,16 @@ def channels_left_of_all(method: Method, groups: Sequence[Channels], surviving: 
     else:
         left = surviving - round(surviving * channel_fractions(method, groups, level)[0])
     if left < len(groups):
-        key = "densities" if method.densities else "rate"
         raise FilterError(
-            f"{key}: level {level} keeps {left} of {total} channels, but each of {len(groups)} groups needs one: "
-            "prune less, or fewer levels"
+            f"{_key(method)}: level {level} keeps {left} of {total} channels, but each of {len(groups)} groups needs "
+            "one: prune less, or fewer levels"
         )
     return left
+
+
+def _key(method: Method) -> str:
+    """Name the key that says how much is pruned."""
+    return "densities" if method.densities else "fractions" if method.fractions else "rate"
 
 
 def check_channels(method: Method, layers: Mapping[str, str], listed: Listed) -> None:
@@ -215,10 +218,11 @@ def check_channels(method: Method, layers: Mapping[str, str], listed: Listed) ->
     groups = channels_of(method, layers, listed)
     channel_fractions(method, groups, 1)
     left = [group.size for group in groups]
+    total = sum(left)
     for level in range(1, method.levels + 1):
         if method.scope == "global":
-            after = channels_left_of_all(method, groups, sum(left), level)
-            left = [after] if method.iterative else left
+            after = [channels_left_of_all(method, groups, sum(left), level)]
         else:
             after = channels_left(method, groups, left, level)
-            left = after if method.iterative else left
+        total = check_smaller(_key(method), level, "channel", total, sum(after))
+        left = after if method.iterative else left

@@ -70,8 +70,16 @@ def check_filters(
                 f"fractions: the filters of {name} cannot be removed because their outputs are added to another "
                 f"layer's; those of these can: {', '.join(other for other in layers if other in removable) or 'none'}"
             )
-    left = dict(sizes)
+    left, total = dict(sizes), sum(sizes.values())
     for level in range(1, method.levels + 1):
         fractions = filter_fractions(method, layers, level)
         after = {name: filters_left(name, left[name], fraction) for name, fraction in fractions.items()}
+        total = check_smaller("fractions", level, "filter", total, sum(after.values()))
         left = after if method.iterative else left
+
+
+def check_smaller(key: str, level: int, unit: str, before: int, after: int) -> int:
+    """Return how many units a level leaves. Raises FilterError where it prunes none, as numbers are rounded."""
+    if after == before:
+        raise FilterError(f"{key}: level {level} prunes no {unit}: prune more, or fewer levels")
+    return after

@@ -126,6 +126,12 @@ def test_groups_of_excluded_layers_stay_but_such_a_layer_loses_the_columns_of_ot
         ({"rate": 0.6}, "rate: level 3 would leave none of 1 channel of stem: prune less"),
         ({"densities": [0.05], "levels": 1}, "densities: level 1 would leave none of 8 channels of stem: "),
         ({"densities": [0.1], "levels": 1, "scope": "global"}, "densities: level 1 keeps 1 of 14 channels, but each"),
+        ({"rate": 0.01}, "rate: level 1 prunes no channel: prune more, or fewer levels"),
+        ({"densities": [0.5, 0.49], "levels": 2}, "densities: level 2 prunes no channel: prune more, or fewer levels"),
+        (
+            {"rate": 0.04, "scope": "global", "iterative": False},
+            "rate: level 2 prunes no channel: prune more, or fewer levels",
+        ),
         ({"fractions": {"head": 0.5}}, r"fractions: 'head' matches no weight with removable channels \(stem, outer, i"),
         ({"exclude": ["stem*", "inner*"]}, "granularity: no channels can be pruned: all that this network has are"),
     ],
