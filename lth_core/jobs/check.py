@@ -1,16 +1,16 @@
 """Look whether what the jobs of a run are about to use can work, before any of them starts: no rule, `begin_run`.
 
 Snakemake removes the finished files of a job when it starts, so a mistake that only the job finds costs what was there.
-Input, on standard input as JSON: `modules` to import, and by name the `tasks`: the `task`'s settings, its data file
-(`data`) or what is known of data that are still to be prepared (`facts`), the cohorts whose theta_0 is to be made
-(`proved`), the task whose trained weights it starts from (`source`), those whose tickets its branches take
-(`exchanged`), the `methods` that prune it, which of them are `configured` and what the config names where a study
-`derived` others from its own, and the tickets that are `treated`. A network must build, turn what its data
-set holds into what its objective reads, be trained as it is written and have the weights that methods name; criteria
-must score weights, with the network if they need it and the data are there; every level must prune some weights;
-tickets of other tasks must fit; a batch must not exceed the training split, and each fold needs a test example. Says
-nothing, or ends with a line for each mistake, which names the key of the config; what a mistake keeps from being looked
-at is not looked at.
+Input, on standard input as JSON: `modules` to import, the `device` that this machine must have, and by name the
+`tasks`: the `task`'s settings, its data file (`data`) or what is known of data that are still to be prepared (`facts`),
+the cohorts whose theta_0 is to be made (`proved`), the task whose trained weights it starts from (`source`), those
+whose tickets its branches take (`exchanged`), the `methods` that prune it, which of them are `configured` and what the
+config names where a study `derived` others from its own, and the tickets that are `treated`. A network must build, turn
+what its data set holds into what its objective reads, be trained as it is written and have the weights that methods
+name; criteria must score weights, with the network if they need it and the data are there; every level must prune some
+weights; tickets of other tasks must fit; a batch must not exceed the training split, and each fold needs a test
+example. Says nothing, or ends with a line for each mistake, which names the key of the config; what a mistake keeps
+from being looked at is not looked at.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from lth_core.jobs.support.methods import check_all_methods
 from lth_core.jobs.support.network import Network
 from lth_core.jobs.support.prunable import listed_channels
 from lth_core.jobs.support.stacking import stack
-from lth_core.jobs.support.trainings import model_factory
+from lth_core.jobs.support.trainings import check_device, model_factory
 from lth_core.metrics import counted
 from lth_core.models.initialization import initialize
 from lth_core.models.layers import batch_norm_scales, prunable_layers, weights_without_filters
@@ -51,6 +51,7 @@ from lth_core.training.penalty import penalized_scales
 @command
 def main() -> None:
     asked = json.load(sys.stdin)
+    check_device(asked["device"])
     import_modules(asked["modules"])
     lines: dict[str, None] = {}
     for name, task in asked["tasks"].items():

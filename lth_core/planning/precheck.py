@@ -21,12 +21,14 @@ from lth_core.storage.paths import data_file, initial_file
 CHECK = (sys.executable, "-m", "lth_core.jobs.check")
 
 
-def complaints(plan: Plan, tasks: Collection[str], made: Collection[str], command: Sequence[str] = CHECK) -> list[str]:
+def complaints(
+    plan: Plan, tasks: Collection[str], made: Collection[str], command: Sequence[str] = CHECK, here: bool = False
+) -> list[str]:
     """Ask, and return the lines that say what cannot work, or one that the check itself failed; see `questions`."""
     if missing := _missing_data(plan, tasks, made):
         return missing
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    asked = questions(plan, tasks, made)
+    asked = questions(plan, tasks, made, here)
     done = subprocess.run(command, input=asked, env=environment, capture_output=True, text=True, check=False)
     if not done.returncode:
         return []
@@ -67,8 +69,10 @@ def everything(plan: Plan) -> set[str]:
     return initial | {run.trained(results) for run in plan.runs}
 
 
-def questions(plan: Plan, tasks: Collection[str], made: Collection[str]) -> str:
-    """Ask, as JSON, what `tasks` name that a run is about to use; `made` are the files that it makes."""
+def questions(plan: Plan, tasks: Collection[str], made: Collection[str], here: bool = False) -> str:
+    """Ask, as JSON, what `tasks` name that a run is about to use; `made` are the files that it makes, if not elsewhere
+    than `here`, on this machine, whose devices are looked at then.
+    """
     methods = {task: {run.method for run in plan.runs if run.level and plan.pruned_task(run) == task} for task in tasks}
     treated = {task: _treated(plan, task, made) for task in tasks}
     asked = {}
@@ -90,7 +94,7 @@ def questions(plan: Plan, tasks: Collection[str], made: Collection[str]) -> str:
     sources = {source.task for task in tasks if (source := plan.config.tasks[task].initialization.source)}
     sources |= {other["name"] for task in asked.values() for other in task["exchanged"]}
     modules = plan.specs.modules_of({*tasks, *sources}, set().union(*methods.values()), treatments)
-    return canonical({"modules": modules, "tasks": asked})
+    return canonical({"modules": modules, "tasks": asked, "device": plan.config.device if here else "auto"})
 
 
 def _derived(plan: Plan, task: str, methods: set[str]) -> dict[str, str]:

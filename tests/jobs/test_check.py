@@ -101,6 +101,7 @@ def complaint(data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
 
     def run(
         data: bool = True,
+        device: str = "auto",
         facts: dict | None = None,
         batch_size: int = 10,
         test_folds: int = 0,
@@ -133,7 +134,9 @@ def complaint(data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
         if other:
             exchanged = {"name": "other", "key": "branches.b.source", "data": None, "facts": FACTS}
             asked["exchanged"] = [exchanged | {"task": task | {"model": other}}]
-        monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps({"modules": [], "tasks": {"mini": asked}})))
+        monkeypatch.setattr(
+            sys, "stdin", io.StringIO(json.dumps({"modules": [], "tasks": {"mini": asked}, "device": device}))
+        )
         try:
             check.main()
         except SystemExit as end:
@@ -369,6 +372,12 @@ def test_errors_of_derived_methods_name_what_the_config_has(complaint: Callable[
     key = "studies.you2020.tasks.mini: methods.channels"
     said = complaint(**of_channels, configured=(), derived={"imp": key})
     assert said.startswith(f"error: {key}.criterion: 'batch-norm-scale' cannot score the weights of 'mini'")
+
+
+def test_a_gpu_that_is_wanted_here_has_to_be_there(complaint: Callable[..., str], monkeypatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    said = "error: device: cuda, but torch finds no GPU that it can use; use 'auto' or 'cpu'\n"
+    assert complaint(device="cuda") == said and complaint(device="cpu") == ""
 
 
 def test_all_mistakes_are_told_at_once(complaint: Callable[..., str]) -> None:

@@ -65,6 +65,12 @@ def test_a_task_is_asked_about_with_those_whose_tickets_or_weights_its_branches_
     assert asked("twice") == []
 
 
+def test_the_device_is_asked_about_where_jobs_run_on_this_machine(plan_of: Callable[..., Plan]) -> None:  # noqa: F811
+    plan = plan_of(lambda config: config.update(device="cuda"))
+    asked = [json.loads(questions(plan, ["mini"], (), here))["device"] for here in (True, False)]
+    assert asked == ["cuda", "auto"]
+
+
 def test_methods_that_a_study_derives_are_told_from_those_of_the_config(plan_of: Callable[..., Plan]) -> None:  # noqa: F811
     plan = plan_of(lambda config: config["studies"]["frankle2019"].update(one_shot=True))
     asked = json.loads(questions(plan, ["mini"], ()))["tasks"]["mini"]

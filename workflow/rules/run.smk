@@ -46,7 +46,7 @@ def refuse_what_cannot_run():
     """End with one line where a job would lose its finished files to a mistake that only it would find."""
     tasks = sorted({job.wildcards.task for job in jobs_of_this_run() if hasattr(job.wildcards, "task")})
     if tasks:
-        problems = complaints(plan, tasks, made_by_this_run(), ["lth-job", "check"])
+        problems = complaints(plan, tasks, made_by_this_run(), ["lth-job", "check"], here=not workflow.non_local_exec)
         if problems:
             sys.exit("\n".join(f"error: {line}" for line in problems))
 

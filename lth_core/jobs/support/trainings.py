@@ -74,11 +74,16 @@ def kind_of_device() -> str:
     return wanted
 
 
+def check_device(wanted: str) -> None:
+    """Raise DeviceError where a GPU is wanted and there is none."""
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise DeviceError("device: cuda, but torch finds no GPU that it can use; use 'auto' or 'cpu'")
+
+
 def choose_device() -> torch.device:
     """Choose the device to use, one of several GPUs. Raises DeviceError."""
     wanted = kind_of_device()
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise DeviceError("device: cuda, but torch finds no GPU that it can use; use 'auto' or 'cpu'")
+    check_device(wanted)
     if wanted == "cuda" and (gpus := torch.cuda.device_count()) > 1:
         index = local_index()
         # "cuda" means this one from now on; artifacts do not name it.
