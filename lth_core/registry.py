@@ -58,10 +58,20 @@ class Registry:
     `offered` are the argument names that the pipeline itself supplies; all others are options of the config.
     """
 
-    def __init__(self, noun: str, offered: Iterable[str], retired: Mapping[str, str] | None = None):
-        """`retired`: former names of offered arguments (of a class: of its methods) -> their names today."""
+    def __init__(
+        self,
+        noun: str,
+        offered: Iterable[str],
+        fact_names: Iterable[str] = (),
+        retired: Mapping[str, str] | None = None,
+    ):
+        """`fact_names`: what may be said of a function where it is registered, see `facts`.
+
+        `retired`: former names of offered arguments (of a class: of its methods) -> their names today.
+        """
         self.noun = noun
         self.offered = frozenset(offered)
+        self.fact_names = frozenset(fact_names)
         self.retired = dict(retired or {})
         self._functions: dict[str, Callable[..., Any]] = {}
         self._facts: dict[str, dict[str, Any]] = {}
@@ -70,6 +80,9 @@ class Registry:
         if not isinstance(name, str) or not name:
             mine = getattr(name, "__name__", "my").strip("<>").replace("_", "-")
             raise ValueError(f'write @{self.noun.replace(" ", "")}("{mine}"), with the name that configs use')
+        for fact in facts.keys() - self.fact_names:
+            near = suggestion(fact, self.fact_names) or f" (known: {', '.join(sorted(self.fact_names)) or 'none'})"
+            raise ValueError(f"{self.noun} '{name}' is registered with '{fact}', which nothing reads{near}")
 
         def register(function: Registered) -> Registered:
             known = self._functions.get(name)
@@ -195,21 +208,41 @@ model = Registry(
         "outputs",
         "graph",
     ],
+    fact_names=["least_side", "any_size", "pretrained", "reads"],
 )
-dataset = Registry("data set", offered=["root"])
-transform = Registry("transform", offered=["splits", "rng"], retired={"stream": "rng"})
+dataset = Registry(
+    "data set",
+    offered=["root"],
+    fact_names=[
+        *("kind", "train_examples", "streamed", "classes", "input_shape", "vocabulary", "characters", "context"),
+        *("padding", "features", "targets", "actions", "known", "watched", "look", "of_any_plugin", "reads"),
+    ],
+)
+transform = Registry("transform", offered=["splits", "rng"], fact_names=["changes", "reads"], retired={"stream": "rng"})
 criterion = Registry(
     "criterion",
     offered=["initial", "trained_from", "trained", "mask", "rng", "probe", "channels"],
+    fact_names=["prune_at", "iterations", "inputs", "signed", "passes", "reads"],
     retired={"start": "trained_from", "stream": "rng"},
 )
-objective = Registry("objective", offered=["outputs", "batch", "label_smoothing"])
-sparsifier = Registry("sparsifier", offered=["moment"])
-parametrization = Registry("parametrization", offered=["layers", "left", "kinds", "remaining"])
-treatment = Registry(
-    "treatment", offered=["ticket", "checkpoints", "layers", "channels", "rng"], retired={"stream": "rng"}
+objective = Registry(
+    "objective",
+    offered=["outputs", "batch", "label_smoothing"],
+    fact_names=["data", "metrics", "gradient", "generates", "reads"],
 )
-study = Registry("study", offered=[], retired={"cells": "runs"})
+sparsifier = Registry("sparsifier", offered=["moment"], fact_names=["dense", "dense_gradient", "epochs", "reads"])
+parametrization = Registry(
+    "parametrization",
+    offered=["layers", "left", "kinds", "remaining"],
+    fact_names=["exact", "masked", "nested", "reads"],
+)
+treatment = Registry(
+    "treatment",
+    offered=["ticket", "checkpoints", "layers", "channels", "rng"],
+    fact_names=["fresh", "reads"],
+    retired={"stream": "rng"},
+)
+study = Registry("study", offered=[], fact_names=["published"], retired={"cells": "runs"})
 
 
 def __getattr__(name: str) -> Any:

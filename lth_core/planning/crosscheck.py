@@ -20,8 +20,9 @@ from lth_core import registry
 from lth_core.config import RESERVED_BRANCH_NAMES, Choice
 from lth_core.planning.configerrors import Location, at, explain, shown, unknown_key
 from lth_core.planning.registrations import misregistered_objective
-from lth_core.registry import PluginError, Registry, UnknownName
+from lth_core.registry import PluginError, Registry, UnknownName, failure
 from lth_core.studies.base import Study
+from lth_core.studies.captions import listing
 
 VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
@@ -160,6 +161,10 @@ def _typed(function: Any, option: inspect.Parameter, value: Any, location: Locat
 # ---------------------------------------------------------------- studies
 
 
+NEEDED = ("title", "citation", "table_names", "runs", "tables", "figure_names", "figures", "claims")
+"""What every study has to define."""
+
+
 def build_studies(data: Mapping[str, Any]) -> tuple[dict[str, Study], list[str]]:
     """The studies that the (raw) config names, and what is wrong with their options."""
     studies, problems = {}, []
@@ -172,10 +177,15 @@ def build_studies(data: Mapping[str, Any]) -> tuple[dict[str, Study], list[str]]
         if not (isinstance(kind, type) and issubclass(kind, Study)):
             problems.append(at(("studies", name), f"'{name}' of {kind.__module__} must be a class that extends Study"))
             continue
+        if lacking := [part for part in NEEDED if getattr(kind, part, None) is getattr(Study, part, None)]:
+            problems.append(at(("studies", name), f"'{name}' of {kind.__module__} lacks {listing(lacking)}"))
+            continue
         try:
             studies[name] = kind.model_validate_json(json.dumps(options, default=str), strict=True)
         except ValidationError as error:
             problems += explain(error, kind, ("studies", name))
+        except Exception as error:  # of any type: a validator may be a plugin's
+            problems.append(at(("studies", name), f"the study failed{failure(kind, error)}"))
     return studies, problems
 
 

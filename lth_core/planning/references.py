@@ -71,6 +71,8 @@ def _studies(config: Config, studies: Mapping[str, Study], names_only: bool) -> 
         try:
             derived_methods, derived_branches = study.methods(config), study.branches(config)
             runs, sampled = study.runs(config), study.sampled_runs(config)
+            for asked_later in (study.considered, study.analyses, study.figure_names):
+                asked_later(config)
         except Exception as error:  # of any type: it may be a plugin's
             problems += [] if names_only else [of_failed_study(name, study, error)]
             continue

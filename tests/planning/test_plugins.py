@@ -10,14 +10,22 @@ import pytest
 from lth_core import registry
 from tests.support.config_samples import GOOD, TASK, errors_of
 
-HEADER = "from lth_core import registry\nfrom lth_core.studies.base import Study\n"
+HEADER = "from lth_core import registry\nfrom lth_core.studies.base import Study\nfrom typing import ClassVar\n"
 STUDY = f"""{HEADER}
 @registry.study('mine')
 class Mine(Study):
+    title: ClassVar[str] = "Mine"
+    citation: ClassVar[str] = "An example"
+    table_names: ClassVar[tuple[str, ...]] = ()
+    def tables(self, config):
+        return {{}}
+    def figures(self, config, tables):
+        return []
+    claims = figures
     def %s(self, config):
         return %s
 """
-RUNS = "    def runs(self, config):\n        return []\n"
+NONE = "    def %s(self, config):\n        return []\n"
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +46,7 @@ def errors_with(code: str, fragment: str) -> list[str]:
     ("reads", "problem"),
     [
         ("lambda p: [p]", "failed: TypeError: <lambda>() missing 1 required positional argument: 'p'"),
-        ("lambda: 1 / 0", "failed in mine_lab.py, line 3: ZeroDivisionError: division by zero"),
+        ("lambda: 1 / 0", "failed in mine_lab.py, line 4: ZeroDivisionError: division by zero"),
         ("lambda: 'weights.pt'", "must be a list of paths, or return one (got 'weights.pt')"),
         ("'weights.pt'", "must be a list of paths, or return one (got 'weights.pt')"),
         ("lambda: None", "must be a list of paths, or return one (got None)"),
@@ -50,15 +58,41 @@ def test_files_that_cannot_be_told_are_one_line(reads: str, problem: str) -> Non
     assert said == f"tasks.digits-lenet.model: model 'mine': its `reads` {problem}"
 
 
-@pytest.mark.parametrize("method", ["datasets", "derived_tasks", "methods", "branches", "runs", "sampled_runs"])
+DERIVED = ("datasets", "derived_tasks", "methods", "branches", "runs", "sampled_runs")
+
+
+@pytest.mark.parametrize("method", [*DERIVED, "considered", "analyses", "figure_names"])
 def test_a_study_that_fails_is_one_line(method: str) -> None:
-    code = STUDY % (method, "1 / 0") + (RUNS if method != "runs" else "")
+    code = STUDY % (method, "1 / 0") + "".join(NONE % needed for needed in ("runs", "figure_names") if needed != method)
     said = errors_with(code, "studies: {mine: {tasks: {digits-lenet: imp}}}")
-    assert said == ["studies.mine: the study failed in mine_lab.py, line 7: ZeroDivisionError: division by zero"]
+    assert said == ["studies.mine: the study failed in mine_lab.py, line 16: ZeroDivisionError: division by zero"]
+
+
+def test_an_option_that_a_study_looks_at_and_fails_is_one_line() -> None:
+    code = STUDY % ("runs", "[]") + NONE % "figure_names"
+    code += "    from pydantic import field_validator\n    @field_validator('tasks')\n"
+    code += "    def look(cls, tasks):\n        1 / 0\n"
+    said = errors_with(code, "studies: {mine: {tasks: {digits-lenet: imp}}}")
+    assert said == ["studies.mine: the study failed in mine_lab.py, line 22: ZeroDivisionError: division by zero"]
+
+
+def test_a_study_that_lacks_what_every_one_needs_is_one_line() -> None:
+    said = errors_with(STUDY % ("runs", "[]"), "studies: {mine: {tasks: {digits-lenet: imp}}}")
+    assert said == ["studies.mine: 'mine' of mine_lab lacks figure_names"]
+
+
+@pytest.mark.parametrize(
+    ("fact", "said"),
+    [("pretraind=True", "'pretraind', which nothing reads; did you mean 'pretrained'?"), ("size=3", "'size', which ")],
+)
+def test_what_is_said_of_a_function_and_nothing_reads_is_one_line(fact: str, said: str) -> None:
+    (line,) = errors_with(f"{HEADER}@registry.model('my-net', {fact})\ndef my_net(classes): ...\n", "device: cpu")
+    assert line.startswith("plugins[0]: module 'mine_lab' does not import (")
+    assert f"model 'my-net' is registered with {said}" in line
 
 
 def test_what_a_study_refuses_is_said_as_it_says_it() -> None:
-    code = STUDY % ("runs", "int('x')")
+    code = STUDY % ("runs", "int('x')") + NONE % "figure_names"
     said = errors_with(code, "studies: {mine: {tasks: {digits-lenet: imp}}}")
     assert said == ["studies.mine: invalid literal for int() with base 10: 'x'"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, ClassVar
 
 from lth_core import registry
 from lth_core.config import Config, Method
@@ -67,6 +68,10 @@ POLE = "tasks: {pole: {%s}}"
 class Toy(Study):
     """A study with one option of each sort, asking for the tickets of its tasks and a branch of each."""
 
+    title: ClassVar[str] = "Toy"
+    citation: ClassVar[str] = "An example"
+    table_names: ClassVar[tuple[str, ...]] = ()
+
     branch: str = "reinit"
     others: tuple[str, ...] = ()
     draws: int = 3
@@ -92,6 +97,17 @@ class Toy(Study):
             for name in (method, *(f"{method}-at-{k}" for k in self.rewind_steps))
             for branch in (None, self.branch, *self.others)
         ]
+
+    def tables(self, config: Config) -> dict[str, Any]:
+        return {}
+
+    def figure_names(self, config: Config) -> list[str]:
+        return []
+
+    def figures(self, config: Config, tables: dict[str, Any]) -> list[Any]:
+        return []
+
+    claims = figures
 
 
 def errors_of(*texts: str | bytes) -> list[str]:
