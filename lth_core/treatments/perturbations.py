@@ -7,9 +7,10 @@ never pruned and the point in the schedule stay those of the ticket's rewind ste
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
+from pydantic import Field
 
 from lth_core.registry import treatment
 from lth_core.storage.tensors import Tensors
@@ -51,7 +52,12 @@ def shuffle(
 
 
 @treatment("gaussian-noise")
-def gaussian_noise(ticket: Ticket, checkpoints: BranchCheckpoints, rng: np.random.Generator, scale: float) -> Ticket:
+def gaussian_noise(
+    ticket: Ticket,
+    checkpoints: BranchCheckpoints,
+    rng: np.random.Generator,
+    scale: Annotated[float, Field(gt=0)],
+) -> Ticket:
     """Add Gaussian noise of `scale` times the standard deviation of all of theta_0's values in the layer."""
     deviations = [
         np.full(kept.sum(), checkpoints.initial[name].std(dtype=np.float64)) for name, kept in ticket.mask.items()

@@ -55,6 +55,7 @@ BAD = [
     ("datasets: {mine: {source: {name: grid, folds: half}}}", "datasets.mine.source.folds: must be int | float (got 'half')"),
     ("datasets: {mine: {source: {name: grid, folds: 2, quick: 1}}}", "datasets.mine.source.quick: must be true or false (got 1)"),
     (TASK % "dataset: grid", "tasks.digits-lenet.dataset: data set 'grid' needs folds: give it an entry under datasets"),
+    ("branches: {shaken: {treatment: {name: gaussian-noise, scale: -1}}}", "branches.shaken.treatment.scale: must be greater than 0 (got -1)"),
     ("branches: {reinit: {treatment: {name: reinit, draws: 3}}}", "branches.reinit.treatment.draws: unknown option of treatment 'reinit'"),
     ("branches: {noise: {treatment: noisy}}", "branches.noise.treatment.scale: missing: treatment 'noisy' needs it as an option (what it is given: channels, checkpoints, layers, rng, ticket)"),
     (METHOD % "criterion: of-weights", "methods.imp.criterion.weights: missing: criterion 'of-weights' needs it as an option (what it is given: channels, initial, mask, probe, rng, trained, trained_from)"),
