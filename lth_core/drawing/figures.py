@@ -22,6 +22,7 @@ from matplotlib.transforms import ScaledTranslation
 from lth_core.drawing.marks import say_all_diverged
 from lth_core.drawing.style import FORMATS
 from lth_core.storage.files import write_whole
+from lth_core.storage.paths import FIGURE_FORMATS
 
 MOST_WIDTH = 6.8
 """Inches: text of 9 points in a figure of this width is still read on a telephone, 400 pixels wide."""
@@ -178,12 +179,12 @@ def interval_note(replicates: int) -> str:
 
 
 def images(figure: Figure) -> dict[str, bytes]:
-    """Return the content of a figure's files by extension (FORMATS); the same figure gives the same bytes."""
+    """Return the content of a figure's files by extension (FIGURE_FORMATS); the same figure gives the same bytes."""
     figure.draw_without_rendering()
     figure.set_layout_engine(None)  # laid out once, the same in every format ("none" would draw each format twice)
-    contents = {suffix: BytesIO() for suffix in FORMATS}
-    for suffix, options in FORMATS.items():
-        figure.savefig(contents[suffix], format=suffix, **options)
+    contents = {suffix: BytesIO() for suffix in FIGURE_FORMATS}
+    for suffix, content in contents.items():
+        figure.savefig(content, format=suffix, **FORMATS[suffix])
     return {suffix: content.getvalue() for suffix, content in contents.items()}
 
 

@@ -11,7 +11,7 @@ FORMATS = {
     "png": {"dpi": 200, "metadata": {"Software": None}},
     "pdf": {"metadata": {"CreationDate": None}},
 }
-"""Format -> options of `savefig`; no clock times, so equal figures are equal files."""
+"""Each of FIGURE_FORMATS -> options of `savefig`; no clock times, so equal figures are equal files."""
 
 SMALL = 7.5
 """Points of the smallest text: numbers beside bars, marks, names of nodes."""

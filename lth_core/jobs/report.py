@@ -23,6 +23,7 @@ from lth_core.report.overview import figure_titles
 from lth_core.report.page import FigureEntry, StudyEntry, drawing_library, render
 from lth_core.storage.files import read_bytes, write_text
 from lth_core.storage.paths import (
+    FIGURE_FORMATS,
     captions_file,
     claims_file,
     data_file,
@@ -36,8 +37,6 @@ from lth_core.storage.runs import Run
 from lth_core.storage.tables import read_rows
 from lth_core.storage.tensors import read_header
 from lth_core.studies.base import Study
-
-FORMATS = ("svg", "png", "pdf")
 
 
 @command
@@ -103,7 +102,9 @@ def study_entry(config: Config, name: str, study: Study, claims: list[dict[str, 
     names, figures = study.figure_names(config), []
     titles = figure_titles(names, [*config.tasks, *getattr(study, "groups", [])])
     for figure in names:
-        paths = {extension: figure_file(config.reports, config.name, name, figure, extension) for extension in FORMATS}
+        paths = {
+            extension: figure_file(config.reports, config.name, name, figure, extension) for extension in FIGURE_FORMATS
+        }
         svg = read_bytes(paths["svg"])
         image = image_uri(svg, read_bytes(paths["png"]))
         links = {extension: link(config, path) for extension, path in paths.items()}

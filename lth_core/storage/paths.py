@@ -100,6 +100,10 @@ def effects_file(results: str, config: str) -> str:
     return f"{results}/tables/{config}/effects.csv"
 
 
+FIGURE_FORMATS = ("svg", "png", "pdf")
+"""The formats of every figure."""
+
+
 def figure_file(reports: str, config: str, study: str, figure: str, extension: str) -> str:
     """Locate one format of a study's figure."""
     return f"{reports}/{config}/{study}/{figure}.{extension}"

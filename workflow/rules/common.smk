@@ -249,9 +249,12 @@ def trained_by_studies():
 
 def figures(study):
     """List the figures of a study in all formats."""
-    kinds = ("svg", "png", "pdf")
     drawn = plan.studies[study].figure_names(plan.config)
-    return [paths.figure_file(reports, config_name, study, figure, kind) for figure in drawn for kind in kinds]
+    return [
+        paths.figure_file(reports, config_name, study, figure, extension)
+        for figure in drawn
+        for extension in paths.FIGURE_FORMATS
+    ]
 
 
 def pages():
