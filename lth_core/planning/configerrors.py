@@ -111,6 +111,22 @@ def explain(error: ValidationError, model: type[BaseModel] | None = None, root: 
     return lines
 
 
+def misnamed(lines: Sequence[str], data: Mapping[str, Any]) -> list[str]:
+    """Say of an entry that lacks keys, and has nearly the name of another, which one it may be meant to change."""
+    lacking: dict[str, list[str]] = {}
+    for line in lines:
+        if missing := re.fullmatch(r"((?:tasks|methods|datasets|branches)\.[\w-]+)\.(\S+): missing", line):
+            lacking.setdefault(missing[1], []).append(missing[2])
+    named = {}
+    for entry, keys in lacking.items():
+        section, name = entry.split(".")
+        others = [f"{other}" for other in data[section] if other != name and f"{section}.{other}" not in lacking]
+        if near := _near(name, others):
+            named[entry] = f"{entry}: lacks {', '.join(keys)}{near}"
+    instead = {f"{entry}.{key}: missing": line for entry, line in named.items() for key in lacking[entry]}
+    return list(dict.fromkeys(instead.get(line, line) for line in lines))
+
+
 # ---------------------------------------------------------------- pydantic's error types in plain words
 
 _PATTERNS = {

@@ -24,7 +24,7 @@ from pydantic import ValidationError
 from lth_core.config import Config
 from lth_core.config.sections import mixed
 from lth_core.planning import catalogue, crosscheck
-from lth_core.planning.configerrors import ConfigError, Location, at, dotted, explain, shown
+from lth_core.planning.configerrors import ConfigError, Location, at, dotted, explain, misnamed, shown
 from lth_core.planning.references import references
 from lth_core.registry import one_line
 from lth_core.runtime.installation import DEFAULT, RUN, is_clone, workflow_folder
@@ -87,7 +87,7 @@ def _load(paths: Sequence[str | Path], overrides: Mapping[str, Any] | None = Non
     try:  # by way of JSON, strictly: nothing is guessed (no "5" for 5, no 1 for true), but a list can be a tuple
         config = Config.model_validate_json(json.dumps(data, default=str), strict=True)
     except ValidationError as error:
-        problems += explain(error, Config)
+        problems += misnamed(explain(error, Config), data)
     studies: dict[str, Study] = {}
     if names_known:
         problems += crosscheck.choices(data)

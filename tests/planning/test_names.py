@@ -141,6 +141,16 @@ def test_a_bad_name_is_one_line(fragment: str, expected: str) -> None:
     assert errors_of(GOOD, fragment) == [with_known_names(expected)]
 
 
+def test_an_entry_that_lacks_keys_and_has_nearly_the_name_of_another_is_one_line() -> None:
+    """As a file that is laid over a config has it."""
+    assert errors_of(GOOD, "tasks: {digits-lenett: {train: {steps: 500}}}", "methods: {inp: {rate: 0.3}}") == [
+        "tasks.digits-lenett: lacks dataset, model, train.optimizer, train.batch_size, train.evaluate_every, cohorts; "
+        "did you mean 'digits-lenet'?",
+        "methods.inp: lacks levels; did you mean 'imp'?",
+    ]
+    assert errors_of(GOOD, "methods: {other: {rate: 0.3}}") == ["methods.other.levels: missing"]
+
+
 def test_unknown_names_are_told_beside_mistakes_about_data_and_what_may_come_of_these_is_not() -> None:
     lines = errors_of(GOOD, TOY % "reinitt", TRAIN % "batch_size: 1258", METHOD % "rewind: {policy: rewind, step: 200}")
     assert [line.partition(":")[0] for line in lines] == ["tasks.digits-lenet.train.batch_size", "studies.toy.branch"]
