@@ -97,6 +97,8 @@ class View(TaskTables):
         groups = {"masks that are learned": learned, "other masks": [kind for kind in LABELS if kind not in learned]}
         figure, row = multiples(groups, self.line, lambda kind: self.curve(kind).groupby("density")["metric"].mean())
         for panel in row:
+            self.trained(panel)
+            self.untrained(panel)
             self.finish(panel)
         legend(figure, f"{interval_note(self.seeds)}; {GREY}")
         return figure
@@ -112,24 +114,29 @@ class View(TaskTables):
         band(axes, self.curve(kind), "density", "metric", label=LABELS[kind], colour=COLOURS[kind])
 
     def weights(self) -> Figure:
-        """Draw edge-popup and random masks in both kinds of weights."""
-        figure, axes = panels(1, width=5.6, height=3.2)
-        for weights, linestyle in (("constant", "-"), ("initial", "--")):
-            for kind in (EDGE_POPUP, RANDOM):
-                label = f"{LABELS[kind]}, {WEIGHTS[weights]}"
-                rows = self.about.rows(kind, weights)
-                band(axes[0, 0], rows, "density", "metric", label=label, colour=COLOURS[kind], linestyle=linestyle)
-        self.finish(axes[0, 0])
+        """Draw edge-popup and random masks in both kinds of weights, which are far apart, in a panel each."""
+        figure, axes = panels(2)
+        for panel, kind, whole in zip(axes[0], (EDGE_POPUP, RANDOM), (self.trained, self.untrained), strict=True):
+            for weights, linestyle in (("constant", "-"), ("initial", "--")):
+                label, rows = f"{LABELS[kind]}, {WEIGHTS[weights]}", self.about.rows(kind, weights)
+                band(panel, rows, "density", "metric", label=label, colour=COLOURS[kind], linestyle=linestyle)
+            whole(panel)
+            panel.set_title(LABELS[kind])
+            self.finish(panel)
         legend(figure, interval_note(self.seeds))
         return figure
 
-    def finish(self, axes: Axes) -> None:
-        """Label both axes, and draw the whole network before and after training."""
+    def trained(self, axes: Axes) -> None:
+        """Draw the dense network after training."""
         reference(axes, self.about.rows(DENSE)["metric"], label="dense network, trained")
-        before = self.about.rows(UNTRAINED)["metric"]
-        axes.axhline(
-            before.mean(), color=COLOURS[RANDOM], linestyle=":", linewidth=0.9, label="dense network, untrained"
-        )
+
+    def untrained(self, axes: Axes) -> None:
+        """Draw the dense network before training."""
+        before, colour = self.about.rows(UNTRAINED)["metric"].mean(), COLOURS[RANDOM]
+        axes.axhline(before, color=colour, linestyle=":", linewidth=0.9, label="dense network, untrained")
+
+    def finish(self, axes: Axes) -> None:
+        """Label both axes."""
         linear_density_axis(axes)
         metric_axis(axes.yaxis, self.metric, f"test {self.metric.label}")
 
