@@ -227,10 +227,10 @@ def count_verdicts(verdicts: Iterable[str]) -> dict[str, int]:
 def counts(entry: Mapping[str, Any]) -> tuple[str, ...]:
     """The numbers of verdicts of each kind and, where it is another one, what Holm's correction leaves of it.
 
-    Dashes for a study that claims nothing.
+    Of a study that claims nothing, that it does not.
     """
     if not any(entry["verdict"].values()):
-        return ("–",) * len(VERDICTS)
+        return ("no claims", *("–",) * (len(VERDICTS) - 1))
     pairs = [(entry["verdict"][verdict], entry["verdict_holm"][verdict]) for verdict in VERDICTS]
     return tuple(f"{plain}" if plain == left else f"{plain} ({left})" for plain, left in pairs)
 

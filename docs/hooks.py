@@ -21,9 +21,10 @@ LINK = re.compile(r"(\]\()([^)#\s]+)((?:#[^)\s]*)?\))")
 
 
 def on_config(config):
-    """List the gallery's pages, which runs write, below its index."""
+    """List the gallery's pages, which runs write, below its index; first what they contradict."""
     gallery = next(part["Gallery"] for part in config.nav if "Gallery" in part)
-    gallery += sorted(f"gallery/{path.name}" for path in ROOT.glob("docs/gallery/*.md") if path.name != "index.md")
+    pages = {f"gallery/{path.name}" for path in ROOT.glob("docs/gallery/*.md")} - {"gallery/index.md"}
+    gallery += sorted(pages, key=lambda page: (page != "gallery/contradicted.md", page))
     return config
 
 

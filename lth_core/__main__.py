@@ -83,8 +83,8 @@ def init(name: str | None) -> int:
     configs = ready_made()
     wanted = (name or "config").removeprefix("./").removeprefix("config/").removesuffix(".yaml")
     if wanted not in configs:
-        listed = ", ".join(sorted(configs))
-        return refuse(f"no ready-made config is called '{name}': choose one of {listed}{suggestion(wanted, configs)}")
+        known = f"{suggestion(wanted, configs)} (known: {', '.join(sorted(configs))})"
+        return refuse(f"no ready-made config is called '{name}'{known}")
     source = configs[wanted]
     target = Path(source.name)
     if os.path.lexists(target):

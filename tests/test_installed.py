@@ -189,7 +189,9 @@ def test_a_config_here_is_the_default_one(lth: Path, tmp_path: Path) -> None:
 
 def test_mistakes_are_one_line(lth: Path, tmp_path: Path) -> None:
     status, said = call(lth, "init", "mnst", folder=tmp_path)
-    assert status == 1 and said.startswith("error: no ready-made config is called 'mnst': choose one of acrobot, ")
+    assert status == 1 and said.startswith(
+        "error: no ready-made config is called 'mnst'; did you mean 'mnist'? (known: acrobot, "
+    )
     (tmp_path / "mnist.yaml").write_text("mine\n")
     status, said = call(lth, "init", "mnist", folder=tmp_path)
     assert status == 1 and said == "error: mnist.yaml is here already: remove it, or work in another folder\n"

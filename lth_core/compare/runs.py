@@ -41,6 +41,8 @@ class RecordedRun:
     def open(cls, results: str, name: str | None) -> RecordedRun:
         """Look for a run in a results folder. Raises CompareError if there is none, several, or an unfinished one."""
         tables = Path(results, "tables")
+        if not Path(results).exists():
+            raise CompareError(f"{results}: is not there; name the results folder of a run, such as results")
         if not tables.is_dir():
             raise CompareError(f"{results}: has no tables; name the results folder of a run, such as results")
         names = sorted(path.name for path in tables.iterdir() if path.is_dir())

@@ -59,10 +59,10 @@ def _panel(axes: Axes) -> str:
         values = np.ma.filled([*axes.images, *meshes][0].get_array(), np.nan)
         return f"heat map, {against}{_fields(axes, values) or _extremes(values)}"
     lines = _labelled_lines(axes)
+    if rows := _rows(axes):
+        return f"{against}; row by row, {_listed(rows)}{''.join(f'; {line}' for line in lines)}"
     if lines:
         return f"{against}; from left to right, {_listed(lines)}"
-    if rows := _rows(axes):
-        return f"{against}; row by row, {_listed(rows)}"
     if axes.containers:
         return f"bars, {against}"
     points = sum(np.shape(one.get_offsets())[0] for one in axes.collections if type(one).__name__ == "PathCollection")
@@ -91,9 +91,7 @@ def _fields(axes: Axes, values: np.ndarray) -> str:
 
     That is what is printed in them or, where nothing is and the columns are few and have names, their values.
     """
-    columns, rows = (
-        [_plain(label.get_text()) for label in labels] for labels in (axes.get_xticklabels(), axes.get_yticklabels())
-    )
+    columns, rows = [_plain(label.get_text()) for label in axes.get_xticklabels()], _row_names(axes)
     if np.shape(values) != (len(rows), len(columns)):
         return ""
     texts = [text for text in axes.texts if type(text) is Text]  # no notes beside the fields
@@ -105,6 +103,19 @@ def _fields(axes: Axes, values: np.ndarray) -> str:
         fields = [[_short(value) if np.isfinite(value) else "nothing" for value in row] for row in values]
     listed = _listed([f"{name}: {' | '.join(row)}".removeprefix(": ") for name, row in zip(rows, fields, strict=True)])
     return f"; columns {' | '.join(columns)}; row by row, {listed}"
+
+
+def _row_names(axes: Axes) -> list[str]:
+    """Name the rows of a panel; where another one beside it is labelled, as that one does."""
+    own, *others = ([_plain(label.get_text()) for label in panel.get_yticklabels()] for panel in (axes, *_beside(axes)))
+    return next((names for names in others if len(names) == len(own) and any(names)), own) if not any(own) else own
+
+
+def _beside(axes: Axes) -> list[Axes]:
+    """List the other panels of a panel's row."""
+    spec = axes.get_subplotspec()
+    panels = [(one, one.get_subplotspec()) for one in axes.figure.axes if one is not axes]
+    return [one for one, its in panels if spec and its and its.rowspan == spec.rowspan]
 
 
 def _extremes(fields: np.ndarray) -> str:
@@ -165,11 +176,15 @@ def _rows(axes: Axes) -> list[str]:
         return []
     lines = [(line, np.asarray(line.get_xydata(), dtype=float)) for line in axes.lines]
     named = {_style(line): _plain(str(line.get_label())) for line, points in lines if not len(points)}
-    marks = [(line, *points[0]) for line, points in lines if len(points) == 1 and _style(line) in named]
+    marks = [(line, *points[0]) for line, points in lines if len(points) == 1]
     rows = []
     for row, (tick, name) in enumerate(zip(ticks, names, strict=True)):
         here = [(line, x, y) for line, x, y in marks if np.abs(ticks - y).argmin() == row]
-        said = [f"{named[_style(line)]} at {_value(axes.xaxis, x)}{_spanned(axes, line, y)}" for line, x, y in here]
+        said = [
+            f"{label + ' at ' if (label := named.get(_style(line))) else ''}"
+            f"{_value(axes.xaxis, x)}{_spanned(axes, line, y)}"
+            for line, x, y in here
+        ]
         said += [
             _plain(text.get_text()) for text in axes.texts if type(text) is Text and text.get_position()[1] == tick
         ]
@@ -220,7 +235,8 @@ def _value(axis: Axis, value: float) -> str:
 
 
 def _short(number: float) -> str:
-    return f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.3g}"
+    text = f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.3g}"
+    return text.replace("-", "\N{MINUS SIGN}")
 
 
 def _plain(text: str) -> str:

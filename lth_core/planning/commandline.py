@@ -15,14 +15,28 @@ from lth_core.runtime.installation import workflow_folder
 PROFILES = "profiles"
 
 
+class OptionError(ValueError):
+    """What Snakemake's parser says of options that it cannot read."""
+
+
 def misused(options: Sequence[str]) -> str | None:
     """Say in one line what is wrong with options for Snakemake, or None. What Snakemake says well is left to it."""
     cli: Any = import_module("snakemake.cli")  # `run`, which becomes Snakemake, alone needs it
+    parser = cli.get_argument_parser()
+    parser.error = _refuse  # which would write a hundred lines of usage first
     try:
-        parsed = cli.get_argument_parser().parse_args([*options])
+        parsed = parser.parse_args([*options])
+    except OptionError as error:
+        unknown = [word.partition("=")[0] for word in str(error).split() if word.startswith("--")]
+        near = suggestion(unknown[0], parser._option_string_actions, cutoff=0.7) if unknown else ""
+        return f"{error}{near}"
     except Exception:  # Snakemake, which parses them next, says what is wrong
         return None
     return _config_file(parsed, options) or _workflow_profile(parsed) or _profile(parsed, cli.get_profile_dir)
+
+
+def _refuse(message: str) -> None:
+    raise OptionError(" ".join(message.split()))
 
 
 def _config_file(parsed: Any, options: Sequence[str]) -> str | None:

@@ -174,7 +174,10 @@ def test_runs_of_one_folder_are_chosen_by_name(runs: tuple[Path, Path]) -> None:
 
 def test_a_folder_without_tables_is_refused(runs: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
     said = error(capsys, runs[0], "nowhere")
-    assert said == "nowhere: has no tables; name the results folder of a run, such as results"
+    assert said == "nowhere: is not there; name the results folder of a run, such as results"
+    Path("results").mkdir()
+    said = error(capsys, runs[0], "results")
+    assert said == "results: has no tables; name the results folder of a run, such as results"
     Path("empty/tables").mkdir(parents=True)
     assert error(capsys, "empty", runs[0]) == "empty: has no tables yet: let the run finish"
 

@@ -95,8 +95,8 @@ def test_small_heat_maps_with_names_and_without_numbers_have_their_values() -> N
         panel.set_xticks(range(size), [f"task {number}" for number in range(size)])
         panel.set_yticks(range(2), ["own", "other"])
     assert describe(figure) == (
-        "Panel 1: heat map, values; columns task 0 | task 1; row by row, own: 0.25 | 0.25; other: -0.25 | -0.25. "
-        "Panel 2: heat map, values; fields from -0.25 to 0.25."
+        "Panel 1: heat map, values; columns task 0 | task 1; row by row, own: 0.25 | 0.25; other: −0.25 | −0.25. "
+        "Panel 2: heat map, values; fields from −0.25 to 0.25."
     )
 
 
@@ -155,5 +155,24 @@ def test_heat_maps_with_numbers_are_described_field_by_field() -> None:
     figure.draw_without_rendering()
     assert describe(figure) == (
         "Panel 1, one: heat map, networks; columns x | y; row by row, a: +1.5 | +0.2; b: −1.0 | nothing. "
-        "Panel 2, two: heat map, networks; columns x | y; row by row, +1.5 | +0.2; −1.0 | nothing."
+        "Panel 2, two: heat map, networks; columns x | y; row by row, a: +1.5 | +0.2; b: −1.0 | nothing."
     )
+
+
+def test_rows_of_a_heat_map_have_the_names_of_the_panel_beside_it() -> None:
+    figure, axes = panels(2)
+    for panel, names in zip(axes[0], (["own", "other"], ["", ""]), strict=True):
+        panel.imshow([[0.5], [1]])
+        panel.set_xticks([0], ["task"])
+        panel.set_yticks(range(2), names)
+    rows = "heat map, values; columns task; row by row, own: 0.5; other: 1."
+    assert describe(figure) == f"Panel 1: {rows} Panel 2: {rows}"
+
+
+def test_marks_without_a_legend_are_where_they_are_in_rows_with_names() -> None:
+    figure, axes = panels(1)
+    for row, value in enumerate((10, 30)):
+        axes[0, 0].plot([value], [row], "o", color="black")
+    axes[0, 0].axvline(40, label="the most")
+    axes[0, 0].set_yticks(range(2), ["random", "SNIP"])
+    assert describe(figure) == "Figure: values; row by row, random: 10; SNIP: 30; the most at 40."

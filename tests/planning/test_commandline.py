@@ -36,6 +36,21 @@ def test_a_file_that_is_the_value_of_an_option_is_none_of_the_config() -> None:
 
 
 @pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("--coress 2", "unrecognized arguments: --coress; did you mean '--cores'?"),
+        ("--dryrunn", "unrecognized arguments: --dryrunn; did you mean '--dryrun'?"),
+    ],
+)
+def test_an_option_that_snakemake_does_not_have_is_one_line_and_not_its_whole_usage(
+    options: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = misused(options.split())
+    assert line and line.startswith(said) and "\n" not in line
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
     "options", ["--workflow-profile slurmm", "--workflow-profile=slurmm", "-n --workflow-pro slurmm"]
 )
 def test_a_profile_of_the_workflow_that_is_nowhere_is_one_line(options: str) -> None:
