@@ -108,7 +108,7 @@ def test_a_study_that_claims_nothing_has_its_figure(run: Path, tmp_path: Path) -
     gallery_pages.index(folder)
     page = (folder / "config.md").read_text()
     assert page.index("*Accuracy of tickets.*") < page.index("The study makes no claims in this run: its measurements")
-    row = "| [LeNet on digits](config.md#frankle2019) | – | – | – | `make figures` |"
+    row = "| [LeNet on digits](config.md#frankle2019) | no claims | – | – | `make figures` |"
     assert row in (folder / "index.md").read_text()
 
 
