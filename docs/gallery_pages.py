@@ -202,8 +202,8 @@ def total(pages: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def contradicted(folder: Path, pages: Mapping[str, Mapping[str, Any]]) -> str:
-    """Markdown: the claims of all pages that are contradicted, those first that Holm's correction leaves so."""
-    rows: dict[bool, list[tuple[str, ...]]] = {True: [], False: []}
+    """Markdown: the claims of all pages that are contradicted, by study, those first that Holm's correction leaves."""
+    rows: dict[bool, dict[str, list[tuple[str, ...]]]] = {True: {}, False: {}}
     for page, front in pages.items():
         study = task = ""
         for line in (folder / page).read_text(encoding="utf-8").splitlines():
@@ -212,9 +212,13 @@ def contradicted(folder: Path, pages: Mapping[str, Mapping[str, Any]]) -> str:
             *columns, verdict = line.removeprefix("| ").removesuffix(" |").split(" | ")
             if verdict.startswith(VERDICTS["contradicted"]):
                 run = f"{task}: [{front['title']}]({page}#{study})"
-                rows[verdict == VERDICTS["contradicted"]].append((*columns, run))
-    head = ("claim", "effect", "95% interval", "seeds", "task and run")
-    parts = [CONTRADICTED, *(f"{CORRECTED if left else UNCORRECTED}\n{table(head, rows[left])}\n" for left in rows)]
+                rows[verdict == VERDICTS["contradicted"]].setdefault(study, []).append((*columns, run))
+    head, parts = ("claim", "effect", "95% interval", "seeds", "task and run"), [CONTRADICTED]
+    for left, by_study in rows.items():
+        parts.append(CORRECTED if left else UNCORRECTED)
+        for study in sorted(by_study):
+            registered: Any = registry.study.get(study)
+            parts.append(f"### {registered.title}\n\n{table(head, by_study[study])}\n")
     return "\n".join(parts)
 
 

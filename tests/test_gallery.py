@@ -165,6 +165,7 @@ def test_what_is_contradicted_is_on_a_page_of_its_own_first_what_holm_leaves_so(
     assert f"| contradicted, contradicted (Frankle & Carbin 2019) | {effect} | {link}" in corrected
     assert f"| contradicted, inconclusive (Frankle & Carbin 2019) | {effect} | {link}" in uncorrected
     assert corrected.count(link) == uncorrected.count(link) == 1
+    assert "\n### The Lottery Ticket Hypothesis: Finding Sparse, Trainable Neural Networks\n" in corrected
     said = "1 run of 1 study, 3 claims; 1 supported, [2 (1) contradicted](contradicted.md), 0 (1) inconclusive."
     assert said in (folder / "index.md").read_text()
 
