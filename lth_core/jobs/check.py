@@ -25,6 +25,7 @@ from torch import nn
 from lth_core.config import Branch, Method, Rewind, Task
 from lth_core.data.kinds import are_known, other_characters
 from lth_core.data.reading import open_data, read_facts
+from lth_core.data.stand_ins import stand_in
 from lth_core.jobs.branch import Replicate, check_masks, treat
 from lth_core.jobs.initialize import check_model, proof_of, start_from
 from lth_core.jobs.support.command import command, import_modules
@@ -90,10 +91,10 @@ def check_task(name: str, asked: Mapping[str, Any], mistakes: Mistakes) -> None:
     for other in asked.get("exchanged", ()):
         with mistakes.collected():
             check_exchange(network, facts, other)
+    data = open_data(path) if path else stand_in(facts)
     with mistakes.collected():
-        if path and asked["proved"] and settings.train.batch_size <= open_data(path).size("train"):
-            seed = int(asked["proved"][0].partition("-")[0])
-            proof_of(name, network.factory, settings, open_data(path), seed)
+        if data and asked["proved"]:
+            proof_of(name, network.factory, settings, data, seed=int(asked["proved"][0].partition("-")[0]))
     masks = check_all_methods(network, methods, asked["configured"], mistakes)
     for treated in asked["treated"]:
         method = treated["method"]
