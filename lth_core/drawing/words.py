@@ -107,8 +107,8 @@ def _fields(axes: Axes, values: np.ndarray) -> str:
 
 def _row_names(axes: Axes) -> list[str]:
     """Name the rows of a panel; where another one beside it is labelled, as that one does."""
-    own, *others = ([_plain(label.get_text()) for label in panel.get_yticklabels()] for panel in (axes, *_beside(axes)))
-    return next((names for names in others if len(names) == len(own) and any(names)), own) if not any(own) else own
+    rows = [[_plain(label.get_text()) for label in panel.get_yticklabels()] for panel in (axes, *_beside(axes))]
+    return next((names for names in rows if len(names) == len(rows[0]) and any(names)), rows[0])
 
 
 def _beside(axes: Axes) -> list[Axes]:

@@ -38,7 +38,7 @@ class Looks:
     def check(self, module: nn.Module) -> None:
         """Raise ProofError for parameters and buffers that training makes, drops or gives another shape."""
         after = Looks.at(module).tensors
-        for name in after.keys() - self.tensors.keys():
+        for name in (name for name in after if name not in self.tensors):
             raise ProofError(f"'{name}' is made by its forward: make all layers and buffers in __init__")
         for name, (shape, kind, trained) in self.tensors.items():
             if name not in after:
