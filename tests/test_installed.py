@@ -169,7 +169,7 @@ def test_what_keeps_a_config_from_being_written_is_one_line(
     here, nowhere, unknown = capsys.readouterr().err.splitlines()
     assert here == "error: mnist.yaml is here already: remove it, or work in another folder"
     assert nowhere == "error: config.yaml cannot be written (File exists): work in another folder"
-    assert unknown.endswith("; did you mean 'mnist'?")
+    assert unknown.startswith("error: no ready-made config is called 'mnst'; did you mean 'mnist'? (known: ")
     monkeypatch.setattr(
         "builtins.open", lambda *_, **__: (_ for _ in ()).throw(PermissionError(13, "Permission denied"))
     )
