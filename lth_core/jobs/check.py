@@ -72,8 +72,8 @@ def check_task(name: str, asked: Mapping[str, Any], mistakes: Mistakes) -> None:
     Raises CheckError or ModelError where there is nothing more to look at.
     """
     settings, (path, facts) = Task(**asked["task"]), data_of(asked)
-    if path:
-        data = open_data(path)
+    data = open_data(path) if path else None
+    if data:
         facts |= data.facts
         for key, split, examples in (
             ("batch_size", "train", "training examples"),
@@ -91,9 +91,8 @@ def check_task(name: str, asked: Mapping[str, Any], mistakes: Mistakes) -> None:
     for other in asked.get("exchanged", ()):
         with mistakes.collected():
             check_exchange(network, facts, other)
-    data = open_data(path) if path else stand_in(facts)
     with mistakes.collected():
-        if data and asked["proved"]:
+        if asked["proved"] and (data := data or stand_in(facts)):
             proof_of(name, network.factory, settings, data, seed=int(asked["proved"][0].partition("-")[0]))
     masks = check_all_methods(network, methods, asked["configured"], mistakes)
     for treated in asked["treated"]:

@@ -129,15 +129,19 @@ def test_a_fraction_that_empties_a_layer_is_one_clear_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("iterative", "line"),
-    [(True, "0.6 of conv2.weight would leave none of its 1 filter"), (False, "level 3 prunes no filter: prune more")],
+    ("iterative", "fraction", "levels", "line"),
+    [
+        (True, 0.6, 2, "0.6 of conv2.weight would leave none of its 1 filter"),  # 8, 3, 1, none
+        (False, 0.9, 1, "0.99 of conv2.weight would leave none of its 8 filters"),  # 8 - round(8 * 0.99) = 0
+        (False, 0.6, 2, "level 3 prunes no filter: prune more"),  # 8 - round(8 * 0.936) = 1, as at level 2
+    ],
 )
-def test_that_is_known_before_anything_is_trained(iterative: bool, line: str) -> None:
+def test_that_is_known_before_anything_is_trained(iterative: bool, fraction: float, levels: int, line: str) -> None:
     sizes = {name: shape[0] for name, shape in SHAPES.items()}
-    settings = method(iterative, conv2_weight=0.6).model_copy(update={"levels": 2})
-    check_filters(settings, LAYERS, sizes)  # in rounds 8, 3, 1, then none; at once 8 - round(8 * 0.936) = 1 as before
+    settings = method(iterative, conv2_weight=fraction).model_copy(update={"levels": levels})
+    check_filters(settings, LAYERS, sizes)
     with pytest.raises(FilterError, match=rf"^fractions: {line}"):
-        check_filters(settings.model_copy(update={"levels": 3}), LAYERS, sizes)
+        check_filters(settings.model_copy(update={"levels": levels + 1}), LAYERS, sizes)
 
 
 def test_mistakes_are_found_when_networks_are_initialized_and_name_their_key() -> None:
