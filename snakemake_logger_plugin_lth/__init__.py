@@ -19,6 +19,7 @@ from typing import Any
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from lth_core.metrics import counted
 from lth_core.runtime import interruption
 from snakemake_logger_plugin_lth.configs import unreadable
 from snakemake_logger_plugin_lth.forecast import Forecast, in_words
@@ -39,7 +40,7 @@ CHATTER = (
     "Using shell:",
     "host: ",
 )
-# What it also prints when a run is stopped.
+# What it also prints when a run is stopped or jobs have failed, each of which is reported.
 FAREWELL = (
     "Cancelling snakemake on user request",
     "Terminating processes on user request",
@@ -48,6 +49,7 @@ FAREWELL = (
 # What is to be done with the results: Snakemake says where its log is after that.
 LAST = "page: "
 STOPPED = "stopped; the same command goes on where it was"
+FAILED = "failed, as said above: mend the cause; the same command goes on where it was"
 SILENT_EVENTS = (LogEvent.JOB_STARTED, LogEvent.RESOURCES_INFO, LogEvent.SHELLCMD, LogEvent.WORKFLOW_STARTED)
 
 
@@ -120,7 +122,7 @@ class LogHandler(LogHandlerBase):
                 text = unreadable(sys.argv[1:]) or text
             if text.startswith(LAST):
                 self._last = text
-            elif text and not text.startswith(CHATTER + FAREWELL * interruption.stopping):
+            elif text and not text.startswith(CHATTER + FAREWELL * (interruption.stopping or self._failed > 0)):
                 self._screen.say(text)
         self._draw()
 
@@ -197,6 +199,8 @@ class LogHandler(LogHandlerBase):
         self._draw()
         self._screen.keep()
         self._total = 0
+        if self._failed and not self._standing_back:
+            self._last = f"{counted(self._failed, 'jobs')} {FAILED}"
         if interruption.stopping and not self._standing_back:
             interruption.stopping = False
             self._last = STOPPED

@@ -72,6 +72,8 @@ def test_a_failure_shows_the_job_and_the_end_of_its_log(tmp_path: Path) -> None:
     assert shown and shown[1] == "    step 1/2 accuracy 97.9%\n    error: no such data set", done.stderr
     assert "CalledProcessError" not in done.stderr
     assert "2 of 4 jobs" in done.stderr and "3 of 4 jobs" not in done.stderr
+    said = "1 job failed, as said above: mend the cause; the same command goes on where it was"
+    assert done.stderr.splitlines()[-1] == said and "WorkflowError" not in done.stderr
 
 
 def test_a_terminal_shows_running_jobs_with_their_last_log_line_and_keeps_none_of_them(tmp_path: Path) -> None:

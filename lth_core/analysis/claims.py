@@ -67,6 +67,9 @@ class Claim:
     """The study's figure that shows it; there is none where the config does not ask for it."""
     remark: str = ""
     """What else bears on what the sentence says, such as a control that it also holds for; mostly empty."""
+    lines: str = ""
+    """The lines of the table's file that the effect is read from, first and last: those of the task, where it has any,
+    otherwise all."""
     replicates: tuple[Replicate, ...] = field(repr=False, default=())
     """What the estimate is the mean of. They are the rows of effects.csv, not part of that of claims.csv."""
 

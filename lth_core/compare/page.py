@@ -19,9 +19,9 @@ from lth_core.report.overview import VERDICTS
 from lth_core.report.page import templates
 
 FACTOR_WORDS = {
-    RATIOS.name: "times the ratio in A",
-    PERCENT_SAVED.name: "times the ratio in A (a ratio of 2: 50% saved)",
-    PERCENT_MORE.name: "times the ratio in A (a ratio of 2: 100% more)",
+    RATIOS.name: "times as large as in A",
+    PERCENT_SAVED.name: "times as large as in A, as a ratio (2: 50% saved)",
+    PERCENT_MORE.name: "times as large as in A, as a ratio (2: 100% more)",
 }
 """What a factor is of, by scale: of effects in percent the ratio behind them, which rises with the effect."""
 
@@ -114,8 +114,8 @@ def chance_words(matched: Sequence[Pair]) -> list[str]:
         sides = [pair.first for pair in matched], [pair.second for pair in matched]
         tasks = [sorted({claim["task"] for claim in side if claim}) for side in sides]
         said.append(
-            "No claim is made in both runs: claims are the same where study, task and sentence are, and the tasks are "
-            f"{', '.join(tasks[0]) or 'none'} in A and {', '.join(tasks[1]) or 'none'} in B"
+            "No claim is made in both runs (claims are the same where study, task and sentence are): "
+            f"{_claims_about('A', tasks[0])}, and {_claims_about('B', tasks[1])}"
         )
     known = [pair for pair in matched if math.isfinite(pair.chance)]
     if known:
@@ -137,6 +137,10 @@ def chance_words(matched: Sequence[Pair]) -> list[str]:
             f"{left}"
         )
     return said
+
+
+def _claims_about(run: str, tasks: Sequence[str]) -> str:
+    return f"those of {run} are about {', '.join(tasks)}" if tasks else f"{run} makes none"
 
 
 def _have(count: int) -> str:

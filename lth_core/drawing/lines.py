@@ -24,6 +24,7 @@ def band(
     colour: str | None = None,
     linestyle: str = "-",
     markers: bool = True,
+    bars: slice | None = None,
 ) -> None:
     """Draw a line through the mean of `y` at each `x`, with a band: the 95% interval over replicates.
 
@@ -31,6 +32,7 @@ def band(
     marks the point (without `markers` only the first) and the legend says how many diverged. Where replicates agree,
     which says nothing of their spread, the band narrows to the line. A point that only one replicate has reached has no
     band; an interval without neighbours is an error bar. A single point always has a marker, hollow without `markers`.
+    Where many lines cross, bands hide each other: then `bars` are the points that show the interval, as a bar.
     """
     if frame.empty:
         return
@@ -44,6 +46,19 @@ def band(
     (line,) = axes.plot(summary["x"], summary["mean"], color=colour, linestyle=linestyle, label=label or style.label)
     if markers or len(summary) == 1:
         line.set(marker=style.marker, markerfacecolor=colour if markers else "white")
+    if bars is None:
+        _shade(axes, summary, colour, style.marker, colour if markers else "white")
+    else:
+        few = summary[bars]
+        few = few[few["high"] < np.inf]
+        axes.vlines(few["x"], few["low"], few["high"], color=colour, linewidth=1.6, alpha=0.55)
+    diverged = by_replicate[y].isna().groupby(by_replicate[replicate]).any()
+    crosses = summary[summary["incomplete"]][: None if markers else 1]
+    mark_diverged(axes, crosses["x"], crosses["mean"].fillna(summary["mean"].min()), label or style.label, diverged)
+
+
+def _shade(axes: Axes, summary: pd.DataFrame, colour: str, marker: str, face: str) -> None:
+    """Shade the intervals of points next to each other; draw the others as error bars."""
     bounded = summary["high"] < np.inf
     alone = bounded & ~bounded.shift(1, fill_value=False) & ~bounded.shift(-1, fill_value=False)
     low, high = summary["low"].where(bounded & ~alone), summary["high"].where(bounded & ~alone)
@@ -51,10 +66,7 @@ def band(
         axes.fill_between(summary["x"], low, high, color=colour, alpha=0.16, linewidth=0)
     alone &= summary["high"] > summary["low"]
     if alone.any():
-        _error_bars(axes, summary[alone], colour, style.marker, "white" if not markers else colour)
-    diverged = by_replicate[y].isna().groupby(by_replicate[replicate]).any()
-    crosses = summary[summary["incomplete"]][: None if markers else 1]
-    mark_diverged(axes, crosses["x"], crosses["mean"].fillna(summary["mean"].min()), label or style.label, diverged)
+        _error_bars(axes, summary[alone], colour, marker, face)
 
 
 def _interval(values: pd.Series) -> tuple[float, float, float]:

@@ -9,7 +9,9 @@ the verdict over seeds and test examples.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +24,9 @@ from lth_core.jobs.support.loading import load, parser, read_tables
 from lth_core.runtime.missing import unmeasured_line
 from lth_core.storage.paths import claims_file, effects_file, without_folds_file
 from lth_core.storage.tables import read_rows, write_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 EFFECT_COLUMNS = ("study", "task", "claim", "seed", "value", "scale")
 CORRECTED_COLUMNS = ("p_holm", "verdict_holm")
@@ -36,7 +41,8 @@ def main() -> None:
     effects: list[tuple[Any, ...]] = []
     reasons: Counter[str] = Counter()
     for name, study in studies.items():
-        claims = study.claims(config, read_tables(config, name, study))
+        tables = read_tables(config, name, study)
+        claims = [with_lines(claim, tables) for claim in study.claims(config, tables)]
         examples = with_examples_of(claims, config, name) if config.test_folds else [()] * len(claims)
         columns = zip(claims, corrected_verdicts(claims), examples, strict=True)
         reasons.update(filter(None, map(why_unmeasured, claims)))
@@ -47,6 +53,16 @@ def main() -> None:
     write_table(effects_file(config.results, config.name), EFFECT_COLUMNS, effects)
     columns = [*CLAIM_COLUMNS, *CORRECTED_COLUMNS, *(EXAMPLE_COLUMNS if config.test_folds else ())]
     write_table(claims_file(config.results, config.name), columns, rows)
+
+
+def with_lines(claim: Claim, tables: Mapping[str, pd.DataFrame]) -> Claim:
+    """Name the lines of its table that a claim is read from, as editors number them: 1 is the header."""
+    table = tables.get(claim.table)
+    if table is None or table.empty:
+        return claim
+    of_task = table.index[table["task"] == claim.task] if "task" in table else table.index
+    lines = (of_task if len(of_task) else table.index) + 2
+    return replace(claim, lines=f"{lines[0]}-{lines[-1]}")
 
 
 def with_examples_of(claims: list[Claim], config: Config, study: str) -> list[tuple[float, float, str]]:

@@ -17,9 +17,9 @@ from tests.support.two_runs import claim, config, write_run
 @pytest.mark.parametrize(
     ("unit", "scale", "words"),
     [
-        ("% of dense", PERCENT_SAVED, "times the ratio in A (a ratio of 2: 50% saved)"),
-        ("% of pruned", PERCENT_MORE, "times the ratio in A (a ratio of 2: 100% more)"),
-        ("times", RATIOS, "times the ratio in A"),
+        ("% of dense", PERCENT_SAVED, "times as large as in A, as a ratio (2: 50% saved)"),
+        ("% of pruned", PERCENT_MORE, "times as large as in A, as a ratio (2: 100% more)"),
+        ("times", RATIOS, "times as large as in A"),
         ("points", DIFFERENCES, "points"),
     ],
 )
@@ -40,5 +40,5 @@ def test_runs_without_a_common_claim_say_so(tmp_path: Path) -> None:
         write_run(folder, [claim("Tickets win.", [1.0, 2.0, 3.0], task=task)], settings=settings)
     path = compare([str(folder) for folder in folders], [], str(tmp_path / "out"))
     text = " ".join(Path(path).read_text(encoding="utf-8").split())
-    assert "No claim is made in both runs" in text and "the tasks are letters in A and digits in B" in text
+    assert "No claim is made in both runs" in text and "those of A are about letters, and those of B are about digits" in text
     assert "as its tasks, networks, recipes or options are others" in text

@@ -42,6 +42,17 @@ def test_an_interval_without_neighbours_is_a_bar():
     assert line.get_ydata().tolist() == [1, 2.5, 5, 1.5, 2.5]
 
 
+def test_a_line_among_many_shows_its_interval_as_bars_at_chosen_points():
+    _, ((axes,),) = panels()
+    frame = replicates({1.0: [1, 2], 2.0: [2, 3], 3.0: [5, 7], 4.0: [1, float("nan")]})
+    band(axes, frame, "x", "y", markers=False, bars=slice(1, None, 2))
+    (bars,) = axes.collections
+    (bar,) = bars.get_segments()
+    low, high = mean_interval([2, 3])[1:]
+    assert bar.ravel() == pytest.approx([2, low, 2, high])
+    assert axes.get_lines()[0].get_ydata().tolist() == [1.5, 2.5, 6, 1]
+
+
 def test_a_single_point_is_seen_even_of_a_line_without_markers():
     for markers, face in ((True, ROLES["ticket"].colour), (False, "white")):
         _, ((axes,),) = panels()

@@ -8,13 +8,17 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib
 import numpy as np
+import pandas as pd
 import pytest
 
+from lth_core.analysis.claims import evaluate_claim
 from lth_core.config import Config, Method
+from lth_core.jobs.claims import with_lines
 from lth_core.jobs.report import used_methods
 from lth_core.storage.files import write_text
 from lth_core.storage.runs import Run
@@ -165,7 +169,8 @@ def test_claims_are_rows_with_the_effect_its_interval_and_the_verdict(run: Calla
         (row,) = csv.DictReader(file)
     assert list(row) == [
         *("study", "task", "claim", "source", "effect", "unit", "estimate", "low", "high", "n", "unmeasured", "margin"),
-        *("verdict", "p", "seeds_needed", "detectable", "note", "table", "figure", "remark", "p_holm", "verdict_holm"),
+        *("verdict", "p", "seeds_needed", "detectable", "note", "table", "figure", "remark", "lines"),
+        *("p_holm", "verdict_holm"),
     ]
     assert row["effect"] == "value, at level 2" and row["n"] == "3" and row["verdict"] == "supported"
     # values 0.7 * (2, 3, 4) / 3: mean 0.7, standard error 0.7 / 3 / sqrt(3), t(2) = 4.302653
@@ -174,6 +179,21 @@ def test_claims_are_rows_with_the_effect_its_interval_and_the_verdict(run: Calla
     # t = 0.7 / (0.7 / 3 / sqrt(3)) = 5.196, two-sided with 2 degrees of freedom; the only claim needs no correction
     assert float(row["p"]) == float(row["p_holm"]) == pytest.approx(0.03510, abs=1e-5)
     assert row["verdict_holm"] == "supported" and row["note"] == "" and float(row["seeds_needed"]) >= 3
+
+
+def test_claims_name_the_lines_of_their_task_in_the_file_that_they_are_read_from(tmp_path: Path):
+    table = pd.DataFrame({"task": ["small", "large", "large"], "seed": [0, 0, 1], "metric": [0.9, 0.8, 0.7]})
+    table.to_csv(tmp_path / "measurements.csv", index=False)
+    words = {"study": "toy", "claim": "It holds.", "source": "Paper", "effect": "metric", "unit": "points"}
+    claim = evaluate_claim([0.5, 0.6], **words, task="large", table="measurements")
+    assert with_lines(claim, {"measurements": table}).lines == "3-4"
+    assert [*enumerate((tmp_path / "measurements.csv").read_text().splitlines(), 1)][2:] == [
+        (3, "large,0,0.8"),
+        (4, "large,1,0.7"),
+    ]
+    about_both = replace(claim, task="small and large")
+    assert with_lines(about_both, {"measurements": table}).lines == "2-4", "tables may have no line of the task alone"
+    assert with_lines(claim, {"measurements": table.iloc[:0]}).lines == with_lines(claim, {}).lines == ""
 
 
 def test_effects_are_rows_by_claim_and_seed_on_the_scale_of_the_claim(run: Callable[..., None], project: Path):

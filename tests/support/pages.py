@@ -43,7 +43,7 @@ def claim(study: str, task: str, index: int) -> dict:
     row |= {"unit": "pp" if index % 2 else "% of dense", "estimate": estimate, "low": estimate - half}
     row |= {"high": estimate + half, "margin": 0.0, "verdict": word, "p": 0.02, "p_holm": 0.2}
     row |= {"verdict_holm": "inconclusive", "seeds_needed": 9.0, "detectable": 2.5, "note": "", "remark": ""}
-    row |= {"table": "measurements", "figure": f"fig00-curves-{study}"}
+    row |= {"table": "measurements", "lines": "2-31", "figure": f"fig00-curves-{study}"}
     row["replicates"] = [Replicate(str(seed), estimate + half * (seed - 2) / 2, "difference") for seed in range(5)]
     if index % 7 == 6:
         row |= dict.fromkeys(("low", "high", "p", "p_holm", "seeds_needed", "detectable"), math.nan)

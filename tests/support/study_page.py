@@ -37,7 +37,7 @@ def claim(verdict: str, **changes) -> dict:
     row = {"study": "study2019", "task": "digits", "claim": f"This is {verdict}", "source": "Paper, Fig. 1"}
     row |= {"effect": "test accuracy, a - b", "unit": "pp", "estimate": 1.5, "low": 1.0, "high": 2.0, "n": "5"}
     row |= {"unmeasured": "0", "p": 0.01, "seeds_needed": 4.0, "detectable": 1.3, "note": "", "remark": ""}
-    row |= {"table": "measurements", "figure": "fig01"}
+    row |= {"table": "measurements", "lines": "2-31", "figure": "fig01"}
     row["replicates"] = [Replicate("0", 1.0, "difference"), Replicate("3", -2.0, "difference")]
     row |= {"p_holm": 0.02, "verdict_holm": verdict}
     return row | {"margin": 0.0, "verdict": verdict} | changes

@@ -24,7 +24,7 @@ from lth_core.studies.early_phase.study import REFERENCES, TICKET, Design, refer
 from lth_core.studies.early_phase.tables import correlation, correlation_level
 from lth_core.studies.early_phase.telemetry_figures import telemetry_drawing
 
-FEW_LEVELS = 2
+FEW_LEVELS = 3
 """Up to this number of levels the figure has no curves: each perturbation has a line of its own on the page."""
 
 
@@ -72,7 +72,7 @@ def _dots(study: Design, table: pd.DataFrame, k: int) -> Figure:
         for line, (name, (role, _)) in enumerate(networks.items())
     }
     width = 5.4 if len(study.levels) == 1 else 3.8  # the names need as much room for one panel as for two
-    figure, axes = panels(len(study.levels), height=0.24 * max(heights.values()) + 0.9, width=width, across=2)
+    figure, axes = panels(len(study.levels), height=0.24 * max(heights.values()) + 0.9, width=width)
     for panel, level in zip(axes[0], study.levels, strict=True):
         here = table[table["level"] == level]
         for name, (role, label) in networks.items():
@@ -88,7 +88,7 @@ def _dots(study: Design, table: pd.DataFrame, k: int) -> Figure:
         panel.set_title(f"{percent_text(here['density'].mean())}% of weights")
         low, high = panel.get_xlim()
         panel.set_xlim(max(low, 0), min(high, 1 + 0.03 * (1 - max(low, 0))))
-        panel.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+        panel.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
         panel.xaxis.set_major_formatter(lambda fraction, position: f"{round(100 * fraction, 6):g}")
         panel.set_xlabel("test accuracy (%)")
     legend(figure, bars_note(interval_note(table["seed"].nunique())))

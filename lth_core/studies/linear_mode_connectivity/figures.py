@@ -19,7 +19,7 @@ from lth_core.drawing.figures import interval_note, legend, panels
 from lth_core.drawing.lines import band, reference, threshold
 from lth_core.storage.runs import DENSE
 from lth_core.studies.base import Drawing
-from lth_core.studies.captions import data_note, listing, with_direction
+from lth_core.studies.captions import bars_note, data_note, listing, with_direction
 from lth_core.studies.linear_mode_connectivity.density_figures import density_drawings
 from lth_core.studies.linear_mode_connectivity.study import TICKET, Design
 from lth_core.studies.linear_mode_connectivity.tables import where
@@ -34,8 +34,8 @@ def drawings(study: Design, config: Config, task: str, tables: dict[str, pd.Data
     """Return the figures of one task, in the order of the page."""
     of_task = {name: table[table["task"] == task] for name, table in tables.items()}
     view = View(study, config, task, **of_task)
-    notes = {"success": data_note(config.tasks[task])}  # markers without intervals
     data = data_note(config.tasks[task], view.seeds())
+    notes = {"paths": bars_note(data), "success": data_note(config.tasks[task])}  # bars; markers without intervals
     kinds = {
         "paths": (with_direction(_paths_caption(view), view.metric), _paths),
         "instability": (with_direction(_instability_caption(view), view.metric), _instability),
@@ -109,10 +109,9 @@ def _paths(view: View) -> Figure:
             panel.sharey(row[0])
             lines = where(view.paths, {"network": network, "level": level, "split": split, "statistics": statistics})
             lines = lines.assign(error=_as_measured(view, lines["error"]))
-            for k in sorted(lines["k"].unique()):
-                band(
-                    panel, lines[lines["k"] == k], "alpha", "error", label=f"k = {k}", colour=colours[k], markers=False
-                )
+            for (k, colour), bars in zip(colours.items(), _bars(lines["alpha"].nunique(), len(colours)), strict=True):
+                style = {"label": f"k = {k}", "colour": colour, "markers": False, "bars": bars}
+                band(panel, lines[lines["k"] == k], "alpha", "error", **style)
         estimated = ESTIMATED * (statistics == "estimated")
         metric_axis(row[0].yaxis, view.metric, f"{SPLITS[split]} {view.metric.error}{estimated}")
         _include_stability(row, view)
@@ -120,8 +119,14 @@ def _paths(view: View) -> Figure:
         panel.set_title(view.label(network) + (f", {view.density(level)}" if level else ""))
     for panel in axes[-1]:
         panel.set_xlabel("α")
-    legend(figure, interval_note(view.seeds()))
+    legend(figure, bars_note(interval_note(view.seeds())))
     return figure
+
+
+def _bars(points: int, lines: int) -> list[slice]:
+    """Choose two points of every line that show its interval, next to those of the other lines, which all cross."""
+    half = max(points // 2, 1)
+    return [slice((2 * line + 1) * half // (2 * lines), None, half) for line in range(lines)]
 
 
 def _as_measured(view: View, errors: pd.Series) -> pd.Series:

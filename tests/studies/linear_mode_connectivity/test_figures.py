@@ -60,6 +60,18 @@ def test_a_training_error_that_is_0_on_all_lines_is_said_and_not_drawn(error: fl
     assert (" The training error is 0 on all lines and not drawn." in drawing.caption) == (rows == 1)
 
 
+def test_lines_that_cross_show_their_intervals_as_bars_at_points_of_their_own() -> None:
+    table = known_instability()
+    paths = known_paths(table)
+    paths["error"] += 0.01 * paths["seed"]
+    drawing = study().figures(config(), {"instability": table, "paths": paths})[0]
+    for panel in drawing.draw().axes:
+        bars = [[x for (x, low), (x, high) in one.get_segments() if high > low] for one in panel.collections]
+        points = [x for of_line in bars for x in of_line]
+        assert len(bars) == len(panel.get_lines()) and all(1 <= len(of_line) <= 3 for of_line in bars), bars
+        assert len({*points}) == len(points), "bars hide each other"
+
+
 @pytest.fixture(scope="module", params=[("interpolated",), ("interpolated", "estimated")], ids=["plain", "batch-norm"])
 def drawn(request: pytest.FixtureRequest) -> list[tuple[Drawing, list[Axes]]]:
     """Every figure's drawing and panels, of a network without and with batch norm."""
@@ -72,7 +84,8 @@ def test_figures_have_the_names_that_were_promised_and_say_what_they_are_drawn_f
     assert [drawing.name for drawing, _ in drawn] == study().figure_names(config())
     for drawing, axes in drawn:
         interval = "; mean of 3 seeds; band: 95% t interval (no band where all seeds are equal)"
-        bands = "" if drawing.name == "success-digits" else interval
+        bars = interval.replace("band:", "bar:").replace("no band", "none")
+        bands = {"success-digits": "", "paths-digits": bars}.get(drawing.name, interval)
         assert drawing.caption.endswith(f"Data: digits, network: resnet-20{bands}.")
         assert all(panel.get_lines() for panel in axes)
 
