@@ -80,7 +80,7 @@ def by_latency(study: Design, task: str, rows: pd.DataFrame, metric: Metric) -> 
 def by_counts(study: Design, task: str, rows: pd.DataFrame, metric: Metric) -> Figure:
     """Draw the metric against what is counted of each form: operations and bytes."""
     titles = {"relative_flops": "operations", "relative_bytes": "bytes"}
-    return _against(study, task, rows, metric, titles, COUNTED, "share of the dense network's")
+    return _against(study, task, rows, metric, titles, COUNTED, "count (dense network: 1)")
 
 
 def _against(
