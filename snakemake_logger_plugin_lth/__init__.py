@@ -201,6 +201,7 @@ class LogHandler(LogHandlerBase):
         self._total = 0
         if self._failed and not self._standing_back:
             self._last = f"{counted(self._failed, 'jobs')} {FAILED}"
+            self._failed = 0
         if interruption.stopping and not self._standing_back:
             interruption.stopping = False
             self._last = STOPPED

@@ -12,7 +12,7 @@ multiplied by a number, twice the largest weight of the target's layer, so that 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -155,26 +155,22 @@ def prune_neurons(first: np.ndarray, second: np.ndarray, inputs: np.ndarray, out
     do. Units are added or taken away one by one, whichever brings the squared error down most, until no other one does.
     """
     features = np.maximum(inputs @ first[:, :-1].T + first[:, -1], 0)
-    # Of unit j, f_j b_j: the products of two units, and of one with the target.
-    products = (features.T @ features) * (second.T @ second)
     gains = 2 * np.einsum("bo,bh,oh->h", outputs, features, second, optimize=True)
+    # Of unit j, f_j b_j. Products are computed for the unit that changes: those of all pairs would fill gigabytes.
+    size, overlap = (
+        (features**2).sum(axis=0) * (second**2).sum(axis=0),
+        np.zeros(len(first)),
+    )  # overlap: with what is kept
     kept = np.zeros(len(first), dtype=bool)
-    steps = _descent(kept, products, gains)
-    for best in steps:
-        kept[best] = not kept[best]
-    return kept
-
-
-def _descent(kept: np.ndarray, products: np.ndarray, gains: np.ndarray) -> Iterator[int]:
-    """The unit whose change brings the error down most, until there is none; `kept` changes between two of them."""
-    size, overlap = products.diagonal(), np.zeros(len(kept))  # overlap: with what is kept
     for _ in range(4 * len(kept)):
         changes = np.where(kept, gains - 2 * overlap + size, 2 * overlap + size - gains)
         best = int(changes.argmin())
         if changes[best] >= 0:
-            return
-        overlap += products[best] * (-1 if kept[best] else 1)
-        yield best
+            break
+        products = (features[:, best] @ features) * (second[:, best] @ second)
+        overlap += -products if kept[best] else products
+        kept[best] = not kept[best]
+    return kept
 
 
 def neuron_network(first: np.ndarray, second: np.ndarray, kept: np.ndarray) -> nn.Sequential:

@@ -19,6 +19,8 @@ from lth_core.planning.plan import Plan
 from lth_core.storage.paths import data_file, initial_file
 
 CHECK = (sys.executable, "-m", "lth_core.jobs.check")
+ENDED = "error: the job was ended by "
+"""How `lth-job` reports signals."""
 
 
 def complaints(
@@ -32,7 +34,8 @@ def complaints(
     done = subprocess.run(command, input=asked, env=environment, capture_output=True, text=True, check=False)
     if not done.returncode:
         return []
-    *_, last = said = ["", *filter(str.strip, done.stderr.splitlines())]
+    lines = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith(ENDED)]
+    *_, last = said = ["", *lines]
     mistakes = [line.removeprefix("error: ") for line in said if line.startswith("error: ")]
     return mistakes or [_failure(done.returncode, last.strip())]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -95,3 +97,14 @@ def test_neurons_are_chosen_until_no_single_change_brings_the_error_down() -> No
         changed = kept.copy()
         changed[neuron] = not changed[neuron]
         assert np.square(outputs(changed) - other).sum() >= error - 1e-9
+
+
+def test_choosing_neurons_needs_no_memory_for_all_their_pairs() -> None:
+    rng = np.random.default_rng(0)
+    first, second = random_layers(60, 3, 32, False, rng)
+    assert len(first) > 3_900, "whose pairs fill 120 MB"
+    inputs = rng.normal(size=(50, 60))
+    tracemalloc.start()
+    prune_neurons(first, second, inputs, inputs[:, :3])
+    assert tracemalloc.get_traced_memory()[1] < 20e6
+    tracemalloc.stop()

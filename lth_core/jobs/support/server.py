@@ -26,6 +26,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from lth_core.runtime.lifetime import end_with
 from lth_core.runtime.sockets import socket_folder
 
@@ -171,13 +173,21 @@ class JobServer:
 
 def run(job: str, arguments: list[str]) -> int:
     """Run the job in this process, on the threads that its environment says."""
-    torch = sys.modules.get("torch")  # what is imported from here on reads the environment itself
     threads = os.environ.get("OMP_NUM_THREADS", "")
-    if torch and threads.isdigit() and int(threads) != torch.get_num_threads():
-        torch.set_num_threads(int(threads))
+    if threads.isdigit():
+        set_threads(int(threads))
     sys.argv = [f"lth_core.jobs.{job}", *arguments]
     importlib.import_module(f"lth_core.jobs.{job}").main()
     return 0
+
+
+def set_threads(threads: int) -> None:
+    """Give those libraries their threads that are here already: what is imported later reads the environment itself."""
+    torch = sys.modules.get("torch")
+    if torch and threads != torch.get_num_threads():
+        torch.set_num_threads(threads)
+    if "numpy" in sys.modules:
+        threadpool_limits(threads, user_api="blas")
 
 
 def start_server(lock: int, computes: bool, reports: bool) -> str | None:

@@ -126,8 +126,28 @@ def test_a_job_dies_with_its_client(server, lth_job):
 def test_a_killed_job_ends_its_client_as_a_shell_would(server, lth_job):
     client = lth_job("sleep")
     wait_for_one(server).kill()
-    client.communicate(timeout=10)
+    said, _ = client.communicate(timeout=10)
     assert client.returncode == 128 + signal.SIGKILL
+    assert said.endswith(
+        "error: the job was ended by SIGKILL, as happens when memory runs out: run fewer jobs at once\n"
+    )
+
+
+def test_a_job_that_is_stopped_says_nothing_of_the_signal(server, lth_job):
+    client = lth_job("sleep")
+    wait_for_one(server).terminate()
+    said, _ = client.communicate(timeout=10)
+    assert client.returncode == 128 + signal.SIGTERM and "ended by" not in said
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_all_libraries_of_a_job_have_the_threads_of_its_environment(threads: int) -> None:
+    """Also numpy's linear algebra, which has its own; products of large matrices would use every core."""
+    code = f"import numpy, torch; from lth_core.jobs.support.server import set_threads; set_threads({threads}); "
+    code += "from threadpoolctl import threadpool_info as info; print(*(pool['num_threads'] for pool in info()))"
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "3", "OMP_NUM_THREADS": "3"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert {*done.stdout.split()} == {str(threads)}, done.stdout + done.stderr
 
 
 def is_locked(path: Path) -> bool:
