@@ -40,9 +40,10 @@ def overlap_figure(table: pd.DataFrame, names: Mapping[tuple[str, str], str]) ->
         for name, rows in by_pair.items():
             band(panel, rows, "density", index, label=name, colour=colours[name])
         for sharing in chances:
-            style = {"colour": colours[sharing[0]] if len(sharing) == 1 else NEUTRAL, "linestyle": "--"}
-            chance = "by chance" if len(chances) == 1 else f"by chance: {'; '.join(sharing)}"
-            band(panel, by_pair[sharing[0]], "density", f"{index}_by_chance", label=chance, markers=False, **style)
+            rows, by_chance = by_pair[sharing[0]], f"{index}_by_chance"
+            name = "by chance" if len(chances) == 1 else f"by chance: {'; '.join(sharing)}"
+            colour = colours[sharing[0]] if len(sharing) == 1 else NEUTRAL
+            band(panel, rows, "density", by_chance, label=name, colour=colour, linestyle="--", markers=False)
         density_axis(panel, table["density"])
         positive_axis(panel, label)
     legend(figure, interval_note(table["seed"].nunique()))

@@ -35,6 +35,8 @@ def test_the_overlap_of_each_pair_is_drawn_beside_that_of_chance() -> None:
     assert lines(hamming)["a and c"] == pytest.approx([1, 0.4])
     assert lines(hamming)["by chance"] == pytest.approx([0.5, 0.32])
     assert jaccard.get_xlabel() == "weights remaining (%)"
+    assert jaccard.get_ylabel() == "Jaccard index of the masks"
+    assert hamming.get_ylabel() == "Hamming distance of the masks"
 
 
 def test_pairs_that_keep_as_many_weights_share_a_line_of_chance() -> None:

@@ -82,8 +82,8 @@ def _densities(supermasks: pd.DataFrame, criteria: list[str]) -> Figure:
             for values, dash in zip(VALUES, ("-", "--"), strict=True):
                 rows = supermasks[(supermasks["criterion"] == name) & (supermasks["values"] == values)]
                 label = criterion_label(name) if dash == "-" else "_signed constants"
-                look = {"label": label, "colour": NEUTRAL if name == "random" else colour, "linestyle": dash}
-                band(panel, rows, "density", "test_accuracy", markers=False, **look)
+                shown = NEUTRAL if name == "random" else colour
+                band(panel, rows, "density", "test_accuracy", label=label, colour=shown, linestyle=dash, markers=False)
         density_axis(panel, supermasks.groupby("level")["density"].mean())
     for panel, title in zip(axes[0], families, strict=True):
         percent_axis(panel.yaxis, "test accuracy")
