@@ -44,14 +44,14 @@ What these studies find when they are run as shipped: one figure for each, and a
 that is contradicted on a small network may still hold elsewhere ([What the numbers mean](../explanation/numbers.md)).
 `python -m docs.gallery_pages` writes these pages from the tables and figures of a run; nothing is copied by hand.
 
-In brackets: the number after Holm's correction for the number of a study's claims, where it is another one. In a study
-of [many claims](../explanation/numbers.md#many-claims-at-once), some verdicts are expected to be wrong without it.
+In brackets: the count after Holm's correction for testing many claims, where it differs. In a study of
+[many claims](../explanation/numbers.md#many-claims-at-once), some verdicts are expected to be wrong without it.
 """
 CONTRADICTED = """# What contradicts the papers
 
-All claims of the gallery whose 95% interval lies on the other side of what the paper says. These are small networks,
-most of them trained for minutes: a claim may still hold at the paper's scale
-([What the numbers mean](../explanation/numbers.md)).
+All claims of the gallery whose 95% interval lies on the other side of what the paper says, or of what this project
+expects beyond it, where the claim says so. These are small networks, most of them trained for minutes: a claim may
+still hold at the paper's scale ([What the numbers mean](../explanation/numbers.md)).
 """
 CORRECTED = """## After Holm's correction
 
@@ -132,7 +132,7 @@ def row(claim: Mapping[str, Any]) -> tuple[str, ...]:
     requirement = f"; {numbers['requirement']}" if claim["margin"] else ""
     measured = f"**{numbers['estimate']}** {claim['unit']}: {claim['effect']}{requirement}"
     sentence = " ".join(filter(None, [f"{claim['claim']} ({claim['source']})", claim["remark"]]))
-    seeds = claim["n"] + (f" and {claim['unmeasured']} unmeasured" if claim["unmeasured"] != "0" else "")
+    seeds = claim["n"] + (f" ({claim['unmeasured']} unmeasured)" if claim["unmeasured"] != "0" else "")
     return sentence, measured, numbers["interval"] or claim["note"], seeds, verdict
 
 

@@ -98,7 +98,7 @@ def test_replicates_that_are_unmeasured_are_counted(run: Path, tmp_path: Path) -
     partly = replace(CLAIM, unmeasured=2, verdict="inconclusive")
     write_table(claims_file(str(run / "results"), "config"), columns, [(*claim_row(partly), 0.08, "inconclusive")])
     gallery_pages.add("config", run, FACTS, [], tmp_path / "gallery")
-    assert "| [0.10, 0.80] | 25 and 2 unmeasured | ? inconclusive |" in (tmp_path / "gallery/config.md").read_text()
+    assert "| [0.10, 0.80] | 25 (2 unmeasured) | ? inconclusive |" in (tmp_path / "gallery/config.md").read_text()
 
 
 def test_a_study_that_claims_nothing_has_its_figure(run: Path, tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ def same_row(pages: str, *texts: str) -> bool:
 HOLM = tuple(f"; after Holm {verdict}" for verdict in gallery_pages.VERDICTS)
 CLAIMED = re.compile(
     r"\| (?P<claim>.+) \| (?P<effect>.+) \| \[(?P<low>\S+), (?P<high>\S+)\] "
-    r"\| \d+(?P<unmeasured> and \d+ unmeasured)? \| . (?P<verdict>\w+)(;.*)? \|"
+    r"\| \d+(?P<unmeasured> \(\d+ unmeasured\))? \| . (?P<verdict>\w+)(;.*)? \|"
 )
 """A claim in a row of a page, with its interval."""
 ENDS = tuple(f"{verdict}{after} |" for verdict in gallery_pages.VERDICTS.values() for after in ("", *HOLM))

@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.transforms import ScaledTranslation
@@ -32,6 +33,8 @@ MOST_ENTRIES = 8
 """Of a legend for all panels: where there are more, panels explain what few others draw."""
 LINE = 0.18
 """Inches of a legend's line."""
+BAND = "band: 95% t interval"
+"""What notes say of bands."""
 NOTE_LETTER = 0.072
 """Inches that a letter of a legend's note takes at most on average."""
 
@@ -110,6 +113,8 @@ def legend(figure: Figure, note: str = "") -> None:
     """
     _label_rows(figure)
     _break_lines(figure)
+    if any(map(_cuts_bands, figure.axes)):
+        note = note.replace(BAND, f"{BAND}, cut off where it is wide")
     for axes in figure.axes:
         say_all_diverged(axes)
     drawn = {axes: dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True)) for axes in figure.axes}
@@ -130,6 +135,19 @@ def legend(figure: Figure, note: str = "") -> None:
     figure.legend(
         entries.values(), entries, loc="outside lower center", ncols=columns, title=note or None, columnspacing=1.6
     )
+
+
+def _cuts_bands(axes: Axes) -> bool:
+    """Tell whether a band goes on beyond a panel, whose axis follows the means (`axes.follow_means`)."""
+    low, high = axes.get_ylim()
+    beyond = 0.01 * abs(high - low)
+    heights = [
+        path.vertices[:, 1]
+        for band in axes.collections
+        if isinstance(band, PolyCollection)
+        for path in band.get_paths()
+    ]
+    return any(at.size and (at.min() < low - beyond or at.max() > high + beyond) for at in heights)
 
 
 def _break_lines(figure: Figure) -> None:
@@ -175,7 +193,7 @@ def interval_note(replicates: int) -> str:
     """Say what a line and its band show, for legends and captions."""
     if replicates < 2:
         return "one seed, no interval"
-    return f"mean of {replicates} seeds; band: 95% t interval"
+    return f"mean of {replicates} seeds; {BAND}"
 
 
 def images(figure: Figure) -> dict[str, bytes]:

@@ -58,9 +58,10 @@ def _panel(axes: Axes) -> str:
     if axes.images or meshes:
         values = np.ma.filled([*axes.images, *meshes][0].get_array(), np.nan)
         return f"heat map, {against}{_fields(axes, values) or _extremes(values)}"
-    lines = _labelled_lines(axes)
     if rows := _rows(axes):
+        lines = _labelled_lines(axes, least=2)  # whose single points are in the rows
         return f"{against}; row by row, {_listed(rows)}{''.join(f'; {line}' for line in lines)}"
+    lines = _labelled_lines(axes)
     if lines:
         return f"{against}; from left to right, {_listed(lines)}"
     if axes.containers:
@@ -125,8 +126,8 @@ def _extremes(fields: np.ndarray) -> str:
     return f"; fields from {_short(known.min())} to {_short(known.max())}" if known.size else ""
 
 
-def _labelled_lines(axes: Axes) -> list[str]:
-    """Say of each line that has a name where it begins and ends."""
+def _labelled_lines(axes: Axes, least: int = 1) -> list[str]:
+    """Say of each line that has a name, and `least` points, where it begins and ends."""
     described = []
     for line in axes.lines:
         label = str(line.get_label())
@@ -134,10 +135,12 @@ def _labelled_lines(axes: Axes) -> list[str]:
         known = np.isfinite(x) & np.isfinite(y)
         if label.startswith(IN_WORDS_ONLY) and known.any():
             described.append(f"{_plain(label.removeprefix(IN_WORDS_ONLY))} {_ends(axes, x[known], y[known])}")
-        elif label.startswith("_") or known.sum() < 2:
+        elif label.startswith("_") or known.sum() < least:
             continue
         elif label.endswith("diverged"):  # crosses, on the line of the others
             described.append(_plain(label))
+        elif known.sum() == 1:
+            described.append(f"{_plain(label)}: {_ends(axes, x[known], y[known])}")
         else:
             described.append(f"{_plain(label)} {_course(axes, x[known], y[known])}")
     return described
@@ -170,9 +173,9 @@ def _course(axes: Axes, x: np.ndarray, y: np.ndarray) -> str:
 
 def _rows(axes: Axes) -> list[str]:
     """Say of each named row of a panel where its marks are, by the legend, and the lines through them."""
-    ticks, names = axes.get_yticks(), [_plain(label.get_text()) for label in axes.get_yticklabels()]
+    ticks, names = axes.get_yticks(), _row_names(axes)
     numbers = not all(re.search(r"[^\W\d_]", name) for name in names)
-    if numbers or len(names) < len(ticks):  # hidden, as another panel has them
+    if numbers or len(names) < len(ticks):
         return []
     lines = [(line, np.asarray(line.get_xydata(), dtype=float)) for line in axes.lines]
     named = {_style(line): _plain(str(line.get_label())) for line, points in lines if not len(points)}

@@ -12,8 +12,19 @@ import matplotlib
 import pytest
 from matplotlib.figure import Figure
 
+from lth_core.drawing.axes import follow_means
 from lth_core.drawing.colours import ROLES
-from lth_core.drawing.figures import MOST_ENTRIES, MOST_WIDTH, images, label_columns, leftmost, legend, panels, save
+from lth_core.drawing.figures import (
+    MOST_ENTRIES,
+    MOST_WIDTH,
+    images,
+    interval_note,
+    label_columns,
+    leftmost,
+    legend,
+    panels,
+    save,
+)
 from lth_core.drawing.lines import band
 from lth_core.drawing.style import FORMATS, SMALL
 from tests.support.replicates import replicates
@@ -161,3 +172,13 @@ def test_bitmaps_are_fit_for_print(tmp_path: Path):
     save(figure, tmp_path / "figure")
     with Image.open(tmp_path / "figure.png") as image:
         assert min(image.info["dpi"]) >= 150
+
+
+@pytest.mark.parametrize(("spread", "cut"), [(0.01, False), (0.5, True)])
+def test_notes_say_of_bands_that_they_are_cut_off(spread: float, cut: bool) -> None:
+    figure, ((axes,),) = panels()
+    band(axes, replicates({1.0: [0.5, 0.5 + spread], 2.0: [0.6, 0.6 + spread], 3.0: [0.8, 0.81]}), "x", "y")
+    follow_means(axes)
+    legend(figure, interval_note(2))
+    note = figure.legends[0].get_title().get_text()
+    assert note.replace("\n", " ") == "mean of 2 seeds; band: 95% t interval" + ", cut off where it is wide" * cut

@@ -28,8 +28,8 @@ def test_lines_go_from_left_to_right_in_the_units_of_their_axes() -> None:
     legend(figure)
     assert describe(figure) == (
         "Panel 1, (a): test accuracy (%) against weights remaining (%); from left to right, winning ticket from 90 to "
-        "80. Panel 2: 10^-3 step against layer; from left to right, steps from 1 to 12,000; the last but one at 4; "
-        "dense at 70."
+        "80; one point: 70 at 5. Panel 2: 10^-3 step against layer; from left to right, steps from 1 to 12,000; the "
+        "last but one at 4; dense at 70."
     )
 
 
@@ -176,3 +176,20 @@ def test_marks_without_a_legend_are_where_they_are_in_rows_with_names() -> None:
     axes[0, 0].axvline(40, label="the most")
     axes[0, 0].set_yticks(range(2), ["random", "SNIP"])
     assert describe(figure) == "Figure: values; row by row, random: 10; SNIP: 30; the most at 40."
+
+
+def test_rows_have_the_names_of_the_panel_beside_them() -> None:
+    figure, axes = panels(2)
+    for panel, names in zip(axes[0], (["random", "SNIP"], ["", ""]), strict=True):
+        for row, value in enumerate((10, 30)):
+            panel.plot([value], [row], "o", color="black", label="before training")
+        panel.set_yticks(range(2), names)
+    rows = "values; row by row, random: 10; SNIP: 30."
+    assert describe(figure) == f"Panel 1: {rows} Panel 2: {rows}"
+
+
+def test_a_line_of_one_point_is_where_it_is() -> None:
+    figure, ((axes,),) = panels()
+    axes.plot([1, 2], [0.5, 0.75], label="tickets")
+    axes.plot([2], [0.25], "D", label="one-shot")
+    assert describe(figure) == "Figure: values; from left to right, tickets from 0.5 to 0.75; one-shot: 0.25 at 2."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from lth_core.metrics import counted, percent_text
 from lth_core.studies.captions import data_note, listing, with_direction
-from lth_core.studies.comparison.study import TOTAL
 from lth_core.studies.comparison.view import View
 from lth_core.studies.contenders import LEARNED, label_of, untrained_note
 
@@ -31,7 +30,7 @@ def captions(view: View) -> dict[str, str]:
         f"down from dense, or gradients by all weights.{_learned(view)} {CONVENTION}.{_control(view)}",
         "equal-cost": f"Search and training at the same cost for all methods: what a method leaves of what the most "
         f"expensive one costs goes into longer training, up to {view.study.longest:g} times the recipe's steps, with a "
-        f"stretched schedule.{_capped(view)}{untrained} Steps are planned by density. Left: what they came to; "
+        f"stretched schedule.{_capped(view)}{untrained} Steps are planned by density. Left: the cost that was reached; "
         f"middle: test {view.metric.label}; right: ranks. {_intervals(view)}",
     }
     notes = {"densities": data_note(view.config.tasks[view.task], view.seeds)}
@@ -67,12 +66,20 @@ def _diamonds(view: View) -> str:
 
 
 def _capped(view: View) -> str:
-    """Name the methods whose trainings are as long as they may be, and cost less all the same."""
+    """Name the methods whose trainings are as long as they may be, and cost less all the same, by density."""
     most = round(view.study.longest * view.config.tasks[view.task].train.steps)
-    rows = view.rows("measurements", budget=TOTAL)
-    names = rows[rows["steps"] >= most]["method"].unique()
-    labels = [view.contenders[name].label for name in view.contenders if name in names]
-    return f" That is less than the others cost for these: {'; '.join(labels)}." if labels else ""
+    by_density = {}
+    for density in view.study.total_densities:
+        planned = view.study.longer(view.config, view.task, density)
+        labels = [contender.label for name, contender in view.contenders.items() if planned.get(name) == most]
+        if labels:
+            by_density[f"with {percent_text(density)}% of the weights"] = "; ".join(labels)
+    if not by_density:
+        return ""
+    first, *others = by_density.values()
+    if len(by_density) == len(view.study.total_densities) and all(other == first for other in others):
+        return f" That is less than the others cost for these: {first}."
+    return f" That is less than the others cost {'; '.join(f'{at} for {labels}' for at, labels in by_density.items())}."
 
 
 def _learned(view: View) -> str:

@@ -32,6 +32,14 @@ FORMS = {
     "2:4": "2:4 tensor cores",
 }
 """Form -> its name in figures."""
+MEANT = {
+    "shrunk": "a smaller dense network, without the units that are pruned whole",
+    "sparse": "this project's, which compute with the weights that are kept",
+    "csr": "its sparse matrices, CSR",
+    "half": "numbers of 16 bits",
+    "2:4": "which compute with 2 of every 4 weights",
+}
+"""Form -> what it is, in captions."""
 COUNTED = ("shrunk", "sparse")
 """The forms whose counts are drawn: the others leave out no more than these."""
 KEPT = "what the mask keeps"
@@ -48,7 +56,7 @@ def drawings(study: Design, config: Config, task: str, measurements: pd.DataFram
     latency = (
         f"{left} against measured latency, relative to that of the dense network, which was timed in turns with the "
         "others: of one input, and of 256 at once. Left of the dotted line a form is faster than the dense network. "
-        f"Times vary from run to run. {left_out(rows)}"
+        f"Times vary from run to run. Forms: {explained(rows)}. {left_out(rows)}"
     )
     counts = (
         f"{left} against floating-point operations of an input, and against the bytes of all numbers, relative to the "
@@ -59,6 +67,12 @@ def drawings(study: Design, config: Config, task: str, measurements: pd.DataFram
         Drawing(f"latency-{task}", latency.rstrip() + note, lambda: by_latency(study, task, rows, metric)),
         Drawing(f"counts-{task}", counts + note, lambda: by_counts(study, task, rows, metric)),
     ]
+
+
+def explained(rows: pd.DataFrame) -> str:
+    """Say of the forms that were timed what they are."""
+    timed = {*rows.loc[rows["seconds_1"].notna(), "form"]}
+    return "; ".join(f"{name} ({MEANT[form]})" for form, name in FORMS.items() if form in timed)
 
 
 def left_out(rows: pd.DataFrame) -> str:
@@ -101,7 +115,7 @@ def _against(
             panel.sharex(panels_of_column[0])
             panel.sharey(axes[0, 0])
             reference(panel, rows.loc[rows["method"] == DENSE, "metric"])
-            threshold(panel, 1, "as the dense network", vertical=True)
+            threshold(panel, 1, "equal to the dense network", vertical=True)
             for method in study.compared(task):
                 points = rows[(rows["method"] == method) & (rows["form"] == form)]
                 panel.plot([], [], marker="o", color=colours[method], label=method)

@@ -47,7 +47,7 @@ def drawings(study: Design, config: Config, task: str, tables: dict[str, pd.Data
     digits = metric.decimals
     lost = listing([f"{round(-gain, digits) + 0:.{digits}f}" for gain in pruned])  # + 0: no minus before 0.0
     floor = f"{lost} {metric.points} {metric.directed('below', 'above')} dense"
-    epochs = f" ({view.epoch:.4g} are an epoch of the training data)" if view.epoch else ""
+    epochs = f" (an epoch of the training data has {view.epoch:.4g})" if view.epoch else ""
     below = f"Test {metric.label} at the end of retraining, minus that of the same seed's dense network{_unit(metric)}"
     against_density = (
         f"{below}, against the weights that remain (compression), each technique with the retraining budget t that is "

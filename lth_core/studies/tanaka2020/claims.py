@@ -132,8 +132,8 @@ class TaskClaims(TaskSheet):
                 self.sheet.add(
                     f"the synaptic saliency of {NAMES[score]} at initialization is conserved at every {what}",
                     f"{PAPER}, section 5",
-                    "digits to which sums agree, where they agree least: of incoming and outgoing weights"
-                    f"{', and of layers' * (len(columns) > 1)}",
+                    "decimal digits to which the sums of incoming and outgoing weights agree"
+                    f"{', and those of layers,' * (len(columns) > 1)} where they agree least",
                     -largest.map(math.log10),
                     unit="digits",
                     margin=EXACT,

@@ -118,11 +118,13 @@ def collapse(view: View) -> Drawing:
         legend(figure, "left: mean over seeds")
         return figure
 
+    is_empty = counts.groupby(["pruning", "layer"])["kept"].sum().eq(0).any()
+    edge = "; points at the lower edge: layers that are empty in all seeds" if is_empty else ""
     caption = (
         f"Layer collapse at initialization, without any training. Left: the fraction of each layer's weights, from "
-        f"input to output, that is left where the network is compressed {shown:.3g} times; points at the lower edge: "
-        "layers that are empty in all seeds. Right: critical compressions, the largest up to which no layer is empty, "
-        "with the smallest and the largest of all seeds; dotted: one weight per layer, the most that is possible. "
+        f"input to output, that is left where the network is compressed {shown:.3g} times{edge}. Right: critical "
+        "compressions, the largest up to which no layer is empty, with the smallest and the largest of all seeds; "
+        "dotted: one weight per layer, the most that is possible. "
         f"Rounds are spaced exponentially unless it says linear. Seeds: {view.seeds}."
     )
     return Drawing(f"collapse-{view.task}", f"{caption} {view.note}", draw)

@@ -85,7 +85,8 @@ class View:
             f"start with the same mask, in test {metric.label}, against density. Rows: trainings are compared "
             f"{WHEN[CONVERGED]}; {WHEN['total']}, those on known examples included; {WHEN[END]}. Above each panel the "
             "slope: how the gap of warm starts changes with each halving of density (least squares, 95% interval over "
-            f"seeds); its sign is not known from any paper. {settings} {note}",
+            "seeds), unknown where a density has no training to compare; no paper says which sign to expect. "
+            f"{settings} {note}",
             "curves": f"Training and test {metric.label} in the training on all examples, of the dense network and of "
             f"subnetworks with the mask of the known examples. {settings} {note}",
             "speed": f"Steps on all examples to the first evaluation with {percent_text(CONVERGED_AT)}% training "

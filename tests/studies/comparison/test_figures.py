@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
@@ -104,3 +106,12 @@ def test_captions_name_what_is_left_out_and_why(everything: Known) -> None:
 def test_captions_name_the_methods_that_cost_less_all_the_same(tmp_path) -> None:
     capped = drawn(known(tmp_path, longest=2.0))["equal-cost-task"].caption
     assert "That is less than the others cost for these: SNIP; GraSP; SynFlow; magnitude at init" in capped
+
+
+def test_captions_say_with_which_weights_methods_cost_less(tmp_path) -> None:
+    """One-shot pruning, whose ticket is rewound and trains for fewer steps, as well."""
+    options = {"densities": [0.2, 0.02], "equal_cost_densities": [0.2, 0.02]}
+    caption = drawn(known(tmp_path, **options))["equal-cost-task"].caption
+    at = "with {}% of the weights for (.*)"
+    said = re.search(f"That is less than the others cost {at.format(20)}; {at.format(2)}\\. ", caption)
+    assert said and "one-shot" not in said[1] and "one-shot" in said[2]

@@ -120,7 +120,7 @@ def test_captions_say_how_many_steps_are_an_epoch(measured: tuple[Config, pd.Dat
     examples = known_facts(Choice(name="digits"))["train_examples"]
     for kind in ("delta-budget", "frontier"):
         (caption,) = [drawing.caption for drawing in drawings if drawing.name.startswith(kind)]
-        assert f"({examples / 10:.4g} are an epoch of the training data)" in caption
+        assert f"(an epoch of the training data has {examples / 10:.4g})" in caption
 
 
 def test_claims_compare_techniques_at_their_best_budgets(measured: tuple[Config, pd.DataFrame]) -> None:
