@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -70,6 +71,14 @@ def test_its_head_says_what_it_is_what_it_needs_and_how_long_it_takes(path: Path
     head = lines[: next(index for index, line in enumerate(lines) if not line.startswith("#"))]
     for word in ("# What:  ", "# Data:  ", "# Time:  "):
         assert any(line.startswith(word) for line in head)
+    (time,) = [line.removeprefix("# Time:  ") for line in head if line.startswith("# Time:  ")]
+    assert re.search(r"minute|hour|day|night|seconds", time) or time.startswith("made for "), time
+
+
+@by_name
+def test_the_reference_of_configs_lists_it(path: Path) -> None:
+    listed = (ROOT / "docs/reference/configs.md").read_text()
+    assert f"[`{path.relative_to(ROOT)}`](../../{path.relative_to(ROOT)})" in listed
 
 
 @by_name
