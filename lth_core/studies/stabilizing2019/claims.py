@@ -100,8 +100,9 @@ class LevelClaims:
         self.sheet.read_from("measurements", "fig04-stability")
         k, start, at = self.start
         for column, (noun, distance, published) in DISTANCES.items():
+            stable = f"at least {LEAST_RATIO} times as stable to {noun} as random ones"
             self.sheet.ratio(
-                self.sentence(f"IMP subnetworks {start} are at least {LEAST_RATIO} times as stable to {noun} as random ones"),
+                self.sentence(f"IMP subnetworks {start} are {stable}"),
                 f"{PAPER}, Figure 3; LeNet with 10.7%: {published:g} times; the margin: this project",
                 f"{distance}, random divided by IMP, {at}",
                 self.values("random-mask", k, column) / self.values("ticket", k, column),

@@ -20,6 +20,7 @@ STEPS, LEVELS = [0, 20, 80], [2, 4]
 SEEDS = 3
 ADAM = {"name": "adam", "learning_rate": 1.2e-3}
 """What the paper trains LeNet with."""
+STABLE = "at least 1.3 times as stable to data order as random ones"
 
 
 def config(
@@ -235,7 +236,7 @@ def claims_by_sentence(model: str, table: pd.DataFrame | None = None, **recipe) 
 
 def test_claims_on_a_network_that_is_stable_at_initialization():
     claims = claims_by_sentence("lenet")
-    ratio = claims["IMP subnetworks reset to initialization are at least 1.3 times as stable to data order as random ones"]
+    ratio = claims[f"IMP subnetworks reset to initialization are {STABLE}"]
     assert ratio.estimate == pytest.approx(2) and ratio.margin == 1.3 and ratio.verdict == "supported"
     gap = claims["IMP subnetworks reset to initialization are more accurate than random ones"]
     assert gap.estimate == pytest.approx(3) and gap.unit == "percentage points"
@@ -251,7 +252,7 @@ def test_claims_on_a_network_that_is_stable_at_initialization():
 
 def test_claims_on_other_networks_are_made_at_the_step_that_validation_chooses():
     claims = claims_by_sentence("resnet-20")
-    assert "IMP subnetworks rewound to step 20 are at least 1.3 times as stable to data order as random ones" in claims
+    assert f"IMP subnetworks rewound to step 20 are {STABLE}" in claims
     assert claims["Rewinding makes IMP subnetworks more accurate"].estimate == pytest.approx(1)
     dense = claims["IMP subnetworks rewound to step 20 match the dense network (within 0.2 percentage points)"]
     assert dense.estimate == pytest.approx(0, abs=1e-3) and dense.verdict == "supported"
@@ -274,7 +275,7 @@ def test_random_subnetworks_as_near_as_tickets_contradict_the_claim():
     random = table["network"] == "random-mask"
     table.loc[random, "order_l2"] /= 2
     claims = claims_by_sentence("lenet", table)
-    ratio = claims["IMP subnetworks reset to initialization are at least 1.3 times as stable to data order as random ones"]
+    ratio = claims[f"IMP subnetworks reset to initialization are {STABLE}"]
     assert ratio.estimate == pytest.approx(1) and ratio.verdict == "contradicted"
 
 
@@ -282,7 +283,7 @@ def test_a_diverged_replicate_leaves_its_claims_open():
     table = known_measurements()
     table.loc[(table["network"] == "ticket") & (table["seed"] == 1) & (table["k"] == 0), "order_l2"] = np.nan
     claims = claims_by_sentence("lenet", table)
-    ratio = claims["IMP subnetworks reset to initialization are at least 1.3 times as stable to data order as random ones"]
+    ratio = claims[f"IMP subnetworks reset to initialization are {STABLE}"]
     assert ratio.verdict == "inconclusive"
 
 
