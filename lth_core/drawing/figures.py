@@ -141,12 +141,8 @@ def _cuts_bands(axes: Axes) -> bool:
     """Tell whether a band goes on beyond a panel, whose axis follows the means (`axes.follow_means`)."""
     low, high = axes.get_ylim()
     beyond = 0.01 * abs(high - low)
-    heights = [
-        path.vertices[:, 1]
-        for band in axes.collections
-        if isinstance(band, PolyCollection)
-        for path in band.get_paths()
-    ]
+    bands = [one for one in axes.collections if isinstance(one, PolyCollection)]
+    heights = [np.asarray(path.vertices)[:, 1] for band in bands for path in band.get_paths()]
     return any(at.size and (at.min() < low - beyond or at.max() > high + beyond) for at in heights)
 
 
