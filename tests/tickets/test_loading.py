@@ -91,7 +91,7 @@ def replicate(path: str, index: int) -> dict[str, torch.Tensor]:
 
 
 CHARACTERS = " Taceehlmnst"
-LANGUAGE = Run("english-lstm", "0-4", "imp", 7)
+LANGUAGE = Run("english-lstm", "0-4", "imp-language", 7)
 
 
 def write_trained(results: str, run: Run, task: dict[str, Any], module: str, facts: dict[str, Any]) -> nn.Module:
@@ -116,7 +116,7 @@ def write_language(results: str, model: str = "lstm") -> nn.Module:
     """A ticket of a language model."""
     facts = {"kind": "text", "vocabulary": len(CHARACTERS), "characters": CHARACTERS, "context": 20}
     task = {"dataset": "english", "model": {"name": model, "width": 8}, "objective": "language"}
-    return write_trained(results, Run(f"english-{model}", "0-4", "imp", 7), task, model, facts)
+    return write_trained(results, Run(f"english-{model}", "0-4", "imp-language", 7), task, model, facts)
 
 
 # ---------------------------------------------------------------- modules

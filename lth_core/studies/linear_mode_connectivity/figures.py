@@ -58,7 +58,7 @@ def _paths_caption(view: View) -> str:
         f"(section 3); then subnetworks found by {_pruning(view)} and rewound to step k (section 4). The barrier is "
         f"{_barrier(view, 'the line')}: between ends of unequal {error} it is at least half of their difference, even "
         f"on a line that falls or dips; axes span at least the {view.stable_below} that it has to be below on a stable "
-        f"one. Each line shows its interval at two points. {_statistics(view)}{_undrawn(view)}"
+        f"one. Each line shows its interval twice. {_statistics(view)}{_undrawn(view)}"
     )
 
 
