@@ -157,10 +157,8 @@ def prune_neurons(first: np.ndarray, second: np.ndarray, inputs: np.ndarray, out
     features = np.maximum(inputs @ first[:, :-1].T + first[:, -1], 0)
     gains = 2 * np.einsum("bo,bh,oh->h", outputs, features, second, optimize=True)
     # Of unit j, f_j b_j. Products are computed for the unit that changes: those of all pairs would fill gigabytes.
-    size, overlap = (
-        (features**2).sum(axis=0) * (second**2).sum(axis=0),
-        np.zeros(len(first)),
-    )  # overlap: with what is kept
+    size = (features**2).sum(axis=0) * (second**2).sum(axis=0)
+    overlap = np.zeros(len(first))  # with what is kept
     kept = np.zeros(len(first), dtype=bool)
     for _ in range(4 * len(kept)):
         changes = np.where(kept, gains - 2 * overlap + size, 2 * overlap + size - gains)

@@ -26,8 +26,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from threadpoolctl import threadpool_limits
-
 from lth_core.runtime.lifetime import end_with
 from lth_core.runtime.sockets import socket_folder
 
@@ -187,6 +185,8 @@ def set_threads(threads: int) -> None:
     if torch and threads != torch.get_num_threads():
         torch.set_num_threads(threads)
     if "numpy" in sys.modules:
+        from threadpoolctl import threadpool_limits  # which the process that starts the server does not need
+
         threadpool_limits(threads, user_api="blas")
 
 

@@ -127,7 +127,8 @@ def _paths(view: View) -> Figure:
 def _bars(points: int, lines: int) -> list[slice]:
     """Choose two points of every line that show its interval, next to those of the other lines, which all cross."""
     half = max(points // 2, 1)
-    return [slice((2 * line + 1) * half // (2 * lines), None, half) for line in range(lines)]
+    first = [(2 * line + 1) * half // (2 * lines) for line in range(lines)]
+    return [slice(start, start + half + 1, half) for start in first]
 
 
 def _as_measured(view: View, errors: pd.Series) -> pd.Series:

@@ -15,6 +15,8 @@ from pathlib import Path
 import psutil  # comes with snakemake
 import pytest
 
+from lth_core.planning.precheck import ENDED
+
 ROOT = Path(__file__).parents[3]
 PYTHON = os.path.dirname(sys.executable)
 PLUGIN = """
@@ -128,9 +130,8 @@ def test_a_killed_job_ends_its_client_as_a_shell_would(server, lth_job):
     wait_for_one(server).kill()
     said, _ = client.communicate(timeout=10)
     assert client.returncode == 128 + signal.SIGKILL
-    assert said.endswith(
-        "error: the job was ended by SIGKILL, as happens when memory runs out: run fewer jobs at once\n"
-    )
+    *_, last = said.splitlines()
+    assert last == f"{ENDED}SIGKILL, as happens when memory runs out: run fewer jobs at once"
 
 
 def test_a_job_that_is_stopped_says_nothing_of_the_signal(server, lth_job):

@@ -68,7 +68,7 @@ def test_lines_that_cross_show_their_intervals_as_bars_at_points_of_their_own() 
     for panel in drawing.draw().axes:
         bars = [[x for (x, low), (x, high) in one.get_segments() if high > low] for one in panel.collections]
         points = [x for of_line in bars for x in of_line]
-        assert len(bars) == len(panel.get_lines()) and all(1 <= len(of_line) <= 3 for of_line in bars), bars
+        assert len(bars) == len(panel.get_lines()) and all(len(of_line) == 2 for of_line in bars), bars
         assert len({*points}) == len(points), "bars hide each other"
 
 
